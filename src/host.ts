@@ -1,0 +1,129 @@
+/**
+ * The ports: what a host gives to the program. Types only.
+ *
+ * Hardware and sockets are constructors, as in ECMA-419: the program writes
+ * `new host.i2c.io({ ...host.i2c, address })` and never asks whether a real
+ * chip or a simulated one answers.
+ */
+
+/** Bytes as every port takes and gives them. */
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What a host is. */
+export interface Host {
+	/** The user's settings as they were written; `parseSettings` validates them. */
+	readonly settings: unknown;
+	readonly clock: Clock;
+	readonly timer: TimerPort;
+	/** Uniform in [0, 1). Needs no cryptographic quality: it spreads reconnects. */
+	random(): number;
+	/** I2C bus of the BME280 or BMP280; further members (pins, speed) go to the constructor as they are. */
+	readonly i2c?: { readonly io: I2CConstructor; readonly [option: string]: unknown };
+	/** Single-wire pulse capture of the DHT family; further members go to the constructor as they are. */
+	readonly pulses?: { readonly io: PulseCaptureConstructor; readonly [option: string]: unknown };
+	readonly network: NetworkPort;
+	readonly storage: StoragePort;
+	log(level: LogLevel, text: string): void;
+}
+
+export type LogLevel = "info" | "warning" | "error";
+
+export interface Clock {
+	/** Monotonic time in ms since some moment, as a double: it never steps and never wraps. */
+	now(): number;
+	/** Wall-clock time in ms since 1970 (ECMA-262 time value), or `undefined` until it is known. */
+	time(): number | undefined;
+}
+
+/** One-shot timers. */
+export interface TimerPort {
+	/** Calls back once, `delay` ms from now at the earliest. */
+	set(callback: () => void, delay: number): unknown;
+	clear(timer: unknown): void;
+}
+
+/** ECMA-419 I2C (clause 10.5): `read` and `write` throw an Error where the chip does not answer. */
+export interface I2C {
+	read(byteLength: number, stop?: boolean): ArrayBuffer | Uint8Array;
+	write(bytes: Bytes, stop?: boolean): void;
+	close(): void;
+}
+export interface I2COptions {
+	/** 7-bit address. */
+	readonly address: number;
+	/** Clock in Hz. */
+	readonly hz?: number;
+	readonly [option: string]: unknown;
+}
+export type I2CConstructor = new (options: I2COptions) => I2C;
+
+/**
+ * A line that a DHT sensor shares with the host, and a receiver of pulse
+ * durations. ECMA-419 has no class for it; the names follow its style.
+ */
+export interface PulseCapture {
+	/** Drives the line low: the start signal. */
+	hold(): void;
+	/** Arms the receiver while the line is still low, then lets the line rise. */
+	release(): void;
+	/**
+	 * The frame's durations in microseconds, alternating high and low, or
+	 * `undefined` while it is not complete. Some of the edges at the front, and
+	 * the tail, may be missing; the last element but the tail is a high level.
+	 */
+	read(): ArrayLike<number> | undefined;
+	close(): void;
+}
+export type PulseCaptureConstructor = new (options: { readonly [option: string]: unknown }) => PulseCapture;
+
+export interface NetworkPort {
+	/** TCP sockets; further members go to the constructor as they are. */
+	readonly socket: { readonly io: SocketConstructor; readonly [option: string]: unknown };
+	/** Name resolution, where the socket takes addresses only. */
+	readonly dns?: { readonly io: ResolverConstructor; readonly [option: string]: unknown };
+	/** Whether an attempt to connect makes sense now; without it, always. */
+	readonly ready?: boolean;
+	/** The program sets it; the host calls it each time the network has come up. */
+	onReady?: (() => void) | undefined;
+}
+
+/** ECMA-419 TCP (clause 10.13), buffer format. Not to be used any more after `onError` or `close`. */
+export interface Socket {
+	/** Reads at most `byteLength` bytes of what has arrived; `undefined` when there is nothing. */
+	read(byteLength?: number): ArrayBuffer | Uint8Array | undefined;
+	/** Writes all of `bytes`, which must not be more than the count last told; returns what may be written after it. */
+	write(bytes: Bytes): number;
+	close(): void;
+}
+export interface SocketOptions {
+	readonly address?: string;
+	readonly host: string;
+	readonly port: number;
+	readonly noDelay?: boolean;
+	/** `count` bytes are there to be read. */
+	readonly onReadable: (count: number) => void;
+	/** The connection is open and `count` bytes may be written. */
+	readonly onWritable: (count: number) => void;
+	/** The connection could not be opened, or ended. */
+	readonly onError: (reason?: unknown) => void;
+	readonly [option: string]: unknown;
+}
+export type SocketConstructor = new (options: SocketOptions) => Socket;
+
+/** ECMA-419 DNS resolver (clause 22). */
+export interface Resolver {
+	resolve(options: {
+		readonly host: string;
+		readonly onResolved: (host: string, address: string) => void;
+		readonly onError: (reason?: unknown) => void;
+	}): void;
+	close?(): void;
+}
+export type ResolverConstructor = new (options: { readonly [option: string]: unknown }) => Resolver;
+
+/** Small values that survive a restart. */
+export interface StoragePort {
+	/** The value last written, or `undefined`. */
+	read(key: string): string | undefined;
+	write(key: string, value: string): void;
+}

@@ -1,0 +1,60 @@
+/** Delays between attempts to connect: exponential backoff with full jitter. */
+
+export interface BackoffOptions {
+	/** Bound of the first delay, in ms. */
+	readonly base?: number;
+	/** Bound of every delay, in ms. */
+	readonly limit?: number;
+	/** A connection that lived this long, in ms, counts as a success. */
+	readonly stableAfter?: number;
+	/** Uniform in [0, 1). */
+	readonly random: () => number;
+}
+
+const BASE_MS = 1_000;
+const LIMIT_MS = 120_000;
+/**
+ * A connection must last before the delays start over: two stations with one
+ * client id each get in, and throw the other out, at once. If getting in reset
+ * the delays, the two would do that for ever at full speed.
+ */
+const STABLE_AFTER_MS = 60_000;
+/** Full jitter may draw a delay near 0; a broker deserves a breath even then. */
+const SHORTEST_MS = 100;
+
+export class Backoff {
+	readonly #base: number;
+	readonly #limit: number;
+	readonly #stableAfter: number;
+	readonly #random: () => number;
+	#attempts = 0;
+
+	constructor({ base = BASE_MS, limit = LIMIT_MS, stableAfter = STABLE_AFTER_MS, random }: BackoffOptions) {
+		this.#base = base;
+		this.#limit = limit;
+		this.#stableAfter = stableAfter;
+		this.#random = random;
+	}
+
+	/** Delays drawn since the last success. */
+	get attempts(): number {
+		return this.#attempts;
+	}
+
+	/** The next delay in ms: uniform between `SHORTEST_MS` and a bound that doubles with each call up to the limit. */
+	next(): number {
+		const bound = Math.min(this.#limit, this.#base * 2 ** Math.min(this.#attempts, 30));
+		this.#attempts++;
+		return SHORTEST_MS + Math.floor(this.#random() * Math.max(0, bound - SHORTEST_MS));
+	}
+
+	/** Tells how long a connection lived, in ms, from the broker's acceptance to its end. */
+	lived(duration: number): void {
+		if (duration >= this.#stableAfter) this.#attempts = 0;
+	}
+
+	/** Starts over: the network itself has come back. */
+	reset(): void {
+		this.#attempts = 0;
+	}
+}

@@ -1,0 +1,35 @@
+/** What the sensor drivers have in common. */
+
+/**
+ * What a sensor returns, in ECMA-419's compound form and units: degrees
+ * Celsius, relative humidity from 0 to 1, pascals.
+ */
+export interface Sample {
+	thermometer: { temperature: number };
+	hygrometer?: { humidity: number };
+	barometer?: { pressure: number };
+}
+
+/**
+ * One measurement in steps. Each value yielded is a time in ms to wait before
+ * the next step; the value returned is the sample. It throws a `SensorError`
+ * when there is no sample that could be vouched for.
+ *
+ * A driver written this way sets no timer and reads no clock: whoever runs it
+ * waits.
+ */
+export type Measurement = Generator<number, Sample, void>;
+
+export interface Sensor {
+	/** Shortest time in ms between the starts of two measurements. */
+	readonly minimumInterval: number;
+	/** Takes one measurement. At most one may be under way. */
+	measure(): Measurement;
+	/** Releases the bus. Calling it twice does no harm. */
+	close(): void;
+}
+
+/** Why there is no reading, in words for a person. */
+export class SensorError extends Error {
+	override name = "SensorError";
+}

@@ -1,0 +1,102 @@
+/**
+ * Bundles TypeScript with esbuild into `build/`. As a program: builds what the
+ * firmware is made of, `build/modules/mqtt-packet.js` and `build/firmware.js`.
+ */
+import { mkdirSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as esbuild from "esbuild";
+
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+export const buildFolder = join(root, "build");
+/** mqtt-packet as one ES module, what the device and all tests run. */
+export const mqttPacketModule = join(buildFolder, "modules/mqtt-packet.js");
+
+const standIns = join(root, "src/net/mqtt/stand-ins");
+
+/** Node's modules that mqtt-packet asks for, answered by this project's small stand-ins. */
+const standInPlugin = {
+	name: "stand-ins",
+	setup(build) {
+		build.onResolve({ filter: /^(buffer|events|bl|debug|process-nextick-args)$/ }, ({ path }) => ({
+			path: join(standIns, `${path}.ts`),
+		}));
+	},
+};
+
+export async function buildMqttPacket() {
+	mkdirSync(dirname(mqttPacketModule), { recursive: true });
+	await esbuild.build({
+		stdin: { contents: `export { default } from "mqtt-packet";`, resolveDir: root },
+		outfile: mqttPacketModule,
+		bundle: true,
+		format: "esm",
+		platform: "neutral",
+		mainFields: ["main"],
+		target: "es2022",
+		// The codec never parses or writes in strict mode errors: names are not needed, lines are, for stack traces.
+		minifySyntax: true,
+		minifyWhitespace: true,
+		external: ["text/encoder", "text/decoder"],
+		plugins: [standInPlugin],
+		logLevel: "warning",
+	});
+}
+
+/** The engines' own TextEncoder and TextDecoder under the names Moddable gives them. */
+const textModules = {
+	name: "text-modules",
+	setup(build) {
+		build.onResolve({ filter: /^text\/(encoder|decoder)$/ }, ({ path }) => ({ path, namespace: "text" }));
+		build.onLoad({ filter: /.*/, namespace: "text" }, ({ path }) => ({
+			contents: `export default globalThis.${path === "text/encoder" ? "TextEncoder" : "TextDecoder"};`,
+		}));
+	},
+};
+
+const common = {
+	bundle: true,
+	absWorkingDir: root,
+	logLevel: "warning",
+	alias: { "mqtt-packet": mqttPacketModule },
+	plugins: [textModules],
+};
+
+/** One classic script, for the XS engine. `options` as esbuild's. */
+export function bundleForXs(options) {
+	return esbuild.build({
+		...common,
+		format: "iife",
+		platform: "neutral",
+		target: "es2023",
+		...options,
+		alias: { ...common.alias, ...options.alias },
+	});
+}
+
+/** ES modules for Node; packages stay outside, but for the firmware's mqtt-packet. */
+export function bundleForNode(options) {
+	return esbuild.build({
+		...common,
+		format: "esm",
+		platform: "node",
+		target: "node20",
+		sourcemap: "inline",
+		external: ["aedes", "esbuild", "@agoric/xsnap"],
+		...options,
+	});
+}
+
+export async function buildFirmware() {
+	await buildMqttPacket();
+	await bundleForXs({
+		entryPoints: ["hosts/sim/headless/xs/entry.ts"],
+		outfile: join(buildFolder, "firmware.js"),
+		alias: { host: join(root, "hosts/sim/headless/xs/host.ts") },
+	});
+}
+
+if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+	await buildFirmware();
+	process.stdout.write(`${relative(process.cwd(), buildFolder)}/firmware.js\n`);
+}

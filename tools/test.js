@@ -1,0 +1,64 @@
+/**
+ * `npm test [-- WORD…]`: every test, or those whose file name has one of the
+ * words. Unit tests (`test/unit`) run on Node and inside XS, the others on Node.
+ */
+import { spawn } from "node:child_process";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { buildMqttPacket, buildFolder, bundleForNode, bundleForXs, root } from "./build.js";
+
+const words = process.argv.slice(2);
+const out = join(buildFolder, "test");
+
+/** The test files below a folder of `test/`, without their ending. */
+const testFiles = (folder) =>
+	readdirSync(join(root, "test", folder), { recursive: true })
+		.filter((name) => name.endsWith(".test.ts"))
+		.map((name) => join(folder, name.slice(0, -".test.ts".length)))
+		.filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
+		.sort();
+
+/** A bundle's entry: the harness and one unit test file, run by `runner`. */
+const unitEntry = (name, runner) => ({
+	stdin: {
+		contents: `
+			import { tests } from "./test/harness/harness.ts";
+			import "./test/${name}.test.ts";
+			import { run } from "./test/harness/${runner}.ts";
+			run(${JSON.stringify(name)}, tests);`,
+		resolveDir: root,
+		loader: "ts",
+	},
+});
+
+rmSync(out, { recursive: true, force: true });
+mkdirSync(out, { recursive: true });
+await buildMqttPacket();
+
+const units = testFiles("unit");
+const others = [...testFiles("integration"), ...testFiles("hosts"), ...testFiles("project")];
+const files = [];
+const forNode = async (name, options) => {
+	const outfile = join(out, `${name}.test.js`);
+	files.push(outfile);
+	await bundleForNode({ outfile, ...options });
+};
+await Promise.all([
+	...units.map((name) => forNode(name, unitEntry(name, "node"))),
+	...units.map((name) => bundleForXs({ ...unitEntry(name, "xs"), outfile: join(out, "xs", `${name}.js`) })),
+	...others.map((name) => forNode(name, { entryPoints: [`test/${name}.test.ts`] })),
+]);
+if (units.length > 0) {
+	writeFileSync(join(out, "xs/units.json"), JSON.stringify(units));
+	await forNode("unit-on-xs", { entryPoints: ["test/harness/unit-on-xs.ts"] });
+}
+if (files.length === 0) {
+	process.stderr.write(`no test file has ${words.join(" or ")} in its name\n`);
+	process.exit(2);
+}
+
+const runner = spawn(process.execPath, ["--enable-source-maps", "--test", "--test-reporter=spec", "--test-concurrency=2", ...files.sort()], {
+	stdio: "inherit",
+	cwd: root,
+});
+runner.on("exit", (code) => process.exit(code ?? 1));
