@@ -60,18 +60,28 @@ export type I2CConstructor = new (options: I2COptions) => I2C;
 /**
  * A line that a DHT sensor shares with the host, and a receiver of pulse
  * durations. ECMA-419 has no class for it; the names follow its style.
+ *
+ * The constructor and the methods throw an Error where the hardware refuses.
  */
 export interface PulseCapture {
 	/** Drives the line low: the start signal. */
 	hold(): void;
-	/** Arms the receiver while the line is still low, then lets the line rise. */
+	/**
+	 * Forgets what an earlier capture left, arms the receiver while the line is
+	 * still low, then lets the line rise.
+	 */
 	release(): void;
 	/**
-	 * The frame's durations in microseconds, alternating high and low, or
-	 * `undefined` while it is not complete. Some of the edges at the front, and
-	 * the tail, may be missing; the last element but the tail is a high level.
+	 * What the line did since `release`: durations in microseconds of levels that
+	 * alternate, or `undefined` until the line has rested for longer than a frame's
+	 * longest level (110 µs). Complete, they are 84: the high level from the release
+	 * to the response, the response's low and high, forty times a bit's low and high,
+	 * and the sensor's last low. Any number of them may be missing from the front,
+	 * and the last low may be missing; the rest that ends a capture is not among
+	 * them. A silent sensor gives `undefined` for ever, or at most one duration.
 	 */
 	read(): ArrayLike<number> | undefined;
+	/** Lets the line rise and releases the pin. Calling it twice does no harm. */
 	close(): void;
 }
 export type PulseCaptureConstructor = new (options: { readonly [option: string]: unknown }) => PulseCapture;

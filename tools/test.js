@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildMqttPacket, buildFolder, bundleForNode, bundleForXs, root } from "./build.js";
+import { buildFolder, buildMqttPacket, bundleForNode, bundleForXs, root } from "./build.js";
 
 const words = process.argv.slice(2);
 const out = join(buildFolder, "test");
@@ -57,8 +57,12 @@ if (files.length === 0) {
 	process.exit(2);
 }
 
-const runner = spawn(process.execPath, ["--enable-source-maps", "--test", "--test-reporter=spec", "--test-concurrency=2", ...files.sort()], {
-	stdio: "inherit",
-	cwd: root,
-});
+const runner = spawn(
+	process.execPath,
+	["--enable-source-maps", "--test", "--test-reporter=spec", "--test-concurrency=2", ...files.sort()],
+	{
+		stdio: "inherit",
+		cwd: root,
+	},
+);
 runner.on("exit", (code) => process.exit(code ?? 1));

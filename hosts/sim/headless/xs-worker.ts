@@ -84,9 +84,12 @@ export class XsWorker {
 		return this.#command(Buffer.from(`e${script}`));
 	}
 
-	/** Calls `globalThis.handleCommand(bytes)` and resolves with what it returned. */
-	call(bytes: Uint8Array): Promise<Buffer> {
-		return this.#command(Buffer.concat([Buffer.from("?"), bytes]));
+	/**
+	 * Calls `globalThis.handleCommand(bytes)` and resolves with what it returned.
+	 * A function is asked for the bytes when the command's turn has come.
+	 */
+	call(bytes: Uint8Array | (() => Uint8Array)): Promise<Buffer> {
+		return this.#command(() => Buffer.concat([Buffer.from("?"), typeof bytes === "function" ? bytes() : bytes]));
 	}
 
 	/** What is alive, from the engine's own heap snapshot: the size of its block of chunks, and its slots. */
@@ -107,13 +110,13 @@ export class XsWorker {
 		this.#input.end();
 	}
 
-	#command(bytes: Buffer): Promise<Buffer> {
+	#command(bytes: Buffer | (() => Buffer)): Promise<Buffer> {
 		const reply = this.#queue.then(
 			() =>
 				new Promise<Buffer>((resolve, reject) => {
 					if (this.#ended) return reject(this.#ended);
 					this.#pending = { resolve, reject };
-					this.#send(bytes);
+					this.#send(typeof bytes === "function" ? bytes() : bytes);
 				}),
 		);
 		this.#queue = reply.catch(() => {});

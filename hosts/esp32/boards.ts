@@ -1,0 +1,29 @@
+/** The boards that the firmware knows, and which of their pins the sensors use by default. */
+
+export interface Board {
+	/** For people. */
+	readonly title: string;
+	/** mcconfig's `-p`. */
+	readonly platform: string;
+	/** GPIO numbers of the I2C bus of a BME280 or BMP280. */
+	readonly data: number;
+	readonly clock: number;
+	/** GPIO number of a DHT's data line. */
+	readonly dht: number;
+}
+
+export const DEFAULT_BOARD = "esp32";
+
+/**
+ * The keys are what `--board` takes. The I2C pins are those that the board's
+ * maker labels so, or free ones where there is no label; the DHT's is one that
+ * neither a boot mode nor flash nor USB uses.
+ */
+export const BOARDS: { readonly [name: string]: Board } = {
+	esp32: { title: "ESP32 DevKitC, NodeMCU-32S and alike", platform: "esp32", data: 21, clock: 22, dht: 4 },
+	esp32c3: { title: "ESP32-C3 DevKit", platform: "esp32/esp32c3", data: 6, clock: 7, dht: 4 },
+	esp32c6: { title: "ESP32-C6 DevKit", platform: "esp32/esp32c6", data: 6, clock: 7, dht: 10 },
+	esp32s3: { title: "ESP32-S3 DevKitC", platform: "esp32/esp32s3", data: 8, clock: 9, dht: 4 },
+	xiao_esp32c3: { title: "Seeed XIAO ESP32-C3", platform: "esp32/xiao_esp32c3", data: 6, clock: 7, dht: 4 },
+	lolin_c3mini: { title: "LOLIN C3 Mini", platform: "esp32/lolin_c3mini", data: 8, clock: 10, dht: 4 },
+};

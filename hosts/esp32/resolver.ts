@@ -1,0 +1,44 @@
+/** Name resolution with the SDK's `Net.resolve`, on a board and in mcsim. */
+import type { Resolver } from "../../src/host.js";
+
+export interface NetResolverOptions {
+	/** The SDK's `Net`: on a board the servers that DHCP gave, on a computer those of the system. */
+	readonly net: { resolve(host: string, callback: (host: string, address?: string) => void): void };
+	/** Calls back in a later turn. */
+	readonly defer: (callback: () => void) => void;
+}
+
+type Request = Parameters<Resolver["resolve"]>[0];
+
+const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
+
+/** An ECMA-419 resolver (clause 22) for one name at a time; `close` forgets what is under way. */
+export class NetResolver implements Resolver {
+	readonly #options: NetResolverOptions;
+	#closed = false;
+
+	constructor(options: NetResolverOptions) {
+		this.#options = options;
+	}
+
+	resolve({ host, onResolved, onError }: Request): void {
+		const { net, defer } = this.#options;
+		const settle = (address: string | undefined, reason?: unknown) => {
+			if (this.#closed) return;
+			if (address) onResolved(host, address);
+			else onError(reason);
+		};
+		// On Linux the system's answer is often ::1, which `Net` drops; the transport takes IPv4 only.
+		const known = host === "localhost" ? "127.0.0.1" : IPV4.test(host) ? host : undefined;
+		if (known) return defer(() => settle(known));
+		try {
+			net.resolve(host, (_host, address) => settle(address));
+		} catch (error) {
+			defer(() => settle(undefined, error));
+		}
+	}
+
+	close(): void {
+		this.#closed = true;
+	}
+}

@@ -1,0 +1,31 @@
+/** Monotonic time from a tick counter that wraps. */
+
+/**
+ * Extends a 32-bit count of milliseconds, signed or not, to a double that never
+ * wraps and never goes back.
+ *
+ * It must be asked at least once in 24.8 days (2^31 ms): of a longer pause it
+ * could not tell how long it was. A counter that is set back (the simulator's is
+ * the computer's clock) stands still for the moment; one that is set forward
+ * cannot be told from a pause.
+ */
+export class MonotonicTicks {
+	readonly #ticks: () => number;
+	#last: number;
+	#now = 0;
+
+	/** `ticks` reads the counter. */
+	constructor(ticks: () => number) {
+		this.#ticks = ticks;
+		this.#last = ticks();
+	}
+
+	/** Milliseconds since this object was made. */
+	now(): number {
+		const ticks = this.#ticks();
+		// The difference modulo 2^32, taken as signed, is right whether or not the counter wrapped in between.
+		this.#now += Math.max(0, (ticks - this.#last) | 0);
+		this.#last = ticks;
+		return this.#now;
+	}
+}

@@ -1,0 +1,230 @@
+/**
+ * A DHT22 (AM2302) or DHT11 at the pulses of its wire. Durations are those of
+ * recorded sensors, which keep to their datasheets.
+ */
+import type { PulseCapture, PulseCaptureConstructor } from "../../../src/host.js";
+import { createRandom } from "./random.js";
+import type { Weather } from "./weather.js";
+
+export type DHTModel = "dht11" | "dht22";
+
+/** One frame of a real sensor: durations in µs, low first, from the response to the sensor's last low level. */
+export interface DHTRecording {
+	readonly name: string;
+	readonly model: DHTModel;
+	/** From the release to the response. */
+	readonly startHigh: number;
+	readonly durations: readonly number[];
+}
+
+export type DHTFault =
+	| "none"
+	/** No answer. */
+	| "absent"
+	/** Edges come up to 40 µs early or late. */
+	| "noise"
+	/** A spike of 3 µs in the middle of a low level. */
+	| "glitch"
+	/** One bit is wrong. */
+	| "flippedBit"
+	/** The frame ends after its third byte. */
+	| "truncated"
+	/** Every bit is 0. */
+	| "zeros";
+
+export interface DHTChipOptions {
+	/** Time in ms. */
+	readonly clock: { now(): number };
+	/** What surrounds the sensor at this moment. */
+	readonly weather: () => Weather;
+	readonly model: DHTModel;
+	/** Answers with these frames, one after another and over again. */
+	readonly recordings?: readonly DHTRecording[];
+	/** Time in µs by which edges come early or late. */
+	readonly jitter?: number;
+	readonly seed?: number;
+}
+
+interface Timing {
+	/** Start signals that are shorter, in ms, are no start signals. */
+	readonly startLow: number;
+	/** A sensor that answered less than this ago, in ms, is still busy. */
+	readonly busy: number;
+	readonly range: { readonly temperature: readonly [number, number]; readonly humidity: readonly [number, number] };
+	/** Levels in µs. */
+	readonly response: readonly [number, number];
+	readonly low: number;
+	/** The low level in front of the second byte and the ones after it. */
+	readonly byteLow: number;
+	readonly zero: number;
+	readonly one: number;
+	readonly tail: number;
+}
+const TIMINGS: { readonly [model in DHTModel]: Timing } = {
+	dht11: {
+		startLow: 18,
+		busy: 900,
+		range: { temperature: [0, 50], humidity: [0.2, 0.9] },
+		response: [51, 86],
+		low: 54,
+		byteLow: 54,
+		zero: 24,
+		one: 71,
+		tail: 57,
+	},
+	dht22: {
+		startLow: 1,
+		busy: 500,
+		range: { temperature: [-40, 80], humidity: [0, 1] },
+		response: [80, 81],
+		low: 54,
+		byteLow: 67,
+		zero: 26,
+		one: 73,
+		tail: 47,
+	},
+};
+const START_HIGH_US = 30;
+/** In its first second a sensor does not answer. */
+const POWER_UP_MS = 1_000;
+/** A receiver tells of the frame when the line has rested for a while. */
+const REST_MS = 1;
+const NOISE_US = 40;
+const GLITCH_US = 3;
+const LEAD_LEVELS = 3;
+
+export class DHTChip {
+	/** May change at any time. */
+	fault: DHTFault = "none";
+	readonly #options: DHTChipOptions;
+	readonly #random: () => number;
+	#poweredAt = 0;
+	#answeredAt = Number.NEGATIVE_INFINITY;
+	/** What it measured when it was asked last, or when it got power: what it answers with. */
+	#measured: Weather;
+	#recording = 0;
+
+	constructor(options: DHTChipOptions) {
+		this.#options = options;
+		this.#random = createRandom(options.seed ?? 0);
+		this.#measured = options.weather();
+		this.powerOn();
+	}
+
+	/** Takes the power away for a moment. */
+	powerOn(): void {
+		this.#poweredAt = this.#options.clock.now();
+		this.#answeredAt = Number.NEGATIVE_INFINITY;
+		this.#measured = this.#options.weather();
+	}
+
+	/** What the line does after a host let go of it that held it low for `startLow` ms: levels in µs, high first; none if it stays high. */
+	answer(startLow: number): readonly number[] {
+		const now = this.#options.clock.now();
+		const { model, recordings = [], jitter = 0 } = this.#options;
+		const timing = TIMINGS[model];
+		const asleep = now - this.#poweredAt < POWER_UP_MS || now - this.#answeredAt < timing.busy;
+		if (this.fault === "absent" || asleep || startLow < timing.startLow) return [];
+		this.#answeredAt = now;
+		const recording = recordings[this.#recording++ % recordings.length];
+		const levels = recording ? [recording.startHigh, ...recording.durations] : this.#levels(timing);
+		this.#measured = this.#options.weather();
+		if (this.fault === "truncated") levels.length = LEAD_LEVELS + 2 * 24;
+		if (this.fault === "flippedBit") this.#flip(levels, timing);
+		if (this.fault === "glitch") this.#split(levels);
+		const error = this.fault === "noise" ? NOISE_US : jitter;
+		return error > 0 ? this.#shifted(levels, error) : levels;
+	}
+
+	#levels(timing: Timing): number[] {
+		const bytes = this.fault === "zeros" ? [0, 0, 0, 0, 0] : encode(this.#options.model, this.#measured);
+		const levels = [START_HIGH_US, ...timing.response];
+		for (let bit = 0; bit < 40; bit++) {
+			const set = (bytes[bit >> 3]! >> (7 - (bit & 7))) & 1;
+			levels.push(bit > 0 && bit % 8 === 0 ? timing.byteLow : timing.low, set ? timing.one : timing.zero);
+		}
+		return [...levels, timing.tail];
+	}
+
+	/** Turns one bit of a frame into its opposite. */
+	#flip(levels: number[], { zero, one }: Timing): void {
+		const high = LEAD_LEVELS + 2 * Math.floor(this.#random() * 40) + 1;
+		levels[high] = levels[high]! > (zero + one) / 2 ? zero : one;
+	}
+
+	/** Cuts a bit's low level in two. */
+	#split(levels: number[]): void {
+		const low = LEAD_LEVELS + 2 * Math.floor(this.#random() * 40);
+		const half = (levels[low]! - GLITCH_US) / 2;
+		levels.splice(low, 1, half, GLITCH_US, half);
+	}
+
+	/** Moves each edge by up to `error` µs. */
+	#shifted(levels: readonly number[], error: number): number[] {
+		const shifts = levels.map(() => error * (2 * this.#random() - 1));
+		return levels.map((level, index) => Math.max(0, level + shifts[index]! - (shifts[index - 1] ?? 0)));
+	}
+}
+
+/** The five bytes for physical values, within the model's range and at its resolution. */
+function encode(model: DHTModel, weather: Weather): readonly number[] {
+	const { range } = TIMINGS[model];
+	const clamp = (value: number, [low, high]: readonly [number, number]) => Math.min(high, Math.max(low, value));
+	const humidity = clamp(weather.humidity, range.humidity);
+	const temperature = clamp(weather.temperature, range.temperature);
+	const bytes =
+		model === "dht11" ? [Math.round(humidity * 100), 0, Math.round(temperature), 0] : words(humidity, temperature);
+	return [...bytes, bytes.reduce((sum, byte) => sum + byte, 0) & 0xff];
+}
+
+/** Tenths in 16 bits each; the temperature's top bit is its sign. */
+function words(humidity: number, temperature: number): readonly number[] {
+	const humid = Math.round(humidity * 1_000);
+	const warm = Math.round(Math.abs(temperature) * 10) | (temperature < 0 ? 0x8000 : 0);
+	return [humid >> 8, humid & 0xff, warm >> 8, warm & 0xff];
+}
+
+/** A class as `PulseCapture` for a line with this sensor on it. */
+export function createPulseCapture(chip: DHTChip, clock: { now(): number }): PulseCaptureConstructor {
+	let inUse = false;
+	return class SimulatedPulseCapture implements PulseCapture {
+		#heldAt: number | undefined;
+		#levels: readonly number[] = [];
+		#completeAt = Number.POSITIVE_INFINITY;
+		#open = true;
+
+		constructor(_options: { readonly [option: string]: unknown }) {
+			if (inUse) throw new RangeError("inUse");
+			inUse = true;
+		}
+
+		hold(): void {
+			this.#check();
+			this.#heldAt = clock.now();
+		}
+
+		release(): void {
+			this.#check();
+			if (this.#heldAt === undefined) return;
+			const now = clock.now();
+			this.#levels = chip.answer(now - this.#heldAt);
+			this.#heldAt = undefined;
+			const frame = this.#levels.reduce((sum, level) => sum + level, 0) / 1_000;
+			this.#completeAt = this.#levels.length === 0 ? Number.POSITIVE_INFINITY : now + frame + REST_MS;
+		}
+
+		read(): ArrayLike<number> | undefined {
+			this.#check();
+			return clock.now() < this.#completeAt ? undefined : this.#levels;
+		}
+
+		close(): void {
+			if (this.#open) inUse = false;
+			this.#open = false;
+		}
+
+		#check(): void {
+			if (!this.#open) throw new Error("closed");
+		}
+	};
+}

@@ -1,0 +1,181 @@
+/** The command line of the simulator. */
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { parseSettings, type Settings } from "../../../src/settings.ts";
+import { parseReplay, pickReplay } from "../devices/replay.ts";
+
+export const USAGE = `Usage: npm start -- [OPTION…]
+
+Runs the station inside the XS engine with a simulated sensor, and prints what a
+subscriber receives. Without --broker it starts a broker of its own.
+
+  --sensor MODEL     bme280, bmp280, dht22 or dht11 (default bme280)
+  --replay FILE      recorded registers or pulse trains instead of simulated
+                     weather; FILE#NAME takes one recording of several
+  --broker URL       mqtt://[user:password@]host[:port]
+  --interval TIME    between readings: 500ms, 5s, 1m, 1h; a number alone is
+                     seconds (default 5s)
+  --speed N          simulated seconds per second, 1 to 10000 (default 1)
+  --duration TIME    simulated time to run; without it, until Ctrl-C
+  --id ID            the station's name (default sim)
+  --topic TOPIC      what its topics begin with (default veleta/ID)
+  --config FILE      settings from FILE, as config.example.json;
+                     the options above go before it
+  --state FILE       what the station remembers across restarts (default, with
+                     --broker: .veleta/ID.json; without: nothing)
+  --seed N           another day of weather, other jitter (default 1)
+  --help             this text
+`;
+
+export interface Options {
+	/** As the station gets them. */
+	readonly rawSettings: Record<string, unknown>;
+	/** As they were understood. */
+	readonly settings: Settings;
+	/** Whether to start a broker. */
+	readonly embedded: boolean;
+	readonly replay: { text: string; name?: string } | undefined;
+	readonly speed: number;
+	/** Simulated ms. */
+	readonly duration: number | undefined;
+	readonly state: string | undefined;
+	readonly seed: number;
+}
+
+/** A command line that cannot be used, in one line. */
+export class UsageError extends Error {
+	override name = "UsageError";
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = {
+	ms: 1,
+	s: 1_000,
+	m: 60_000,
+	h: 3_600_000,
+	d: 86_400_000,
+	"": 1_000,
+};
+const SPEED_MAXIMUM = 10_000;
+/** The simulator is for watching: a reading a minute would be slow to watch. */
+const DEFAULTS = { id: "sim", interval: 5 };
+
+/** Throws a `UsageError`; returns `undefined` for `--help`. */
+export function parseOptions(args: string[]): Options | undefined {
+	const values = parse(args);
+	if (values.help) return undefined;
+	const config = values.config === undefined ? {} : readConfig(values.config);
+	const rawSettings: Record<string, unknown> = { ...DEFAULTS, ...config };
+	for (const name of ["sensor", "broker", "id", "topic"] as const) {
+		if (values[name] !== undefined) rawSettings[name] = values[name];
+	}
+	if (values.interval !== undefined) rawSettings["interval"] = duration("--interval", values.interval) / 1_000;
+	const replay = values.replay === undefined ? undefined : readReplay(values.replay);
+	// A recording tells its sensor, unless it holds several.
+	if (replay?.kinds.length === 1) rawSettings["sensor"] ??= replay.kinds[0];
+	const settings = understood(rawSettings);
+	replay?.check(settings.sensor);
+	const embedded = rawSettings["broker"] === undefined;
+	const state = values.state ?? (embedded ? undefined : `.veleta/${settings.id}.json`);
+	return {
+		rawSettings,
+		settings,
+		embedded,
+		replay: replay?.source,
+		speed: number("--speed", values.speed ?? "1", 1, SPEED_MAXIMUM),
+		duration: values.duration === undefined ? undefined : duration("--duration", values.duration),
+		state,
+		seed: number("--seed", values.seed ?? "1", 0, 0xffff_ffff),
+	};
+}
+
+function parse(args: string[]) {
+	const text = { type: "string" } as const;
+	try {
+		return parseArgs({
+			args,
+			options: {
+				sensor: text,
+				replay: text,
+				broker: text,
+				interval: text,
+				speed: text,
+				duration: text,
+				id: text,
+				topic: text,
+				config: text,
+				state: text,
+				seed: text,
+				help: { type: "boolean", short: "h" },
+			},
+		}).values;
+	} catch (error) {
+		throw new UsageError((error as Error).message.split(". ")[0]!);
+	}
+}
+
+function understood(raw: Record<string, unknown>): Settings {
+	try {
+		return parseSettings(raw);
+	} catch (error) {
+		throw new UsageError((error as Error).message);
+	}
+}
+
+function readText(option: string, path: string): string {
+	try {
+		return readFileSync(path, "utf8");
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		throw new UsageError(
+			`${option} ${path}: ${code === "ENOENT" ? "there is no such file" : `cannot be read (${code})`}`,
+		);
+	}
+}
+
+function readConfig(path: string): object {
+	const text = readText("--config", path);
+	let config: unknown;
+	try {
+		config = JSON.parse(text);
+	} catch (error) {
+		throw new UsageError(`--config ${path}: is not JSON: ${(error as Error).message}`);
+	}
+	if (typeof config !== "object" || config === null || Array.isArray(config)) {
+		throw new UsageError(`--config ${path}: must hold one object`);
+	}
+	return config;
+}
+
+/** `FILE` or `FILE#NAME`. */
+function readReplay(argument: string) {
+	const [path = "", name] = argument.split("#");
+	const source = { text: readText("--replay", path), ...(name !== undefined && { name }) };
+	const explained = <Result>(run: () => Result): Result => {
+		try {
+			return run();
+		} catch (error) {
+			throw new UsageError(`--replay ${argument}: ${(error as Error).message}`);
+		}
+	};
+	const replays = explained(() => parseReplay(source.text, name));
+	return {
+		source,
+		kinds: replays.map(({ kind }) => kind),
+		/** Throws where nothing was recorded from such a sensor. */
+		check: (sensor: string) => explained(() => pickReplay(replays, sensor)),
+	};
+}
+
+function duration(option: string, text: string): number {
+	const [, digits, unit] = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|)$/.exec(text) ?? [];
+	if (digits === undefined) throw new UsageError(`${option} ${text}: must be a time such as 500ms, 5s, 1m, 1h`);
+	return Number(digits) * UNITS_MS[unit ?? ""]!;
+}
+
+function number(option: string, text: string, lowest: number, highest: number): number {
+	const value = Number(text);
+	if (text.trim() === "" || !(value >= lowest && value <= highest)) {
+		throw new UsageError(`${option} ${text}: must be a number from ${lowest} to ${highest}`);
+	}
+	return value;
+}

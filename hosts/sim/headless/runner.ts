@@ -1,0 +1,214 @@
+/**
+ * Runs the station: the firmware bundle inside XS, and here in Node what its
+ * ports ask for: sockets, the timer, time, storage and the log.
+ */
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { performance } from "node:perf_hooks";
+import type { LogLevel } from "../../../src/host.ts";
+import type { Counters } from "../../../src/station.ts";
+import {
+	Action,
+	type DecodedAction,
+	decodeActions,
+	Event,
+	encodeEvent,
+	LEVELS,
+	type StartOptions,
+} from "./protocol.ts";
+import { SimulatedClock } from "./simulated-clock.ts";
+import type { StorageFile } from "./storage-file.ts";
+import { type Memory, XsWorker } from "./xs-worker.ts";
+
+/** What a socket may have unsent, and unread, in bytes: the defaults of an ESP32's lwIP. */
+const SOCKET_WINDOW = 5_744;
+/** Longest delay of a timer of Node's, in ms. */
+const TIMER_MAXIMUM = 2 ** 31 - 1;
+
+export interface RunnerOptions extends Omit<StartOptions, "storage"> {
+	/** The firmware bundle, built by `tools/build.js`. */
+	readonly firmware: string;
+	readonly storage: StorageFile;
+	/** Simulated seconds per real second, 1 or more. */
+	readonly speed: number;
+	readonly onLog: (level: LogLevel, text: string) => void;
+}
+
+interface Connection {
+	readonly socket: Socket;
+	/** Bytes told to the station that it has not read. */
+	unread: number;
+}
+
+export class Runner {
+	readonly worker = new XsWorker();
+	/** Resolves when the station has stopped; rejects with an `XsError` when the engine has failed. */
+	readonly stopped: Promise<void>;
+	readonly clock: SimulatedClock;
+	/** Bytes that went to the broker and came from it. */
+	readonly wire = { sent: 0, received: 0 };
+
+	readonly #options: RunnerOptions;
+	readonly #connections = new Map<number, Connection>();
+	#timer: NodeJS.Timeout | undefined;
+	#immediate: NodeJS.Immediate | undefined;
+	#timerDue = Number.POSITIVE_INFINITY;
+	#counters: Counters | undefined;
+	#ended = false;
+	#resolve = () => {};
+	#reject: (error: Error) => void = () => {};
+
+	constructor(options: RunnerOptions) {
+		this.#options = options;
+		this.clock = new SimulatedClock(options.speed, () => performance.now(), Date.now());
+		this.stopped = new Promise((resolve, reject) => {
+			this.#resolve = resolve;
+			this.#reject = reject;
+		});
+		this.worker.onOutput = (text) => options.onLog("error", text.trimEnd());
+	}
+
+	/** Loads the firmware and starts the station. */
+	async start(): Promise<void> {
+		const { firmware, settings, seed, replay, storage } = this.#options;
+		await this.worker.evaluate(readFileSync(firmware, "utf8"));
+		const start: StartOptions = { settings, seed, storage: storage.values, ...(replay && { replay }) };
+		await this.#tell(Event.Start, { bytes: Buffer.from(JSON.stringify(start)) });
+	}
+
+	/** Stops the station in good order. */
+	async stop(): Promise<void> {
+		await this.#tell(Event.Stop);
+		await this.stopped;
+	}
+
+	async counters(): Promise<Counters> {
+		await this.#tell(Event.Count);
+		return this.#counters!;
+	}
+
+	/** What is alive in the engine. */
+	memory(): Promise<Memory> {
+		return this.worker.memory();
+	}
+
+	/** Ends the engine and whatever is open. */
+	close(): void {
+		this.#clearTimer();
+		for (const { socket } of this.#connections.values()) socket.destroy();
+		this.#connections.clear();
+		this.#ended = true;
+		this.worker.close();
+	}
+
+	async #tell(kind: number, options: { id?: number; count?: number; bytes?: Uint8Array } = {}): Promise<void> {
+		try {
+			// The time is read when the engine is free for the event, not when the event happened.
+			const reply = await this.worker.call(() => encodeEvent(kind, this.clock.now(), this.clock.time(), options));
+			for (const action of decodeActions(reply)) this.#do(action);
+			this.#setTimer();
+		} catch (error) {
+			this.#reject(error as Error);
+		}
+	}
+
+	#do({ kind, id, value, bytes }: DecodedAction): void {
+		const connection = this.#connections.get(id);
+		const text = () => Buffer.from(bytes).toString();
+		switch (kind) {
+			case Action.Open:
+				return this.#open(id, text());
+			case Action.Write:
+				return this.#write(id, Uint8Array.from(bytes));
+			case Action.Read:
+				if (!connection) return;
+				connection.unread -= value;
+				if (connection.unread < SOCKET_WINDOW) connection.socket.resume();
+				return;
+			case Action.Close:
+				this.#connections.delete(id);
+				connection?.socket.destroySoon();
+				return;
+			case Action.Timer:
+				this.#timerDue = value;
+				return;
+			case Action.Awaiting:
+				return this.clock.await(value === 1);
+			case Action.Log:
+				return this.#options.onLog(LEVELS[id] ?? "error", text());
+			case Action.Store: {
+				const [key = "", value = ""] = text().split("=");
+				return this.#options.storage.write(key, value);
+			}
+			case Action.Counters:
+				this.#counters = JSON.parse(text());
+				return;
+			case Action.Stopped:
+				return this.#resolve();
+		}
+	}
+
+	#open(id: number, address: string): void {
+		const colon = address.lastIndexOf(":");
+		const socket = connect({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)), noDelay: true });
+		const connection: Connection = { socket, unread: 0 };
+		this.#connections.set(id, connection);
+		const current = () => this.#connections.get(id) === connection;
+		socket.on("connect", () => {
+			if (current()) this.#tell(Event.Writable, { id, count: SOCKET_WINDOW });
+		});
+		socket.on("data", (data) => {
+			if (!current()) return;
+			this.wire.received += data.length;
+			connection.unread += data.length;
+			if (connection.unread >= SOCKET_WINDOW) socket.pause();
+			this.#tell(Event.Readable, { id, bytes: data });
+		});
+		socket.on("error", (error: NodeJS.ErrnoException) => this.#closed(id, connection, error.code ?? error.message));
+		socket.on("end", () => this.#closed(id, connection, "by the broker"));
+		socket.on("close", () => this.#closed(id, connection, ""));
+	}
+
+	#write(id: number, bytes: Uint8Array): void {
+		const connection = this.#connections.get(id);
+		if (!connection) return;
+		this.wire.sent += bytes.length;
+		connection.socket.write(bytes, (error) => {
+			if (!error && this.#connections.get(id) === connection) this.#tell(Event.Writable, { id, count: bytes.length });
+		});
+	}
+
+	#closed(id: number, connection: Connection, reason: string): void {
+		if (this.#connections.get(id) !== connection) return;
+		this.#connections.delete(id);
+		connection.socket.destroy();
+		this.#tell(Event.Closed, { id, bytes: Buffer.from(REASONS[reason] ?? reason) });
+	}
+
+	#setTimer(): void {
+		this.#clearTimer();
+		if (this.#timerDue === Number.POSITIVE_INFINITY || this.#ended) return;
+		const delay = Math.min(this.clock.realDelayUntil(this.#timerDue), TIMER_MAXIMUM);
+		const call = () => this.#tell(Event.Timer);
+		// A timer of Node's takes 1 ms at least, which at a high speed is long.
+		if (delay < 1 && this.#options.speed > 1) this.#immediate = setImmediate(call);
+		else this.#timer = setTimeout(call, delay);
+	}
+
+	#clearTimer(): void {
+		clearTimeout(this.#timer);
+		clearImmediate(this.#immediate);
+	}
+}
+
+/** Node's error codes in words. */
+const REASONS: Readonly<Record<string, string>> = {
+	ECONNREFUSED: "connection refused",
+	ECONNRESET: "reset by the broker",
+	EPIPE: "reset by the broker",
+	ENOTFOUND: "there is no such host",
+	EAI_AGAIN: "the name server does not answer",
+	ETIMEDOUT: "no answer",
+	EHOSTUNREACH: "no route to the broker",
+	ENETUNREACH: "no route to the broker",
+};

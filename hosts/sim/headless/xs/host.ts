@@ -1,0 +1,137 @@
+/** The ports inside XS: they record what they are asked for, and Node does it. */
+import type { Bytes, Host, LogLevel, Socket, SocketOptions } from "../../../../src/host.js";
+import { parseSettings } from "../../../../src/settings.js";
+import { createRandom } from "../../devices/random.js";
+import { createSimulatedSensor } from "../../devices/simulated-sensor.js";
+import { Action, ActionWriter, LEVELS, type StartOptions } from "../protocol.js";
+
+/** The engine's own globals. */
+declare const TextEncoder: new () => { encode(text: string): Bytes };
+
+export const actions = new ActionWriter();
+const encoder = new TextEncoder();
+
+/** The time of the event being handled: within one event no time passes. */
+export const time = { now: 0, wall: 0 };
+
+interface Timer {
+	readonly due: number;
+	readonly callback: () => void;
+}
+const timers = new Set<Timer>();
+
+/** Calls back every timer that is due, earliest first. */
+export function runTimers(): void {
+	for (;;) {
+		let next: Timer | undefined;
+		for (const timer of timers) if (timer.due <= time.now && (!next || timer.due < next.due)) next = timer;
+		if (!next) return;
+		timers.delete(next);
+		next.callback();
+	}
+}
+
+/** When the next timer is due, in simulated ms. */
+export function nextTimer(): number {
+	let due = Number.POSITIVE_INFINITY;
+	for (const timer of timers) if (timer.due < due) due = timer.due;
+	return due;
+}
+
+const sockets = new Map<number, SimulatedSocket>();
+let lastSocket = 0;
+
+/** The open socket that Node calls `id`. */
+export function socketOf(id: number): SimulatedSocket | undefined {
+	return sockets.get(id);
+}
+
+/** ECMA-419 TCP; the bytes travel through Node. */
+class SimulatedSocket implements Socket {
+	readonly #id: number;
+	readonly #options: SocketOptions;
+	#received: Bytes[] = [];
+	#writable = 0;
+
+	constructor(options: SocketOptions) {
+		this.#options = options;
+		do lastSocket = (lastSocket % 255) + 1;
+		while (sockets.has(lastSocket));
+		this.#id = lastSocket;
+		sockets.set(this.#id, this);
+		actions.add(Action.Open, this.#id, 0, encoder.encode(`${options.host}:${options.port}`));
+	}
+
+	read(byteLength = Number.POSITIVE_INFINITY): Bytes | undefined {
+		const first = this.#received[0];
+		if (!first) return undefined;
+		const bytes = first.subarray(0, Math.min(first.length, byteLength));
+		if (bytes.length === first.length) this.#received.shift();
+		else this.#received[0] = first.subarray(bytes.length);
+		actions.add(Action.Read, this.#id, bytes.length);
+		return bytes;
+	}
+
+	write(bytes: Bytes): number {
+		if (!sockets.has(this.#id)) throw new Error("closed");
+		if (bytes.length > this.#writable) throw new Error("overflow");
+		this.#writable -= bytes.length;
+		actions.add(Action.Write, this.#id, 0, bytes);
+		return this.#writable;
+	}
+
+	close(): void {
+		if (sockets.delete(this.#id)) actions.add(Action.Close, this.#id);
+	}
+
+	/** Node says that it took `count` bytes, or at the opening that it would. */
+	writable(count: number): void {
+		this.#writable += count;
+		this.#options.onWritable(this.#writable);
+	}
+
+	received(bytes: Bytes): void {
+		this.#received.push(bytes);
+		this.#options.onReadable(bytes.length);
+	}
+
+	closed(reason: string): void {
+		this.#options.onError(reason);
+		sockets.delete(this.#id);
+	}
+}
+
+const stored = new Map<string, string>();
+
+const host: { -readonly [port in keyof Host]: Host[port] } = {
+	settings: undefined,
+	clock: { now: () => time.now, time: () => time.wall },
+	timer: {
+		set: (callback, delay) => {
+			const timer = { callback, due: time.now + delay };
+			timers.add(timer);
+			return timer;
+		},
+		clear: (timer) => void timers.delete(timer as Timer),
+	},
+	random: () => 0,
+	network: { socket: { io: SimulatedSocket } },
+	storage: {
+		read: (key) => stored.get(key),
+		write: (key, value) => {
+			stored.set(key, value);
+			actions.add(Action.Store, 0, 0, encoder.encode(`${key}=${value}`));
+		},
+	},
+	log: (level: LogLevel, text: string) => actions.add(Action.Log, LEVELS.indexOf(level), 0, encoder.encode(text)),
+};
+export default host;
+
+/** Gives the ports what the runner was asked for. */
+export function configure({ settings, storage, seed, replay }: StartOptions): void {
+	host.settings = settings;
+	for (const [key, value] of Object.entries(storage)) stored.set(key, value);
+	const { sensor } = parseSettings(settings);
+	host.random = createRandom(seed);
+	Object.assign(host, createSimulatedSensor({ sensor, seed, replay, clock: host.clock }));
+}

@@ -1,0 +1,5 @@
+/** The module that each host provides under this name: see `manifest.json`. */
+declare module "host" {
+	const host: import("./host.js").Host;
+	export default host;
+}

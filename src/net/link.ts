@@ -1,0 +1,269 @@
+/**
+ * Joins a session to a socket and a timer: the only I/O in `src/`.
+ *
+ * It opens the connection, moves bytes both ways, calls the session when a
+ * deadline is reached, and reconnects after every end of a connection.
+ */
+import type { Bytes, Clock, NetworkPort, Resolver, Socket, TimerPort } from "../host.js";
+import type { Backoff } from "./backoff.js";
+import type { BrokerAddress } from "./broker-url.js";
+import type { Message, Session } from "./mqtt/session.js";
+
+/** From the attempt to connect to an open connection, name resolution included, in ms. */
+const OPEN_TIMEOUT_MS = 15_000;
+/**
+ * Bytes read before the session may answer. It bounds the answers that wait:
+ * the smallest packet that asks for one has 7 bytes.
+ */
+const READ_BYTES = 256;
+/** A connection that ended sooner after the broker accepted it, in ms, was hardly one. */
+const SHORT_LIVED_MS = 10_000;
+/** So many of those in a row, ended by the broker, have one likely cause. */
+const SHORT_LIVED_MAXIMUM = 3;
+
+export interface LinkOptions<M extends Message> {
+	readonly network: NetworkPort;
+	readonly clock: Clock;
+	readonly timer: TimerPort;
+	readonly broker: BrokerAddress;
+	readonly session: Session<M>;
+	readonly backoff: Backoff;
+	/** The connection ended, or could not be opened; the next attempt follows after `retryDelay` ms. */
+	readonly onDisconnect?: (reason: string, retryDelay: number) => void;
+	/** The broker has ended several connections right after accepting them. */
+	readonly onTakenOver?: () => void;
+}
+
+type State =
+	| { readonly phase: "stopped" }
+	| { readonly phase: "waiting"; readonly retryAt: number }
+	| { readonly phase: "opening"; readonly due: number; resolver?: Resolver; socket?: Socket }
+	| { readonly phase: "open"; readonly socket: Socket; acceptedAt: number | undefined };
+
+export class Link<M extends Message> {
+	readonly #options: LinkOptions<M>;
+	#state: State = { phase: "stopped" };
+	#timer: unknown;
+	/** What of the packet that is leaving the socket has not taken yet, and how much it may be given. */
+	#leaving: Bytes | undefined;
+	#writable = 0;
+	#shortLived = 0;
+
+	constructor(options: LinkOptions<M>) {
+		this.#options = options;
+	}
+
+	/** Whether bytes to or from the broker are due: a host that runs time faster than real waits for them. */
+	get awaiting(): boolean {
+		return this.#state.phase === "opening" || this.#options.session.awaiting;
+	}
+
+	/** Connects, and from now on again whenever the connection ends. */
+	start(): void {
+		if (this.#state.phase !== "stopped") return;
+		this.#options.network.onReady = () => this.#networkReady();
+		this.#connect();
+	}
+
+	/** Sends a DISCONNECT if it can leave at once, and stays disconnected. */
+	stop(): void {
+		if (this.#state.phase === "open" && !this.#leaving) {
+			const disconnect = this.#options.session.disconnect();
+			if (disconnect && disconnect.length <= this.#writable) this.#state.socket.write(disconnect);
+		}
+		this.#options.network.onReady = undefined;
+		this.#end();
+		this.#become({ phase: "stopped" });
+	}
+
+	/** There is something new to send. */
+	wake(): void {
+		this.#run(() => {});
+	}
+
+	/** The network itself has come (back) up: what was learned about the broker before does not count. */
+	#networkReady(): void {
+		if (this.#state.phase !== "waiting") return;
+		this.#options.backoff.reset();
+		this.#connect();
+	}
+
+	#connect(): void {
+		const { network, broker, clock } = this.#options;
+		const state: State = { phase: "opening", due: clock.now() + OPEN_TIMEOUT_MS };
+		this.#become(state);
+		if (network.ready === false) return this.#disconnected("the network is not up");
+		try {
+			if (!network.dns) return this.#openSocket(state, undefined);
+			const { io, ...options } = network.dns;
+			state.resolver = new io(options);
+			state.resolver.resolve({
+				host: broker.host,
+				onResolved: (_host, address) => {
+					if (this.#state === state) this.#openSocket(state, address);
+				},
+				onError: (reason) => {
+					if (this.#state === state) this.#disconnected(`cannot resolve ${broker.host}${because(reason)}`);
+				},
+			});
+		} catch (error) {
+			this.#disconnected(`cannot connect${because(error)}`);
+		}
+	}
+
+	#openSocket(state: State & { phase: "opening" }, address: string | undefined): void {
+		const { network, broker } = this.#options;
+		const { io, ...options } = network.socket;
+		let socket: Socket | undefined;
+		/** A socket that was given up may still call back. */
+		const current = () => this.#state.phase !== "stopped" && "socket" in this.#state && this.#state.socket === socket;
+		try {
+			socket = new io({
+				...options,
+				...(address === undefined ? {} : { address }),
+				...broker,
+				noDelay: true,
+				onReadable: () => {
+					if (current()) this.#run(() => {});
+				},
+				onWritable: (count) => {
+					if (current()) this.#writableNow(count);
+				},
+				onError: (reason) => {
+					if (!current()) return;
+					// What arrived before the end counts: a refusal is often followed by a close.
+					this.#run(() => {});
+					if (!current()) return;
+					const opening = this.#state.phase === "opening";
+					this.#disconnected(
+						opening ? `cannot connect${because(reason)}` : `connection closed${because(reason)}`,
+						true,
+					);
+				},
+			});
+			state.socket = socket;
+		} catch (error) {
+			this.#disconnected(`cannot connect${because(error)}`);
+		}
+	}
+
+	#writableNow(count: number): void {
+		this.#writable = count;
+		if (this.#state.phase === "opening" && this.#state.socket) {
+			this.#options.session.open(this.#options.clock.now());
+			this.#become({ phase: "open", socket: this.#state.socket, acceptedAt: undefined });
+		}
+		this.#run(() => {});
+	}
+
+	/** Reads, then lets `judge` look at the time, then writes; a violation or a missed deadline ends the connection. */
+	#run(judge: (now: number) => void): void {
+		const now = this.#options.clock.now();
+		try {
+			const { session } = this.#options;
+			this.#receive(now);
+			judge(now);
+			const deaf = !session.receptive;
+			this.#transmit(now);
+			if (deaf) this.#receive(now);
+		} catch (error) {
+			return this.#disconnected(error instanceof Error ? error.message : String(error));
+		}
+		this.#setTimer();
+	}
+
+	#receive(now: number): void {
+		const { session } = this.#options;
+		while (this.#state.phase === "open" && session.receptive) {
+			const bytes = this.#state.socket.read(READ_BYTES);
+			if (bytes === undefined || bytes.byteLength === 0) return;
+			session.receive(bytes instanceof Uint8Array ? (bytes as Bytes) : new Uint8Array(bytes), now);
+			if (session.connected) this.#state.acceptedAt ??= now;
+			this.#transmit(now);
+		}
+	}
+
+	#transmit(now: number): void {
+		const { session } = this.#options;
+		while (this.#state.phase === "open") {
+			// Asked for even when nothing can be written, so that the session knows what does not get away.
+			this.#leaving ??= session.transmit(now);
+			if (!this.#leaving || this.#writable === 0) return;
+			const part = this.#leaving.subarray(0, this.#writable);
+			this.#writable = this.#state.socket.write(part);
+			if (part.length < this.#leaving.length) {
+				this.#leaving = this.#leaving.subarray(part.length);
+			} else {
+				this.#leaving = undefined;
+				session.transmitted(now);
+			}
+		}
+	}
+
+	#timeout(): void {
+		const now = this.#options.clock.now();
+		const state = this.#state;
+		if (state.phase === "waiting" && now >= state.retryAt) this.#connect();
+		else if (state.phase === "opening" && now >= state.due) {
+			this.#disconnected(`cannot connect: no answer within ${OPEN_TIMEOUT_MS / 1_000} s`);
+		} else if (state.phase === "open") this.#run((now) => this.#options.session.tick(now));
+		else this.#setTimer();
+	}
+
+	#disconnected(reason: string, byBroker = false): void {
+		const { backoff, clock, onDisconnect, onTakenOver } = this.#options;
+		const now = clock.now();
+		const lived =
+			this.#state.phase === "open" && this.#state.acceptedAt !== undefined ? now - this.#state.acceptedAt : undefined;
+		if (lived !== undefined) backoff.lived(lived);
+		this.#end();
+		const delay = backoff.next();
+		this.#become({ phase: "waiting", retryAt: now + delay });
+		onDisconnect?.(reason, delay);
+		this.#shortLived = byBroker && lived !== undefined && lived < SHORT_LIVED_MS ? this.#shortLived + 1 : 0;
+		if (this.#shortLived === SHORT_LIVED_MAXIMUM) onTakenOver?.();
+	}
+
+	/** Gives the connection up, whatever its state. */
+	#end(): void {
+		this.#options.session.close();
+		this.#leaving = undefined;
+		this.#writable = 0;
+		const state = this.#state;
+		if (state.phase === "opening") state.resolver?.close?.();
+		if ((state.phase === "opening" || state.phase === "open") && state.socket) state.socket.close();
+	}
+
+	#become(state: State): void {
+		this.#state = state;
+		this.#setTimer();
+	}
+
+	/** One timer, at the earliest next deadline. */
+	#setTimer(): void {
+		const { clock, timer } = this.#options;
+		if (this.#timer !== undefined) timer.clear(this.#timer);
+		this.#timer = undefined;
+		const deadline = this.#deadline();
+		if (deadline === Number.POSITIVE_INFINITY) return;
+		this.#timer = timer.set(
+			() => {
+				this.#timer = undefined;
+				this.#timeout();
+			},
+			Math.max(0, deadline - clock.now()),
+		);
+	}
+
+	#deadline(): number {
+		const state = this.#state;
+		if (state.phase === "waiting") return state.retryAt;
+		if (state.phase === "opening") return state.due;
+		return state.phase === "open" ? this.#options.session.deadline : Number.POSITIVE_INFINITY;
+	}
+}
+
+function because(reason: unknown): string {
+	const text = reason instanceof Error ? reason.message : reason;
+	return text === undefined || text === "" ? "" : `: ${text}`;
+}

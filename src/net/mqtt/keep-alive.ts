@@ -1,0 +1,67 @@
+/**
+ * When to send a PINGREQ, and when to give a silent broker up.
+ *
+ * Only what was sent postpones a PINGREQ: the broker counts the packets that it
+ * receives, not those that it sends [MQTT-3.1.2-23]. Anything received proves
+ * that the broker lives, so it postpones giving up, but it answers no PINGREQ.
+ */
+
+/**
+ * A PINGREQ leaves this much before the keep-alive interval is over, in ms (a
+ * quarter of a very short interval): timers fire late, never early, and the
+ * interval between two sent packets must not exceed the keep-alive.
+ */
+const LEAD_MS = 500;
+
+export class KeepAlive {
+	readonly #idle: number;
+	readonly #responseTimeout: number;
+	#lastSent: number;
+	#responseDue = Number.POSITIVE_INFINITY;
+
+	/**
+	 * @param seconds the keep-alive of the CONNECT packet, 0 to 65535; 0 turns PINGREQs off
+	 * @param responseTimeout longest silence in ms after a PINGREQ
+	 */
+	constructor(seconds: number, responseTimeout: number, now: number) {
+		const interval = seconds * 1_000;
+		this.#idle = seconds === 0 ? Number.POSITIVE_INFINITY : interval - Math.min(LEAD_MS, interval / 4);
+		this.#responseTimeout = responseTimeout;
+		this.#lastSent = now;
+	}
+
+	/** When a PINGREQ is to be sent, in ms. */
+	get pingDue(): number {
+		return this.#awaiting ? Number.POSITIVE_INFINITY : this.#lastSent + this.#idle;
+	}
+
+	/** When the broker has been silent for too long after a PINGREQ, in ms. */
+	get responseDue(): number {
+		return this.#responseDue;
+	}
+
+	/** A packet has left. */
+	sent(now: number): void {
+		this.#lastSent = now;
+	}
+
+	/** A PINGREQ has left: only from now on can the broker answer it. */
+	pingSent(now: number): void {
+		this.#lastSent = now;
+		this.#responseDue = now + this.#responseTimeout;
+	}
+
+	/** Something arrived. */
+	received(now: number): void {
+		if (this.#awaiting) this.#responseDue = now + this.#responseTimeout;
+	}
+
+	/** A PINGRESP arrived. */
+	responded(): void {
+		this.#responseDue = Number.POSITIVE_INFINITY;
+	}
+
+	get #awaiting(): boolean {
+		return this.#responseDue !== Number.POSITIVE_INFINITY;
+	}
+}

@@ -1,0 +1,65 @@
+/**
+ * The byte list in which mqtt-packet's parser collects what was received.
+ *
+ * One buffer is enough: the codec hands over whole packets, so that `append`
+ * finds the list empty and copies nothing. Reading and consuming never copy.
+ */
+import { Buffer } from "./buffer.js";
+
+const EMPTY = Buffer.alloc(0);
+
+class BufferList {
+	length = 0;
+	#bytes = EMPTY;
+	#start = 0;
+
+	append(bytes: Uint8Array<ArrayBuffer>): void {
+		if (this.length === 0) {
+			this.#bytes = new Buffer(bytes.buffer, bytes.byteOffset, bytes.length);
+		} else {
+			const joined = Buffer.alloc(this.length + bytes.length);
+			joined.set(this.slice(0, this.length));
+			joined.set(bytes, this.length);
+			this.#bytes = joined;
+		}
+		this.#start = 0;
+		this.length = this.#bytes.length;
+	}
+
+	consume(count: number): void {
+		const rest = this.length - count;
+		if (rest > 0) {
+			this.#start += count;
+			this.length = rest;
+		} else {
+			this.#bytes = EMPTY;
+			this.#start = this.length = 0;
+		}
+	}
+
+	/** A view, not a copy. */
+	slice(start: number, end: number): Buffer {
+		return this.#bytes.subarray(this.#start + start, this.#start + Math.min(end, this.length)) as Buffer;
+	}
+
+	toString(_encoding: "utf8", start: number, end: number): string {
+		return this.slice(start, end).toString();
+	}
+
+	readUInt8(offset: number): number {
+		const byte = this.#bytes[this.#start + offset];
+		if (byte === undefined) throw new RangeError("out of range");
+		return byte;
+	}
+
+	readUInt16BE(offset: number): number {
+		return this.readUInt8(offset) * 0x100 + this.readUInt8(offset + 1);
+	}
+
+	readUInt32BE(offset: number): number {
+		return this.readUInt16BE(offset) * 0x10000 + this.readUInt16BE(offset + 2);
+	}
+}
+
+// mqtt-packet calls what it requires.
+export = () => new BufferList();

@@ -1,0 +1,4 @@
+/** mqtt-packet's debug output: none. */
+const silent = () => {};
+
+export = () => silent;

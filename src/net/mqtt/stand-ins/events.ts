@@ -1,0 +1,23 @@
+/** Node's EventEmitter as far as mqtt-packet calls it: an error without a listener is thrown. */
+
+type Listener = (value: unknown) => void;
+
+export class EventEmitter {
+	#listeners: { readonly event: string; readonly listener: Listener }[] | undefined;
+
+	on(event: string, listener: Listener): this {
+		(this.#listeners ??= []).push({ event, listener });
+		return this;
+	}
+
+	emit(event: string, value: unknown): void {
+		let heard = false;
+		for (let index = 0; this.#listeners && index < this.#listeners.length; index++) {
+			const entry = this.#listeners[index]!;
+			if (entry.event !== event) continue;
+			heard = true;
+			entry.listener(value);
+		}
+		if (event === "error" && !heard) throw value;
+	}
+}

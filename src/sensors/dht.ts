@@ -1,0 +1,106 @@
+/** Driver of the DHT11, DHT22 and their kin (AM2301, AM2302, AM2303, AM2322) on their single wire. */
+import type { PulseCapture, PulseCaptureConstructor } from "../host.js";
+import { decodeFrame, dht11Sample, dht22Sample } from "./dht-frame.js";
+import { type Measurement, type Sensor, SensorError } from "./sensor.js";
+
+export interface DHTOptions {
+	/** The line: `io` and its further options, such as the pin. */
+	readonly sensor: { readonly io: PulseCaptureConstructor; readonly [option: string]: unknown };
+	readonly model: "dht11" | "dht22";
+	/**
+	 * The sensor answers with what it measured when it was asked before. "first", the
+	 * default, discards one frame after power-up only, so a sample is as old as the
+	 * interval between samples. "each" asks twice for every sample: a sample is one
+	 * minimum interval old, and takes as much longer.
+	 */
+	readonly discard?: "first" | "each";
+}
+
+/** Sampling periods of the datasheets, in ms. */
+const MINIMUM_INTERVALS_MS = { dht11: 1_000, dht22: 2_000 } as const;
+/** Both datasheets: the sensor is not to be asked in its first second. */
+const POWER_UP_MS = 1_000;
+/** A DHT11 wants 18 ms at least, a DHT22 takes up to 20. */
+const START_LOW_MS = 20;
+/** A frame of forty ones: 6 ms with its response. */
+const FRAME_MS = 6;
+const POLL_MS = 2;
+/** After these the sensor is silent. */
+const POLLS = 5;
+
+export class DHT implements Sensor {
+	readonly minimumInterval: number;
+	readonly #options: DHTOptions;
+	#capture: PulseCapture | undefined;
+	#poweredUp = false;
+	/** Whether the sensor holds a value that is not older than the last request. */
+	#primed = false;
+	#closed = false;
+
+	/** Touches no pin: the first measurement does. */
+	constructor(options: DHTOptions) {
+		this.#options = options;
+		this.minimumInterval = MINIMUM_INTERVALS_MS[options.model];
+	}
+
+	/** Takes one frame, or two. Throws a `SensorError` for silence and for a frame that cannot be believed. */
+	*measure(): Measurement {
+		if (this.#closed) throw new SensorError("the sensor is closed");
+		if (!this.#poweredUp) {
+			yield POWER_UP_MS;
+			this.#poweredUp = true;
+		}
+		if (!this.#primed || this.#options.discard === "each") {
+			yield* this.#request();
+			this.#primed = true;
+			yield this.minimumInterval;
+		}
+		const bytes = decodeFrame(yield* this.#request());
+		return this.#options.model === "dht11" ? dht11Sample(bytes) : dht22Sample(bytes);
+	}
+
+	close(): void {
+		this.#closed = true;
+		this.#release();
+	}
+
+	#release(): void {
+		const capture = this.#capture;
+		this.#capture = undefined;
+		try {
+			capture?.close();
+		} catch {
+			// A line that cannot even be closed has nothing left to say.
+		}
+	}
+
+	/** Sends the start signal and waits, within a bound, for the pulses. */
+	*#request(): Generator<number, ArrayLike<number>, void> {
+		let pulses: ArrayLike<number> | undefined;
+		try {
+			const { io, ...options } = this.#options.sensor;
+			this.#capture ??= new io(options);
+			const capture = this.#capture;
+			capture.hold();
+			try {
+				yield START_LOW_MS;
+			} finally {
+				// Also when the measurement is abandoned here: a line held low keeps the sensor from working.
+				capture.release();
+			}
+			yield FRAME_MS;
+			pulses = capture.read();
+			for (let poll = 1; pulses === undefined && poll < POLLS; poll++) {
+				yield POLL_MS;
+				pulses = capture.read();
+			}
+		} catch (error) {
+			this.#release();
+			throw new SensorError(`the line cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+		}
+		if (pulses !== undefined && pulses.length > 1) return pulses;
+		// It may have been without power; then its next frame is its first.
+		this.#primed = false;
+		throw new SensorError("the sensor did not answer");
+	}
+}

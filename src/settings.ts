@@ -1,0 +1,212 @@
+/**
+ * What a user may set: defaults with their reason, and validation with errors
+ * that name the field. Everything has a default, so `{}` is valid.
+ */
+import { type BrokerAddress, parseBrokerUrl } from "./net/broker-url.js";
+import { RECORD_BYTES_MAXIMUM } from "./net/outbox.js";
+
+/** Sensor models with the shortest interval in seconds that each can be sampled at. */
+export const SENSORS = { bme280: 1, bmp280: 1, dht22: 2, dht11: 1 } as const;
+export type SensorModel = keyof typeof SENSORS;
+
+export interface Settings {
+	readonly sensor: SensorModel;
+	/** Seconds between readings. */
+	readonly interval: number;
+	readonly broker: BrokerAddress;
+	readonly username: string | undefined;
+	readonly password: string | undefined;
+	/** Names the station in topics and to the broker. */
+	readonly id: string;
+	/** What the station's topics begin with. */
+	readonly topic: string;
+	/** Seconds. */
+	readonly keepAlive: number;
+	/** RAM for readings that wait for the broker, in bytes. */
+	readonly outbox: number;
+	/** The board's pins, where they differ from the board's table. */
+	readonly pins: Pins;
+	/** For hosts with Wi-Fi. */
+	readonly wifi: Wifi | undefined;
+}
+
+export interface Pins {
+	/** I2C data and clock of a BME280 or BMP280. */
+	readonly data?: number;
+	readonly clock?: number;
+	/** The data line of a DHT. */
+	readonly dht?: number;
+}
+
+export interface Wifi {
+	readonly ssid: string;
+	readonly password?: string;
+}
+
+/** A setting that cannot be used; the message begins with the setting's name. */
+export class SettingsError extends Error {
+	override name = "SettingsError";
+}
+
+const DEFAULTS = {
+	sensor: "bme280",
+	/** Weather changes over minutes, and a DHT warms itself when it is asked too often. */
+	interval: 60,
+	broker: "mqtt://localhost:1883",
+	id: "station",
+	/** A lost station is known to be lost after one and a half times this. */
+	keepAlive: 60,
+	/** 372 readings of a BME280: six hours at one a minute, a third of the RAM that the station may use. */
+	outbox: 8_192,
+} as const;
+
+const DAY_S = 86_400;
+/** Larger than what a board has to spare. */
+const OUTBOX_MAXIMUM = 65_536;
+/** MQTT strings have 65,535 bytes at the most [MQTT-1.5.3]; a topic needs room for its last level. */
+const TOPIC_MAXIMUM = 1_024;
+/** IEEE 802.11: an SSID has at most 32 bytes, a passphrase 8 to 63 characters. */
+const SSID_MAXIMUM = 32;
+
+/** Validates what a user wrote; throws a `SettingsError` at the first setting that cannot be used. */
+export function parseSettings(raw: unknown): Settings {
+	const fields = new Fields("", raw ?? {});
+	const sensor = fields.choice("sensor", Object.keys(SENSORS) as SensorModel[], DEFAULTS.sensor);
+	const interval = fields.number("interval", SENSORS[sensor], DAY_S, DEFAULTS.interval, ` for a ${sensor}`);
+	const { username, password, ...broker } = parseBroker(fields.string("broker", DEFAULTS.broker));
+	const id = name(fields.string("id", DEFAULTS.id));
+	const settings: Settings = {
+		sensor,
+		interval,
+		broker,
+		username: fields.optionalString("username") ?? username,
+		password: fields.optionalString("password") ?? password,
+		id,
+		topic: topic(fields.string("topic", `veleta/${id}`)),
+		keepAlive: fields.integer("keepAlive", 0, 65_535, DEFAULTS.keepAlive),
+		outbox: fields.integer("outbox", 8 * (RECORD_BYTES_MAXIMUM + 1), OUTBOX_MAXIMUM, DEFAULTS.outbox),
+		pins: parsePins(fields.value("pins")),
+		wifi: parseWifi(fields.value("wifi")),
+	};
+	if (settings.password !== undefined && settings.username === undefined) {
+		throw new SettingsError("password: needs a username beside it");
+	}
+	fields.nothingElse();
+	return settings;
+}
+
+function parseBroker(url: string) {
+	try {
+		return parseBrokerUrl(url);
+	} catch (error) {
+		throw new SettingsError(`broker: ${(error as Error).message}`);
+	}
+}
+
+function name(id: string): string {
+	if (!/^[A-Za-z0-9_.-]{1,64}$/.test(id)) {
+		throw new SettingsError("id: needs 1 to 64 letters, digits, points, hyphens or underscores");
+	}
+	return id;
+}
+
+function topic(topic: string): string {
+	const complain = (what: string) => new SettingsError(`topic: ${what}`);
+	if (topic === "") throw complain("must not be empty");
+	if (topic.length > TOPIC_MAXIMUM) throw complain(`has more than ${TOPIC_MAXIMUM} characters`);
+	if (/[+#]/.test(topic)) throw complain("must not contain + or #: they stand for topics only in a subscription");
+	if (topic.startsWith("$")) throw complain("must not begin with $: those topics are the broker's");
+	if (topic.startsWith("/") || topic.endsWith("/")) throw complain("must not begin or end with /");
+	if (/\p{Cc}|\p{Cs}/u.test(topic)) throw complain("contains a character that MQTT does not allow");
+	return topic;
+}
+
+function parsePins(raw: unknown): Pins {
+	if (raw === undefined) return {};
+	const fields = new Fields("pins.", raw);
+	const pins: { -readonly [pin in keyof Pins]: Pins[pin] } = {};
+	for (const pin of ["data", "clock", "dht"] as const) {
+		if (fields.value(pin) !== undefined) pins[pin] = fields.integer(pin, 0, 48, 0);
+	}
+	fields.nothingElse();
+	return pins;
+}
+
+function parseWifi(raw: unknown): Wifi | undefined {
+	if (raw === undefined) return undefined;
+	const fields = new Fields("wifi.", raw);
+	const ssid = fields.string("ssid", "");
+	const password = fields.optionalString("password");
+	if (ssid === "" || ssid.length > SSID_MAXIMUM)
+		throw new SettingsError(`wifi.ssid: needs 1 to ${SSID_MAXIMUM} characters`);
+	if (password !== undefined && password !== "" && (password.length < 8 || password.length > 63)) {
+		throw new SettingsError("wifi.password: needs 8 to 63 characters");
+	}
+	fields.nothingElse();
+	return password ? { ssid, password } : { ssid };
+}
+
+/** The members of an object that a user wrote, taken one by one. */
+class Fields {
+	readonly #prefix: string;
+	readonly #raw: Record<string, unknown>;
+	readonly #known: string[] = [];
+
+	constructor(prefix: string, raw: unknown) {
+		if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
+			throw new SettingsError(
+				prefix === "" ? "settings: must be an object" : `${prefix.slice(0, -1)}: must be an object`,
+			);
+		}
+		this.#prefix = prefix;
+		this.#raw = raw as Record<string, unknown>;
+	}
+
+	value(name: string): unknown {
+		this.#known.push(name);
+		return this.#raw[name];
+	}
+
+	optionalString(name: string): string | undefined {
+		const value = this.value(name);
+		// The value is not shown: it may be a secret in the wrong place.
+		if (value !== undefined && typeof value !== "string") throw this.#error(name, "must be a text in quotes");
+		return value;
+	}
+
+	string(name: string, fallback: string): string {
+		return this.optionalString(name) ?? fallback;
+	}
+
+	number(name: string, lowest: number, highest: number, fallback: number, whose = ""): number {
+		const value = this.value(name) ?? fallback;
+		if (typeof value !== "number" || !(value >= lowest && value <= highest)) {
+			throw this.#error(name, `must be a number from ${lowest} to ${highest}${whose}`);
+		}
+		return value;
+	}
+
+	integer(name: string, lowest: number, highest: number, fallback: number): number {
+		const value = this.number(name, lowest, highest, fallback);
+		if (!Number.isInteger(value)) throw this.#error(name, "must be a whole number");
+		return value;
+	}
+
+	choice<Choice extends string>(name: string, choices: readonly Choice[], fallback: Choice): Choice {
+		const value = this.value(name) ?? fallback;
+		const choice = choices.find((choice) => choice === value);
+		if (choice === undefined) throw this.#error(name, `must be one of ${choices.join(", ")}`);
+		return choice;
+	}
+
+	/** Throws for a member that nobody has taken: most likely a slip of the pen. */
+	nothingElse(): void {
+		for (const name of Object.keys(this.#raw)) {
+			if (!this.#known.includes(name)) throw this.#error(name, `is no setting; there are ${this.#known.join(", ")}`);
+		}
+	}
+
+	#error(name: string, problem: string): SettingsError {
+		return new SettingsError(`${this.#prefix}${name}: ${problem}`);
+	}
+}

@@ -1,0 +1,143 @@
+/**
+ * A session's transcript: what it sends and what it is sent, with times in ms.
+ * `silent` asserts that nothing is sent: most bugs of an MQTT client are
+ * packets too many.
+ */
+import type { Bytes } from "../../src/host.ts";
+import { type Message, Session, type SessionOptions } from "../../src/net/mqtt/session.ts";
+import { deepEqual, equal, fail, match } from "./harness.ts";
+
+export const bytes = (hex: string): Bytes =>
+	Uint8Array.from(hex.split(" ").filter(Boolean), (byte) => Number.parseInt(byte, 16));
+export const hex = (bytes: Uint8Array): string =>
+	Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+export const ascii = (text: string): Bytes => Uint8Array.from(text, (character) => character.charCodeAt(0));
+
+/** Packets of a broker, and of a client, as the standard lays them out. */
+export const CONNACK = "20 02 00 00";
+export const CONNACK_SESSION_PRESENT = "20 02 01 00";
+export const PINGREQ = "c0 00";
+export const PINGRESP = "d0 00";
+export const DISCONNECT = "e0 00";
+const id = (packetId: number) => hex(Uint8Array.of(packetId >> 8, packetId & 255));
+export const puback = (packetId: number) => `40 02 ${id(packetId)}`;
+/** A PUBLISH at QoS 1 of fewer than 128 bytes. */
+export function publish(
+	packetId: number,
+	topic: string,
+	payload: string,
+	flags: { dup?: true; retain?: true } = {},
+): string {
+	const header = 0x32 | (flags.dup ? 8 : 0) | (flags.retain ? 1 : 0);
+	const length = 2 + topic.length + 2 + payload.length;
+	return [
+		hex(Uint8Array.of(header, length, 0, topic.length)),
+		hex(ascii(topic)),
+		id(packetId),
+		...(payload === "" ? [] : [hex(ascii(payload))]),
+	].join(" ");
+}
+
+export interface TextMessage extends Message {
+	readonly text: string;
+}
+
+export class Transcript {
+	readonly session: Session<TextMessage>;
+	/** Messages that wait to be asked for. */
+	readonly queue: TextMessage[] = [];
+	/** What the session told its owner, in order. */
+	readonly told: string[] = [];
+
+	constructor(options: Partial<SessionOptions<TextMessage>> = {}) {
+		this.session = new Session<TextMessage>({
+			clientId: "c",
+			keepAlive: 60,
+			nextMessage: () => this.queue.shift(),
+			onConnect: (sessionPresent) => this.told.push(sessionPresent ? "resumed" : "connected"),
+			onPublish: ({ text }, redelivered) => this.told.push(`${redelivered ? "redelivered" : "published"} ${text}`),
+			onAcknowledge: ({ text }) => this.told.push(`acknowledged ${text}`),
+			...options,
+		});
+	}
+
+	/** Queues messages to the topic `t`. */
+	queues(...texts: string[]): this {
+		for (const text of texts) this.queue.push({ topic: "t", payload: ascii(text), retain: false, text });
+		return this;
+	}
+
+	opens(now: number): this {
+		this.session.open(now);
+		return this;
+	}
+
+	/** The connection ends. */
+	closes(): this {
+		this.session.close();
+		return this;
+	}
+
+	/** Opens a connection that the broker accepts. */
+	connects(now: number, connack = CONNACK): this {
+		this.opens(now);
+		this.#pump(now);
+		return this.receives(now, connack);
+	}
+
+	/** Exactly these packets leave at `now`. */
+	sends(now: number, ...packets: string[]): this {
+		this.session.tick(now);
+		deepEqual(this.#pump(now), packets, `sent at ${now} ms`);
+		return this;
+	}
+
+	/** Nothing leaves, at any ms up to `now` at which the session wants to be called. */
+	silent(now: number): this {
+		for (let deadline = this.session.deadline; deadline < now; deadline = this.session.deadline) {
+			this.sends(deadline);
+			if (this.session.deadline <= deadline) fail(`the deadline stays at ${deadline} ms`);
+		}
+		return this.sends(now);
+	}
+
+	receives(now: number, packets: string): this {
+		this.session.receive(bytes(packets), now);
+		return this;
+	}
+
+	/** The session gives the connection up when `act` happens. */
+	failsWhen(act: () => unknown, reason: RegExp): this {
+		let error: unknown;
+		try {
+			act();
+		} catch (thrown) {
+			error = thrown;
+		}
+		if (!(error instanceof Error)) fail(`the session did not give up: expected ${reason}`);
+		match(error.message, reason);
+		return this.closes();
+	}
+
+	/** At `now`, and not a ms before, the session gives up. */
+	failsAt(now: number, reason: RegExp): this {
+		this.silent(now - 1);
+		equal(this.session.deadline, now, "deadline");
+		return this.failsWhen(() => this.session.tick(now), reason);
+	}
+
+	/** What the session told its owner since the last call. */
+	tells(...lines: string[]): this {
+		deepEqual(this.told.splice(0), lines);
+		return this;
+	}
+
+	#pump(now: number): string[] {
+		const sent: string[] = [];
+		for (let packet = this.session.transmit(now); packet; packet = this.session.transmit(now)) {
+			sent.push(hex(packet));
+			this.session.transmitted(now);
+		}
+		return sent;
+	}
+}

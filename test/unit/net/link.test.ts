@@ -1,0 +1,284 @@
+/** The link against a network that the test plays. The session is the real one. */
+import { Backoff } from "../../../src/net/backoff.ts";
+import { Link, type LinkOptions } from "../../../src/net/link.ts";
+import { type Message, Session, type SessionOptions } from "../../../src/net/mqtt/session.ts";
+import { deepEqual, equal, ok, test } from "../../harness/harness.ts";
+import { ascii, CONNACK, DISCONNECT, PINGREQ, puback, publish } from "../../harness/transcript.ts";
+import { World } from "../../harness/world.ts";
+
+const CONNECT = "10 0d 00 04 4d 51 54 54 04 00 00 3c 00 01 63";
+
+/** A link in a world, with delays of exactly half their bound and a breath: 550, 1050, 2050 … ms. */
+function start(options: Partial<LinkOptions<Message>> = {}, session: Partial<SessionOptions<Message>> = {}) {
+	const world = new World();
+	const queue: Message[] = [];
+	const log: string[] = [];
+	const link = new Link<Message>({
+		network: world.network,
+		clock: world.clock,
+		timer: world.timer,
+		broker: { host: "broker.test", port: 1883 },
+		backoff: new Backoff({ random: () => 0.5 }),
+		session: new Session({ clientId: "c", keepAlive: 60, nextMessage: () => queue.shift(), ...session }),
+		onDisconnect: (reason, retryDelay) => log.push(`${reason}; again in ${retryDelay} ms`),
+		onTakenOver: () => log.push("taken over"),
+		...options,
+	});
+	link.start();
+	const queues = (text: string) => {
+		queue.push({ topic: "t", payload: ascii(text), retain: false });
+		link.wake();
+	};
+	/** The newest socket opens, and the broker accepts. */
+	const connects = () => {
+		world.socket.opens();
+		world.socket.receives(CONNACK);
+		world.socket.takeWritten();
+	};
+	return { world, link, log, queues, connects };
+}
+
+test("it opens a socket to the broker, without delay, and sends CONNECT when it is open", () => {
+	const { world } = start();
+	const { host, port, noDelay } = world.socket.options;
+	deepEqual([host, port, noDelay], ["broker.test", 1883, true]);
+	world.advanceTo(1_000);
+	deepEqual(world.socket.takeWritten(), []);
+	world.socket.opens();
+	deepEqual(world.socket.takeWritten(), [CONNECT]);
+});
+
+test("what is queued leaves when there is something new to send", () => {
+	const { world, queues, connects } = start();
+	connects();
+	queues("a");
+	deepEqual(world.socket.takeWritten(), [publish(1, "t", "a")]);
+});
+
+test("a network that takes a few bytes at a time gets the packets whole and in order", () => {
+	const { world, queues, connects } = start();
+	connects();
+	world.socket.opens(3);
+	queues("a");
+	queues("b");
+	for (let turn = 0; turn < 20; turn++) world.socket.opens(3);
+	equal(world.socket.takeWritten().join(" "), `${publish(1, "t", "a")} ${publish(2, "t", "b")}`);
+});
+
+test("a PINGREQ that cannot leave ends the connection; the timer does not spin", () => {
+	const { world, log, connects } = start();
+	connects();
+	world.socket.opens(0);
+	world.advanceTo(79_499);
+	deepEqual(log, []);
+	world.advanceTo(79_500);
+	deepEqual(log, ["the connection took no data for 20 s; again in 550 ms"]);
+	ok(world.sockets[0]!.closed);
+});
+
+test("a connection that cannot be opened is tried again, with delays that double", () => {
+	const { world, log } = start();
+	for (const [time, delay] of [
+		[0, 550],
+		[550, 1_050],
+		[1_600, 2_050],
+		[3_650, 4_050],
+	] as const) {
+		world.advanceTo(time);
+		world.socket.ends("connection refused");
+		equal(log.pop(), `cannot connect: connection refused; again in ${delay} ms`);
+	}
+	equal(world.sockets.length, 4);
+	world.advanceTo(7_699);
+	equal(world.sockets.length, 4);
+	world.advanceTo(7_700);
+	equal(world.sockets.length, 5);
+});
+
+test("an attempt that gets no answer is given up after 15 s", () => {
+	const { world, log } = start();
+	world.advanceTo(14_999);
+	deepEqual(log, []);
+	world.advanceTo(15_000);
+	deepEqual(log, ["cannot connect: no answer within 15 s; again in 550 ms"]);
+	ok(world.socket.closed);
+});
+
+test("a socket that was given up has no say any more", () => {
+	const { world, log } = start();
+	world.advanceTo(15_600);
+	const [old, current] = world.sockets;
+	equal(world.sockets.length, 2);
+	old!.opens();
+	old!.receives(CONNACK);
+	old!.ends("late");
+	equal(log.length, 1);
+	current!.opens();
+	deepEqual(current!.takeWritten(), [CONNECT]);
+});
+
+test("a broker that accepts the connection and never answers is given up, again and again", () => {
+	const { world, log } = start();
+	world.socket.opens();
+	world.advanceTo(10_000);
+	deepEqual(log, ["no CONNACK within 10 s; again in 550 ms"]);
+	world.advanceTo(10_550);
+	world.socket.opens();
+	world.advanceTo(20_550);
+	equal(log.at(-1), "no CONNACK within 10 s; again in 1050 ms");
+});
+
+test("a half-open connection is found out by the unanswered PINGREQ", () => {
+	const { world, log, connects } = start();
+	connects();
+	world.advanceTo(59_500);
+	deepEqual(world.socket.takeWritten(), [PINGREQ]);
+	world.advanceTo(69_499);
+	deepEqual(log, []);
+	world.advanceTo(69_500);
+	// The connection had lasted, so the delays start over.
+	deepEqual(log, ["no PINGRESP within 10 s; again in 550 ms"]);
+});
+
+test("what has arrived is read before a missed deadline is judged", () => {
+	const { world, log, connects } = start();
+	connects();
+	world.advanceTo(59_500);
+	world.socket.receives("d0 00", { quietly: true });
+	world.advanceTo(69_600);
+	deepEqual(log, []);
+});
+
+test("a refusal that is followed by a close tells the refusal", () => {
+	const { world, log } = start();
+	world.socket.opens();
+	world.socket.receives("20 02 00 05", { quietly: true });
+	world.socket.ends("by the broker");
+	deepEqual(log, ["the broker refused the connection: not authorized (5); again in 550 ms"]);
+});
+
+test("a protocol violation closes the connection and says which", () => {
+	const { world, log, connects } = start();
+	connects();
+	world.socket.receives("40 02 00 09");
+	ok(world.socket.closed);
+	deepEqual(log, ["a PUBACK for the packet id 9, which is not in flight; again in 550 ms"]);
+});
+
+test("a message that was not acknowledged is sent again on the next connection", () => {
+	const { world, queues, connects } = start();
+	connects();
+	queues("a");
+	world.socket.ends("reset by the broker");
+	world.advanceTo(600);
+	world.socket.opens();
+	world.socket.receives("20 02 01 00");
+	deepEqual(world.socket.takeWritten(), [CONNECT, publish(1, "t", "a", { dup: true })]);
+	world.socket.receives(puback(1));
+	deepEqual(world.socket.takeWritten(), []);
+});
+
+test("connections that the broker ends at once are tried ever more rarely, and the user is told why, once", () => {
+	const { world, log, connects } = start();
+	for (const delay of [550, 1_050, 2_050, 4_050, 8_050]) {
+		connects();
+		world.socket.ends();
+		world.advanceTo(world.clock.now() + delay);
+	}
+	deepEqual(log, [
+		"connection closed; again in 550 ms",
+		"connection closed; again in 1050 ms",
+		"connection closed; again in 2050 ms",
+		"taken over",
+		"connection closed; again in 4050 ms",
+		"connection closed; again in 8050 ms",
+	]);
+});
+
+test("while replies cannot leave, nothing more is read", () => {
+	const { world, log, connects } = start();
+	connects();
+	world.socket.opens(0);
+	const messages = Array.from(
+		{ length: 200 },
+		(_, index) => `32 05 00 01 78 00 ${(index + 1).toString(16).padStart(2, "0")}`,
+	);
+	world.socket.receives(messages.join(" "));
+	equal(world.socket.unread, 200 * 7 - 256);
+	for (let turn = 0; turn < 200; turn++) world.socket.opens(4);
+	equal(world.socket.unread, 0);
+	deepEqual(
+		world.socket.takeWritten(),
+		Array.from({ length: 200 }, (_, index) => puback(index + 1)),
+	);
+	deepEqual(log, []);
+});
+
+test("names are resolved where the host asks for it; a name that is not there is tried again", () => {
+	const world = new World();
+	const lookups: string[] = [];
+	let answer: ((address: string | undefined) => void) | undefined;
+	world.network.dns = {
+		io: class {
+			resolve({ host, onResolved, onError }: Parameters<import("../../../src/host.ts").Resolver["resolve"]>[0]) {
+				lookups.push(host);
+				answer = (address) => (address === undefined ? onError() : onResolved(host, address));
+			}
+		},
+	};
+	const { log } = start({ network: world.network, clock: world.clock, timer: world.timer });
+	deepEqual(lookups, ["broker.test"]);
+	answer?.(undefined);
+	deepEqual(log, ["cannot resolve broker.test; again in 550 ms"]);
+	world.advanceTo(550);
+	answer?.("192.0.2.1");
+	equal(world.socket.options.address, "192.0.2.1");
+	equal(world.socket.options.host, "broker.test");
+});
+
+test("without a network no socket is opened; when it comes up, the wait is over", () => {
+	const world = new World();
+	world.network.ready = false;
+	const { log } = start({ network: world.network, clock: world.clock, timer: world.timer });
+	world.advanceTo(100_000);
+	equal(world.sockets.length, 0);
+	ok(log.every((line) => line.startsWith("the network is not up; again in")));
+	world.network.ready = true;
+	world.network.onReady?.();
+	equal(world.sockets.length, 1);
+});
+
+test("a socket that cannot even be made counts as an attempt", () => {
+	const world = new World();
+	world.network.socket = {
+		io: class {
+			constructor() {
+				throw new Error("no memory");
+			}
+		} as never,
+	};
+	const { log } = start({ network: world.network, clock: world.clock, timer: world.timer });
+	deepEqual(log, ["cannot connect: no memory; again in 550 ms"]);
+});
+
+test("stop sends a DISCONNECT, closes, and does not come back", () => {
+	const { world, link, log, connects } = start();
+	connects();
+	link.stop();
+	deepEqual(world.socket.takeWritten(), [DISCONNECT]);
+	ok(world.socket.closed);
+	world.advanceTo(1_000_000);
+	equal(world.sockets.length, 1);
+	deepEqual(log, []);
+});
+
+test("stop works at any moment", () => {
+	const opening = start();
+	opening.link.stop();
+	ok(opening.world.socket.closed);
+	const waiting = start();
+	waiting.world.socket.ends();
+	waiting.link.stop();
+	waiting.world.advanceTo(1_000_000);
+	equal(waiting.world.sockets.length, 1);
+});

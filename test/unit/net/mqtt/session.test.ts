@@ -1,0 +1,334 @@
+/**
+ * The session's transcripts. Times are ms since the connection opened, unless a
+ * test says otherwise.
+ */
+import { equal, ok, test } from "../../../harness/harness.ts";
+import {
+	ascii,
+	CONNACK,
+	CONNACK_SESSION_PRESENT,
+	DISCONNECT,
+	hex,
+	PINGREQ,
+	PINGRESP,
+	puback,
+	publish,
+	Transcript,
+} from "../../../harness/transcript.ts";
+
+const CONNECT = "10 0d 00 04 4d 51 54 54 04 00 00 3c 00 01 63";
+const BIRTH = { topic: "s", payload: ascii("up"), retain: true };
+
+test("the first packet is CONNECT, with clean session off [MQTT-3.1.0-1], and the second waits for CONNACK", () => {
+	new Transcript()
+		.queues("a")
+		.opens(0)
+		.sends(0, CONNECT)
+		.silent(5_000)
+		.receives(5_000, CONNACK)
+		.sends(5_000, publish(1, "t", "a"));
+});
+
+test("CONNECT carries will, user name and password", () => {
+	const will = { topic: "w", payload: ascii("off"), qos: 1, retain: true } as const;
+	new Transcript({ will, username: "u", password: "p", keepAlive: 300 })
+		.opens(0)
+		.sends(0, "10 1b 00 04 4d 51 54 54 04 ec 01 2c 00 01 63 00 01 77 00 03 6f 66 66 00 01 75 00 01 70");
+});
+
+test("a broker that never answers is given up after 10 s", () => {
+	new Transcript()
+		.opens(0)
+		.sends(0, CONNECT)
+		.failsAt(10_000, /no CONNACK within 10 s/);
+});
+
+test("a connection that never takes the CONNECT is given up after 10 s", () => {
+	const { session } = new Transcript().opens(0);
+	ok(session.transmit(0));
+	equal(session.deadline, 10_000);
+	new Transcript().opens(0).failsWhen(() => {
+		session.tick(9_999);
+		session.tick(10_000);
+	}, /no CONNACK/);
+});
+
+for (const [code, reason] of [
+	[1, /does not speak MQTT 3.1.1 \(1\)/],
+	[2, /client id rejected \(2\)/],
+	[3, /service unavailable \(3\)/],
+	[4, /bad user name or password \(4\)/],
+	[5, /not authorized \(5\)/],
+] as const) {
+	test(`CONNACK with return code ${code} gives the reason, and acknowledges nothing`, () => {
+		const transcript = new Transcript().queues("a").opens(0).sends(0, CONNECT);
+		transcript.failsWhen(() => transcript.receives(10, `20 02 00 0${code}`), reason).tells();
+		equal(transcript.queue.length, 1);
+	});
+}
+
+test("the birth message goes before the first reading, on every connection", () => {
+	const transcript = new Transcript({ birth: BIRTH }).queues("a");
+	transcript
+		.connects(0)
+		.sends(0, publish(1, "s", "up", { retain: true }), publish(2, "t", "a"))
+		.receives(5, `${puback(1)} ${puback(2)}`)
+		.tells("connected", "published a", "acknowledged a")
+		.closes()
+		.connects(1_000, CONNACK_SESSION_PRESENT)
+		.sends(1_000, publish(3, "s", "up", { retain: true }))
+		.silent(2_000);
+});
+
+test("a birth message that was not acknowledged is redelivered, not doubled", () => {
+	new Transcript({ birth: BIRTH })
+		.connects(0)
+		.sends(0, publish(1, "s", "up", { retain: true }))
+		.closes()
+		.connects(1_000, CONNACK_SESSION_PRESENT)
+		.sends(1_000, publish(1, "s", "up", { retain: true, dup: true }))
+		.silent(2_000);
+});
+
+test("a message is acknowledged by its PUBACK only, and not sent again while the connection lasts [MQTT-4.4.0-1]", () => {
+	new Transcript()
+		.queues("a")
+		.connects(0)
+		.sends(0, publish(1, "t", "a"))
+		.silent(19_000)
+		.tells("connected", "published a")
+		.receives(19_000, puback(1))
+		.tells("acknowledged a")
+		.silent(59_499);
+});
+
+test("a PUBLISH without a PUBACK ends the connection after 20 s", () => {
+	new Transcript()
+		.queues("a")
+		.connects(0)
+		.sends(7, publish(1, "t", "a"))
+		.failsAt(20_007, /no PUBACK within 20 s/);
+});
+
+test("the PUBACK deadline is the oldest message's", () => {
+	const transcript = new Transcript()
+		.queues("a")
+		.connects(0)
+		.sends(0, publish(1, "t", "a"));
+	transcript
+		.queues("b")
+		.sends(5_000, publish(2, "t", "b"))
+		.receives(6_000, puback(1))
+		.failsAt(25_000, /no PUBACK/);
+});
+
+test("after a reconnect with session present, the same ids go out again with DUP, in order [MQTT-2.3.1-3, 3.3.1-1, 4.6.0-1]", () => {
+	new Transcript()
+		.queues("a", "b", "c")
+		.connects(0)
+		.sends(0, publish(1, "t", "a"), publish(2, "t", "b"), publish(3, "t", "c"))
+		.receives(5, puback(2))
+		.closes()
+		.tells("connected", "published a", "published b", "published c", "acknowledged b")
+		.connects(1_000, CONNACK_SESSION_PRESENT)
+		.sends(1_000, publish(1, "t", "a", { dup: true }), publish(3, "t", "c", { dup: true }))
+		.tells("resumed", "redelivered a", "redelivered c")
+		.receives(1_005, `${puback(1)} ${puback(3)}`)
+		.tells("acknowledged a", "acknowledged c")
+		.queues("d")
+		.sends(1_010, publish(4, "t", "d"));
+});
+
+test("after a reconnect without a session, the messages go out as new ones", () => {
+	new Transcript()
+		.queues("a", "b")
+		.connects(0)
+		.sends(0, publish(1, "t", "a"), publish(2, "t", "b"))
+		.closes()
+		.connects(1_000, CONNACK)
+		.sends(1_000, publish(3, "t", "a"), publish(4, "t", "b"))
+		.receives(1_001, `${puback(3)} ${puback(4)}`)
+		.tells(
+			"connected",
+			"published a",
+			"published b",
+			"connected",
+			"published a",
+			"published b",
+			"acknowledged a",
+			"acknowledged b",
+		);
+});
+
+test("a message that was handed out but never left is no redelivery", () => {
+	const transcript = new Transcript().queues("a").connects(0);
+	equal(hex(transcript.session.transmit(0)!), publish(1, "t", "a"));
+	transcript
+		.closes()
+		.connects(1_000, CONNACK_SESSION_PRESENT)
+		.sends(1_000, publish(1, "t", "a"));
+});
+
+test("eight messages are in flight at the most; a PUBACK lets one more out", () => {
+	const texts = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+	const transcript = new Transcript().queues(...texts).connects(0);
+	transcript.sends(0, ...texts.slice(0, 8).map((text, index) => publish(index + 1, "t", text)));
+	equal(transcript.session.inFlight, 8);
+	transcript
+		.receives(1, puback(5))
+		.sends(1, publish(9, "t", "i"))
+		.receives(2, puback(1))
+		.sends(2, publish(10, "t", "j"));
+});
+
+test("packet ids go from 65535 to 1 and leave out those in use [MQTT-2.3.1-1, 2.3.1-2]", () => {
+	const transcript = new Transcript()
+		.queues("first")
+		.connects(0)
+		.sends(0, publish(1, "t", "first"));
+	for (let packetId = 2; packetId <= 65_535; packetId++) {
+		transcript.queues("m");
+		transcript.session.transmit(0);
+		transcript.session.transmitted(0);
+		transcript.session.receive(Uint8Array.of(0x40, 2, packetId >> 8, packetId & 255), 0);
+	}
+	transcript.queues("last").sends(0, publish(2, "t", "last"));
+});
+
+test("a PINGREQ leaves when nothing was sent for the keep-alive, less half a second [MQTT-3.1.2-23]", () => {
+	new Transcript()
+		.connects(0)
+		.silent(59_499)
+		.sends(59_500, PINGREQ)
+		.receives(59_600, PINGRESP)
+		.silent(118_999)
+		.sends(119_000, PINGREQ);
+});
+
+test("what is sent postpones a PINGREQ", () => {
+	const transcript = new Transcript()
+		.connects(0)
+		.silent(30_000)
+		.queues("a")
+		.sends(30_000, publish(1, "t", "a"));
+	transcript.receives(30_001, puback(1)).silent(89_499).sends(89_500, PINGREQ);
+});
+
+test("what is received postpones no PINGREQ", () => {
+	const transcript = new Transcript().connects(0).silent(59_000).receives(59_000, "30 03 00 01 78");
+	transcript.sends(59_500, PINGREQ);
+});
+
+test("no answer to a PINGREQ within 10 s ends the connection", () => {
+	new Transcript()
+		.connects(0)
+		.sends(59_500, PINGREQ)
+		.failsAt(69_500, /no PINGRESP within 10 s/);
+});
+
+test("the PINGRESP deadline begins when the PINGREQ has left", () => {
+	const transcript = new Transcript().connects(0);
+	const { session } = transcript;
+	equal(hex(session.transmit(59_500)!), PINGREQ);
+	equal(session.deadline, 79_500, "until then it is the packet's");
+	session.transmitted(65_000);
+	transcript.failsAt(75_000, /no PINGRESP/);
+});
+
+test("a packet that does not leave for 20 s ends the connection", () => {
+	const transcript = new Transcript().connects(0);
+	transcript.session.transmit(59_500);
+	transcript.failsAt(79_500, /took no data for 20 s/);
+});
+
+test("any sign of life after a PINGREQ postpones giving up, and only a PINGRESP ends the wait", () => {
+	new Transcript()
+		.connects(0)
+		.sends(59_500, PINGREQ)
+		.receives(65_000, "30 03 00 01 78")
+		.silent(74_999)
+		.failsAt(75_000, /no PINGRESP/);
+});
+
+for (const [keepAlive, wire, pingAt] of [
+	[1, "00 01", 750],
+	[255, "00 ff", 254_500],
+	[256, "01 00", 255_500],
+	[65_535, "ff ff", 65_534_500],
+] as const) {
+	test(`a keep-alive of ${keepAlive} s is written whole and kept`, () => {
+		new Transcript({ keepAlive })
+			.opens(0)
+			.sends(0, CONNECT.replace("00 3c", wire))
+			.receives(0, CONNACK)
+			.silent(pingAt - 1)
+			.sends(pingAt, PINGREQ);
+	});
+}
+
+test("a keep-alive of 0 asks for no PINGREQ", () => {
+	const { session } = new Transcript({ keepAlive: 0 }).connects(0).silent(10 ** 9);
+	equal(session.deadline, Number.POSITIVE_INFINITY);
+});
+
+test("messages of a forgotten subscription are acknowledged, at every QoS [MQTT-4.5.0-2, 4.3.3-2]", () => {
+	new Transcript()
+		.connects(0)
+		.receives(1, "30 03 00 01 78")
+		.silent(1)
+		.receives(2, "32 05 00 01 78 00 07")
+		.sends(2, "40 02 00 07")
+		.receives(3, "34 05 00 01 78 00 08")
+		.sends(3, "50 02 00 08")
+		.receives(4, "62 02 00 08")
+		.sends(4, "70 02 00 08");
+});
+
+test("a session that owes replies asks not to be given more", () => {
+	const transcript = new Transcript().connects(0);
+	ok(transcript.session.receptive);
+	transcript.receives(1, "32 05 00 01 78 00 07");
+	ok(!transcript.session.receptive);
+	transcript.sends(1, "40 02 00 07");
+	ok(transcript.session.receptive);
+});
+
+for (const [what, packets, reason] of [
+	["a PUBACK before CONNACK [MQTT-3.2.0-1]", "40 02 00 01", /PUBACK before its CONNACK/],
+	["a PUBLISH before CONNACK [MQTT-3.2.0-1]", "30 03 00 01 78", /PUBLISH before its CONNACK/],
+	["a second CONNACK", `${CONNACK} ${CONNACK}`, /second CONNACK/],
+	["a PUBACK for an id that is not in flight", `${CONNACK} 40 02 00 09`, /packet id 9, which is not in flight/],
+	["a SUBACK that nothing asked for", `${CONNACK} 90 03 00 01 00`, /SUBACK that nothing asked for/],
+	["a malformed packet", `${CONNACK} 40 ff ff ff ff 01`, /./],
+] as const) {
+	test(`${what} ends the connection, and the next one works`, () => {
+		const transcript = new Transcript().opens(0).sends(0, CONNECT);
+		transcript.failsWhen(() => transcript.receives(1, packets), reason).queues("a");
+		transcript.connects(100, CONNACK).sends(100, publish(1, "t", "a"));
+	});
+}
+
+test("packets may arrive a byte at a time", () => {
+	const transcript = new Transcript().queues("a").opens(0).sends(0, CONNECT);
+	for (const byte of CONNACK.split(" ")) transcript.receives(1, byte);
+	transcript.sends(1, publish(1, "t", "a"));
+	for (const byte of puback(1).split(" ")) transcript.receives(2, byte);
+	transcript.tells("connected", "published a", "acknowledged a");
+});
+
+test("what a closed connection left half received does not reach the next one", () => {
+	const transcript = new Transcript().connects(0).receives(1, "40 02 00").closes();
+	transcript.connects(10, CONNACK).silent(20);
+});
+
+test("DISCONNECT ends the session in order, and nothing follows it [MQTT-3.14.4-2]", () => {
+	const transcript = new Transcript().connects(0);
+	equal(hex(transcript.session.disconnect()!), DISCONNECT);
+	transcript.queues("a");
+	equal(transcript.session.transmit(1), undefined);
+	equal(transcript.session.disconnect(), undefined);
+});
+
+test("there is no DISCONNECT before the broker has accepted the connection", () => {
+	equal(new Transcript().opens(0).session.disconnect(), undefined);
+});
