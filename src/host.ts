@@ -73,8 +73,8 @@ export interface PulseCapture {
 	release(): void;
 	/**
 	 * What the line did since `release`: durations in microseconds of levels that
-	 * alternate, or `undefined` until the line has rested for longer than a frame's
-	 * longest level (110 µs). Complete, they are 84: the high level from the release
+	 * alternate, or `undefined` until the line has rested for longer than any level of
+	 * a frame lasts (90 µs). Complete, they are 84: the high level from the release
 	 * to the response, the response's low and high, forty times a bit's low and high,
 	 * and the sensor's last low. Any number of them may be missing from the front,
 	 * and the last low may be missing; the rest that ends a capture is not among

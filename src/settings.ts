@@ -54,10 +54,13 @@ const DEFAULTS = {
 	interval: 60,
 	broker: "mqtt://localhost:1883",
 	id: "station",
-	/** A lost station is known to be lost after one and a half times this. */
-	keepAlive: 60,
-	/** 372 readings of a BME280: six hours at one a minute, a third of the RAM that the station may use. */
-	outbox: 8_192,
+	/**
+	 * Longer than the interval, so that a reading spares the PINGREQ. A lost
+	 * station is known to be lost after one and a half times this.
+	 */
+	keepAlive: 90,
+	/** 279 readings of a BME280, over four hours at one a minute, in a quarter of the RAM that the station may use. */
+	outbox: 6_144,
 } as const;
 
 const DAY_S = 86_400;
@@ -88,6 +91,7 @@ export function parseSettings(raw: unknown): Settings {
 		pins: parsePins(fields.value("pins")),
 		wifi: parseWifi(fields.value("wifi")),
 	};
+	if (settings.username === "") throw new SettingsError("username: must not be empty");
 	if (settings.password !== undefined && settings.username === undefined) {
 		throw new SettingsError("password: needs a username beside it");
 	}
@@ -137,13 +141,23 @@ function parseWifi(raw: unknown): Wifi | undefined {
 	const fields = new Fields("wifi.", raw);
 	const ssid = fields.string("ssid", "");
 	const password = fields.optionalString("password");
-	if (ssid === "" || ssid.length > SSID_MAXIMUM)
-		throw new SettingsError(`wifi.ssid: needs 1 to ${SSID_MAXIMUM} characters`);
+	if (ssid === "" || utf8Length(ssid) > SSID_MAXIMUM)
+		throw new SettingsError(`wifi.ssid: needs 1 to ${SSID_MAXIMUM} bytes`);
 	if (password !== undefined && password !== "" && (password.length < 8 || password.length > 63)) {
 		throw new SettingsError("wifi.password: needs 8 to 63 characters");
 	}
 	fields.nothingElse();
 	return password ? { ssid, password } : { ssid };
+}
+
+/** Bytes of a text in UTF-8. */
+function utf8Length(text: string): number {
+	let length = 0;
+	for (const character of text) {
+		const codePoint = character.codePointAt(0)!;
+		length += codePoint < 0x80 ? 1 : codePoint < 0x800 ? 2 : codePoint < 0x10000 ? 3 : 4;
+	}
+	return length;
 }
 
 /** The members of an object that a user wrote, taken one by one. */

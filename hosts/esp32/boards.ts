@@ -19,11 +19,16 @@ export const DEFAULT_BOARD = "esp32";
  * maker labels so, or free ones where there is no label; the DHT's is one that
  * neither a boot mode nor flash nor USB uses.
  */
-export const BOARDS: { readonly [name: string]: Board } = {
-	esp32: { title: "ESP32 DevKitC, NodeMCU-32S and alike", platform: "esp32", data: 21, clock: 22, dht: 4 },
-	esp32c3: { title: "ESP32-C3 DevKit", platform: "esp32/esp32c3", data: 6, clock: 7, dht: 4 },
-	esp32c6: { title: "ESP32-C6 DevKit", platform: "esp32/esp32c6", data: 6, clock: 7, dht: 10 },
-	esp32s3: { title: "ESP32-S3 DevKitC", platform: "esp32/esp32s3", data: 8, clock: 9, dht: 4 },
-	xiao_esp32c3: { title: "Seeed XIAO ESP32-C3", platform: "esp32/xiao_esp32c3", data: 6, clock: 7, dht: 4 },
-	lolin_c3mini: { title: "LOLIN C3 Mini", platform: "esp32/lolin_c3mini", data: 8, clock: 10, dht: 4 },
-};
+export const BOARDS: { readonly [name: string]: Board } = Object.freeze({
+	esp32: board("ESP32 DevKitC, NodeMCU-32S and alike", "esp32", { data: 21, clock: 22, dht: 4 }),
+	esp32c3: board("ESP32-C3 DevKit", "esp32/esp32c3", { data: 6, clock: 7, dht: 4 }),
+	esp32c6: board("ESP32-C6 DevKit", "esp32/esp32c6", { data: 6, clock: 7, dht: 10 }),
+	esp32s3: board("ESP32-S3 DevKitC", "esp32/esp32s3", { data: 8, clock: 9, dht: 4 }),
+	xiao_esp32c3: board("Seeed XIAO ESP32-C3", "esp32/xiao_esp32c3", { data: 6, clock: 7, dht: 4 }),
+	lolin_c3mini: board("LOLIN C3 Mini", "esp32/lolin_c3mini", { data: 8, clock: 10, dht: 4 }),
+});
+
+/** Frozen, so that the linker leaves it in flash. */
+function board(title: string, platform: string, pins: Pick<Board, "data" | "clock" | "dht">): Board {
+	return Object.freeze({ title, platform, ...pins });
+}

@@ -2,9 +2,10 @@
  * The ports on a board, from the SDK's modules. The manifest names this module
  * `host`, so it imports its neighbours by the names the manifest gives them.
  */
-import settings, { board } from "config";
+
 import I2C from "embedded:io/i2c";
 import WiFi from "embedded:network/interface/wifi";
+import settings, { board } from "config";
 import { BOARDS, DEFAULT_BOARD } from "hosts/esp32/boards";
 import { RmtPulseCapture } from "hosts/esp32/pulse-capture";
 import { createClock, dns, log, socket, timer } from "hosts/esp32/sdk-ports";

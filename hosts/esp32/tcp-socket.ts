@@ -30,7 +30,9 @@ export interface TransportOptions {
 
 export interface TcpSocketOptions extends SocketOptions {
 	/** The SDK's TCP class. */
-	readonly transport: new (options: TransportOptions) => Transport;
+	readonly transport: new (
+		options: TransportOptions,
+	) => Transport;
 	/** Calls back in a later turn. */
 	readonly defer: (callback: () => void) => void;
 }

@@ -59,7 +59,8 @@ export class TimeSync {
 	}
 
 	#failed(reason: string): void {
-		if (!this.#toldOfFailure) this.#options.log("warning", `time: not set by ${this.#options.host}: ${reason}; readings wait for their time`);
+		if (!this.#toldOfFailure)
+			this.#options.log("warning", `time: not set by ${this.#options.host}: ${reason}; readings wait for their time`);
 		this.#toldOfFailure = true;
 		this.#after(RETRY_MS);
 	}

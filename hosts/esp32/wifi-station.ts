@@ -91,7 +91,10 @@ export class WifiStation {
 	#lost(reason: string): void {
 		this.#become(false);
 		if (!this.#toldOfOutage) {
-			this.#options.log("warning", `Wi-Fi: not joined to ${this.#options.ssid}: ${reason}; trying every ${RETRY_MS / 1_000} s`);
+			this.#options.log(
+				"warning",
+				`Wi-Fi: not joined to ${this.#options.ssid}: ${reason}; trying every ${RETRY_MS / 1_000} s`,
+			);
 		}
 		this.#toldOfOutage = true;
 		this.#wait(RETRY_MS, () => this.#join());

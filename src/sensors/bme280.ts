@@ -236,7 +236,7 @@ export class BME280 implements Sensor {
 	#watchForFreeze(chip: Chip, frame: Uint8Array): void {
 		const equal = frame.every((byte, index) => byte === chip.lastFrame[index]);
 		chip.equalFrames = equal ? chip.equalFrames + 1 : 1;
-		chip.lastFrame = frame.slice();
+		chip.lastFrame = frame;
 		if (chip.equalFrames < EQUAL_FRAMES_BEFORE_RESTART) return;
 		this.#options.onDiagnostic?.(`${chip.equalFrames} measurements gave the same bits: starting the chip anew`);
 		this.#forget();
@@ -310,8 +310,8 @@ function read(bus: I2C, register: number, byteLength: number): Uint8Array {
 
 function request(bus: I2C, register: number, byteLength: number): Uint8Array {
 	bus.write(Uint8Array.of(register));
-	const answer = bus.read(byteLength);
-	const bytes = answer instanceof Uint8Array ? answer : new Uint8Array(answer);
+	// A copy, where the bus gives an array: it may be the one that it gives each time.
+	const bytes = new Uint8Array(bus.read(byteLength));
 	if (bytes.length !== byteLength) throw new Error(`${bytes.length} bytes instead of ${byteLength}`);
 	return bytes;
 }

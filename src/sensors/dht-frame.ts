@@ -13,12 +13,12 @@ const LEVELS = LEAD_LEVELS + 2 * BITS + 1;
 
 /** Levels in µs. A 0 is recorded as 20 to 30, a 1 as 68 to 80: between them is room for 19 µs of error on either side. */
 const ONE_US = 49;
-/** A bit's low level, 50 to 68 µs; shorter is half of one that a glitch has cut in two. */
-const LOW_SHORTEST_US = 30;
+/** A bit's low level lasts 50 to 68 µs; of one that a glitch has cut in two, a part is shorter than this. */
+const LOW_SHORTEST_US = 32;
 /** Shorter is a glitch. */
 const HIGH_SHORTEST_US = 5;
-/** Longer is more than one level: an edge was lost. */
-const LONGEST_US = 110;
+/** Longer is more than one level: two edges were lost. Two zeros that run together last 100. */
+const LONGEST_US = 98;
 /** Tells levels apart when it is not known which are the low ones: no bit's low level is as short as a 0's high one. */
 const ZERO_LONGEST_US = 38;
 

@@ -24,6 +24,12 @@ const RETRIES = 3;
 const MISSES_UNTIL_UNAVAILABLE = 8;
 /** A measurement that wants to take longer, in ms, is abandoned and counts as failed. */
 const LONGEST_MEASUREMENT_MS = 30_000;
+/**
+ * A start that a busy host made late by at most this part of the sensor's interval
+ * counts as punctual. Otherwise, with slots as close as the sensor allows, one
+ * late ms would cost the next slot; and sensors are not that exact.
+ */
+const LATENESS = 0.05;
 /** So that a driver that never waits cannot keep its owner from everything else. */
 const SHORTEST_STEP_MS = 1;
 
@@ -67,8 +73,7 @@ export class Sampler {
 		let step: IteratorResult<number, Sample>;
 		try {
 			if (this.#measurement === undefined) {
-				this.#origin ??= now;
-				this.#startedAt = now;
+				this.#begin(now);
 				this.#measurement = this.#options.sensor.measure();
 			}
 			step = this.#measurement.next();
@@ -78,6 +83,13 @@ export class Sampler {
 		}
 		if (step.done) this.#succeeded(step.value, now);
 		else this.#wait(step.value, now);
+	}
+
+	#begin(now: number): void {
+		const { deadline } = this;
+		const punctual = this.#origin !== undefined && now - deadline <= this.#options.sensor.minimumInterval * LATENESS;
+		this.#startedAt = punctual ? deadline : now;
+		this.#origin ??= now;
 	}
 
 	#wait(delay: number, now: number): void {
@@ -145,11 +157,13 @@ export class Sampler {
 		this.#earliest = since + minimumInterval;
 	}
 
-	/** The first slot after `now`; those that have passed are left out. */
+	/** The first slot after `now` at which the sensor may be asked; those before it are left out. */
 	#nextSlot(now: number): number {
 		const { interval } = this.#options;
 		const origin = this.#origin ?? now;
-		return origin + (Math.floor((now - origin) / interval) + 1) * interval;
+		const passed = Math.floor((now - origin) / interval);
+		const allowed = Math.ceil((this.#earliest - origin) / interval);
+		return origin + Math.max(passed + 1, allowed) * interval;
 	}
 }
 

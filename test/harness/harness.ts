@@ -15,6 +15,9 @@ export function test(name: string, run: () => void): void {
 	tests.push({ name, run });
 }
 
+/** Characters of a value that an assertion's message shows. */
+const EXCERPT = 300;
+
 export class AssertionError extends Error {
 	override name = "AssertionError";
 }
@@ -55,8 +58,16 @@ export function near(actual: number, expected: number, tolerance: number, messag
 	}
 }
 
+/** Long values are shown from shortly before their first difference. */
 export function deepEqual(actual: unknown, expected: unknown, message = ""): void {
-	if (!same(actual, expected)) fail(`${message && `${message}: `}expected ${show(expected)}, got ${show(actual)}`);
+	if (same(actual, expected)) return;
+	const [got, wanted] = [show(actual), show(expected)];
+	let agree = 0;
+	while (agree < got.length && got[agree] === wanted[agree]) agree++;
+	const from = Math.max(0, agree - 40);
+	const excerpt = (text: string) =>
+		`${from > 0 ? "…" : ""}${text.slice(from, from + EXCERPT)}${text.length > from + EXCERPT ? "…" : ""}`;
+	fail(`${message && `${message}: `}expected ${excerpt(wanted)}, got ${excerpt(got)}`);
 }
 
 export function match(actual: string, pattern: RegExp): void {

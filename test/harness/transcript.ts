@@ -49,10 +49,12 @@ export class Transcript {
 	/** What the session told its owner, in order. */
 	readonly told: string[] = [];
 
+	/** Without pipelining, unless the options ask for it. */
 	constructor(options: Partial<SessionOptions<TextMessage>> = {}) {
 		this.session = new Session<TextMessage>({
 			clientId: "c",
 			keepAlive: 60,
+			pipelining: false,
 			nextMessage: () => this.queue.shift(),
 			onConnect: (sessionPresent) => this.told.push(sessionPresent ? "resumed" : "connected"),
 			onPublish: ({ text }, redelivered) => this.told.push(`${redelivered ? "redelivered" : "published"} ${text}`),

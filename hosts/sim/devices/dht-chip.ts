@@ -107,7 +107,7 @@ export class DHTChip {
 	constructor(options: DHTChipOptions) {
 		this.#options = options;
 		this.#random = createRandom(options.seed ?? 0);
-		this.#measured = options.weather();
+		this.#measured = { ...options.weather() };
 		this.powerOn();
 	}
 
@@ -115,7 +115,7 @@ export class DHTChip {
 	powerOn(): void {
 		this.#poweredAt = this.#options.clock.now();
 		this.#answeredAt = Number.NEGATIVE_INFINITY;
-		this.#measured = this.#options.weather();
+		this.#measured = { ...this.#options.weather() };
 	}
 
 	/** What the line does after a host let go of it that held it low for `startLow` ms: levels in µs, high first; none if it stays high. */
@@ -128,7 +128,7 @@ export class DHTChip {
 		this.#answeredAt = now;
 		const recording = recordings[this.#recording++ % recordings.length];
 		const levels = recording ? [recording.startHigh, ...recording.durations] : this.#levels(timing);
-		this.#measured = this.#options.weather();
+		this.#measured = { ...this.#options.weather() };
 		if (this.fault === "truncated") levels.length = LEAD_LEVELS + 2 * 24;
 		if (this.fault === "flippedBit") this.#flip(levels, timing);
 		if (this.fault === "glitch") this.#split(levels);

@@ -68,13 +68,13 @@ export function parseOptions(args: string[]): Options | undefined {
 	for (const name of ["sensor", "broker", "id", "topic"] as const) {
 		if (values[name] !== undefined) rawSettings[name] = values[name];
 	}
-	if (values.interval !== undefined) rawSettings["interval"] = duration("--interval", values.interval) / 1_000;
+	if (values.interval !== undefined) rawSettings.interval = duration("--interval", values.interval) / 1_000;
 	const replay = values.replay === undefined ? undefined : readReplay(values.replay);
 	// A recording tells its sensor, unless it holds several.
-	if (replay?.kinds.length === 1) rawSettings["sensor"] ??= replay.kinds[0];
+	if (replay?.kinds.length === 1) rawSettings.sensor ??= replay.kinds[0];
 	const settings = understood(rawSettings);
 	replay?.check(settings.sensor);
-	const embedded = rawSettings["broker"] === undefined;
+	const embedded = rawSettings.broker === undefined;
 	const state = values.state ?? (embedded ? undefined : `.veleta/${settings.id}.json`);
 	return {
 		rawSettings,

@@ -9,7 +9,9 @@
 
 /** Node to XS. `id` is the socket's, `count` as the event says. */
 export const Event = {
-	/** Bytes: JSON of `StartOptions`. */
+	/** Readies the ports; bytes: JSON of `Configuration`. */
+	Configure: 0,
+	/** Starts the station. */
 	Start: 1,
 	/** The time asked for by the last `Timer` has come. */
 	Timer: 2,
@@ -48,7 +50,7 @@ export const Action = {
 
 export const LEVELS = ["info", "warning", "error"] as const;
 
-export interface StartOptions {
+export interface Configuration {
 	settings: unknown;
 	storage: Record<string, string>;
 	/** Seed of the simulated weather, the sensors' noise, and the jitter of reconnects. */

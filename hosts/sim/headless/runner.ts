@@ -9,12 +9,12 @@ import type { LogLevel } from "../../../src/host.ts";
 import type { Counters } from "../../../src/station.ts";
 import {
 	Action,
+	type Configuration,
 	type DecodedAction,
 	decodeActions,
 	Event,
 	encodeEvent,
 	LEVELS,
-	type StartOptions,
 } from "./protocol.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 import type { StorageFile } from "./storage-file.ts";
@@ -25,7 +25,7 @@ const SOCKET_WINDOW = 5_744;
 /** Longest delay of a timer of Node's, in ms. */
 const TIMER_MAXIMUM = 2 ** 31 - 1;
 
-export interface RunnerOptions extends Omit<StartOptions, "storage"> {
+export interface RunnerOptions extends Omit<Configuration, "storage"> {
 	/** The firmware bundle, built by `tools/build.js`. */
 	readonly firmware: string;
 	readonly storage: StorageFile;
@@ -72,8 +72,9 @@ export class Runner {
 	async start(): Promise<void> {
 		const { firmware, settings, seed, replay, storage } = this.#options;
 		await this.worker.evaluate(readFileSync(firmware, "utf8"));
-		const start: StartOptions = { settings, seed, storage: storage.values, ...(replay && { replay }) };
-		await this.#tell(Event.Start, { bytes: Buffer.from(JSON.stringify(start)) });
+		const configuration: Configuration = { settings, seed, storage: storage.values, ...(replay && { replay }) };
+		await this.#tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });
+		await this.#tell(Event.Start);
 	}
 
 	/** Stops the station in good order. */

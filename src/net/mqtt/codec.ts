@@ -79,17 +79,16 @@ class Chunks {
 function translate(packet: Packet): object {
 	switch (packet.cmd) {
 		case "connect": {
-			const { protocolVersion = MQTT_3_1_1, clientId, cleanSession, keepAlive, will, username, password } = packet;
+			const { protocolVersion = MQTT_3_1_1, clientId, cleanSession, keepAlive, will, username } = packet;
+			const password = packet.password === undefined ? undefined : Buffer.from(packet.password);
 			checkText(clientId, "client id");
 			if (will) {
 				checkTopic(will.topic, topicNameFault);
 				checkQoS(will.qos);
-				if (will.payload.length > STRING_MAXIMUM) refuse(`will payload of more than ${STRING_MAXIMUM} bytes`);
+				checkLength(will.payload, "will message");
 			}
 			if (username !== undefined) checkText(username, "user name");
-			if (password !== undefined && password.length > STRING_MAXIMUM) {
-				refuse(`password of more than ${STRING_MAXIMUM} bytes`);
-			}
+			if (password) checkLength(password, "password");
 			return {
 				cmd: "connect",
 				protocolId: protocolVersion === MQTT_3_1 ? "MQIsdp" : "MQTT",
@@ -99,7 +98,7 @@ function translate(packet: Packet): object {
 				keepalive: keepAlive,
 				will,
 				username,
-				password: password && Buffer.from(password),
+				password,
 			};
 		}
 		case "publish": {
@@ -165,10 +164,14 @@ function checkTopic(topic: string, faultOf: (topic: string) => string | undefine
 	return checkText(topic, "topic");
 }
 
+function checkLength(bytes: Bytes, what: string): void {
+	if (bytes.length > STRING_MAXIMUM) refuse(`${what} of more than ${STRING_MAXIMUM} bytes`);
+}
+
 /** Its UTF-8, if MQTT allows it. */
 function checkText(text: string, what: string): Buffer {
 	const bytes = Buffer.from(text);
-	if (bytes.length > STRING_MAXIMUM) refuse(`${what} of more than ${STRING_MAXIMUM} bytes`);
+	checkLength(bytes, what);
 	if (text.includes("\0")) refuse(`${what} with U+0000 [MQTT-1.5.3-2]`);
 	// Half a surrogate pair has no UTF-8, and each engine writes something else for it. ASCII need not be searched.
 	if (bytes.length > text.length && /[\ud800-\udfff]/u.test(text)) {
@@ -214,6 +217,7 @@ export class Decoder {
 			at = this.#framer.take(bytes, at);
 			if (this.#framer.packet) yield this.#decode(this.#framer.packet);
 		}
+		this.#framer.packet = undefined;
 		this.#ended = false;
 	}
 

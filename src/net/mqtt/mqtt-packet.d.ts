@@ -42,6 +42,8 @@ declare module "mqtt-packet" {
 
 	/** The stand-in of Node's Buffer that the bundle was made with. */
 	export class Buffer extends Uint8Array<ArrayBuffer> {
+		constructor(value: number | ArrayLike<number> | ArrayBuffer, byteOffset?: number, length?: number);
+		static isBuffer(value: unknown): value is Buffer;
 		static from(value: string | ArrayLike<number>): Buffer;
 	}
 

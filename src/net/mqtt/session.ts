@@ -45,6 +45,8 @@ export interface SessionOptions<M extends Message> {
 	readonly will?: Will | undefined;
 	/** Published first on every connection. */
 	readonly birth?: Message | undefined;
+	/** Whether messages may follow the CONNECT before the broker has accepted it; by default they do, where the broker bears it. */
+	readonly pipelining?: boolean;
 	/** The next message to publish at QoS 1, or `undefined`: called when it can be sent at once. */
 	readonly nextMessage: () => M | undefined;
 	/** The broker accepted the connection. */
@@ -96,6 +98,8 @@ interface Connection<M> {
 	readonly decoder: Decoder;
 	readonly keepAlive: KeepAlive;
 	phase: "opened" | "awaiting CONNACK" | "connected" | "disconnecting";
+	/** Whether messages follow the CONNECT without waiting for the CONNACK. */
+	readonly pipelined: boolean;
 	readonly connackDue: number;
 	/** Replies to send. */
 	readonly replies: Packet[];
@@ -112,10 +116,13 @@ export class Session<M extends Message> {
 	#lastPacketId = 0;
 	/** Ids of QoS 2 messages whose PUBREL is to come [MQTT-4.3.3-2]. */
 	readonly #received = new Set<number>();
+	/** Whether the broker is believed to bear with messages before its CONNACK. */
+	#pipelining: boolean;
 	#connection: Connection<M> | undefined;
 
 	constructor(options: SessionOptions<M>) {
 		this.#options = options;
+		this.#pipelining = options.pipelining ?? true;
 	}
 
 	/** Whether the broker has accepted the connection. */
@@ -151,9 +158,18 @@ export class Session<M extends Message> {
 		return Math.min(this.#pubackDue(), keepAlive.responseDue, sendDue);
 	}
 
-	/** A connection to the broker is open. */
+	/**
+	 * A connection to the broker is open.
+	 *
+	 * Messages follow the CONNECT at once (a client need not wait for the
+	 * CONNACK, section 3.1.4), so that a reading is acknowledged one round trip
+	 * sooner; unless something is to be delivered again, which asks for the
+	 * CONNACK's session present flag first.
+	 */
 	open(now: number): void {
+		const pipelined = this.#pipelining && this.#inFlight.size === 0;
 		this.#connection = {
+			pipelined,
 			decoder: new Decoder({ maximumPacketSize: PACKET_SIZE_MAXIMUM }),
 			keepAlive: new KeepAlive(this.#options.keepAlive, PINGRESP_TIMEOUT_MS, now),
 			phase: "opened",
@@ -162,10 +178,15 @@ export class Session<M extends Message> {
 			unsent: [],
 			leaving: undefined,
 		};
+		if (pipelined) this.#giveBirth(this.#connection);
 	}
 
 	/** The connection has ended; what is in flight waits for the next one. */
 	close(): void {
+		// Some brokers drop a client that does not wait. If waiting does not help either, that was not the cause.
+		if (this.#connection?.phase === "awaiting CONNACK" && this.#options.pipelining !== false) {
+			this.#pipelining = !this.#connection.pipelined;
+		}
 		this.#connection = undefined;
 		for (const entry of this.#inFlight.values()) entry.sentAt = undefined;
 	}
@@ -209,10 +230,13 @@ export class Session<M extends Message> {
 		const connection = this.#connection;
 		if (!connection || connection.leaving) return undefined;
 		if (connection.phase === "opened") return this.#leave(connection, now, this.#connectPacket());
-		if (connection.phase !== "connected") return undefined;
-		const reply = connection.replies.shift();
-		if (reply) return this.#leave(connection, now, reply);
-		if (now >= connection.keepAlive.pingDue) return this.#leave(connection, now, { cmd: "pingreq" });
+		if (connection.phase === "connected") {
+			const reply = connection.replies.shift();
+			if (reply) return this.#leave(connection, now, reply);
+			if (now >= connection.keepAlive.pingDue) return this.#leave(connection, now, { cmd: "pingreq" });
+		} else if (connection.phase !== "awaiting CONNACK" || !connection.pipelined) {
+			return undefined;
+		}
 		const publish = connection.unsent.shift() ?? this.#take();
 		if (publish) return this.#leave(connection, now, this.#publishPacket(publish), publish);
 		return undefined;
@@ -312,11 +336,19 @@ export class Session<M extends Message> {
 				connection.phase === "opened" ? "the broker sent a CONNACK before the CONNECT" : "a second CONNACK",
 			);
 		}
-		if (returnCode !== 0) throw new RefusedError(returnCode);
+		if (returnCode !== 0) {
+			// It discarded what followed the CONNECT [MQTT-3.1.4-5]: no use in sending that until it lets the station in.
+			this.#pipelining = false;
+			connection.phase = "disconnecting";
+			throw new RefusedError(returnCode);
+		}
 		connection.phase = "connected";
-		if (!sessionPresent) this.#startOver();
-		connection.unsent = [...this.#inFlight.values()];
-		this.#giveBirth(connection);
+		if (!sessionPresent) this.#received.clear();
+		if (!connection.pipelined) {
+			if (!sessionPresent) this.#startOver();
+			connection.unsent = [...this.#inFlight.values()];
+			this.#giveBirth(connection);
+		}
 		this.#options.onConnect?.(sessionPresent);
 	}
 
@@ -327,7 +359,6 @@ export class Session<M extends Message> {
 	#startOver(): void {
 		const messages = [...this.#inFlight.values()].map(({ message }) => message);
 		this.#inFlight = new Map();
-		this.#received.clear();
 		for (const message of messages) if (message) this.#enter(message);
 	}
 

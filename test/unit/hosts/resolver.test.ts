@@ -21,7 +21,9 @@ function resolver(resolve: (host: string, callback: (host: string, address?: str
 }
 
 test("a name that is known gives its address, another one an error", () => {
-	const { log, resolve } = resolver((host, callback) => callback(host, host === "broker.lan" ? "192.0.2.7" : undefined));
+	const { log, resolve } = resolver((host, callback) =>
+		callback(host, host === "broker.lan" ? "192.0.2.7" : undefined),
+	);
 	resolve("broker.lan");
 	resolve("nowhere.lan");
 	deepEqual(log, ["broker.lan is 192.0.2.7", "error"]);

@@ -14,8 +14,9 @@ let awaiting = false;
 
 function handle(kind: number, id: number, count: number, bytes: Uint8Array<ArrayBuffer>): void {
 	switch (kind) {
+		case Event.Configure:
+			return configure(JSON.parse(new TextDecoder().decode(bytes)));
 		case Event.Start:
-			configure(JSON.parse(new TextDecoder().decode(bytes)));
 			station = main();
 			if (!station) actions.add(Action.Stopped);
 			return;

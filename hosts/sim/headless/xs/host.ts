@@ -3,7 +3,7 @@ import type { Bytes, Host, LogLevel, Socket, SocketOptions } from "../../../../s
 import { parseSettings } from "../../../../src/settings.js";
 import { createRandom } from "../../devices/random.js";
 import { createSimulatedSensor } from "../../devices/simulated-sensor.js";
-import { Action, ActionWriter, LEVELS, type StartOptions } from "../protocol.js";
+import { Action, ActionWriter, type Configuration, LEVELS } from "../protocol.js";
 
 /** The engine's own globals. */
 declare const TextEncoder: new () => { encode(text: string): Bytes };
@@ -128,7 +128,7 @@ const host: { -readonly [port in keyof Host]: Host[port] } = {
 export default host;
 
 /** Gives the ports what the runner was asked for. */
-export function configure({ settings, storage, seed, replay }: StartOptions): void {
+export function configure({ settings, storage, seed, replay }: Configuration): void {
 	host.settings = settings;
 	for (const [key, value] of Object.entries(storage)) stored.set(key, value);
 	const { sensor } = parseSettings(settings);

@@ -332,3 +332,95 @@ test("DISCONNECT ends the session in order, and nothing follows it [MQTT-3.14.4-
 test("there is no DISCONNECT before the broker has accepted the connection", () => {
 	equal(new Transcript().opens(0).session.disconnect(), undefined);
 });
+
+test("with pipelining, messages follow the CONNECT at once, and count when they are acknowledged", () => {
+	new Transcript({ birth: BIRTH, pipelining: true })
+		.queues("a")
+		.opens(0)
+		.sends(0, CONNECT, publish(1, "s", "up", { retain: true }), publish(2, "t", "a"))
+		.tells("published a")
+		.receives(10, `${CONNACK} ${puback(1)} ${puback(2)}`)
+		.tells("connected", "acknowledged a")
+		.queues("b")
+		.sends(20, publish(3, "t", "b"));
+});
+
+test("a pipelined message that waits for the CONNACK keeps its place when the session is resumed", () => {
+	const transcript = new Transcript({ pipelining: true })
+		.queues("a")
+		.opens(0)
+		.sends(0, CONNECT, publish(1, "t", "a"));
+	transcript
+		.receives(10, CONNACK_SESSION_PRESENT)
+		.silent(11)
+		.receives(12, puback(1))
+		.tells("published a", "resumed", "acknowledged a");
+});
+
+test("what is to be delivered again waits for the CONNACK even with pipelining", () => {
+	const transcript = new Transcript({ pipelining: true })
+		.connects(0)
+		.queues("a")
+		.sends(0, publish(1, "t", "a"))
+		.closes();
+	transcript.queues("b").opens(1_000).sends(1_000, CONNECT).receives(1_010, CONNACK_SESSION_PRESENT);
+	transcript.sends(1_010, publish(1, "t", "a", { dup: true }), publish(2, "t", "b"));
+});
+
+test("a broker that drops a pipelined connection is connected to step by step from then on", () => {
+	const transcript = new Transcript({ pipelining: true })
+		.queues("a")
+		.opens(0)
+		.sends(0, CONNECT, publish(1, "t", "a"))
+		.closes();
+	transcript
+		.opens(1_000)
+		.sends(1_000, CONNECT)
+		.receives(1_010, CONNACK)
+		.sends(1_010, publish(2, "t", "a"));
+	transcript.receives(1_020, puback(2)).closes().queues("b");
+	transcript
+		.opens(2_000)
+		.sends(2_000, CONNECT)
+		.receives(2_010, CONNACK)
+		.sends(2_010, publish(3, "t", "b"));
+});
+
+test("pipelining is tried again when a connection step by step was dropped, too", () => {
+	const transcript = new Transcript({ pipelining: true }).opens(0).sends(0, CONNECT).closes();
+	transcript.opens(1_000).sends(1_000, CONNECT).closes();
+	transcript
+		.queues("a")
+		.opens(2_000)
+		.sends(2_000, CONNECT, publish(1, "t", "a"));
+});
+
+test("a refused CONNECT acknowledges nothing of what followed it [MQTT-3.1.4-5], and nothing follows the next", () => {
+	const transcript = new Transcript({ pipelining: true })
+		.queues("a")
+		.opens(0)
+		.sends(0, CONNECT, publish(1, "t", "a"));
+	transcript.failsWhen(() => transcript.receives(10, "20 02 00 05"), /not authorized/).tells("published a");
+	for (const time of [1_000, 2_000]) {
+		transcript.opens(time).sends(time, CONNECT);
+		transcript.failsWhen(() => transcript.receives(time, "20 02 00 05"), /not authorized/).tells();
+	}
+	transcript
+		.opens(3_000)
+		.sends(3_000, CONNECT)
+		.receives(3_010, CONNACK)
+		.sends(3_010, publish(2, "t", "a"));
+});
+
+test("a PUBACK before the CONNACK ends even a pipelined connection", () => {
+	const transcript = new Transcript({ pipelining: true })
+		.queues("a")
+		.opens(0)
+		.sends(0, CONNECT, publish(1, "t", "a"));
+	transcript.failsWhen(() => transcript.receives(1, puback(1)), /PUBACK before its CONNACK/).tells("published a");
+});
+
+test("no PINGREQ goes before the CONNACK, however short the keep-alive", () => {
+	const transcript = new Transcript({ pipelining: true, keepAlive: 1 }).opens(0);
+	transcript.sends(0, CONNECT.replace("00 3c", "00 01")).silent(9_999);
+});

@@ -1,0 +1,122 @@
+/**
+ * `npm run bench`: what a reading costs. Counts, not times, but for the last
+ * line: XS's own meter, slots and chunks, and bytes on the wire are the same in
+ * every run on every machine.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { startBroker } from "../hosts/sim/headless/broker.ts";
+import { Runner } from "../hosts/sim/headless/runner.ts";
+import { StorageFile } from "../hosts/sim/headless/storage-file.ts";
+import type { Memory } from "../hosts/sim/headless/xs-worker.ts";
+import { ScriptedStation } from "./scripted-station.ts";
+
+const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
+/** Bytes of a slot on a 32-bit board. */
+const SLOT_BYTES = 16;
+const READINGS = 100;
+/** Readings without a broker: more than the outbox holds. */
+const OUTAGE = 400;
+/** Simulated time at the simulator's highest speed, and for how long in real ms. */
+const SPEED = { simulated: 10_000, real: 3_000 };
+
+/** What the design allows. */
+const BUDGET = { ram: 24 * 1_024, outboxRatio: 1.3, roundTrips: 2, linkedJavaScript: 220 * 1_024 };
+
+const rows: [what: string, value: string, budget: string][] = [];
+let exceeded = false;
+
+function row(what: string, value: string, measured?: number, budget?: number, unit = ""): void {
+	const over = measured !== undefined && budget !== undefined && measured > budget;
+	exceeded ||= over;
+	rows.push([what, value, budget === undefined ? "" : `≤ ${budget}${unit}${over ? "  EXCEEDED" : ""}`]);
+}
+
+/** What a recorded sensor costs: the simulated weather would count, too. */
+async function measureReading(sensor: string, file: string, name: string): Promise<void> {
+	const station = new ScriptedStation();
+	await station.load({ sensor }, { text: readFileSync(file, "utf8"), name });
+	const loaded = await station.memory();
+	await station.start();
+	const roundTrips = await station.connect();
+	for (let warmUp = 0; warmUp < 10; warmUp++) await station.reading();
+	const total = { compute: 0, slots: 0, bytesSent: 0, bytesReceived: 0 };
+	await station.memory(); // collects the garbage, so that none is collected while it is counted
+	for (let count = 0; count < READINGS; count++) {
+		const cost = await station.reading();
+		for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += cost[key];
+	}
+	const running = await station.memory();
+	await station.queue(READINGS + OUTAGE);
+	const away = await station.memory();
+	station.close();
+	const average = (sum: number) => Math.round(sum / READINGS);
+	const ramRow = (when: string, memory: Memory) => {
+		const slots = memory.slots - loaded.slots;
+		const chunkBytes = memory.chunkBytes - loaded.chunkBytes;
+		const ram = slots * SLOT_BYTES + chunkBytes;
+		row(`${sensor}: live RAM, ${when}`, `${ram} B (${slots} slots, ${chunkBytes} B of chunks)`, ram, BUDGET.ram, " B");
+	};
+	row(`${sensor}: XS compute, sample to PUBACK`, `${average(total.compute)}`);
+	row(`${sensor}: slots of garbage, sample to PUBACK`, `${average(total.slots)}`);
+	row(`${sensor}: bytes sent and received`, `${average(total.bytesSent)} + ${average(total.bytesReceived)}`);
+	ramRow("running", running);
+	ramRow("outbox full, window full", away);
+	row(`${sensor}: round trips, socket to first PUBACK`, `${roundTrips}`, roundTrips, BUDGET.roundTrips);
+}
+
+async function measureOutbox(): Promise<void> {
+	const station = new ScriptedStation();
+	await station.load({ outbox: 8_192 });
+	await station.start();
+	await station.queue(400);
+	const { queued } = await station.counters();
+	station.close();
+	const perReading = 8_192 / queued;
+	const payload = JSON.stringify({ temperature: 21.53, humidity: 45.2, pressure: 1013.25, time: new Date(0), seq: 42 });
+	const ratio = perReading / payload.length;
+	row("outbox: bytes per queued reading", `${perReading.toFixed(1)} B (${queued} in 8 KB)`);
+	row("outbox: ratio to the payload", ratio.toFixed(2), ratio, BUDGET.outboxRatio);
+}
+
+async function measureSpeed(): Promise<void> {
+	const broker = await startBroker();
+	const runner = new Runner({
+		firmware: FIRMWARE,
+		settings: { id: "bench", interval: 60, broker: `mqtt://127.0.0.1:${broker.port}` },
+		storage: new StorageFile(undefined),
+		seed: 1,
+		speed: SPEED.simulated,
+		onLog: () => {},
+	});
+	await runner.start();
+	await new Promise((resolve) => setTimeout(resolve, SPEED.real));
+	const { acknowledged } = await runner.counters();
+	await runner.stop();
+	runner.close();
+	await broker.close();
+	row(
+		"simulator: acknowledged readings per second",
+		`${Math.round((acknowledged * 1_000) / SPEED.real)} (this machine, now)`,
+	);
+}
+
+/** `npm run build:esp32` leaves the size of what it linked. */
+function reportLinkedSize(): void {
+	const file = fileURLToPath(new URL("../esp32-size.json", import.meta.url));
+	if (!existsSync(file)) return row("esp32: linked JavaScript", "not built: npm run build:esp32");
+	const { linkedJavaScript } = JSON.parse(readFileSync(file, "utf8"));
+	row("esp32: linked JavaScript", `${linkedJavaScript} B`, linkedJavaScript, BUDGET.linkedJavaScript, " B");
+}
+
+await measureReading("bme280", "test/data/bme280-vectors.json", "periph-i2c");
+await measureReading("dht22", "test/data/dht-pulse-trains.json", "am2301");
+await measureOutbox();
+reportLinkedSize();
+await measureSpeed();
+
+const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+for (const [what, value, budget] of rows) {
+	process.stdout.write(`${what.padEnd(widths[0]! + 2)}${value.padEnd(widths[1]! + 2)}${budget}`.trimEnd() + "\n");
+}
+process.exit(exceeded ? 1 : 0);

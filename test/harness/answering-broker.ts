@@ -1,0 +1,89 @@
+/** A broker that accepts every connection of a world and acknowledges every PUBLISH, at once, while it is up. */
+import { bytes, CONNACK, CONNACK_SESSION_PRESENT, PINGRESP } from "./transcript.ts";
+import type { World } from "./world.ts";
+
+export interface Received {
+	readonly topic: string;
+	readonly payload: string;
+	readonly retain: boolean;
+	readonly dup: boolean;
+}
+
+export class AnsweringBroker {
+	readonly #world: World;
+	readonly received: Received[] = [];
+	/** Whether it takes connections; turned off, it ends the ones that it has. */
+	up = true;
+	/** Whether it answers what it receives. */
+	answers = true;
+	connects = 0;
+	disconnects = 0;
+	#knowsSession = false;
+	#opened = 0;
+
+	constructor(world: World) {
+		this.#world = world;
+	}
+
+	/** The readings received, as objects. */
+	get readings(): { readonly [member: string]: unknown }[] {
+		return this.received.filter(({ topic }) => topic.endsWith("/state")).map(({ payload }) => JSON.parse(payload));
+	}
+
+	/** Lets time pass up to `time`, in steps of `step` ms, and does a broker's work after each. */
+	advanceTo(time: number, step = 50): void {
+		for (let now = this.#world.clock.now(); now < time; ) {
+			now = Math.min(time, now + step);
+			this.#world.advanceTo(now);
+			this.work();
+		}
+	}
+
+	/** Opens or refuses what has come in, and answers until nothing more is said. */
+	work(): void {
+		for (; this.#opened < this.#world.sockets.length; this.#opened++) {
+			const socket = this.#world.sockets[this.#opened]!;
+			if (socket.closed) continue;
+			if (this.up) socket.opens();
+			else socket.ends("connection refused");
+		}
+		const { socket } = this.#world;
+		if (!this.up && !socket.closed) return socket.ends("by the broker");
+		for (let written = socket.takeWritten(); written.length > 0; written = socket.takeWritten()) {
+			for (const packet of written) this.#packet(bytes(packet));
+			if (!socket.closed) socket.opens();
+		}
+	}
+
+	#packet(packet: Uint8Array): void {
+		const answer = (hex: string) => {
+			if (this.answers) this.#world.socket.receives(hex);
+		};
+		switch (packet[0]! >> 4) {
+			case 1:
+				this.connects++;
+				answer(this.#knowsSession ? CONNACK_SESSION_PRESENT : CONNACK);
+				this.#knowsSession = true;
+				return;
+			case 3: {
+				// Payloads here have at least 128 bytes with their topic, or fewer: one or two bytes of remaining length.
+				const at = packet[1]! < 128 ? 2 : 3;
+				const topicEnd = at + 2 + packet[at + 1]!;
+				const text = (from: number, to?: number) => String.fromCharCode(...packet.subarray(from, to));
+				this.received.push({
+					topic: text(at + 2, topicEnd),
+					payload: text(topicEnd + 2),
+					retain: (packet[0]! & 1) !== 0,
+					dup: (packet[0]! & 8) !== 0,
+				});
+				const [high, low] = [packet[topicEnd]!, packet[topicEnd + 1]!];
+				return answer(`40 02 ${high.toString(16)} ${low.toString(16)}`);
+			}
+			case 12:
+				return answer(PINGRESP);
+			case 14:
+				this.disconnects++;
+				return;
+		}
+	}
+}

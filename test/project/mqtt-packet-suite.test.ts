@@ -1,0 +1,173 @@
+/**
+ * mqtt-packet's own test suite against `build/modules/mqtt-packet.js`, the
+ * very module that the firmware is made of, inside XS with its primordials
+ * frozen as on a board: the proof that the stand-ins for Node's modules hold.
+ */
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import test from "node:test";
+import { createContext, runInContext } from "node:vm";
+import { build, type Plugin } from "esbuild";
+import { XsWorker } from "../../hosts/sim/headless/xs-worker.ts";
+
+const harness = join(process.cwd(), "test/harness/mqtt-packet-suite");
+const bundle = join(process.cwd(), "build/modules/mqtt-packet.js");
+const suite = join(createRequire(join(process.cwd(), "package.json")).resolve("mqtt-packet"), "../test.js");
+
+/** Cases and assertions of mqtt-packet 9.0.2, as tape counts them on Node. */
+const CASES = 352;
+const ASSERTIONS = 658;
+
+/** Cases that need more than the heap of XS holds: they have to fail there, and to pass on Node with the same bundle. */
+const NODE_ONLY: Record<string, string> = {
+	"Max payload publish packet parse": "three times 256 MiB",
+	"Max payload publish packet generate": "three times 256 MiB",
+	"Max payload publish packet mirror": "three times 256 MiB",
+	"Max payload publish packet writeToStream": "three times 256 MiB",
+	"Length var byte integer over max allowed value throws error": "a payload of 256 MiB",
+};
+const ALLOCATION_MAXIMUM = 1_000_000;
+
+/** What the suite requires, and what the bundle imports. */
+const modules: Record<string, string> = {
+	"./": `module.exports = require("mqtt-packet").default;`,
+	tape: `module.exports = require("./tape.ts").test;`,
+	"readable-stream": `const { Writable } = require("./writable.ts"); exports.Writable = () => new Writable();`,
+	util: "exports.inspect = String;",
+	"text/encoder": "export default globalThis.TextEncoder;",
+	"text/decoder": "export default globalThis.TextDecoder;",
+};
+const suiteModules: Plugin = {
+	name: "suite",
+	setup({ onResolve, onLoad }) {
+		onResolve({ filter: /^(\.\/|tape|readable-stream|util|text\/.*)$/ }, ({ path }) => ({ path, namespace: "suite" }));
+		onLoad({ filter: /.*/, namespace: "suite" }, ({ path }) => ({ contents: modules[path]!, resolveDir: harness }));
+	},
+};
+
+async function bundleSuite(): Promise<string> {
+	const { outputFiles } = await build({
+		stdin: {
+			contents: `import "./buffer.ts"; import "mqtt-packet-suite"; import "./commands.ts";`,
+			resolveDir: harness,
+		},
+		bundle: true,
+		write: false,
+		platform: "neutral",
+		target: "es2023",
+		alias: { "mqtt-packet": bundle, "mqtt-packet-suite": suite },
+		plugins: [suiteModules],
+	});
+	return outputFiles[0]!.text;
+}
+
+/** Freezes whatever can be reached from the globals, as mcconfig does for a board. */
+const FREEZE_PRIMORDIALS = `
+	(() => {
+		const seen = new Set();
+		const freeze = (value) => {
+			if (Object(value) !== value || seen.has(value)) return;
+			seen.add(value);
+			Object.freeze(value);
+			freeze(Object.getPrototypeOf(value));
+			for (const key of Reflect.ownKeys(value)) {
+				const { value: member, get, set } = Object.getOwnPropertyDescriptor(value, key);
+				freeze(member);
+				freeze(get);
+				freeze(set);
+			}
+		};
+		for (const name of Object.getOwnPropertyNames(globalThis)) {
+			if (globalThis[name] !== globalThis) freeze(globalThis[name]);
+		}
+		freeze((function* () {})());
+		freeze([][Symbol.iterator]());
+	})();`;
+
+interface Result {
+	assertions: number;
+	failures: string[];
+}
+
+/** The suite in some engine, case by case. */
+class Suite {
+	readonly #call: (command: ArrayBuffer) => Promise<Uint8Array>;
+
+	constructor(call: (command: ArrayBuffer) => Promise<Uint8Array>) {
+		this.#call = call;
+	}
+
+	async names(): Promise<string[]> {
+		return json(await this.#call(new ArrayBuffer(0)));
+	}
+
+	async run(index: number): Promise<Result> {
+		await this.#call(command(index, 0));
+		return json(await this.#call(command(index, 1)));
+	}
+}
+
+const json = (bytes: Uint8Array) => JSON.parse(Buffer.from(bytes).toString());
+
+function command(index: number, step: number): ArrayBuffer {
+	const view = new DataView(new ArrayBuffer(8));
+	view.setUint32(0, index);
+	view.setUint32(4, step);
+	return view.buffer;
+}
+
+/** In this process, but with globals of its own and none of Node's. */
+function suiteOnNode(script: string): Suite {
+	const context = createContext({ TextEncoder, TextDecoder });
+	runInContext(script, context);
+	return new Suite(async (command) => {
+		const reply = context.handleCommand(command);
+		await new Promise(setImmediate); // the promise jobs
+		return new Uint8Array(reply ?? 0);
+	});
+}
+
+async function suiteOnXs(script: string, worker: XsWorker): Promise<Suite> {
+	await worker.evaluate(FREEZE_PRIMORDIALS);
+	await worker.evaluate(`globalThis.allocationMaximum = ${ALLOCATION_MAXIMUM};`);
+	await worker.evaluate(script);
+	return new Suite((command) => worker.call(new Uint8Array(command)));
+}
+
+test("mqtt-packet's test suite inside XS, primordials frozen", async (context) => {
+	const script = await bundleSuite();
+	const worker = new XsWorker();
+	try {
+		const xs = await suiteOnXs(script, worker);
+		const names = await xs.names();
+		equal(names.length, CASES);
+		for (const name of Object.keys(NODE_ONLY)) ok(names.includes(name), `there is no case "${name}" any more`);
+		const node = suiteOnNode(script);
+		let assertions = 0;
+		for (const [index, name] of names.entries()) {
+			await context.test(name, async () => {
+				let result = await xs.run(index);
+				if (name in NODE_ONLY) {
+					ok(result.failures.length > 0, "passes inside XS: it need not be listed any more");
+					result = await node.run(index);
+				}
+				assertions += result.assertions;
+				deepEqual(result.failures, []);
+			});
+		}
+		equal(assertions, ASSERTIONS);
+	} finally {
+		worker.close();
+	}
+});
+
+test("the bundled mqtt-packet asks for nothing of Node's", () => {
+	const source = readFileSync(bundle, "utf8");
+	deepEqual(source.match(/(?<![.\w$])(process|global|console|setTimeout|setImmediate)\b/g), null);
+	deepEqual(
+		Array.from(source.matchAll(/\bfrom"([^"]*)"/g), ([, name]) => name),
+		["text/decoder", "text/encoder"],
+	);
+});

@@ -1,0 +1,366 @@
+import { BME280Chip } from "../../../hosts/sim/devices/bme280-chip.ts";
+import { createPulseCapture, DHTChip } from "../../../hosts/sim/devices/dht-chip.ts";
+import { createI2C } from "../../../hosts/sim/devices/i2c-bus.ts";
+import { BME280 } from "../../../src/sensors/bme280.ts";
+import { DHT } from "../../../src/sensors/dht.ts";
+import { Sampler } from "../../../src/sensors/sampler.ts";
+import { type Measurement, type Sample, type Sensor, SensorError } from "../../../src/sensors/sensor.ts";
+import { deepEqual, equal, ok, test, throws } from "../../harness/harness.ts";
+import { FakeClock } from "./drive.ts";
+
+const SAMPLE: Sample = { thermometer: { temperature: 20 } };
+
+/** A sensor that waits 10 ms and then does what `script` does; without one, gives a sample. */
+class ScriptedSensor implements Sensor {
+	readonly minimumInterval: number;
+	script: (() => Sample) | undefined;
+	under = 0;
+	closed = 0;
+
+	constructor(minimumInterval = 2_000) {
+		this.minimumInterval = minimumInterval;
+	}
+
+	*measure(): Measurement {
+		equal(++this.under, 1, "measurements at a time");
+		try {
+			yield 10;
+			return this.script?.() ?? SAMPLE;
+		} finally {
+			this.under--;
+		}
+	}
+
+	close(): void {
+		this.closed++;
+	}
+}
+
+const broken = () => {
+	throw new SensorError("broken");
+};
+
+/** A sampler with a transcript of all that it tells. */
+function bench(sensor: Sensor, interval: number, clock = new FakeClock()) {
+	const transcript: string[] = [];
+	const sampler = new Sampler({
+		sensor,
+		interval,
+		onSample: (_sample, now) => transcript.push(`${now} sample`),
+		onFault: (reason, now, consecutive) => transcript.push(`${now} ${reason} (${consecutive})`),
+		onUnavailable: (now) => transcript.push(`${now} unavailable`),
+		onRecovered: (now) => transcript.push(`${now} recovered`),
+	});
+	/** Ticks exactly at the deadlines until `end`. */
+	const runUntil = (end: number) => {
+		while (sampler.deadline <= end) {
+			clock.time = Math.max(clock.time, sampler.deadline);
+			sampler.tick(clock.time);
+		}
+		clock.time = Math.max(clock.time, end);
+	};
+	/** What was told since the last call. */
+	const told = () => transcript.splice(0);
+	return { sampler, clock, runUntil, told };
+}
+
+test("the first sample is taken at once, the others on a grid that does not drift", () => {
+	const { runUntil, told } = bench(new ScriptedSensor(), 60_000, Object.assign(new FakeClock(), { time: 5 }));
+	runUntil(180_015);
+	deepEqual(told(), ["15 sample", "60015 sample", "120015 sample", "180015 sample"]);
+});
+
+test("a tick before the deadline does nothing", () => {
+	const { sampler, told } = bench(new ScriptedSensor(), 60_000);
+	sampler.tick(0);
+	equal(sampler.deadline, 10);
+	sampler.tick(9.9);
+	deepEqual(told(), []);
+	sampler.tick(10);
+	equal(sampler.deadline, 60_000);
+	for (let now = 11; now < 60_000; now += 97) sampler.tick(now);
+	deepEqual(told(), ["10 sample"]);
+});
+
+test("slots that nobody ticked in are left out", () => {
+	const { sampler, told } = bench(new ScriptedSensor(), 10_000);
+	sampler.tick(0);
+	sampler.tick(12);
+	sampler.tick(47_123);
+	sampler.tick(47_150);
+	equal(sampler.deadline, 50_000);
+	deepEqual(told(), ["12 sample", "47150 sample"]);
+});
+
+test("an interval shorter than the sensor's is stretched", () => {
+	const { runUntil, told } = bench(new ScriptedSensor(2_000), 500);
+	runUntil(6_100);
+	deepEqual(told(), ["10 sample", "2010 sample", "4010 sample", "6010 sample"]);
+});
+
+test("an interval equal to the sensor's is kept", () => {
+	const { runUntil, told } = bench(new ScriptedSensor(2_000), 2_000);
+	runUntil(6_100);
+	deepEqual(told(), ["10 sample", "2010 sample", "4010 sample", "6010 sample"]);
+});
+
+test("starts that a busy host makes a little late cost no slot and add up to no drift", () => {
+	const { sampler, told } = bench(new ScriptedSensor(2_000), 2_000);
+	const starts: number[] = [];
+	sampler.tick(0);
+	for (let slot = 1; slot <= 50; slot++) {
+		sampler.tick(sampler.deadline + 40);
+		starts.push(sampler.deadline);
+		sampler.tick(sampler.deadline + 40);
+	}
+	deepEqual(
+		starts,
+		Array.from({ length: 50 }, (_, index) => (index + 1) * 2_000),
+	);
+	equal(told().length, 50);
+});
+
+test("a start that comes far too late keeps the sensor's interval to the next", () => {
+	const { sampler } = bench(new ScriptedSensor(2_000), 2_000);
+	sampler.tick(0);
+	sampler.tick(10);
+	sampler.tick(3_000);
+	sampler.tick(3_010);
+	equal(sampler.deadline, 6_000);
+});
+
+test("after a failure come three quick attempts, the sensor's interval apart, and then the next slot", () => {
+	const sensor = new ScriptedSensor(2_000);
+	sensor.script = broken;
+	const { runUntil, told, sampler } = bench(sensor, 60_000);
+	runUntil(59_999);
+	deepEqual(told(), ["10 broken (1)", "2010 broken (2)", "4010 broken (3)", "6010 broken (4)"]);
+	equal(sampler.deadline, 60_000);
+});
+
+test("a quick attempt that succeeds leaves the grid as it was, and the next failure has three of its own", () => {
+	const sensor = new ScriptedSensor(2_000);
+	let attempt = 0;
+	sensor.script = () => (++attempt === 1 ? broken() : SAMPLE);
+	const { runUntil, told } = bench(sensor, 60_000);
+	runUntil(59_999);
+	deepEqual(told(), ["10 broken (1)", "2010 sample"]);
+	sensor.script = broken;
+	runUntil(119_999);
+	deepEqual(told(), ["60010 broken (1)", "62010 broken (2)", "64010 broken (3)", "66010 broken (4)"]);
+});
+
+test("where slots are as close as quick attempts, only slots are", () => {
+	const sensor = new ScriptedSensor(2_000);
+	sensor.script = broken;
+	const { runUntil, told } = bench(sensor, 2_000);
+	runUntil(6_100);
+	deepEqual(told(), ["10 broken (1)", "2010 broken (2)", "4010 broken (3)", "6010 broken (4)"]);
+});
+
+test("after eight failures the sensor is unavailable, told once, and then asked once a slot until it recovers", () => {
+	const sensor = new ScriptedSensor(2_000);
+	sensor.script = broken;
+	const { runUntil, told, sampler } = bench(sensor, 60_000);
+	runUntil(66_009);
+	equal(sampler.unavailable, false);
+	equal(told().length, 7);
+	runUntil(180_100);
+	deepEqual(told(), ["66010 broken (8)", "66010 unavailable", "120010 broken (9)", "180010 broken (10)"]);
+	equal(sampler.unavailable, true);
+	sensor.script = undefined;
+	runUntil(300_100);
+	deepEqual(told(), ["240010 recovered", "240010 sample", "300010 sample"]);
+	equal(sampler.unavailable, false);
+});
+
+test("seven failures and a sample are silent about availability", () => {
+	const sensor = new ScriptedSensor(2_000);
+	let attempt = 0;
+	sensor.script = () => (++attempt % 8 === 0 ? SAMPLE : broken());
+	const { runUntil, told } = bench(sensor, 60_000);
+	runUntil(3_600_000);
+	const words = told();
+	ok(words.some((word) => word.endsWith("sample")));
+	ok(words.every((word) => !/available|recovered/.test(word)));
+});
+
+test("an extra sample comes as soon as the sensor may be asked, and moves no slot", () => {
+	const { sampler, clock, runUntil, told } = bench(new ScriptedSensor(2_000), 60_000);
+	runUntil(1_000);
+	sampler.sampleNow(clock.time);
+	sampler.sampleNow(clock.time);
+	equal(sampler.deadline, 2_000);
+	runUntil(30_000);
+	sampler.sampleNow(clock.time);
+	equal(sampler.deadline, 30_000);
+	runUntil(120_010);
+	deepEqual(told(), ["10 sample", "2010 sample", "30010 sample", "60010 sample", "120010 sample"]);
+});
+
+test("an extra sample asked for during a measurement is that measurement's", () => {
+	const { sampler, runUntil, told } = bench(new ScriptedSensor(2_000), 60_000);
+	sampler.tick(0);
+	sampler.sampleNow(5);
+	runUntil(59_999);
+	deepEqual(told(), ["10 sample"]);
+});
+
+test("a thousand requests for extra samples keep the sensor's interval", () => {
+	const { sampler, clock, runUntil, told } = bench(new ScriptedSensor(2_000), 60_000);
+	for (let count = 0; count < 1_000; count++) {
+		sampler.sampleNow(clock.time);
+		runUntil(clock.time + 10);
+	}
+	equal(told().length, 5);
+});
+
+test("whatever a driver throws is a fault, and the sampler goes on", () => {
+	const sensor = new ScriptedSensor(2_000);
+	const { runUntil, told } = bench(sensor, 60_000);
+	for (const [index, thrown] of [new TypeError("no such thing"), "a text", undefined].entries()) {
+		sensor.script = () => {
+			throw thrown;
+		};
+		runUntil(index * 2_000 + 10);
+	}
+	sensor.script = undefined;
+	runUntil(6_010);
+	deepEqual(told(), [
+		"10 the driver failed: TypeError: no such thing (1)",
+		"2010 the driver failed: a text (2)",
+		"4010 the driver failed: undefined (3)",
+		"6010 sample",
+	]);
+});
+
+test("a driver that throws before its first step is a fault, too", () => {
+	const sensor: Sensor = {
+		minimumInterval: 1_000,
+		measure: () => {
+			throw new Error("not a generator");
+		},
+		close: () => {},
+	};
+	const { runUntil, told } = bench(sensor, 60_000);
+	runUntil(10);
+	deepEqual(told(), ["0 the driver failed: Error: not a generator (1)"]);
+});
+
+test("a measurement that will not end is abandoned", () => {
+	let abandoned = 0;
+	const endless = (wait: number): Sensor => ({
+		minimumInterval: 1_000,
+		*measure() {
+			try {
+				for (;;) yield wait;
+			} finally {
+				abandoned++;
+			}
+		},
+		close: () => {},
+	});
+	for (const wait of [0, 1_000, Number.NaN, Number.POSITIVE_INFINITY]) {
+		const { runUntil, told } = bench(endless(wait), 60_000);
+		// Delays that make no sense are refused at once.
+		runUntil(wait <= 1_000 ? 30_001 : 0);
+		const [word] = told();
+		ok(word?.endsWith("the measurement would take longer than 30 s (1)"), `${wait}: ${word}`);
+	}
+	equal(abandoned, 4);
+});
+
+test("what a listener throws is the listener's, and leaves the sampler in order", () => {
+	const sensor = new ScriptedSensor(2_000);
+	const sampler = new Sampler({
+		sensor,
+		interval: 60_000,
+		onSample: () => {
+			throw new Error("listener");
+		},
+		onFault: () => {
+			throw new Error("expected no fault");
+		},
+	});
+	sampler.tick(0);
+	throws(() => sampler.tick(10), /^listener$/);
+	equal(sampler.deadline, 60_000);
+	equal(sensor.under, 0);
+});
+
+test("close abandons the measurement, closes the sensor once and leaves nothing due", () => {
+	const sensor = new ScriptedSensor();
+	const { sampler, told } = bench(sensor, 60_000);
+	sampler.tick(0);
+	equal(sensor.under, 1);
+	sampler.close();
+	sampler.close();
+	equal(sensor.under, 0);
+	equal(sensor.closed, 1);
+	equal(sampler.deadline, Number.POSITIVE_INFINITY);
+	sampler.sampleNow(20);
+	sampler.tick(60_000);
+	deepEqual(told(), []);
+});
+
+test("a listener may close the sampler", () => {
+	const sensor = new ScriptedSensor();
+	const sampler = new Sampler({ sensor, interval: 60_000, onSample: () => sampler.close(), onFault: () => {} });
+	sampler.tick(0);
+	sampler.tick(10);
+	equal(sampler.deadline, Number.POSITIVE_INFINITY);
+});
+
+test("an interval that is not positive is refused", () => {
+	for (const interval of [0, -1, Number.NaN]) {
+		throws(() => bench(new ScriptedSensor(), interval), /^the interval must be positive$/);
+	}
+});
+
+const weather = { temperature: 21, humidity: 0.45, pressure: 101_325 };
+
+test("a BME280 pulled from its bus and put back, as a station tells it", () => {
+	const clock = new FakeClock();
+	const chip = new BME280Chip({ clock, weather: () => weather });
+	const sensor = new BME280({ sensor: { io: createI2C(new Map([[0x76, chip]])) }, model: "bme280" });
+	const { runUntil, told } = bench(sensor, 60_000, clock);
+	runUntil(59_999);
+	chip.fault = "absent";
+	runUntil(179_999);
+	chip.fault = "none";
+	chip.powerOn();
+	runUntil(240_047);
+	deepEqual(told(), [
+		"49 sample",
+		"60000 the bus failed at register 0xd0: write failed (1)",
+		"61000 no chip answered at 0x76 or 0x77: write failed (2)",
+		"62000 no chip answered at 0x76 or 0x77: write failed (3)",
+		"63000 no chip answered at 0x76 or 0x77: write failed (4)",
+		"120000 no chip answered at 0x76 or 0x77: write failed (5)",
+		"121000 no chip answered at 0x76 or 0x77: write failed (6)",
+		"122000 no chip answered at 0x76 or 0x77: write failed (7)",
+		"123000 no chip answered at 0x76 or 0x77: write failed (8)",
+		"123000 unavailable",
+		"180049 recovered",
+		"180049 sample",
+		"240047 sample",
+	]);
+});
+
+test("a DHT22 is left alone for its two seconds even after its long first measurement", () => {
+	const clock = new FakeClock();
+	const chip = new DHTChip({ clock, model: "dht22", weather: () => weather });
+	const sensor = new DHT({ sensor: { io: createPulseCapture(chip, clock) }, model: "dht22" });
+	const { runUntil, told } = bench(sensor, 2_000, clock);
+	runUntil(3_000);
+	chip.fault = "truncated";
+	runUntil(3_100);
+	chip.fault = "none";
+	runUntil(10_100);
+	deepEqual(told(), [
+		"3052 the frame is incomplete: 51 levels instead of 84 (1)",
+		"5078 sample",
+		"8026 sample",
+		"10026 sample",
+	]);
+});

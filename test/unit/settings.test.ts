@@ -1,0 +1,102 @@
+import { parseSettings } from "../../src/settings.ts";
+import { deepEqual, equal, ok, test, throws } from "../harness/harness.ts";
+
+test("nothing set is valid: every setting has a default", () => {
+	deepEqual(parseSettings({}), {
+		sensor: "bme280",
+		interval: 60,
+		broker: { host: "localhost", port: 1883 },
+		username: undefined,
+		password: undefined,
+		id: "station",
+		topic: "veleta/station",
+		keepAlive: 90,
+		outbox: 6_144,
+		pins: {},
+		wifi: undefined,
+	});
+	deepEqual(parseSettings(undefined), parseSettings({}));
+});
+
+test("what is set is taken", () => {
+	const settings = parseSettings({
+		sensor: "dht22",
+		interval: 2,
+		broker: "mqtt://ana:s%40l@broker.lan:1884",
+		id: "cocina",
+		topic: "Casa/Cocina",
+		keepAlive: 0,
+		pins: { dht: 4 },
+		wifi: { ssid: "casa", password: "contraseña" },
+	});
+	deepEqual(settings.broker, { host: "broker.lan", port: 1884 });
+	equal(settings.username, "ana");
+	equal(settings.password, "s@l");
+	equal(settings.topic, "Casa/Cocina");
+	deepEqual(settings.wifi, { ssid: "casa", password: "contraseña" });
+});
+
+test("user and password of their own go before the URL's", () => {
+	const { username, password } = parseSettings({ broker: "mqtt://a:b@h", username: "c", password: "d" });
+	deepEqual([username, password], ["c", "d"]);
+});
+
+test("a broker's address may be a name, an IPv4 or an IPv6 address", () => {
+	deepEqual(parseSettings({ broker: "mqtt://192.0.2.7" }).broker, { host: "192.0.2.7", port: 1883 });
+	deepEqual(parseSettings({ broker: "MQTT://[2001:db8::1]:99/" }).broker, { host: "2001:db8::1", port: 99 });
+});
+
+for (const [raw, message] of [
+	[[], /^settings: must be an object/],
+	["x", /^settings: must be an object/],
+	[{ sensor: "bme680" }, /^sensor: must be one of bme280, bmp280, dht22, dht11$/],
+	[{ interval: 0 }, /^interval: must be a number from 1 to 86400 for a bme280$/],
+	[{ interval: 1, sensor: "dht22" }, /^interval: must be a number from 2 to 86400 for a dht22$/],
+	[{ interval: "60" }, /^interval: must be a number/],
+	[{ interval: Number.NaN }, /^interval: must be a number/],
+	[{ broker: "localhost" }, /^broker: must look like mqtt:\/\/host/],
+	[{ broker: "http://localhost" }, /^broker: must begin with mqtt:\/\/, not http:\/\//],
+	[{ broker: "mqtts://localhost" }, /^broker: mqtts:\/\/ is not supported/],
+	[{ broker: "wss://localhost" }, /^broker: wss:\/\/ is not supported/],
+	[{ broker: "mqtt://h:0" }, /^broker: the port must be from 1 to 65535/],
+	[{ broker: "mqtt://h:65536" }, /^broker: the port must be from 1 to 65535/],
+	[{ broker: "mqtt://u:%zz@h" }, /^broker: user or password has a %/],
+	[{ broker: 5 }, /^broker: must be a text in quotes/],
+	[{ password: "p" }, /^password: needs a username/],
+	[{ broker: "mqtt://:p@h" }, /^username: must not be empty/],
+	[{ id: "a b" }, /^id: needs 1 to 64 letters/],
+	[{ id: "" }, /^id: needs 1 to 64 letters/],
+	[{ topic: "" }, /^topic: must not be empty/],
+	[{ topic: "casa/+" }, /^topic: must not contain \+ or #/],
+	[{ topic: "$SYS/x" }, /^topic: must not begin with \$/],
+	[{ topic: "/casa" }, /^topic: must not begin or end with \//],
+	[{ topic: "casa/" }, /^topic: must not begin or end with \//],
+	[{ topic: "a\u0000b" }, /^topic: contains a character/],
+	[{ topic: "a\ud800b" }, /^topic: contains a character/],
+	[{ topic: "x".repeat(1_025) }, /^topic: has more than 1024 characters/],
+	[{ keepAlive: 65_536 }, /^keepAlive: must be a number from 0 to 65535/],
+	[{ keepAlive: 1.5 }, /^keepAlive: must be a whole number/],
+	[{ outbox: 10 }, /^outbox: must be a number from 1024 to 65536/],
+	[{ pins: { dht: -1 } }, /^pins\.dht: must be a number/],
+	[{ pins: { sda: 4 } }, /^pins\.sda: is no setting; there are data, clock, dht$/],
+	[{ wifi: "casa" }, /^wifi: must be an object/],
+	[{ wifi: {} }, /^wifi\.ssid: needs 1 to 32 bytes/],
+	[{ wifi: { ssid: "ñ".repeat(17) } }, /^wifi\.ssid: needs 1 to 32 bytes/],
+	[{ wifi: { ssid: "casa", password: "short" } }, /^wifi\.password: needs 8 to 63/],
+	[{ intervall: 5 }, /^intervall: is no setting; there are sensor, interval, broker/],
+] as const) {
+	test(`${JSON.stringify(raw).slice(0, 60)} is refused`, () => {
+		throws(() => parseSettings(raw), message);
+	});
+}
+
+test("no error shows a secret", () => {
+	for (const raw of [
+		{ broker: "http://u:secret-word@h" },
+		{ broker: "mqtt://u:secret-word@h:99999" },
+		{ wifi: { ssid: "casa", password: "secret" } },
+		{ password: "secret-word" },
+	]) {
+		ok(!throws(() => parseSettings(raw), /./).message.includes("secret"));
+	}
+});

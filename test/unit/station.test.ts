@@ -1,0 +1,212 @@
+/** The whole station: simulated chips at one end, a broker that the test plays at the other. */
+import { createSimulatedSensor } from "../../hosts/sim/devices/simulated-sensor.ts";
+import type { Host } from "../../src/host.ts";
+import { parseSettings } from "../../src/settings.ts";
+import { Station } from "../../src/station.ts";
+import { AnsweringBroker } from "../harness/answering-broker.ts";
+import { deepEqual, equal, match, ok, test } from "../harness/harness.ts";
+import { World } from "../harness/world.ts";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+function start(raw: Record<string, unknown> = {}, ports: Partial<Host> = {}, world = new World()) {
+	const broker = new AnsweringBroker(world);
+	const settings = parseSettings({ id: "roof", ...raw });
+	const log: string[] = [];
+	const stored = new Map<string, string>();
+	const host: Host = {
+		settings: raw,
+		clock: world.clock,
+		timer: world.timer,
+		random: () => 0.5,
+		network: world.network,
+		storage: { read: (key) => stored.get(key), write: (key, value) => void stored.set(key, value) },
+		log: (level, text) => log.push(`${level}: ${text}`),
+		...createSimulatedSensor({ sensor: settings.sensor, clock: world.clock, seed: 1 }),
+		...ports,
+	};
+	const station = new Station(host, settings);
+	station.start();
+	return { world, broker, station, log, stored };
+}
+
+/** The numbers of the readings that a subscriber has, in the order of their arrival. */
+const numbers = (broker: AnsweringBroker) => broker.readings.map(({ seq }) => seq as number);
+const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
+
+test("a station says online, retained, and then a reading a minute", () => {
+	const { broker, station } = start();
+	broker.advanceTo(2 * MINUTE + 1_000);
+	deepEqual(broker.received[0], { topic: "veleta/roof/status", payload: "online", retain: true, dup: false });
+	deepEqual(numbers(broker), [1, 2, 3]);
+	deepEqual(
+		broker.received.slice(1).map(({ topic, retain }) => [topic, retain]),
+		upTo(3).map(() => ["veleta/roof/state", false]),
+	);
+	deepEqual(Object.keys(broker.readings[0]!), ["temperature", "humidity", "pressure", "time", "seq"]);
+	match(String(broker.readings[1]!.time), /^2026-11-21T00:01:00\.\d{3}Z$/);
+	const { readings, published, acknowledged, dropped, queued } = station.counters;
+	deepEqual([readings, published, acknowledged, dropped, queued], [3, 3, 3, 0, 0]);
+});
+
+for (const [sensor, members] of [
+	["bmp280", ["temperature", "pressure", "time", "seq"]],
+	["dht22", ["temperature", "humidity", "time", "seq"]],
+	["dht11", ["temperature", "humidity", "time", "seq"]],
+] as const) {
+	test(`a ${sensor} reports ${members.join(", ")}`, () => {
+		const { broker } = start({ sensor });
+		broker.advanceTo(10_000);
+		deepEqual(Object.keys(broker.readings[0]!), [...members]);
+	});
+}
+
+test("a broker that was away for four hours gets every reading, once", () => {
+	const { broker, station } = start();
+	broker.advanceTo(10 * MINUTE);
+	broker.up = false;
+	broker.advanceTo(4 * HOUR, 5_000);
+	broker.up = true;
+	broker.advanceTo(4 * HOUR + 5 * MINUTE + 2_000, 1_000);
+	deepEqual(numbers(broker), upTo(246));
+	equal(station.counters.dropped, 0);
+	equal(station.counters.queued, 0);
+});
+
+test("when the outbox is full, the oldest readings are dropped, counted and told of; the rest arrive", () => {
+	const { broker, station, log } = start({ outbox: 1_024 });
+	broker.up = false;
+	broker.advanceTo(2 * HOUR - 1_000, 5_000);
+	const { dropped, queued } = station.counters;
+	equal(dropped + queued, 120);
+	equal(queued, Math.floor(1_024 / 22));
+	equal(log.filter((line) => line === "warning: the outbox is full: the oldest readings are dropped").length, 1);
+	broker.up = true;
+	broker.advanceTo(2 * HOUR + 3 * MINUTE + 2_000, 1_000);
+	deepEqual(numbers(broker), upTo(124).slice(station.counters.dropped));
+	ok(station.counters.dropped <= dropped + 3);
+});
+
+test("a broker that goes silent costs a reconnect and no reading; what was in flight comes again with DUP", () => {
+	const { broker, station, log } = start();
+	broker.advanceTo(MINUTE + 1_000);
+	broker.answers = false;
+	broker.advanceTo(3 * MINUTE);
+	broker.answers = true;
+	broker.advanceTo(10 * MINUTE);
+	deepEqual([...new Set(numbers(broker))], upTo(10));
+	ok(broker.received.some(({ dup }) => dup));
+	ok(log.some((line) => /no (PUBACK|PINGRESP) within/.test(line)));
+	equal(station.counters.queued, 0);
+});
+
+test("a sensor that fails is told of, costs only its readings, and comes back", () => {
+	let absent = false;
+	const world = new World();
+	const { i2c } = createSimulatedSensor({ sensor: "bme280", clock: world.clock, seed: 1 });
+	const Working = i2c!.io;
+	class Failing extends Working {
+		override read(...args: Parameters<InstanceType<typeof Working>["read"]>) {
+			if (absent) throw new Error("read failed");
+			return super.read(...args);
+		}
+	}
+	const { broker, station, log } = start({}, { i2c: { io: Failing } }, world);
+	broker.advanceTo(90_000);
+	absent = true;
+	broker.advanceTo(20 * MINUTE);
+	absent = false;
+	broker.advanceTo(25 * MINUTE + 1_000);
+	deepEqual(numbers(broker), upTo(station.counters.readings));
+	equal(station.counters.readings, 2 + 5);
+	ok(station.counters.faults > 8);
+	ok(log.some((line) => /^warning: no reading from the bme280: .*read failed/.test(line)));
+	ok(log.some((line) => /^error: the bme280 does not work/.test(line)));
+	ok(log.some((line) => /^info: the bme280 works again/.test(line)));
+	equal(broker.connects, 1, "the session is not the sensor's business");
+});
+
+test("readings from before the clock was set carry the right time", () => {
+	const world = new World();
+	const clock = { now: world.clock.now, time: () => (world.clock.now() < 3 * MINUTE ? undefined : world.clock.time()) };
+	const sensor = createSimulatedSensor({ sensor: "bme280", clock: world.clock, seed: 1 });
+	const { broker } = start({}, { clock, ...sensor }, world);
+	broker.up = false;
+	broker.advanceTo(4 * MINUTE);
+	broker.up = true;
+	broker.advanceTo(6 * MINUTE);
+	deepEqual(
+		broker.readings.slice(0, 3).map(({ time }) => String(time).slice(0, 17)),
+		["2026-11-21T00:00:", "2026-11-21T00:01:", "2026-11-21T00:02:"],
+	);
+});
+
+test("while the clock is not set, a reading goes out without a time rather than not at all", () => {
+	const world = new World();
+	const clock = { now: world.clock.now, time: () => undefined };
+	const { broker } = start({}, { clock }, world);
+	broker.advanceTo(1_000);
+	deepEqual(Object.keys(broker.readings[0]!), ["temperature", "humidity", "pressure", "seq"]);
+});
+
+test("the numbers go on after a restart", () => {
+	const stored = new Map([["seq", "41"]]);
+	const storage = {
+		read: (key: string) => stored.get(key),
+		write: (key: string, value: string) => void stored.set(key, value),
+	};
+	const { broker } = start({}, { storage });
+	broker.advanceTo(MINUTE + 1_000);
+	deepEqual(numbers(broker), [42, 43]);
+	equal(stored.get("seq"), "43");
+});
+
+test("a storage that fails is told of, and costs no reading", () => {
+	const storage = {
+		read: () => undefined,
+		write: () => {
+			throw new Error("flash worn out");
+		},
+	};
+	const { broker, log } = start({}, { storage });
+	broker.advanceTo(MINUTE + 1_000);
+	deepEqual(numbers(broker), [1, 2]);
+	ok(log.includes("error: cannot store the sequence number: Error: flash worn out"));
+});
+
+test("stopped, it delivers, says offline, retained, and disconnects", () => {
+	const { broker, world, station } = start();
+	broker.advanceTo(1_000);
+	let stopped = 0;
+	station.stop(() => stopped++);
+	broker.work();
+	equal(stopped, 1);
+	deepEqual(broker.received.at(-1), { topic: "veleta/roof/status", payload: "offline", retain: true, dup: false });
+	equal(broker.disconnects, 1);
+	ok(world.socket.closed);
+	broker.advanceTo(HOUR, 1_000);
+	equal(broker.connects, 1);
+	deepEqual(numbers(broker), [1]);
+});
+
+test("stopped while the broker is away, it waits for two seconds and says what was not delivered", () => {
+	const { broker, station, log, world } = start();
+	broker.up = false;
+	broker.advanceTo(2 * MINUTE + 1_000);
+	let stopped = 0;
+	station.stop(() => stopped++);
+	world.advanceTo(2 * MINUTE + 2_999);
+	equal(stopped, 0);
+	world.advanceTo(2 * MINUTE + 3_000);
+	equal(stopped, 1);
+	equal(log.at(-1), "warning: 3 readings were not delivered");
+});
+
+test("a refusal tells its reason, but no password", () => {
+	const { world, log } = start({ username: "u", password: "secret-word" });
+	world.socket.opens();
+	world.socket.receives("20 02 00 05");
+	match(log.join("\n"), /localhost:1883: the broker refused the connection: not authorized \(5\)/);
+	ok(!log.join("\n").includes("secret-word"));
+});

@@ -1,0 +1,129 @@
+/** Finds the Moddable SDK that the user has installed, and calls its tools. */
+import { spawn } from "node:child_process";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { parseArgs } from "node:util";
+import { buildFolder, root } from "./build.js";
+
+/** What the user can put right, said in one line. */
+export class ToolError extends Error {
+	constructor(message, exitCode = 1) {
+		super(message);
+		this.exitCode = exitCode;
+	}
+}
+
+const PLATFORMS = { linux: "lin", darwin: "mac", win32: "win" };
+/** mcconfig's name for this computer. */
+export const computer = PLATFORMS[process.platform] ?? process.platform;
+/** Where the SDK's tools put what they make. */
+export const outFolder = join(buildFolder, "moddable");
+
+/** Runs a command-line program: what it throws as a `ToolError` becomes one line and the exit code. */
+export async function command(help, options, run) {
+	try {
+		let parsed;
+		try {
+			parsed = parseArgs({ options: { help: { type: "boolean", short: "h" }, ...options }, allowPositionals: true });
+		} catch (error) {
+			throw new ToolError(`${error.message.split(/[\n.]/)[0]}; see --help`, 2);
+		}
+		if (parsed.values.help) process.stdout.write(help);
+		else process.exitCode = await run(parsed.values, parsed.positionals);
+	} catch (error) {
+		if (!(error instanceof ToolError)) throw error;
+		process.stderr.write(`${error.message}\n`);
+		process.exitCode = error.exitCode;
+	}
+}
+
+/** The SDK's folder, that of its tools, and the environment to call them in. */
+export function findSdk(environment = process.env) {
+	const moddable = environment.MODDABLE;
+	if (!moddable) {
+		throw new ToolError(
+			"the Moddable SDK is missing (MODDABLE is not set): install it with `npx xs-dev setup` and open a new terminal",
+		);
+	}
+	if (!existsSync(join(moddable, "xs/includes/xs.h"))) {
+		throw new ToolError(`MODDABLE names ${moddable}, where no Moddable SDK is: install it with \`npx xs-dev setup\``);
+	}
+	const tools = join(moddable, "build/bin", computer, "release");
+	const path = [join(root, "node_modules/.bin"), environment.PATH ?? "", tools].join(delimiter);
+	const mcconfig = which("mcconfig", path);
+	if (!mcconfig) {
+		throw new ToolError(`mcconfig is neither in PATH nor in ${tools}: build the SDK's tools with \`npx xs-dev setup\``);
+	}
+	if (!which("tsc", path)) throw new ToolError("tsc is missing: install this project's packages with `npm ci`");
+	return { moddable, path, environment: { ...environment, PATH: path } };
+}
+
+/** The ESP-IDF that the SDK asks for, found and of the right version. */
+export function findIdf({ moddable, environment, path }) {
+	const wanted = wantedIdf(moddable);
+	const howTo = `docs/esp32.md says how to install it (\`npx xs-dev setup --device esp32\` brings v5.1.2, which this SDK does not take)`;
+	const folder = environment.IDF_PATH;
+	if (!folder) throw new ToolError(`ESP-IDF ${wanted} is missing (IDF_PATH is not set): ${howTo}`);
+	const version = idfVersion(folder);
+	if (!version) throw new ToolError(`IDF_PATH names ${folder}, where no ESP-IDF is: ${howTo}`);
+	if (!version.startsWith(`${wanted}.`)) {
+		throw new ToolError(`IDF_PATH names ESP-IDF ${version}, but this SDK wants ${wanted}: ${howTo}`);
+	}
+	for (const tool of ["python3", "cmake"]) {
+		if (!which(tool, path))
+			throw new ToolError(`${tool} is missing: ESP-IDF needs it; install it with your system's packages`);
+	}
+	if (!which("idf.py", path)) {
+		throw new ToolError(`idf.py is not in PATH: run \`. ${join(folder, "export.sh")}\` in this terminal first`);
+	}
+}
+
+function wantedIdf(moddable) {
+	const manifest = readFileSync(join(moddable, "build/devices/esp32/manifest.json"), "utf8");
+	return /"EXPECTED_ESP_IDF"\s*:\s*"([^"]+)"/.exec(manifest)?.[1] ?? "v6.0";
+}
+
+/** As `v6.0.1`, from the file that ESP-IDF's own build reads. */
+function idfVersion(folder) {
+	const file = join(folder, "tools/cmake/version.cmake");
+	if (!existsSync(file)) return undefined;
+	const text = readFileSync(file, "utf8");
+	const part = (name) => new RegExp(`IDF_VERSION_${name}\\s+(\\d+)`).exec(text)?.[1] ?? "?";
+	return `v${part("MAJOR")}.${part("MINOR")}.${part("PATCH")}`;
+}
+
+/** The file that a shell would call, or `undefined`. */
+export function which(name, path) {
+	const endings = computer === "win" ? [".exe", ".bat", ".cmd", ""] : [""];
+	for (const folder of path.split(delimiter)) {
+		for (const ending of endings) {
+			const file = join(folder, name + ending);
+			if (folder !== "" && isProgram(file)) return file;
+		}
+	}
+	return undefined;
+}
+
+function isProgram(file) {
+	try {
+		accessSync(file, constants.X_OK);
+		return statSync(file).isFile();
+	} catch {
+		return false;
+	}
+}
+
+/** mcconfig for this project; resolves with its exit code. */
+export function mcconfig(sdk, argumentsOf) {
+	mkdirSync(outFolder, { recursive: true });
+	return start(which("mcconfig", sdk.path), [...argumentsOf, "-o", outFolder], sdk.environment);
+}
+
+/** Runs a program in the project's folder, its output ours; resolves with its exit code. */
+export function start(program, argumentsOf, environment) {
+	return new Promise((resolve, reject) => {
+		const child = spawn(program, argumentsOf, { cwd: root, env: environment, stdio: "inherit" });
+		child.on("error", (error) => reject(new ToolError(`cannot start ${program}: ${error.message}`)));
+		child.on("exit", (code) => resolve(code ?? 1));
+	});
+}
