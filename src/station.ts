@@ -17,6 +17,9 @@ import type { Settings } from "./settings.js";
 /** Given to deliver what is queued when the station is stopped, in ms. */
 const FAREWELL_MS = 2_000;
 
+/** A DHT answers with what it measured when it was asked before. From this interval on, in s, it is asked twice. */
+const STALE_S = 10;
+
 /** What the station has done since it started. */
 export interface Counters {
 	/** Readings accepted by the outbox. */
@@ -146,9 +149,12 @@ export class Station {
 	}
 
 	#sampled(sample: Sample, now: number): void {
-		const { clock } = this.#host;
 		const dropped = this.#outbox.dropped;
-		this.#outbox.push(encodeRecord({ seq: this.#sequence.next(), ticks: now, time: clock.time(), sample }));
+		try {
+			this.#outbox.push(encodeRecord({ seq: this.#sequence.next(), ticks: now, time: this.#host.clock.time(), sample }));
+		} catch (error) {
+			return this.#fault(String(error));
+		}
 		this.#counters.readings++;
 		if (dropped === 0 && this.#outbox.dropped > 0) {
 			this.#host.log("warning", "the outbox is full: the oldest readings are dropped");
@@ -193,17 +199,21 @@ export class Station {
 	}
 }
 
-function createSensor(host: Host, { sensor: model }: Settings): Sensor {
+function createSensor(host: Host, settings: Settings): Sensor {
+	const { sensor: model } = settings;
 	const { i2c, pulses } = host;
 	if (model === "bme280" || model === "bmp280") {
 		if (!i2c) throw new Error(`this host has no I2C bus for a ${model}`);
 		return new BME280({ sensor: i2c, model, onDiagnostic: (text) => host.log("info", text) });
 	}
 	if (!pulses) throw new Error(`this host has no line for a ${model}`);
-	return new DHT({ sensor: pulses, model });
+	const discard = settings.interval >= STALE_S ? "each" : "first";
+	return new DHT({ sensor: pulses, model, discard });
 }
 
 /** ASCII text as bytes: numbers, JSON of numbers, and status words. */
 function bytesOf(text: string): Bytes {
-	return Uint8Array.from(text, (character) => character.charCodeAt(0));
+	const bytes = new Uint8Array(text.length);
+	for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
+	return bytes;
 }

@@ -36,11 +36,26 @@ const standInPlugin = {
 	},
 };
 
-/** The default export is mqtt-packet; `Buffer` is the stand-in that it was bundled with. */
+/**
+ * What is bundled: mqtt-packet, and the stand-in of Buffer that it was bundled
+ * with. Its tables are frozen: in a preloaded module, whatever could be
+ * changed takes up RAM.
+ */
+const mqttPacketEntry = `
+	import tables from "mqtt-packet/constants.js";
+	const freeze = (value) => {
+		if (typeof value !== "object" || ArrayBuffer.isView(value)) return;
+		Object.values(Object.freeze(value)).forEach(freeze);
+	};
+	freeze(tables);
+	export { default } from "mqtt-packet";
+	export { Buffer } from "buffer";
+`;
+
 export async function buildMqttPacket() {
 	mkdirSync(dirname(mqttPacketModule), { recursive: true });
 	await esbuild.build({
-		stdin: { contents: `export { default } from "mqtt-packet"; export { Buffer } from "buffer";`, resolveDir: root },
+		stdin: { contents: mqttPacketEntry, resolveDir: root },
 		outfile: mqttPacketModule,
 		bundle: true,
 		format: "esm",

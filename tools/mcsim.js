@@ -31,7 +31,8 @@ await command(help, { "build-only": { type: "boolean" } }, async (values, [extra
 
 function startMcsim({ moddable, path, environment }, program) {
 	if (computer === "mac") {
-		return start("open", ["-a", join(moddable, "build/bin/mac/release/mcsim.app"), program], environment);
+		const mcsim = join(moddable, "build/bin/mac/release/mcsim.app");
+		return start("open", ["-a", mcsim, join(moddable, "build/simulators"), program], environment);
 	}
 	const mcsim = which("mcsim", path);
 	if (!mcsim) throw new ToolError("mcsim is not built: build the SDK's tools with `npx xs-dev setup`");
@@ -46,5 +47,5 @@ function startMcsim({ moddable, path, environment }, program) {
 	});
 	mkdirSync(join(root, ".veleta"), { recursive: true });
 	if (!existsSync(program)) throw new ToolError(`mcconfig made no ${program}`);
-	return start(mcsim, [program], environment);
+	return start(mcsim, [join(moddable, "build/simulators"), program], environment);
 }

@@ -211,6 +211,7 @@ export class Link<M extends Message> {
 	}
 
 	#disconnected(reason: string, byBroker = false): void {
+		if (this.#state.phase === "stopped") return;
 		const { backoff, clock, onDisconnect, onTakenOver } = this.#options;
 		const now = clock.now();
 		const lived =

@@ -1,13 +1,8 @@
 /** Driver of Bosch's BME280 (temperature, pressure, humidity) and BMP280 (without humidity) on I2C. */
-import type { Bytes, I2C, I2CConstructor } from "../host.js";
-import {
-	CALIBRATION_BYTES,
-	type Calibration,
-	type Conditions,
-	compensate,
-	HUMIDITY_CALIBRATION_BYTES,
-	parseCalibration,
-} from "./compensation.js";
+import type { I2C, I2CConstructor } from "../host.js";
+import { decodeFrame } from "./bme280-frame.js";
+import { CALIBRATION_BYTES, type Calibration, HUMIDITY_CALIBRATION_BYTES, parseCalibration } from "./compensation.js";
+import { BusError, hex, readRegisters, reason, request, writeRegister } from "./registers.js";
 import { type Measurement, type Sample, type Sensor, SensorError } from "./sensor.js";
 
 export interface BME280Options {
@@ -44,13 +39,13 @@ const BME280_ID = 0x60;
 /** The second and third are samples that were sold. */
 const BMP280_IDS: readonly number[] = [0x58, 0x56, 0x57];
 /** What else answers at these addresses, or instead of a chip. */
-const OTHER_IDS: ReadonlyMap<number, string> = new Map([
+const OTHER_IDS: readonly (readonly [id: number, name: string])[] = [
 	[0x00, "nothing but zeros: check the wiring"],
 	[0x55, "a BMP180's"],
 	[0x61, "a BME680's"],
 	[CHIP_ID, "an echo of the register number: check the wiring"],
 	[0xff, "nothing but ones: check the wiring"],
-]);
+];
 
 /** Datasheet table 1, start-up time. */
 const START_UP_MS = 2;
@@ -68,22 +63,12 @@ const POLL_MS = 2;
  */
 const OVERSAMPLING = { temperature: 2, pressure: 5, humidity: 1 } as const;
 
-/** What a channel's registers hold when it was skipped, or since the reset. */
-const SKIPPED_20 = 0x80000;
-const SKIPPED_16 = 0x8000;
-/** Datasheet table 1, operating range; the lower limit of pressure is Bosch's, as in its driver. */
-const TEMPERATURE_RANGE = [-40, 85] as const;
-const PRESSURE_RANGE = [30_000, 110_000] as const;
-
 /** More often the chip would warm itself, for readings that no one can tell apart. */
 const MINIMUM_INTERVAL_MS = 1_000;
 /** As many failed measurements in a row, and the chip is searched for and started anew. */
 const FAILURES_BEFORE_RESTART = 3;
 /** A living chip's lowest bits are noise: as many equal frames in a row, and it is started anew. */
 const EQUAL_FRAMES_BEFORE_RESTART = 16;
-
-/** A failure of the bus, as opposed to a value that cannot be believed. */
-class BusError extends SensorError {}
 
 /** What is known of a chip that has been started. */
 interface Chip {
@@ -151,17 +136,18 @@ export class BME280 implements Sensor {
 	/** Finds the chip, resets it, and reads and checks its calibration. */
 	*#start(): Generator<number, Chip, void> {
 		const { bus, address, id } = this.#probe();
-		write(bus, RESET, RESET_WORD);
+		writeRegister(bus, RESET, RESET_WORD);
 		yield START_UP_MS;
 		const copied = yield* poll(bus, IM_UPDATE, START_UP_POLLS);
-		if (!copied)
-			throw new SensorError(`the chip at ${hex(address)} did not start: its calibration is still being copied`);
+		if (!copied) throw new SensorError(`the chip at ${hex(address)} did not start: its calibration is not there`);
 
-		const first = read(bus, CALIBRATION, CALIBRATION_BYTES);
-		const second = this.#measuresHumidity ? read(bus, HUMIDITY_CALIBRATION, HUMIDITY_CALIBRATION_BYTES) : undefined;
+		const first = readRegisters(bus, CALIBRATION, CALIBRATION_BYTES);
+		const second = this.#measuresHumidity
+			? readRegisters(bus, HUMIDITY_CALIBRATION, HUMIDITY_CALIBRATION_BYTES)
+			: undefined;
 		const calibration = parseCalibration(first, second);
 		// Filter off, as the readings are far apart. Writes to it count in sleep mode only, which follows a reset.
-		write(bus, CONFIG, 0);
+		writeRegister(bus, CONFIG, 0);
 		this.#options.onDiagnostic?.(`${id === BME280_ID ? "BME280" : "BMP280"} found at ${hex(address)}`);
 		return { bus, address, id, calibration, lastFrame: new Uint8Array(0), equalFrames: 0 };
 	}
@@ -203,28 +189,27 @@ export class BME280 implements Sensor {
 				`the chip at ${hex(address)} is a BMP280 (id ${hex(id)}), which measures no humidity: set \`sensor\` to bmp280`,
 			);
 		}
-		const name = OTHER_IDS.get(id);
-		return new SensorError(
-			`the chip at ${hex(address)} is no BME280 or BMP280: its id is ${hex(id)}${name ? `, ${name}` : ""}`,
-		);
+		const known = OTHER_IDS.find(([other]) => other === id);
+		const name = known === undefined ? "" : `, ${known[1]}`;
+		return new SensorError(`the chip at ${hex(address)} is no BME280 or BMP280: its id is ${hex(id)}${name}`);
 	}
 
 	/** One measurement in forced mode. */
 	*#convert(chip: Chip): Generator<number, Sample, void> {
 		const { bus, address, calibration } = chip;
 		// One byte that tells a chip replaced, or a bus gone wrong, from bad weather.
-		const [id = 0] = read(bus, CHIP_ID, 1);
+		const [id = 0] = readRegisters(bus, CHIP_ID, 1);
 		if (id !== chip.id) {
 			throw new BusError(`the chip at ${hex(address)} has changed: its id was ${hex(chip.id)} and is ${hex(id)}`);
 		}
 		// Written each time: a chip that was without power for a moment has forgotten it.
-		if (this.#measuresHumidity) write(bus, CTRL_HUM, OVERSAMPLING.humidity);
-		write(bus, CTRL_MEAS, (OVERSAMPLING.temperature << 5) | (OVERSAMPLING.pressure << 2) | FORCED_MODE);
+		if (this.#measuresHumidity) writeRegister(bus, CTRL_HUM, OVERSAMPLING.humidity);
+		writeRegister(bus, CTRL_MEAS, (OVERSAMPLING.temperature << 5) | (OVERSAMPLING.pressure << 2) | FORCED_MODE);
 		yield measuringTime(this.#measuresHumidity);
 		if (!(yield* poll(bus, MEASURING, MEASURING_POLLS))) throw new SensorError("the chip did not finish measuring");
 
-		const frame = read(bus, DATA, this.#measuresHumidity ? 8 : 6);
-		const conditions = decode(calibration, frame);
+		const frame = readRegisters(bus, DATA, this.#measuresHumidity ? 8 : 6);
+		const conditions = decodeFrame(calibration, frame);
 		this.#watchForFreeze(chip, frame);
 		return {
 			thermometer: { temperature: conditions.temperature },
@@ -243,49 +228,6 @@ export class BME280 implements Sensor {
 	}
 }
 
-/**
- * From a burst of the data registers to values that can be believed.
- *
- * The sentinels are rejected here, channel by channel, rather than by the
- * formulas: decoded, they look like a mild day at 700 hPa (no range check finds
- * them), and for a chip that was asked for all channels they mean that it was
- * reset behind our back. A true value can equal a sentinel by chance; that costs
- * one retry.
- */
-function decode(calibration: Calibration, frame: Uint8Array): Conditions {
-	for (const [byte, digit] of [
-		[0x00, "0x00"],
-		[0xff, "0xff"],
-	] as const) {
-		if (frame.every((other) => other === byte)) throw new SensorError(`the chip sent nothing but ${digit}`);
-	}
-	const at = (index: number) => frame[index] ?? 0;
-	const counts20 = (index: number) => (at(index) << 12) | (at(index + 1) << 4) | (at(index + 2) >> 4);
-	const pressure = counts20(0);
-	const temperature = counts20(3);
-	if (temperature === SKIPPED_20) throw new SensorError("the chip skipped the temperature");
-	if (pressure === SKIPPED_20) throw new SensorError("the chip skipped the pressure");
-	if (calibration.humidity === undefined) return inRange(compensate(calibration, { temperature, pressure }));
-	const humidity = (at(6) << 8) | at(7);
-	if (humidity === SKIPPED_16) throw new SensorError("the chip skipped the humidity");
-	return inRange(compensate(calibration, { temperature, pressure, humidity }));
-}
-
-/** Compares so that NaN fails, too. */
-function inRange(conditions: Conditions): Conditions {
-	const { temperature, pressure, humidity = 0 } = conditions;
-	const [coldest, hottest] = TEMPERATURE_RANGE;
-	const [lowest, highest] = PRESSURE_RANGE;
-	if (!(temperature >= coldest && temperature <= hottest)) {
-		throw new SensorError(`a temperature of ${temperature.toFixed(1)} °C is not within ${coldest}..${hottest} °C`);
-	}
-	if (!(pressure >= lowest && pressure <= highest)) {
-		throw new SensorError(`a pressure of ${pressure.toFixed(0)} Pa is not within ${lowest}..${highest} Pa`);
-	}
-	if (!(humidity >= 0 && humidity <= 1)) throw new SensorError("the humidity is not a number");
-	return conditions;
-}
-
 /** Maximum measuring time in whole ms (datasheet section 9.1, in µs: 1250 and 2300 for each sample, 575 for each of P and H). */
 function measuringTime(withHumidity: boolean): number {
 	const times = (code: number) => 2_300 * 2 ** (code - 1);
@@ -297,42 +239,9 @@ function measuringTime(withHumidity: boolean): number {
 /** Waits, within a bound, until a bit of the status register is clear; returns whether it is. */
 function* poll(bus: I2C, bit: number, attempts: number): Generator<number, boolean, void> {
 	for (let attempt = 1; ; attempt++) {
-		const [status = bit] = read(bus, STATUS, 1);
+		const [status = bit] = readRegisters(bus, STATUS, 1);
 		if ((status & bit) === 0) return true;
 		if (attempt === attempts) return false;
 		yield POLL_MS;
 	}
-}
-
-function read(bus: I2C, register: number, byteLength: number): Uint8Array {
-	return transfer(register, () => request(bus, register, byteLength));
-}
-
-function request(bus: I2C, register: number, byteLength: number): Uint8Array {
-	bus.write(Uint8Array.of(register));
-	// A copy, where the bus gives an array: it may be the one that it gives each time.
-	const bytes = new Uint8Array(bus.read(byteLength));
-	if (bytes.length !== byteLength) throw new Error(`${bytes.length} bytes instead of ${byteLength}`);
-	return bytes;
-}
-
-function write(bus: I2C, register: number, value: number): void {
-	const bytes: Bytes = Uint8Array.of(register, value);
-	transfer(register, () => bus.write(bytes));
-}
-
-function transfer<Result>(register: number, run: () => Result): Result {
-	try {
-		return run();
-	} catch (error) {
-		throw new BusError(`the bus failed at register ${hex(register)}: ${reason(error)}`);
-	}
-}
-
-function reason(error: unknown): string {
-	return error instanceof Error ? error.message : String(error);
-}
-
-function hex(value: number): string {
-	return `0x${value.toString(16).padStart(2, "0")}`;
 }

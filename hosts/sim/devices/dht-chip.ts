@@ -38,7 +38,10 @@ export interface DHTChipOptions {
 	/** What surrounds the sensor at this moment. */
 	readonly weather: () => Weather;
 	readonly model: DHTModel;
-	/** Answers with these frames, one after another and over again. */
+	/**
+	 * Answers with these frames, one after another and over again. The first
+	 * answer after power-up, which tells of a measurement before, is the last one.
+	 */
 	readonly recordings?: readonly DHTRecording[];
 	/** Time in µs by which edges come early or late. */
 	readonly jitter?: number;
@@ -126,7 +129,7 @@ export class DHTChip {
 		const asleep = now - this.#poweredAt < POWER_UP_MS || now - this.#answeredAt < timing.busy;
 		if (this.fault === "absent" || asleep || startLow < timing.startLow) return [];
 		this.#answeredAt = now;
-		const recording = recordings[this.#recording++ % recordings.length];
+		const recording = recordings.at((this.#recording++ - 1) % recordings.length);
 		const levels = recording ? [recording.startHigh, ...recording.durations] : this.#levels(timing);
 		this.#measured = { ...this.#options.weather() };
 		if (this.fault === "truncated") levels.length = LEAD_LEVELS + 2 * 24;

@@ -65,6 +65,7 @@ export class Runner {
 			this.#resolve = resolve;
 			this.#reject = reject;
 		});
+		this.stopped.catch(() => {}); // whoever awaits it is told; nobody may await it yet
 		this.worker.onOutput = (text) => options.onLog("error", text.trimEnd());
 	}
 

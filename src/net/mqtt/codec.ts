@@ -15,7 +15,6 @@ import {
 	type Packet,
 	PROTOCOL_ERROR,
 	ProtocolError,
-	type ProtocolVersion,
 	type QoS,
 	TOPIC_NAME_INVALID,
 } from "./packet.js";
@@ -183,13 +182,12 @@ function checkText(text: string, what: string): Buffer {
 export interface DecoderOptions {
 	/** Bytes of a whole packet; a larger one is refused as soon as its fixed header is there. */
 	readonly maximumPacketSize: number;
-	/** MQTT 3.1.1 without it. */
-	readonly protocolVersion?: ProtocolVersion;
 }
 
 /**
- * Packets from a broker, out of bytes in pieces of any size. Between the
- * pieces it holds one incomplete packet and nothing else.
+ * Packets from a broker that speaks MQTT 3.1.1 or 3.1, out of bytes in pieces
+ * of any size. Between the pieces it holds one incomplete packet and nothing
+ * else.
  */
 export class Decoder {
 	readonly #framer: Framer;
@@ -197,10 +195,10 @@ export class Decoder {
 	#parsed: Parsed | undefined;
 	#ended = false;
 
-	constructor({ maximumPacketSize, protocolVersion = MQTT_3_1_1 }: DecoderOptions) {
+	constructor({ maximumPacketSize }: DecoderOptions) {
 		this.#framer = new Framer(maximumPacketSize);
 		// Nobody listens for "error": `parse` throws it.
-		this.#parser = mqttPacket.parser({ protocolVersion }).on("packet", (parsed) => {
+		this.#parser = mqttPacket.parser().on("packet", (parsed) => {
 			this.#parsed = parsed;
 		});
 	}

@@ -6,23 +6,27 @@ import { MALFORMED_PACKET, PACKET_TOO_LARGE, PROTOCOL_ERROR, ProtocolError } fro
 const FIXED_HEADER_MAXIMUM = 5;
 
 /** The packet types 0 to 15 (table 2.1; AUTH is MQTT 5.0's). */
-const NAMES = (
-	"packet type 0,CONNECT,CONNACK,PUBLISH,PUBACK,PUBREC,PUBREL,PUBCOMP," +
-	"SUBSCRIBE,SUBACK,UNSUBSCRIBE,UNSUBACK,PINGREQ,PINGRESP,DISCONNECT,AUTH"
-).split(",");
+const NAMES = Object.freeze(
+	(
+		"packet type 0,CONNECT,CONNACK,PUBLISH,PUBACK,PUBREC,PUBREL,PUBCOMP," +
+		"SUBSCRIBE,SUBACK,UNSUBSCRIBE,UNSUBACK,PINGREQ,PINGRESP,DISCONNECT,AUTH"
+	).split(","),
+);
+const PUBLISH = 3;
+const SUBACK = 9;
 
-/** Least and greatest remaining length of what a broker sends, by packet type. */
-const REMAINING_LENGTHS: Readonly<Record<number, readonly [least: number, greatest: number]>> = {
-	2: [2, 2],
-	3: [2, Number.POSITIVE_INFINITY],
-	4: [2, 2],
-	5: [2, 2],
-	6: [2, 2],
-	7: [2, 2],
-	9: [3, Number.POSITIVE_INFINITY],
-	11: [2, 2],
-	13: [0, 0],
-};
+/** Remaining length of what a broker sends, by packet type: of PUBLISH and SUBACK the least, of the others the only one. */
+const REMAINING_LENGTHS: Readonly<Record<number, number>> = Object.freeze({
+	2: 2,
+	[PUBLISH]: 2,
+	4: 2,
+	5: 2,
+	6: 2,
+	7: 2,
+	[SUBACK]: 3,
+	11: 2,
+	13: 0,
+});
 
 /** The standard's name of a packet, by its first byte. */
 export function packetName(firstByte: number): string {
@@ -79,7 +83,7 @@ export class Framer {
 		const index = this.#headerLength++;
 		this.#header[index] = byte;
 		if (index === 0) {
-			if (REMAINING_LENGTHS[byte >> 4]) return false;
+			if (REMAINING_LENGTHS[byte >> 4] !== undefined) return false;
 			throw new ProtocolError(`a broker must not send ${packetName(byte)}`, PROTOCOL_ERROR);
 		}
 		this.#remainingLength += (byte & 0x7f) * 0x80 ** (index - 1);
@@ -93,8 +97,9 @@ export class Framer {
 
 	#checkLength(): void {
 		const name = packetName(this.#header[0]!);
-		const [least, greatest] = REMAINING_LENGTHS[this.#header[0]! >> 4]!;
-		if (this.#remainingLength < least || this.#remainingLength > greatest) {
+		const type = this.#header[0]! >> 4;
+		const excess = this.#remainingLength - REMAINING_LENGTHS[type]!;
+		if (excess < 0 || (excess > 0 && type !== PUBLISH && type !== SUBACK)) {
 			throw new ProtocolError(`${name} with a remaining length of ${this.#remainingLength}`, MALFORMED_PACKET);
 		}
 		const size = this.#headerLength + this.#remainingLength;

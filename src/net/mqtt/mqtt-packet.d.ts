@@ -48,7 +48,7 @@ declare module "mqtt-packet" {
 	}
 
 	const mqttPacket: {
-		parser(options: { protocolVersion: number }): Parser;
+		parser(): Parser;
 		writeToStream: {
 			(packet: object, stream: Writable): boolean;
 			/** Whether the bytes of every 16-bit number are kept: 65,536 Buffers, made at the first packet. */

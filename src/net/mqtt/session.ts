@@ -200,7 +200,11 @@ export class Session<M extends Message> {
 		const connection = this.#connection;
 		if (!connection) return;
 		connection.keepAlive.received(now);
-		for (const packet of connection.decoder.push(bytes)) this.#packet(connection, packet);
+		for (const packet of connection.decoder.push(bytes)) {
+			// Whoever was told of the packet before may have closed the connection.
+			if (this.#connection !== connection) return;
+			this.#packet(connection, packet);
+		}
 	}
 
 	/** Throws a `ConnectionError` when the broker has been silent for too long. */

@@ -230,7 +230,7 @@ function refusalWith(fault: BME280Fault): string {
 test("a chip that never finishes copying its calibration is waited for five times", () => {
 	const { sensor, clock, chip } = bench();
 	chip.fault = "neverReady";
-	throws(() => finish(sensor.measure(), clock), /did not start: its calibration is still being copied/);
+	throws(() => finish(sensor.measure(), clock), /did not start: its calibration is not there/);
 	equal(clock.time, 2 + 4 * 2);
 });
 

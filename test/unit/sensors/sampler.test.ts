@@ -198,6 +198,28 @@ test("an extra sample comes as soon as the sensor may be asked, and moves no slo
 	deepEqual(told(), ["10 sample", "2010 sample", "30010 sample", "60010 sample", "120010 sample"]);
 });
 
+test("an extra sample asked for when a slot is overdue is that slot's", () => {
+	const { sampler, runUntil, told } = bench(new ScriptedSensor(2_000), 10_000);
+	runUntil(10);
+	sampler.sampleNow(10_050);
+	equal(sampler.deadline, 10_000);
+	sampler.tick(10_050);
+	sampler.tick(10_060);
+	equal(sampler.deadline, 20_000);
+	deepEqual(told(), ["10 sample", "10060 sample"]);
+});
+
+test("a sensor that takes no time and needs no rest is asked once a slot", () => {
+	// biome-ignore lint/correctness/useYield: there is nothing to wait for.
+	const measure = function* () {
+		return SAMPLE;
+	};
+	const { sampler, told } = bench({ minimumInterval: 0, measure, close: () => {} }, 10_000);
+	for (let count = 0; count < 10; count++) sampler.tick(0);
+	deepEqual(told(), ["0 sample"]);
+	equal(sampler.deadline, 10_000);
+});
+
 test("an extra sample asked for during a measurement is that measurement's", () => {
 	const { sampler, runUntil, told } = bench(new ScriptedSensor(2_000), 60_000);
 	sampler.tick(0);

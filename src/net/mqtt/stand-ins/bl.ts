@@ -39,7 +39,7 @@ class BufferList {
 
 	/** A view, not a copy. */
 	slice(start: number, end: number): Buffer {
-		return this.#bytes.subarray(this.#start + start, this.#start + Math.min(end, this.length)) as Buffer;
+		return this.#bytes.subarray(this.#start + start, this.#start + end) as Buffer;
 	}
 
 	toString(_encoding: "utf8", start: number, end: number): string {

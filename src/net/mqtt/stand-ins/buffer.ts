@@ -9,7 +9,7 @@ import TextEncoder from "text/encoder";
 let encoder: TextEncoder | undefined;
 let decoder: TextDecoder | undefined;
 
-const utf8 = (text: string): Uint8Array<ArrayBuffer> => (encoder ??= new TextEncoder()).encode(text);
+const utf8 = (text: string) => (encoder ??= new TextEncoder()).encode(text);
 
 export class Buffer extends Uint8Array {
 	// Written out: a derived class's own default constructor collects its arguments in an array, at twice the cost.
@@ -19,7 +19,9 @@ export class Buffer extends Uint8Array {
 
 	// The rest parameter is for the compiler only: a static `from` has to accept what Uint8Array's accepts.
 	static override from(value: string | ArrayLike<unknown> | Iterable<unknown>, ..._: unknown[]): Buffer {
-		return typeof value === "string" ? new Buffer(utf8(value).buffer) : new Buffer(value as ArrayLike<number>);
+		if (typeof value !== "string") return new Buffer(value as ArrayLike<number>);
+		const { buffer, byteOffset, length } = utf8(value);
+		return new Buffer(buffer, byteOffset, length);
 	}
 
 	static alloc(size: number): Buffer {

@@ -1,3 +1,4 @@
+import mqttPacket from "mqtt-packet";
 import { type BrokerPacket, Decoder, encode, type Packet, ProtocolError } from "../../../../src/net/mqtt/codec.ts";
 import { deepEqual, equal, fail, ok, test, throws } from "../../../harness/harness.ts";
 
@@ -339,6 +340,8 @@ test("random bytes give packets or a ProtocolError, the same in one piece and in
 	}
 	ok(refused > 50 && refused < 350, `${refused} of 400 refused`);
 });
+
+test("mqtt-packet makes no table of all numbers", () => equal(mqttPacket.writeToStream.cacheNumbers, false));
 
 test("what the encoder writes for a broker's packets, the decoder reads", () => {
 	for (const [, packet] of Object.values(DECODED)) deepEqual([...newDecoder().push(encode(packet))], [packet]);

@@ -1,0 +1,54 @@
+/** From the data registers of a BME280 or BMP280 to values that can be believed: pure. */
+import { type Calibration, type Conditions, compensate } from "./compensation.js";
+import { SensorError } from "./sensor.js";
+
+/** What a channel's registers hold when it was skipped, or since the reset. */
+const SKIPPED_20 = 0x80000;
+const SKIPPED_16 = 0x8000;
+/** Datasheet table 1, operating range; the lower limit of pressure is Bosch's, as in its driver. */
+const TEMPERATURE_RANGE = [-40, 85] as const;
+const PRESSURE_RANGE = [30_000, 110_000] as const;
+
+/**
+ * The values in a burst of the data registers: 8 bytes, or 6 without humidity.
+ * Throws a `SensorError` for those that cannot be believed.
+ *
+ * The sentinels are rejected here, channel by channel, rather than by the
+ * formulas: decoded, they look like a mild day at 700 hPa (no range check finds
+ * them), and for a chip that was asked for all channels they mean that it was
+ * reset behind our back. A true value can equal a sentinel by chance; that costs
+ * one retry.
+ */
+export function decodeFrame(calibration: Calibration, frame: Uint8Array): Conditions {
+	for (const [byte, digit] of [
+		[0x00, "0x00"],
+		[0xff, "0xff"],
+	] as const) {
+		if (frame.every((other) => other === byte)) throw new SensorError(`the chip sent nothing but ${digit}`);
+	}
+	const at = (index: number) => frame[index] ?? 0;
+	const counts20 = (index: number) => (at(index) << 12) | (at(index + 1) << 4) | (at(index + 2) >> 4);
+	const pressure = counts20(0);
+	const temperature = counts20(3);
+	if (temperature === SKIPPED_20) throw new SensorError("the chip skipped the temperature");
+	if (pressure === SKIPPED_20) throw new SensorError("the chip skipped the pressure");
+	if (calibration.humidity === undefined) return inRange(compensate(calibration, { temperature, pressure }));
+	const humidity = (at(6) << 8) | at(7);
+	if (humidity === SKIPPED_16) throw new SensorError("the chip skipped the humidity");
+	return inRange(compensate(calibration, { temperature, pressure, humidity }));
+}
+
+/** Compares so that NaN fails, too. */
+function inRange(conditions: Conditions): Conditions {
+	const { temperature, pressure, humidity = 0 } = conditions;
+	const [coldest, hottest] = TEMPERATURE_RANGE;
+	const [lowest, highest] = PRESSURE_RANGE;
+	if (!(temperature >= coldest && temperature <= hottest)) {
+		throw new SensorError(`a temperature of ${temperature.toFixed(1)} °C is not within ${coldest}..${hottest} °C`);
+	}
+	if (!(pressure >= lowest && pressure <= highest)) {
+		throw new SensorError(`a pressure of ${pressure.toFixed(0)} Pa is not within ${lowest}..${highest} Pa`);
+	}
+	if (!(humidity >= 0 && humidity <= 1)) throw new SensorError("the humidity is not a number");
+	return conditions;
+}
