@@ -151,7 +151,9 @@ export class Station {
 	#sampled(sample: Sample, now: number): void {
 		const dropped = this.#outbox.dropped;
 		try {
-			this.#outbox.push(encodeRecord({ seq: this.#sequence.next(), ticks: now, time: this.#host.clock.time(), sample }));
+			this.#outbox.push(
+				encodeRecord({ seq: this.#sequence.next(), ticks: now, time: this.#host.clock.time(), sample }),
+			);
 		} catch (error) {
 			return this.#fault(String(error));
 		}
