@@ -117,6 +117,7 @@ await measureSpeed();
 
 const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
 for (const [what, value, budget] of rows) {
-	process.stdout.write(`${what.padEnd(widths[0]! + 2)}${value.padEnd(widths[1]! + 2)}${budget}`.trimEnd() + "\n");
+	const line = `${what.padEnd(widths[0]! + 2)}${value.padEnd(widths[1]! + 2)}${budget}`;
+	process.stdout.write(`${line.trimEnd()}\n`);
 }
 process.exit(exceeded ? 1 : 0);

@@ -58,7 +58,7 @@ async function run(options: Options): Promise<void> {
 }
 
 /** Resolves when it is time to stop: the duration is over, Ctrl-C, or the station has stopped itself. */
-function ending(runner: Runner, { duration, speed }: Options): Promise<void> {
+function ending(runner: Runner, { duration }: Options): Promise<void> {
 	return new Promise((resolve, reject) => {
 		runner.stopped.then(resolve, reject);
 		let interrupted = false;
@@ -70,11 +70,12 @@ function ending(runner: Runner, { duration, speed }: Options): Promise<void> {
 		process.on("SIGINT", interrupt);
 		process.on("SIGTERM", interrupt);
 		if (duration === undefined) return;
+		const end = runner.clock.now() + duration;
 		const check = () => {
-			if (runner.clock.now() >= duration) resolve();
-			else setTimeout(check, Math.min(100, runner.clock.realDelayUntil(duration) + 1));
+			if (runner.clock.now() >= end) resolve();
+			else setTimeout(check, Math.min(100, runner.clock.realDelayUntil(end)));
 		};
-		setTimeout(check, Math.min(100, duration / speed));
+		check();
 	});
 }
 

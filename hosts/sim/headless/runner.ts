@@ -104,14 +104,17 @@ export class Runner {
 	}
 
 	async #tell(kind: number, options: { id?: number; count?: number; bytes?: Uint8Array } = {}): Promise<void> {
+		this.clock.hold();
 		try {
 			// The time is read when the engine is free for the event, not when the event happened.
 			const reply = await this.worker.call(() => encodeEvent(kind, this.clock.now(), this.clock.time(), options));
 			for (const action of decodeActions(reply)) this.#do(action);
-			this.#setTimer();
 		} catch (error) {
-			this.#reject(error as Error);
+			return this.#reject(error as Error);
+		} finally {
+			this.clock.release();
 		}
+		this.#setTimer();
 	}
 
 	#do({ kind, id, value, bytes }: DecodedAction): void {
@@ -133,6 +136,7 @@ export class Runner {
 				return;
 			case Action.Timer:
 				this.#timerDue = value;
+				this.clock.nextTimer = value;
 				return;
 			case Action.Awaiting:
 				return this.clock.await(value === 1);
@@ -162,6 +166,7 @@ export class Runner {
 		socket.on("data", (data) => {
 			if (!current()) return;
 			this.wire.received += data.length;
+			this.clock.renewPatience();
 			connection.unread += data.length;
 			if (connection.unread >= SOCKET_WINDOW) socket.pause();
 			this.#tell(Event.Readable, { id, bytes: data });

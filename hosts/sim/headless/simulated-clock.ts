@@ -1,7 +1,8 @@
 /**
- * Simulated time: real time multiplied by a speed, but never while an answer
- * from the network is due. The broker and the wire are real; ten seconds of
- * their time must not pass in ten milliseconds.
+ * Simulated time: real time multiplied by a speed, but at its real pace while an
+ * answer from the network is due or the engine is at work. The broker, the wire
+ * and the engine are real; ten seconds must not pass in the millisecond that
+ * they need.
  */
 
 /** A silent broker slows simulated time down for this long, in real ms, and no longer. */
@@ -13,6 +14,8 @@ export class SimulatedClock {
 	readonly #wallStart: number;
 	#real: number;
 	#simulated = 0;
+	#limit = Number.POSITIVE_INFINITY;
+	#holds = 0;
 	#awaitingSince: number | undefined;
 
 	/**
@@ -30,9 +33,9 @@ export class SimulatedClock {
 	/** Simulated ms since the beginning. */
 	now(): number {
 		const real = this.#realNow();
-		const patienceEnds = this.#awaitingSince === undefined ? this.#real : this.#awaitingSince + PATIENCE_MS;
-		const slowly = Math.max(0, Math.min(real, patienceEnds) - this.#real);
-		this.#simulated += slowly + (real - this.#real - slowly) * this.#speed;
+		const slowly = Math.min(real - this.#real, this.#patience());
+		const simulated = this.#simulated + slowly + (real - this.#real - slowly) * this.#speed;
+		this.#simulated = Math.max(this.#simulated, Math.min(simulated, this.#limit));
 		this.#real = real;
 		return this.#simulated;
 	}
@@ -42,18 +45,48 @@ export class SimulatedClock {
 		return this.#wallStart + this.now();
 	}
 
-	/** Whether an answer from the network is due, from now on. Each activity renews the patience. */
+	/** Whether an answer from the network is due, from now on. */
 	await(awaiting: boolean): void {
 		this.now();
 		this.#awaitingSince = awaiting ? this.#real : undefined;
+	}
+
+	/** Something has arrived: the patience begins anew. */
+	renewPatience(): void {
+		if (this.#awaitingSince !== undefined) this.await(true);
+	}
+
+	/** The engine is at work, until as many calls of `release`. */
+	hold(): void {
+		this.now();
+		this.#holds++;
+	}
+
+	release(): void {
+		this.now();
+		this.#holds--;
+	}
+
+	/**
+	 * The engine's next timer. At a higher speed than real, a timer of Node's that is
+	 * a millisecond late would be seconds late: time waits for it.
+	 */
+	set nextTimer(due: number) {
+		this.now();
+		if (this.#speed > 1) this.#limit = due;
 	}
 
 	/** Real ms until the simulated time `due`, if nothing changes until then. */
 	realDelayUntil(due: number): number {
 		const missing = due - this.now();
 		if (missing <= 0) return 0;
-		const patience =
-			this.#awaitingSince === undefined ? 0 : Math.max(0, this.#awaitingSince + PATIENCE_MS - this.#real);
+		const patience = this.#patience();
 		return missing <= patience ? missing : patience + (missing - patience) / this.#speed;
+	}
+
+	/** Real ms for which time has its real pace, counted from when it was last read. */
+	#patience(): number {
+		if (this.#holds > 0) return Number.POSITIVE_INFINITY;
+		return this.#awaitingSince === undefined ? 0 : Math.max(0, this.#awaitingSince + PATIENCE_MS - this.#real);
 	}
 }
