@@ -6,7 +6,7 @@ import { type BrokerAddress, parseBrokerUrl } from "./net/broker-url.js";
 import { RECORD_BYTES_MAXIMUM } from "./net/outbox.js";
 
 /** Sensor models with the shortest interval in seconds that each can be sampled at. */
-export const SENSORS = { bme280: 1, bmp280: 1, dht22: 2, dht11: 1 } as const;
+export const SENSORS = Object.freeze({ bme280: 1, bmp280: 1, dht22: 2, dht11: 1 });
 export type SensorModel = keyof typeof SENSORS;
 
 export interface Settings {
@@ -48,7 +48,7 @@ export class SettingsError extends Error {
 	override name = "SettingsError";
 }
 
-const DEFAULTS = {
+const DEFAULTS = Object.freeze({
 	sensor: "bme280",
 	/** Weather changes over minutes, and a DHT warms itself when it is asked too often. */
 	interval: 60,
@@ -61,7 +61,7 @@ const DEFAULTS = {
 	keepAlive: 90,
 	/** 279 readings of a BME280, over four hours at one a minute, in a quarter of the RAM that the station may use. */
 	outbox: 6_144,
-} as const;
+});
 
 const DAY_S = 86_400;
 /** Larger than what a board has to spare. */
@@ -121,8 +121,15 @@ function topic(topic: string): string {
 	if (/[+#]/.test(topic)) throw complain("must not contain + or #: they stand for topics only in a subscription");
 	if (topic.startsWith("$")) throw complain("must not begin with $: those topics are the broker's");
 	if (topic.startsWith("/") || topic.endsWith("/")) throw complain("must not begin or end with /");
-	if (/\p{Cc}|\p{Cs}/u.test(topic)) throw complain("contains a character that MQTT does not allow");
+	for (const character of topic) {
+		if (isForbidden(character.codePointAt(0)!)) throw complain("contains a character that MQTT does not allow");
+	}
 	return topic;
+}
+
+/** Control characters, which should not be in MQTT's strings, and halves of surrogate pairs, which must not [MQTT-1.5.3-1]. */
+function isForbidden(codePoint: number): boolean {
+	return codePoint < 0x20 || (codePoint >= 0x7f && codePoint < 0xa0) || (codePoint >= 0xd800 && codePoint < 0xe000);
 }
 
 function parsePins(raw: unknown): Pins {

@@ -13,7 +13,7 @@ export interface BrokerUrl extends BrokerAddress {
 /** The port that IANA assigned to MQTT. */
 const DEFAULT_PORT = 1883;
 /** Schemes of MQTT that a user may know and this station does not speak. */
-const NOT_SPOKEN = ["mqtts", "ssl", "ws", "wss"];
+const NOT_SPOKEN: readonly string[] = Object.freeze(["mqtts", "ssl", "ws", "wss"]);
 
 const PATTERN =
 	/^([A-Za-z][A-Za-z0-9+.-]*):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?(\[[0-9A-Fa-f:.]+\]|[^:/?#[\]@\s]+)(?::([0-9]+))?\/?$/;

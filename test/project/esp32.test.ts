@@ -114,7 +114,7 @@ test("the right ESP-IDF without its environment is told to be activated", () => 
 
 test("the manifest preloads every module of src but the entry, which needs the host at run time", () => {
 	const manifest = JSON.parse(readFileSync(join(root, "manifest.json"), "utf8"));
-	const preload: string[] = manifest.platforms.esp32.preload;
+	const preload: string[] = JSON.parse(readFileSync(join(root, "hosts/esp32/manifest.json"), "utf8")).preload;
 	for (const folder of ["src", "src/net", "src/net/mqtt", "src/sensors"]) {
 		ok(`${folder}/*` in manifest.modules, `${folder} is not in the manifest`);
 		for (const file of readdirSync(join(root, folder))) {

@@ -74,13 +74,13 @@ export class RefusedError extends ConnectionError {
 }
 
 /** MQTT 3.1.1, table 3.1. */
-const REFUSALS: Readonly<Record<number, string>> = {
+const REFUSALS: Readonly<Record<number, string>> = Object.freeze({
 	1: "it does not speak MQTT 3.1.1",
 	2: "client id rejected",
 	3: "service unavailable",
 	4: "bad user name or password",
 	5: "not authorized",
-};
+});
 
 /** A PUBLISH of QoS 1 that has no PUBACK yet. */
 interface InFlight<M> {
