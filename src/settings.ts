@@ -49,7 +49,7 @@ export class SettingsError extends Error {
 }
 
 const DEFAULTS = Object.freeze({
-	sensor: "bme280",
+	sensor: "bme280" as SensorModel,
 	/** Weather changes over minutes, and a DHT warms itself when it is asked too often. */
 	interval: 60,
 	broker: "mqtt://localhost:1883",
