@@ -45,6 +45,9 @@ export function xsWorkerPath(): string {
 	return path;
 }
 
+/** Given to the engine to end when it is asked to, in ms. */
+const END_TIMEOUT_MS = 1_000;
+
 type Pending = { resolve: (reply: Buffer) => void; reject: (error: Error) => void };
 
 export class XsWorker {
@@ -63,6 +66,7 @@ export class XsWorker {
 	#pending: Pending | undefined;
 	#queue: Promise<unknown> = Promise.resolve();
 	#ended: XsError | undefined;
+	readonly #kill = () => this.process.kill("SIGKILL");
 
 	constructor(name = "veleta") {
 		// Its own process group: a Ctrl-C in the terminal must reach the station as an orderly stop, not kill the engine.
@@ -74,9 +78,11 @@ export class XsWorker {
 			output?.on("data", (data: Buffer) => this.onOutput(data.toString()));
 		}
 		this.process.on("error", (error) => this.#end(new XsError(`cannot start the XS engine: ${error.message}`)));
-		this.process.on("close", (code, signal) =>
-			this.#end(new XsError(`the XS engine ended (${signal ?? `exit code ${code}`})`)),
-		);
+		this.process.on("close", (code, signal) => {
+			process.off("exit", this.#kill);
+			this.#end(new XsError(`the XS engine ended (${signal ?? `exit code ${code}`})`));
+		});
+		process.on("exit", this.#kill);
 	}
 
 	/** Evaluates a script and resolves with the bytes of its result, if that is an ArrayBuffer. */
@@ -105,9 +111,10 @@ export class XsWorker {
 		}
 	}
 
-	/** Ends the engine. */
+	/** Ends the engine; by force if it is busy for ever, or if this process ends first. */
 	close(): void {
 		this.#input.end();
+		setTimeout(this.#kill, END_TIMEOUT_MS).unref();
 	}
 
 	#command(bytes: Buffer | (() => Buffer)): Promise<Buffer> {
