@@ -196,7 +196,9 @@ export class Station {
 		this.#host.timer.clear(farewell.timer);
 		this.#farewell = undefined;
 		this.#link.stop();
-		if (this.#outbox.length > 0) this.#host.log("warning", `${this.#outbox.length} readings were not delivered`);
+		const { length } = this.#outbox;
+		if (length > 0)
+			this.#host.log("warning", `${length} ${length === 1 ? "reading was" : "readings were"} not delivered`);
 		farewell.onStopped();
 	}
 }

@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildFolder, buildMqttPacket, bundleForNode, bundleForXs, root } from "./build.js";
+import { buildFirmware, buildFolder, bundleForNode, bundleForXs, root } from "./build.js";
 
 const words = process.argv.slice(2);
 const out = join(buildFolder, "test");
@@ -33,10 +33,11 @@ const unitEntry = (name, runner) => ({
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
-await buildMqttPacket();
+await buildFirmware();
 
 const units = testFiles("unit");
-const others = [...testFiles("integration"), ...testFiles("hosts"), ...testFiles("project")];
+const integrations = testFiles("integration");
+const others = [...integrations, ...testFiles("hosts"), ...testFiles("project")];
 const files = [];
 const forNode = async (name, options) => {
 	const outfile = join(out, `${name}.test.js`);
@@ -51,6 +52,13 @@ await Promise.all([
 if (units.length > 0) {
 	writeFileSync(join(out, "xs/units.json"), JSON.stringify(units));
 	await forNode("unit-on-xs", { entryPoints: ["test/harness/unit-on-xs.ts"] });
+}
+if (integrations.length > 0) {
+	// Once, for all of them: they run the simulator as `npm start` does.
+	await bundleForNode({
+		entryPoints: ["hosts/sim/headless/cli.ts"],
+		outfile: join(buildFolder, "programs/cli.js"),
+	});
 }
 if (files.length === 0) {
 	process.stderr.write(`no test file has ${words.join(" or ")} in its name\n`);

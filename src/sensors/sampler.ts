@@ -30,6 +30,8 @@ const LONGEST_MEASUREMENT_MS = 30_000;
  * late ms would cost the next slot; and sensors are not that exact.
  */
 const LATENESS = 0.05;
+/** More than rounding can make of a sum of times, and less than any sensor would notice. */
+const ROUNDING_MS = 0.5;
 /** So that a driver that never waits cannot keep its owner from everything else. */
 const SHORTEST_STEP_MS = 1;
 
@@ -162,7 +164,7 @@ export class Sampler {
 		const { interval } = this.#options;
 		const origin = this.#origin ?? now;
 		const passed = Math.floor((now - origin) / interval);
-		const allowed = Math.ceil((this.#earliest - origin) / interval);
+		const allowed = Math.ceil((this.#earliest - ROUNDING_MS - origin) / interval);
 		return origin + Math.max(passed + 1, allowed) * interval;
 	}
 }

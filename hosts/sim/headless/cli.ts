@@ -10,6 +10,8 @@ import { Subscriber } from "./subscriber.ts";
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
 /** How long the simulator waits for the station's farewell to arrive at the subscriber, in ms. */
 const FAREWELL_MS = 200;
+/** A signal that follows another within so many ms is the same Ctrl-C: npm hands on what the terminal told us, too. */
+const SAME_INTERRUPT_MS = 250;
 
 /** Exit codes: as usual, 2 for a command line that cannot be used. */
 const EXIT_FAILED = 1;
@@ -21,6 +23,7 @@ function say(who: string, text: string): void {
 }
 
 async function run(options: Options): Promise<void> {
+	const interrupted = interruption();
 	const broker = options.embedded ? await startBroker() : undefined;
 	const address = broker ? { host: "127.0.0.1", port: broker.port } : options.settings.broker;
 	const settings = broker ? { ...options.rawSettings, broker: `mqtt://127.0.0.1:${broker.port}` } : options.rawSettings;
@@ -33,16 +36,6 @@ async function run(options: Options): Promise<void> {
 	);
 	say("broker", `${showAddress(address)}${broker ? ", started for this run" : ""}`);
 
-	const subscriber = new Subscriber({
-		broker: address,
-		username,
-		password,
-		filter: `${topic}/#`,
-		onMessage: (topic, payload) => process.stdout.write(`${topic} ${payload}\n`),
-		onRefused: (reason) => say("watch", `the broker does not let a subscriber in: ${reason}`),
-	});
-	if (broker) await subscriber.subscribed;
-
 	const runner = new Runner({
 		firmware: FIRMWARE,
 		settings,
@@ -52,28 +45,49 @@ async function run(options: Options): Promise<void> {
 		...(options.replay && { replay: options.replay }),
 		onLog: (level, text) => say("station", level === "info" ? text : `${level}: ${text}`),
 	});
+	const subscriber = new Subscriber({
+		broker: address,
+		username,
+		password,
+		filter: `${topic}/#`,
+		// A message may be here before the station has told what led to it.
+		onMessage: (topic, payload) => runner.whenSettled(() => process.stdout.write(`${topic} ${payload}\n`)),
+		onRefused: (reason) => say("watch", `cannot show what arrives: ${reason}`),
+	});
+	if (broker) await subscriber.subscribed;
+
 	await runner.start();
-	await ending(runner, options);
+	await Promise.race([runner.stopped, interrupted, elapsed(runner, options)]);
 	await finish(runner, subscriber, broker);
 }
 
-/** Resolves when it is time to stop: the duration is over, Ctrl-C, or the station has stopped itself. */
-function ending(runner: Runner, { duration }: Options): Promise<void> {
-	return new Promise((resolve, reject) => {
-		runner.stopped.then(resolve, reject);
-		let interrupted = false;
+/**
+ * Resolves at the first Ctrl-C or SIGTERM, or when nobody reads the output any
+ * more (`| head`): time to stop in good order. A second Ctrl-C does not wait for that.
+ */
+function interruption(): Promise<void> {
+	return new Promise((resolve) => {
+		let interruptedAt: number | undefined;
 		const interrupt = () => {
-			if (interrupted) process.exit(EXIT_INTERRUPTED);
-			interrupted = true;
+			interruptedAt ??= performance.now();
+			if (performance.now() - interruptedAt > SAME_INTERRUPT_MS) process.exit(EXIT_INTERRUPTED);
 			resolve();
 		};
 		process.on("SIGINT", interrupt);
 		process.on("SIGTERM", interrupt);
-		if (duration === undefined) return;
+		process.stdout.on("error", () => resolve());
+	});
+}
+
+/** Resolves when the station has run for the duration, if there is one. */
+function elapsed(runner: Runner, { duration = Number.POSITIVE_INFINITY, speed }: Options): Promise<void> {
+	return new Promise((resolve) => {
 		const end = runner.clock.now() + duration;
 		const check = () => {
-			if (runner.clock.now() >= end) resolve();
-			else setTimeout(check, Math.min(100, runner.clock.realDelayUntil(end)));
+			const left = end - runner.clock.now();
+			if (left <= 0) resolve();
+			// Does not keep a process alive that was interrupted.
+			else setTimeout(check, Math.min(100, left / speed)).unref();
 		};
 		check();
 	});

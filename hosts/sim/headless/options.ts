@@ -13,7 +13,7 @@ subscriber receives. Without --broker it starts a broker of its own.
   --replay FILE      recorded registers or pulse trains instead of simulated
                      weather; FILE#NAME takes one recording of several
   --broker URL       mqtt://[user:password@]host[:port]
-  --interval TIME    between readings: 500ms, 5s, 1m, 1h; a number alone is
+  --interval TIME    between readings: 1s, 5s, 1m, 1h; a number alone is
                      seconds (default 5s)
   --speed N          simulated seconds per second, 1 to 10000 (default 1)
   --duration TIME    simulated time to run; without it, until Ctrl-C
@@ -109,7 +109,8 @@ function parse(args: string[]) {
 			},
 		}).values;
 	} catch (error) {
-		throw new UsageError((error as Error).message.split(". ")[0]!);
+		const [problem = ""] = (error as Error).message.split(/\.\s/);
+		throw new UsageError(`${problem}; npm start -- --help lists the options`);
 	}
 }
 
@@ -138,12 +139,27 @@ function readConfig(path: string): object {
 	try {
 		config = JSON.parse(text);
 	} catch (error) {
-		throw new UsageError(`--config ${path}: is not JSON: ${(error as Error).message}`);
+		throw new UsageError(`--config ${path}: is not JSON: ${jsonProblem(text, (error as Error).message)}`);
 	}
 	if (typeof config !== "object" || config === null || Array.isArray(config)) {
 		throw new UsageError(`--config ${path}: must hold one object`);
 	}
 	return config;
+}
+
+/** The engine's message with the line instead of the text around the problem: there may be a password in it. */
+function jsonProblem(text: string, message: string): string {
+	const [, problem, position] = /^(.*?) in JSON at position (\d+)/s.exec(message) ?? [];
+	if (position !== undefined) return `${problem} in line ${lineAt(text, Number(position))}`;
+	const [, token, excerpt] =
+		/^(Unexpected token '.+?'), \.\.\."(.*)"(?:\.\.\.)? is not valid JSON$/s.exec(message) ?? [];
+	// Ten characters of the excerpt come before the token.
+	if (excerpt !== undefined) return `${token} in line ${lineAt(text, text.indexOf(excerpt) + 10)}`;
+	return message.replace(/, ".*$/s, "");
+}
+
+function lineAt(text: string, position: number): number {
+	return text.slice(0, position).split("\n").length;
 }
 
 /** `FILE` or `FILE#NAME`. */
@@ -168,7 +184,7 @@ function readReplay(argument: string) {
 
 function duration(option: string, text: string): number {
 	const [, digits, unit] = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|)$/.exec(text) ?? [];
-	if (digits === undefined) throw new UsageError(`${option} ${text}: must be a time such as 500ms, 5s, 1m, 1h`);
+	if (digits === undefined) throw new UsageError(`${option} ${text}: must be a time such as 5s, 1m or 1h`);
 	return Number(digits) * UNITS_MS[unit ?? ""]!;
 }
 

@@ -84,9 +84,16 @@ export class Runner {
 		await this.stopped;
 	}
 
+	/** Throws an Error if the station did not start: the log tells why. */
 	async counters(): Promise<Counters> {
 		await this.#tell(Event.Count);
-		return this.#counters!;
+		if (!this.#counters) throw new Error("the station did not start");
+		return this.#counters;
+	}
+
+	/** Calls back when the station has dealt with all that has arrived at this process until now; in the order of the calls. */
+	whenSettled(callback: () => void): void {
+		setImmediate(() => this.worker.settled().then(callback));
 	}
 
 	/** What is alive in the engine. */
@@ -196,7 +203,11 @@ export class Runner {
 		this.#clearTimer();
 		if (this.#timerDue === Number.POSITIVE_INFINITY || this.#ended) return;
 		const delay = Math.min(this.clock.realDelayUntil(this.#timerDue), TIMER_MAXIMUM);
-		const call = () => this.#tell(Event.Timer);
+		const call = () => {
+			// Early: a timer of Node's counts whole milliseconds, and an immediate does not wait at all.
+			if (this.clock.now() < this.#timerDue) this.#setTimer();
+			else this.#tell(Event.Timer);
+		};
 		// A timer of Node's takes 1 ms at least, which at a high speed is long.
 		if (delay < 1 && this.#options.speed > 1) this.#immediate = setImmediate(call);
 		else this.#timer = setTimeout(call, delay);

@@ -30,12 +30,16 @@ function load(path: string): Record<string, string> {
 	try {
 		text = readFileSync(path, "utf8");
 	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
-		throw error;
+		const { code } = error as NodeJS.ErrnoException;
+		if (code === "ENOENT") return {};
+		throw new Error(`${path} cannot be read (${code})`);
 	}
 	try {
-		return JSON.parse(text);
+		const values: unknown = JSON.parse(text);
+		if (typeof values === "object" && values !== null && !Array.isArray(values))
+			return values as Record<string, string>;
 	} catch {
-		throw new Error(`${path} is damaged; remove it to begin anew`);
+		// told below
 	}
+	throw new Error(`${path} is damaged; remove it to begin anew`);
 }

@@ -6,6 +6,7 @@
 import { connect, type Socket } from "node:net";
 import type { BrokerAddress } from "../../../src/net/broker-url.ts";
 import { Decoder, encode, type Packet } from "../../../src/net/mqtt/codec.ts";
+import { RefusedError } from "../../../src/net/mqtt/session.ts";
 
 /** Seconds. A PINGREQ leaves at half of it. */
 const KEEP_ALIVE_S = 30;
@@ -42,8 +43,9 @@ export class Subscriber {
 		this.#closed = true;
 		clearTimeout(this.#retry);
 		clearInterval(this.#ping);
-		if (this.#socket?.writable) this.#socket.end(encode({ cmd: "disconnect" }));
-		else this.#socket?.destroy();
+		if (this.#socket?.readyState === "open") this.#socket.write(encode({ cmd: "disconnect" }));
+		// Does not wait for the broker to close its side: a silent one never would.
+		this.#socket?.destroySoon();
 	}
 
 	#connect(): void {
@@ -73,10 +75,10 @@ export class Subscriber {
 	#packet(packet: Packet): void {
 		const { filter, onMessage } = this.#options;
 		if (packet.cmd === "connack") {
-			if (packet.returnCode !== 0) return this.#refused(`return code ${packet.returnCode}`);
+			if (packet.returnCode !== 0) return this.#refused(new RefusedError(packet.returnCode).message);
 			this.#send({ cmd: "subscribe", packetId: 1, subscriptions: [{ topicFilter: filter, qos: 1 }] });
 		} else if (packet.cmd === "suback") {
-			if (packet.returnCodes.includes(0x80)) this.#refused(`it does not allow a subscription to ${filter}`);
+			if (packet.returnCodes.includes(0x80)) this.#refused(`the broker refused the subscription to ${filter}`);
 			this.#onSubscribed();
 		} else if (packet.cmd === "publish") {
 			if (packet.qos === 1) this.#send({ cmd: "puback", packetId: packet.packetId ?? 0 });

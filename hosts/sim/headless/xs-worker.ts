@@ -111,6 +111,11 @@ export class XsWorker {
 		}
 	}
 
+	/** Resolves when the commands given until now are done, whatever came of them. */
+	async settled(): Promise<void> {
+		await this.#queue;
+	}
+
 	/** Ends the engine; by force if it is busy for ever, or if this process ends first. */
 	close(): void {
 		this.#input.end();

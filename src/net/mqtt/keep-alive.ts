@@ -32,7 +32,7 @@ export class KeepAlive {
 
 	/** When a PINGREQ is to be sent, in ms. */
 	get pingDue(): number {
-		return this.#awaiting ? Number.POSITIVE_INFINITY : this.#lastSent + this.#idle;
+		return this.awaiting ? Number.POSITIVE_INFINITY : this.#lastSent + this.#idle;
 	}
 
 	/** When the broker has been silent for too long after a PINGREQ, in ms. */
@@ -53,7 +53,7 @@ export class KeepAlive {
 
 	/** Something arrived. */
 	received(now: number): void {
-		if (this.#awaiting) this.#responseDue = now + this.#responseTimeout;
+		if (this.awaiting) this.#responseDue = now + this.#responseTimeout;
 	}
 
 	/** A PINGRESP arrived. */
@@ -61,7 +61,8 @@ export class KeepAlive {
 		this.#responseDue = Number.POSITIVE_INFINITY;
 	}
 
-	get #awaiting(): boolean {
+	/** Whether a PINGREQ waits for its answer. */
+	get awaiting(): boolean {
 		return this.#responseDue !== Number.POSITIVE_INFINITY;
 	}
 }

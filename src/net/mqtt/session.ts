@@ -89,6 +89,8 @@ interface InFlight<M> {
 	readonly message: M | undefined;
 	/** Whether it has left in this session, on this connection or one before: then it goes out with DUP. */
 	transmitted: boolean;
+	/** Whether it has ever left, be it in another session. */
+	published: boolean;
 	/** When it left on this connection. */
 	sentAt: number | undefined;
 }
@@ -137,7 +139,9 @@ export class Session<M extends Message> {
 
 	/** Whether an answer of the broker is due. */
 	get awaiting(): boolean {
-		return this.#connection !== undefined && (this.#connection.phase !== "connected" || this.#inFlight.size > 0);
+		if (!this.#connection) return false;
+		const { phase, keepAlive } = this.#connection;
+		return phase !== "connected" || this.#inFlight.size > 0 || keepAlive.awaiting;
 	}
 
 	/**
@@ -256,8 +260,8 @@ export class Session<M extends Message> {
 		else connection.keepAlive.sent(now);
 		if (packet.cmd === "connect") connection.phase = "awaiting CONNACK";
 		if (publish) {
-			const redelivered = publish.transmitted;
-			publish.transmitted = true;
+			const redelivered = publish.published;
+			publish.transmitted = publish.published = true;
 			publish.sentAt = now;
 			if (publish.message) this.#options.onPublish?.(publish.message, redelivered);
 		}
@@ -292,8 +296,8 @@ export class Session<M extends Message> {
 		return message && this.#enter(message);
 	}
 
-	#enter(message: M | undefined): InFlight<M> {
-		const entry = { packetId: this.#freePacketId(), message, transmitted: false, sentAt: undefined };
+	#enter(message: M | undefined, published = false): InFlight<M> {
+		const entry = { packetId: this.#freePacketId(), message, transmitted: false, published, sentAt: undefined };
 		this.#inFlight.set(entry.packetId, entry);
 		return entry;
 	}
@@ -361,9 +365,9 @@ export class Session<M extends Message> {
 	 * acknowledge is published anew, in the same order, and is no redelivery.
 	 */
 	#startOver(): void {
-		const messages = [...this.#inFlight.values()].map(({ message }) => message);
+		const entries = [...this.#inFlight.values()];
 		this.#inFlight = new Map();
-		for (const message of messages) if (message) this.#enter(message);
+		for (const { message, published } of entries) if (message) this.#enter(message, published);
 	}
 
 	/** The birth message goes first, and beside the window: status before readings. */

@@ -29,7 +29,8 @@ function handle(kind: number, id: number, count: number, bytes: Uint8Array<Array
 		case Event.Stop:
 			return station?.stop(() => actions.add(Action.Stopped));
 		case Event.Count:
-			return actions.add(Action.Counters, 0, 0, new TextEncoder().encode(JSON.stringify(station?.counters)));
+			if (station) actions.add(Action.Counters, 0, 0, new TextEncoder().encode(JSON.stringify(station.counters)));
+			return;
 	}
 }
 

@@ -153,8 +153,8 @@ test("after a reconnect without a session, the messages go out as new ones", () 
 			"published a",
 			"published b",
 			"connected",
-			"published a",
-			"published b",
+			"redelivered a",
+			"redelivered b",
 			"acknowledged a",
 			"acknowledged b",
 		);

@@ -1,0 +1,111 @@
+/** A program that a test runs, with the lines that it prints. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { PATIENCE_MS, until } from "./wait.ts";
+
+/** Debian keeps servers where only root's PATH looks. */
+const FOLDERS = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"];
+
+/** The path of a program of mosquitto's; throws an Error that says how to install it. */
+export function findProgram(name: string): string {
+	for (const folder of [...(process.env.PATH ?? "").split(delimiter), ...FOLDERS]) {
+		const path = join(folder, name);
+		try {
+			accessSync(path, constants.X_OK);
+			return path;
+		} catch {
+			// not here
+		}
+	}
+	throw new Error(`${name} is missing: apt-get install mosquitto mosquitto-clients`);
+}
+
+const running = new Set<ChildProcess>();
+// Whatever ends this process, what it started ends with it.
+process.on("exit", () => {
+	for (const child of running) child.kill("SIGKILL");
+});
+process.on("SIGTERM", () => process.exit(143));
+
+/** How a program ended: one of the two is `null`. */
+export interface Exit {
+	readonly code: number | null;
+	readonly signal: NodeJS.Signals | null;
+}
+
+export class Program {
+	readonly name: string;
+	/** What it printed to stdout and stderr, in the order of arrival. */
+	readonly lines: string[];
+	/** What it printed to stderr. */
+	readonly errors: string[] = [];
+	exit: Exit | undefined;
+	readonly #child: ChildProcess;
+
+	/** @param lines where to put the lines, for a program that is started again */
+	constructor(name: string, file: string, args: readonly string[], cwd: string, lines: string[] = []) {
+		this.name = name;
+		this.lines = lines;
+		const child = spawn(file, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+		this.#child = child;
+		running.add(child);
+		splitLines(child.stdout!, (line) => this.lines.push(line));
+		splitLines(child.stderr!, (line) => {
+			this.errors.push(line);
+			this.lines.push(line);
+		});
+		child.on("error", (error) => lines.push(`cannot start ${file}: ${error.message}`));
+		// "close" comes after the last line.
+		child.on("close", (code, signal) => {
+			running.delete(child);
+			this.exit = { code, signal };
+		});
+	}
+
+	/** Resolves with the first line that matches, of those printed and those to come; `from` leaves so many out. */
+	async line(pattern: RegExp, within = PATIENCE_MS, from = 0): Promise<string> {
+		const find = () => this.lines.slice(from).find((line) => pattern.test(line));
+		return until(
+			`a line ${pattern} of ${this.name}`,
+			() => {
+				const line = find();
+				if (line === undefined && this.exit) throw new Error(`${this.name} ended without a line ${pattern}`);
+				return line;
+			},
+			within,
+		);
+	}
+
+	/** How many lines match. */
+	count(pattern: RegExp): number {
+		return this.lines.filter((line) => pattern.test(line)).length;
+	}
+
+	signal(signal: NodeJS.Signals): void {
+		this.#child.kill(signal);
+	}
+
+	ended(within = PATIENCE_MS): Promise<Exit> {
+		return until(`the end of ${this.name}`, () => this.exit, within);
+	}
+
+	/** Kills it at once; it may have ended. */
+	async kill(): Promise<void> {
+		this.signal("SIGKILL");
+		await this.ended();
+	}
+}
+
+function splitLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
+	let rest = "";
+	stream.setEncoding("utf8");
+	stream.on("data", (text: string) => {
+		const lines = (rest + text).split("\n");
+		rest = lines.pop()!;
+		for (const line of lines) onLine(line);
+	});
+	stream.on("end", () => {
+		if (rest !== "") onLine(rest);
+	});
+}

@@ -1,0 +1,75 @@
+/**
+ * A test with real parts: brokers, subscribers, stations. It is given what
+ * starts them; at its end they are killed, and if it failed, shown.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Mosquitto, type MosquittoOptions } from "./mosquitto.ts";
+import { StationProcess } from "./station.ts";
+import { MosquittoSub, type SubscriberOptions } from "./subscriber.ts";
+import { TcpProxy } from "./tcp-proxy.ts";
+
+/** The end of a part's output, as a failure shows it. */
+const LINES_SHOWN = 60;
+
+export class Parts {
+	/** Of its own, and gone at the end. */
+	readonly folder = mkdtempSync(join(tmpdir(), "veleta-test-"));
+	readonly #shown: { name: string; lines: readonly string[] }[] = [];
+	readonly #ends: (() => unknown)[] = [];
+
+	async mosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
+		const broker = await Mosquitto.start(join(this.folder, `broker-${this.#ends.length}`), options);
+		this.#ends.push(() => broker.kill());
+		this.#shown.push({ name: `mosquitto on port ${broker.port}`, lines: broker.log });
+		return broker;
+	}
+
+	async subscriber(broker: Mosquitto, filter: string, options: Partial<SubscriberOptions> = {}): Promise<MosquittoSub> {
+		const subscriber = await MosquittoSub.start(broker, this.folder, { filters: [filter], ...options });
+		this.#ends.push(() => subscriber.kill());
+		this.#shown.push({ name: `mosquitto_sub ${filter}`, lines: subscriber.lines });
+		return subscriber;
+	}
+
+	async proxy(broker: Mosquitto): Promise<TcpProxy> {
+		const proxy = await TcpProxy.start(broker.port);
+		this.#ends.push(() => proxy.shut());
+		return proxy;
+	}
+
+	/** `where` is a broker or a proxy, or nothing for the simulator's own broker. */
+	station(where: { readonly port: number } | undefined, ...args: string[]): StationProcess {
+		const broker = where ? ["--broker", `mqtt://127.0.0.1:${where.port}`] : [];
+		const station = new StationProcess(this.folder, [...broker, ...args]);
+		this.#ends.push(() => station.kill());
+		this.#shown.push({ name: `station ${args.join(" ")}`, lines: station.lines });
+		return station;
+	}
+
+	/** What the parts printed, for a failure. */
+	show(): string {
+		return this.#shown.map(({ name, lines }) => `--- ${name}\n${lines.slice(-LINES_SHOWN).join("\n")}\n`).join("");
+	}
+
+	async close(): Promise<void> {
+		for (const end of this.#ends.reverse()) await end();
+		rmSync(this.folder, { recursive: true, force: true });
+	}
+}
+
+export function scenario(name: string, run: (parts: Parts) => Promise<void>): void {
+	test(name, async () => {
+		const parts = new Parts();
+		try {
+			await run(parts);
+		} catch (error) {
+			process.stderr.write(`\n${name}\n${parts.show()}`);
+			throw error;
+		} finally {
+			await parts.close();
+		}
+	});
+}

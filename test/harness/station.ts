@@ -1,0 +1,61 @@
+/** The station in its simulator, as `npm start` runs it. */
+import { join } from "node:path";
+import { type Exit, Program } from "./program.ts";
+import { PATIENCE_MS } from "./wait.ts";
+
+/** Built by `tools/test.js`; tests run in the project's folder. */
+const CLI = join(process.cwd(), "build/programs/cli.js");
+
+/** What the simulator says at the end. */
+export interface Summary {
+	readonly readings: number;
+	readonly published: number;
+	readonly acknowledged: number;
+	readonly dropped: number;
+	readonly queued: number;
+	readonly redelivered: number;
+	readonly faults: number;
+	readonly connections: number;
+}
+
+const SUMMARY: readonly [keyof Summary, RegExp][] = [
+	["readings", /^readings (\d+),/],
+	["published", /, published (\d+),/],
+	["acknowledged", /, acknowledged (\d+),/],
+	["dropped", /, dropped (\d+),/],
+	["queued", /, not delivered (\d+)$/],
+	["redelivered", /^redelivered (\d+),/],
+	["faults", /, measurements without a reading (\d+),/],
+	["connections", /, connections (\d+)$/],
+];
+
+export class StationProcess extends Program {
+	/** @param args the command line; files are looked for, and `.veleta` is made, in `folder` */
+	constructor(folder: string, args: readonly string[]) {
+		super("the station", process.execPath, [CLI, ...args], folder);
+	}
+
+	/** The counters that it printed at the end; throws an Error where one is missing. */
+	get summary(): Summary {
+		const counters = SUMMARY.map(([name, pattern]) => {
+			const [, number] = this.lines.map((line) => pattern.exec(line)).find((found) => found !== null) ?? [];
+			if (number === undefined) throw new Error(`the station ended without telling ${name}`);
+			return [name, Number(number)];
+		});
+		return Object.fromEntries(counters);
+	}
+
+	/** The reasons of lost connections with the delays in s that follow them, in order. */
+	get disconnects(): { reason: string; delay: number }[] {
+		return this.lines
+			.map((line) => /warning: \S+:\d+: (.*); next attempt in (\d+\.\d) s$/.exec(line))
+			.filter((found) => found !== null)
+			.map(([, reason, delay]) => ({ reason: reason!, delay: Number(delay) }));
+	}
+
+	/** Ctrl-C. */
+	async stop(within = PATIENCE_MS): Promise<Exit> {
+		this.signal("SIGINT");
+		return this.ended(within);
+	}
+}

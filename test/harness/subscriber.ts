@@ -1,0 +1,104 @@
+/** A real mosquitto_sub: what everyone else sees of the station. */
+import type { Mosquitto } from "./mosquitto.ts";
+import { findProgram, Program } from "./program.ts";
+import { PATIENCE_MS, until } from "./wait.ts";
+
+export interface Message {
+	readonly topic: string;
+	readonly payload: string;
+	readonly qos: number;
+	readonly retain: boolean;
+}
+
+export interface Report {
+	readonly temperature: number;
+	readonly humidity?: number;
+	readonly pressure?: number;
+	readonly time?: string;
+	readonly seq: number;
+}
+
+export interface SubscriberOptions {
+	readonly filters: readonly string[];
+	/** The broker keeps messages for it while it is away. */
+	readonly durable?: boolean;
+	readonly username?: string;
+	readonly password?: string;
+}
+
+let count = 0;
+
+export class MosquittoSub {
+	readonly #broker: Mosquitto;
+	readonly #program: Program;
+	readonly #id = `subscriber-${process.pid}-${++count}`;
+
+	private constructor(broker: Mosquitto, folder: string, options: SubscriberOptions) {
+		this.#broker = broker;
+		const { filters, durable, username, password } = options;
+		this.#program = new Program(
+			this.#id,
+			findProgram("mosquitto_sub"),
+			[
+				...["-h", "127.0.0.1", "-p", String(broker.port), "-i", this.#id, "-q", "1", "-F", "%j"],
+				...(durable ? ["-c"] : []),
+				...(username === undefined ? [] : ["-u", username]),
+				...(password === undefined ? [] : ["-P", password]),
+				...filters.flatMap((filter) => ["-t", filter]),
+			],
+			folder,
+		);
+	}
+
+	/** Subscribes at QoS 1; resolves when the subscription stands. */
+	static async start(broker: Mosquitto, folder: string, options: SubscriberOptions): Promise<MosquittoSub> {
+		const subscriber = new MosquittoSub(broker, folder, options);
+		await subscriber.subscribed(1);
+		return subscriber;
+	}
+
+	/** Resolves when the broker has answered its `times`th subscription: it comes back by itself, and subscribes again. */
+	async subscribed(times: number): Promise<void> {
+		const pattern = new RegExp(`Sending SUBACK to ${this.#id}$`);
+		await until(`subscription ${times} of ${this.#id}`, () => this.#broker.count(pattern) >= times);
+	}
+
+	/** Everything received, in order. */
+	get messages(): Message[] {
+		return this.#program.lines
+			.filter((line) => line.startsWith("{"))
+			.map((line) => JSON.parse(line))
+			.map(({ topic, payload, qos, retain }) => ({ topic, payload, qos, retain: retain === 1 }));
+	}
+
+	/** The readings among the messages, of all topics that end with `state` or of one. */
+	reports(topic?: string): Report[] {
+		return this.messages
+			.filter((message) => (topic === undefined ? message.topic.endsWith("/state") : message.topic === topic))
+			.map(({ payload }) => JSON.parse(payload));
+	}
+
+	/** The highest `seq` so far, or 0. */
+	highest(topic?: string): number {
+		return Math.max(0, ...this.reports(topic).map(({ seq }) => seq));
+	}
+
+	/** Resolves with the first message that is as wanted. */
+	message(what: string, wanted: (message: Message) => boolean, within = PATIENCE_MS): Promise<Message> {
+		return until(`${what} at ${this.#id}`, () => this.messages.find(wanted), within);
+	}
+
+	/** Resolves when readings have arrived up to `seq`. */
+	async reaches(seq: number, within = PATIENCE_MS, topic?: string): Promise<void> {
+		await until(`reading ${seq} at ${this.#id}`, () => this.highest(topic) >= seq, within);
+	}
+
+	/** What it printed, for a failure. */
+	get lines(): readonly string[] {
+		return this.#program.lines;
+	}
+
+	kill(): Promise<void> {
+		return this.#program.kill();
+	}
+}

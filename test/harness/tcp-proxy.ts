@@ -1,0 +1,92 @@
+/** What lies between a station and its broker, and how it misbehaves. */
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { freePort } from "./mosquitto.ts";
+
+export type Behaviour =
+	/** Passes bytes on as they come. */
+	| "transparent"
+	/** Passes them on one by one, each in a write of its own. */
+	| "bytewise"
+	/** Accepts connections and reads, and that is all. */
+	| "silent";
+
+export class TcpProxy {
+	readonly port: number;
+	/** For connections from now on. */
+	behaviour: Behaviour = "transparent";
+	/** Connections accepted. */
+	accepted = 0;
+	readonly #target: number;
+	readonly #sockets = new Set<Socket>();
+	#server: Server | undefined;
+
+	private constructor(port: number, target: number) {
+		this.port = port;
+		this.#target = target;
+	}
+
+	/** @param target the broker's port */
+	static async start(target: number): Promise<TcpProxy> {
+		const proxy = new TcpProxy(await freePort(), target);
+		await proxy.open();
+		return proxy;
+	}
+
+	/** Listens (again). */
+	async open(): Promise<void> {
+		const server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+		this.#server = server;
+		await new Promise<void>((resolve, reject) => server.once("error", reject).listen(this.port, "127.0.0.1", resolve));
+	}
+
+	/** Cuts everything; from now on connections are refused. */
+	shut(): void {
+		this.#server?.close();
+		this.cut();
+	}
+
+	/** Cuts every connection. */
+	cut(): void {
+		for (const socket of this.#sockets) socket.resetAndDestroy();
+	}
+
+	#accept(client: Socket): void {
+		this.accepted++;
+		this.#watch(client);
+		if (this.behaviour === "silent") {
+			client.resume();
+			return;
+		}
+		const broker = connect({ host: "127.0.0.1", port: this.#target, noDelay: true });
+		this.#watch(broker);
+		const pass = this.behaviour === "bytewise" ? passBytewise : passOn;
+		pass(client, broker);
+		pass(broker, client);
+	}
+
+	#watch(socket: Socket): void {
+		this.#sockets.add(socket);
+		socket.on("error", () => {}); // followed by "close"
+		socket.on("close", () => this.#sockets.delete(socket));
+	}
+}
+
+function passOn(from: Socket, to: Socket): void {
+	from.pipe(to);
+	from.on("close", () => to.destroy());
+}
+
+function passBytewise(from: Socket, to: Socket): void {
+	const waiting: number[] = [];
+	const send = () => {
+		const byte = waiting.shift();
+		if (byte === undefined) return;
+		to.write(Uint8Array.of(byte), () => setImmediate(send));
+	};
+	from.on("data", (data: Buffer) => {
+		const idle = waiting.length === 0;
+		waiting.push(...data);
+		if (idle) send();
+	});
+	from.on("close", () => to.destroy());
+}

@@ -1,0 +1,126 @@
+/** How the simulator ends, whatever it is doing. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe } from "node:test";
+import { scenario } from "../harness/scenario.ts";
+import { until } from "../harness/wait.ts";
+
+/** The station takes 2 s for its farewell at the most; the rest is the machine's. */
+const FAREWELL = 8_000;
+
+describe("The simulator ends", { concurrency: 4 }, () => {
+	for (const signal of ["SIGINT", "SIGTERM"] as const) {
+		scenario(`${signal} ends it in good order.`, async (parts) => {
+			const broker = await parts.mosquitto();
+			const subscriber = await parts.subscriber(broker, "veleta/sim/status");
+			// The duration has long to go, and must not be waited for.
+			const station = parts.station(broker, "--interval", "1s", "--duration", "10m");
+			await subscriber.message("online", ({ payload }) => payload === "online");
+			station.signal(signal);
+			assert.deepEqual(await station.ended(FAREWELL), { code: 0, signal: null });
+			await subscriber.message("offline", ({ payload }) => payload === "offline");
+			assert.equal(station.summary.queued, 0);
+			assert.deepEqual(station.errors, []);
+		});
+	}
+
+	scenario("One Ctrl-C that is told twice is one: npm hands on what the terminal tells already.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const subscriber = await parts.subscriber(broker, "veleta/sim/status");
+		const station = parts.station(broker, "--interval", "1s");
+		await subscriber.message("online", ({ payload }) => payload === "online");
+		station.signal("SIGINT");
+		const again = setInterval(() => station.signal("SIGINT"), 5);
+		setTimeout(() => clearInterval(again), 100);
+		assert.deepEqual(await station.ended(FAREWELL), { code: 0, signal: null });
+		await subscriber.message("offline", ({ payload }) => payload === "offline");
+	});
+
+	scenario("With a silent broker, it ends after its farewell's two seconds.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const subscriber = await parts.subscriber(broker, "veleta/#");
+		const station = parts.station(broker, "--interval", "1s");
+		await subscriber.reaches(1);
+		broker.pause();
+		const started = performance.now();
+		assert.deepEqual(await station.stop(FAREWELL), { code: 0, signal: null });
+		assert.ok(performance.now() - started > 1_500, "it did wait for the broker");
+		assert.equal(station.errors.length, 0);
+	});
+
+	scenario("A second Ctrl-C does not wait for the farewell.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const subscriber = await parts.subscriber(broker, "veleta/#");
+		const station = parts.station(broker, "--interval", "1s");
+		await subscriber.reaches(1);
+		broker.pause();
+		const started = performance.now();
+		station.signal("SIGINT");
+		// Signals of one kind that come too close are one.
+		const again = setInterval(() => station.signal("SIGINT"), 300);
+		try {
+			assert.deepEqual(await station.ended(FAREWELL), { code: 130, signal: null });
+		} finally {
+			clearInterval(again);
+		}
+		assert.ok(performance.now() - started < 1_900, "it did not wait");
+		assert.deepEqual(station.errors, []);
+	});
+
+	scenario("A broker that dies during the farewell does not keep it.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const subscriber = await parts.subscriber(broker, "veleta/#");
+		const station = parts.station(broker, "--interval", "1s");
+		await subscriber.reaches(1);
+		broker.pause();
+		station.signal("SIGINT");
+		await broker.kill();
+		assert.deepEqual(await station.ended(FAREWELL), { code: 0, signal: null });
+		assert.deepEqual(station.errors, []);
+	});
+
+	scenario("Without any broker it ends, and tells what it did not deliver.", async (parts) => {
+		const broker = await parts.mosquitto();
+		await broker.kill();
+		const station = parts.station(broker, "--interval", "1s", "--speed", "2");
+		await until("some attempts", () => station.disconnects.length >= 2);
+		assert.match(station.disconnects[0]!.reason, /^cannot connect: connection refused$/);
+		assert.deepEqual(await station.stop(FAREWELL), { code: 0, signal: null });
+		const { readings, queued } = station.summary;
+		assert.ok(readings > 0);
+		assert.equal(queued, readings);
+		assert.equal(station.count(new RegExp(`warning: ${queued} readings? (was|were) not delivered$`)), 1);
+	});
+
+	scenario("It ends in good order when nobody reads its output any more.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const subscriber = await parts.subscriber(broker, "veleta/sim/status");
+		const cli = join(process.cwd(), "build/programs/cli.js");
+		const command = `"$0" "$1" --broker mqtt://127.0.0.1:${broker.port} --interval 1s | head -n 2`;
+		const shell = spawn("sh", ["-c", command, process.execPath, cli], { cwd: parts.folder });
+		let output = "";
+		let errors = "";
+		shell.stdout.on("data", (text) => (output += text));
+		shell.stderr.on("data", (text) => (errors += text));
+		let ended = false;
+		shell.on("close", () => (ended = true));
+		try {
+			await until("the end of the pipe", () => ended);
+		} finally {
+			shell.kill("SIGKILL");
+		}
+		assert.equal(output.split("\n").length, 3);
+		assert.equal(errors, "");
+		await subscriber.message("offline", ({ payload }) => payload === "offline");
+		assert.equal(broker.count(/Received DISCONNECT from veleta-sim$/), 1);
+	});
+
+	scenario("A memory that cannot be written ends it with one line.", async (parts) => {
+		writeFileSync(join(parts.folder, "file"), "");
+		const station = parts.station(undefined, "--state", "file/station.json", "--interval", "1s", "--duration", "3s");
+		assert.deepEqual(await station.ended(), { code: 1, signal: null });
+		assert.equal(station.errors.length, 1);
+	});
+});

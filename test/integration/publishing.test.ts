@@ -1,0 +1,128 @@
+/** What a subscriber sees of a station that nothing bad happens to. */
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import { assertComplete } from "../harness/delivery.ts";
+import { scenario } from "../harness/scenario.ts";
+import { until } from "../harness/wait.ts";
+
+describe("A station and a real broker", { concurrency: 4 }, () => {
+	scenario("Readings arrive at QoS 1, in order, numbered without a gap, and are not retained.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const subscriber = await parts.subscriber(broker, "veleta/sim/state");
+		const started = Date.now();
+		const station = parts.station(broker, "--interval", "1s");
+		await subscriber.reaches(4);
+		assert.deepEqual(await station.stop(), { code: 0, signal: null });
+		const { acknowledged, dropped, queued, connections } = station.summary;
+		assert.deepEqual({ dropped, queued, connections }, { dropped: 0, queued: 0, connections: 1 });
+		await subscriber.reaches(acknowledged);
+
+		assert.deepEqual(
+			subscriber.messages.map(({ topic, qos, retain }) => ({ topic, qos, retain })),
+			subscriber.messages.map(() => ({ topic: "veleta/sim/state", qos: 1, retain: false })),
+		);
+		assert.equal(subscriber.messages.length, acknowledged);
+		assertComplete(subscriber.reports(), acknowledged);
+		let before = started - 1_000;
+		for (const report of subscriber.reports()) {
+			assert.deepEqual(Object.keys(report), ["temperature", "humidity", "pressure", "time", "seq"]);
+			assert.ok(report.temperature > -30 && report.temperature < 45, `${report.temperature} °C`);
+			assert.ok(report.humidity! > 5 && report.humidity! <= 100, `${report.humidity} %`);
+			assert.ok(report.pressure! > 950 && report.pressure! < 1_060, `${report.pressure} hPa`);
+			const time = Date.parse(report.time!);
+			assert.ok(time > before && time <= Date.now(), `${report.time} comes after the reading before it, and is past`);
+			before = time;
+		}
+		const late = await parts.subscriber(broker, "veleta/sim/#");
+		await late.message("the retained status", ({ topic }) => topic === "veleta/sim/status");
+		assert.deepEqual(late.reports(), [], "a late subscriber gets no old reading");
+	});
+
+	scenario(
+		"A late subscriber learns that the station is online, and after Ctrl-C that it is offline.",
+		async (parts) => {
+			const broker = await parts.mosquitto();
+			const early = await parts.subscriber(broker, "veleta/sim/status");
+			const station = parts.station(broker, "--interval", "1s");
+			await early.message("online", ({ payload }) => payload === "online");
+			const late = await parts.subscriber(broker, "veleta/sim/status");
+			const online = await late.message("the retained status", () => true);
+			assert.deepEqual(online, { topic: "veleta/sim/status", payload: "online", qos: 1, retain: true });
+
+			assert.deepEqual(await station.stop(), { code: 0, signal: null });
+			assert.ok(station.summary.readings > 0);
+			await early.message("offline", ({ payload }) => payload === "offline");
+			const afterwards = await parts.subscriber(broker, "veleta/sim/status");
+			const offline = await afterwards.message("the retained status", () => true);
+			assert.deepEqual(offline, { topic: "veleta/sim/status", payload: "offline", qos: 1, retain: true });
+
+			// It said so itself, and took its leave: the broker had no will to publish.
+			assert.equal(broker.count(/Received DISCONNECT from veleta-sim$/), 1);
+			assert.deepEqual(
+				early.messages.map(({ payload }) => payload),
+				["online", "offline"],
+			);
+		},
+	);
+
+	scenario("The broker says offline, retained, for a station that was killed.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const subscriber = await parts.subscriber(broker, "veleta/sim/#");
+		const station = parts.station(broker, "--interval", "1s");
+		await subscriber.reaches(2);
+		await station.kill();
+		await subscriber.message("the last will", ({ payload }) => payload === "offline");
+		assert.equal(broker.count(/Received DISCONNECT from veleta-sim$/), 0);
+		const late = await parts.subscriber(broker, "veleta/sim/#");
+		const will = await late.message("the retained status", () => true);
+		assert.deepEqual(will, { topic: "veleta/sim/status", payload: "offline", qos: 1, retain: true });
+	});
+
+	scenario("A base topic of the user's reaches wildcard subscriptions.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const states = await parts.subscriber(broker, "casa/+/state");
+		const house = await parts.subscriber(broker, "casa/#");
+		const others = await parts.subscriber(broker, "veleta/#");
+		const station = parts.station(broker, "--topic", "casa/cocina", "--interval", "1s");
+		await states.reaches(2);
+		await station.stop();
+		await house.message("offline", ({ payload }) => payload === "offline");
+		assert.deepEqual([...new Set(states.messages.map(({ topic }) => topic))], ["casa/cocina/state"]);
+		assert.deepEqual([...new Set(house.messages.map(({ topic }) => topic))].sort(), [
+			"casa/cocina/state",
+			"casa/cocina/status",
+		]);
+		assert.deepEqual(others.messages, []);
+		// The simulator's own subscriber shows the same.
+		await until("the simulator to show a reading", () => station.count(/^casa\/cocina\/state \{"temperature"/) > 0);
+	});
+
+	scenario(
+		"Without a broker of the user's, the simulator brings one, and every reading is acknowledged.",
+		async (parts) => {
+			const station = parts.station(undefined, "--duration", "4s", "--interval", "1s");
+			assert.deepEqual(await station.ended(), { code: 0, signal: null });
+			const { readings, acknowledged, dropped, queued, connections } = station.summary;
+			// The slot at the very end may be in or out, and a busy machine may miss one.
+			assert.ok(readings >= 3 && readings <= 5, `${readings} readings`);
+			assert.deepEqual(
+				{ acknowledged, dropped, queued, connections },
+				{ acknowledged: readings, dropped: 0, queued: 0, connections: 1 },
+			);
+			assert.equal(station.count(/^veleta\/sim\/state /), readings);
+			assert.equal(station.count(/^veleta\/sim\/status online$/), 1);
+			assert.equal(station.count(/^veleta\/sim\/status offline$/), 1);
+			assert.deepEqual(station.errors, []);
+		},
+	);
+
+	scenario("The simulator's time can run faster.", async (parts) => {
+		const started = performance.now();
+		const station = parts.station(undefined, "--duration", "20s", "--interval", "1s", "--speed", "5");
+		assert.deepEqual(await station.ended(), { code: 0, signal: null });
+		assert.ok(performance.now() - started < 15_000, "it took less than the simulated time");
+		const { readings, acknowledged } = station.summary;
+		assert.ok(readings >= 18 && readings <= 21, `${readings} readings`);
+		assert.equal(acknowledged, readings);
+	});
+});
