@@ -388,7 +388,7 @@ test("a DHT22 is left alone for its two seconds even after its long first measur
 });
 
 test("at the sensor's shortest interval every slot has its sample, whatever fractions the times have", () => {
-	for (const begin of [0.1, 1 / 3, 1_234.567_89, 9_007.199_254_740_993]) {
+	for (const begin of [0.1, 1 / 3, 1_234.567_89, 9_007.199_254]) {
 		const { runUntil, told } = bench(new ScriptedSensor(1_000), 1_000, Object.assign(new FakeClock(), { time: begin }));
 		runUntil(begin + 600_500);
 		equal(told().length, 601, `from ${begin} ms`);
