@@ -3,6 +3,7 @@
  * line: XS's own meter, slots and chunks, and bytes on the wire are the same in
  * every run on every machine.
  */
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { startBroker } from "../hosts/sim/headless/broker.ts";
@@ -101,12 +102,16 @@ async function measureSpeed(): Promise<void> {
 	);
 }
 
-/** `npm run build:esp32` leaves the size of what it linked. */
+/** Links it where the SDK is; otherwise tells what the last build or link there left. */
 function reportLinkedSize(): void {
 	const file = fileURLToPath(new URL("../esp32-size.json", import.meta.url));
-	if (!existsSync(file)) return row("esp32: linked JavaScript", "not built: npm run build:esp32");
-	const { linkedJavaScript } = JSON.parse(readFileSync(file, "utf8"));
-	row("esp32: linked JavaScript", `${linkedJavaScript} B`, linkedJavaScript, BUDGET.linkedJavaScript, " B");
+	if (process.env.MODDABLE) {
+		const { status, stderr } = spawnSync(process.execPath, ["tools/esp32.js", "size"], { encoding: "utf8" });
+		if (status !== 0) throw new Error(`tools/esp32.js size: ${stderr}`);
+	}
+	if (!existsSync(file)) return row("esp32: linked JavaScript", "not linked: needs the Moddable SDK");
+	const { board, linkedJavaScript } = JSON.parse(readFileSync(file, "utf8"));
+	row(`${board}: linked JavaScript`, `${linkedJavaScript} B`, linkedJavaScript, BUDGET.linkedJavaScript, " B");
 }
 
 await measureReading("bme280", "test/data/bme280-vectors.json", "periph-i2c");

@@ -1,55 +1,28 @@
 /**
- * Bundles TypeScript with esbuild into `build/`. As a program: builds what the
- * firmware is made of, `build/modules/mqtt-packet.js` and `build/firmware.js`.
+ * Bundles TypeScript with esbuild into `build/`. As a program, `npm run build`:
+ * makes what `npm start` runs and what `manifest.json` names.
  */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
+import { mqttPacketPlugin } from "./mqtt-packet.js";
+import { shrink } from "./shrink.js";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 export const buildFolder = join(root, "build");
 /** mqtt-packet as one ES module, what the device and all tests run. */
 export const mqttPacketModule = join(buildFolder, "modules/mqtt-packet.js");
 
-const standIns = join(root, "src/net/mqtt/stand-ins");
-
-/**
- * mqtt-packet for a small machine. Node's modules that it asks for are
- * answered by this project's small stand-ins, and two things are left out:
- * its debug statements, a fifth of the work of reading a PUBACK, and its cache
- * of remaining lengths, which keeps some 200 bytes for each length ever sent.
- */
-const standInPlugin = {
-	name: "stand-ins",
-	setup(build) {
-		build.onResolve({ filter: /^(buffer|events|bl|debug|process-nextick-args)$/ }, ({ path }) => ({
-			path: join(standIns, `${path}.ts`),
-		}));
-		build.onLoad({ filter: /[\\/]mqtt-packet[\\/](parser|writeToStream)\.js$/ }, ({ path }) => {
-			const source = readFileSync(path, "utf8").replace(/^ *debug\(.*\)$/gm, "");
-			const contents = source.replace("if (num < 16384) varByteIntCache[num] = buffer", "");
-			if (path.endsWith("writeToStream.js") && contents === source)
-				throw new Error(`${path} has no such cache any more`);
-			return { contents };
-		});
-	},
-};
-
-/**
- * What is bundled: mqtt-packet, and the stand-in of Buffer that it was bundled
- * with. Its tables are frozen: in a preloaded module, whatever could be
- * changed takes up RAM.
- */
+/** What mqtt-packet is to the program, and the stand-in of Buffer that it was bundled with. */
 const mqttPacketEntry = `
-	import tables from "mqtt-packet/constants.js";
-	const freeze = (value) => {
-		if (typeof value !== "object" || ArrayBuffer.isView(value)) return;
-		Object.values(Object.freeze(value)).forEach(freeze);
-	};
-	freeze(tables);
-	export { default } from "mqtt-packet";
+	import generate from "mqtt-packet/generate.js";
+	import Parser from "mqtt-packet/parser.js";
+	import writeToStream from "mqtt-packet/writeToStream.js";
+	const { parser } = Parser;
 	export { Buffer } from "buffer";
+	export { parser, writeToStream };
+	export default { parser, generate, writeToStream };
 `;
 
 export async function buildMqttPacket() {
@@ -60,11 +33,10 @@ export async function buildMqttPacket() {
 		bundle: true,
 		format: "esm",
 		platform: "neutral",
-		mainFields: ["main"],
 		target: "es2022",
-		minify: true,
+		minifyWhitespace: true,
 		external: ["text/encoder", "text/decoder"],
-		plugins: [standInPlugin],
+		plugins: [mqttPacketPlugin(join(root, "src/net/mqtt/stand-ins"))],
 		logLevel: "warning",
 	});
 }
@@ -113,16 +85,31 @@ export function bundleForNode(options) {
 	});
 }
 
+/** The station with the simulated chips, made smaller in the same way as for a board. */
 export async function buildFirmware() {
 	await buildMqttPacket();
-	await bundleForXs({
+	const { outputFiles } = await bundleForXs({
 		entryPoints: ["hosts/sim/headless/xs/entry.ts"],
-		outfile: join(buildFolder, "firmware.js"),
 		alias: { host: join(root, "hosts/sim/headless/xs/host.ts") },
+		format: "esm",
+		write: false,
+	});
+	const { code } = await esbuild.transform(await shrink(outputFiles[0].text), { format: "iife" });
+	writeFileSync(join(buildFolder, "firmware.js"), code);
+}
+
+/** Imports what it needs itself: those files import this one. */
+async function buildAll() {
+	const { buildConfig } = await import("./config.js");
+	const { buildForModdable } = await import("./device.js");
+	const { command } = await import("./moddable.js");
+	const help = "usage: node tools/build.js\n\nMakes what `npm start` runs, and what manifest.json names.\n";
+	await command(help, {}, async () => {
+		await buildFirmware();
+		await buildConfig();
+		for (const host of ["esp32", "mcsim"]) await buildForModdable(host);
+		process.stdout.write(`${relative(process.cwd(), buildFolder)}: firmware.js, and modules for manifest.json\n`);
 	});
 }
 
-if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-	await buildFirmware();
-	process.stdout.write(`${relative(process.cwd(), buildFolder)}/firmware.js\n`);
-}
+if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) buildAll();

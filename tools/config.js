@@ -29,7 +29,7 @@ export async function importTypeScript(path) {
  * Writes the module. Without a file the defaults apply, which a board cannot do
  * with: it needs to know its Wi-Fi.
  */
-export async function buildConfig({ board = "", needsWifi = false } = {}) {
+export async function buildConfig({ board, needsWifi = false } = {}) {
 	const raw = existsSync(configFile) ? parse(readFileSync(configFile, "utf8")) : undefined;
 	const { parseSettings } = await importTypeScript("src/settings.ts");
 	let settings;
@@ -46,12 +46,15 @@ export async function buildConfig({ board = "", needsWifi = false } = {}) {
 	mkdirSync(dirname(configModule), { recursive: true });
 	// Not overwritten but made anew: the mode is only for a new file.
 	rmSync(configModule, { force: true });
-	writeFileSync(configModule, moduleOf(raw ?? {}, board), { mode: 0o600 });
+	const { BOARDS, DEFAULT_BOARD } = await importTypeScript("hosts/esp32/boards.ts");
+	const { data, clock, dht } = BOARDS[board ?? DEFAULT_BOARD];
+	writeFileSync(configModule, moduleOf(raw ?? {}, { data, clock, dht }), { mode: 0o600 });
 }
 
 /** Deeply frozen (XS's second argument of `freeze`), so that the linker leaves it in flash. */
 function moduleOf(settings, board) {
-	return `export default Object.freeze(${JSON.stringify(settings)}, true);\nexport const board = ${JSON.stringify(board)};\n`;
+	const frozen = (value) => `Object.freeze(${JSON.stringify(value)}, true)`;
+	return `export default ${frozen(settings)};\nexport const board = ${frozen(board)};\n`;
 }
 
 /** The parser's own message would show a piece of the file. */

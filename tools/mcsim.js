@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { buildMqttPacket, root } from "./build.js";
 import { buildConfig } from "./config.js";
+import { buildForModdable } from "./device.js";
 import { command, computer, findSdk, mcconfig, outFolder, start, ToolError, which } from "./moddable.js";
 
 const help = `usage: node tools/mcsim.js [--build-only]
@@ -23,6 +24,7 @@ await command(help, { "build-only": { type: "boolean" } }, async (values, [extra
 	const sdk = findSdk();
 	await buildConfig();
 	await buildMqttPacket();
+	await buildForModdable("mcsim");
 	// Always with a target: mcconfig's default one ends every mcsim that is running.
 	const code = await mcconfig(sdk, ["-m", "-p", computer, "-t", "build"]);
 	if (code !== 0 || values["build-only"]) return code;

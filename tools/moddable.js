@@ -49,12 +49,11 @@ export function findSdk(environment = process.env) {
 		throw new ToolError(`MODDABLE names ${moddable}, where no Moddable SDK is: install it with \`npx xs-dev setup\``);
 	}
 	const tools = join(moddable, "build/bin", computer, "release");
-	const path = [join(root, "node_modules/.bin"), environment.PATH ?? "", tools].join(delimiter);
+	const path = [environment.PATH ?? "", tools].join(delimiter);
 	const mcconfig = which("mcconfig", path);
 	if (!mcconfig) {
 		throw new ToolError(`mcconfig is neither in PATH nor in ${tools}: build the SDK's tools with \`npx xs-dev setup\``);
 	}
-	if (!which("tsc", path)) throw new ToolError("tsc is missing: install this project's packages with `npm ci`");
 	return { moddable, path, environment: { ...environment, PATH: path } };
 }
 

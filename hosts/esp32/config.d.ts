@@ -3,6 +3,6 @@ declare module "config" {
 	/** As the user wrote it. */
 	const settings: unknown;
 	export default settings;
-	/** The key of a board in `boards.ts`. */
-	export const board: string;
+	/** Of the board's entry in `boards.ts` what the firmware needs. */
+	export const board: Readonly<Record<"data" | "clock" | "dht", number>>;
 }

@@ -1,21 +1,16 @@
-/**
- * The ports on a board, from the SDK's modules. The manifest names this module
- * `host`, so it imports its neighbours by the names the manifest gives them.
- */
-
+/** The ports on a board, from the SDK's modules. */
 import I2C from "embedded:io/i2c";
 import WiFi from "embedded:network/interface/wifi";
 import settings, { board } from "config";
-import { BOARDS, DEFAULT_BOARD } from "hosts/esp32/boards";
-import { RmtPulseCapture } from "hosts/esp32/pulse-capture";
-import { createClock, dns, log, socket, timer } from "hosts/esp32/sdk-ports";
-import { FlashStorage } from "hosts/esp32/storage";
-import { TimeSync } from "hosts/esp32/time-sync";
-import { WifiStation } from "hosts/esp32/wifi-station";
 import SNTP from "sntp";
-import { parseSettings, type Settings } from "src/settings";
 import Time from "time";
 import type { Host, I2CConstructor, NetworkPort } from "../../src/host.js";
+import { parseSettings, type Settings } from "../../src/settings.js";
+import { RmtPulseCapture } from "./pulse-capture.js";
+import { createClock, dns, log, socket, timer } from "./sdk-ports.js";
+import { FlashStorage } from "./storage.js";
+import { TimeSync } from "./time-sync.js";
+import { WifiStation } from "./wifi-station.js";
 
 /** A pool of public servers; it answers on nearly every network that has a way out. */
 const TIME_SERVER = "pool.ntp.org";
@@ -26,7 +21,7 @@ const TIME_SERVER = "pool.ntp.org";
 const EARLIEST_MS = Date.UTC(2026, 0, 1);
 
 const usable = usableSettings();
-const pins = { ...(BOARDS[board] ?? BOARDS[DEFAULT_BOARD]), ...usable?.pins };
+const pins = { ...board, ...usable?.pins };
 const network: { -readonly [member in keyof NetworkPort]: NetworkPort[member] } = { socket, dns, ready: false };
 const host: Host = {
 	settings,

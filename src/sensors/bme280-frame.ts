@@ -6,8 +6,8 @@ import { SensorError } from "./sensor.js";
 const SKIPPED_20 = 0x80000;
 const SKIPPED_16 = 0x8000;
 /** Datasheet table 1, operating range; the lower limit of pressure is Bosch's, as in its driver. */
-const TEMPERATURE_RANGE = [-40, 85] as const;
-const PRESSURE_RANGE = [30_000, 110_000] as const;
+const TEMPERATURE_RANGE = Object.freeze([-40, 85] as const);
+const PRESSURE_RANGE = Object.freeze([30_000, 110_000] as const);
 
 /**
  * The values in a burst of the data registers: 8 bytes, or 6 without humidity.

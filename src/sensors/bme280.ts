@@ -16,7 +16,7 @@ export interface BME280Options {
 }
 
 /** Where the chip can be: its SDO pin decides. */
-const ADDRESSES = [0x76, 0x77] as const;
+const ADDRESSES: readonly number[] = Object.freeze([0x76, 0x77]);
 /** Standard mode: long wires and weak pull-ups work, and a burst of 8 bytes takes 1 ms. */
 const DEFAULT_HZ = 100_000;
 
@@ -37,15 +37,15 @@ const FORCED_MODE = 1;
 
 const BME280_ID = 0x60;
 /** The second and third are samples that were sold. */
-const BMP280_IDS: readonly number[] = [0x58, 0x56, 0x57];
+const BMP280_IDS: readonly number[] = Object.freeze([0x58, 0x56, 0x57]);
 /** What else answers at these addresses, or instead of a chip. */
-const OTHER_IDS: readonly (readonly [id: number, name: string])[] = [
-	[0x00, "nothing but zeros: check the wiring"],
-	[0x55, "a BMP180's"],
-	[0x61, "a BME680's"],
-	[CHIP_ID, "an echo of the register number: check the wiring"],
-	[0xff, "nothing but ones: check the wiring"],
-];
+const OTHER_IDS: Readonly<Record<number, string>> = Object.freeze({
+	0: "nothing but zeros: check the wiring",
+	85: "a BMP180's",
+	97: "a BME680's",
+	[CHIP_ID]: "an echo of the register number: check the wiring",
+	255: "nothing but ones: check the wiring",
+});
 
 /** Datasheet table 1, start-up time. */
 const START_UP_MS = 2;
@@ -61,7 +61,7 @@ const POLL_MS = 2;
  * it corrects the other two, and at 17 bits a true value is taken for the
  * skipped sentinel half as often as at 16. Humidity drifts by more than its noise.
  */
-const OVERSAMPLING = { temperature: 2, pressure: 5, humidity: 1 } as const;
+const OVERSAMPLING = Object.freeze({ temperature: 2, pressure: 5, humidity: 1 });
 
 /** More often the chip would warm itself, for readings that no one can tell apart. */
 const MINIMUM_INTERVAL_MS = 1_000;
@@ -189,8 +189,8 @@ export class BME280 implements Sensor {
 				`the chip at ${hex(address)} is a BMP280 (id ${hex(id)}), which measures no humidity: set \`sensor\` to bmp280`,
 			);
 		}
-		const known = OTHER_IDS.find(([other]) => other === id);
-		const name = known === undefined ? "" : `, ${known[1]}`;
+		const known = OTHER_IDS[id];
+		const name = known === undefined ? "" : `, ${known}`;
 		return new SensorError(`the chip at ${hex(address)} is no BME280 or BMP280: its id is ${hex(id)}${name}`);
 	}
 

@@ -66,11 +66,11 @@ function implausible(bit: number, level: string, duration: number): SensorError 
 }
 
 /** A DHT11 measures 20..90 % and 0..50 °C, a later edition and its clones 5..95 % and −20..60 °C: theirs are let through. */
-const DHT11_TEMPERATURE = [-20, 60] as const;
+const DHT11_TEMPERATURE = Object.freeze([-20, 60] as const);
 /** Humidity in percent. A DHT22's first byte is never more than 3; no DHT11 of any edition goes that low. */
-const DHT11_HUMIDITY = [4, 100] as const;
+const DHT11_HUMIDITY = Object.freeze([4, 100] as const);
 /** AM2302 datasheet, table 1. */
-const DHT22_TEMPERATURE = [-40, 80] as const;
+const DHT22_TEMPERATURE = Object.freeze([-40, 80] as const);
 
 /**
  * The sample in a DHT11's bytes: whole percents and degrees, each followed by

@@ -17,7 +17,7 @@ export interface DHTOptions {
 }
 
 /** Sampling periods of the datasheets, in ms. */
-const MINIMUM_INTERVALS_MS = { dht11: 1_000, dht22: 2_000 } as const;
+const MINIMUM_INTERVALS_MS = Object.freeze({ dht11: 1_000, dht22: 2_000 });
 /** Both datasheets: the sensor is not to be asked in its first second. */
 const POWER_UP_MS = 1_000;
 /** A DHT11 wants 18 ms at least, a DHT22 takes up to 20. */

@@ -1,14 +1,10 @@
-/**
- * The ports in mcsim: real time, real TCP, a simulated chip. The manifest names
- * this module `host`, so it imports its neighbours by the names the manifest
- * gives them.
- */
+/** The ports in mcsim: real time, real TCP, a simulated chip. */
 import settings from "config";
-import { createClock, dns, log, socket, timer } from "hosts/esp32/sdk-ports";
-import { createSimulatedSensor } from "hosts/sim/devices/simulated-sensor";
-import { PreferenceStorage } from "hosts/sim/mcsim/storage";
-import { parseSettings, type Settings } from "src/settings";
 import type { Host } from "../../../src/host.js";
+import { parseSettings, type Settings } from "../../../src/settings.js";
+import { createClock, dns, log, socket, timer } from "../../esp32/sdk-ports.js";
+import { createSimulatedSensor } from "../devices/simulated-sensor.js";
+import { PreferenceStorage } from "./storage.js";
 
 /** Whose weather: the same as headless. */
 const SEED = 1;

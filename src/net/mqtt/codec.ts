@@ -6,7 +6,7 @@
  * and refuses what mqtt-packet lets pass against the standard. `[MQTT-…]`
  * names a normative statement of MQTT 3.1.1.
  */
-import mqttPacket, { Buffer, type Parsed, type Parser } from "mqtt-packet";
+import { Buffer, type Parsed, type Parser, parser, writeToStream } from "mqtt-packet";
 import type { Bytes } from "../../host.js";
 import { Framer, packetName } from "./framer.js";
 import {
@@ -24,7 +24,7 @@ export type * from "./packet.js";
 export { ProtocolError };
 
 // Before the first packet is written: mqtt-packet would keep the bytes of all 65,536 numbers, which fill a small machine.
-mqttPacket.writeToStream.cacheNumbers = false;
+writeToStream.cacheNumbers = false;
 
 const MQTT_3_1 = 3;
 const MQTT_3_1_1 = 4;
@@ -38,7 +38,7 @@ const RETURN_CODE_MAXIMUM = 5;
 export function encode(packet: Packet): Bytes {
 	const chunks = new Chunks();
 	try {
-		mqttPacket.writeToStream(translate(packet), chunks);
+		writeToStream(translate(packet), chunks);
 	} catch (error) {
 		throw new Error(`cannot encode ${packet.cmd.toUpperCase()}: ${(error as Error).message}`);
 	}
@@ -198,7 +198,7 @@ export class Decoder {
 	constructor({ maximumPacketSize }: DecoderOptions) {
 		this.#framer = new Framer(maximumPacketSize);
 		// Nobody listens for "error": `parse` throws it.
-		this.#parser = mqttPacket.parser().on("packet", (parsed) => {
+		this.#parser = parser().on("packet", (parsed) => {
 			this.#parsed = parsed;
 		});
 	}

@@ -47,13 +47,12 @@ declare module "mqtt-packet" {
 		static from(value: string | ArrayLike<number>): Buffer;
 	}
 
-	const mqttPacket: {
-		parser(): Parser;
-		writeToStream: {
-			(packet: object, stream: Writable): boolean;
-			/** Whether the bytes of every 16-bit number are kept: 65,536 Buffers, made at the first packet. */
-			cacheNumbers: boolean;
-		};
+	export function parser(): Parser;
+	export const writeToStream: {
+		(packet: object, stream: Writable): boolean;
+		/** Whether the bytes of every 16-bit number are kept: 65,536 Buffers, made at the first packet. */
+		cacheNumbers: boolean;
 	};
+	const mqttPacket: { parser: typeof parser; writeToStream: typeof writeToStream };
 	export default mqttPacket;
 }

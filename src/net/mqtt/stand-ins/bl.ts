@@ -61,5 +61,5 @@ class BufferList {
 	}
 }
 
-// mqtt-packet calls what it requires.
-export = () => new BufferList();
+/** mqtt-packet calls what it imports. */
+export default () => new BufferList();

@@ -1,4 +1,0 @@
-/** mqtt-packet's debug output: none. */
-const silent = () => {};
-
-export = () => silent;
