@@ -37,7 +37,7 @@ await buildFirmware();
 
 const units = testFiles("unit");
 const integrations = testFiles("integration");
-const others = [...integrations, ...testFiles("hosts"), ...testFiles("project")];
+const others = [...integrations, ...testFiles("project")];
 const files = [];
 const forNode = async (name, options) => {
 	const outfile = join(out, `${name}.test.js`);
