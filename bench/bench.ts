@@ -10,6 +10,7 @@ import { startBroker } from "../hosts/sim/headless/broker.ts";
 import { Runner } from "../hosts/sim/headless/runner.ts";
 import { StorageFile } from "../hosts/sim/headless/storage-file.ts";
 import type { Memory } from "../hosts/sim/headless/xs-worker.ts";
+import { roundTrips } from "./round-trips.ts";
 import { ScriptedStation } from "./scripted-station.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
@@ -102,6 +103,17 @@ async function measureSpeed(): Promise<void> {
 	);
 }
 
+async function measureRoundTrips(): Promise<void> {
+	const broker = await startBroker();
+	await roundTrips(broker.port, true); // the first one compiles
+	for (const pipelining of [true, false]) {
+		const trips = await roundTrips(broker.port, pipelining);
+		const what = pipelining ? "pipelined" : "step by step";
+		row(`100 ms each way: round trips to first PUBACK, ${what}`, trips.toFixed(1));
+	}
+	await broker.close();
+}
+
 /** Links it where the SDK is; otherwise tells what the last build or link there left. */
 function reportLinkedSize(): void {
 	const file = fileURLToPath(new URL("../esp32-size.json", import.meta.url));
@@ -118,6 +130,7 @@ await measureReading("bme280", "test/data/bme280-vectors.json", "periph-i2c");
 await measureReading("dht22", "test/data/dht-pulse-trains.json", "am2301");
 await measureOutbox();
 reportLinkedSize();
+await measureRoundTrips();
 await measureSpeed();
 
 const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));

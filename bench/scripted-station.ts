@@ -16,7 +16,8 @@ import { type Memory, XsWorker } from "../hosts/sim/headless/xs-worker.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
 const SOCKET_WINDOW = 5_744;
-const CONNACK = Uint8Array.of(0x20, 2, 0, 0);
+/** Of MQTT 5.0. */
+const CONNACK = Uint8Array.of(0x20, 3, 0, 0, 0);
 /** Any moment will do, as long as it is always the same. */
 const NOON = Date.UTC(2026, 10, 21, 12);
 
@@ -60,6 +61,7 @@ export class ScriptedStation {
 			if (packets.length === 0) throw new Error("the station says nothing");
 			for (const packet of packets) {
 				if (packet[0] === 0x10) await this.#receive(CONNACK);
+				else if (packet[0] === 0x82) await this.#receive(Uint8Array.of(0x90, 4, packet[2]!, packet[3]!, 0, 1));
 				else if (packet[0]! >> 4 === 3) {
 					await this.#receive(pubackOf(packet));
 					acknowledged ||= topicOf(packet).endsWith("/state");
@@ -123,10 +125,22 @@ export class ScriptedStation {
 		if (kind === Action.Timer) this.#timer = value;
 		if (kind === Action.Open) this.#socket = id;
 		if (kind !== Action.Write) return;
-		this.#written.push(Uint8Array.from(bytes));
+		this.#written.push(...packetsOf(Uint8Array.from(bytes)));
 		this.#cost.bytesSent += bytes.length;
 		await this.#tell(Event.Writable, { id, count: bytes.length });
 	}
+}
+
+/** The packets in a segment; each has one or two bytes of remaining length. */
+function packetsOf(segment: Uint8Array): Uint8Array[] {
+	const packets: Uint8Array[] = [];
+	for (let at = 0; at < segment.length; ) {
+		const [first = 0, second = 0] = [segment[at + 1], segment[at + 2]];
+		const size = first < 128 ? 2 + first : 3 + (first & 0x7f) + second * 128;
+		packets.push(segment.subarray(at, at + size));
+		at += size;
+	}
+	return packets;
 }
 
 /** Where a PUBLISH's topic begins: behind one or two bytes of remaining length, and its own length. */

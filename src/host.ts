@@ -24,6 +24,8 @@ export interface Host {
 	readonly network: NetworkPort;
 	readonly storage: StoragePort;
 	log(level: LogLevel, text: string): void;
+	/** Starts the machine anew, if it can. */
+	restart?(): void;
 }
 
 export type LogLevel = "info" | "warning" | "error";

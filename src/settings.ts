@@ -63,7 +63,8 @@ const DEFAULTS = Object.freeze({
 	outbox: 6_144,
 });
 
-const DAY_S = 86_400;
+/** Longest time between readings, in s: a day. */
+export const INTERVAL_MAXIMUM_S = 86_400;
 /** Larger than what a board has to spare. */
 const OUTBOX_MAXIMUM = 65_536;
 /** MQTT strings have 65,535 bytes at the most [MQTT-1.5.3]; a topic needs room for its last level. */
@@ -75,7 +76,13 @@ const SSID_MAXIMUM = 32;
 export function parseSettings(raw: unknown): Settings {
 	const fields = new Fields("", raw ?? {});
 	const sensor = fields.choice("sensor", Object.keys(SENSORS) as SensorModel[], DEFAULTS.sensor);
-	const interval = fields.number("interval", SENSORS[sensor], DAY_S, DEFAULTS.interval, ` for a ${sensor}`);
+	const interval = fields.number(
+		"interval",
+		SENSORS[sensor],
+		INTERVAL_MAXIMUM_S,
+		DEFAULTS.interval,
+		` for a ${sensor}`,
+	);
 	const { username, password, ...broker } = parseBroker(fields.string("broker", DEFAULTS.broker));
 	const id = name(fields.string("id", DEFAULTS.id));
 	const settings: Settings = {

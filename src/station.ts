@@ -1,9 +1,12 @@
 /** The station: sampler, outbox and session joined. */
+import { type Command, CommandError, parseCommand, type ReplyAddress, replyAddress } from "./commands.js";
 import type { Bytes, Host } from "./host.js";
 import { Backoff } from "./net/backoff.js";
 import { showAddress } from "./net/broker-url.js";
 import { Link } from "./net/link.js";
-import { type Message, Session } from "./net/mqtt/session.js";
+import type { Message, ReceivedMessage } from "./net/mqtt/message.js";
+import { reasonText } from "./net/mqtt/reason-codes.js";
+import { Session } from "./net/mqtt/session.js";
 import { Outbox } from "./net/outbox.js";
 import { decodeRecord, encodeRecord } from "./net/record.js";
 import { reportPayload } from "./net/report.js";
@@ -12,13 +15,20 @@ import { DHT } from "./sensors/dht.js";
 import { Sampler } from "./sensors/sampler.js";
 import type { Sample, Sensor } from "./sensors/sensor.js";
 import { Sequence } from "./sequence.js";
-import type { Settings } from "./settings.js";
+import { INTERVAL_MAXIMUM_S, SENSORS, type Settings } from "./settings.js";
 
 /** Given to deliver what is queued when the station is stopped, in ms. */
 const FAREWELL_MS = 2_000;
 
 /** A DHT answers with what it measured when it was asked before. From this interval on, in s, it is asked twice. */
 const STALE_S = 10;
+
+/** The versions of MQTT by their protocol levels. */
+const VERSIONS = Object.freeze({ 3: "3.1", 4: "3.1.1", 5: "5.0" });
+/** Replies to commands that wait for the broker; what comes on top is not replied to. */
+const REPLIES_MAXIMUM = 8;
+/** Senders that wait for a sample; what comes on top is refused. */
+const SAMPLE_REQUESTS_MAXIMUM = 4;
 
 /** What the station has done since it started. */
 export interface Counters {
@@ -31,6 +41,8 @@ export interface Counters {
 	redelivered: number;
 	/** Readings that the broker has. */
 	acknowledged: number;
+	/** Readings that the broker did not take (MQTT 5.0). */
+	rejected: number;
 	/** Readings that a full outbox dropped. */
 	dropped: number;
 	/** Readings that wait. */
@@ -39,9 +51,10 @@ export interface Counters {
 	connections: number;
 }
 
-/** A report under way; `handle` is the outbox's, and missing in the status message of a farewell. */
-interface Report extends Message {
+/** A report under way, with the outbox's handle; or a reply to a command; or the last status message. */
+interface Outgoing extends Message {
 	readonly handle?: number;
+	readonly isFarewell?: true;
 }
 
 export class Station {
@@ -50,10 +63,22 @@ export class Station {
 	readonly #outbox: Outbox;
 	readonly #sequence: Sequence;
 	readonly #sampler: Sampler;
-	readonly #link: Link<Report>;
-	readonly #counters = { readings: 0, faults: 0, published: 0, redelivered: 0, acknowledged: 0, connections: 0 };
+	readonly #link: Link<Outgoing>;
+	readonly #session: Session<Outgoing>;
+	readonly #counters = {
+		readings: 0,
+		faults: 0,
+		published: 0,
+		redelivered: 0,
+		acknowledged: 0,
+		rejected: 0,
+		connections: 0,
+	};
+	readonly #replies: Outgoing[] = [];
+	readonly #sampleRequests: ReplyAddress[] = [];
+	#startedAt = 0;
 	#samplerTimer: unknown;
-	#farewell: { readonly message: Report; readonly onStopped: () => void; timer: unknown; sent: boolean } | undefined;
+	#farewell: { readonly message: Outgoing; readonly onStopped: () => void; timer: unknown; sent: boolean } | undefined;
 
 	/** Throws an Error where the host has no bus for the sensor. */
 	constructor(host: Host, settings: Settings) {
@@ -71,6 +96,8 @@ export class Station {
 			onUnavailable: () => host.log("error", `the ${settings.sensor} does not work; readings resume when it does`),
 			onRecovered: () => host.log("info", `the ${settings.sensor} works again`),
 		});
+		this.#session = this.#createSession();
+		this.#session.subscribe({ topicFilter: `${settings.topic}/cmd/#`, qos: 1 });
 		this.#link = this.#createLink();
 	}
 
@@ -84,6 +111,7 @@ export class Station {
 	}
 
 	start(): void {
+		this.#startedAt = this.#host.clock.now();
 		this.#link.start();
 		this.#sample();
 	}
@@ -91,50 +119,71 @@ export class Station {
 	/** Ends in good order: no more samples, deliver what is queued for at most `FAREWELL_MS`, say `offline`, disconnect. */
 	stop(onStopped: () => void): void {
 		if (this.#farewell) return;
-		const { timer: timers } = this.#host;
-		if (this.#samplerTimer !== undefined) timers.clear(this.#samplerTimer);
 		this.#sampler.close();
-		const timer = timers.set(() => this.#stopped(), FAREWELL_MS);
-		this.#farewell = { message: this.#status("offline"), onStopped, timer, sent: false };
+		this.#setSamplerTimer();
+		const timer = this.#host.timer.set(() => this.#stopped(), FAREWELL_MS);
+		this.#replyToSampleRequests({ ok: false, error: "the station stops" });
+		this.#farewell = { message: { ...this.#status("offline"), isFarewell: true }, onStopped, timer, sent: false };
 		this.#link.wake();
 	}
 
-	#createLink(): Link<Report> {
+	#createSession(): Session<Outgoing> {
+		const { id, keepAlive, username, password, broker, topic } = this.#settings;
+		const log = (level: "info" | "warning", text: string) => this.#host.log(level, `${showAddress(broker)}: ${text}`);
+		return new Session<Outgoing>({
+			clientId: `veleta-${id}`,
+			keepAlive,
+			username,
+			password,
+			will: this.#status("offline"),
+			birth: this.#status("online"),
+			nextMessage: () => this.#nextMessage(),
+			onConnect: (sessionPresent, version) => {
+				this.#counters.connections++;
+				log("info", `connected with MQTT ${VERSIONS[version]}, ${sessionPresent ? "session resumed" : "new session"}`);
+			},
+			onPublish: ({ handle }, redelivered) => {
+				if (handle !== undefined) this.#counters[redelivered ? "redelivered" : "published"]++;
+			},
+			onAcknowledge: (message) => this.#acknowledged(message),
+			onReject: (message, reasonCode) => {
+				log("warning", `does not take a message to ${message.topic}: ${reasonText(reasonCode)}`);
+				this.#acknowledged(message, false);
+			},
+			onMessage: (message) => {
+				// Under an older topic, the broker may keep a subscription that was this station's.
+				const prefix = `${topic}/cmd/`;
+				if (message.topic.startsWith(prefix)) this.#command(message.topic.slice(prefix.length), message);
+			},
+			onSubscribe: (topicFilter, reasonCode) => {
+				if (reasonCode >= 0x80) log("warning", `no commands: it does not let the station subscribe to ${topicFilter}`);
+			},
+		});
+	}
+
+	#createLink(): Link<Outgoing> {
 		const host = this.#host;
 		const { network, clock, timer } = host;
-		const { broker, id, keepAlive, username, password } = this.#settings;
+		const { broker, id } = this.#settings;
 		const address = showAddress(broker);
-		const clientId = `veleta-${id}`;
 		return new Link({
 			network,
 			clock,
 			timer,
 			broker,
 			backoff: new Backoff({ random: () => host.random() }),
-			session: new Session<Report>({
-				clientId,
-				keepAlive,
-				username,
-				password,
-				will: { ...this.#status("offline"), qos: 1 },
-				birth: this.#status("online"),
-				nextMessage: () => this.#nextReport(),
-				onConnect: (sessionPresent) => {
-					this.#counters.connections++;
-					host.log("info", `connected to ${address}, ${sessionPresent ? "session resumed" : "new session"}`);
-				},
-				onPublish: (report, redelivered) => {
-					if (report.handle !== undefined) this.#counters[redelivered ? "redelivered" : "published"]++;
-				},
-				onAcknowledge: (report) => this.#acknowledged(report),
-			}),
+			session: this.#session,
 			onDisconnect: (reason, retryDelay) => {
+				if (retryDelay === 0) {
+					const version = VERSIONS[this.#session.protocolVersion];
+					return host.log("info", `${address}: does not speak a newer version of MQTT; trying ${version}`);
+				}
 				host.log("warning", `${address}: ${reason}; next attempt in ${(retryDelay / 1_000).toFixed(1)} s`);
 			},
 			onTakenOver: () => {
 				host.log(
 					"warning",
-					`${address} keeps closing the connection: is another client using the client id ${clientId}?`,
+					`${address} keeps closing the connection: is another client using the client id veleta-${id}?`,
 				);
 			},
 		});
@@ -142,22 +191,30 @@ export class Station {
 
 	/** Runs the sampler, and again when it next has something to do. */
 	#sample(): void {
+		this.#samplerTimer = undefined;
+		this.#sampler.tick(this.#host.clock.now());
+		this.#setSamplerTimer();
+	}
+
+	#setSamplerTimer(): void {
 		const { clock, timer } = this.#host;
-		this.#sampler.tick(clock.now());
-		if (this.#farewell || this.#sampler.deadline === Number.POSITIVE_INFINITY) return;
-		this.#samplerTimer = timer.set(() => this.#sample(), Math.max(0, this.#sampler.deadline - clock.now()));
+		if (this.#samplerTimer !== undefined) timer.clear(this.#samplerTimer);
+		this.#samplerTimer = undefined;
+		const { deadline } = this.#sampler;
+		if (deadline === Number.POSITIVE_INFINITY) return;
+		this.#samplerTimer = timer.set(() => this.#sample(), Math.max(0, deadline - clock.now()));
 	}
 
 	#sampled(sample: Sample, now: number): void {
 		const dropped = this.#outbox.dropped;
+		const seq = this.#sequence.next();
 		try {
-			this.#outbox.push(
-				encodeRecord({ seq: this.#sequence.next(), ticks: now, time: this.#host.clock.time(), sample }),
-			);
+			this.#outbox.push(encodeRecord({ seq, ticks: now, time: this.#host.clock.time(), sample }));
 		} catch (error) {
 			return this.#fault(String(error));
 		}
 		this.#counters.readings++;
+		this.#replyToSampleRequests({ ok: true, seq });
 		if (dropped === 0 && this.#outbox.dropped > 0) {
 			this.#host.log("warning", "the outbox is full: the oldest readings are dropped");
 		}
@@ -166,28 +223,103 @@ export class Station {
 
 	#fault(reason: string): void {
 		this.#counters.faults++;
+		this.#replyToSampleRequests({ ok: false, error: reason });
 		this.#host.log("warning", `no reading from the ${this.#settings.sensor}: ${reason}`);
 	}
 
-	#nextReport(): Report | undefined {
+	#nextMessage(): Outgoing | undefined {
+		const reply = this.#replies.shift();
+		if (reply) return reply;
 		const taken = this.#outbox.take();
 		if (taken) {
 			const payload = reportPayload(decodeRecord(taken.record), this.#host.clock);
-			return { topic: `${this.#settings.topic}/state`, payload: bytesOf(payload), retain: false, handle: taken.handle };
+			return {
+				topic: `${this.#settings.topic}/state`,
+				payload: bytesOf(payload),
+				qos: 1,
+				retain: false,
+				handle: taken.handle,
+			};
 		}
 		if (!this.#farewell || this.#farewell.sent) return undefined;
 		this.#farewell.sent = true;
 		return this.#farewell.message;
 	}
 
-	#acknowledged(report: Report): void {
-		if (report.handle === undefined) return this.#stopped();
-		this.#counters.acknowledged++;
-		this.#outbox.acknowledge(report.handle);
+	/** The broker has the message, or (5.0) will never take it. */
+	#acknowledged({ handle, isFarewell }: Outgoing, accepted = true): void {
+		if (isFarewell) return this.#stopped();
+		if (handle === undefined) return;
+		this.#counters[accepted ? "acknowledged" : "rejected"]++;
+		this.#outbox.acknowledge(handle);
+	}
+
+	#command(name: string, message: ReceivedMessage): void {
+		const { topic } = this.#settings;
+		const address = replyAddress(name, message, `${topic}/reply`);
+		try {
+			this.#carryOut(parseCommand(name, message), address);
+		} catch (error) {
+			if (!(error instanceof CommandError)) throw error;
+			this.#reply(address, { ok: false, error: error.message });
+		}
+	}
+
+	#carryOut(command: Command, address: ReplyAddress): void {
+		const now = this.#host.clock.now();
+		switch (command.name) {
+			case "sample":
+				if (this.#sampleRequests.length >= SAMPLE_REQUESTS_MAXIMUM)
+					throw new CommandError("too many wait for a sample");
+				this.#sampleRequests.push(address);
+				this.#sampler.sampleNow(now);
+				return this.#setSamplerTimer();
+			case "interval": {
+				const { sensor } = this.#settings;
+				const shortest = SENSORS[sensor];
+				if (!(command.interval >= shortest && command.interval <= INTERVAL_MAXIMUM_S)) {
+					throw new CommandError(`a ${sensor} needs from ${shortest} to ${INTERVAL_MAXIMUM_S} seconds`);
+				}
+				this.#sampler.setInterval(command.interval * 1_000, now);
+				this.#setSamplerTimer();
+				return this.#reply(address, { ok: true, interval: command.interval });
+			}
+			case "restart": {
+				const { restart } = this.#host;
+				if (!restart) throw new CommandError("this station cannot restart itself");
+				this.#reply(address, { ok: true });
+				return this.stop(() => restart.call(this.#host));
+			}
+			case "status": {
+				const { sensor } = this.#settings;
+				const uptime = Math.round((now - this.#startedAt) / 1_000);
+				const interval = this.#sampler.interval / 1_000;
+				return this.#reply(address, { ok: true, sensor, interval, uptime, ...this.counters });
+			}
+		}
+	}
+
+	/** Whoever asked for a sample gets to know what came of it. */
+	#replyToSampleRequests(result: { ok: boolean; seq?: number; error?: string }): void {
+		for (const address of this.#sampleRequests.splice(0)) this.#reply(address, result);
+	}
+
+	#reply({ command, topic, correlationData }: ReplyAddress, result: { ok: boolean; [member: string]: unknown }): void {
+		if (this.#replies.length >= REPLIES_MAXIMUM)
+			return this.#host.log("warning", "too many replies wait: one is left out");
+		const payload = bytesOf(JSON.stringify({ command, ...result }));
+		this.#replies.push({
+			topic,
+			payload,
+			qos: 1,
+			retain: false,
+			...(correlationData && { properties: { correlationData } }),
+		});
+		this.#link.wake();
 	}
 
 	#status(status: "online" | "offline"): Message {
-		return { topic: `${this.#settings.topic}/status`, payload: bytesOf(status), retain: true };
+		return { topic: `${this.#settings.topic}/status`, payload: bytesOf(status), qos: 1, retain: true };
 	}
 
 	#stopped(): void {

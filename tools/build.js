@@ -11,8 +11,9 @@ import { shrink } from "./shrink.js";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 export const buildFolder = join(root, "build");
-/** mqtt-packet as one ES module, what the device and all tests run. */
+/** mqtt-packet as one ES module, and what is left of it for a client: what a device runs. */
 export const mqttPacketModule = join(buildFolder, "modules/mqtt-packet.js");
+export const mqttPacketClientModule = join(buildFolder, "modules/mqtt-packet-client.js");
 
 /** What mqtt-packet is to the program, and the stand-in of Buffer that it was bundled with. */
 const mqttPacketEntry = `
@@ -21,24 +22,27 @@ const mqttPacketEntry = `
 	import writeToStream from "mqtt-packet/writeToStream.js";
 	const { parser } = Parser;
 	export { Buffer } from "buffer";
+	export { propertiesCodes } from "mqtt-packet/constants.js";
 	export { parser, writeToStream };
 	export default { parser, generate, writeToStream };
 `;
 
 export async function buildMqttPacket() {
 	mkdirSync(dirname(mqttPacketModule), { recursive: true });
-	await esbuild.build({
-		stdin: { contents: mqttPacketEntry, resolveDir: root },
-		outfile: mqttPacketModule,
-		bundle: true,
-		format: "esm",
-		platform: "neutral",
-		target: "es2022",
-		minifyWhitespace: true,
-		external: ["text/encoder", "text/decoder"],
-		plugins: [mqttPacketPlugin(join(root, "src/net/mqtt/stand-ins"))],
-		logLevel: "warning",
-	});
+	for (const outfile of [mqttPacketModule, mqttPacketClientModule]) {
+		await esbuild.build({
+			stdin: { contents: mqttPacketEntry, resolveDir: root },
+			outfile,
+			bundle: true,
+			format: "esm",
+			platform: "neutral",
+			target: "es2022",
+			minifyWhitespace: true,
+			external: ["text/encoder", "text/decoder"],
+			plugins: [mqttPacketPlugin(join(root, "src/net/mqtt/stand-ins"), outfile === mqttPacketClientModule)],
+			logLevel: "warning",
+		});
+	}
 }
 
 /** The engines' own TextEncoder and TextDecoder under the names Moddable gives them. */
@@ -90,7 +94,7 @@ export async function buildFirmware() {
 	await buildMqttPacket();
 	const { outputFiles } = await bundleForXs({
 		entryPoints: ["hosts/sim/headless/xs/entry.ts"],
-		alias: { host: join(root, "hosts/sim/headless/xs/host.ts") },
+		alias: { host: join(root, "hosts/sim/headless/xs/host.ts"), "mqtt-packet": mqttPacketClientModule },
 		format: "esm",
 		write: false,
 	});

@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as esbuild from "esbuild";
-import { buildFolder, mqttPacketModule, root } from "./build.js";
+import { buildFolder, mqttPacketClientModule, root } from "./build.js";
 import { shrink } from "./shrink.js";
 
 const ENTRY = "src/main.ts";
@@ -72,7 +72,7 @@ export async function buildForModdable(name) {
 		platform: "neutral",
 		target: "es2024",
 		external: EXTERNAL,
-		alias: { host: join(root, ports), "mqtt-packet": mqttPacketModule },
+		alias: { host: join(root, ports), "mqtt-packet": mqttPacketClientModule },
 		plugins: [preloadedEntry(preloaded)],
 		logLevel: "warning",
 	});

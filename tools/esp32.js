@@ -1,5 +1,5 @@
 /** `npm run build:esp32 [-- --board NAME]`: the firmware for a board, with the user's Moddable SDK and ESP-IDF. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildFolder, buildMqttPacket } from "./build.js";
 import { buildConfig, importTypeScript } from "./config.js";
@@ -38,6 +38,8 @@ await command(help, { board: { type: "string" } }, async ({ board = DEFAULT_BOAR
 	await buildConfig({ board, needsWifi: target !== "size" });
 	await buildMqttPacket();
 	await buildForModdable("esp32");
+	// The linker adds the names of its last run to those there are, so that those of an earlier program would stay.
+	rmSync(join(workFolder(platform), "modules/mc.xsi"), { force: true });
 	const code =
 		target === "size" ? await linkJavaScript(sdk, platform) : await mcconfig(sdk, ["-m", "-p", platform, "-t", target]);
 	if (code !== 0) return code;

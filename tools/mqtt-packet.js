@@ -13,7 +13,7 @@ import { basename, join } from "node:path";
 const TO_MODULE = [
 	[/^ *debug\(.*\)$/gm, ""],
 	[/^const debug = .*$/m, ""],
-	[/^const (\w+) = require\('(\.\/constants)'\)$/m, 'import * as $1 from "$2"'],
+	[/^const (\w+) = require\('(\.\/(?:constants|numbers))'\)$/gm, 'import * as $1 from "$2"'],
 	[/^const (\w+|\{ \w+ \}) = require\('(.+)'\)$/gm, 'import $1 from "$2"'],
 	["const nextTick = require('process-nextick-args').nextTick", 'import { nextTick } from "process-nextick-args"'],
 	["module.exports =", "export default"],
@@ -25,16 +25,65 @@ const EDITS = {
 		["const protocol = module.exports\n", ""],
 		[/^protocol\.(\w+) =/gm, "export const $1 ="],
 		["protocol.", ""],
-		// Buffers of one byte for 96 first bytes of packets: 17 KB of flash.
-		[/^export const (\w+_HEADER = genHeader.*|ACKS = \{[^}]*\})$/gm, ""],
+		// Buffers of a byte or two, some 180 bytes of flash each: for 96 first bytes of packets, and for 14 other things.
+		[/^export const (\w+_HEADER = .*|VERSION\d+ = .*|(ACKS|EMPTY) = \{[^}]*\})$/gm, ""],
+		[/^export const QOS = [\s\S]*?^\}\)$/gm, ""],
 		[/^function genHeader [\s\S]*?^\}$/gm, ""],
+		// A text for each packet type, where it can be put together at need.
+		[/^export const requiredHeaderFlagsErrors = [\s\S]*?^\}$/gm, ""],
+		// Nothing but whether a reason code is there is asked for: one text, not a slot and a text for each.
+		[
+			/^export const (MQTT5_\w+_CODES) = \{([^}]*)\}$/gm,
+			(_, name, codes) => `export const ${name} = ",${Array.from(codes.matchAll(/0x\w+/g), Number)},"`,
+		],
 		// In a preloaded module whatever could be changed takes up RAM.
 		[
 			/^export const \w+ = [[{][\s\S]*$/gm,
 			(rest) => `${rest}\nfor (const table of [${tables(rest)}]) Object.freeze(table)\n`,
 		],
 	],
+	"parser.js": [
+		[
+			"constants.requiredHeaderFlagsErrors[cmdIndex]",
+			"'Invalid header flag bits, must be 0x' + requiredHeaderFlags.toString(16) + ' for ' + this.packet.cmd + ' packet'",
+		],
+		// A call by name keeps the name from becoming shorter, and the list of names takes up RAM.
+		[/^ *this\._states = \[[^\]]*\]$/gm, ""],
+		["this[this._states[this._stateCounter]]()", "this._step()"],
+		[
+			"  _parseHeader () {",
+			`  _step () {
+				switch (this._stateCounter) {
+					case 0: return this._parseHeader()
+					case 1: return this._parseLength()
+					case 2: return this._parsePayload()
+					default: return this._newPacket()
+				}
+			}
+			_parseHeader () {`,
+		],
+		["this._states.length", "4"],
+		[/!constants\.(MQTT5_\w+_CODES)\[([\w.]+)\]/g, "!constants.$1.includes(',' + $2 + ',')"],
+	],
+	"numbers.js": [
+		// A cache of 65,536 Buffers for all numbers of 16 bits: none of it would fit. Its switch stays, and switches nothing.
+		[/^const (max|cache) = .*$/gm, ""],
+		[/^function generateCache [\s\S]*?^\}$/gm, ""],
+		[/^ *(cache|generateCache),$/gm, ""],
+		["  generateNumber: generateBuffer", "  generateBuffer as generateNumber"],
+		["export default {", "export {"],
+		["SubOk ? buffer.subarray(0, pos) : buffer.slice(0, pos)", "buffer.subarray(0, pos)"],
+		[/^const SubOk = .*$/gm, ""],
+	],
 	"writeToStream.js": [
+		[/^const (\w+Cache) = numbers\..*$/gm, ""],
+		[/^let toGenerate = true$/gm, ""],
+		[/^ *if \(toGenerate\) \{[^}]*\}$/gm, ""],
+		[/^Object\.defineProperty\(generate, 'cacheNumbers', [\s\S]*?^\}\)$/gm, "generate.cacheNumbers = true"],
+		[/^let writeNumber = writeNumberCached$/gm, ""],
+		[/^function writeNumberCached [\s\S]*?^\}$/gm, ""],
+		["function writeNumberGenerated", "function writeNumber"],
+		[/^const (\w+) = numbers\.\1$/gm, 'import { $1 } from "./numbers"'],
 		[
 			"protocol.PUBLISH_HEADER[qos][settings.dup ? 1 : 0][retain ? 1 : 0]",
 			"header('publish', qos, settings.dup, retain)",
@@ -42,6 +91,18 @@ const EDITS = {
 		["protocol.SUBSCRIBE_HEADER[1][dup ? 1 : 0][0]", "header('subscribe', 1, dup, 0)"],
 		["protocol.UNSUBSCRIBE_HEADER[1][dup ? 1 : 0][0]", "header('unsubscribe', 1, dup, 0)"],
 		["protocol.ACKS[type][qos][dup][0]", "header(type, qos, dup, 0)"],
+		["protocol.CONNECT_HEADER", "header('connect')"],
+		["protocol.CONNACK_HEADER", "header('connack')"],
+		["protocol.SUBACK_HEADER", "header('suback')"],
+		[
+			"settings.sessionPresent ? protocol.SESSIONPRESENT_HEADER : zeroBuf",
+			"Buffer.from([settings.sessionPresent ? 1 : 0])",
+		],
+		["const zeroBuf = Buffer.from([0])", ""],
+		["const empty = Buffer.allocUnsafe(0)", ""],
+		["|| empty", "|| Buffer.allocUnsafe(0)"],
+		[/^ *protocolVersion === 131$[\s\S]*?protocol\.VERSION3$/gm, "Buffer.from([protocolVersion])"],
+		["protocol.EMPTY[packet.cmd]", "Buffer.from([protocol.codes[packet.cmd] << protocol.CMD_SHIFT, 0])"],
 		[
 			"function uncork",
 			`function header (type, qos, dup, retain) {
@@ -59,13 +120,22 @@ const EDITS = {
 	],
 };
 
+/** By file: what a client has no use for, which is reading and writing packets that only a broker reads and writes. */
+const CLIENT_EDITS = {
+	"parser.js": [
+		[/^ *case '(connect|subscribe|unsubscribe)':\n *this\.\w+\(\)\n *break\n/gm, ""],
+		[/^ {2}_parse(Connect|Subscribe|Unsubscribe) \(\) \{[\s\S]*?^ {2}\}$/gm, ""],
+	],
+	"writeToStream.js": [[/^ *case '(connack|suback|unsuback)':\n *return .*\n/gm, ""]],
+};
+
 /** The names of exported objects and arrays. */
 function tables(source) {
 	return Array.from(source.matchAll(/^export const (\w+) = [[{]/gm), ([, name]) => name).join();
 }
 
-/** An esbuild plugin; `standIns` is the folder of the stand-ins. */
-export const mqttPacketPlugin = (standIns) => ({
+/** An esbuild plugin; `standIns` is the folder of the stand-ins, and `client` leaves out what a client has no use for. */
+export const mqttPacketPlugin = (standIns, client = false) => ({
 	name: "mqtt-packet",
 	setup(build) {
 		build.onResolve({ filter: /^(buffer|events|bl|process-nextick-args)$/ }, ({ path }) => ({
@@ -74,7 +144,9 @@ export const mqttPacketPlugin = (standIns) => ({
 		build.onLoad({ filter: /[\\/]mqtt-packet[\\/]\w+\.js$/ }, ({ path }) => {
 			let source = readFileSync(path, "utf8");
 			for (const [from, to] of TO_MODULE) source = source.replace(from, to);
-			for (const [from, to] of EDITS[basename(path)] ?? []) {
+			const file = basename(path);
+			const edits = [...(EDITS[file] ?? []), ...((client && CLIENT_EDITS[file]) || [])];
+			for (const [from, to] of edits) {
 				const edited = source.replaceAll(from, to);
 				if (edited === source) throw new Error(`${path} has no ${from} any more`);
 				source = edited;

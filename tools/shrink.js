@@ -8,6 +8,8 @@ import * as esbuild from "esbuild";
 
 /** Private names become members with names that begin so; the bundle has to have no such names. */
 const PRIVATE = "$$";
+/** Members that get short names: those, and what mqtt-packet calls private by a name like `_list`. */
+const MANGLED = /^(\$\$|_[a-z])/;
 
 const transform = (code, options) =>
 	esbuild.transform(code, { format: "esm", target: "es2024", logLevel: "silent", ...options });
@@ -17,10 +19,10 @@ const transform = (code, options) =>
  * module declares begins a line, and no two things have the same name.
  */
 export async function shrink(code) {
-	const { literals, rest } = inlineLiterals(await restoreConst(publish(code)));
+	const { literals, rest } = inlineLiterals(arrows(await restoreConst(publish(code))));
 	const { code: small, warnings } = await transform(rest, {
 		define: literals,
-		mangleProps: /^\$\$/,
+		mangleProps: MANGLED,
 		minifyIdentifiers: true,
 	});
 	if (warnings.length > 0) throw new Error((await esbuild.formatMessages(warnings, { kind: "warning" })).join(""));
@@ -54,6 +56,24 @@ async function restoreConst(code) {
 	const { warnings } = await transform(constant);
 	const changed = new Set(warnings.map(({ text }) => /"(\w+)" is a constant/.exec(text)?.[1]));
 	return constant.replace(/^const (\w+)/gm, (all, name) => (changed.has(name) ? `let ${name}` : all));
+}
+
+/**
+ * A function can be a constructor, for which XS makes a prototype of three
+ * slots; an arrow function cannot. As functions are there before the module's
+ * first line is run, the arrow functions become its first lines.
+ */
+function arrows(code) {
+	const functions = [];
+	const rest = code.replace(
+		/^(async )?function (\w+)(\([^\n]*\)) \{\n(?:([\s\S]*?)\n)??\}\n/gm,
+		(all, async = "", name, parameters, body = "") => {
+			if (/\b(this|arguments)\b/.test(body) || new RegExp(`\\b(new|extends) ${name}\\b`).test(code)) return all;
+			functions.push(`const ${name} = ${async}${parameters} => {\n${body}\n};\n`);
+			return "";
+		},
+	);
+	return functions.join("") + rest;
 }
 
 /** Numbers, texts and truth values with a name are taken out, to be put where the name is used. */

@@ -7,7 +7,10 @@
 import type { Bytes, Clock, NetworkPort, Resolver, Socket, TimerPort } from "../host.js";
 import type { Backoff } from "./backoff.js";
 import type { BrokerAddress } from "./broker-url.js";
-import type { Message, Session } from "./mqtt/session.js";
+import { RefusedError } from "./mqtt/errors.js";
+import type { Message } from "./mqtt/message.js";
+import { ProtocolError } from "./mqtt/packet.js";
+import type { Session } from "./mqtt/session.js";
 
 /** From the attempt to connect to an open connection, name resolution included, in ms. */
 const OPEN_TIMEOUT_MS = 15_000;
@@ -16,6 +19,8 @@ const OPEN_TIMEOUT_MS = 15_000;
  * the smallest packet that asks for one has 7 bytes.
  */
 const READ_BYTES = 256;
+/** No more packets are joined to a segment of so many bytes: about what Ethernet carries. */
+const SEGMENT_BYTES = 1_024;
 /** A connection that ended sooner after the broker accepted it, in ms, was hardly one. */
 const SHORT_LIVED_MS = 10_000;
 /** So many of those in a row, ended by the broker, have one likely cause. */
@@ -28,8 +33,11 @@ export interface LinkOptions<M extends Message> {
 	readonly broker: BrokerAddress;
 	readonly session: Session<M>;
 	readonly backoff: Backoff;
-	/** The connection ended, or could not be opened; the next attempt follows after `retryDelay` ms. */
-	readonly onDisconnect?: (reason: string, retryDelay: number) => void;
+	/**
+	 * The connection ended, or could not be opened; the next attempt follows after
+	 * `retryDelay` ms. `error` is what the session threw, if it was the session.
+	 */
+	readonly onDisconnect?: (reason: string, retryDelay: number, error: unknown) => void;
 	/** The broker has ended several connections right after accepting them. */
 	readonly onTakenOver?: () => void;
 }
@@ -48,6 +56,7 @@ export class Link<M extends Message> {
 	#leaving: Bytes | undefined;
 	#writable = 0;
 	#shortLived = 0;
+	#running = false;
 
 	constructor(options: LinkOptions<M>) {
 		this.#options = options;
@@ -67,10 +76,7 @@ export class Link<M extends Message> {
 
 	/** Sends a DISCONNECT if it can leave at once, and stays disconnected. */
 	stop(): void {
-		if (this.#state.phase === "open" && !this.#leaving) {
-			const disconnect = this.#options.session.disconnect();
-			if (disconnect && disconnect.length <= this.#writable) this.#state.socket.write(disconnect);
-		}
+		this.#sendDisconnect();
 		this.#options.network.onReady = undefined;
 		this.#end();
 		this.#become({ phase: "stopped" });
@@ -135,10 +141,9 @@ export class Link<M extends Message> {
 					this.#run(() => {});
 					if (!current()) return;
 					const opening = this.#state.phase === "opening";
-					this.#disconnected(
-						opening ? `cannot connect${because(reason)}` : `connection closed${because(reason)}`,
-						true,
-					);
+					this.#disconnected(opening ? `cannot connect${because(reason)}` : `connection closed${because(reason)}`, {
+						byBroker: true,
+					});
 				},
 			});
 			state.socket = socket;
@@ -156,8 +161,14 @@ export class Link<M extends Message> {
 		this.#run(() => {});
 	}
 
-	/** Reads, then lets `judge` look at the time, then writes; a violation or a missed deadline ends the connection. */
+	/**
+	 * Reads, then lets `judge` look at the time, then writes; a violation or a
+	 * missed deadline ends the connection. Called from within, by whoever was just
+	 * told of something, it does nothing: writing comes last anyway.
+	 */
 	#run(judge: (now: number) => void): void {
+		if (this.#running) return;
+		this.#running = true;
 		const now = this.#options.clock.now();
 		try {
 			const { session } = this.#options;
@@ -167,9 +178,24 @@ export class Link<M extends Message> {
 			this.#transmit(now);
 			if (deaf) this.#receive(now);
 		} catch (error) {
-			return this.#disconnected(error instanceof Error ? error.message : String(error));
+			if (error instanceof ProtocolError) this.#sendDisconnect(error.reasonCode);
+			return this.#disconnected(error instanceof Error ? error.message : String(error), { error });
+		} finally {
+			this.#running = false;
 		}
 		this.#setTimer();
+	}
+
+	/** If it can leave at once: a connection that ends waits for nobody. */
+	#sendDisconnect(reasonCode?: number): void {
+		if (this.#state.phase !== "open" || this.#leaving) return;
+		const disconnect = this.#options.session.disconnect(reasonCode);
+		if (!disconnect || disconnect.length > this.#writable) return;
+		try {
+			this.#state.socket.write(disconnect);
+		} catch {
+			// The socket had ended before.
+		}
 	}
 
 	#receive(now: number): void {
@@ -183,20 +209,28 @@ export class Link<M extends Message> {
 		}
 	}
 
+	/** Packets that are ready leave together, in one segment. */
 	#transmit(now: number): void {
 		const { session } = this.#options;
 		while (this.#state.phase === "open") {
-			// Asked for even when nothing can be written, so that the session knows what does not get away.
-			this.#leaving ??= session.transmit(now);
-			if (!this.#leaving || this.#writable === 0) return;
-			const part = this.#leaving.subarray(0, this.#writable);
-			this.#writable = this.#state.socket.write(part);
-			if (part.length < this.#leaving.length) {
-				this.#leaving = this.#leaving.subarray(part.length);
-			} else {
-				this.#leaving = undefined;
-				session.transmitted(now);
+			const parts: Bytes[] = [];
+			let size = 0;
+			while (size < SEGMENT_BYTES) {
+				// Asked for even when nothing can be written, so that the session knows what does not get away.
+				this.#leaving ??= session.transmit(now);
+				if (!this.#leaving || size === this.#writable) break;
+				const part = this.#leaving.subarray(0, this.#writable - size);
+				parts.push(part);
+				size += part.length;
+				if (part.length < this.#leaving.length) {
+					this.#leaving = this.#leaving.subarray(part.length);
+				} else {
+					this.#leaving = undefined;
+					session.transmitted(now);
+				}
 			}
+			if (size === 0) return;
+			this.#writable = this.#state.socket.write(joined(parts, size));
 		}
 	}
 
@@ -210,7 +244,7 @@ export class Link<M extends Message> {
 		else this.#setTimer();
 	}
 
-	#disconnected(reason: string, byBroker = false): void {
+	#disconnected(reason: string, { byBroker = false, error }: { byBroker?: boolean; error?: unknown } = {}): void {
 		if (this.#state.phase === "stopped") return;
 		const { backoff, clock, onDisconnect, onTakenOver } = this.#options;
 		const now = clock.now();
@@ -218,9 +252,9 @@ export class Link<M extends Message> {
 			this.#state.phase === "open" && this.#state.acceptedAt !== undefined ? now - this.#state.acceptedAt : undefined;
 		if (lived !== undefined) backoff.lived(lived);
 		this.#end();
-		const delay = backoff.next();
+		const delay = error instanceof RefusedError && error.hasOlderVersion ? 0 : backoff.next();
 		this.#become({ phase: "waiting", retryAt: now + delay });
-		onDisconnect?.(reason, delay);
+		onDisconnect?.(reason, delay, error);
 		this.#shortLived = byBroker && lived !== undefined && lived < SHORT_LIVED_MS ? this.#shortLived + 1 : 0;
 		if (this.#shortLived === SHORT_LIVED_MAXIMUM) onTakenOver?.();
 	}
@@ -262,6 +296,17 @@ export class Link<M extends Message> {
 		if (state.phase === "opening") return state.due;
 		return state.phase === "open" ? this.#options.session.deadline : Number.POSITIVE_INFINITY;
 	}
+}
+
+function joined(parts: readonly Bytes[], size: number): Bytes {
+	if (parts.length === 1) return parts[0]!;
+	const bytes = new Uint8Array(size);
+	let at = 0;
+	for (const part of parts) {
+		bytes.set(part, at);
+		at += part.length;
+	}
+	return bytes;
 }
 
 function because(reason: unknown): string {

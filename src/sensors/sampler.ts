@@ -37,6 +37,7 @@ const SHORTEST_STEP_MS = 1;
 
 export class Sampler {
 	readonly #options: SamplerOptions;
+	#interval: number;
 	/** The time of the first slot; the others follow at multiples of the interval, so that delays do not add up. */
 	#origin: number | undefined;
 	/** When the next measurement is wanted. */
@@ -53,6 +54,20 @@ export class Sampler {
 	constructor(options: SamplerOptions) {
 		if (!(options.interval > 0)) throw new RangeError("the interval must be positive");
 		this.#options = options;
+		this.#interval = options.interval;
+	}
+
+	/** Time in ms from one sample to the next. */
+	get interval(): number {
+		return this.#interval;
+	}
+
+	/** From now on a sample each `interval` ms, the first one after that time. */
+	setInterval(interval: number, now: number): void {
+		if (!(interval > 0)) throw new RangeError("the interval must be positive");
+		this.#interval = interval;
+		this.#origin = now;
+		this.#due = now + interval;
 	}
 
 	/** When `tick` has something to do, in ms; Infinity once closed. The first sample is wanted at once. */
@@ -161,7 +176,7 @@ export class Sampler {
 
 	/** The first slot after `now` at which the sensor may be asked; those before it are left out. */
 	#nextSlot(now: number): number {
-		const { interval } = this.#options;
+		const interval = this.#interval;
 		const origin = this.#origin ?? now;
 		const passed = Math.floor((now - origin) / interval);
 		const allowed = Math.ceil((this.#earliest - ROUNDING_MS - origin) / interval);

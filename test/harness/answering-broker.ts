@@ -1,5 +1,5 @@
 /** A broker that accepts every connection of a world and acknowledges every PUBLISH, at once, while it is up. */
-import { bytes, CONNACK, CONNACK_SESSION_PRESENT, PINGRESP } from "./transcript.ts";
+import { ascii, bytes, CONNACK, CONNACK_SESSION_PRESENT, hex, PINGRESP } from "./transcript.ts";
 import type { World } from "./world.ts";
 
 export interface Received {
@@ -7,22 +7,40 @@ export interface Received {
 	readonly payload: string;
 	readonly retain: boolean;
 	readonly dup: boolean;
+	/** The properties of MQTT 5.0, in hexadecimal without their length. */
+	readonly properties: string;
 }
 
 export class AnsweringBroker {
 	readonly #world: World;
 	readonly received: Received[] = [];
+	/** The packet ids of the PUBACKs received. */
+	readonly acknowledged: number[] = [];
 	/** Whether it takes connections; turned off, it ends the ones that it has. */
 	up = true;
 	/** Whether it answers what it receives. */
 	answers = true;
 	connects = 0;
 	disconnects = 0;
+	#version = 0;
 	#knowsSession = false;
 	#opened = 0;
 
 	constructor(world: World) {
 		this.#world = world;
+	}
+
+	/** Publishes to the station, which has subscribed to everything it is sent. */
+	publishes(topic: string, payload: string, { header = 0x32, packetId = 100, properties = "" } = {}): void {
+		const propertyBytes = bytes(properties);
+		const body = [
+			...[0, topic.length, ...ascii(topic)],
+			...(header & 6 ? [0, packetId] : []),
+			...(this.#version < 5 ? [] : [propertyBytes.length, ...propertyBytes]),
+			...ascii(payload),
+		];
+		this.#world.socket.receives(hex(Uint8Array.of(header, body.length, ...body)));
+		this.work();
 	}
 
 	/** The readings received, as objects. */
@@ -62,23 +80,38 @@ export class AnsweringBroker {
 		switch (packet[0]! >> 4) {
 			case 1:
 				this.connects++;
-				answer(this.#knowsSession ? CONNACK_SESSION_PRESENT : CONNACK);
+				// Behind the fixed header of two bytes and the protocol name of six.
+				this.#version = packet[8]!;
+				if (this.#version < 5) answer(this.#knowsSession ? CONNACK_SESSION_PRESENT : CONNACK);
+				else answer(`20 03 0${this.#knowsSession ? 1 : 0} 00 00`);
 				this.#knowsSession = true;
 				return;
 			case 3: {
 				// Payloads here have at least 128 bytes with their topic, or fewer: one or two bytes of remaining length.
 				const at = packet[1]! < 128 ? 2 : 3;
 				const topicEnd = at + 2 + packet[at + 1]!;
+				const propertiesAt = topicEnd + 2;
+				const payloadAt = this.#version < 5 ? propertiesAt : propertiesAt + 1 + packet[propertiesAt]!;
 				const text = (from: number, to?: number) => String.fromCharCode(...packet.subarray(from, to));
 				this.received.push({
 					topic: text(at + 2, topicEnd),
-					payload: text(topicEnd + 2),
+					payload: text(payloadAt),
 					retain: (packet[0]! & 1) !== 0,
 					dup: (packet[0]! & 8) !== 0,
+					properties: hex(packet.subarray(propertiesAt + 1, payloadAt)),
 				});
 				const [high, low] = [packet[topicEnd]!, packet[topicEnd + 1]!];
 				return answer(`40 02 ${high.toString(16)} ${low.toString(16)}`);
 			}
+			case 8: {
+				const [high, low] = [packet[2]!, packet[3]!];
+				return answer(
+					`90 ${this.#version < 5 ? "03" : "04"} ${high.toString(16)} ${low.toString(16)} ${this.#version < 5 ? "" : "00"} 01`,
+				);
+			}
+			case 4:
+				this.acknowledged.push((packet[2]! << 8) | packet[3]!);
+				return;
 			case 12:
 				return answer(PINGRESP);
 			case 14:

@@ -4,7 +4,9 @@
  * packets too many.
  */
 import type { Bytes } from "../../src/host.ts";
-import { type Message, Session, type SessionOptions } from "../../src/net/mqtt/session.ts";
+import type { Message } from "../../src/net/mqtt/message.ts";
+import type { QoS } from "../../src/net/mqtt/packet.ts";
+import { Session, type SessionOptions } from "../../src/net/mqtt/session.ts";
 import { deepEqual, equal, fail, match } from "./harness.ts";
 
 export const bytes = (hex: string): Bytes =>
@@ -21,14 +23,17 @@ export const PINGRESP = "d0 00";
 export const DISCONNECT = "e0 00";
 const id = (packetId: number) => hex(Uint8Array.of(packetId >> 8, packetId & 255));
 export const puback = (packetId: number) => `40 02 ${id(packetId)}`;
-/** A PUBLISH at QoS 1 of fewer than 128 bytes. */
+export const pubrec = (packetId: number) => `50 02 ${id(packetId)}`;
+export const pubrel = (packetId: number) => `62 02 ${id(packetId)}`;
+export const pubcomp = (packetId: number) => `70 02 ${id(packetId)}`;
+/** A PUBLISH of fewer than 128 bytes, at QoS 1 unless the flags tell otherwise. */
 export function publish(
 	packetId: number,
 	topic: string,
 	payload: string,
-	flags: { dup?: true; retain?: true } = {},
+	flags: { dup?: true; retain?: true; qos?: 1 | 2 } = {},
 ): string {
-	const header = 0x32 | (flags.dup ? 8 : 0) | (flags.retain ? 1 : 0);
+	const header = 0x30 | ((flags.qos ?? 1) << 1) | (flags.dup ? 8 : 0) | (flags.retain ? 1 : 0);
 	const length = 2 + topic.length + 2 + payload.length;
 	return [
 		hex(Uint8Array.of(header, length, 0, topic.length)),
@@ -49,23 +54,36 @@ export class Transcript {
 	/** What the session told its owner, in order. */
 	readonly told: string[] = [];
 
-	/** Without pipelining, unless the options ask for it. */
+	/** MQTT 3.1.1 without pipelining, unless the options ask for something else. */
 	constructor(options: Partial<SessionOptions<TextMessage>> = {}) {
 		this.session = new Session<TextMessage>({
 			clientId: "c",
 			keepAlive: 60,
 			pipelining: false,
+			protocolVersion: 4,
 			nextMessage: () => this.queue.shift(),
 			onConnect: (sessionPresent) => this.told.push(sessionPresent ? "resumed" : "connected"),
 			onPublish: ({ text }, redelivered) => this.told.push(`${redelivered ? "redelivered" : "published"} ${text}`),
 			onAcknowledge: ({ text }) => this.told.push(`acknowledged ${text}`),
+			onReject: ({ text }, reasonCode) => this.told.push(`rejected ${text}: 0x${reasonCode.toString(16)}`),
+			onMessage: ({ topic, payload, qos, retain, dup }) => {
+				const flags = `${retain ? " retain" : ""}${dup ? " dup" : ""}`;
+				this.told.push(`message ${topic} ${String.fromCharCode(...payload)} qos ${qos}${flags}`);
+			},
+			onSubscribe: (topicFilter, reasonCode) => this.told.push(`subscribed ${topicFilter} ${reasonCode}`),
+			onUnsubscribe: (topicFilter, reasonCode) => this.told.push(`unsubscribed ${topicFilter} ${reasonCode}`),
 			...options,
 		});
 	}
 
-	/** Queues messages to the topic `t`. */
+	/** Queues messages of QoS 1 to the topic `t`. */
 	queues(...texts: string[]): this {
-		for (const text of texts) this.queue.push({ topic: "t", payload: ascii(text), retain: false, text });
+		for (const text of texts) this.queuesAt(1, text);
+		return this;
+	}
+
+	queuesAt(qos: QoS, text: string, more: Partial<Message> = {}): this {
+		this.queue.push({ topic: "t", payload: ascii(text), qos, retain: false, text, ...more });
 		return this;
 	}
 

@@ -63,7 +63,8 @@ export class World {
 export class FakeSocket implements Socket {
 	readonly options: SocketOptions;
 	/** What was written, as hexadecimal bytes, a string for each write. */
-	readonly written: string[] = [];
+	readonly writes: string[] = [];
+	#untaken: Bytes = new Uint8Array(0);
 	closed = false;
 	#writable = 0;
 	#received: Bytes = new Uint8Array(0);
@@ -89,9 +90,14 @@ export class FakeSocket implements Socket {
 		this.options.onError(reason);
 	}
 
-	/** What was written since the last call. */
+	/** The whole packets that were written since the last call, as hexadecimal bytes. */
 	takeWritten(): string[] {
-		return this.written.splice(0);
+		const packets: string[] = [];
+		for (let size = sizeOf(this.#untaken); size <= this.#untaken.length; size = sizeOf(this.#untaken)) {
+			packets.push(hex(this.#untaken.subarray(0, size)));
+			this.#untaken = this.#untaken.slice(size);
+		}
+		return packets;
 	}
 
 	get unread(): number {
@@ -109,7 +115,8 @@ export class FakeSocket implements Socket {
 	write(bytes: Bytes): number {
 		if (this.closed) fail("a closed socket is written to");
 		if (bytes.length > this.#writable) fail(`${bytes.length} bytes are written, ${this.#writable} may be`);
-		this.written.push(hex(bytes));
+		this.writes.push(hex(bytes));
+		this.#untaken = Uint8Array.of(...this.#untaken, ...bytes);
 		this.#writable -= bytes.length;
 		return this.#writable;
 	}
@@ -117,4 +124,14 @@ export class FakeSocket implements Socket {
 	close(): void {
 		this.closed = true;
 	}
+}
+
+/** Bytes of the packet that begins here; `Infinity` where not even its length is there. */
+function sizeOf(bytes: Uint8Array): number {
+	let remaining = 0;
+	for (let at = 1; at < Math.min(5, bytes.length); at++) {
+		remaining += (bytes[at]! & 0x7f) * 0x80 ** (at - 1);
+		if (bytes[at]! < 0x80) return at + 1 + remaining;
+	}
+	return Number.POSITIVE_INFINITY;
 }

@@ -34,7 +34,7 @@ describe("No reading is lost", { concurrency: 8 }, () => {
 		await broker.kill();
 		await until("three attempts to connect in vain", () => station.count(/connection refused/) >= 3);
 		await broker.restart();
-		await station.line(/connected to .*, session resumed/, COMES_BACK);
+		await station.line(/connected with .*, session resumed/, COMES_BACK);
 		await subscriber.reaches(subscriber.highest() + 2, COMES_BACK);
 		await assertNothingLost(station, subscriber);
 	});
@@ -53,7 +53,7 @@ describe("No reading is lost", { concurrency: 8 }, () => {
 		// This broker keeps nothing for a subscriber that is not there yet: the station waits at the door.
 		await subscriber.subscribed(2);
 		await proxy.open();
-		await until("a second new session", () => station.count(/connected to .*, new session/) === 2, COMES_BACK);
+		await until("a second new session", () => station.count(/connected with .*, new session/) === 2, COMES_BACK);
 		const back = subscriber.highest();
 		await subscriber.reaches(back + 2, COMES_BACK);
 		await assertNothingLost(station, subscriber);
@@ -99,7 +99,7 @@ describe("No reading is lost", { concurrency: 8 }, () => {
 		}
 		assert.ok(Math.max(...station.disconnects.map(({ delay }) => delay)) > 1, "the delays grow");
 		proxy.behaviour = "transparent";
-		await station.line(/connected to/, COMES_BACK);
+		await station.line(/connected with/, COMES_BACK);
 		// 40 s of waiting for CONNACKs alone: it went on sampling all the while.
 		await subscriber.reaches(40, COMES_BACK);
 		await assertNothingLost(station, subscriber);
@@ -111,7 +111,7 @@ describe("No reading is lost", { concurrency: 8 }, () => {
 		const station = parts.station(broker, "--interval", "1s", "--speed", "10");
 		await subscriber.reaches(2);
 		broker.pause();
-		await station.line(/no PUBACK within 20 s/, COMES_BACK);
+		await station.line(/no acknowledgement within 20 s/, COMES_BACK);
 		// The kernel goes on accepting connections for it.
 		await station.line(/no CONNACK within 10 s/, COMES_BACK);
 		broker.resume();
@@ -130,7 +130,7 @@ describe("No reading is lost", { concurrency: 8 }, () => {
 		broker.pause();
 		await station.line(/no PINGRESP within 10 s/, COMES_BACK);
 		broker.resume();
-		await until("the way back", () => station.count(/connected to/) >= 2, COMES_BACK);
+		await until("the way back", () => station.count(/connected with/) >= 2, COMES_BACK);
 		await subscriber.reaches(2, COMES_BACK);
 		await assertNothingLost(station, subscriber);
 	});
@@ -153,7 +153,7 @@ describe("No reading is lost", { concurrency: 8 }, () => {
 		const station = parts.station(proxy, "--interval", "1s", "--speed", "10");
 		const scissors = setInterval(() => proxy.cut(), 1_000);
 		try {
-			await until("the sixth connection", () => station.count(/connected to/) >= 6, COMES_BACK);
+			await until("the sixth connection", () => station.count(/connected with/) >= 6, COMES_BACK);
 		} finally {
 			clearInterval(scissors);
 		}

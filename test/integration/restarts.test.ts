@@ -12,7 +12,7 @@ describe("A station that is started again", { concurrency: 4 }, () => {
 		const subscriber = await parts.subscriber(broker, "veleta/#");
 		const state = join(parts.folder, "memory", "station.json");
 		const first = parts.station(broker, "--state", state, "--interval", "1s");
-		await first.line(/connected to .*, new session/);
+		await first.line(/connected with .*, new session/);
 		await subscriber.reaches(3);
 		await first.kill();
 		await subscriber.message("the last will", ({ payload }) => payload === "offline");
@@ -20,7 +20,7 @@ describe("A station that is started again", { concurrency: 4 }, () => {
 		assert.ok(Number(seq) >= subscriber.highest(), "the number was remembered before it was used");
 
 		const second = parts.station(broker, "--state", state, "--interval", "1s");
-		await second.line(/connected to .*, session resumed/);
+		await second.line(/connected with .*, session resumed/);
 		await subscriber.reaches(Number(seq) + 3);
 		await second.stop();
 		const seqs = subscriber.reports().map(({ seq }) => seq);

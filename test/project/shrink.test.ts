@@ -108,6 +108,53 @@ export {
 `);
 	deepEqual(
 		Array.from(stdout.matchAll(/^(const|let|var) /gm), ([, kind]) => kind),
-		["const", "let", "var"],
+		["const", "const", "let", "var"], // the function is the first
 	);
+});
+
+test("functions become arrow functions that are there before the first line, unless they need to be functions", async () => {
+	const { small, before, after } = await both(`var early = double(4) + scope.call({ base: 1 }, 2) + (nothing() ?? 0);
+function double(value) {
+  return value * 2;
+}
+function nothing() {
+}
+async function later() {
+  return double(1);
+}
+function scope(value) {
+  return this.base + value + arguments.length;
+}
+function Made() {
+}
+function* values() {
+  yield double(early);
+}
+var result = [early, new Made() instanceof Made, ...values(), typeof later().then];
+export {
+  result
+};
+`);
+	deepEqual(after.result, [12, true, 24, "function"]);
+	deepEqual(before.result, after.result);
+	deepEqual(small.match(/function\*?/g), ["function", "function", "function*"]);
+	equal(small.match(/=>/g)?.length, 3);
+});
+
+test("members with names that begin with _ get short names, too", async () => {
+	const { small, before, after } = await both(`var Reader = class {
+  _list = [1];
+  _resetState() {
+    this._list.push(2);
+    return { list: this._list, _list: 3, text: "_list" };
+  }
+};
+var result = Object.values(new Reader()._resetState());
+export {
+  result
+};
+`);
+	deepEqual(after.result, [[1, 2], 3, "_list"]);
+	deepEqual(before.result, after.result);
+	deepEqual(small.match(/_list|_resetState/g), ["_list"]);
 });

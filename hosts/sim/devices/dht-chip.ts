@@ -218,7 +218,12 @@ export function createPulseCapture(chip: DHTChip, clock: { now(): number }): Pul
 
 		read(): ArrayLike<number> | undefined {
 			this.#check();
-			return clock.now() < this.#completeAt ? undefined : this.#levels;
+			if (clock.now() < this.#completeAt) return undefined;
+			// Handed over, as a receiver's buffer is.
+			const levels = this.#levels;
+			this.#levels = [];
+			this.#completeAt = Number.POSITIVE_INFINITY;
+			return levels;
 		}
 
 		close(): void {

@@ -44,6 +44,8 @@ export const Action = {
 	Stopped: 8,
 	/** Bytes: the station's counters as JSON. */
 	Counters: 9,
+	/** Start the machine anew; bytes: the station's counters as JSON. */
+	Restart: 11,
 	/** `value` is 1 while an answer from the network is due, else 0. */
 	Awaiting: 10,
 } as const;

@@ -41,7 +41,8 @@ interface Connection {
 }
 
 export class Runner {
-	readonly worker = new XsWorker();
+	/** The engine; a new one after the station has restarted itself. */
+	worker: XsWorker;
 	/** Resolves when the station has stopped; rejects with an `XsError` when the engine has failed. */
 	readonly stopped: Promise<void>;
 	readonly clock: SimulatedClock;
@@ -54,6 +55,8 @@ export class Runner {
 	#immediate: NodeJS.Immediate | undefined;
 	#timerDue = Number.POSITIVE_INFINITY;
 	#counters: Counters | undefined;
+	/** What the station counted before it restarted itself. */
+	#before: Counters | undefined;
 	#ended = false;
 	#resolve = () => {};
 	#reject: (error: Error) => void = () => {};
@@ -66,7 +69,13 @@ export class Runner {
 			this.#reject = reject;
 		});
 		this.stopped.catch(() => {}); // whoever awaits it is told; nobody may await it yet
-		this.worker.onOutput = (text) => options.onLog("error", text.trimEnd());
+		this.worker = this.#createWorker();
+	}
+
+	#createWorker(): XsWorker {
+		const worker = new XsWorker();
+		worker.onOutput = (text) => this.#options.onLog("error", text.trimEnd());
+		return worker;
 	}
 
 	/** Loads the firmware and starts the station. */
@@ -88,7 +97,21 @@ export class Runner {
 	async counters(): Promise<Counters> {
 		await this.#tell(Event.Count);
 		if (!this.#counters) throw new Error("the station did not start");
-		return this.#counters;
+		return sum(this.#before, this.#counters);
+	}
+
+	/** What a board does: its memory is gone, its storage stays. */
+	async #restart(): Promise<void> {
+		this.#options.onLog("info", "restarts");
+		this.worker.close();
+		this.worker = this.#createWorker();
+		this.#timerDue = Number.POSITIVE_INFINITY;
+		this.clock.await(false);
+		try {
+			await this.start();
+		} catch (error) {
+			this.#reject(error as Error);
+		}
 	}
 
 	/** Calls back when the station has dealt with all that has arrived at this process until now; in the order of the calls. */
@@ -156,6 +179,10 @@ export class Runner {
 			case Action.Counters:
 				this.#counters = JSON.parse(text());
 				return;
+			case Action.Restart:
+				this.#before = sum(this.#before, JSON.parse(text()));
+				this.#restart();
+				return;
 			case Action.Stopped:
 				return this.#resolve();
 		}
@@ -217,6 +244,16 @@ export class Runner {
 		clearTimeout(this.#timer);
 		clearImmediate(this.#immediate);
 	}
+}
+
+/** What waits is not carried over a restart: it was delivered before, or it is gone. */
+function sum(before: Counters | undefined, counters: Counters): Counters {
+	if (!before) return counters;
+	const total = { ...counters };
+	for (const name of Object.keys(counters) as (keyof Counters)[]) {
+		if (name !== "queued") total[name] += before[name];
+	}
+	return total;
 }
 
 /** Node's error codes in words. */

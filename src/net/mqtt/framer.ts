@@ -1,22 +1,21 @@
 /** Cuts what a broker sends into packets, and refuses a packet as soon as its fixed header tells that it is wrong. */
 import type { Bytes } from "../../host.js";
-import { MALFORMED_PACKET, PACKET_TOO_LARGE, PROTOCOL_ERROR, ProtocolError } from "./packet.js";
+import { MALFORMED_PACKET, PACKET_TOO_LARGE, PROTOCOL_ERROR, ProtocolError, type ProtocolVersion } from "./packet.js";
 
-/** Bytes of a fixed header: the packet type and up to four of the remaining length (section 2.2.3). */
+/** Bytes of a fixed header: the packet type and up to four of the remaining length (3.1.1, section 2.2.3). */
 const FIXED_HEADER_MAXIMUM = 5;
 
-/** The packet types 0 to 15 (table 2.1; AUTH is MQTT 5.0's). */
-const NAMES = Object.freeze(
-	(
-		"packet type 0,CONNECT,CONNACK,PUBLISH,PUBACK,PUBREC,PUBREL,PUBCOMP," +
-		"SUBSCRIBE,SUBACK,UNSUBSCRIBE,UNSUBACK,PINGREQ,PINGRESP,DISCONNECT,AUTH"
-	).split(","),
-);
+/** The packet types 0 to 15 (5.0, table 2-1; AUTH is MQTT 5.0's): one text, which is smaller than a list. */
+const NAMES =
+	"packet type 0,CONNECT,CONNACK,PUBLISH,PUBACK,PUBREC,PUBREL,PUBCOMP," +
+	"SUBSCRIBE,SUBACK,UNSUBSCRIBE,UNSUBACK,PINGREQ,PINGRESP,DISCONNECT,AUTH";
 const PUBLISH = 3;
 const SUBACK = 9;
+const PINGRESP = 13;
 
 /** Remaining length of what a broker sends, by packet type: of PUBLISH and SUBACK the least, of the others the only one. */
-const REMAINING_LENGTHS: Readonly<Record<number, number>> = Object.freeze({
+type RemainingLengths = Readonly<Record<number, number>>;
+const REMAINING_LENGTHS: RemainingLengths = Object.freeze({
 	2: 2,
 	[PUBLISH]: 2,
 	4: 2,
@@ -25,12 +24,26 @@ const REMAINING_LENGTHS: Readonly<Record<number, number>> = Object.freeze({
 	7: 2,
 	[SUBACK]: 3,
 	11: 2,
-	13: 0,
+	[PINGRESP]: 0,
+});
+/** In MQTT 5.0 the least, but of PINGRESP the only one. A CONNACK of 2 is one of an older version. */
+const REMAINING_LENGTHS_5: RemainingLengths = Object.freeze({
+	2: 2,
+	[PUBLISH]: 3,
+	4: 2,
+	5: 2,
+	6: 2,
+	7: 2,
+	[SUBACK]: 4,
+	11: 4,
+	[PINGRESP]: 0,
+	14: 0,
+	15: 0,
 });
 
 /** The standard's name of a packet, by its first byte. */
 export function packetName(firstByte: number): string {
-	return NAMES[firstByte >> 4]!;
+	return NAMES.split(",")[firstByte >> 4]!;
 }
 
 export class Framer {
@@ -38,6 +51,8 @@ export class Framer {
 	packet: Bytes | undefined;
 
 	readonly #maximumPacketSize: number;
+	readonly #version5: boolean;
+	readonly #remainingLengths: RemainingLengths;
 	readonly #header: Bytes = new Uint8Array(FIXED_HEADER_MAXIMUM);
 	#headerLength = 0;
 	#remainingLength = 0;
@@ -45,8 +60,10 @@ export class Framer {
 	#partial: Bytes | undefined;
 	#filled = 0;
 
-	constructor(maximumPacketSize: number) {
+	constructor(maximumPacketSize: number, protocolVersion: ProtocolVersion) {
 		this.#maximumPacketSize = maximumPacketSize;
+		this.#version5 = protocolVersion === 5;
+		this.#remainingLengths = this.#version5 ? REMAINING_LENGTHS_5 : REMAINING_LENGTHS;
 	}
 
 	/** Takes bytes from `at` on, up to the end of one packet at the most, and returns the place after them. */
@@ -83,7 +100,7 @@ export class Framer {
 		const index = this.#headerLength++;
 		this.#header[index] = byte;
 		if (index === 0) {
-			if (REMAINING_LENGTHS[byte >> 4] !== undefined) return false;
+			if (this.#remainingLengths[byte >> 4] !== undefined) return false;
 			throw new ProtocolError(`a broker must not send ${packetName(byte)}`, PROTOCOL_ERROR);
 		}
 		this.#remainingLength += (byte & 0x7f) * 0x80 ** (index - 1);
@@ -91,20 +108,30 @@ export class Framer {
 		if (!complete && index === FIXED_HEADER_MAXIMUM - 1) {
 			throw new ProtocolError("remaining length of more than 4 bytes (section 2.2.3)", MALFORMED_PACKET);
 		}
+		if (this.#version5 && byte === 0 && index > 1) {
+			throw new ProtocolError("remaining length of more bytes than it needs [5.0: MQTT-1.5.5-1]", MALFORMED_PACKET);
+		}
 		if (complete) this.#checkLength();
 		return complete;
 	}
 
 	#checkLength(): void {
-		const name = packetName(this.#header[0]!);
-		const type = this.#header[0]! >> 4;
-		const excess = this.#remainingLength - REMAINING_LENGTHS[type]!;
-		if (excess < 0 || (excess > 0 && type !== PUBLISH && type !== SUBACK)) {
-			throw new ProtocolError(`${name} with a remaining length of ${this.#remainingLength}`, MALFORMED_PACKET);
+		const firstByte = this.#header[0]!;
+		const type = firstByte >> 4;
+		const excess = this.#remainingLength - this.#remainingLengths[type]!;
+		const fixed = this.#version5 ? type === PINGRESP : type !== PUBLISH && type !== SUBACK;
+		if (excess < 0 || (excess > 0 && fixed)) {
+			throw new ProtocolError(
+				`${packetName(firstByte)} with a remaining length of ${this.#remainingLength}`,
+				MALFORMED_PACKET,
+			);
 		}
 		const size = this.#headerLength + this.#remainingLength;
 		if (size > this.#maximumPacketSize) {
-			throw new ProtocolError(`${name} of ${size} bytes, more than ${this.#maximumPacketSize}`, PACKET_TOO_LARGE);
+			throw new ProtocolError(
+				`${packetName(firstByte)} of ${size} bytes, more than ${this.#maximumPacketSize}`,
+				PACKET_TOO_LARGE,
+			);
 		}
 	}
 }

@@ -32,12 +32,17 @@ export class KeepAlive {
 
 	/** When a PINGREQ is to be sent, in ms. */
 	get pingDue(): number {
-		return this.awaiting ? Number.POSITIVE_INFINITY : this.#lastSent + this.#idle;
+		return this.#lastSent + this.#idle;
 	}
 
 	/** When the broker has been silent for too long after a PINGREQ, in ms. */
 	get responseDue(): number {
 		return this.#responseDue;
+	}
+
+	/** When the last packet left, in ms. */
+	get lastSent(): number {
+		return this.#lastSent;
 	}
 
 	/** A packet has left. */
@@ -48,7 +53,7 @@ export class KeepAlive {
 	/** A PINGREQ has left: only from now on can the broker answer it. */
 	pingSent(now: number): void {
 		this.#lastSent = now;
-		this.#responseDue = now + this.#responseTimeout;
+		if (!this.awaiting) this.#responseDue = now + this.#responseTimeout;
 	}
 
 	/** Something arrived. */

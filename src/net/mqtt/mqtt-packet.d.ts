@@ -14,7 +14,9 @@ declare module "mqtt-packet" {
 			| "pubcomp"
 			| "suback"
 			| "unsuback"
-			| "pingresp";
+			| "pingresp"
+			| "disconnect"
+			| "auth";
 		readonly qos: 0 | 1 | 2;
 		readonly dup: boolean;
 		readonly retain: boolean;
@@ -22,10 +24,21 @@ declare module "mqtt-packet" {
 		/** A view of the bytes that were parsed. */
 		readonly payload: Buffer;
 		readonly sessionPresent: boolean;
-		readonly returnCode: number;
+		/** Before MQTT 5.0. */
+		readonly returnCode?: number;
+		/** In MQTT 5.0. */
+		readonly reasonCode?: number;
+		/** Where the packet has some; user properties are sorted by name. */
+		readonly properties?: object;
 		/** -1 where the packet ends before it. */
 		readonly messageId: number;
-		readonly granted: number[];
+		/** In an UNSUBACK from MQTT 5.0 on. */
+		readonly granted?: number[];
+	}
+
+	/** The version is 4 where this is left out. A CONNECT tells its own. */
+	export interface Options {
+		readonly protocolVersion?: number;
 	}
 
 	export interface Parser {
@@ -47,12 +60,10 @@ declare module "mqtt-packet" {
 		static from(value: string | ArrayLike<number>): Buffer;
 	}
 
-	export function parser(): Parser;
-	export const writeToStream: {
-		(packet: object, stream: Writable): boolean;
-		/** Whether the bytes of every 16-bit number are kept: 65,536 Buffers, made at the first packet. */
-		cacheNumbers: boolean;
-	};
+	export function parser(options?: Options): Parser;
+	export function writeToStream(packet: object, stream: Writable, options?: Options): boolean;
+	/** The names of MQTT 5.0's properties, by their identifiers. */
+	export const propertiesCodes: Readonly<Record<number, string>>;
 	const mqttPacket: { parser: typeof parser; writeToStream: typeof writeToStream };
 	export default mqttPacket;
 }

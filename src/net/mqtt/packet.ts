@@ -1,10 +1,45 @@
 /** MQTT control packets as the program sees them, in the standard's terms. */
 import type { Bytes } from "../../host.js";
 
-/** 4 is MQTT 3.1.1, 3 is MQTT 3.1. */
-export type ProtocolVersion = 3 | 4;
+/** 5 is MQTT 5.0, 4 is MQTT 3.1.1, 3 is MQTT 3.1. */
+export type ProtocolVersion = 3 | 4 | 5;
 
 export type QoS = 0 | 1 | 2;
+
+/**
+ * The properties of MQTT 5.0 (5.0, table 2-4), under their names there. Which
+ * packet may carry which, the codec checks. Times are in seconds.
+ */
+export interface Properties {
+	readonly payloadFormatIndicator?: boolean;
+	readonly messageExpiryInterval?: number;
+	readonly contentType?: string;
+	readonly responseTopic?: string;
+	readonly correlationData?: Bytes;
+	readonly subscriptionIdentifier?: number | readonly number[];
+	readonly sessionExpiryInterval?: number;
+	readonly assignedClientIdentifier?: string;
+	readonly serverKeepAlive?: number;
+	readonly authenticationMethod?: string;
+	readonly authenticationData?: Bytes;
+	readonly requestProblemInformation?: boolean;
+	readonly willDelayInterval?: number;
+	readonly requestResponseInformation?: boolean;
+	readonly responseInformation?: string;
+	readonly serverReference?: string;
+	readonly reasonString?: string;
+	readonly receiveMaximum?: number;
+	readonly topicAliasMaximum?: number;
+	readonly topicAlias?: number;
+	readonly maximumQoS?: number;
+	readonly retainAvailable?: boolean;
+	/** Pairs of name and value, in their order; a name may come again. */
+	readonly userProperties?: readonly (readonly [name: string, value: string])[];
+	readonly maximumPacketSize?: number;
+	readonly wildcardSubscriptionAvailable?: boolean;
+	readonly subscriptionIdentifiersAvailable?: boolean;
+	readonly sharedSubscriptionAvailable?: boolean;
+}
 
 export interface Will {
 	readonly topic: string;
@@ -12,30 +47,33 @@ export interface Will {
 	readonly payload: Bytes;
 	readonly qos: QoS;
 	readonly retain: boolean;
+	readonly properties?: Properties | undefined;
 }
 
 export interface Connect {
 	readonly cmd: "connect";
-	/** MQTT 3.1.1 without it. */
-	readonly protocolVersion?: ProtocolVersion;
 	readonly clientId: string;
+	/** In MQTT 5.0 "clean start". */
 	readonly cleanSession: boolean;
 	/** Seconds, 0 to 65,535; 0 turns the mechanism off. */
 	readonly keepAlive: number;
 	readonly will?: Will | undefined;
 	readonly username?: string | undefined;
 	readonly password?: string | Bytes | undefined;
+	readonly properties?: Properties | undefined;
 }
 
 export interface Connack {
 	readonly cmd: "connack";
 	readonly sessionPresent: boolean;
-	/** 0: accepted; 1 to 5: refused (table 3.1). */
-	readonly returnCode: number;
+	/** 0: accepted. Else in MQTT 5.0 a reason code of 0x80 and above, before a return code of 1 to 5 (3.1.1, table 3.1). */
+	readonly reasonCode: number;
+	readonly properties?: Properties | undefined;
 }
 
 export interface Publish {
 	readonly cmd: "publish";
+	/** Empty where a topic alias stands for it. */
 	readonly topic: string;
 	/** As received it is a view of the bytes that the decoder was given. */
 	readonly payload: Bytes;
@@ -44,57 +82,107 @@ export interface Publish {
 	readonly dup: boolean;
 	/** Present if `qos` is not 0. */
 	readonly packetId?: number | undefined;
+	readonly properties?: Properties | undefined;
 }
 
-/** The packets that carry a packet id and nothing else. */
 export interface Acknowledgement {
-	readonly cmd: "puback" | "pubrec" | "pubrel" | "pubcomp" | "unsuback";
+	readonly cmd: "puback" | "pubrec" | "pubrel" | "pubcomp";
 	readonly packetId: number;
+	/** 0 before MQTT 5.0, and where it was left out. */
+	readonly reasonCode?: number | undefined;
+	readonly properties?: Properties | undefined;
+}
+
+export interface Subscription {
+	readonly topicFilter: string;
+	readonly qos: QoS;
+	/** The options of MQTT 5.0. */
+	readonly noLocal?: boolean;
+	readonly retainAsPublished?: boolean;
+	readonly retainHandling?: 0 | 1 | 2;
 }
 
 export interface Subscribe {
 	readonly cmd: "subscribe";
 	readonly packetId: number;
-	readonly subscriptions: readonly { readonly topicFilter: string; readonly qos: QoS }[];
+	readonly subscriptions: readonly Subscription[];
+	readonly properties?: Properties | undefined;
 }
 
 export interface Suback {
 	readonly cmd: "suback";
 	readonly packetId: number;
-	/** One for each topic filter: the QoS granted, or 0x80 for a refusal. */
-	readonly returnCodes: readonly number[];
+	/** One for each topic filter: the QoS granted, or 0x80 and above for a refusal. */
+	readonly reasonCodes: readonly number[];
+	readonly properties?: Properties | undefined;
 }
 
 export interface Unsubscribe {
 	readonly cmd: "unsubscribe";
 	readonly packetId: number;
 	readonly topicFilters: readonly string[];
+	readonly properties?: Properties | undefined;
+}
+
+export interface Unsuback {
+	readonly cmd: "unsuback";
+	readonly packetId: number;
+	/** One for each topic filter; none before MQTT 5.0. */
+	readonly reasonCodes: readonly number[];
+	readonly properties?: Properties | undefined;
+}
+
+/** From a client in every version; from a broker in MQTT 5.0. */
+export interface Disconnect {
+	readonly cmd: "disconnect";
+	/** 0 before MQTT 5.0, and where it was left out. */
+	readonly reasonCode?: number | undefined;
+	readonly properties?: Properties | undefined;
+}
+
+/** MQTT 5.0. */
+export interface Auth {
+	readonly cmd: "auth";
+	readonly reasonCode: number;
+	readonly properties?: Properties | undefined;
 }
 
 /** The packets that are a fixed header and nothing else. */
-export interface Empty<Cmd extends "pingreq" | "pingresp" | "disconnect"> {
+export interface Empty<Cmd extends "pingreq" | "pingresp"> {
 	readonly cmd: Cmd;
 }
 
 /** What a broker sends to a client. */
-export type BrokerPacket = Connack | Publish | Acknowledgement | Suback | Empty<"pingresp">;
+export type BrokerPacket =
+	| Connack
+	| Publish
+	| Acknowledgement
+	| Suback
+	| Unsuback
+	| Empty<"pingresp">
+	| Disconnect
+	| Auth;
 
-export type Packet = BrokerPacket | Connect | Subscribe | Unsubscribe | Empty<"pingreq" | "disconnect">;
-
-// Reason codes of MQTT 5.0 (5.0, table 2-6).
-export const MALFORMED_PACKET = 0x81;
-export const PROTOCOL_ERROR = 0x82;
-export const TOPIC_NAME_INVALID = 0x90;
-export const PACKET_TOO_LARGE = 0x95;
+export type Packet = BrokerPacket | Connect | Subscribe | Unsubscribe | Empty<"pingreq">;
 
 /** The peer broke the protocol: the connection has to be closed [MQTT-4.8.0-1]. */
 export class ProtocolError extends Error {
 	override name = "ProtocolError";
-	/** What a DISCONNECT of MQTT 5.0 would give as the reason. */
-	readonly reasonCode: number | undefined;
+	/** What a DISCONNECT of MQTT 5.0 gives as the reason. */
+	readonly reasonCode: number;
 
-	constructor(message: string, reasonCode?: number) {
+	constructor(message: string, reasonCode: number = PROTOCOL_ERROR) {
 		super(message);
 		this.reasonCode = reasonCode;
 	}
 }
+
+// Reason codes of MQTT 5.0 (5.0, table 2-6) that the program itself gives or asks for.
+export const MALFORMED_PACKET = 0x81;
+export const PROTOCOL_ERROR = 0x82;
+export const UNSUPPORTED_PROTOCOL_VERSION = 0x84;
+export const TOPIC_NAME_INVALID = 0x90;
+export const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
+export const RECEIVE_MAXIMUM_EXCEEDED = 0x93;
+export const TOPIC_ALIAS_INVALID = 0x94;
+export const PACKET_TOO_LARGE = 0x95;

@@ -1,130 +1,122 @@
 /**
- * An MQTT 3.1.1 session without I/O: bytes and times go in, packets to send
- * and the time of the next deadline come out.
+ * An MQTT session without I/O: bytes and times go in, packets to send and the
+ * time of the next deadline come out. It speaks MQTT 5.0, 3.1.1 and 3.1.
  *
- * Two kinds of state, in two types: `#inFlight` and the packet ids outlive a
- * connection, a `Connection` ends with it.
+ * Two kinds of state: `Outgoing`, `Subscriptions` and the ids of received
+ * messages outlive a connection, a `Connection` ends with it.
  *
  * The session holds no queue. It asks `nextMessage` for one more message
  * whenever it could send it at once, so that whatever waits, waits where its
  * owner put it.
  */
 import type { Bytes } from "../../host.js";
-import { Decoder, encode, type Packet, ProtocolError, type Will } from "./codec.js";
-import { KeepAlive } from "./keep-alive.js";
+import { encode } from "./codec.js";
+import { Connection, PINGRESP_TIMEOUT_MS } from "./connection.js";
+import { ConnectionError, RefusedError } from "./errors.js";
+import { Manner } from "./manner.js";
+import type { Message, ReceivedMessage } from "./message.js";
+import { type InFlight, Outgoing } from "./outgoing.js";
+import {
+	type Acknowledgement,
+	type BrokerPacket,
+	type Connack,
+	type Disconnect,
+	PACKET_IDENTIFIER_NOT_FOUND,
+	PACKET_TOO_LARGE,
+	type Packet,
+	type Properties,
+	ProtocolError,
+	type ProtocolVersion,
+	type Publish,
+	type QoS,
+	RECEIVE_MAXIMUM_EXCEEDED,
+	type Subscription,
+	TOPIC_ALIAS_INVALID,
+	TOPIC_NAME_INVALID,
+	UNSUPPORTED_PROTOCOL_VERSION,
+	type Will,
+} from "./packet.js";
+import { PacketIds } from "./packet-ids.js";
+import { reasonText } from "./reason-codes.js";
+import { ReceivedIds } from "./received-ids.js";
+import { Subscriptions } from "./subscriptions.js";
 
-/** Messages sent and not yet acknowledged. More wait until one of these is. */
+/** Messages sent and not yet acknowledged, unless the broker takes fewer. More wait until one of these is. */
 const IN_FLIGHT_MAXIMUM = 8;
 /** From the connection's opening to the CONNACK, in ms. */
 const CONNACK_TIMEOUT_MS = 10_000;
-/** From a PUBLISH to its PUBACK, and from handing a packet out to its leaving, in ms. */
+/** From a packet to its acknowledgement, and from handing a packet out to its leaving, in ms. */
 const ACKNOWLEDGEMENT_TIMEOUT_MS = 20_000;
-/** From a PINGREQ to some sign of life, in ms. */
-const PINGRESP_TIMEOUT_MS = 10_000;
-/** Replies owed to the broker. `receptive` keeps them from getting near it. */
-const REPLIES_MAXIMUM = 128;
-/** Ids of QoS 2 messages between PUBREC and PUBREL. More is more than a broker keeps in flight by any default. */
+/** Messages of QoS 1 and 2 that a broker of MQTT 5.0 is to have in flight. No promise that it does: see `received-ids.ts`. */
 const RECEIVED_MAXIMUM = 64;
-/** Largest packet accepted from a broker, in bytes: a station is sent acknowledgements. */
+/** Return code of a CONNACK (3.1.1, table 3.1). */
+const UNACCEPTABLE_PROTOCOL_VERSION = 1;
+/** Largest packet accepted from a broker by default, in bytes. */
 const PACKET_SIZE_MAXIMUM = 4_096;
-
-export interface Message {
-	readonly topic: string;
-	readonly payload: Bytes;
-	readonly retain: boolean;
-}
+/** A day, in s: how long a broker of MQTT 5.0 is asked to keep the session of a client that is away. */
+const SESSION_EXPIRY_S = 86_400;
 
 export interface SessionOptions<M extends Message> {
-	/** Stable, so that the broker knows the session again [MQTT-3.1.3-2]. */
+	/** Stable, so that the broker knows the session again [MQTT-3.1.3-2]. Empty: the broker assigns one (5.0), or the session is a clean one. */
 	readonly clientId: string;
-	/** Seconds, 0 to 65535; 0 turns PINGREQs off. */
+	/** The highest version to speak, by default 5; a broker that does not know it is spoken to in an older one. */
+	readonly protocolVersion?: ProtocolVersion;
+	/** Whether each connection begins a new session (5.0: clean start) and none outlives its connection; by default not. */
+	readonly cleanSession?: boolean;
+	/** Seconds, 0 to 65535; 0 turns PINGREQs off. A broker of MQTT 5.0 may decide otherwise. */
 	readonly keepAlive: number;
 	readonly username?: string | undefined;
 	readonly password?: string | undefined;
 	/** Published by the broker when the connection ends without a DISCONNECT. */
 	readonly will?: Will | undefined;
-	/** Published first on every connection. */
+	/**
+	 * Published first on every connection, at QoS 1 whatever its own: at QoS 2 one
+	 * that the broker had received before the will would not be published again.
+	 */
 	readonly birth?: Message | undefined;
-	/** Whether messages may follow the CONNECT before the broker has accepted it; by default they do, where the broker bears it. */
+	/** Seconds (5.0): how long the broker is to keep the session; by default a day. */
+	readonly sessionExpiryInterval?: number;
+	/** Largest packet to receive, in bytes; by default 4,096. A broker of MQTT 5.0 is told. */
+	readonly maximumPacketSize?: number;
+	/** Whether packets may follow the CONNECT before the broker has accepted it; by default they do, where the broker bears it. */
 	readonly pipelining?: boolean;
-	/** The next message to publish at QoS 1, or `undefined`: called when it can be sent at once. */
-	readonly nextMessage: () => M | undefined;
-	/** The broker accepted the connection. */
-	readonly onConnect?: (sessionPresent: boolean) => void;
+	/** The next message to publish, or `undefined`: called when it can be sent at once. */
+	readonly nextMessage?: () => M | undefined;
+	/** The broker accepted the connection; with the properties that it told (5.0). */
+	readonly onConnect?: (sessionPresent: boolean, version: ProtocolVersion, properties: Properties) => void;
 	/** A message from `nextMessage` left for the first time, or again after a reconnect. */
 	readonly onPublish?: (message: M, redelivered: boolean) => void;
-	/** A message from `nextMessage` was acknowledged: the broker has it. */
+	/** The broker has a message from `nextMessage`; one of QoS 0 has left. */
 	readonly onAcknowledge?: (message: M) => void;
-}
-
-/** Why a connection has to be closed. */
-export class ConnectionError extends Error {
-	override name = "ConnectionError";
-}
-
-/** The broker refused the connection. */
-export class RefusedError extends ConnectionError {
-	override name = "RefusedError";
-	/** The return code of the CONNACK, 1 to 5 (MQTT 3.1.1, table 3.1). */
-	readonly returnCode: number;
-	constructor(returnCode: number) {
-		super(`the broker refused the connection: ${REFUSALS[returnCode] ?? "unknown reason"} (${returnCode})`);
-		this.returnCode = returnCode;
-	}
-}
-
-/** MQTT 3.1.1, table 3.1. */
-const REFUSALS: Readonly<Record<number, string>> = Object.freeze({
-	1: "it does not speak MQTT 3.1.1",
-	2: "client id rejected",
-	3: "service unavailable",
-	4: "bad user name or password",
-	5: "not authorized",
-});
-
-/** A PUBLISH of QoS 1 that has no PUBACK yet. */
-interface InFlight<M> {
-	readonly packetId: number;
-	/** `undefined` stands for the birth message. */
-	readonly message: M | undefined;
-	/** Whether it has left in this session, on this connection or one before: then it goes out with DUP. */
-	transmitted: boolean;
-	/** Whether it has ever left, be it in another session. */
-	published: boolean;
-	/** When it left on this connection. */
-	sentAt: number | undefined;
-}
-
-/** What ends with the connection. */
-interface Connection<M> {
-	readonly decoder: Decoder;
-	readonly keepAlive: KeepAlive;
-	phase: "opened" | "awaiting CONNACK" | "connected" | "disconnecting";
-	/** Whether messages follow the CONNECT without waiting for the CONNACK. */
-	readonly pipelined: boolean;
-	readonly connackDue: number;
-	/** Replies to send. */
-	readonly replies: Packet[];
-	/** What has to be delivered (again) on this connection, oldest first. */
-	unsent: InFlight<M>[];
-	/** What `transmit` handed out, until `transmitted`. */
-	leaving: { readonly packet: Packet; readonly since: number; readonly publish?: InFlight<M> | undefined } | undefined;
+	/**
+	 * The broker does not take a message from `nextMessage` (5.0), or MQTT does not
+	 * allow it; `reasonCode` as in table 2-6. It is not tried again.
+	 */
+	readonly onReject?: (message: M, reasonCode: number) => void;
+	/** A message from a subscription: at QoS 2 exactly once. Its payload is valid during the call only. */
+	readonly onMessage?: (message: ReceivedMessage) => void;
+	/** The broker's answer to a subscription: the QoS granted, or a reason code of 0x80 and above. */
+	readonly onSubscribe?: (topicFilter: string, reasonCode: number) => void;
+	readonly onUnsubscribe?: (topicFilter: string, reasonCode: number) => void;
 }
 
 export class Session<M extends Message> {
 	readonly #options: SessionOptions<M>;
-	/** In the order of the first transmission, which is the order of redelivery [MQTT-4.6.0-1]. */
-	#inFlight = new Map<number, InFlight<M>>();
-	#lastPacketId = 0;
-	/** Ids of QoS 2 messages whose PUBREL is to come [MQTT-4.3.3-2]. */
-	readonly #received = new Set<number>();
-	/** Whether the broker is believed to bear with messages before its CONNACK. */
-	#pipelining: boolean;
+	readonly #manner: Manner;
+	readonly #ids = new PacketIds();
+	readonly #outgoing = new Outgoing<M>(this.#ids);
+	readonly #subscriptions = new Subscriptions(this.#ids);
+	/** Ids of QoS 2 messages that were handed on and whose PUBREL is to come [MQTT-4.3.3-2]. */
+	readonly #received = new ReceivedIds();
+	#clientId: string;
 	#connection: Connection<M> | undefined;
 
 	constructor(options: SessionOptions<M>) {
 		this.#options = options;
-		this.#pipelining = options.pipelining ?? true;
+		this.#clientId = options.clientId;
+		// MQTT 3.1 knows no empty client id.
+		const lowest = options.clientId === "" ? 4 : 3;
+		this.#manner = new Manner(options.protocolVersion ?? 5, options.pipelining ?? true, lowest);
 	}
 
 	/** Whether the broker has accepted the connection. */
@@ -132,16 +124,21 @@ export class Session<M extends Message> {
 		return this.#connection?.phase === "connected";
 	}
 
+	/** The version that the next connection is opened with, or the present one was. */
+	get protocolVersion(): ProtocolVersion {
+		return this.#manner.version;
+	}
+
 	/** Messages sent and not acknowledged. */
 	get inFlight(): number {
-		return this.#inFlight.size;
+		return this.#outgoing.size;
 	}
 
 	/** Whether an answer of the broker is due. */
 	get awaiting(): boolean {
 		if (!this.#connection) return false;
 		const { phase, keepAlive } = this.#connection;
-		return phase !== "connected" || this.#inFlight.size > 0 || keepAlive.awaiting;
+		return phase !== "connected" || this.#outgoing.size > 0 || this.#subscriptions.awaiting || keepAlive.awaiting;
 	}
 
 	/**
@@ -159,55 +156,72 @@ export class Session<M extends Message> {
 		if (connection.phase !== "connected") return connection.connackDue;
 		const { leaving, keepAlive } = connection;
 		const sendDue = leaving ? leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS : keepAlive.pingDue;
-		return Math.min(this.#pubackDue(), keepAlive.responseDue, sendDue);
+		return Math.min(this.#acknowledgementDue, keepAlive.responseDue, sendDue);
+	}
+
+	/**
+	 * Subscribes now, and again in every new session. Throws a RangeError when
+	 * there are too many, or the topic filter is none.
+	 */
+	subscribe(subscription: Subscription): void {
+		this.#subscriptions.subscribe(subscription);
+	}
+
+	unsubscribe(topicFilter: string): void {
+		this.#subscriptions.unsubscribe(topicFilter);
 	}
 
 	/**
 	 * A connection to the broker is open.
 	 *
-	 * Messages follow the CONNECT at once (a client need not wait for the
-	 * CONNACK, section 3.1.4), so that a reading is acknowledged one round trip
-	 * sooner; unless something is to be delivered again, which asks for the
-	 * CONNACK's session present flag first.
+	 * Subscriptions and messages follow the CONNECT at once (a client need not
+	 * wait for the CONNACK, section 3.1.4), so that a reading is acknowledged one
+	 * round trip sooner; unless something is to be delivered again, which asks for
+	 * the CONNACK's session present flag first.
 	 */
 	open(now: number): void {
-		const pipelined = this.#pipelining && this.#inFlight.size === 0;
-		this.#connection = {
+		const pipelined = this.#manner.pipelining && this.#outgoing.size === 0;
+		const { keepAlive } = this.#options;
+		const terms = {
 			pipelined,
-			decoder: new Decoder({ maximumPacketSize: PACKET_SIZE_MAXIMUM }),
-			keepAlive: new KeepAlive(this.#options.keepAlive, PINGRESP_TIMEOUT_MS, now),
-			phase: "opened",
-			connackDue: now + CONNACK_TIMEOUT_MS,
-			replies: [],
-			unsent: [],
-			leaving: undefined,
+			keepAlive,
+			maximumPacketSize: this.#maximumPacketSize,
+			connackTimeout: CONNACK_TIMEOUT_MS,
 		};
+		this.#connection = new Connection(this.#manner.version, terms, now);
 		if (pipelined) this.#giveBirth(this.#connection);
 	}
 
 	/** The connection has ended; what is in flight waits for the next one. */
 	close(): void {
-		// Some brokers drop a client that does not wait. If waiting does not help either, that was not the cause.
-		if (this.#connection?.phase === "awaiting CONNACK" && this.#options.pipelining !== false) {
-			this.#pipelining = !this.#connection.pipelined;
-		}
+		if (this.#connection?.phase === "awaiting CONNACK") this.#manner.dropped(this.#connection.pipelined);
+		else if (this.#connection?.phase === "connected") this.#manner.ended();
 		this.#connection = undefined;
-		for (const entry of this.#inFlight.values()) entry.sentAt = undefined;
+		this.#outgoing.disconnected();
+		this.#subscriptions.disconnected();
 	}
 
 	/**
 	 * Bytes have arrived: some hundred at the most at a time, see `receptive`.
-	 * Throws a `ConnectionError` or a `ProtocolError` when
-	 * the connection has to be closed.
+	 * Throws a `ConnectionError` or a `ProtocolError` when the connection has to
+	 * be closed.
 	 */
 	receive(bytes: Bytes, now: number): void {
 		const connection = this.#connection;
 		if (!connection) return;
 		connection.keepAlive.received(now);
-		for (const packet of connection.decoder.push(bytes)) {
-			// Whoever was told of the packet before may have closed the connection.
-			if (this.#connection !== connection) return;
-			this.#packet(connection, packet);
+		try {
+			for (const packet of connection.decoder.push(bytes)) {
+				// Whoever was told of the packet before may have closed the connection.
+				if (this.#connection !== connection) return;
+				this.#packet(connection, packet, now);
+			}
+		} catch (error) {
+			// It accepts 5.0 in the form of 3.1.1, and would take properties for payload: it does not know 5.0.
+			if (error instanceof ProtocolError && error.reasonCode === UNSUPPORTED_PROTOCOL_VERSION) {
+				this.#refused(connection, UNSUPPORTED_PROTOCOL_VERSION, {});
+			}
+			throw error;
 		}
 	}
 
@@ -222,8 +236,8 @@ export class Session<M extends Message> {
 		if (connection.leaving && now >= connection.leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS) {
 			throw new ConnectionError(`the connection took no data for ${ACKNOWLEDGEMENT_TIMEOUT_MS / 1_000} s`);
 		}
-		if (now >= this.#pubackDue()) {
-			throw new ConnectionError(`no PUBACK within ${ACKNOWLEDGEMENT_TIMEOUT_MS / 1_000} s`);
+		if (now >= this.#acknowledgementDue) {
+			throw new ConnectionError(`no acknowledgement within ${ACKNOWLEDGEMENT_TIMEOUT_MS / 1_000} s`);
 		}
 		if (now >= connection.keepAlive.responseDue) {
 			throw new ConnectionError(`no PINGRESP within ${PINGRESP_TIMEOUT_MS / 1_000} s`);
@@ -237,173 +251,326 @@ export class Session<M extends Message> {
 	transmit(now: number): Bytes | undefined {
 		const connection = this.#connection;
 		if (!connection || connection.leaving) return undefined;
-		if (connection.phase === "opened") return this.#leave(connection, now, this.#connectPacket());
+		if (connection.phase === "opened")
+			return this.#leave(connection, { packet: this.#connect(connection.version), since: now });
 		if (connection.phase === "connected") {
 			const reply = connection.replies.shift();
-			if (reply) return this.#leave(connection, now, reply);
-			if (now >= connection.keepAlive.pingDue) return this.#leave(connection, now, { cmd: "pingreq" });
+			if (reply) return this.#leave(connection, { packet: reply, since: now });
+			if (now >= connection.keepAlive.pingDue)
+				return this.#leave(connection, { packet: { cmd: "pingreq" }, since: now });
 		} else if (connection.phase !== "awaiting CONNACK" || !connection.pipelined) {
 			return undefined;
 		}
-		const publish = connection.unsent.shift() ?? this.#take();
-		if (publish) return this.#leave(connection, now, this.#publishPacket(publish), publish);
-		return undefined;
+		const request = this.#transmitRequest(connection, now);
+		if (request) return request;
+		return this.#transmitMessage(connection, now);
 	}
 
 	/** The packet from `transmit` has left: the deadlines of what it asks for begin. */
 	transmitted(now: number): void {
 		const connection = this.#connection;
 		if (!connection?.leaving) return;
-		const { packet, publish } = connection.leaving;
+		const { packet, entry, message } = connection.leaving;
 		connection.leaving = undefined;
 		if (packet.cmd === "pingreq") connection.keepAlive.pingSent(now);
 		else connection.keepAlive.sent(now);
 		if (packet.cmd === "connect") connection.phase = "awaiting CONNACK";
-		if (publish) {
-			const redelivered = publish.published;
-			publish.transmitted = publish.published = true;
-			publish.sentAt = now;
-			if (publish.message) this.#options.onPublish?.(publish.message, redelivered);
+		if (packet.cmd === "subscribe" || packet.cmd === "unsubscribe") this.#subscriptions.sent(packet.packetId, now);
+		const redelivered = entry?.published ?? false;
+		if (entry) {
+			entry.transmitted = entry.published = true;
+			entry.sentAt = now;
+			// A broker that takes nothing above QoS 0 acknowledges nothing.
+			if (entry.qos === 0) this.#outgoing.remove(entry);
+		}
+		if (!message) return;
+		this.#options.onPublish?.(message, redelivered);
+		if (!entry || entry.qos === 0) this.#options.onAcknowledge?.(message);
+	}
+
+	/**
+	 * The DISCONNECT packet, after which nothing may be sent [MQTT-3.14.4-2], or
+	 * `undefined` where there cannot be one. With a reason code of 0x80 and above
+	 * (5.0) it says why; before, such an end is just a close.
+	 */
+	disconnect(reasonCode = 0): Bytes | undefined {
+		const connection = this.#connection;
+		if (!connection || connection.leaving || connection.phase !== "connected") return undefined;
+		connection.phase = "ended";
+		if (reasonCode !== 0 && connection.version < 5) return undefined;
+		return encode({ cmd: "disconnect", reasonCode }, connection.version);
+	}
+
+	get #maximumPacketSize(): number {
+		return this.#options.maximumPacketSize ?? PACKET_SIZE_MAXIMUM;
+	}
+
+	get #acknowledgementDue(): number {
+		return Math.min(this.#outgoing.oldestSentAt, this.#subscriptions.oldestSentAt) + ACKNOWLEDGEMENT_TIMEOUT_MS;
+	}
+
+	#leave(connection: Connection<M>, leaving: NonNullable<Connection<M>["leaving"]>): Bytes {
+		connection.leaving = leaving;
+		return encode(leaving.packet, connection.version);
+	}
+
+	#connect(version: ProtocolVersion): Packet {
+		const { keepAlive, username, password, will, cleanSession } = this.#options;
+		return {
+			cmd: "connect",
+			clientId: this.#clientId,
+			cleanSession: this.#isClean(version),
+			keepAlive,
+			username,
+			password,
+			will,
+			properties: {
+				sessionExpiryInterval: cleanSession ? 0 : (this.#options.sessionExpiryInterval ?? SESSION_EXPIRY_S),
+				receiveMaximum: RECEIVED_MAXIMUM,
+				maximumPacketSize: this.#maximumPacketSize,
+			},
+		};
+	}
+
+	/** Before MQTT 5.0 a session that cannot be found again must be a clean one [MQTT-3.1.3-7]. */
+	#isClean(version: ProtocolVersion): boolean {
+		return this.#options.cleanSession === true || (this.#clientId === "" && version < 5);
+	}
+
+	/** The next SUBSCRIBE or UNSUBSCRIBE, no larger than the broker takes it [5.0: MQTT-3.2.2-15]. */
+	#transmitRequest(connection: Connection<M>, now: number): Bytes | undefined {
+		for (let request = this.#subscriptions.next(); request; request = this.#subscriptions.next()) {
+			const bytes = this.#leave(connection, { packet: request, since: now });
+			if (bytes.length <= connection.maximumPacketSize) return bytes;
+			connection.leaving = undefined;
+			const topicFilter = this.#subscriptions.tooLarge(request);
+			const { onSubscribe, onUnsubscribe } = this.#options;
+			if (topicFilter !== undefined)
+				(request.cmd === "subscribe" ? onSubscribe : onUnsubscribe)?.(topicFilter, PACKET_TOO_LARGE);
+		}
+		return undefined;
+	}
+
+	/** What is to be delivered again, then new messages, as far as the window reaches. */
+	#transmitMessage(connection: Connection<M>, now: number): Bytes | undefined {
+		for (;;) {
+			// Whatever is not in `unsent` was sent on this connection [5.0: MQTT-3.3.4-7].
+			const quota = connection.receiveMaximum - (this.#outgoing.size - connection.unsent.length);
+			// A PUBREL waits for no room [5.0: MQTT-3.3.4-8].
+			const index = quota > 0 ? 0 : connection.unsent.findIndex(({ released }) => released);
+			const entry = connection.unsent[index];
+			if (entry) {
+				connection.unsent.splice(index, 1);
+				const bytes = entry.released
+					? this.#leave(connection, { packet: { cmd: "pubrel", packetId: entry.packetId }, since: now, entry })
+					: this.#publish(connection, (entry.message ?? this.#options.birth)!, now, entry);
+				if (bytes) return bytes;
+				continue;
+			}
+			if (quota <= 0 || this.#outgoing.size >= IN_FLIGHT_MAXIMUM) return undefined;
+			const message = this.#options.nextMessage?.();
+			if (!message) return undefined;
+			const qos = Math.min(message.qos, connection.maximumQoS) as 0 | 1 | 2;
+			const bytes = this.#publish(connection, message, now, qos > 0 ? this.#outgoing.enter(message, qos) : undefined);
+			if (bytes) return bytes;
 		}
 	}
 
-	/** The DISCONNECT packet, after which nothing may be sent [MQTT-3.14.4-2]; `undefined` if the broker does not expect one. */
-	disconnect(): Bytes | undefined {
-		if (!this.#connection || this.#connection.leaving || this.#connection.phase !== "connected") return undefined;
-		this.#connection.phase = "disconnecting";
-		return encode({ cmd: "disconnect" });
-	}
-
-	#leave(connection: Connection<M>, now: number, packet: Packet, publish?: InFlight<M>): Bytes {
-		connection.leaving = { packet, since: now, publish };
-		return encode(packet);
-	}
-
-	#connectPacket(): Packet {
-		const { clientId, keepAlive, username, password, will } = this.#options;
-		return { cmd: "connect", clientId, cleanSession: false, keepAlive, username, password, will };
-	}
-
-	#publishPacket({ packetId, message, transmitted }: InFlight<M>): Packet {
-		const { topic, payload, retain } = (message ?? this.#options.birth)!;
-		return { cmd: "publish", topic, payload, qos: 1, retain, dup: transmitted, packetId };
-	}
-
-	/** One more message, if the in-flight window has room for it. */
-	#take(): InFlight<M> | undefined {
-		if (this.#inFlight.size >= IN_FLIGHT_MAXIMUM) return undefined;
-		const message = this.#options.nextMessage();
-		return message && this.#enter(message);
-	}
-
-	#enter(message: M | undefined, published = false): InFlight<M> {
-		const entry = { packetId: this.#freePacketId(), message, transmitted: false, published, sentAt: undefined };
-		this.#inFlight.set(entry.packetId, entry);
-		return entry;
-	}
-
-	/** An id that is not in use [MQTT-2.3.1-2], from 1 to 65535. */
-	#freePacketId(): number {
-		do this.#lastPacketId = (this.#lastPacketId % 0xffff) + 1;
-		while (this.#inFlight.has(this.#lastPacketId));
-		return this.#lastPacketId;
-	}
-
-	/** When the oldest unacknowledged PUBLISH of this connection becomes overdue. */
-	#pubackDue(): number {
-		for (const { sentAt } of this.#inFlight.values()) {
-			if (sentAt !== undefined) return sentAt + ACKNOWLEDGEMENT_TIMEOUT_MS;
+	/** The PUBLISH packet; `undefined` where the broker takes none of its size: then the message is given back. */
+	#publish(
+		connection: Connection<M>,
+		message: Message,
+		now: number,
+		entry: InFlight<M> | undefined,
+	): Bytes | undefined {
+		const { topic, payload, properties } = message;
+		const packet: Publish = {
+			cmd: "publish",
+			topic,
+			payload,
+			qos: entry?.qos ?? 0,
+			retain: message.retain && connection.retainAvailable,
+			dup: entry?.transmitted ?? false,
+			packetId: entry?.packetId,
+			properties: properties && sendable(properties),
+		};
+		const own = entry ? entry.message : (message as M);
+		let reasonCode = PACKET_TOO_LARGE;
+		const leave = (packet: Publish) => {
+			try {
+				const bytes = this.#leave(connection, { packet, since: now, entry, message: own });
+				if (bytes.length <= connection.maximumPacketSize) return bytes;
+			} catch {
+				// The encoder refuses what MQTT does not allow: a topic with a wildcard, for instance.
+				reasonCode = TOPIC_NAME_INVALID;
+			}
+			return undefined;
+		};
+		// Without an alias it must fit, too: it may have to be delivered again on a connection that knows none.
+		if (connection.maximumPacketSize < Number.POSITIVE_INFINITY && !leave(packet))
+			return this.#giveBack(connection, entry, own, reasonCode);
+		const alias = connection.aliasOf(topic);
+		if (alias) {
+			const { topicAlias, known } = alias;
+			const bytes = leave({ ...packet, topic: known ? "" : topic, properties: { ...packet.properties, topicAlias } });
+			if (bytes) connection.learn(topic, topicAlias);
+			if (bytes) return bytes;
 		}
-		return Number.POSITIVE_INFINITY;
+		return leave(packet) ?? this.#giveBack(connection, entry, own, reasonCode);
 	}
 
-	#packet(connection: Connection<M>, packet: Packet): void {
-		if (packet.cmd === "connack") return this.#connack(connection, packet.sessionPresent, packet.returnCode);
+	/** The message cannot be sent, now or later. */
+	#giveBack(
+		connection: Connection<M>,
+		entry: InFlight<M> | undefined,
+		own: M | undefined,
+		reasonCode: number,
+	): undefined {
+		connection.leaving = undefined;
+		if (entry) this.#outgoing.remove(entry);
+		if (own) this.#options.onReject?.(own, reasonCode);
+		return undefined;
+	}
+
+	#packet(connection: Connection<M>, packet: BrokerPacket, now: number): void {
+		if (packet.cmd === "connack") return this.#connack(connection, packet);
 		// The first packet from the broker must be a CONNACK [MQTT-3.2.0-1].
-		if (connection.phase !== "connected" && connection.phase !== "disconnecting") {
+		if (connection.phase !== "connected" && connection.phase !== "ended") {
 			throw new ProtocolError(`the broker sent a ${packet.cmd.toUpperCase()} before its CONNACK`);
 		}
 		switch (packet.cmd) {
 			case "puback":
-				return this.#puback(packet.packetId);
+			case "pubrec":
+			case "pubcomp":
+				return this.#acknowledged(connection, packet, now);
 			case "publish":
-				return this.#publish(connection, packet.qos, packet.packetId ?? 0);
-			case "pubrel":
-				this.#received.delete(packet.packetId);
-				return this.#reply(connection, { cmd: "pubcomp", packetId: packet.packetId });
+				return this.#receivedPublish(connection, packet);
+			case "pubrel": {
+				const known = this.#received.delete(packet.packetId);
+				return connection.reply({
+					cmd: "pubcomp",
+					packetId: packet.packetId,
+					reasonCode: known ? 0 : PACKET_IDENTIFIER_NOT_FOUND,
+				});
+			}
+			case "suback":
+				for (const [filter, code] of this.#subscriptions.answered(packet)) this.#options.onSubscribe?.(filter, code);
+				return;
+			case "unsuback":
+				for (const [filter, code] of this.#subscriptions.answered(packet)) this.#options.onUnsubscribe?.(filter, code);
+				return;
 			case "pingresp":
 				return connection.keepAlive.responded();
+			case "disconnect":
+				throw disconnected(packet);
 			default:
-				throw new ProtocolError(`the broker sent a ${packet.cmd.toUpperCase()} that nothing asked for`);
+				// No AUTH without an authentication method in the CONNECT [5.0: MQTT-4.12.0-6].
+				throw new ProtocolError(`the broker sent an ${packet.cmd.toUpperCase()} that nothing asked for`);
 		}
 	}
 
-	#connack(connection: Connection<M>, sessionPresent: boolean, returnCode: number): void {
+	#connack(connection: Connection<M>, packet: Connack): void {
 		if (connection.phase !== "awaiting CONNACK") {
 			throw new ProtocolError(
 				connection.phase === "opened" ? "the broker sent a CONNACK before the CONNECT" : "a second CONNACK",
 			);
 		}
-		if (returnCode !== 0) {
-			// It discarded what followed the CONNECT [MQTT-3.1.4-5]: no use in sending that until it lets the station in.
-			this.#pipelining = false;
-			connection.phase = "disconnecting";
-			throw new RefusedError(returnCode);
+		const { reasonCode, sessionPresent, properties = {} } = packet;
+		if (reasonCode !== 0) this.#refused(connection, reasonCode, properties);
+		if (sessionPresent && this.#isClean(connection.version)) {
+			throw new ProtocolError("a session is present although a clean one was asked for [MQTT-3.2.2-1]");
 		}
-		connection.phase = "connected";
-		if (!sessionPresent) this.#received.clear();
+		if (properties.authenticationMethod !== undefined) {
+			throw new ProtocolError("an authentication method that nothing asked for [5.0: MQTT-4.12.0-6]");
+		}
+		connection.accepted(packet);
+		if (this.#clientId === "") this.#clientId = properties.assignedClientIdentifier ?? "";
+		// MQTT 3.1 does not tell. What it resumed unknown to the client would be delivered twice; what it did not, goes out with DUP.
+		const resumed = sessionPresent || (connection.version === 3 && !this.#options.cleanSession);
+		if (!resumed) this.#received.clear();
+		if (!sessionPresent) this.#subscriptions.startOver(!resumed);
 		if (!connection.pipelined) {
-			if (!sessionPresent) this.#startOver();
-			connection.unsent = [...this.#inFlight.values()];
+			if (resumed) this.#outgoing.lower(connection.maximumQoS);
+			else this.#outgoing.startOver(connection.maximumQoS);
+			connection.unsent = this.#outgoing.entries();
 			this.#giveBirth(connection);
 		}
-		this.#options.onConnect?.(sessionPresent);
+		this.#options.onConnect?.(sessionPresent, connection.version, properties);
+	}
+
+	#refused(connection: Connection<M>, reasonCode: number, properties: Properties): never {
+		connection.phase = "ended";
+		// A broker that does not know 5.0 may answer in 3.1.1's form.
+		const versionRefused = reasonCode === UNACCEPTABLE_PROTOCOL_VERSION || reasonCode === UNSUPPORTED_PROTOCOL_VERSION;
+		const hasOlderVersion = versionRefused && this.#manner.versionRefused();
+		if (!hasOlderVersion) this.#manner.refused();
+		throw new RefusedError(reasonCode, properties, hasOlderVersion);
 	}
 
 	/**
-	 * The broker knows nothing of the session any more: what it did not
-	 * acknowledge is published anew, in the same order, and is no redelivery.
+	 * The birth message goes first, and beside the window: status before readings.
+	 * One that is still in flight keeps its place among what comes again [MQTT-4.6.0-1].
 	 */
-	#startOver(): void {
-		const entries = [...this.#inFlight.values()];
-		this.#inFlight = new Map();
-		for (const { message, published } of entries) if (message) this.#enter(message, published);
-	}
-
-	/** The birth message goes first, and beside the window: status before readings. */
 	#giveBirth(connection: Connection<M>): void {
-		if (!this.#options.birth) return;
-		const pending = connection.unsent.findIndex(({ message }) => message === undefined);
-		const birth = pending < 0 ? this.#enter(undefined) : connection.unsent.splice(pending, 1)[0]!;
-		connection.unsent.unshift(birth);
+		if (!this.#options.birth || connection.unsent.some(({ message }) => message === undefined)) return;
+		const qos = Math.min(1, connection.maximumQoS) as QoS;
+		connection.unsent.unshift(this.#outgoing.enter(undefined, qos));
 	}
 
-	#puback(packetId: number): void {
-		const entry = this.#inFlight.get(packetId);
-		if (entry?.sentAt === undefined)
-			throw new ProtocolError(`a PUBACK for the packet id ${packetId}, which is not in flight`);
-		this.#inFlight.delete(packetId);
-		if (entry.message) this.#options.onAcknowledge?.(entry.message);
-	}
-
-	/**
-	 * A message from a subscription of somebody who used this client id before.
-	 * Nobody here wants it, but it must be acknowledged [MQTT-4.5.0-2], or the
-	 * broker would send it for ever.
-	 */
-	#publish(connection: Connection<M>, qos: number, packetId: number): void {
-		if (qos === 1) this.#reply(connection, { cmd: "puback", packetId });
-		if (qos !== 2) return;
-		this.#received.add(packetId);
-		if (this.#received.size > RECEIVED_MAXIMUM)
-			throw new ProtocolError(`more than ${RECEIVED_MAXIMUM} unreleased QoS 2 messages`);
-		this.#reply(connection, { cmd: "pubrec", packetId });
-	}
-
-	#reply(connection: Connection<M>, packet: Packet): void {
-		if (connection.replies.length >= REPLIES_MAXIMUM) {
-			throw new ConnectionError(`${REPLIES_MAXIMUM} replies wait to be sent`);
+	#acknowledged(connection: Connection<M>, packet: Acknowledgement, now: number): void {
+		const { cmd, packetId, reasonCode = 0 } = packet;
+		const entry = this.#outgoing.find(packet);
+		if (!entry) {
+			if (cmd === "puback") throw new ProtocolError(`a PUBACK for the packet id ${packetId}, which is not in flight`);
+			// Whatever it was for is over; a PUBREL lets the broker forget it, too [5.0: 4.3.3, table 2-6].
+			if (cmd === "pubrec" && reasonCode < 0x80)
+				connection.reply({ cmd: "pubrel", packetId, reasonCode: PACKET_IDENTIFIER_NOT_FOUND });
+			return;
 		}
-		connection.replies.push(packet);
+		if (cmd === "pubrec" && reasonCode < 0x80) {
+			entry.released = true;
+			entry.sentAt = now;
+			return connection.reply({ cmd: "pubrel", packetId });
+		}
+		this.#outgoing.remove(entry);
+		if (!entry.message) return;
+		// [5.0: MQTT-4.4.0-2]: a refusal is an acknowledgement, too.
+		if (reasonCode >= 0x80 && cmd !== "pubcomp") this.#options.onReject?.(entry.message, reasonCode);
+		else this.#options.onAcknowledge?.(entry.message);
 	}
+
+	#receivedPublish(
+		connection: Connection<M>,
+		{ topic, payload, qos, retain, dup, packetId = 0, properties }: Publish,
+	): void {
+		if (properties?.topicAlias !== undefined) {
+			// The CONNECT allowed none [5.0: MQTT-3.1.2-26].
+			throw new ProtocolError("a topic alias that was not allowed", TOPIC_ALIAS_INVALID);
+		}
+		const message = { topic, payload, qos, retain, dup, properties };
+		if (qos === 2 && this.#received.has(packetId)) {
+			// Handed on before; the broker has not seen the PUBREC.
+			return connection.reply({ cmd: "pubrec", packetId });
+		}
+		if (qos === 2) {
+			if (!this.#received.add(packetId)) {
+				throw new ProtocolError("too many unreleased QoS 2 messages", RECEIVE_MAXIMUM_EXCEEDED);
+			}
+		}
+		this.#options.onMessage?.(message);
+		if (qos > 0) connection.reply({ cmd: qos === 1 ? "puback" : "pubrec", packetId });
+	}
+}
+
+/** Without what is not a message's own to tell [5.0: MQTT-3.2.2-17, 3.3.4-6]: one that was received may be sent on. */
+function sendable(properties: Properties): Properties {
+	const { topicAlias, subscriptionIdentifier, ...others } = properties;
+	return topicAlias === undefined && subscriptionIdentifier === undefined ? properties : others;
+}
+
+function disconnected({ reasonCode = 0, properties }: Disconnect): ConnectionError {
+	const text = [reasonText(reasonCode), properties?.reasonString, properties?.serverReference]
+		.filter(Boolean)
+		.join(": ");
+	return new ConnectionError(`the broker ended the connection: ${text} (0x${reasonCode.toString(16)})`);
 }

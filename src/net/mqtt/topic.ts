@@ -1,4 +1,4 @@
-/** MQTT's rules for topic names and topic filters (3.1.1, section 4.7), their length aside. */
+/** MQTT's rules for topic names and topic filters (section 4.7), their length aside. `[MQTT-…]` as numbered in 3.1.1. */
 
 /** What is wrong with a topic name, or `undefined`. */
 export function topicNameFault(topic: string): string | undefined {
@@ -22,4 +22,13 @@ export function topicFilterFault(filter: string): string | undefined {
 		}
 	}
 	return undefined;
+}
+
+/** What is wrong with a filter of MQTT 5.0 that asks for a shared subscription (5.0, section 4.8.2), or `undefined`. */
+export function sharedFilterFault(filter: string, noLocal: boolean): string | undefined {
+	if (!filter.startsWith("$share/")) return undefined;
+	if (noLocal) return "shared subscription with No Local [5.0: MQTT-3.8.3-4]";
+	const [, shareName, ...levels] = filter.split("/");
+	const complete = shareName !== "" && !/[+#]/.test(shareName!) && levels.join("/") !== "";
+	return complete ? undefined : 'shared subscription without "$share/NAME/FILTER" [5.0: MQTT-4.8.2-1, 4.8.2-2]';
 }

@@ -1,7 +1,8 @@
 /** The link against a network that the test plays. The session is the real one. */
 import { Backoff } from "../../../src/net/backoff.ts";
 import { Link, type LinkOptions } from "../../../src/net/link.ts";
-import { type Message, Session, type SessionOptions } from "../../../src/net/mqtt/session.ts";
+import type { Message } from "../../../src/net/mqtt/message.ts";
+import { Session, type SessionOptions } from "../../../src/net/mqtt/session.ts";
 import { deepEqual, equal, ok, test } from "../../harness/harness.ts";
 import { ascii, CONNACK, DISCONNECT, PINGREQ, puback, publish } from "../../harness/transcript.ts";
 import { World } from "../../harness/world.ts";
@@ -23,6 +24,7 @@ function start(options: Partial<LinkOptions<Message>> = {}, session: Partial<Ses
 			clientId: "c",
 			keepAlive: 60,
 			nextMessage: () => queue.shift(),
+			protocolVersion: 4,
 			pipelining: false,
 			...session,
 		}),
@@ -32,7 +34,7 @@ function start(options: Partial<LinkOptions<Message>> = {}, session: Partial<Ses
 	});
 	link.start();
 	const queues = (text: string) => {
-		queue.push({ topic: "t", payload: ascii(text), retain: false });
+		queue.push({ topic: "t", payload: ascii(text), qos: 1, retain: false });
 		link.wake();
 	};
 	/** The newest socket opens, and the broker accepts. */
@@ -287,4 +289,80 @@ test("stop works at any moment", () => {
 	waiting.link.stop();
 	waiting.world.advanceTo(1_000_000);
 	equal(waiting.world.sockets.length, 1);
+});
+
+test("a broker that refuses the version is spoken to in an older one at once", () => {
+	const { world, log } = start({}, { protocolVersion: 5 });
+	world.socket.opens();
+	world.socket.takeWritten();
+	world.socket.receives("20 02 00 01");
+	deepEqual(log, ["the broker refused the connection: it does not speak this version of MQTT (1); again in 0 ms"]);
+	world.advanceTo(0);
+	world.socket.opens();
+	deepEqual(world.socket.takeWritten(), [CONNECT]);
+});
+
+test("a violation of MQTT 5.0 is answered by a DISCONNECT with its reason code, where it can leave at once", () => {
+	const { world } = start({}, { protocolVersion: 5 });
+	world.socket.opens();
+	world.socket.receives("20 03 00 00 00");
+	world.socket.takeWritten();
+	world.socket.receives("40 02 00 09");
+	deepEqual(world.socket.takeWritten(), ["e0 02 82 00"]);
+	ok(world.socket.closed);
+});
+
+test("whoever is told of a message may wake the link: nothing is lost or read twice", () => {
+	const queue: Message[] = [];
+	const received: string[] = [];
+	const { world, link } = start(
+		{},
+		{
+			nextMessage: () => queue.shift(),
+			onMessage: ({ topic }) => {
+				received.push(topic);
+				queue.push({ topic: "t", payload: ascii(topic), qos: 1, retain: false });
+				link.wake();
+			},
+		},
+	);
+	world.socket.opens();
+	world.socket.receives(CONNACK);
+	world.socket.takeWritten();
+	world.socket.receives("30 03 00 01 78 30 03 00 01 79");
+	deepEqual(received, ["x", "y"]);
+	deepEqual(world.socket.takeWritten(), [publish(1, "t", "x"), publish(2, "t", "y")]);
+});
+
+test("CONNECT, SUBSCRIBE and the first messages leave in one segment", () => {
+	const queue = ["a", "b"].map((text) => ({ topic: "t", payload: ascii(text), qos: 1, retain: false }) as const);
+	const session = new Session<Message>({
+		clientId: "c",
+		keepAlive: 60,
+		protocolVersion: 4,
+		nextMessage: () => queue.shift(),
+	});
+	session.subscribe({ topicFilter: "x", qos: 1 });
+	const { world } = start({ session });
+	world.socket.opens();
+	deepEqual(world.socket.writes, [
+		[CONNECT, "82 06 00 01 00 01 78 01", publish(2, "t", "a"), publish(3, "t", "b")].join(" "),
+	]);
+});
+
+test("a backlog leaves in segments of about a kilobyte", () => {
+	const queue = Array.from(
+		{ length: 8 },
+		() => ({ topic: "t", payload: new Uint8Array(300), qos: 1, retain: false }) as const,
+	);
+	const session = new Session<Message>({
+		clientId: "c",
+		keepAlive: 60,
+		protocolVersion: 4,
+		nextMessage: () => queue.shift(),
+	});
+	const { world } = start({ session });
+	world.socket.opens();
+	equal(world.socket.takeWritten().length, 9);
+	ok(world.socket.writes.length > 1 && world.socket.writes.every((write) => write.split(" ").length < 1_024 + 310));
 });

@@ -2,7 +2,7 @@
 import main from "../../../../src/main.js";
 import type { Station } from "../../../../src/station.js";
 import { Action, EVENT_HEADER_BYTES, Event } from "../protocol.js";
-import { actions, configure, nextTimer, runTimers, socketOf, time } from "./host.js";
+import { actions, configure, nextTimer, onRestart, runTimers, socketOf, time } from "./host.js";
 
 /** The engine's own globals. */
 declare const TextEncoder: new () => { encode(text: string): Uint8Array };
@@ -17,6 +17,9 @@ function handle(kind: number, id: number, count: number, bytes: Uint8Array<Array
 		case Event.Configure:
 			return configure(JSON.parse(new TextDecoder().decode(bytes)));
 		case Event.Start:
+			onRestart(() => {
+				if (station) actions.add(Action.Restart, 0, 0, counters(station));
+			});
 			station = main();
 			if (!station) actions.add(Action.Stopped);
 			return;
@@ -29,9 +32,13 @@ function handle(kind: number, id: number, count: number, bytes: Uint8Array<Array
 		case Event.Stop:
 			return station?.stop(() => actions.add(Action.Stopped));
 		case Event.Count:
-			if (station) actions.add(Action.Counters, 0, 0, new TextEncoder().encode(JSON.stringify(station.counters)));
+			if (station) actions.add(Action.Counters, 0, 0, counters(station));
 			return;
 	}
+}
+
+function counters(station: Station): Uint8Array {
+	return new TextEncoder().encode(JSON.stringify(station.counters));
 }
 
 /** Called by the engine with each event; see `protocol.ts`. */

@@ -135,3 +135,8 @@ export function configure({ settings, storage, seed, replay }: Configuration): v
 	host.random = createRandom(seed);
 	Object.assign(host, createSimulatedSensor({ sensor, seed, replay, clock: host.clock }));
 }
+
+/** Gives the ports the one to restart the machine. */
+export function onRestart(restart: () => void): void {
+	host.restart = restart;
+}

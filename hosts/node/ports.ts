@@ -1,0 +1,27 @@
+/** What the link needs of its host (`src/host.ts`), on Node. */
+import { performance } from "node:perf_hooks";
+import type { Clock, NetworkPort, TimerPort } from "../../src/host.ts";
+import { TcpSocket } from "./tcp-socket.ts";
+
+/** Longest delay of a timer of Node's, in ms. */
+const TIMER_MAXIMUM = 2 ** 31 - 1;
+
+export const clock: Clock = { now: () => performance.now(), time: () => Date.now() };
+
+export const timer: TimerPort = {
+	set: (callback, delay) => {
+		const due = performance.now() + delay;
+		const holder: { timeout?: NodeJS.Timeout } = {};
+		// Node's timers count whole ms, from a moment a little in the past, and not far enough.
+		const wait = () => {
+			const left = due - performance.now();
+			if (left <= 0) callback();
+			else holder.timeout = setTimeout(wait, Math.min(Math.ceil(left), TIMER_MAXIMUM));
+		};
+		holder.timeout = setTimeout(wait, Math.min(Math.ceil(delay), TIMER_MAXIMUM));
+		return holder;
+	},
+	clear: (timer) => clearTimeout((timer as { timeout?: NodeJS.Timeout } | undefined)?.timeout),
+};
+
+export const network: NetworkPort = { socket: { io: TcpSocket } };

@@ -1,0 +1,130 @@
+/**
+ * TCP on Node's sockets, as `src/host.ts` wants it.
+ *
+ * Node takes any number of bytes to write and goes on reading by itself. Here
+ * both are bounded: by a window of bytes that the system has not taken, and by
+ * one of bytes that nobody has read.
+ */
+import { connect, type Socket as NodeSocket } from "node:net";
+import type { Bytes, Socket, SocketOptions } from "../../src/host.ts";
+
+/** Bytes unsent, and bytes unread, unless the options tell otherwise; what was unread may exceed it by one chunk. */
+const WINDOW = 65_536;
+/** How long a closed connection may take to get rid of its last bytes and to hear the other side's end, in ms. */
+const LINGER_MS = 1_000;
+
+export interface TcpSocketOptions extends SocketOptions {
+	readonly window?: number;
+}
+
+export class TcpSocket implements Socket {
+	/** Resolves when nothing is left of the connection. */
+	readonly closed: Promise<void>;
+	readonly #options: TcpSocketOptions;
+	readonly #window: number;
+	readonly #socket: NodeSocket;
+	#arrived: Bytes[] = [];
+	#unread = 0;
+	#unsent = 0;
+	/** Nobody is called back any more. */
+	#ended = false;
+	#onDrained: (() => void)[] = [];
+
+	/** Throws a RangeError for a port that there cannot be. */
+	constructor(options: TcpSocketOptions) {
+		const { address, host, port, noDelay = false, window = WINDOW } = options;
+		this.#options = options;
+		this.#window = window;
+		const socket = connect({ host: address ?? host, port, noDelay });
+		this.#socket = socket;
+		socket.on("connect", () => {
+			if (!this.#ended) options.onWritable(window);
+		});
+		socket.on("data", (data) => this.#receive(data));
+		socket.on("error", (error: NodeJS.ErrnoException) => this.#end(error.code ?? error.message));
+		socket.on("end", () => this.#end("by the broker"));
+		this.closed = new Promise((resolve) => {
+			socket.on("close", () => {
+				this.#end("");
+				this.#drained();
+				resolve();
+			});
+		});
+	}
+
+	/** What arrived before `onError` can still be read inside of it. */
+	read(byteLength = Number.POSITIVE_INFINITY): Bytes | undefined {
+		const [first] = this.#arrived;
+		if (!first) return undefined;
+		const bytes = first.subarray(0, byteLength);
+		if (bytes.length === first.length) this.#arrived.shift();
+		else this.#arrived[0] = first.subarray(bytes.length);
+		this.#unread -= bytes.length;
+		if (this.#unread < this.#window) this.#socket.resume();
+		return bytes;
+	}
+
+	write(bytes: Bytes): number {
+		const writable = this.#window - this.#unsent;
+		if (bytes.length > writable) throw new RangeError(`${bytes.length} bytes to write, ${writable} may be`);
+		this.#unsent += bytes.length;
+		// A copy: Node holds on to the bytes, their owner may use them again.
+		this.#socket.write(Uint8Array.from(bytes), (error) => {
+			if (error) return;
+			this.#unsent -= bytes.length;
+			if (this.#unsent === 0) this.#drained();
+			if (!this.#ended) this.#options.onWritable(this.#window - this.#unsent);
+		});
+		return this.#window - this.#unsent;
+	}
+
+	/** What was written still leaves, for a second at the most. */
+	close(): void {
+		this.#ended = true;
+		this.#arrived = [];
+		const socket = this.#socket;
+		if (socket.connecting) return void socket.destroy();
+		socket.end();
+		// Reads on: the system answers unread bytes with a reset, which can overtake what was written.
+		socket.resume();
+		const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+		socket.once("close", () => clearTimeout(timer));
+	}
+
+	/** Resolves when the system has taken everything that was written, or will not any more. */
+	drained(): Promise<void> {
+		if (this.#unsent === 0 || this.#socket.destroyed) return Promise.resolve();
+		return new Promise((resolve) => this.#onDrained.push(resolve));
+	}
+
+	#receive(data: Buffer): void {
+		if (this.#ended) return;
+		this.#arrived.push(new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.length));
+		this.#unread += data.length;
+		if (this.#unread >= this.#window) this.#socket.pause();
+		this.#options.onReadable(this.#unread);
+	}
+
+	#end(reason: string): void {
+		if (this.#ended) return;
+		this.#ended = true;
+		this.#options.onError(REASONS[reason] ?? reason);
+		this.#socket.destroy();
+	}
+
+	#drained(): void {
+		for (const resolve of this.#onDrained.splice(0)) resolve();
+	}
+}
+
+/** The system's error codes in words. */
+const REASONS: Readonly<Record<string, string>> = {
+	ECONNREFUSED: "connection refused",
+	ECONNRESET: "reset by the broker",
+	EPIPE: "reset by the broker",
+	ENOTFOUND: "there is no such host",
+	EAI_AGAIN: "the name server does not answer",
+	ETIMEDOUT: "no answer",
+	EHOSTUNREACH: "no route to the broker",
+	ENETUNREACH: "no route to the broker",
+};

@@ -1,0 +1,59 @@
+/** Reads MQTT's data types (5.0, 1.5) out of a received packet. `[MQTT-…]` names a normative statement of 5.0. */
+import { Buffer } from "mqtt-packet";
+import type { Bytes } from "../../host.js";
+import { MALFORMED_PACKET, ProtocolError } from "./packet.js";
+
+export function malformed(fault: string): ProtocolError {
+	return new ProtocolError(fault, MALFORMED_PACKET);
+}
+
+/** A place in a packet. Throws a `ProtocolError` at what is not as it should be. */
+export class Cursor {
+	at: number;
+	/** What is read has to end there. */
+	end: number;
+	readonly #bytes: Bytes;
+
+	constructor(bytes: Bytes, at: number) {
+		this.#bytes = bytes;
+		this.at = at;
+		this.end = bytes.length;
+	}
+
+	/** Where the skipped bytes begin. */
+	skip(length: number): number {
+		const begin = this.at;
+		this.at += length;
+		if (this.at > this.end) throw malformed("a property is longer than the properties");
+		return begin;
+	}
+
+	/** An integer of 1, 2 or 4 bytes. */
+	number(size: number): number {
+		let value = 0;
+		for (let at = this.skip(size); at < this.at; at++) value = value * 0x100 + this.#bytes[at]!;
+		return value;
+	}
+
+	/** A variable byte integer (1.5.5). */
+	variable(): number {
+		let value = 0;
+		for (let factor = 1; factor <= 0x20_0000; factor *= 0x80) {
+			const byte = this.number(1);
+			value += (byte & 0x7f) * factor;
+			if (byte >= 0x80) continue;
+			if (byte === 0 && factor > 1) break;
+			return value;
+		}
+		throw malformed("a variable byte integer of more bytes than it needs or may have [MQTT-1.5.5-1]");
+	}
+
+	/** The UTF-8 of a string; that it is UTF-8, mqtt-packet sees to. */
+	text(): Buffer {
+		const length = this.number(2);
+		const begin = this.skip(length);
+		const zero = this.#bytes.indexOf(0, begin);
+		if (zero >= 0 && zero < this.at) throw malformed("a property with U+0000 [MQTT-1.5.4-2]");
+		return new Buffer(this.#bytes.buffer, this.#bytes.byteOffset + begin, length);
+	}
+}

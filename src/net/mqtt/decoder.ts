@@ -1,0 +1,219 @@
+/** Bytes from a broker to MQTT control packets, by mqtt-packet; what it lets pass against the standard is refused. */
+import { type Options, type Parsed, type Parser, parser } from "mqtt-packet";
+import type { Bytes } from "../../host.js";
+import { malformed } from "./cursor.js";
+import { Framer, packetName } from "./framer.js";
+import {
+	type BrokerPacket,
+	MALFORMED_PACKET,
+	PROTOCOL_ERROR,
+	type Properties,
+	ProtocolError,
+	type ProtocolVersion,
+	TOPIC_NAME_INVALID,
+	UNSUPPORTED_PROTOCOL_VERSION,
+} from "./packet.js";
+import { checkReceivedProperties, hasPayload } from "./properties.js";
+import { topicNameFault } from "./topic.js";
+
+/** Greatest return code of a CONNACK before MQTT 5.0 (3.1.1, table 3.1). */
+const RETURN_CODE_MAXIMUM = 5;
+/** Bytes of such a CONNACK. */
+const OLDER_CONNACK_SIZE = 4;
+/** The reason codes of a CONNACK from 0x80 on (5.0, table 3-1), a bit each: 0x80 to 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99 to 0x9d, 0x9f. */
+const CONNACK_REASON_CODES = 0xbea1_17ff;
+/** Reason codes that only a client sends (5.0, tables 3-10 and 3-11). */
+const DISCONNECT_WITH_WILL_MESSAGE = 0x04;
+const RE_AUTHENTICATE = 0x19;
+/** First byte of an AUTH. */
+const AUTH = 0xf0;
+
+/** Bytes between the fixed header and the properties, by packet type; in a PUBLISH the topic name and the packet id, too. */
+const PUBLISH = 3;
+const BEFORE_PROPERTIES: Readonly<Record<number, number>> = Object.freeze({
+	2: 2,
+	[PUBLISH]: 2,
+	4: 3,
+	5: 3,
+	6: 3,
+	7: 3,
+	9: 2,
+	11: 2,
+	13: 0,
+	14: 1,
+	15: 1,
+});
+
+const VERSION_5: Options = Object.freeze({ protocolVersion: 5 });
+
+export interface DecoderOptions {
+	/** Bytes of a whole packet; a larger one is refused as soon as its fixed header is there. */
+	readonly maximumPacketSize: number;
+	/** What the CONNECT asked for. */
+	readonly protocolVersion: ProtocolVersion;
+}
+
+/**
+ * Packets from a broker, out of bytes in pieces of any size. Between the pieces
+ * it holds one incomplete packet and nothing else.
+ *
+ * In MQTT 5.0 a broker that does not know this version may answer the CONNECT
+ * in the form of 3.1.1: its CONNACK then has a return code of 1 to 5 as the
+ * reason code.
+ */
+export class Decoder {
+	readonly #framer: Framer;
+	readonly #parser: Parser;
+	readonly #version5: boolean;
+	#parsed: Parsed | undefined;
+	#ended = false;
+
+	constructor({ maximumPacketSize, protocolVersion }: DecoderOptions) {
+		this.#framer = new Framer(maximumPacketSize, protocolVersion);
+		this.#version5 = protocolVersion === 5;
+		// Nobody listens for "error": `parse` throws it.
+		this.#parser = parser(this.#version5 ? VERSION_5 : undefined).on("packet", (parsed) => {
+			this.#parsed = parsed;
+		});
+	}
+
+	/**
+	 * Gives the packets that `bytes` complete, one at a time, and throws a
+	 * `ProtocolError` at the first that is not as it should be. After that, and
+	 * after a loop over it that was left early, it gives nothing any more.
+	 */
+	*push(bytes: Bytes): Generator<BrokerPacket, void, void> {
+		if (this.#ended) return;
+		this.#ended = true;
+		for (let at = 0; at < bytes.length; ) {
+			at = this.#framer.take(bytes, at);
+			if (this.#framer.packet) yield this.#decode(this.#framer.packet);
+		}
+		this.#framer.packet = undefined;
+		this.#ended = false;
+	}
+
+	/** One whole packet and nothing else, so that the parser cannot read on into the next. */
+	#decode(bytes: Bytes): BrokerPacket {
+		try {
+			// mqtt-packet asks for a reason code, which may be left out (5.0, 3.15.2.1).
+			if (bytes[0] === AUTH && bytes.length === 2) return { cmd: "auth", reasonCode: 0 };
+			this.#parser.parse(bytes);
+			const parsed = this.#parsed!;
+			this.#parsed = undefined;
+			return this.#version5 ? received5(parsed, bytes) : received(parsed);
+		} catch (error) {
+			const message = `${packetName(bytes[0]!)}: ${(error as Error).message}`;
+			throw new ProtocolError(message, error instanceof ProtocolError ? error.reasonCode : MALFORMED_PACKET);
+		}
+	}
+}
+
+/** What mqtt-packet read, in the program's terms, checked for what mqtt-packet lets pass. */
+function received(parsed: Parsed, aliased = false): BrokerPacket {
+	const { cmd, messageId: packetId, reasonCode = 0 } = parsed;
+	switch (cmd) {
+		case "pingresp":
+			return { cmd };
+		case "connack": {
+			const { sessionPresent, returnCode = 0 } = parsed;
+			if (returnCode > RETURN_CODE_MAXIMUM) throw malformed(`return code ${returnCode}`);
+			const code = returnCode || reasonCode;
+			if (sessionPresent && code !== 0) {
+				throw new ProtocolError("session present in a refusal [MQTT-3.2.2-4, 5.0: MQTT-3.2.2-6]", PROTOCOL_ERROR);
+			}
+			return { cmd, sessionPresent, reasonCode: code };
+		}
+		case "publish": {
+			const { topic, payload, qos, retain, dup } = parsed;
+			const fault = aliased ? undefined : topicNameFault(topic);
+			if (fault) throw new ProtocolError(fault, TOPIC_NAME_INVALID);
+			const view = new Uint8Array(payload.buffer, payload.byteOffset, payload.length);
+			if (qos > 0) return { cmd, topic, payload: view, qos, retain, dup, packetId: checkedId(packetId) };
+			if (dup) throw malformed("DUP with QoS 0 [MQTT-3.3.1-2]");
+			return { cmd, topic, payload: view, qos, retain, dup };
+		}
+		case "suback":
+		case "unsuback":
+			return { cmd, packetId: checkedId(packetId), reasonCodes: parsed.granted ?? [] };
+		case "disconnect":
+		case "auth":
+			return { cmd, reasonCode };
+		default:
+			return { cmd, packetId: checkedId(packetId), reasonCode };
+	}
+}
+
+function checkedId(packetId: number): number {
+	if (packetId < 0) throw malformed("no packet id");
+	if (packetId === 0) throw new ProtocolError("packet id 0 [MQTT-2.3.1-1]", PROTOCOL_ERROR);
+	return packetId;
+}
+
+/** A packet of MQTT 5.0. */
+function received5(parsed: Parsed, bytes: Bytes): BrokerPacket {
+	const { cmd, topic, reasonCode = 0 } = parsed;
+	const properties = receivedProperties(parsed, bytes);
+	switch (cmd) {
+		case "connack":
+			checkConnack(reasonCode, bytes.length === OLDER_CONNACK_SIZE);
+			break;
+		case "publish": {
+			if (topic === "" && properties?.topicAlias === undefined) {
+				throw new ProtocolError("neither topic name nor alias (5.0, 3.3.2.1)", PROTOCOL_ERROR);
+			}
+			const { responseTopic } = properties ?? {};
+			const fault = responseTopic !== undefined && topicNameFault(responseTopic);
+			if (fault) throw new ProtocolError(`response topic: ${fault}`, PROTOCOL_ERROR);
+			break;
+		}
+		case "suback":
+		case "unsuback":
+			if (parsed.granted?.length === 0) throw malformed("no reason code");
+			break;
+		case "disconnect":
+			if (reasonCode === DISCONNECT_WITH_WILL_MESSAGE) {
+				throw malformed(`reason code ${reasonCode} [5.0: MQTT-3.14.2-1]`);
+			}
+			if (properties?.sessionExpiryInterval !== undefined) {
+				throw new ProtocolError("session expiry interval [5.0: MQTT-3.14.2-2]", PROTOCOL_ERROR);
+			}
+			break;
+		case "auth":
+			if (reasonCode === RE_AUTHENTICATE) throw malformed(`reason code ${reasonCode} [5.0: MQTT-3.15.2-1]`);
+			if (properties?.authenticationMethod === undefined) {
+				throw new ProtocolError("no authentication method (5.0, 3.15.2.2.2)", PROTOCOL_ERROR);
+			}
+	}
+	const packet = received(parsed, topic === "");
+	return properties ? ({ ...packet, properties } as BrokerPacket) : packet;
+}
+
+/**
+ * A broker that does not know MQTT 5.0 may refuse it in 3.1.1's form. One that
+ * accepts it in this form would take a PUBLISH's properties for its payload.
+ */
+function checkConnack(reasonCode: number, older: boolean): void {
+	if (older && reasonCode === 0) {
+		throw new ProtocolError("it accepts MQTT 5.0 in the form of 3.1.1", UNSUPPORTED_PROTOCOL_VERSION);
+	}
+	const known =
+		reasonCode < 0x80
+			? reasonCode === 0 || (older && reasonCode <= RETURN_CODE_MAXIMUM)
+			: reasonCode < 0xa0 && ((CONNACK_REASON_CODES >>> (reasonCode - 0x80)) & 1) === 1;
+	if (!known) throw malformed(`reason code ${reasonCode} [5.0: MQTT-3.2.2-8]`);
+}
+
+/** The properties that mqtt-packet read, checked where they are written. */
+function receivedProperties(parsed: Parsed, bytes: Bytes): Properties | undefined {
+	const packetType = bytes[0]! >> 4;
+	let at = 2 + BEFORE_PROPERTIES[packetType]!;
+	for (let index = 1; bytes[index]! >= 0x80; index++) at++;
+	if (packetType === PUBLISH) at += bytes[at - 2]! * 0x100 + bytes[at - 1]! + (parsed.qos > 0 ? 2 : 0);
+	if (at >= bytes.length) {
+		if (!hasPayload(packetType)) return undefined;
+		throw malformed("no property length [5.0: MQTT-2.2.2-1]");
+	}
+	const userProperties = checkReceivedProperties(bytes, at, packetType);
+	return userProperties ? { ...parsed.properties, userProperties } : parsed.properties;
+}

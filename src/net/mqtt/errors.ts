@@ -1,0 +1,27 @@
+/** Why a connection ended, for people. Violations of the protocol are `ProtocolError`s of `packet.ts`. */
+import type { Properties } from "./packet.js";
+import { reasonText, refusalText } from "./reason-codes.js";
+
+/** Why a connection has to be closed. */
+export class ConnectionError extends Error {
+	override name = "ConnectionError";
+}
+
+/** The broker refused the connection. */
+export class RefusedError extends ConnectionError {
+	override name = "RefusedError";
+	/** 1 to 5 (3.1.1, table 3.1), or 0x80 and above (5.0, table 2-6). */
+	readonly reasonCode: number;
+
+	/** Whether only the version was refused, and the session speaks an older one from now on: no need to wait. */
+	readonly hasOlderVersion: boolean;
+
+	constructor(reasonCode: number, { reasonString, serverReference }: Properties, hasOlderVersion: boolean) {
+		const code = reasonCode < 0x80 ? `${reasonCode}` : `0x${reasonCode.toString(16)}`;
+		const text = reasonCode < 0x80 ? refusalText(reasonCode) : reasonText(reasonCode);
+		const more = [reasonString, serverReference && `try ${serverReference}`].filter(Boolean).join("; ");
+		super(`the broker refused the connection: ${text} (${code})${more && `: ${more}`}`);
+		this.reasonCode = reasonCode;
+		this.hasOlderVersion = hasOlderVersion;
+	}
+}

@@ -1,0 +1,108 @@
+/**
+ * Messages on their way to the broker, at QoS 1 and 2: what outlives a
+ * connection, so that it can be delivered again on the next one.
+ */
+import type { Message } from "./message.js";
+import { type Acknowledgement, ProtocolError, type QoS } from "./packet.js";
+import type { PacketIds } from "./packet-ids.js";
+
+/** A message that is not acknowledged. */
+export interface InFlight<M> {
+	readonly packetId: number;
+	/** `undefined` stands for the birth message. */
+	readonly message: M | undefined;
+	readonly qos: QoS;
+	/** Whether it has left in this session, on this connection or one before: then it goes out with DUP. */
+	transmitted: boolean;
+	/** Whether it has ever left, be it in another session. */
+	published: boolean;
+	/** QoS 2: whether the broker has it (PUBREC) and only PUBREL and PUBCOMP are missing. */
+	released: boolean;
+	/** When its PUBLISH or PUBREL left on this connection. */
+	sentAt: number | undefined;
+}
+
+export class Outgoing<M extends Message> {
+	readonly #ids: PacketIds;
+	/** In the order of the first transmission, which is the order of redelivery [MQTT-4.6.0-1]. */
+	#inFlight = new Map<number, InFlight<M>>();
+
+	constructor(ids: PacketIds) {
+		this.#ids = ids;
+	}
+
+	/** Messages that are not acknowledged. */
+	get size(): number {
+		return this.#inFlight.size;
+	}
+
+	/** In the order of redelivery. */
+	entries(): InFlight<M>[] {
+		return [...this.#inFlight.values()];
+	}
+
+	/** When the packet that has waited longest for its acknowledgement left on this connection, in ms. */
+	get oldestSentAt(): number {
+		let oldest = Number.POSITIVE_INFINITY;
+		for (const { sentAt } of this.#inFlight.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
+		return oldest;
+	}
+
+	enter(message: M | undefined, qos: QoS, published = false): InFlight<M> {
+		const packetId = this.#ids.take();
+		const entry = { packetId, message, qos, transmitted: false, published, released: false, sentAt: undefined };
+		this.#inFlight.set(packetId, entry);
+		return entry;
+	}
+
+	/** The entry is acknowledged, or given up. */
+	remove({ packetId }: InFlight<M>): void {
+		this.#inFlight.delete(packetId);
+		this.#ids.free(packetId);
+	}
+
+	/**
+	 * The entry that an acknowledgement is for, if there is one. Throws a
+	 * `ProtocolError` where the acknowledgement does not suit it.
+	 */
+	find({ cmd, packetId }: Acknowledgement): InFlight<M> | undefined {
+		const entry = this.#inFlight.get(packetId);
+		if (entry?.sentAt === undefined) return undefined;
+		const suits =
+			cmd === "puback"
+				? entry.qos === 1
+				: entry.qos === 2 && (cmd === "pubrec" || (cmd === "pubcomp" && entry.released));
+		if (suits) return entry;
+		throw new ProtocolError(`a ${cmd.toUpperCase()} for the packet id ${packetId}, which waits for something else`);
+	}
+
+	/**
+	 * What a broker takes no more at its QoS is published anew at the one it takes
+	 * [5.0: MQTT-3.2.2-11]: a redelivery must not have another QoS.
+	 */
+	lower(maximumQoS: QoS): void {
+		for (const entry of this.entries()) {
+			if (entry.qos <= maximumQoS || entry.released) continue;
+			this.remove(entry);
+			this.enter(entry.message, maximumQoS, entry.published);
+		}
+	}
+
+	/** The connection has ended. */
+	disconnected(): void {
+		for (const entry of this.#inFlight.values()) entry.sentAt = undefined;
+	}
+
+	/**
+	 * The broker knows nothing of the session any more: what it did not
+	 * acknowledge is published anew, in the same order, and is no redelivery. That
+	 * goes for what it had released, too: a message twice is better than none.
+	 */
+	startOver(maximumQoS: QoS): void {
+		const entries = this.entries();
+		for (const entry of entries) this.remove(entry);
+		for (const { message, published } of entries) {
+			if (message) this.enter(message, Math.min(message.qos, maximumQoS) as QoS, published);
+		}
+	}
+}

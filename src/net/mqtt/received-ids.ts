@@ -1,0 +1,51 @@
+/**
+ * Ids of received QoS 2 messages between PUBREC and PUBREL, which must not be
+ * handed on again [MQTT-4.3.3-2].
+ *
+ * A broker counts its ids up and releases them in order, so they are kept as
+ * ranges: mosquitto 2.0.11 has hundreds unreleased after a burst, whatever
+ * Receive Maximum it was told, and they are one or two ranges.
+ */
+
+/** Ranges. A broker that needs more of them numbers its messages at random. */
+const RANGES_MAXIMUM = 64;
+
+interface Range {
+	first: number;
+	last: number;
+}
+
+export class ReceivedIds {
+	#ranges: Range[] = [];
+
+	has(packetId: number): boolean {
+		return this.#ranges.some(({ first, last }) => first <= packetId && packetId <= last);
+	}
+
+	/** An id that is not there yet. Returns whether there was room for it. */
+	add(packetId: number): boolean {
+		const newest = this.#ranges.at(-1);
+		if (newest && newest.last === packetId - 1) newest.last = packetId;
+		else if (this.#ranges.length >= RANGES_MAXIMUM) return false;
+		else this.#ranges.push({ first: packetId, last: packetId });
+		return true;
+	}
+
+	/** Returns whether it was there. */
+	delete(packetId: number): boolean {
+		const index = this.#ranges.findIndex(({ first, last }) => first <= packetId && packetId <= last);
+		const range = this.#ranges[index];
+		if (!range) return false;
+		const { first, last } = range;
+		const left = [
+			{ first, last: packetId - 1 },
+			{ first: packetId + 1, last },
+		].filter(({ first, last }) => first <= last);
+		this.#ranges.splice(index, 1, ...left);
+		return true;
+	}
+
+	clear(): void {
+		this.#ranges = [];
+	}
+}

@@ -1,0 +1,169 @@
+/**
+ * What the client wants to be subscribed to, and what the broker has granted.
+ * The wishes outlive a connection; whether they are granted, only a session
+ * that the broker still has.
+ */
+import {
+	ProtocolError,
+	type Suback,
+	type Subscribe,
+	type Subscription,
+	type Unsuback,
+	type Unsubscribe,
+} from "./packet.js";
+import type { PacketIds } from "./packet-ids.js";
+import { topicFilterFault } from "./topic.js";
+
+/** Subscriptions of one client. */
+const SUBSCRIPTIONS_MAXIMUM = 32;
+
+interface Wish {
+	/** `undefined`: to be unsubscribed from. */
+	subscription: Subscription | undefined;
+	state: "wanted" | "asked" | "answered";
+}
+
+/** A SUBSCRIBE or UNSUBSCRIBE that is not answered. */
+interface Request {
+	readonly packet: Subscribe | Unsubscribe;
+	sentAt: number | undefined;
+}
+
+export class Subscriptions {
+	readonly #ids: PacketIds;
+	readonly #wishes = new Map<string, Wish>();
+	readonly #requests = new Map<number, Request>();
+	/** Filters in one request: fewer on a connection to a broker that takes small packets only. */
+	#atOnce = SUBSCRIPTIONS_MAXIMUM;
+
+	constructor(ids: PacketIds) {
+		this.#ids = ids;
+	}
+
+	/** Throws a RangeError when there are too many, or the topic filter is none. */
+	subscribe(subscription: Subscription): void {
+		const { topicFilter } = subscription;
+		const fault = topicFilterFault(topicFilter);
+		if (fault) throw new RangeError(fault);
+		if (!this.#wishes.has(topicFilter) && this.#wishes.size >= SUBSCRIPTIONS_MAXIMUM) {
+			throw new RangeError(`more than ${SUBSCRIPTIONS_MAXIMUM} subscriptions`);
+		}
+		this.#wishes.set(topicFilter, { subscription, state: "wanted" });
+	}
+
+	unsubscribe(topicFilter: string): void {
+		if (this.#wishes.has(topicFilter)) this.#wishes.set(topicFilter, { subscription: undefined, state: "wanted" });
+	}
+
+	/** When the request that has waited longest left, in ms. */
+	get oldestSentAt(): number {
+		let oldest = Number.POSITIVE_INFINITY;
+		for (const { sentAt } of this.#requests.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
+		return oldest;
+	}
+
+	/** Whether an answer is due. */
+	get awaiting(): boolean {
+		return this.#requests.size > 0;
+	}
+
+	/** The next request to send: one for all filters to be subscribed to, or from. */
+	next(): Subscribe | Unsubscribe | undefined {
+		return this.#request(true) ?? this.#request(false);
+	}
+
+	#request(subscribe: boolean): Subscribe | Unsubscribe | undefined {
+		const wishes = [...this.#wishes].filter(
+			([, { state, subscription }]) => state === "wanted" && (subscription !== undefined) === subscribe,
+		);
+		if (wishes.length === 0) return undefined;
+		wishes.length = Math.min(wishes.length, this.#atOnce);
+		const packetId = this.#ids.take();
+		for (const [, wish] of wishes) wish.state = "asked";
+		const packet: Subscribe | Unsubscribe = subscribe
+			? { cmd: "subscribe", packetId, subscriptions: wishes.map(([, { subscription }]) => subscription!) }
+			: { cmd: "unsubscribe", packetId, topicFilters: wishes.map(([topicFilter]) => topicFilter) };
+		this.#requests.set(packetId, { packet, sentAt: undefined });
+		return packet;
+	}
+
+	/**
+	 * The broker takes no packet of the request's size: the next ones are smaller.
+	 * Returns the topic filter that is too large by itself, if it is.
+	 */
+	tooLarge(packet: Subscribe | Unsubscribe): string | undefined {
+		this.#requests.delete(packet.packetId);
+		this.#ids.free(packet.packetId);
+		const filters = filtersOf(packet);
+		if (filters.length === 1) {
+			this.#settle(filters[0]!, packet.cmd === "subscribe");
+			return filters[0];
+		}
+		this.#atOnce = Math.ceil(filters.length / 2);
+		for (const filter of filters) this.#wishes.get(filter)!.state = "wanted";
+		return undefined;
+	}
+
+	/** The request has left. */
+	sent(packetId: number, now: number): void {
+		const request = this.#requests.get(packetId);
+		if (request) request.sentAt = now;
+	}
+
+	/**
+	 * The broker's answers: topic filters with their reason codes, in the order
+	 * of the request. Throws a `ProtocolError` for an answer that nothing asked
+	 * for, or that has another number of reason codes [MQTT-3.8.4-5].
+	 */
+	answered({ cmd, packetId, reasonCodes }: Suback | Unsuback): [topicFilter: string, reasonCode: number][] {
+		const packet = this.#requests.get(packetId)?.packet;
+		if (packet?.cmd !== (cmd === "suback" ? "subscribe" : "unsubscribe")) {
+			throw new ProtocolError(`a ${cmd.toUpperCase()} for the packet id ${packetId}, which does not wait for it`);
+		}
+		this.#requests.delete(packetId);
+		this.#ids.free(packetId);
+		const filters = filtersOf(packet);
+		// An UNSUBACK has no reason codes before MQTT 5.0.
+		const codes = cmd === "unsuback" && reasonCodes.length === 0 ? filters.map(() => 0) : reasonCodes;
+		if (codes.length !== filters.length) {
+			throw new ProtocolError(
+				`a ${cmd.toUpperCase()} with ${codes.length} reason codes for ${filters.length} topic filters`,
+			);
+		}
+		return filters.map((topicFilter, index) => {
+			this.#settle(topicFilter, packet.cmd === "subscribe");
+			return [topicFilter, codes[index]!];
+		});
+	}
+
+	/** A wish that changed since it was asked for stays as it is. */
+	#settle(topicFilter: string, subscribed: boolean): void {
+		const wish = this.#wishes.get(topicFilter);
+		if (wish?.state !== "asked" || (wish.subscription !== undefined) !== subscribed) return;
+		if (subscribed) wish.state = "answered";
+		else this.#wishes.delete(topicFilter);
+	}
+
+	/** The connection has ended: what was not answered has to be asked for again. */
+	disconnected(): void {
+		this.#atOnce = SUBSCRIPTIONS_MAXIMUM;
+		for (const packetId of this.#requests.keys()) this.#ids.free(packetId);
+		this.#requests.clear();
+		for (const wish of this.#wishes.values()) if (wish.state === "asked") wish.state = "wanted";
+	}
+
+	/**
+	 * The broker has no session: nothing is subscribed to. Or (3.1) it does not
+	 * tell whether it has one: then what is not wanted any more may still be.
+	 */
+	startOver(isSure: boolean): void {
+		for (const [topicFilter, wish] of this.#wishes) {
+			if (!wish.subscription && isSure) this.#wishes.delete(topicFilter);
+			else if (wish.state === "answered") wish.state = "wanted";
+		}
+	}
+}
+
+function filtersOf(packet: Subscribe | Unsubscribe): readonly string[] {
+	return packet.cmd === "subscribe" ? packet.subscriptions.map(({ topicFilter }) => topicFilter) : packet.topicFilters;
+}

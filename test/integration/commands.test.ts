@@ -1,0 +1,100 @@
+/** Commands from mosquitto_pub to a station, through a real broker. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { describe } from "node:test";
+import type { Mosquitto } from "../harness/mosquitto.ts";
+import { findProgram } from "../harness/program.ts";
+import { scenario } from "../harness/scenario.ts";
+import { until } from "../harness/wait.ts";
+
+function publish(broker: Mosquitto, topic: string, ...args: string[]): void {
+	const where = ["-h", "127.0.0.1", "-p", String(broker.port)];
+	execFileSync(findProgram("mosquitto_pub"), [...where, "-q", "1", "-t", topic, ...args]);
+}
+
+describe("Commands", { concurrency: 4 }, () => {
+	scenario("Each command is carried out and replied to; a bad one is told what is wrong.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const subscriber = await parts.subscriber(broker, "veleta/sim/#");
+		const station = parts.station(broker, "--interval", "1h");
+		await subscriber.reaches(1);
+		await until("the subscription to commands", () => broker.count(/Sending SUBACK to veleta-sim$/) === 1);
+		const reply = (command: string) =>
+			subscriber.message(
+				`the reply to ${command}`,
+				({ topic, payload }) => topic === "veleta/sim/reply" && JSON.parse(payload).command === command,
+			);
+		publish(broker, "veleta/sim/cmd/sample", "-n");
+		assert.deepEqual(JSON.parse((await reply("sample")).payload), { command: "sample", ok: true, seq: 2 });
+		await subscriber.reaches(2);
+		publish(broker, "veleta/sim/cmd/fly", "-n");
+		assert.match((await reply("fly")).payload, /"ok":false,"error":"no such command; there are sample, /);
+		publish(broker, "veleta/sim/cmd/interval", "-m", "1");
+		assert.deepEqual(JSON.parse((await reply("interval")).payload), { command: "interval", ok: true, interval: 1 });
+		await subscriber.reaches(4);
+		publish(broker, "veleta/sim/cmd/status", "-n");
+		const status = JSON.parse((await reply("status")).payload);
+		assert.equal(status.interval, 1);
+		assert.ok(status.acknowledged >= 4);
+		assert.deepEqual(await station.stop(), { code: 0, signal: null });
+	});
+
+	scenario("The answer goes to the response topic with the correlation data.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const subscriber = await parts.subscriber(broker, "me/#");
+		parts.station(broker, "--interval", "1h");
+		await until("the subscription to commands", () => broker.count(/Sending SUBACK to veleta-sim$/) === 1);
+		const properties = [
+			"-V",
+			"5",
+			"-D",
+			"publish",
+			"response-topic",
+			"me/here",
+			"-D",
+			"publish",
+			"correlation-data",
+			"7",
+		];
+		publish(broker, "veleta/sim/cmd/status", "-n", ...properties);
+		const { payload } = await subscriber.message("the reply", ({ topic }) => topic === "me/here");
+		assert.equal(JSON.parse(payload).ok, true);
+	});
+
+	scenario("Restart restarts once, loses no reading, and uses no number twice.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const subscriber = await parts.subscriber(broker, "veleta/sim/#");
+		const station = parts.station(broker, "--interval", "1s");
+		await subscriber.reaches(2);
+		publish(broker, "veleta/sim/cmd/restart", "-n");
+		await station.line(/^station +restarts$/);
+		const before = subscriber.reports().length;
+		await subscriber.reaches(before + 3);
+		await station.stop();
+		assert.equal(station.count(/^station +restarts$/), 1);
+		const { acknowledged, readings } = station.summary;
+		assert.equal(acknowledged, readings);
+		await subscriber.reaches(acknowledged);
+		assert.deepEqual(
+			subscriber.reports().map(({ seq }) => seq),
+			Array.from({ length: acknowledged }, (_, index) => index + 1),
+		);
+		assert.deepEqual(
+			subscriber.messages.filter(({ topic }) => topic.endsWith("/status")).map(({ payload }) => payload),
+			["online", "offline", "online", "offline"],
+		);
+	});
+
+	scenario("A retained restart does not restart, now or at the next start.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const subscriber = await parts.subscriber(broker, "veleta/sim/#");
+		publish(broker, "veleta/sim/cmd/restart", "-n", "-r");
+		publish(broker, "veleta/sim/cmd/restart", "-m", "now", "-r");
+		const station = parts.station(broker, "--interval", "1s");
+		const { payload } = await subscriber.message("the reply", ({ topic }) => topic === "veleta/sim/reply");
+		assert.match(payload, /a retained command is not carried out: publish it without retain/);
+		await subscriber.reaches(3);
+		await station.stop();
+		assert.equal(station.count(/restarts/), 0);
+	});
+});

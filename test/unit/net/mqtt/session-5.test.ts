@@ -1,0 +1,244 @@
+/** What MQTT 5.0 adds, as transcripts; and how a broker that does not know it is spoken to. */
+import { equal, test } from "../../../harness/harness.ts";
+import { ascii, CONNACK, hex, publish, Transcript } from "../../../harness/transcript.ts";
+
+/** CONNECT with session expiry of a day, receive maximum 64, maximum packet size 4096. */
+const CONNECT_5 = "10 1b 00 04 4d 51 54 54 05 00 00 3c 0d 11 00 01 51 80 21 00 40 27 00 00 10 00 00 01 63";
+const CONNECT_4 = "10 0d 00 04 4d 51 54 54 04 00 00 3c 00 01 63";
+const CONNECT_3 = "10 0f 00 06 4d 51 49 73 64 70 03 00 00 3c 00 01 63";
+const CONNACK_5 = "20 03 00 00 00";
+
+/** A PUBLISH of MQTT 5.0 at QoS 1, `properties` in hexadecimal without their length. */
+function publish5(packetId: number, topic: string, payload: string, properties = ""): string {
+	const propertiesLength = properties.split(" ").filter(Boolean).length;
+	const body = [0, topic.length, ...ascii(topic), 0, packetId, propertiesLength];
+	const rest = `${hex(Uint8Array.from(body))}${properties && ` ${properties}`} ${hex(ascii(payload))}`;
+	return `32 ${hex(Uint8Array.of(rest.split(" ").length))} ${rest}`;
+}
+
+const start = (options: ConstructorParameters<typeof Transcript>[0] = {}) =>
+	new Transcript({ protocolVersion: 5, ...options });
+
+test("CONNECT of MQTT 5.0 asks for a session of a day and tells what the client takes", () => {
+	start()
+		.opens(0)
+		.sends(0, CONNECT_5)
+		.receives(5, CONNACK_5)
+		.tells("connected")
+		.queues("a")
+		.sends(5, publish5(1, "t", "a"));
+});
+
+for (const [what, connack] of [
+	["in the form of 3.1.1", "20 02 00 01"],
+	["with reason code 0x84", "20 03 00 84 00"],
+] as const) {
+	test(`a broker that refuses the version ${what} is spoken to in 3.1.1 from then on`, () => {
+		const transcript = start().queues("a").opens(0).sends(0, CONNECT_5);
+		transcript.failsWhen(() => transcript.receives(1, connack), /version/);
+		transcript
+			.opens(1_000)
+			.sends(1_000, CONNECT_4)
+			.receives(1_001, CONNACK)
+			.sends(1_001, publish(1, "t", "a"))
+			.closes();
+		transcript.opens(2_000).sends(2_000, CONNECT_4);
+	});
+}
+
+test("a broker that refuses 3.1.1, too, is spoken to in 3.1; and there it ends", () => {
+	const transcript = start();
+	for (const [time, connect] of [
+		[0, CONNECT_5],
+		[1_000, CONNECT_4],
+		[2_000, CONNECT_3],
+		[3_000, CONNECT_3],
+	] as const) {
+		transcript.opens(time).sends(time, connect);
+		transcript.failsWhen(() => transcript.receives(time, "20 02 00 01"), /version/);
+	}
+});
+
+test("a broker that just drops a client of 5.0 is tried with 3.1.1, and with 5.0 again when that did not help", () => {
+	const transcript = start();
+	transcript.opens(0).sends(0, CONNECT_5).closes();
+	transcript.opens(1_000).sends(1_000, CONNECT_4).closes();
+	transcript.opens(2_000).sends(2_000, CONNECT_5).closes();
+	transcript.opens(3_000).sends(3_000, CONNECT_4).receives(3_001, CONNACK).closes();
+	// It may have been the network that lost the others.
+	transcript.opens(4_000).sends(4_000, CONNECT_5);
+});
+
+for (const [code, text] of [
+	["86", /bad user name or password \(0x86\)/i],
+	["87", /not authorized \(0x87\)/i],
+	["8a", /banned \(0x8a\)/i],
+] as const) {
+	test(`a refusal with reason code 0x${code} tells it in words`, () => {
+		const transcript = start().opens(0).sends(0, CONNECT_5);
+		transcript.failsWhen(() => transcript.receives(1, `20 03 00 ${code} 00`), text);
+		transcript.opens(1_000).sends(1_000, CONNECT_5);
+	});
+}
+
+test("a refusal tells the broker's reason string and its server reference", () => {
+	const transcript = start().opens(0).sends(0, CONNECT_5);
+	const packet = "20 0c 00 9d 09 1f 00 03 77 68 79 1c 00 00";
+	transcript.failsWhen(() => transcript.receives(1, packet), /\(0x9d\): why/);
+	const moved = start().opens(0).sends(0, CONNECT_5);
+	moved.failsWhen(() => moved.receives(1, "20 07 00 9c 04 1c 00 01 62"), /\(0x9c\): try b/);
+});
+
+test("the broker's receive maximum bounds the window, for redeliveries too [5.0: MQTT-3.3.4-7]", () => {
+	const transcript = start().queues("a", "b", "c").opens(0).sends(0, CONNECT_5).receives(1, "20 06 00 00 03 21 00 02");
+	transcript
+		.sends(1, publish5(1, "t", "a"), publish5(2, "t", "b"))
+		.receives(2, "40 02 00 01")
+		.sends(2, publish5(3, "t", "c"));
+	transcript.closes().opens(1_000).sends(1_000, CONNECT_5).receives(1_001, "20 06 01 00 03 21 00 01");
+	transcript.sends(1_001, publish5(2, "t", "b").replace("32", "3a")).receives(1_002, "40 02 00 02");
+	transcript.sends(1_002, publish5(3, "t", "c").replace("32", "3a"));
+});
+
+test("a topic gets an alias where the broker takes one: with the topic first, then instead of it", () => {
+	const transcript = start().queues("a", "b").opens(0).sends(0, CONNECT_5).receives(1, "20 06 00 00 03 22 00 05");
+	transcript.sends(1, publish5(1, "t", "a", "23 00 01"), publish5(2, "", "b", "23 00 01"));
+	transcript.closes().opens(1_000).sends(1_000, CONNECT_5).receives(1_001, CONNACK_5.replace("20 03 00", "20 03 01"));
+	transcript.sends(1_001, publish5(1, "t", "a").replace("32", "3a"), publish5(2, "t", "b").replace("32", "3a"));
+});
+
+test("topics beyond the broker's topic alias maximum go without one [5.0: MQTT-3.2.2-17]", () => {
+	const transcript = start()
+		.queuesAt(1, "a", { topic: "x" })
+		.queuesAt(1, "b", { topic: "y" })
+		.opens(0)
+		.sends(0, CONNECT_5);
+	transcript.receives(1, "20 06 00 00 03 22 00 01").sends(1, publish5(1, "x", "a", "23 00 01"), publish5(2, "y", "b"));
+});
+
+test("a message larger than the broker's maximum packet size is given back, and the next one goes [5.0: MQTT-3.2.2-15]", () => {
+	const transcript = start().queues("aaaaaaaaaaaaaaaa", "b").opens(0).sends(0, CONNECT_5);
+	transcript.receives(1, "20 08 00 00 05 27 00 00 00 14").sends(1, publish5(2, "t", "b"));
+	transcript.tells("connected", "rejected aaaaaaaaaaaaaaaa: 0x95", "published b");
+	equal(transcript.session.inFlight, 1);
+});
+
+test("a message rejected for its size does not teach the broker an alias", () => {
+	const transcript = start().queues("aaaaaaaaaaaaaaaa", "b").opens(0).sends(0, CONNECT_5);
+	transcript.receives(1, "20 0b 00 00 08 27 00 00 00 14 22 00 05").sends(1, publish5(2, "t", "b", "23 00 01"));
+});
+
+test("QoS and retain are those that the broker takes [5.0: MQTT-3.2.2-11, 3.2.2-14]", () => {
+	const transcript = start().queuesAt(2, "a", { retain: true }).opens(0).sends(0, CONNECT_5);
+	transcript.receives(1, "20 07 00 00 04 24 01 25 00").sends(1, publish5(1, "t", "a"));
+});
+
+test("the broker's keep-alive wins [5.0: MQTT-3.2.2-21]", () => {
+	start().opens(0).sends(0, CONNECT_5).receives(0, "20 06 00 00 03 13 00 0a").silent(9_499).sends(9_500, "c0 00");
+});
+
+test("an assigned client id is used from then on", () => {
+	const transcript = start({ clientId: "" }).opens(0);
+	transcript.sends(0, CONNECT_5.replace("10 1b", "10 1a").replace("00 01 63", "00 00"));
+	transcript.receives(1, "20 07 00 00 04 12 00 01 63").closes().opens(1_000).sends(1_000, CONNECT_5);
+});
+
+test("a message that the broker does not take is given back with its reason, and not tried again [5.0: MQTT-4.4.0-2]", () => {
+	const transcript = start().queues("a").queuesAt(2, "b").opens(0).sends(0, CONNECT_5).receives(1, CONNACK_5);
+	transcript.sends(1, publish5(1, "t", "a"), publish5(2, "t", "b").replace("32", "34"));
+	transcript.receives(2, "40 03 00 01 97 50 03 00 02 87");
+	transcript.tells("connected", "published a", "published b", "rejected a: 0x97", "rejected b: 0x87").silent(50_000);
+});
+
+test("no matching subscribers is a success", () => {
+	const transcript = start()
+		.queues("a")
+		.opens(0)
+		.sends(0, CONNECT_5)
+		.receives(1, CONNACK_5)
+		.sends(1, publish5(1, "t", "a"));
+	transcript.receives(2, "40 03 00 01 10").tells("connected", "published a", "acknowledged a");
+});
+
+test("unknown ids are answered with reason code 0x92 where the standard has one", () => {
+	const transcript = start().opens(0).sends(0, CONNECT_5).receives(1, CONNACK_5);
+	transcript
+		.receives(2, "62 02 00 05")
+		.sends(2, "70 04 00 05 92 00")
+		.receives(3, "50 02 00 06")
+		.sends(3, "62 04 00 06 92 00");
+});
+
+test("a DISCONNECT from the broker ends the connection with its reason in words", () => {
+	const transcript = start().opens(0).sends(0, CONNECT_5).receives(1, CONNACK_5);
+	transcript.failsWhen(
+		() => transcript.receives(2, "e0 02 8e 00"),
+		/the broker ended the connection: .*taken over.* \(0x8e\)/i,
+	);
+});
+
+test("AUTH, for which nothing asked, ends the connection", () => {
+	const transcript = start().opens(0).sends(0, CONNECT_5).receives(1, CONNACK_5);
+	transcript.failsWhen(() => transcript.receives(2, "f0 02 18 00"), /AUTH/);
+});
+
+test("a topic alias from the broker, which the client did not allow, ends the connection", () => {
+	const transcript = start().opens(0).sends(0, CONNECT_5).receives(1, CONNACK_5);
+	transcript.failsWhen(() => transcript.receives(2, "30 07 00 01 78 03 23 00 01"), /topic alias/);
+});
+
+test("a violation is answered by a DISCONNECT with its reason code, where the version has one", () => {
+	const transcript = start().opens(0).sends(0, CONNECT_5).receives(1, CONNACK_5);
+	equal(hex(transcript.session.disconnect(0x82)!), "e0 02 82 00");
+	const old = new Transcript().connects(0);
+	equal(old.session.disconnect(0x82), undefined);
+});
+
+test("a message's own properties go with it, and are left out in 3.1.1", () => {
+	const properties = { messageExpiryInterval: 60 };
+	const transcript = start().queuesAt(1, "a", { properties }).opens(0).sends(0, CONNECT_5).receives(1, CONNACK_5);
+	transcript.sends(1, publish5(1, "t", "a", "02 00 00 00 3c"));
+	new Transcript()
+		.queuesAt(1, "a", { properties })
+		.connects(0)
+		.sends(0, publish(1, "t", "a"));
+});
+
+test("a broker that accepts 5.0 in the form of 3.1.1 does not speak it: it is spoken to in 3.1.1", () => {
+	const transcript = start().opens(0).sends(0, CONNECT_5);
+	transcript.failsWhen(() => transcript.receives(1, CONNACK), /version not supported \(0x84\)/);
+	transcript.opens(1_000).sends(1_000, CONNECT_4);
+});
+
+test("MQTT 3.1 does not tell whether a session is present: what is in flight goes again with DUP, and filters are subscribed to again", () => {
+	const transcript = start({ protocolVersion: 3 }).queues("a");
+	transcript.session.subscribe({ topicFilter: "x", qos: 1 });
+	transcript.opens(0).sends(0, CONNECT_3).receives(1, CONNACK);
+	transcript
+		.sends(1, "82 06 00 01 00 01 78 01", publish(2, "t", "a"))
+		.receives(2, "90 03 00 01 01")
+		.closes();
+	transcript.opens(1_000).sends(1_000, CONNECT_3).receives(1_001, CONNACK);
+	transcript.sends(1_001, "82 06 00 03 00 01 78 01", publish(2, "t", "a", { dup: true }));
+});
+
+test("a message that fits without an alias goes without one", () => {
+	const transcript = start()
+		.queues("a")
+		.opens(0)
+		.sends(0, CONNECT_5)
+		.receives(1, "20 0b 00 00 08 27 00 00 00 09 22 00 05");
+	transcript.sends(1, publish5(1, "t", "a"));
+});
+
+test("filters that do not fit into one SUBSCRIBE for the broker go in several", () => {
+	const transcript = start();
+	for (const topicFilter of ["a", "b", "c"]) transcript.session.subscribe({ topicFilter, qos: 1 });
+	transcript.opens(0).sends(0, CONNECT_5).receives(1, "20 08 00 00 05 27 00 00 00 0d");
+	transcript.sends(1, "82 0b 00 02 00 00 01 61 01 00 01 62 01", "82 07 00 03 00 00 01 63 01");
+});
+
+test("an id that the broker assigns although the client has one is not used", () => {
+	const transcript = start().opens(0).sends(0, CONNECT_5).receives(1, "20 07 00 00 04 12 00 01 78").closes();
+	transcript.opens(1_000).sends(1_000, CONNECT_5);
+});

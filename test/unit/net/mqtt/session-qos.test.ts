@@ -1,0 +1,212 @@
+/** QoS 0 and 2, outgoing and incoming, as transcripts in MQTT 3.1.1. */
+import { equal, ok, test } from "../../../harness/harness.ts";
+import {
+	CONNACK,
+	CONNACK_SESSION_PRESENT,
+	pubcomp,
+	publish,
+	pubrec,
+	pubrel,
+	Transcript,
+} from "../../../harness/transcript.ts";
+
+const QOS_0 = "30 04 00 01 74 61";
+const atQoS2 = (packetId: number, payload: string) => publish(packetId, "t", payload, { qos: 2 });
+
+test("a QoS 0 message leaves without an id, and its owner has done with it when it has left", () => {
+	new Transcript()
+		.queuesAt(0, "a")
+		.connects(0)
+		.sends(0, QOS_0)
+		.tells("connected", "published a", "acknowledged a")
+		.silent(50_000);
+});
+
+test("a QoS 0 message that has not left is not done with", () => {
+	const transcript = new Transcript().queuesAt(0, "a").connects(0);
+	ok(transcript.session.transmit(0));
+	transcript.tells("connected").closes();
+});
+
+test("a QoS 2 message takes PUBLISH, PUBREC, PUBREL, PUBCOMP [MQTT-4.3.3-1]", () => {
+	new Transcript()
+		.queuesAt(2, "a")
+		.connects(0)
+		.sends(0, atQoS2(1, "a"))
+		.receives(10, pubrec(1))
+		.sends(10, pubrel(1))
+		.tells("connected", "published a")
+		.receives(20, pubcomp(1))
+		.tells("acknowledged a")
+		.queuesAt(2, "b")
+		.sends(20, atQoS2(2, "b"));
+});
+
+test("a QoS 2 message without a PUBREC, or a PUBREL without a PUBCOMP, ends the connection after 20 s", () => {
+	new Transcript()
+		.queuesAt(2, "a")
+		.connects(0)
+		.sends(5, atQoS2(1, "a"))
+		.failsAt(20_005, /no acknowledgement within 20 s/);
+	const released = new Transcript().queuesAt(2, "a").connects(0).sends(5, atQoS2(1, "a")).receives(1_000, pubrec(1));
+	released.sends(1_000, pubrel(1)).failsAt(21_000, /no acknowledgement within 20 s/);
+});
+
+test("after a reconnect, PUBLISH without PUBREC goes again with DUP, and with PUBREC only its PUBREL [MQTT-4.4.0-1]", () => {
+	const transcript = new Transcript()
+		.queuesAt(2, "a")
+		.queuesAt(2, "b")
+		.connects(0)
+		.sends(0, atQoS2(1, "a"), atQoS2(2, "b"));
+	transcript.receives(1, pubrec(1)).sends(1, pubrel(1)).closes();
+	transcript.connects(1_000, CONNACK_SESSION_PRESENT);
+	transcript.sends(1_000, pubrel(1), publish(2, "t", "b", { qos: 2, dup: true }));
+	transcript
+		.receives(1_010, `${pubcomp(1)} ${pubrec(2)}`)
+		.sends(1_010, pubrel(2))
+		.receives(1_020, pubcomp(2));
+	transcript.tells(
+		"connected",
+		"published a",
+		"published b",
+		"resumed",
+		"redelivered b",
+		"acknowledged a",
+		"acknowledged b",
+	);
+	equal(transcript.session.inFlight, 0);
+});
+
+test("a PUBREC that comes twice is answered by a PUBREL each time", () => {
+	const transcript = new Transcript().queuesAt(2, "a").connects(0).sends(0, atQoS2(1, "a"));
+	transcript
+		.receives(1, pubrec(1))
+		.sends(1, pubrel(1))
+		.receives(2, pubrec(1))
+		.sends(2, pubrel(1))
+		.receives(3, pubcomp(1));
+	transcript.tells("connected", "published a", "acknowledged a");
+});
+
+test("a PUBREC for an unknown id is released, and the PUBCOMP that follows does no harm", () => {
+	new Transcript().connects(0).receives(1, pubrec(9)).sends(1, pubrel(9)).receives(2, pubcomp(9)).silent(50_000);
+});
+
+for (const [what, qos, packet] of [
+	["a PUBREC for a QoS 1 message", 1, pubrec(1)],
+	["a PUBCOMP for a QoS 1 message", 1, pubcomp(1)],
+	["a PUBACK for a QoS 2 message", 2, "40 02 00 01"],
+	["a PUBCOMP before the PUBREC", 2, pubcomp(1)],
+] as const) {
+	test(`${what} ends the connection, and the message is delivered on the next one`, () => {
+		const transcript = new Transcript()
+			.queuesAt(qos, "a")
+			.connects(0)
+			.sends(0, publish(1, "t", "a", { qos }));
+		transcript.failsWhen(() => transcript.receives(1, packet), /packet id 1, which waits for something else/);
+		transcript.connects(1_000, CONNACK_SESSION_PRESENT).sends(1_000, publish(1, "t", "a", { qos, dup: true }));
+	});
+}
+
+test("the window counts QoS 1 and 2 together", () => {
+	const transcript = new Transcript();
+	for (let index = 0; index < 10; index++) transcript.queuesAt(index % 2 === 0 ? 1 : 2, `${index}`);
+	transcript.connects(0);
+	transcript.sends(
+		0,
+		...Array.from({ length: 8 }, (_, index) => publish(index + 1, "t", `${index}`, { qos: index % 2 === 0 ? 1 : 2 })),
+	);
+});
+
+test("messages of every QoS reach the handler with their flags, and are acknowledged in their order [MQTT-4.6.0-2, 4.6.0-3]", () => {
+	new Transcript()
+		.connects(0)
+		.receives(
+			1,
+			`31 04 00 01 78 61 ${publish(7, "x", "b")} ${publish(8, "x", "c", { qos: 2, retain: true })} ${publish(9, "x", "d")}`,
+		)
+		.tells(
+			"connected",
+			"message x a qos 0 retain",
+			"message x b qos 1",
+			"message x c qos 2 retain",
+			"message x d qos 1",
+		)
+		.sends(1, "40 02 00 07", pubrec(8), "40 02 00 09")
+		.receives(2, pubrel(8))
+		.sends(2, pubcomp(8));
+});
+
+test("an empty payload is a message like any other", () => {
+	new Transcript()
+		.connects(0)
+		.receives(1, publish(7, "x", "", { retain: true }))
+		.tells("connected", "message x  qos 1 retain");
+});
+
+test("a QoS 2 message is handed on once, however often it comes before its PUBREL [MQTT-4.3.3-2]", () => {
+	const transcript = new Transcript()
+		.connects(0)
+		.receives(1, publish(8, "x", "c", { qos: 2 }))
+		.sends(1, pubrec(8));
+	transcript
+		.receives(2, publish(8, "x", "c", { qos: 2, dup: true }))
+		.sends(2, pubrec(8))
+		.closes();
+	transcript.connects(1_000, CONNACK_SESSION_PRESENT).receives(1_001, publish(8, "x", "c", { qos: 2, dup: true }));
+	transcript.sends(1_001, pubrec(8)).receives(1_002, pubrel(8)).sends(1_002, pubcomp(8));
+	transcript.tells("connected", "message x c qos 2", "resumed");
+});
+
+test("after its PUBREL, the same id is a new message", () => {
+	const transcript = new Transcript()
+		.connects(0)
+		.receives(1, publish(8, "x", "c", { qos: 2 }))
+		.sends(1, pubrec(8));
+	transcript
+		.receives(2, pubrel(8))
+		.sends(2, pubcomp(8))
+		.receives(3, publish(8, "x", "d", { qos: 2 }));
+	transcript.tells("connected", "message x c qos 2", "message x d qos 2");
+});
+
+test("in a new session, the ids of the old one mean nothing", () => {
+	const transcript = new Transcript()
+		.connects(0)
+		.receives(1, publish(8, "x", "c", { qos: 2 }))
+		.closes();
+	transcript.connects(1_000, CONNACK).receives(1_001, publish(8, "x", "c", { qos: 2 }));
+	transcript.tells("connected", "message x c qos 2", "connected", "message x c qos 2");
+});
+
+test("a PUBREL for an id that is not known is answered all the same", () => {
+	new Transcript().connects(0).receives(1, pubrel(5)).sends(1, pubcomp(5));
+});
+
+test("a burst of QoS 2 messages is taken, however many are unreleased: brokers do not keep to a limit", () => {
+	const transcript = new Transcript().connects(0);
+	for (let packetId = 1; packetId <= 1_000; packetId++) {
+		transcript.receives(1, publish(packetId, "x", "c", { qos: 2 })).sends(1, pubrec(packetId));
+	}
+	transcript.tells("connected", ...Array.from({ length: 1_000 }, () => "message x c qos 2"));
+	for (const packetId of [500, 1, 1_000, 501]) {
+		transcript.receives(2, publish(packetId, "x", "c", { qos: 2, dup: true })).sends(2, pubrec(packetId));
+		transcript.receives(2, pubrel(packetId)).sends(2, pubcomp(packetId)).tells();
+		transcript.receives(2, publish(packetId, "x", "new", { qos: 2 })).sends(2, pubrec(packetId));
+		transcript.tells("message x new qos 2");
+	}
+});
+
+test("unreleased QoS 2 messages whose ids are in more than 64 pieces end the connection", () => {
+	const transcript = new Transcript().connects(0);
+	for (let packetId = 2; packetId <= 128; packetId += 2) {
+		transcript.receives(1, publish(packetId, "x", "c", { qos: 2 })).sends(1, pubrec(packetId));
+	}
+	transcript.failsWhen(() => transcript.receives(1, publish(130, "x", "c", { qos: 2 })), /too many unreleased/);
+});
+
+test("a message that MQTT does not allow is given back, and the connection goes on", () => {
+	const transcript = new Transcript().queuesAt(1, "a", { topic: "x/#" }).queuesAt(0, "b", { topic: "" }).queues("c");
+	transcript.connects(0).sends(0, publish(2, "t", "c"));
+	transcript.tells("connected", "rejected a: 0x90", "rejected b: 0x90", "published c");
+});

@@ -1,0 +1,99 @@
+/** Subscriptions as transcripts in MQTT 3.1.1. */
+import { equal, test, throws } from "../../../harness/harness.ts";
+import { CONNACK, CONNACK_SESSION_PRESENT, publish, Transcript } from "../../../harness/transcript.ts";
+
+const CONNECT = "10 0d 00 04 4d 51 54 54 04 00 00 3c 00 01 63";
+const subscribing = (...filters: string[]) => {
+	const transcript = new Transcript();
+	for (const topicFilter of filters) transcript.session.subscribe({ topicFilter, qos: 1 });
+	return transcript;
+};
+
+test("SUBSCRIBE goes before the messages, with all filters at once, and its answers are told [MQTT-3.8.4-5]", () => {
+	subscribing("a/+", "b/#")
+		.queues("m")
+		.connects(0)
+		.sends(0, "82 0e 00 01 00 03 61 2f 2b 01 00 03 62 2f 23 01", publish(2, "t", "m"))
+		.receives(5, "90 04 00 01 01 80")
+		.tells("connected", "published m", "subscribed a/+ 1", "subscribed b/# 128");
+});
+
+test("with pipelining, SUBSCRIBE follows the CONNECT at once", () => {
+	const transcript = new Transcript({ pipelining: true }).queues("m");
+	transcript.session.subscribe({ topicFilter: "a", qos: 0 });
+	transcript.opens(0).sends(0, CONNECT, "82 06 00 01 00 01 61 00", publish(2, "t", "m"));
+	transcript.receives(5, `${CONNACK} 90 03 00 01 00 40 02 00 02`);
+	transcript.tells("published m", "connected", "subscribed a 0", "acknowledged m");
+});
+
+test("a session that is present keeps its subscriptions; a new one is subscribed again", () => {
+	const transcript = subscribing("a")
+		.connects(0)
+		.sends(0, "82 06 00 01 00 01 61 01")
+		.receives(1, "90 03 00 01 01")
+		.closes();
+	transcript.connects(1_000, CONNACK_SESSION_PRESENT).silent(2_000).closes();
+	transcript.connects(3_000, CONNACK).sends(3_000, "82 06 00 02 00 01 61 01");
+});
+
+test("a SUBSCRIBE without a SUBACK ends the connection after 20 s, and goes out again on the next one", () => {
+	const transcript = subscribing("a").connects(0).sends(3, "82 06 00 01 00 01 61 01");
+	transcript.failsAt(20_003, /no acknowledgement within 20 s/);
+	transcript.connects(30_000, CONNACK_SESSION_PRESENT).sends(30_000, "82 06 00 02 00 01 61 01");
+});
+
+test("a filter that the broker refused is not asked for again on this connection", () => {
+	const transcript = subscribing("a").connects(0).sends(0, "82 06 00 01 00 01 61 01").receives(1, "90 03 00 01 80");
+	transcript.tells("connected", "subscribed a 128").silent(50_000);
+});
+
+test("UNSUBSCRIBE is sent, answered, and remembered", () => {
+	const transcript = subscribing("a", "b")
+		.connects(0)
+		.sends(0, "82 0a 00 01 00 01 61 01 00 01 62 01")
+		.receives(1, "90 04 00 01 01 01");
+	transcript.session.unsubscribe("a");
+	transcript.sends(2, "a2 05 00 02 00 01 61").receives(3, "b0 02 00 02");
+	transcript.tells("connected", "subscribed a 1", "subscribed b 1", "unsubscribed a 0").closes();
+	transcript.connects(1_000, CONNACK).sends(1_000, "82 06 00 03 00 01 62 01");
+});
+
+test("to unsubscribe from what was never subscribed to sends nothing", () => {
+	const transcript = new Transcript().connects(0);
+	transcript.session.unsubscribe("a");
+	transcript.silent(1_000);
+});
+
+for (const [what, packet, reason] of [
+	["a SUBACK with too few reason codes", "90 03 00 01 01", /1 reason codes for 2 topic filters/],
+	["a SUBACK with another id", "90 04 00 02 01 01", /SUBACK for the packet id 2, which does not wait/],
+	["an UNSUBACK for a SUBSCRIBE", "b0 02 00 01", /UNSUBACK for the packet id 1, which does not wait/],
+	["a PUBACK for a SUBSCRIBE", "40 02 00 01", /packet id 1, which is not in flight/],
+] as const) {
+	test(`${what} ends the connection`, () => {
+		const transcript = subscribing("a", "b").connects(0).sends(0, "82 0a 00 01 00 01 61 01 00 01 62 01");
+		transcript.failsWhen(() => transcript.receives(1, packet), reason);
+	});
+}
+
+test("there are 32 subscriptions at the most", () => {
+	const transcript = subscribing(...Array.from({ length: 32 }, (_, index) => `t${index}`));
+	throws(() => transcript.session.subscribe({ topicFilter: "one more", qos: 0 }), /more than 32 subscriptions/);
+	transcript.session.subscribe({ topicFilter: "t0", qos: 0 });
+	equal(transcript.session.connected, false);
+});
+
+test("a filter that is subscribed to again before its UNSUBACK stays subscribed", () => {
+	const transcript = subscribing("a").connects(0).sends(0, "82 06 00 01 00 01 61 01").receives(1, "90 03 00 01 01");
+	transcript.session.unsubscribe("a");
+	transcript.sends(2, "a2 05 00 02 00 01 61");
+	transcript.session.subscribe({ topicFilter: "a", qos: 1 });
+	transcript.sends(3, "82 06 00 03 00 01 61 01").receives(4, "b0 02 00 02 90 03 00 03 01").closes();
+	transcript.connects(10, CONNACK).sends(10, "82 06 00 04 00 01 61 01");
+});
+
+test("a topic filter that is none is refused at once", () => {
+	const { session } = new Transcript();
+	throws(() => session.subscribe({ topicFilter: "a#", qos: 0 }), /topic filter/);
+	throws(() => session.subscribe({ topicFilter: "", qos: 0 }), /topic filter/);
+});
