@@ -1,0 +1,196 @@
+/**
+ * A session on Node for one command: connects as its options tell, says on
+ * stderr what goes wrong, decides when to give up, and ends in good order.
+ */
+import type { Bytes, SocketOptions } from "../../src/host.ts";
+import { Backoff } from "../../src/net/backoff.ts";
+import { Link } from "../../src/net/link.ts";
+import { RefusedError } from "../../src/net/mqtt/errors.ts";
+import type { Message } from "../../src/net/mqtt/message.ts";
+import type { ProtocolVersion } from "../../src/net/mqtt/packet.ts";
+import { Session, type SessionOptions } from "../../src/net/mqtt/session.ts";
+import type { ConnectionOptions } from "./options.ts";
+import { PacketBoundary } from "./packet-boundary.ts";
+import { clock, timer } from "./ports.ts";
+import { TcpSocket } from "./tcp-socket.ts";
+
+/** Delays between attempts to connect, in ms: somebody waits at the terminal. */
+const RETRY = { base: 500, limit: 10_000 };
+/** How long the end waits for what was written to leave, in ms. */
+const FAREWELL_MS = 2_000;
+/** A signal that follows another within so many ms is the same Ctrl-C: npm hands on what the terminal told us, too. */
+const SAME_INTERRUPT_MS = 250;
+
+/** Bytes of a packet: as many as MQTT can say (3.1.1, section 2.2.3), for a computer has room. */
+const PACKET_SIZE_MAXIMUM = 5 + 268_435_455;
+
+export const EXIT_DONE = 0;
+export const EXIT_FAILED = 1;
+const EXIT_INTERRUPTED = 130;
+
+const VERSION_NAMES: Readonly<Record<ProtocolVersion, string>> = { 3: "3.1", 4: "3.1.1", 5: "5.0" };
+
+/** One line for the user. */
+export function say(text: string): void {
+	process.stderr.write(`${text}\n`);
+}
+
+/** What a command adds to the session. */
+type Callbacks<M extends Message> = Pick<
+	SessionOptions<M>,
+	"nextMessage" | "onAcknowledge" | "onReject" | "onConnect" | "onMessage" | "onSubscribe" | "onUnsubscribe"
+>;
+
+interface ClientOptions {
+	/** Failures to connect in a row, or connections that brought nothing, after which to give up. */
+	readonly attempts: number;
+	readonly pipelining: boolean;
+	/** Whether to read one packet at a time, so that `deafen` takes effect right behind the packet at hand. */
+	readonly packetwise?: boolean;
+	/** Ctrl-C. */
+	readonly onInterrupt: () => void;
+}
+
+export class Client<M extends Message> {
+	readonly session: Session<M>;
+	/** Resolves with the exit code when all is over. */
+	readonly ended: Promise<number>;
+	readonly #options: ClientOptions & ConnectionOptions;
+	readonly #link: Link<M>;
+	#socket: TcpSocket | undefined;
+	#deaf = false;
+	#failures = 0;
+	#finishing = false;
+	#resolve: (exitCode: number) => void = () => {};
+
+	constructor(connection: ConnectionOptions, options: ClientOptions, callbacks: Callbacks<M>) {
+		this.#options = { ...connection, ...options };
+		const { broker, clientId, protocolVersion, cleanSession, keepAlive, username, password, will } = connection;
+		const { sessionExpiryInterval } = connection;
+		const session = new Session<M>({
+			...{ clientId, protocolVersion, cleanSession, keepAlive, username, password, will },
+			...(sessionExpiryInterval === undefined ? {} : { sessionExpiryInterval }),
+			maximumPacketSize: PACKET_SIZE_MAXIMUM,
+			pipelining: options.pipelining,
+			...callbacks,
+			onConnect: (sessionPresent, version, properties) => {
+				this.#connected(sessionPresent, version);
+				callbacks.onConnect?.(sessionPresent, version, properties);
+			},
+		});
+		this.session = session;
+		this.#link = new Link({
+			network: { socket: { io: this.#socketClass() } },
+			...{ clock, timer, broker, session },
+			backoff: new Backoff({ ...RETRY, random: Math.random }),
+			onDisconnect: (reason, retryDelay, error) => this.#disconnected(reason, retryDelay, error),
+			onTakenOver: () => say("connections end as soon as they begin: does another client have this client id?"),
+		});
+		this.ended = new Promise((resolve) => {
+			this.#resolve = resolve;
+		});
+	}
+
+	start(): void {
+		onInterrupt(this.#options.onInterrupt);
+		this.#link.start();
+	}
+
+	/** There is something new to send. */
+	wake(): void {
+		this.#link.wake();
+	}
+
+	/** The broker has taken or brought something: attempts are counted anew. */
+	progress(): void {
+		this.#failures = 0;
+	}
+
+	/** Nothing more is read: what the broker sends stays with it, unacknowledged. */
+	deafen(): void {
+		this.#deaf = true;
+	}
+
+	/** Ends the connection in good order once everything has left. */
+	async finish(exitCode: number): Promise<void> {
+		if (this.#finishing) return;
+		this.#finishing = true;
+		// In a later turn: the acknowledgement of the packet at hand has not even been written.
+		await new Promise((resolve) => setImmediate(resolve));
+		await Promise.race([this.#socket?.drained(), late(FAREWELL_MS)]);
+		this.#link.stop();
+		await this.#socket?.closed;
+		this.#resolve(exitCode);
+	}
+
+	fail(reason: string): void {
+		if (this.#finishing) return;
+		say(reason);
+		this.finish(EXIT_FAILED);
+	}
+
+	#connected(sessionPresent: boolean, version: ProtocolVersion): void {
+		const { protocolVersion, fallback, debug } = this.#options;
+		if (version !== protocolVersion && !fallback) {
+			return this.fail(`the broker does not speak MQTT ${VERSION_NAMES[protocolVersion]}`);
+		}
+		// With something in flight, only its acknowledgement tells that this connection is of any use.
+		if (this.session.inFlight === 0) this.progress();
+		if (debug) say(`connected in MQTT ${VERSION_NAMES[version]}, session ${sessionPresent ? "resumed" : "new"}`);
+	}
+
+	#disconnected(reason: string, retryDelay: number, error: unknown): void {
+		if (this.#finishing) return;
+		const { attempts, fallback, debug } = this.#options;
+		if (error instanceof RefusedError) {
+			if (!error.hasOlderVersion || !fallback) return this.fail(reason);
+			if (debug) say(`${reason}; trying an older version`);
+			return;
+		}
+		if (++this.#failures >= attempts) return this.fail(`${reason}; given up after ${attempts} attempts`);
+		say(`${reason}; next attempt in ${(retryDelay / 1_000).toFixed(1)} s`);
+	}
+
+	/** TCP sockets, the latest of which this client keeps an eye on. */
+	#socketClass() {
+		const watch = (socket: TcpSocket) => {
+			this.#socket = socket;
+		};
+		const deaf = () => this.#deaf;
+		const { packetwise } = this.#options;
+		return class extends TcpSocket {
+			readonly #boundary = packetwise ? new PacketBoundary() : undefined;
+
+			constructor(options: SocketOptions) {
+				super(options);
+				watch(this);
+			}
+
+			override read(byteLength?: number): Bytes | undefined {
+				if (deaf()) return undefined;
+				const boundary = this.#boundary;
+				if (!boundary) return super.read(byteLength);
+				const bytes = super.read(Math.min(byteLength ?? Number.POSITIVE_INFINITY, boundary.allowed));
+				if (bytes) boundary.read(bytes);
+				return bytes;
+			}
+		};
+	}
+}
+
+/** Calls back at the first Ctrl-C or SIGTERM; a second one does not wait for a good order. */
+function onInterrupt(callback: () => void): void {
+	let interruptedAt: number | undefined;
+	const interrupt = () => {
+		const first = interruptedAt === undefined;
+		interruptedAt ??= performance.now();
+		if (performance.now() - interruptedAt > SAME_INTERRUPT_MS) process.exit(EXIT_INTERRUPTED);
+		if (first) callback();
+	};
+	process.on("SIGINT", interrupt);
+	process.on("SIGTERM", interrupt);
+}
+
+function late(delay: number): Promise<void> {
+	return new Promise((resolve) => setTimeout(resolve, delay).unref());
+}

@@ -1,0 +1,94 @@
+/** The flags of a command line, and what MQTT allows as their values. */
+import { parseArgs } from "node:util";
+import type { QoS } from "../../src/net/mqtt/packet.ts";
+import { utf8 } from "../../src/net/mqtt/text.ts";
+import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
+
+/** A command line that cannot be used, in one line. */
+export class UsageError extends Error {
+	override name = "UsageError";
+}
+
+export type Flags = Readonly<Record<string, { type: "string" | "boolean"; short?: string; multiple?: true }>>;
+
+/** The flags of a command line, each by its long name. */
+export class Values {
+	readonly #values = new Map<string, (string | true)[]>();
+
+	/** Not strict: a value may begin with a dash, as in `-m -12.5`. What is shown of a wrong flag is its name only: a password may be near. */
+	constructor(args: string[], flags: Flags) {
+		const { tokens } = parseArgs({ args, options: flags, strict: false, tokens: true });
+		for (const token of tokens) {
+			if (token.kind !== "option") {
+				throw new UsageError(`argument ${token.index + 2} belongs to no flag (a value with spaces needs quotes)`);
+			}
+			const { name, rawName, value } = token;
+			const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
+			if (!flag) throw new UsageError(`${rawName} is no flag of this command`);
+			if (flag.type === "string" && value === undefined) throw new UsageError(`${rawName} needs a value`);
+			if (flag.type === "boolean" && value !== undefined) throw new UsageError(`${rawName} takes no value`);
+			const earlier = flag.multiple ? (this.#values.get(name) ?? []) : [];
+			this.#values.set(name, [...earlier, value ?? true]);
+		}
+	}
+
+	has(name: string): boolean {
+		return this.#values.has(name);
+	}
+
+	all(name: string): string[] {
+		return (this.#values.get(name) ?? []).map(String);
+	}
+
+	/** Checked for what MQTT allows as a string. */
+	text(name: string): string | undefined {
+		const [value] = this.all(name);
+		if (value !== undefined) explain(() => utf8(value, `--${name}`));
+		return value;
+	}
+
+	bytes(name: string): Uint8Array<ArrayBuffer> | undefined {
+		const [value] = this.all(name);
+		return value === undefined ? undefined : Uint8Array.from(Buffer.from(value));
+	}
+
+	number(name: string, lowest: number, highest: number): number | undefined {
+		const [value] = this.all(name);
+		if (value === undefined) return undefined;
+		const number = Number(value);
+		if (value.trim() === "" || !Number.isInteger(number) || number < lowest || number > highest) {
+			throw new UsageError(`--${name}: must be a whole number from ${lowest} to ${highest}`);
+		}
+		return number;
+	}
+
+	qos(name: string): QoS {
+		return (this.number(name, 0, 2) ?? 0) as QoS;
+	}
+
+	topicName(name: string): string | undefined {
+		const topic = this.text(name);
+		const fault = topic === undefined ? undefined : topicNameFault(topic);
+		if (fault) throw new UsageError(`--${name}: ${fault}`);
+		return topic;
+	}
+
+	topicFilters(name: string): string[] {
+		const filters = this.all(name);
+		for (const filter of filters) {
+			const fault = topicFilterFault(filter);
+			if (fault) throw new UsageError(`--${name} ${filter}: ${fault}`);
+			explain(() => utf8(filter, `--${name}`));
+		}
+		return filters;
+	}
+}
+
+/** Turns what `check` throws into a `UsageError`. */
+export function explain(check: () => void): void {
+	try {
+		check();
+	} catch (error) {
+		throw new UsageError((error as Error).message);
+	}
+}

@@ -1,0 +1,40 @@
+/** What `sub` prints of a message: text with fields such as `%t`, as mosquitto_sub -F has them. Payloads stay bytes. */
+import type { ReceivedMessage } from "../../src/net/mqtt/message.ts";
+
+type Field = (message: ReceivedMessage) => string | Uint8Array;
+
+const FIELDS: Readonly<Record<string, Field>> = {
+	"%": () => "%",
+	t: ({ topic }) => topic,
+	p: ({ payload }) => payload,
+	x: ({ payload }) => Buffer.from(payload).toString("hex"),
+	l: ({ payload }) => String(payload.length),
+	q: ({ qos }) => String(qos),
+	r: ({ retain }) => (retain ? "1" : "0"),
+	d: ({ dup }) => (dup ? "1" : "0"),
+	R: ({ properties }) => properties?.responseTopic ?? "",
+	D: ({ properties }) => properties?.correlationData ?? "",
+	E: ({ properties }) => String(properties?.messageExpiryInterval ?? ""),
+};
+
+/** Throws an Error that names what is no field. */
+export function checkFormat(format: string): void {
+	for (const [field, name = ""] of format.matchAll(/%(.?)/gs)) {
+		if (!Object.hasOwn(FIELDS, name)) throw new Error(`--format: ${field} is no field; see --help`);
+	}
+}
+
+/** A copy: the payload itself is valid during the callback only. */
+export function formatMessage(format: string, newline: boolean, message: ReceivedMessage): Buffer {
+	const parts: Uint8Array[] = [];
+	let at = 0;
+	for (const { 0: field, 1: name = "", index } of format.matchAll(/%(.?)/gs)) {
+		parts.push(Buffer.from(format.slice(at, index)));
+		const value = FIELDS[name]!(message);
+		parts.push(typeof value === "string" ? Buffer.from(value) : value);
+		at = index + field.length;
+	}
+	parts.push(Buffer.from(format.slice(at)));
+	if (newline) parts.push(Buffer.from("\n"));
+	return Buffer.concat(parts);
+}

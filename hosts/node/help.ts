@@ -1,0 +1,58 @@
+/** What `--help` shows: at most 80 columns. */
+export const HELP = `Usage: npm run mqtt -- pub -t TOPIC (-m TEXT | -f FILE | -n | -s | -l) [FLAG…]
+       npm run mqtt -- sub -t TOPIC [-t TOPIC…] [FLAG…]
+
+MQTT from the command line with this project's own session. pub publishes and
+ends when the broker has everything; sub prints what arrives, until Ctrl-C.
+The flags are those of mosquitto_pub and mosquitto_sub.
+
+Both
+  -h, --host HOST         (default localhost)
+  -p, --port PORT         (default 1883)
+  -i, --id ID             client id (default: at random)
+  -q, --qos N             0, 1 or 2 (default 0)
+  -V, --protocol-version  5, 311 or 31, and no other (default: 5, or what the
+                          broker speaks)
+  -k, --keepalive N       seconds; 0 turns it off (default 60)
+  -c, --disable-clean-session
+                          the broker keeps the session of the client id
+  -x, --session-expiry-interval N
+                          for so many seconds (default 86400; MQTT 5)
+  -u, --username NAME     and
+  -P, --pw PASSWORD       for the broker
+  --will-topic TOPIC      what the broker publishes if this client is lost,
+  --will-payload TEXT     together with these
+  --will-qos N
+  --will-retain
+  -d, --debug             tell what happens, on stderr
+  --help                  this text
+
+pub
+  -t, --topic TOPIC
+  -m, --message TEXT      the payload is this text
+  -f, --file FILE         a file
+  -n, --null-message      empty: with -r it clears a retained message
+  -s, --stdin-file        all of stdin
+  -l, --stdin-line        each line of stdin that is not empty, in a message of
+                          its own
+  -r, --retain            the broker keeps the message for later subscribers
+  --response-topic TOPIC  properties of the message (MQTT 5)
+  --correlation-data TEXT
+  --message-expiry-interval N
+
+sub
+  -t, --topic TOPIC       may contain + and #, and may come again
+  -U, --unsubscribe TOPIC ends a subscription of an earlier run with -c
+  -C, --count N           end after N messages
+  -W, --timeout N         end after N seconds, with exit code 27
+  -E, --until-subscribed  end when the subscriptions stand
+  -R, --no-stale          pass over retained messages
+  -N, --no-newline        print no line feed after a message
+  -v, --verbose           print the topic before the payload
+  -F, --format TEXT       print TEXT with %t topic, %p payload, %x payload in
+                          hexadecimal, %l its length, %q QoS, %r retained, %d
+                          sent again; %R response topic, %D correlation data,
+                          %E message expiry interval (MQTT 5); %% a percent
+
+Exit codes: 0 done, 1 failed, 2 flags that cannot be used, 27 timed out.
+`;

@@ -1,0 +1,249 @@
+/** The command line of `npm run mqtt`: flags as mosquitto_pub and mosquitto_sub have them. */
+import { randomBytes } from "node:crypto";
+import type { BrokerAddress } from "../../src/net/broker-url.ts";
+import type { Properties, ProtocolVersion, QoS, Will } from "../../src/net/mqtt/packet.ts";
+import { explain, type Flags, UsageError, Values } from "./flags.ts";
+import { checkFormat } from "./format.ts";
+
+/** What both commands need. */
+export interface ConnectionOptions {
+	readonly broker: BrokerAddress;
+	readonly clientId: string;
+	readonly protocolVersion: ProtocolVersion;
+	/** Whether an older version will do. */
+	readonly fallback: boolean;
+	readonly cleanSession: boolean;
+	/** Seconds. */
+	readonly sessionExpiryInterval: number | undefined;
+	/** Seconds. */
+	readonly keepAlive: number;
+	readonly username: string | undefined;
+	readonly password: string | undefined;
+	readonly will: Will | undefined;
+	/** Whether to tell what happens. */
+	readonly debug: boolean;
+}
+
+/** Where the payloads come from. */
+export type Source =
+	| { readonly from: "argument"; readonly payload: Uint8Array<ArrayBuffer> }
+	| { readonly from: "file"; readonly path: string }
+	| { readonly from: "stdin" }
+	| { readonly from: "lines" };
+
+export interface PubOptions extends ConnectionOptions {
+	readonly topic: string;
+	readonly qos: QoS;
+	readonly retain: boolean;
+	readonly source: Source;
+	readonly properties: Properties | undefined;
+}
+
+export interface SubOptions extends ConnectionOptions {
+	readonly topicFilters: readonly string[];
+	readonly unsubscribe: readonly string[];
+	readonly qos: QoS;
+	/** Messages to print before the end; `Infinity`: no end. */
+	readonly count: number;
+	/** ms to run; `undefined`: no end. */
+	readonly timeout: number | undefined;
+	/** Whether to end when the broker has answered the subscriptions. */
+	readonly untilSubscribed: boolean;
+	/** Whether to pass over retained messages. */
+	readonly noStale: boolean;
+	readonly newline: boolean;
+	readonly format: string;
+}
+
+export type Command = ({ readonly name: "pub" } & PubOptions) | ({ readonly name: "sub" } & SubOptions);
+
+const CONNECTION = {
+	host: { type: "string", short: "h" },
+	port: { type: "string", short: "p" },
+	id: { type: "string", short: "i" },
+	qos: { type: "string", short: "q" },
+	keepalive: { type: "string", short: "k" },
+	"disable-clean-session": { type: "boolean", short: "c" },
+	"session-expiry-interval": { type: "string", short: "x" },
+	"protocol-version": { type: "string", short: "V" },
+	username: { type: "string", short: "u" },
+	pw: { type: "string", short: "P" },
+	"will-topic": { type: "string" },
+	"will-payload": { type: "string" },
+	"will-qos": { type: "string" },
+	"will-retain": { type: "boolean" },
+	debug: { type: "boolean", short: "d" },
+	help: { type: "boolean" },
+} as const satisfies Flags;
+
+const PUB = {
+	...CONNECTION,
+	topic: { type: "string", short: "t" },
+	message: { type: "string", short: "m" },
+	file: { type: "string", short: "f" },
+	"null-message": { type: "boolean", short: "n" },
+	"stdin-file": { type: "boolean", short: "s" },
+	"stdin-line": { type: "boolean", short: "l" },
+	retain: { type: "boolean", short: "r" },
+	"response-topic": { type: "string" },
+	"correlation-data": { type: "string" },
+	"message-expiry-interval": { type: "string" },
+} as const satisfies Flags;
+
+const SUB = {
+	...CONNECTION,
+	topic: { type: "string", short: "t", multiple: true },
+	unsubscribe: { type: "string", short: "U", multiple: true },
+	verbose: { type: "boolean", short: "v" },
+	count: { type: "string", short: "C" },
+	timeout: { type: "string", short: "W" },
+	"until-subscribed": { type: "boolean", short: "E" },
+	"no-stale": { type: "boolean", short: "R" },
+	"no-newline": { type: "boolean", short: "N" },
+	format: { type: "string", short: "F" },
+} as const satisfies Flags;
+
+const VERSIONS: Readonly<Record<string, ProtocolVersion>> = {
+	5: 5,
+	mqttv5: 5,
+	311: 4,
+	mqttv311: 4,
+	31: 3,
+	mqttv31: 3,
+};
+/** Subscriptions that a session takes. */
+const TOPICS_MAXIMUM = 32;
+/** Bytes of a client id in MQTT 3.1. */
+const CLIENT_ID_MAXIMUM_3_1 = 23;
+
+/** Throws a `UsageError`; returns `undefined` where help was asked for. */
+export function parseCommand([name, ...args]: readonly string[]): Command | undefined {
+	if (name === "--help" || name === "help") return undefined;
+	if (name !== "pub" && name !== "sub") {
+		throw new UsageError(`${name === undefined ? "a command is missing" : "the command is wrong"}: pub or sub`);
+	}
+	const values = new Values(args, name === "pub" ? PUB : SUB);
+	if (values.has("help")) return undefined;
+	return name === "pub" ? { name, ...pubOptions(values) } : { name, ...subOptions(values) };
+}
+
+function connectionOptions(values: Values): ConnectionOptions {
+	const version = values.all("protocol-version")[0];
+	const protocolVersion = version === undefined ? 5 : Object.hasOwn(VERSIONS, version) ? VERSIONS[version] : undefined;
+	if (protocolVersion === undefined) {
+		throw new UsageError("--protocol-version: must be 5, 311 or 31, or mqttv5, mqttv311 or mqttv31");
+	}
+	const cleanSession = !values.has("disable-clean-session");
+	const id = values.text("id");
+	if (!cleanSession && !id) throw new UsageError("-c needs a client id: -i");
+	if (cleanSession && values.has("session-expiry-interval")) throw new UsageError("-x needs -c");
+	if (protocolVersion === 3 && id !== undefined) {
+		const length = Buffer.byteLength(id);
+		if (length < 1 || length > CLIENT_ID_MAXIMUM_3_1) {
+			throw new UsageError(`--id: must have 1 to ${CLIENT_ID_MAXIMUM_3_1} bytes in MQTT 3.1`);
+		}
+	}
+	const username = values.text("username");
+	if (values.has("pw") && username === undefined) throw new UsageError("-P needs -u");
+	return {
+		broker: { host: values.text("host") ?? "localhost", port: values.number("port", 1, 65_535) ?? 1883 },
+		// Not left to the broker: MQTT 3.1 has no empty client id.
+		clientId: id ?? `veleta-${randomBytes(6).toString("hex")}`,
+		protocolVersion,
+		fallback: version === undefined,
+		cleanSession,
+		sessionExpiryInterval: values.number("session-expiry-interval", 0, 0xffff_ffff),
+		keepAlive: values.number("keepalive", 0, 65_535) ?? 60,
+		username,
+		password: values.text("pw"),
+		will: willOf(values),
+		debug: values.has("debug"),
+	};
+}
+
+function willOf(values: Values): Will | undefined {
+	const topic = values.topicName("will-topic");
+	if (topic === undefined) {
+		for (const name of ["will-payload", "will-qos", "will-retain"]) {
+			if (values.has(name)) throw new UsageError(`--${name} needs --will-topic`);
+		}
+		return undefined;
+	}
+	const payload = values.bytes("will-payload") ?? new Uint8Array(0);
+	if (payload.length > 0xffff) throw new UsageError("--will-payload: of more than 65535 bytes");
+	return { topic, payload, qos: values.qos("will-qos"), retain: values.has("will-retain") };
+}
+
+function pubOptions(values: Values): PubOptions {
+	const connection = connectionOptions(values);
+	const topic = values.topicName("topic");
+	if (topic === undefined) throw new UsageError("a topic is missing: -t");
+	const properties = propertiesOf(values);
+	if (properties && connection.protocolVersion < 5) throw new UsageError("properties of a message need MQTT 5");
+	return {
+		...connection,
+		// A message must not lose its properties because a broker is old.
+		fallback: connection.fallback && properties === undefined,
+		topic,
+		qos: values.qos("qos"),
+		retain: values.has("retain"),
+		source: sourceOf(values),
+		properties,
+	};
+}
+
+function sourceOf(values: Values): Source {
+	const message = values.bytes("message");
+	const path = values.all("file")[0];
+	const sources: Source[] = [];
+	if (message !== undefined) sources.push({ from: "argument", payload: message });
+	if (path !== undefined) sources.push({ from: "file", path });
+	if (values.has("null-message")) sources.push({ from: "argument", payload: new Uint8Array(0) });
+	if (values.has("stdin-file")) sources.push({ from: "stdin" });
+	if (values.has("stdin-line")) sources.push({ from: "lines" });
+	const [source] = sources;
+	if (!source || sources.length > 1) throw new UsageError("what to publish: give one of -m, -f, -n, -s and -l");
+	return source;
+}
+
+function propertiesOf(values: Values): Properties | undefined {
+	const responseTopic = values.topicName("response-topic");
+	const correlationData = values.bytes("correlation-data");
+	if (correlationData && correlationData.length > 0xffff) {
+		throw new UsageError("--correlation-data: of more than 65535 bytes");
+	}
+	const messageExpiryInterval = values.number("message-expiry-interval", 0, 0xffff_ffff);
+	const properties: Properties = {
+		...(responseTopic === undefined ? {} : { responseTopic }),
+		...(correlationData === undefined ? {} : { correlationData }),
+		...(messageExpiryInterval === undefined ? {} : { messageExpiryInterval }),
+	};
+	return Object.keys(properties).length > 0 ? properties : undefined;
+}
+
+function subOptions(values: Values): SubOptions {
+	const connection = connectionOptions(values);
+	const topicFilters = values.topicFilters("topic");
+	const unsubscribe = values.topicFilters("unsubscribe");
+	if (topicFilters.length + unsubscribe.length === 0) throw new UsageError("a topic is missing: -t");
+	if (topicFilters.length + unsubscribe.length > TOPICS_MAXIMUM) {
+		throw new UsageError(`more than ${TOPICS_MAXIMUM} topics`);
+	}
+	const both = topicFilters.find((filter) => unsubscribe.includes(filter));
+	if (both !== undefined) throw new UsageError(`${both} cannot be both subscribed to and unsubscribed from`);
+	const seconds = values.number("timeout", 1, 1_000_000);
+	const format = values.all("format")[0] ?? (values.has("verbose") ? "%t %p" : "%p");
+	explain(() => checkFormat(format));
+	return {
+		...connection,
+		topicFilters,
+		unsubscribe,
+		qos: values.qos("qos"),
+		count: values.number("count", 1, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY,
+		timeout: seconds === undefined ? undefined : seconds * 1_000,
+		untilSubscribed: values.has("until-subscribed") || topicFilters.length === 0,
+		noStale: values.has("no-stale"),
+		newline: !values.has("no-newline"),
+		format,
+	};
+}

@@ -1,0 +1,31 @@
+/** Finds where packets end in what is read, so that nothing is read beyond the end of one. */
+
+/** More bytes follow in the remaining length (3.1.1, section 2.2.3). */
+const CONTINUATION = 0x80;
+
+export class PacketBoundary {
+	/** Bytes of the fixed header that were read; 0 between packets, and inside of the rest. */
+	#header = 0;
+	/** The remaining length as far as it was read. */
+	#length = 0;
+	/** What is left of the packet, once its fixed header is known. */
+	#rest = 0;
+
+	/** Bytes that may be read next without reading beyond the packet at hand. */
+	get allowed(): number {
+		return this.#rest > 0 ? this.#rest : 1;
+	}
+
+	/** Takes note of what was read: no more than `allowed`. */
+	read(bytes: Uint8Array): void {
+		const [first] = bytes;
+		if (this.#rest > 0) {
+			this.#rest -= bytes.length;
+		} else if (first !== undefined && this.#header++ > 0) {
+			this.#length += (first % CONTINUATION) * CONTINUATION ** (this.#header - 2);
+			if (first >= CONTINUATION) return;
+			this.#rest = this.#length;
+			this.#header = this.#length = 0;
+		}
+	}
+}
