@@ -224,6 +224,7 @@ export class Link<M extends Message> {
 				size += part.length;
 				if (part.length < this.#leaving.length) {
 					this.#leaving = this.#leaving.subarray(part.length);
+					if (part.length > 0) session.progressed(now);
 				} else {
 					this.#leaving = undefined;
 					session.transmitted(now);

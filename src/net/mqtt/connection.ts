@@ -14,7 +14,8 @@ const ALIASES_MAXIMUM = 8;
 /** A packet that was handed out and has not left whole. */
 export interface Leaving<M> {
 	readonly packet: Packet;
-	readonly since: number;
+	/** When it was handed out, or a part of it last left, in ms. */
+	since: number;
 	/** What it carries, to be told of when it has left. */
 	readonly entry?: InFlight<M> | undefined;
 	readonly message?: M | undefined;

@@ -288,6 +288,11 @@ export class Session<M extends Message> {
 		if (!entry || entry.qos === 0) this.#options.onAcknowledge?.(message);
 	}
 
+	/** A part of the packet from `transmit` has left: a slow connection is not a stuck one. */
+	progressed(now: number): void {
+		if (this.#connection?.leaving) this.#connection.leaving.since = now;
+	}
+
 	/**
 	 * The DISCONNECT packet, after which nothing may be sent [MQTT-3.14.4-2], or
 	 * `undefined` where there cannot be one. With a reason code of 0x80 and above

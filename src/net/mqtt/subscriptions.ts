@@ -42,17 +42,21 @@ export class Subscriptions {
 
 	/** Throws a RangeError when there are too many, or the topic filter is none. */
 	subscribe(subscription: Subscription): void {
-		const { topicFilter } = subscription;
+		this.#wish(subscription.topicFilter, subscription);
+	}
+
+	/** From what this client never subscribed to as well: the broker may remember it from before a restart. */
+	unsubscribe(topicFilter: string): void {
+		this.#wish(topicFilter, undefined);
+	}
+
+	#wish(topicFilter: string, subscription: Subscription | undefined): void {
 		const fault = topicFilterFault(topicFilter);
 		if (fault) throw new RangeError(fault);
 		if (!this.#wishes.has(topicFilter) && this.#wishes.size >= SUBSCRIPTIONS_MAXIMUM) {
 			throw new RangeError(`more than ${SUBSCRIPTIONS_MAXIMUM} subscriptions`);
 		}
 		this.#wishes.set(topicFilter, { subscription, state: "wanted" });
-	}
-
-	unsubscribe(topicFilter: string): void {
-		if (this.#wishes.has(topicFilter)) this.#wishes.set(topicFilter, { subscription: undefined, state: "wanted" });
 	}
 
 	/** When the request that has waited longest left, in ms. */

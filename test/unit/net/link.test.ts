@@ -366,3 +366,17 @@ test("a backlog leaves in segments of about a kilobyte", () => {
 	equal(world.socket.takeWritten().length, 9);
 	ok(world.socket.writes.length > 1 && world.socket.writes.every((write) => write.split(" ").length < 1_024 + 310));
 });
+
+test("a large message that leaves slowly is no reason to give up, as long as it leaves", () => {
+	const { world, log, queues, connects } = start();
+	connects();
+	const payload = "x".repeat(100);
+	world.socket.opens(10);
+	queues(payload);
+	for (let turn = 1; turn <= 10; turn++) {
+		world.advanceTo(turn * 15_000);
+		world.socket.opens(10);
+	}
+	deepEqual(log, []);
+	deepEqual(world.socket.takeWritten(), [publish(1, "t", payload)]);
+});

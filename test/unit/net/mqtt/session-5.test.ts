@@ -242,3 +242,26 @@ test("an id that the broker assigns although the client has one is not used", ()
 	const transcript = start().opens(0).sends(0, CONNECT_5).receives(1, "20 07 00 00 04 12 00 01 78").closes();
 	transcript.opens(1_000).sends(1_000, CONNECT_5);
 });
+
+test("the will has properties of its own: a delay, for instance", () => {
+	const will = {
+		topic: "w",
+		payload: ascii("off"),
+		qos: 1,
+		retain: true,
+		properties: { willDelayInterval: 5 },
+	} as const;
+	start({ will })
+		.opens(0)
+		.sends(
+			0,
+			"10 29 00 04 4d 51 54 54 05 2c 00 3c 0d 11 00 01 51 80 21 00 40 27 00 00 10 00 00 01 63 05 18 00 00 00 05 00 01 77 00 03 6f 66 66",
+		);
+});
+
+test("the session expiry interval is the owner's choice, and 0 for a clean session", () => {
+	start({ sessionExpiryInterval: 3_600 }).opens(0).sends(0, CONNECT_5.replace("00 01 51 80", "00 00 0e 10"));
+	start({ cleanSession: true })
+		.opens(0)
+		.sends(0, CONNECT_5.replace("00 01 51 80", "00 00 00 00").replace("05 00 00 3c", "05 02 00 3c"));
+});

@@ -58,10 +58,14 @@ test("UNSUBSCRIBE is sent, answered, and remembered", () => {
 	transcript.connects(1_000, CONNACK).sends(1_000, "82 06 00 03 00 01 62 01");
 });
 
-test("to unsubscribe from what was never subscribed to sends nothing", () => {
-	const transcript = new Transcript().connects(0);
+test("what the broker may remember from before a restart can be unsubscribed from", () => {
+	const transcript = new Transcript().connects(0, CONNACK_SESSION_PRESENT);
 	transcript.session.unsubscribe("a");
-	transcript.silent(1_000);
+	transcript
+		.sends(1, "a2 05 00 01 00 01 61")
+		.receives(2, "b0 02 00 01")
+		.tells("resumed", "unsubscribed a 0")
+		.silent(1_000);
 });
 
 for (const [what, packet, reason] of [
