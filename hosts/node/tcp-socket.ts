@@ -108,7 +108,7 @@ export class TcpSocket implements Socket {
 	#end(reason: string): void {
 		if (this.#ended) return;
 		this.#ended = true;
-		this.#options.onError(REASONS[reason] ?? reason);
+		this.#options.onError(inWords(reason));
 		this.#socket.destroy();
 	}
 
@@ -117,7 +117,11 @@ export class TcpSocket implements Socket {
 	}
 }
 
-/** The system's error codes in words. */
+/** Why a connection ended: the system's error codes in words, and anything else as it is. */
+export function inWords(reason: string): string {
+	return REASONS[reason] ?? reason;
+}
+
 const REASONS: Readonly<Record<string, string>> = {
 	ECONNREFUSED: "connection refused",
 	ECONNRESET: "reset by the broker",

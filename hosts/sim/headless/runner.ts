@@ -7,6 +7,7 @@ import { connect, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import type { LogLevel } from "../../../src/host.ts";
 import type { Counters } from "../../../src/station.ts";
+import { inWords } from "../../node/tcp-socket.ts";
 import {
 	Action,
 	type Configuration,
@@ -223,7 +224,7 @@ export class Runner {
 		if (this.#connections.get(id) !== connection) return;
 		this.#connections.delete(id);
 		connection.socket.destroy();
-		this.#tell(Event.Closed, { id, bytes: Buffer.from(REASONS[reason] ?? reason) });
+		this.#tell(Event.Closed, { id, bytes: Buffer.from(inWords(reason)) });
 	}
 
 	#setTimer(): void {
@@ -255,15 +256,3 @@ function sum(before: Counters | undefined, counters: Counters): Counters {
 	}
 	return total;
 }
-
-/** Node's error codes in words. */
-const REASONS: Readonly<Record<string, string>> = {
-	ECONNREFUSED: "connection refused",
-	ECONNRESET: "reset by the broker",
-	EPIPE: "reset by the broker",
-	ENOTFOUND: "there is no such host",
-	EAI_AGAIN: "the name server does not answer",
-	ETIMEDOUT: "no answer",
-	EHOSTUNREACH: "no route to the broker",
-	ENETUNREACH: "no route to the broker",
-};
