@@ -21,6 +21,8 @@ interface Wish {
 	/** `undefined`: to be unsubscribed from. */
 	subscription: Subscription | undefined;
 	state: "wanted" | "asked" | "answered";
+	/** The request that asked last: an answer to an earlier one does not settle it. */
+	packetId?: number;
 }
 
 /** A SUBSCRIBE or UNSUBSCRIBE that is not answered. */
@@ -83,7 +85,10 @@ export class Subscriptions {
 		if (wishes.length === 0) return undefined;
 		wishes.length = Math.min(wishes.length, this.#atOnce);
 		const packetId = this.#ids.take();
-		for (const [, wish] of wishes) wish.state = "asked";
+		for (const [, wish] of wishes) {
+			wish.state = "asked";
+			wish.packetId = packetId;
+		}
 		const packet: Subscribe | Unsubscribe = subscribe
 			? { cmd: "subscribe", packetId, subscriptions: wishes.map(([, { subscription }]) => subscription!) }
 			: { cmd: "unsubscribe", packetId, topicFilters: wishes.map(([topicFilter]) => topicFilter) };
@@ -100,7 +105,7 @@ export class Subscriptions {
 		this.#ids.free(packet.packetId);
 		const filters = filtersOf(packet);
 		if (filters.length === 1) {
-			this.#settle(filters[0]!, packet.cmd === "subscribe");
+			this.#settle(filters[0]!, packet.packetId);
 			return filters[0];
 		}
 		this.#atOnce = Math.ceil(filters.length / 2);
@@ -135,16 +140,16 @@ export class Subscriptions {
 			);
 		}
 		return filters.map((topicFilter, index) => {
-			this.#settle(topicFilter, packet.cmd === "subscribe");
+			this.#settle(topicFilter, packetId);
 			return [topicFilter, codes[index]!];
 		});
 	}
 
 	/** A wish that changed since it was asked for stays as it is. */
-	#settle(topicFilter: string, subscribed: boolean): void {
+	#settle(topicFilter: string, packetId: number): void {
 		const wish = this.#wishes.get(topicFilter);
-		if (wish?.state !== "asked" || (wish.subscription !== undefined) !== subscribed) return;
-		if (subscribed) wish.state = "answered";
+		if (wish?.state !== "asked" || wish.packetId !== packetId) return;
+		if (wish.subscription) wish.state = "answered";
 		else this.#wishes.delete(topicFilter);
 	}
 

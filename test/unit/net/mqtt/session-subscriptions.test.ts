@@ -101,3 +101,15 @@ test("a topic filter that is none is refused at once", () => {
 	throws(() => session.subscribe({ topicFilter: "a#", qos: 0 }), /topic filter/);
 	throws(() => session.subscribe({ topicFilter: "", qos: 0 }), /topic filter/);
 });
+
+test("an answer settles only what it answers: the last word is asked for again after a reconnect", () => {
+	const transcript = subscribing("a").connects(0).sends(0, "82 06 00 01 00 01 61 01");
+	const { session } = transcript;
+	session.unsubscribe("a");
+	transcript.sends(1, "a2 05 00 02 00 01 61");
+	session.subscribe({ topicFilter: "a", qos: 1 });
+	transcript.sends(2, "82 06 00 03 00 01 61 01");
+	session.unsubscribe("a");
+	transcript.sends(3, "a2 05 00 04 00 01 61").receives(4, "90 03 00 01 01 b0 02 00 02").closes();
+	transcript.connects(1_000, CONNACK_SESSION_PRESENT).sends(1_000, "a2 05 00 05 00 01 61");
+});
