@@ -411,17 +411,17 @@ export class Session<M extends Message> {
 			}
 			return undefined;
 		};
-		// Without an alias it must fit, too: it may have to be delivered again on a connection that knows none.
-		if (connection.maximumPacketSize < Number.POSITIVE_INFINITY && !leave(packet))
-			return this.#giveBack(connection, entry, own, reasonCode);
 		const alias = connection.aliasOf(topic);
-		if (alias) {
-			const { topicAlias, known } = alias;
-			const bytes = leave({ ...packet, topic: known ? "" : topic, properties: { ...packet.properties, topicAlias } });
-			if (bytes) connection.learn(topic, topicAlias);
-			if (bytes) return bytes;
+		// Without an alias it must fit, too: it may have to be delivered again on a connection that knows none.
+		if (!alias || connection.maximumPacketSize < Number.POSITIVE_INFINITY) {
+			const bytes = leave(packet);
+			if (!bytes) return this.#giveBack(connection, entry, own, reasonCode);
+			if (!alias) return bytes;
 		}
-		return leave(packet) ?? this.#giveBack(connection, entry, own, reasonCode);
+		const { topicAlias, known } = alias;
+		const bytes = leave({ ...packet, topic: known ? "" : topic, properties: { ...packet.properties, topicAlias } });
+		if (bytes) connection.learn(topic, topicAlias);
+		return bytes ?? leave(packet) ?? this.#giveBack(connection, entry, own, reasonCode);
 	}
 
 	/** The message cannot be sent, now or later. */
