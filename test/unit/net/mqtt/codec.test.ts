@@ -1,5 +1,6 @@
 import { type BrokerPacket, Decoder, encode, type Packet, ProtocolError } from "../../../../src/net/mqtt/codec.ts";
-import { deepEqual, equal, fail, ok, test, throws } from "../../../harness/harness.ts";
+import { deepEqual, equal, ok, test, throws } from "../../../harness/harness.ts";
+import { assertMutations } from "./mutations.ts";
 
 /** Bytes from hexadecimal digits; spaces are for the reader. */
 function bytes(hex: string): Uint8Array<ArrayBuffer> {
@@ -324,33 +325,8 @@ test("a view into larger bytes is decoded as what it shows", () => {
 });
 
 test("random bytes give packets or a ProtocolError, the same in one piece and in many", () => {
-	let seed = 2_026;
-	const random = (bound: number) => {
-		seed = (seed * 1_103_515_245 + 12_345) % 0x8000_0000;
-		return Math.floor((seed / 0x8000_0000) * bound);
-	};
 	const valid = Object.values(DECODED).map(([hex]) => bytes(hex));
-	const outcome = (decoder: Decoder, pieces: Uint8Array<ArrayBuffer>[]) => {
-		const packets: BrokerPacket[] = [];
-		try {
-			for (const piece of pieces) for (const packet of decoder.push(piece)) packets.push(packet);
-		} catch (error) {
-			if (!(error instanceof ProtocolError)) fail(`${error}`);
-			return { packets, error: error.message };
-		}
-		return { packets };
-	};
-	let refused = 0;
-	for (let round = 0; round < 400; round++) {
-		const packet = valid[random(valid.length)]!.slice();
-		for (let changes = random(3); changes > 0; changes--) packet[random(packet.length)] = random(256);
-		const followed = Uint8Array.of(...packet, 0xd0, 0);
-		const cut = random(followed.length);
-		const whole = outcome(newDecoder(), [followed]);
-		deepEqual(outcome(newDecoder(), [followed.slice(0, cut), followed.slice(cut)]), whole, `round ${round}`);
-		if (whole.error !== undefined) refused++;
-	}
-	ok(refused > 50 && refused < 350, `${refused} of 400 refused`);
+	assertMutations(valid, newDecoder, 2_026);
 });
 
 test("what the encoder writes for a broker's packets, the decoder reads", () => {
