@@ -19,6 +19,14 @@ const TO_MODULE = [
 	["module.exports =", "export default"],
 ];
 
+/** Types of MQTT 5.0's properties: shorter names for where they are told apart. */
+const TYPE_LETTERS = { byte: "b", int8: "1", int16: "2", int32: "4", var: "v", string: "s", pair: "p", binary: "x" };
+const TYPE_NAME = /'(byte|int8|int16|int32|var|string|pair|binary)'/g;
+const typeLetters = [
+	/^( *case )'(\w+)': \{$/gm,
+	(all, begin, type) => (TYPE_LETTERS[type] ? `${begin}'${TYPE_LETTERS[type]}': {` : all),
+];
+
 /** By file: what is replaced, once at the least, or the build fails. */
 const EDITS = {
 	"constants.js": [
@@ -29,8 +37,20 @@ const EDITS = {
 		[/^export const (\w+_HEADER = .*|VERSION\d+ = .*|(ACKS|EMPTY) = \{[^}]*\})$/gm, ""],
 		[/^export const QOS = [\s\S]*?^\}\)$/gm, ""],
 		[/^function genHeader [\s\S]*?^\}$/gm, ""],
-		// A text for each packet type, where it can be put together at need.
-		[/^export const requiredHeaderFlagsErrors = [\s\S]*?^\}$/gm, ""],
+		// A text for each packet type, where it can be put together at need, and a table of zeros and three twos.
+		[/^export const requiredHeaderFlags(Errors)? = [\s\S]*?^\}$/gm, ""],
+		// A list tells both the name of a packet type and the type of a name.
+		[/^export const types = \{([^}]*)\}$/gm, (_, names) => `export const types = [${names.replace(/\d+: /g, "")}]`],
+		[/^export const codes = [\s\S]*?^\}$/gm, ""],
+		["export const propertiesCodes = {}", "export const propertiesCodes = []"],
+		// A letter for each property, in place of a slot.
+		[
+			/^export const propertiesTypes = \{([^}]*)\}$/gm,
+			(_, types) => `const propertiesTypes = {${types.replace(TYPE_NAME, (_, type) => `'${TYPE_LETTERS[type]}'`)}}
+				const letters = propertiesCodes.map(name => propertiesTypes[name])
+				const typesById = Array.from(letters, letter => letter || ' ').join('')
+				export const typeOfProperty = name => typesById.charAt(propertiesCodes.indexOf(name))`,
+		],
 		// Nothing but whether a reason code is there is asked for: one text, not a slot and a text for each.
 		[
 			/^export const (MQTT5_\w+_CODES) = \{([^}]*)\}$/gm,
@@ -43,8 +63,10 @@ const EDITS = {
 		],
 	],
 	"parser.js": [
+		// 2 for PUBREL, SUBSCRIBE and UNSUBSCRIBE, any for PUBLISH and the type 0, else 0.
+		["constants.requiredHeaderFlags[cmdIndex]", "cmdIndex % 3 || cmdIndex > 3 ? (0x540 >> cmdIndex & 1) << 1 : null"],
 		[
-			"constants.requiredHeaderFlagsErrors[cmdIndex]",
+			"new Error(constants.requiredHeaderFlagsErrors[cmdIndex])",
 			"'Invalid header flag bits, must be 0x' + requiredHeaderFlags.toString(16) + ' for ' + this.packet.cmd + ' packet'",
 		],
 		// A call by name keeps the name from becoming shorter, and the list of names takes up RAM.
@@ -63,6 +85,22 @@ const EDITS = {
 			_parseHeader () {`,
 		],
 		["this._states.length", "4"],
+		[/this\._emitError\(new Error\((.*)\)\)/g, "this._emitError($1)"],
+		["_emitError (err) {", "_emitError (text) {\nconst err = new Error(text)"],
+		[
+			/^ *const properties = this\._parseProperties\(\)\n *if \(Object\.getOwnPropertyNames\(properties\)\.length\) \{\n *packet\.properties = properties\n *\}$/gm,
+			"this._takeProperties()",
+		],
+		[
+			"  _parseProperties () {",
+			`  _takeProperties () {
+				const properties = this._parseProperties()
+				if (Object.getOwnPropertyNames(properties).length) this.packet.properties = properties
+			}
+			_parseProperties () {`,
+		],
+		typeLetters,
+		["constants.propertiesTypes[name]", "constants.typeOfProperty(name)"],
 		[/!constants\.(MQTT5_\w+_CODES)\[([\w.]+)\]/g, "!constants.$1.includes(',' + $2 + ',')"],
 	],
 	"numbers.js": [
@@ -102,12 +140,33 @@ const EDITS = {
 		["const empty = Buffer.allocUnsafe(0)", ""],
 		["|| empty", "|| Buffer.allocUnsafe(0)"],
 		[/^ *protocolVersion === 131$[\s\S]*?protocol\.VERSION3$/gm, "Buffer.from([protocolVersion])"],
-		["protocol.EMPTY[packet.cmd]", "Buffer.from([protocol.codes[packet.cmd] << protocol.CMD_SHIFT, 0])"],
+		["protocol.EMPTY[packet.cmd]", "Buffer.from([protocol.types.indexOf(packet.cmd) << protocol.CMD_SHIFT, 0])"],
+		["protocol.codes.disconnect", "14"],
+		["protocol.codes.auth", "15"],
+		["protocol.SUBSCRIBE_OPTIONS_QOS[jqos]", "jqos"],
+		["protocol.SUBSCRIBE_OPTIONS_RH[jrh]", "jrh << 4"],
+		typeLetters,
+		[/protocol\.propertiesTypes\[(\w+)\]/g, "protocol.typeOfProperty($1)"],
+		["stream.write(Buffer.from([protocol.properties[propName]]))", "writeId()"],
+		[
+			"function writeProperty (stream, propName, value) {",
+			`function writeProperty (stream, propName, value) {
+				const writeId = () => stream.write(Buffer.from([protocol.propertiesCodes.indexOf(propName)]))`,
+		],
+		[/^ *stream\.destroy\(new Error\((.+)\)\)\n *return false$/gm, "return refuse(stream, $1)"],
+		[
+			"function uncork",
+			`function refuse (stream, text) {
+				stream.destroy(new Error(text))
+				return false
+			}
+			function uncork`,
+		],
 		[
 			"function uncork",
 			`function header (type, qos, dup, retain) {
 				const flags = (dup ? protocol.DUP_MASK : 0) | qos << protocol.QOS_SHIFT | (retain ? protocol.RETAIN_MASK : 0)
-				return Buffer.from([protocol.codes[type] << protocol.CMD_SHIFT | flags])
+				return Buffer.from([protocol.types.indexOf(type) << protocol.CMD_SHIFT | flags])
 			}
 			function uncork`,
 		],
@@ -126,7 +185,14 @@ const CLIENT_EDITS = {
 		[/^ *case '(connect|subscribe|unsubscribe)':\n *this\.\w+\(\)\n *break\n/gm, ""],
 		[/^ {2}_parse(Connect|Subscribe|Unsubscribe) \(\) \{[\s\S]*?^ {2}\}$/gm, ""],
 	],
-	"writeToStream.js": [[/^ *case '(connack|suback|unsuback)':\n *return .*\n/gm, ""]],
+	"writeToStream.js": [
+		[/^ *case '(connack|suback|unsuback)':\n *return .*\n/gm, ""],
+		// What the encoder gives it has no `cork`.
+		[/^ *if \(stream\.cork\) \{[^}]*\}$/gm, ""],
+		["generate.cacheNumbers = true", ""],
+		// The encoder names no maximum packet size.
+		[/getPropertiesByMaximumPacketSize\((stream, properties), opts, length\)/g, "getProperties($1)"],
+	],
 };
 
 /** The names of exported objects and arrays. */
