@@ -473,9 +473,6 @@ export class Dialogue {
 		this.#closesOnMessage = false;
 		this.#inbox.length = 0;
 		this.#offset = 0;
-		// At QoS 0 nothing is delivered again.
-		if (this.#leaving?.packet.type === 3 && this.#leaving.packet.qos === 0)
-			this.#taken.delete(labelOf(this.#leaving.packet.payload));
 		this.#leaving = undefined;
 	}
 

@@ -1,4 +1,4 @@
-/** A broker that accepts every connection of a world and acknowledges every PUBLISH, at once, while it is up. */
+/** A broker that accepts every connection of a world and acknowledges every PUBLISH at its QoS, at once, while it is up. */
 import { ascii, bytes, CONNACK, CONNACK_SESSION_PRESENT, hex, PINGRESP } from "./transcript.ts";
 import type { World } from "./world.ts";
 
@@ -101,8 +101,11 @@ export class AnsweringBroker {
 					properties: hex(packet.subarray(propertiesAt + 1, payloadAt)),
 				});
 				const [high, low] = [packet[topicEnd]!, packet[topicEnd + 1]!];
-				return answer(`40 02 ${high.toString(16)} ${low.toString(16)}`);
+				const isQoS2 = (packet[0]! & 4) !== 0;
+				return answer(`${isQoS2 ? "50" : "40"} 02 ${high.toString(16)} ${low.toString(16)}`);
 			}
+			case 6:
+				return answer(`70 02 ${packet[2]!.toString(16)} ${packet[3]!.toString(16)}`);
 			case 8: {
 				const [high, low] = [packet[2]!, packet[3]!];
 				return answer(

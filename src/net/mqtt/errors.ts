@@ -7,6 +7,15 @@ export class ConnectionError extends Error {
 	override name = "ConnectionError";
 }
 
+/** The broker has discarded the session of an earlier run, and nothing else was wanted of the connection: no need to wait. */
+export class SessionDiscardedError extends ConnectionError {
+	override name = "SessionDiscardedError";
+
+	constructor() {
+		super("the broker has discarded the earlier session");
+	}
+}
+
 /** The broker refused the connection. */
 export class RefusedError extends ConnectionError {
 	override name = "RefusedError";

@@ -82,9 +82,13 @@ export class Outgoing<M extends Message> {
 	 */
 	lower(maximumQoS: QoS): void {
 		for (const entry of this.entries()) {
-			if (entry.qos <= maximumQoS || entry.released) continue;
-			this.remove(entry);
-			this.enter(entry.message, maximumQoS, entry.published);
+			// Behind those before it, also if it stays as it is: the order lasts.
+			this.#inFlight.delete(entry.packetId);
+			if (entry.qos <= maximumQoS || entry.released) this.#inFlight.set(entry.packetId, entry);
+			else {
+				this.#ids.free(entry.packetId);
+				this.enter(entry.message, maximumQoS, entry.published);
+			}
 		}
 	}
 

@@ -178,6 +178,7 @@ export class ProtocolError extends Error {
 }
 
 // Reason codes of MQTT 5.0 (5.0, table 2-6) that the program itself gives or asks for.
+export const DISCONNECT_WITH_WILL = 0x04;
 export const MALFORMED_PACKET = 0x81;
 export const PROTOCOL_ERROR = 0x82;
 export const UNSUPPORTED_PROTOCOL_VERSION = 0x84;

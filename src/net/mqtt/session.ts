@@ -12,7 +12,7 @@
 import type { Bytes } from "../../host.js";
 import { encode } from "./codec.js";
 import { Connection, PINGRESP_TIMEOUT_MS } from "./connection.js";
-import { ConnectionError, RefusedError } from "./errors.js";
+import { ConnectionError, RefusedError, SessionDiscardedError } from "./errors.js";
 import { Manner } from "./manner.js";
 import type { Message, ReceivedMessage } from "./message.js";
 import { type InFlight, Outgoing } from "./outgoing.js";
@@ -20,6 +20,7 @@ import {
 	type Acknowledgement,
 	type BrokerPacket,
 	type Connack,
+	DISCONNECT_WITH_WILL,
 	type Disconnect,
 	PACKET_IDENTIFIER_NOT_FOUND,
 	PACKET_TOO_LARGE,
@@ -63,6 +64,13 @@ export interface SessionOptions<M extends Message> {
 	readonly protocolVersion?: ProtocolVersion;
 	/** Whether each connection begins a new session (5.0: clean start) and none outlives its connection; by default not. */
 	readonly cleanSession?: boolean;
+	/**
+	 * Whether the first connection ends what the broker has of an earlier run, by
+	 * default not. For messages of QoS 2 from a client that forgets: one with the
+	 * packet id of an unreleased one would be taken for it. Before MQTT 5.0 that
+	 * takes a connection of its own.
+	 */
+	readonly cleanStart?: boolean;
 	/** Seconds, 0 to 65535; 0 turns PINGREQs off. A broker of MQTT 5.0 may decide otherwise. */
 	readonly keepAlive: number;
 	readonly username?: string | undefined;
@@ -109,11 +117,15 @@ export class Session<M extends Message> {
 	/** Ids of QoS 2 messages that were handed on and whose PUBREL is to come [MQTT-4.3.3-2]. */
 	readonly #received = new ReceivedIds();
 	#clientId: string;
+	#startsClean: boolean;
+	/** A message of QoS 0 whose connection ended before all of it had left. */
+	#unsent: M | undefined;
 	#connection: Connection<M> | undefined;
 
 	constructor(options: SessionOptions<M>) {
 		this.#options = options;
 		this.#clientId = options.clientId;
+		this.#startsClean = options.cleanStart === true && !options.cleanSession;
 		// MQTT 3.1 knows no empty client id.
 		const lowest = options.clientId === "" ? 4 : 3;
 		this.#manner = new Manner(options.protocolVersion ?? 5, options.pipelining ?? true, lowest);
@@ -180,7 +192,8 @@ export class Session<M extends Message> {
 	 * the CONNACK's session present flag first.
 	 */
 	open(now: number): void {
-		const pipelined = this.#manner.pipelining && this.#outgoing.size === 0;
+		const discards = this.#startsClean && this.#manner.version < 5;
+		const pipelined = this.#manner.pipelining && this.#outgoing.size === 0 && !discards;
 		const { keepAlive } = this.#options;
 		const terms = {
 			pipelined,
@@ -196,6 +209,8 @@ export class Session<M extends Message> {
 	close(): void {
 		if (this.#connection?.phase === "awaiting CONNACK") this.#manner.dropped(this.#connection.pipelined);
 		else if (this.#connection?.phase === "connected") this.#manner.ended();
+		const { leaving } = this.#connection ?? {};
+		if (leaving && !leaving.entry) this.#unsent = leaving.message;
 		this.#connection = undefined;
 		this.#outgoing.disconnected();
 		this.#subscriptions.disconnected();
@@ -296,14 +311,17 @@ export class Session<M extends Message> {
 	/**
 	 * The DISCONNECT packet, after which nothing may be sent [MQTT-3.14.4-2], or
 	 * `undefined` where there cannot be one. With a reason code of 0x80 and above
-	 * (5.0) it says why; before, such an end is just a close.
+	 * (5.0) it says why, or has the will published if there is one; before, such an
+	 * end is just a close.
 	 */
 	disconnect(reasonCode = 0): Bytes | undefined {
 		const connection = this.#connection;
 		if (!connection || connection.leaving || connection.phase !== "connected") return undefined;
 		connection.phase = "ended";
 		if (reasonCode !== 0 && connection.version < 5) return undefined;
-		return encode({ cmd: "disconnect", reasonCode }, connection.version);
+		// After an error the will is to be published [5.0: MQTT-3.14.4-3]. Mosquitto 2.0 does so for this code alone.
+		const told = reasonCode >= 0x80 && this.#options.will ? DISCONNECT_WITH_WILL : reasonCode;
+		return encode({ cmd: "disconnect", reasonCode: told }, connection.version);
 	}
 
 	get #maximumPacketSize(): number {
@@ -339,7 +357,7 @@ export class Session<M extends Message> {
 
 	/** Before MQTT 5.0 a session that cannot be found again must be a clean one [MQTT-3.1.3-7]. */
 	#isClean(version: ProtocolVersion): boolean {
-		return this.#options.cleanSession === true || (this.#clientId === "" && version < 5);
+		return this.#options.cleanSession === true || this.#startsClean || (this.#clientId === "" && version < 5);
 	}
 
 	/** The next SUBSCRIBE or UNSUBSCRIBE, no larger than the broker takes it [5.0: MQTT-3.2.2-15]. */
@@ -373,7 +391,8 @@ export class Session<M extends Message> {
 				continue;
 			}
 			if (quota <= 0 || this.#outgoing.size >= IN_FLIGHT_MAXIMUM) return undefined;
-			const message = this.#options.nextMessage?.();
+			const message = this.#unsent ?? this.#options.nextMessage?.();
+			this.#unsent = undefined;
 			if (!message) return undefined;
 			const qos = Math.min(message.qos, connection.maximumQoS) as 0 | 1 | 2;
 			const bytes = this.#publish(connection, message, now, qos > 0 ? this.#outgoing.enter(message, qos) : undefined);
@@ -489,6 +508,10 @@ export class Session<M extends Message> {
 			throw new ProtocolError("an authentication method that nothing asked for [5.0: MQTT-4.12.0-6]");
 		}
 		connection.accepted(packet);
+		if (this.#startsClean) {
+			this.#startsClean = false;
+			if (connection.version < 5) throw new SessionDiscardedError();
+		}
 		if (this.#clientId === "") this.#clientId = properties.assignedClientIdentifier ?? "";
 		// MQTT 3.1 does not tell. What it resumed unknown to the client would be delivered twice; what it did not, goes out with DUP.
 		const resumed = sessionPresent || (connection.version === 3 && !this.#options.cleanSession);

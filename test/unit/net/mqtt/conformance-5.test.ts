@@ -427,6 +427,18 @@ test("neither birth message nor redelivery exceeds the maximum QoS [5.0: MQTT-3.
 	equal(anew.session.inFlight, 0);
 });
 
+test("what is lowered to the maximum QoS stays before what was sent after it [5.0: MQTT-4.6.0-1]", () => {
+	const transcript = connected().queuesAt(2, "a").queues("b");
+	transcript
+		.sends(0, atQoS2(1, "a"), publish5(2, "t", "b"))
+		.closes()
+		.opens(10)
+		.sends(10, CONNECT_5);
+	transcript
+		.receives(10, "20 05 01 00 02 24 01")
+		.sends(10, publish5(3, "t", "a"), publish5(2, "t", "b", { dup: true }));
+});
+
 test("a SUBSCRIBE larger than the broker's maximum packet size is not sent, and told as refused [5.0: MQTT-3.2.2-15]", () => {
 	const transcript = start();
 	transcript.session.subscribe({ topicFilter: "abcdefghijklmnop", qos: 1 });

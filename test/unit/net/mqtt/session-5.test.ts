@@ -265,3 +265,23 @@ test("the session expiry interval is the owner's choice, and 0 for a clean sessi
 		.opens(0)
 		.sends(0, CONNECT_5.replace("00 01 51 80", "00 00 00 00").replace("05 00 00 3c", "05 02 00 3c"));
 });
+
+test("a client that forgot its packet ids starts clean once; its own session lasts", () => {
+	const connectClean = CONNECT_5.replace("05 00 00 3c", "05 02 00 3c");
+	const transcript = start({ cleanStart: true }).queues("a").opens(0);
+	transcript
+		.sends(0, connectClean)
+		.receives(1, CONNACK_5)
+		.tells("connected")
+		.sends(2, publish5(1, "t", "a"));
+	transcript.closes().opens(1_000).sends(1_000, CONNECT_5);
+});
+
+test("after an error, a session with a will has it published; one without says what was wrong", () => {
+	const disconnect = (will?: { topic: string; payload: ReturnType<typeof ascii>; qos: 1; retain: true }) => {
+		const { session } = start({ will }).opens(0).connects(1, CONNACK_5);
+		return hex(session.disconnect(0x82)!);
+	};
+	equal(disconnect(), "e0 02 82 00");
+	equal(disconnect({ topic: "w", payload: ascii("off"), qos: 1, retain: true }), "e0 02 04 00");
+});

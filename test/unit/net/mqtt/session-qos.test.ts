@@ -210,3 +210,33 @@ test("a message that MQTT does not allow is given back, and the connection goes 
 	transcript.connects(0).sends(0, publish(2, "t", "c"));
 	transcript.tells("connected", "rejected a: 0x90", "rejected b: 0x90", "published c");
 });
+
+const CONNECT = "10 0d 00 04 4d 51 54 54 04 00 00 3c 00 01 63";
+const CONNECT_CLEAN = "10 0d 00 04 4d 51 54 54 04 02 00 3c 00 01 63";
+
+test("a client that forgot its packet ids ends the earlier session first, on a connection of its own", () => {
+	const transcript = new Transcript({ cleanStart: true, pipelining: true }).queuesAt(2, "a");
+	transcript.opens(0).sends(0, CONNECT_CLEAN).silent(5_000);
+	transcript.failsWhen(() => transcript.receives(5_000, CONNACK), /discarded the earlier session/).tells();
+	transcript
+		.opens(5_001)
+		.sends(5_001, CONNECT, atQoS2(1, "a"))
+		.receives(5_002, CONNACK)
+		.tells("published a", "connected");
+});
+
+test("until the broker has said that it ended the earlier session, it is asked to", () => {
+	const transcript = new Transcript({ cleanStart: true });
+	transcript.opens(0).sends(0, CONNECT_CLEAN).closes().opens(1_000).sends(1_000, CONNECT_CLEAN);
+});
+
+test("a message of QoS 0 whose connection ends before all of it has left goes on the next one, once", () => {
+	const transcript = new Transcript().queuesAt(0, "a").connects(0);
+	transcript.tells("connected");
+	transcript.session.transmit(1);
+	transcript.session.progressed(2);
+	transcript.closes().queuesAt(0, "b").opens(1_000).sends(1_000, CONNECT).receives(1_001, CONNACK);
+	transcript.sends(1_001, "30 04 00 01 74 61", "30 04 00 01 74 62");
+	transcript.tells("connected", "published a", "acknowledged a", "published b", "acknowledged b");
+	transcript.closes().opens(2_000).sends(2_000, CONNECT).receives(2_001, CONNACK).sends(2_001);
+});
