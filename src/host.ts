@@ -22,7 +22,8 @@ export interface Host {
 	/** Single-wire pulse capture of the DHT family; further members go to the constructor as they are. */
 	readonly pulses?: { readonly io: PulseCaptureConstructor; readonly [option: string]: unknown };
 	readonly network: NetworkPort;
-	readonly storage: StoragePort;
+	/** Where readings and their numbers outlive a restart; without it they wait in RAM, and the numbers begin anew. */
+	readonly flash?: Flash;
 	log(level: LogLevel, text: string): void;
 	/** Starts the machine anew, if it can. */
 	restart?(): void;
@@ -35,6 +36,8 @@ export interface Clock {
 	now(): number;
 	/** Wall-clock time in ms since 1970 (ECMA-262 time value), or `undefined` until it is known. */
 	time(): number | undefined;
+	/** Sets the wall clock, in ms since 1970; a host whose clock others set has no such method. */
+	setTime?(time: number): void;
 }
 
 /** One-shot timers. */
@@ -93,6 +96,8 @@ export interface NetworkPort {
 	readonly socket: { readonly io: SocketConstructor; readonly [option: string]: unknown };
 	/** Name resolution, where the socket takes addresses only. */
 	readonly dns?: { readonly io: ResolverConstructor; readonly [option: string]: unknown };
+	/** Asks for the time, on hosts whose clock the program sets. */
+	readonly ntp?: { readonly io: NTPClientConstructor; readonly [option: string]: unknown };
 	/** Whether an attempt to connect makes sense now; without it, always. */
 	readonly ready?: boolean;
 	/** The program sets it; the host calls it each time the network has come up. */
@@ -133,9 +138,28 @@ export interface Resolver {
 }
 export type ResolverConstructor = new (options: { readonly [option: string]: unknown }) => Resolver;
 
-/** Small values that survive a restart. */
-export interface StoragePort {
-	/** The value last written, or `undefined`. */
-	read(key: string): string | undefined;
-	write(key: string, value: string): void;
+/**
+ * An NTP client, in the shape of `embedded:network/ntp/client`; asked once and then closed.
+ * The servers and whatever else it needs are among its options.
+ */
+export interface NTPClient {
+	/** Calls back once, with an Error or with the wall-clock time in ms since 1970. */
+	getTime(callback: (error: Error | null, time?: number) => void): void;
+	close(): void;
+}
+export type NTPClientConstructor = new (options: { readonly [option: string]: unknown }) => NTPClient;
+
+/**
+ * NOR flash, as the SDK's `embedded:storage/flash` gives it: a write clears
+ * bits and sets none, an erase sets every bit of a block. A power cut in the
+ * middle leaves some of it done. All methods throw an Error where the flash
+ * refuses.
+ */
+export interface Flash {
+	/** Bytes of a block, and how many blocks there are. */
+	status(): { readonly blockLength: number; readonly blocks: number };
+	read(byteLength: number, byteOffset: number): ArrayBuffer | Uint8Array;
+	write(bytes: Bytes, byteOffset: number): void;
+	/** `block` counts from 0. */
+	eraseBlock(block: number): void;
 }

@@ -4,9 +4,7 @@ import type { Sample } from "./sensors/sensor.js";
 export interface Reading {
 	/** Rises by one with each reading, across restarts. */
 	readonly seq: number;
-	/** Monotonic time in ms at which the sample was taken. */
-	readonly ticks: number;
-	/** Wall-clock time in ms since 1970, or `undefined` if the clock was not set then. */
+	/** Wall-clock time in ms since 1970 at which the sample was taken, or `undefined` as long as it is not known. */
 	readonly time: number | undefined;
 	readonly sample: Sample;
 }

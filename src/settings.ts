@@ -3,11 +3,15 @@
  * that name the field. Everything has a default, so `{}` is valid.
  */
 import { type BrokerAddress, parseBrokerUrl } from "./net/broker-url.js";
-import { RECORD_BYTES_MAXIMUM } from "./net/outbox.js";
+import type { QoS } from "./net/mqtt/packet.js";
+import { SLOT_BYTES } from "./outbox/slot.js";
 
 /** Sensor models with the shortest interval in seconds that each can be sampled at. */
 export const SENSORS = Object.freeze({ bme280: 1, bmp280: 1, dht22: 2, dht11: 1 });
 export type SensorModel = keyof typeof SENSORS;
+
+export type Age = "newest" | "oldest";
+const AGES: readonly Age[] = Object.freeze(["newest", "oldest"] as const);
 
 export interface Settings {
 	readonly sensor: SensorModel;
@@ -22,8 +26,20 @@ export interface Settings {
 	readonly topic: string;
 	/** Seconds. */
 	readonly keepAlive: number;
-	/** RAM for readings that wait for the broker, in bytes. */
+	/** Of the readings. */
+	readonly qos: QoS;
+	/** What goes first after an outage: the newest reading, or the oldest without exception. */
+	readonly order: Age;
+	/** Which readings are dropped when no more can be kept. */
+	readonly full: Age;
+	/** Readings per second, of those that waited. */
+	readonly backlogRate: number;
+	/** Seconds between diagnostics; 0: none. */
+	readonly diagnostics: number;
+	/** RAM for readings while the flash refuses, in bytes. */
 	readonly outbox: number;
+	/** Who is asked for the time, on hosts that have to ask. */
+	readonly timeServer: string;
 	/** The board's pins, where they differ from the board's table. */
 	readonly pins: Pins;
 	/** For hosts with Wi-Fi. */
@@ -59,12 +75,24 @@ const DEFAULTS = Object.freeze({
 	 * station is known to be lost after one and a half times this.
 	 */
 	keepAlive: 90,
-	/** 279 readings of a BME280, over four hours at one a minute, in a quarter of the RAM that the station may use. */
-	outbox: 6_144,
+	qos: 1 as QoS,
+	/** Somebody who looks after an outage wants to know how it is, and then how it was. */
+	order: "newest" as Age,
+	full: "oldest" as Age,
+	/** A day of readings, one a minute, in two and a half minutes: no burden for a broker, nor for who listens. */
+	backlogRate: 10,
+	/** A quarter of an hour. */
+	diagnostics: 900,
+	/** 85 readings, for as long as the flash refuses. */
+	outbox: 2_048,
+	/** A pool of public servers; it answers on nearly every network that has a way out. */
+	timeServer: "pool.ntp.org",
 });
 
 /** Longest time between readings, in s: a day. */
 export const INTERVAL_MAXIMUM_S = 86_400;
+/** One a minute would keep a backlog for ever; more than a thousand a second no board sends. */
+const BACKLOG_RATE = Object.freeze({ lowest: 0.1, highest: 1_000 });
 /** Larger than what a board has to spare. */
 const OUTBOX_MAXIMUM = 65_536;
 /** MQTT strings have 65,535 bytes at the most [MQTT-1.5.3]; a topic needs room for its last level. */
@@ -94,7 +122,13 @@ export function parseSettings(raw: unknown): Settings {
 		id,
 		topic: topic(fields.string("topic", `veleta/${id}`)),
 		keepAlive: fields.integer("keepAlive", 0, 65_535, DEFAULTS.keepAlive),
-		outbox: fields.integer("outbox", 8 * (RECORD_BYTES_MAXIMUM + 1), OUTBOX_MAXIMUM, DEFAULTS.outbox),
+		qos: fields.integer("qos", 0, 2, DEFAULTS.qos) as QoS,
+		order: fields.choice("order", AGES, DEFAULTS.order),
+		full: fields.choice("full", AGES, DEFAULTS.full),
+		backlogRate: fields.number("backlogRate", BACKLOG_RATE.lowest, BACKLOG_RATE.highest, DEFAULTS.backlogRate),
+		diagnostics: fields.integer("diagnostics", 0, INTERVAL_MAXIMUM_S, DEFAULTS.diagnostics),
+		timeServer: fields.string("timeServer", DEFAULTS.timeServer),
+		outbox: fields.integer("outbox", 8 * SLOT_BYTES, OUTBOX_MAXIMUM, DEFAULTS.outbox),
 		pins: parsePins(fields.value("pins")),
 		wifi: parseWifi(fields.value("wifi")),
 	};

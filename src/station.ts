@@ -4,20 +4,22 @@ import type { Bytes, Host } from "./host.js";
 import { Backoff } from "./net/backoff.js";
 import { showAddress } from "./net/broker-url.js";
 import { Link } from "./net/link.js";
+import { SessionDiscardedError } from "./net/mqtt/errors.js";
 import type { Message, ReceivedMessage } from "./net/mqtt/message.js";
+import { DISCONNECT_WITH_WILL } from "./net/mqtt/packet.js";
 import { reasonText } from "./net/mqtt/reason-codes.js";
 import { Session } from "./net/mqtt/session.js";
-import { Outbox } from "./net/outbox.js";
-import { decodeRecord, encodeRecord } from "./net/record.js";
 import { reportPayload } from "./net/report.js";
+import { TimeSync } from "./net/time-sync.js";
+import { Outbox } from "./outbox/outbox.js";
 import { BME280 } from "./sensors/bme280.js";
 import { DHT } from "./sensors/dht.js";
 import { Sampler } from "./sensors/sampler.js";
 import type { Sample, Sensor } from "./sensors/sensor.js";
-import { Sequence } from "./sequence.js";
 import { INTERVAL_MAXIMUM_S, SENSORS, type Settings } from "./settings.js";
 
-/** Given to deliver what is queued when the station is stopped, in ms. */
+/** When the station is stopped, it goes on delivering for so long, in ms, and is given so long in all. */
+const FAREWELL_DELIVERY_MS = 1_500;
 const FAREWELL_MS = 2_000;
 
 /** A DHT answers with what it measured when it was asked before. From this interval on, in s, it is asked twice. */
@@ -43,12 +45,18 @@ export interface Counters {
 	acknowledged: number;
 	/** Readings that the broker did not take (MQTT 5.0). */
 	rejected: number;
-	/** Readings that a full outbox dropped. */
+	/** Readings that were lost, for want of room or to damage, since the flash was first used. */
 	dropped: number;
-	/** Readings that wait. */
+	/** Readings that wait, those of earlier runs included. */
 	queued: number;
 	/** Connections that the broker accepted. */
 	connections: number;
+}
+
+/** Told of what the station does. */
+export interface Observer {
+	/** A reading was accepted, at the monotonic time `now` in ms. */
+	onReading?(seq: number, sample: Sample, now: number): void;
 }
 
 /** A report under way, with the outbox's handle; or a reply to a command; or the last status message. */
@@ -61,10 +69,11 @@ export class Station {
 	readonly #host: Host;
 	readonly #settings: Settings;
 	readonly #outbox: Outbox;
-	readonly #sequence: Sequence;
 	readonly #sampler: Sampler;
 	readonly #link: Link<Outgoing>;
 	readonly #session: Session<Outgoing>;
+	readonly #timeSync: TimeSync;
+	readonly #observer: Observer;
 	readonly #counters = {
 		readings: 0,
 		faults: 0,
@@ -78,16 +87,28 @@ export class Station {
 	readonly #sampleRequests: ReplyAddress[] = [];
 	#startedAt = 0;
 	#samplerTimer: unknown;
-	#farewell: { readonly message: Outgoing; readonly onStopped: () => void; timer: unknown; sent: boolean } | undefined;
+	/** Until the next reading of those that waited may go. */
+	#backlogTimer: unknown;
+	#diagnosticsTimer: unknown;
+	#diagnosticsWanted = false;
+	#dropsTold = false;
+	#farewell:
+		| {
+				readonly message: Outgoing;
+				readonly onStopped: () => void;
+				readonly timer: unknown;
+				readonly deliverUntil: number;
+				sent: boolean;
+				acknowledged: boolean;
+		  }
+		| undefined;
 
 	/** Throws an Error where the host has no bus for the sensor. */
-	constructor(host: Host, settings: Settings) {
+	constructor(host: Host, settings: Settings, observer: Observer = {}) {
 		this.#host = host;
 		this.#settings = settings;
-		this.#outbox = new Outbox(settings.outbox);
-		this.#sequence = new Sequence(host.storage, (error) =>
-			host.log("error", `cannot store the sequence number: ${error}`),
-		);
+		this.#observer = observer;
+		this.#outbox = this.#createOutbox();
 		this.#sampler = new Sampler({
 			sensor: createSensor(host, settings),
 			interval: settings.interval * 1_000,
@@ -99,10 +120,18 @@ export class Station {
 		this.#session = this.#createSession();
 		this.#session.subscribe({ topicFilter: `${settings.topic}/cmd/#`, qos: 1 });
 		this.#link = this.#createLink();
+		const { network, timer, clock } = host;
+		this.#timeSync = new TimeSync({
+			network,
+			timer,
+			log: (level, text) => host.log(level, text),
+			setTime: (time) => clock.setTime?.(time),
+		});
 	}
 
 	get counters(): Counters {
-		return { ...this.#counters, dropped: this.#outbox.dropped, queued: this.#outbox.length };
+		const { dropped, length: queued } = this.#outbox;
+		return { ...this.#counters, dropped, queued };
 	}
 
 	/** Whether an answer from the network is due. */
@@ -111,28 +140,69 @@ export class Station {
 	}
 
 	start(): void {
-		this.#startedAt = this.#host.clock.now();
+		const { clock, network } = this.#host;
+		this.#startedAt = clock.now();
+		const { length } = this.#outbox;
+		if (length > 0)
+			this.#host.log("info", `${countOf(length)} from before ${length === 1 ? "waits" : "wait"} for the broker`);
+		network.onReady = () => {
+			this.#timeSync.start();
+			this.#link.networkReady();
+		};
+		this.#timeSync.start();
 		this.#link.start();
 		this.#sample();
 	}
 
-	/** Ends in good order: no more samples, deliver what is queued for at most `FAREWELL_MS`, say `offline`, disconnect. */
+	/**
+	 * Ends in good order, within `FAREWELL_MS`: no more samples, deliver what is
+	 * queued, say `offline`, disconnect. If there is no time for it, the broker says
+	 * `offline`: the will.
+	 */
 	stop(onStopped: () => void): void {
 		if (this.#farewell) return;
 		this.#sampler.close();
+		this.#timeSync.close();
 		this.#setSamplerTimer();
-		const timer = this.#host.timer.set(() => this.#stopped(), FAREWELL_MS);
+		const timer = this.#host.timer.set(() => this.#stopped(DISCONNECT_WITH_WILL), FAREWELL_MS);
+		const deliverUntil = this.#host.clock.now() + FAREWELL_DELIVERY_MS;
 		this.#replyToSampleRequests({ ok: false, error: "the station stops" });
-		this.#farewell = { message: { ...this.#status("offline"), isFarewell: true }, onStopped, timer, sent: false };
+		this.#farewell = {
+			message: { ...this.#status("offline"), isFarewell: true },
+			onStopped,
+			timer,
+			deliverUntil,
+			sent: false,
+			acknowledged: false,
+		};
 		this.#link.wake();
 	}
 
+	#createOutbox(): Outbox {
+		const host = this.#host;
+		const { outbox: ringBytes, order, full, backlogRate } = this.#settings;
+		return new Outbox({
+			flash: host.flash,
+			ringBytes,
+			order,
+			full,
+			backlogRate,
+			clock: host.clock,
+			onFlash: (problem) => {
+				if (problem === undefined) host.log("info", "flash: works again");
+				else host.log("error", `flash: ${messageOf(problem)}; readings wait in RAM`);
+			},
+		});
+	}
+
 	#createSession(): Session<Outgoing> {
-		const { id, keepAlive, username, password, broker, topic } = this.#settings;
+		const { id, keepAlive, username, password, broker, topic, qos } = this.#settings;
 		const log = (level: "info" | "warning", text: string) => this.#host.log(level, `${showAddress(broker)}: ${text}`);
 		return new Session<Outgoing>({
 			clientId: `veleta-${id}`,
 			keepAlive,
+			// Which packet ids of QoS 2 an earlier run left unreleased, nobody knows.
+			cleanStart: qos === 2,
 			username,
 			password,
 			will: this.#status("offline"),
@@ -140,6 +210,7 @@ export class Station {
 			nextMessage: () => this.#nextMessage(),
 			onConnect: (sessionPresent, version) => {
 				this.#counters.connections++;
+				this.#diagnose();
 				log("info", `connected with MQTT ${VERSIONS[version]}, ${sessionPresent ? "session resumed" : "new session"}`);
 			},
 			onPublish: ({ handle }, redelivered) => {
@@ -173,7 +244,8 @@ export class Station {
 			broker,
 			backoff: new Backoff({ random: () => host.random() }),
 			session: this.#session,
-			onDisconnect: (reason, retryDelay) => {
+			onDisconnect: (reason, retryDelay, error) => {
+				if (error instanceof SessionDiscardedError) return;
 				if (retryDelay === 0) {
 					const version = VERSIONS[this.#session.protocolVersion];
 					return host.log("info", `${address}: does not speak a newer version of MQTT; trying ${version}`);
@@ -198,7 +270,7 @@ export class Station {
 
 	#setSamplerTimer(): void {
 		const { clock, timer } = this.#host;
-		if (this.#samplerTimer !== undefined) timer.clear(this.#samplerTimer);
+		this.#clear(this.#samplerTimer);
 		this.#samplerTimer = undefined;
 		const { deadline } = this.#sampler;
 		if (deadline === Number.POSITIVE_INFINITY) return;
@@ -206,19 +278,25 @@ export class Station {
 	}
 
 	#sampled(sample: Sample, now: number): void {
-		const dropped = this.#outbox.dropped;
-		const seq = this.#sequence.next();
+		const { dropped } = this.#outbox;
+		let seq: number | undefined;
 		try {
-			this.#outbox.push(encodeRecord({ seq, ticks: now, time: this.#host.clock.time(), sample }));
+			seq = this.#outbox.push(sample, now);
 		} catch (error) {
-			return this.#fault(String(error));
+			return this.#fault(messageOf(error));
 		}
+		if (this.#outbox.dropped > dropped) this.#tellOfDrops();
+		if (seq === undefined) return this.#replyToSampleRequests({ ok: false, error: "no room for the reading" });
 		this.#counters.readings++;
+		this.#observer.onReading?.(seq, sample, now);
 		this.#replyToSampleRequests({ ok: true, seq });
-		if (dropped === 0 && this.#outbox.dropped > 0) {
-			this.#host.log("warning", "the outbox is full: the oldest readings are dropped");
-		}
 		this.#link.wake();
+	}
+
+	#tellOfDrops(): void {
+		if (this.#dropsTold) return;
+		this.#dropsTold = true;
+		this.#host.log("warning", `no more readings can be kept: the ${this.#settings.full} are dropped`);
 	}
 
 	#fault(reason: string): void {
@@ -230,28 +308,69 @@ export class Station {
 	#nextMessage(): Outgoing | undefined {
 		const reply = this.#replies.shift();
 		if (reply) return reply;
-		const taken = this.#outbox.take();
-		if (taken) {
-			const payload = reportPayload(decodeRecord(taken.record), this.#host.clock);
-			return {
-				topic: `${this.#settings.topic}/state`,
-				payload: bytesOf(payload),
-				qos: 1,
-				retain: false,
-				handle: taken.handle,
-			};
-		}
+		const report = this.#nextReport() ?? this.#nextDiagnostics();
+		if (report) return report;
 		if (!this.#farewell || this.#farewell.sent) return undefined;
 		this.#farewell.sent = true;
 		return this.#farewell.message;
 	}
 
+	#nextReport(): Outgoing | undefined {
+		const { clock, timer } = this.#host;
+		const now = clock.now();
+		if (this.#farewell && now >= this.#farewell.deliverUntil) return undefined;
+		const taken = this.#outbox.take(now, this.#farewell !== undefined);
+		if (taken) {
+			const { topic, qos } = this.#settings;
+			const payload = bytesOf(reportPayload(taken.reading));
+			return { topic: `${topic}/state`, payload, qos, retain: false, handle: taken.handle };
+		}
+		const { deadline } = this.#outbox;
+		if (deadline === Number.POSITIVE_INFINITY || this.#backlogTimer !== undefined) return undefined;
+		this.#backlogTimer = timer.set(
+			() => {
+				this.#backlogTimer = undefined;
+				this.#link.wake();
+			},
+			Math.max(0, deadline - now),
+		);
+		return undefined;
+	}
+
 	/** The broker has the message, or (5.0) will never take it. */
 	#acknowledged({ handle, isFarewell }: Outgoing, accepted = true): void {
-		if (isFarewell) return this.#stopped();
-		if (handle === undefined) return;
-		this.#counters[accepted ? "acknowledged" : "rejected"]++;
-		this.#outbox.acknowledge(handle);
+		if (handle !== undefined) {
+			this.#counters[accepted ? "acknowledged" : "rejected"]++;
+			this.#outbox.acknowledge(handle);
+		}
+		const farewell = this.#farewell;
+		if (!farewell) return;
+		if (isFarewell) farewell.acknowledged = true;
+		// A reading of QoS 2 takes one answer more.
+		if (farewell.acknowledged && this.#session.inFlight === 0) this.#stopped();
+	}
+
+	/** Diagnostics are wanted now, and again after a while; without a connection, with the next one. */
+	#diagnose(): void {
+		const { diagnostics } = this.#settings;
+		if (diagnostics === 0 || this.#farewell) return;
+		this.#clear(this.#diagnosticsTimer);
+		this.#diagnosticsTimer = this.#host.timer.set(() => this.#diagnose(), diagnostics * 1_000);
+		if (!this.#session.connected) return;
+		this.#diagnosticsWanted = true;
+		this.#link.wake();
+	}
+
+	#nextDiagnostics(): Outgoing | undefined {
+		if (!this.#diagnosticsWanted) return undefined;
+		this.#diagnosticsWanted = false;
+		const payload = bytesOf(JSON.stringify({ uptime: this.#uptime, ...this.counters, ...this.#outbox.wear }));
+		return { topic: `${this.#settings.topic}/diagnostics`, payload, qos: 1, retain: true };
+	}
+
+	/** Seconds. */
+	get #uptime(): number {
+		return Math.round((this.#host.clock.now() - this.#startedAt) / 1_000);
 	}
 
 	#command(name: string, message: ReceivedMessage): void {
@@ -292,9 +411,8 @@ export class Station {
 			}
 			case "status": {
 				const { sensor } = this.#settings;
-				const uptime = Math.round((now - this.#startedAt) / 1_000);
 				const interval = this.#sampler.interval / 1_000;
-				return this.#reply(address, { ok: true, sensor, interval, uptime, ...this.counters });
+				return this.#reply(address, { ok: true, sensor, interval, uptime: this.#uptime, ...this.counters });
 			}
 		}
 	}
@@ -322,15 +440,19 @@ export class Station {
 		return { topic: `${this.#settings.topic}/status`, payload: bytesOf(status), qos: 1, retain: true };
 	}
 
-	#stopped(): void {
+	#clear(timer: unknown): void {
+		if (timer !== undefined) this.#host.timer.clear(timer);
+	}
+
+	#stopped(reasonCode = 0): void {
 		const farewell = this.#farewell;
 		if (!farewell) return;
-		this.#host.timer.clear(farewell.timer);
+		for (const timer of [farewell.timer, this.#backlogTimer, this.#diagnosticsTimer]) this.#clear(timer);
 		this.#farewell = undefined;
-		this.#link.stop();
+		this.#host.network.onReady = undefined;
+		this.#link.stop(reasonCode);
 		const { length } = this.#outbox;
-		if (length > 0)
-			this.#host.log("warning", `${length} ${length === 1 ? "reading was" : "readings were"} not delivered`);
+		if (length > 0) this.#host.log("warning", `${countOf(length)} ${length === 1 ? "was" : "were"} not delivered`);
 		farewell.onStopped();
 	}
 }
@@ -345,6 +467,14 @@ function createSensor(host: Host, settings: Settings): Sensor {
 	if (!pulses) throw new Error(`this host has no line for a ${model}`);
 	const discard = settings.interval >= STALE_S ? "each" : "first";
 	return new DHT({ sensor: pulses, model, discard });
+}
+
+function countOf(readings: number): string {
+	return readings === 1 ? "1 reading" : `${readings} readings`;
+}
+
+function messageOf(error: unknown): string {
+	return error instanceof Error ? error.message : String(error);
 }
 
 /** ASCII text as bytes: numbers, JSON of numbers, and status words. */

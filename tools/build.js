@@ -46,7 +46,7 @@ export async function buildMqttPacket() {
 }
 
 /** The engines' own TextEncoder and TextDecoder under the names Moddable gives them. */
-const textModules = {
+export const textModules = {
 	name: "text-modules",
 	setup(build) {
 		build.onResolve({ filter: /^text\/(encoder|decoder)$/ }, ({ path }) => ({ path, namespace: "text" }));

@@ -19,10 +19,9 @@ const HOSTS = {
 	esp32: {
 		ports: "hosts/esp32/host.ts",
 		preloaded: [
+			"hosts/esp32/ntp-client.ts",
 			"hosts/esp32/pulse-capture.ts",
 			"hosts/esp32/sdk-ports.ts",
-			"hosts/esp32/storage.ts",
-			"hosts/esp32/time-sync.ts",
 			"hosts/esp32/wifi-station.ts",
 			"src/settings.ts",
 			"src/station.ts",
@@ -33,7 +32,7 @@ const HOSTS = {
 		preloaded: [
 			"hosts/esp32/sdk-ports.ts",
 			"hosts/sim/devices/simulated-sensor.ts",
-			"hosts/sim/mcsim/storage.ts",
+			"hosts/sim/mcsim/flash.ts",
 			"src/settings.ts",
 			"src/station.ts",
 		],
@@ -41,7 +40,7 @@ const HOSTS = {
 };
 
 /** Modules of the SDK, and the user's settings. */
-const EXTERNAL = ["embedded:*", "config", "net", "preference", "sntp", "text/*", "time", "timer"];
+const EXTERNAL = ["embedded:*", "config", "file", "mc/config", "net", "sntp", "text/*", "time", "timer"];
 
 /** What is imported by more than one entry comes out as a chunk: this makes a second entry, which is not written. */
 const preloadedEntry = (preloaded) => ({

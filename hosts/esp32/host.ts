@@ -1,19 +1,19 @@
 /** The ports on a board, from the SDK's modules. */
 import I2C from "embedded:io/i2c";
 import WiFi from "embedded:network/interface/wifi";
+import FlashPartitions from "embedded:storage/flash";
 import settings, { board } from "config";
 import SNTP from "sntp";
 import Time from "time";
-import type { Host, I2CConstructor, NetworkPort } from "../../src/host.js";
+import type { Flash, Host, I2CConstructor, NetworkPort, NTPClientConstructor } from "../../src/host.js";
 import { parseSettings, type Settings } from "../../src/settings.js";
+import { SntpClient, type SntpConstructor } from "./ntp-client.js";
 import { RmtPulseCapture } from "./pulse-capture.js";
 import { createClock, dns, log, socket, timer } from "./sdk-ports.js";
-import { FlashStorage } from "./storage.js";
-import { TimeSync } from "./time-sync.js";
 import { WifiStation } from "./wifi-station.js";
 
-/** A pool of public servers; it answers on nearly every network that has a way out. */
-const TIME_SERVER = "pool.ntp.org";
+/** As `partitions.csv` names it. */
+const FLASH_PARTITION = "veleta";
 /**
  * The clock of a board begins at 1970 when the power comes on, and survives a
  * restart: a time after this one was set by somebody.
@@ -22,19 +22,34 @@ const EARLIEST_MS = Date.UTC(2026, 0, 1);
 
 const usable = usableSettings();
 const pins = { ...board, ...usable?.pins };
-const network: { -readonly [member in keyof NetworkPort]: NetworkPort[member] } = { socket, dns, ready: false };
+const network: { -readonly [member in keyof NetworkPort]: NetworkPort[member] } = {
+	socket,
+	dns,
+	...(usable && {
+		ntp: {
+			io: SntpClient as unknown as NTPClientConstructor,
+			sntp: SNTP as unknown as SntpConstructor,
+			host: usable.timeServer,
+		},
+	}),
+	ready: false,
+};
+const flash = openFlash();
 const host: Host = {
 	settings,
-	clock: createClock(() => {
-		const now = Date.now();
-		return now >= EARLIEST_MS ? now : undefined;
-	}),
+	clock: {
+		...createClock(() => {
+			const now = Date.now();
+			return now >= EARLIEST_MS ? now : undefined;
+		}),
+		setTime: (time) => Time.set(Math.round(time / 1_000)),
+	},
 	timer,
 	random: Math.random,
 	i2c: { io: I2C as unknown as I2CConstructor, data: pins.data, clock: pins.clock },
 	pulses: { io: RmtPulseCapture, pin: pins.dht },
 	network,
-	storage: new FlashStorage(),
+	...(flash && { flash }),
 	log,
 };
 export default host;
@@ -51,15 +66,20 @@ function usableSettings(): Settings | undefined {
 	}
 }
 
+/** A board that was flashed with another partition table has no such partition: its readings wait in RAM. */
+function openFlash(): Flash | undefined {
+	try {
+		return FlashPartitions.open({ path: FLASH_PARTITION });
+	} catch (error) {
+		log(
+			"error",
+			`flash: no partition ${FLASH_PARTITION}: ${error}; readings wait in RAM, and their numbers begin anew`,
+		);
+		return undefined;
+	}
+}
+
 function joinNetwork(wifi: NonNullable<Settings["wifi"]>): void {
-	const timeSync = new TimeSync({
-		io: SNTP as unknown as ConstructorParameters<typeof TimeSync>[0]["io"],
-		host: TIME_SERVER,
-		timer,
-		log,
-		networkReady: () => network.ready === true,
-		onTime: (seconds) => Time.set(seconds),
-	});
 	new WifiStation({
 		...wifi,
 		io: WiFi,
@@ -67,9 +87,7 @@ function joinNetwork(wifi: NonNullable<Settings["wifi"]>): void {
 		log,
 		onChanged: (ready) => {
 			network.ready = ready;
-			if (!ready) return;
-			timeSync.start();
-			network.onReady?.();
+			if (ready) network.onReady?.();
 		},
 	});
 }

@@ -15,15 +15,18 @@ declare module "embedded:network/interface/wifi" {
 	}
 }
 
-declare module "embedded:storage/key-value" {
-	export class Storage {
+declare module "embedded:storage/flash" {
+	export class Flash {
 		close(): void;
-		delete(key: string): void;
-		read(key: string): ArrayBuffer | string | number | bigint | undefined;
-		write(key: string, value: ArrayBuffer | string | number | bigint): void;
+		status(): { size: number; blockLength: number; blocks: number };
+		read(byteLength: number, byteOffset: number): ArrayBuffer;
+		write(bytes: ArrayBuffer | ArrayBufferView, byteOffset: number): void;
+		/** Without `end`, one block. */
+		eraseBlock(start: number, end?: number): void;
 	}
-	const KeyValueStorage: { open(options: { path: string; format?: "string" | "buffer"; mode?: "r" | "r+" }): Storage };
-	export default KeyValueStorage;
+	/** `path` is the partition's label; throws an Error where there is none. */
+	const FlashPartitions: { open(options: { path: string; mode?: "r" | "r+" }): Flash };
+	export default FlashPartitions;
 }
 
 /** Classes and functions written in C; XS binds them by their names. */

@@ -7,7 +7,7 @@
 import type { Bytes, Clock, NetworkPort, Resolver, Socket, TimerPort } from "../host.js";
 import type { Backoff } from "./backoff.js";
 import type { BrokerAddress } from "./broker-url.js";
-import { RefusedError } from "./mqtt/errors.js";
+import { RefusedError, SessionDiscardedError } from "./mqtt/errors.js";
 import type { Message } from "./mqtt/message.js";
 import { ProtocolError } from "./mqtt/packet.js";
 import type { Session } from "./mqtt/session.js";
@@ -70,14 +70,15 @@ export class Link<M extends Message> {
 	/** Connects, and from now on again whenever the connection ends. */
 	start(): void {
 		if (this.#state.phase !== "stopped") return;
-		this.#options.network.onReady = () => this.#networkReady();
 		this.#connect();
 	}
 
-	/** Sends a DISCONNECT if it can leave at once, and stays disconnected. */
-	stop(): void {
-		this.#sendDisconnect();
-		this.#options.network.onReady = undefined;
+	/**
+	 * Sends a DISCONNECT if it can leave at once, and stays disconnected. Before MQTT
+	 * 5.0 a `reasonCode` other than 0 cannot be told: then the connection just ends.
+	 */
+	stop(reasonCode = 0): void {
+		this.#sendDisconnect(reasonCode);
 		this.#end();
 		this.#become({ phase: "stopped" });
 	}
@@ -88,7 +89,7 @@ export class Link<M extends Message> {
 	}
 
 	/** The network itself has come (back) up: what was learned about the broker before does not count. */
-	#networkReady(): void {
+	networkReady(): void {
 		if (this.#state.phase !== "waiting") return;
 		this.#options.backoff.reset();
 		this.#connect();
@@ -179,6 +180,7 @@ export class Link<M extends Message> {
 			if (deaf) this.#receive(now);
 		} catch (error) {
 			if (error instanceof ProtocolError) this.#sendDisconnect(error.reasonCode);
+			if (error instanceof SessionDiscardedError) this.#sendDisconnect();
 			return this.#disconnected(error instanceof Error ? error.message : String(error), { error });
 		} finally {
 			this.#running = false;
@@ -253,7 +255,8 @@ export class Link<M extends Message> {
 			this.#state.phase === "open" && this.#state.acceptedAt !== undefined ? now - this.#state.acceptedAt : undefined;
 		if (lived !== undefined) backoff.lived(lived);
 		this.#end();
-		const delay = error instanceof RefusedError && error.hasOlderVersion ? 0 : backoff.next();
+		const atOnce = error instanceof SessionDiscardedError || (error instanceof RefusedError && error.hasOlderVersion);
+		const delay = atOnce ? 0 : backoff.next();
 		this.#become({ phase: "waiting", retryAt: now + delay });
 		onDisconnect?.(reason, delay, error);
 		this.#shortLived = byBroker && lived !== undefined && lived < SHORT_LIVED_MS ? this.#shortLived + 1 : 0;

@@ -95,6 +95,12 @@ export class Mosquitto {
 		rmSync(this.#database, { force: true });
 	}
 
+	/** Publishes with mosquitto_pub, at QoS 1; `args` are more of its arguments, the message among them. */
+	publish(topic: string, ...args: string[]): void {
+		const where = ["-h", "127.0.0.1", "-p", String(this.port)];
+		execFileSync(findProgram("mosquitto_pub"), [...where, "-q", "1", "-t", topic, ...args]);
+	}
+
 	/** How many lines of the log match. */
 	count(pattern: RegExp): number {
 		return this.log.filter((line) => pattern.test(line)).length;

@@ -155,7 +155,7 @@ function mqttJs(file: string): string {
 }
 
 /** Debian's python3, for which its package of paho-mqtt is. */
-function python(): string {
+export function python(): string {
 	const path = "/usr/bin/python3";
 	return existsSync(path) ? path : findProgram("python3");
 }

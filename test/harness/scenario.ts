@@ -2,11 +2,12 @@
  * A test with real parts: brokers, subscribers, stations. It is given what
  * starts them; at its end they are killed, and if it failed, shown.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Mosquitto, type MosquittoOptions } from "./mosquitto.ts";
+import type { Program } from "./program.ts";
 import { StationProcess } from "./station.ts";
 import { MosquittoSub, type SubscriberOptions } from "./subscriber.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
@@ -47,6 +48,20 @@ export class Parts {
 		this.#ends.push(() => station.kill());
 		this.#shown.push({ name: `station ${args.join(" ")}`, lines: station.lines });
 		return station;
+	}
+
+	/** Takes over a program: ended with the others, and shown. */
+	own(program: Program): Program {
+		this.#ends.push(() => program.kill());
+		this.#shown.push({ name: program.name, lines: program.lines });
+		return program;
+	}
+
+	/** The station's arguments for settings that have no option. */
+	config(settings: object): string[] {
+		const path = join(this.folder, `config-${this.#ends.length}.json`);
+		writeFileSync(path, JSON.stringify(settings));
+		return ["--config", path];
 	}
 
 	/** What the parts printed, for a failure. */

@@ -1,4 +1,5 @@
 /** A real mosquitto_sub: what everyone else sees of the station. */
+import type { Arrival } from "../scenarios/stories.ts";
 import type { Mosquitto } from "./mosquitto.ts";
 import { findProgram, Program } from "./program.ts";
 import { PATIENCE_MS, until } from "./wait.ts";
@@ -22,6 +23,8 @@ export interface SubscriberOptions {
 	readonly filters: readonly string[];
 	/** The broker keeps messages for it while it is away. */
 	readonly durable?: boolean;
+	/** By default 1. */
+	readonly qos?: 1 | 2;
 	readonly username?: string;
 	readonly password?: string;
 }
@@ -35,12 +38,12 @@ export class MosquittoSub {
 
 	private constructor(broker: Mosquitto, folder: string, options: SubscriberOptions) {
 		this.#broker = broker;
-		const { filters, durable, username, password } = options;
+		const { filters, durable, qos = 1, username, password } = options;
 		this.#program = new Program(
 			this.#id,
 			findProgram("mosquitto_sub"),
 			[
-				...["-h", "127.0.0.1", "-p", String(broker.port), "-i", this.#id, "-q", "1", "-F", "%j"],
+				...["-h", "127.0.0.1", "-p", String(broker.port), "-i", this.#id, "-q", String(qos), "-F", "%j"],
 				...(durable ? ["-c"] : []),
 				...(username === undefined ? [] : ["-u", username]),
 				...(password === undefined ? [] : ["-P", password]),
@@ -50,7 +53,7 @@ export class MosquittoSub {
 		);
 	}
 
-	/** Subscribes at QoS 1; resolves when the subscription stands. */
+	/** Subscribes; resolves when the subscription stands. */
 	static async start(broker: Mosquitto, folder: string, options: SubscriberOptions): Promise<MosquittoSub> {
 		const subscriber = new MosquittoSub(broker, folder, options);
 		await subscriber.subscribed(1);
@@ -65,10 +68,18 @@ export class MosquittoSub {
 
 	/** Everything received, in order. */
 	get messages(): Message[] {
-		return this.#program.lines
-			.filter((line) => line.startsWith("{"))
-			.map((line) => JSON.parse(line))
-			.map(({ topic, payload, qos, retain }) => ({ topic, payload, qos, retain: retain === 1 }));
+		return this.#told.map(({ topic, payload, qos, retain }) => ({ topic, payload, qos, retain: retain === 1 }));
+	}
+
+	/** The readings among the messages, with their times since 1970. */
+	get arrivals(): Arrival[] {
+		return this.#told
+			.filter(({ topic }) => topic.endsWith("/state"))
+			.map(({ tst, payload }) => ({ seq: JSON.parse(payload).seq, payload, time: timeOf(tst) }));
+	}
+
+	get #told() {
+		return this.#program.lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
 	}
 
 	/** The readings among the messages, of all topics that end with `state` or of one. */
@@ -101,4 +112,10 @@ export class MosquittoSub {
 	kill(): Promise<void> {
 		return this.#program.kill();
 	}
+}
+
+/** mosquitto_sub writes `2026-11-21T18:12:33.878867Z+0100`; some versions leave the Z out. */
+function timeOf(tst: string): number {
+	const [, dateAndTime, zone, minutes] = /^(.*\.\d{3})\d*Z?([+-]\d\d)(\d\d)/.exec(tst) ?? [];
+	return Date.parse(`${dateAndTime}${zone}:${minutes}`);
 }

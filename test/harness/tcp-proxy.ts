@@ -19,6 +19,8 @@ export class TcpProxy {
 	readonly #target: number;
 	readonly #sockets = new Set<Socket>();
 	#server: Server | undefined;
+	/** What waits while nothing passes, in its order. */
+	#held: (() => void)[] | undefined;
 
 	private constructor(port: number, target: number) {
 		this.port = port;
@@ -50,6 +52,24 @@ export class TcpProxy {
 		for (const socket of this.#sockets) socket.resetAndDestroy();
 	}
 
+	/** From now on nothing passes, no end either; connections are accepted all the same. */
+	freeze(): void {
+		this.#held ??= [];
+	}
+
+	/** What was held passes now. */
+	thaw(): void {
+		const held = this.#held ?? [];
+		this.#held = undefined;
+		for (const pass of held) pass();
+	}
+
+	/** Calls back at once, or when the network passes something again. */
+	readonly #pass = (what: () => void): void => {
+		if (this.#held) this.#held.push(what);
+		else what();
+	};
+
 	#accept(client: Socket): void {
 		this.accepted++;
 		this.#watch(client);
@@ -60,8 +80,8 @@ export class TcpProxy {
 		const broker = connect({ host: "127.0.0.1", port: this.#target, noDelay: true });
 		this.#watch(broker);
 		const pass = this.behaviour === "bytewise" ? passBytewise : passOn;
-		pass(client, broker);
-		pass(broker, client);
+		pass(client, broker, this.#pass);
+		pass(broker, client, this.#pass);
 	}
 
 	#watch(socket: Socket): void {
@@ -71,22 +91,26 @@ export class TcpProxy {
 	}
 }
 
-function passOn(from: Socket, to: Socket): void {
-	from.pipe(to);
-	from.on("close", () => to.destroy());
+type Pass = (what: () => void) => void;
+
+function passOn(from: Socket, to: Socket, pass: Pass): void {
+	from.on("data", (data: Buffer) => pass(() => to.write(data)));
+	from.on("close", () => pass(() => to.destroySoon()));
 }
 
-function passBytewise(from: Socket, to: Socket): void {
+function passBytewise(from: Socket, to: Socket, pass: Pass): void {
 	const waiting: number[] = [];
 	const send = () => {
 		const byte = waiting.shift();
 		if (byte === undefined) return;
 		to.write(Uint8Array.of(byte), () => setImmediate(send));
 	};
-	from.on("data", (data: Buffer) => {
-		const idle = waiting.length === 0;
-		waiting.push(...data);
-		if (idle) send();
-	});
-	from.on("close", () => to.destroy());
+	from.on("data", (data: Buffer) =>
+		pass(() => {
+			const idle = waiting.length === 0;
+			waiting.push(...data);
+			if (idle) send();
+		}),
+	);
+	from.on("close", () => pass(() => to.destroy()));
 }

@@ -1,16 +1,8 @@
 /** Commands from mosquitto_pub to a station, through a real broker. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { describe } from "node:test";
-import type { Mosquitto } from "../harness/mosquitto.ts";
-import { findProgram } from "../harness/program.ts";
 import { scenario } from "../harness/scenario.ts";
 import { until } from "../harness/wait.ts";
-
-function publish(broker: Mosquitto, topic: string, ...args: string[]): void {
-	const where = ["-h", "127.0.0.1", "-p", String(broker.port)];
-	execFileSync(findProgram("mosquitto_pub"), [...where, "-q", "1", "-t", topic, ...args]);
-}
 
 describe("Commands", { concurrency: 4 }, () => {
 	scenario("Each command is carried out and replied to; a bad one is told what is wrong.", async (parts) => {
@@ -24,15 +16,15 @@ describe("Commands", { concurrency: 4 }, () => {
 				`the reply to ${command}`,
 				({ topic, payload }) => topic === "veleta/sim/reply" && JSON.parse(payload).command === command,
 			);
-		publish(broker, "veleta/sim/cmd/sample", "-n");
+		broker.publish("veleta/sim/cmd/sample", "-n");
 		assert.deepEqual(JSON.parse((await reply("sample")).payload), { command: "sample", ok: true, seq: 2 });
 		await subscriber.reaches(2);
-		publish(broker, "veleta/sim/cmd/fly", "-n");
+		broker.publish("veleta/sim/cmd/fly", "-n");
 		assert.match((await reply("fly")).payload, /"ok":false,"error":"no such command; there are sample, /);
-		publish(broker, "veleta/sim/cmd/interval", "-m", "1");
+		broker.publish("veleta/sim/cmd/interval", "-m", "1");
 		assert.deepEqual(JSON.parse((await reply("interval")).payload), { command: "interval", ok: true, interval: 1 });
 		await subscriber.reaches(4);
-		publish(broker, "veleta/sim/cmd/status", "-n");
+		broker.publish("veleta/sim/cmd/status", "-n");
 		const status = JSON.parse((await reply("status")).payload);
 		assert.equal(status.interval, 1);
 		assert.ok(status.acknowledged >= 4);
@@ -56,7 +48,7 @@ describe("Commands", { concurrency: 4 }, () => {
 			"correlation-data",
 			"7",
 		];
-		publish(broker, "veleta/sim/cmd/status", "-n", ...properties);
+		broker.publish("veleta/sim/cmd/status", "-n", ...properties);
 		const { payload } = await subscriber.message("the reply", ({ topic }) => topic === "me/here");
 		assert.equal(JSON.parse(payload).ok, true);
 	});
@@ -66,7 +58,7 @@ describe("Commands", { concurrency: 4 }, () => {
 		const subscriber = await parts.subscriber(broker, "veleta/sim/#");
 		const station = parts.station(broker, "--interval", "1s");
 		await subscriber.reaches(2);
-		publish(broker, "veleta/sim/cmd/restart", "-n");
+		broker.publish("veleta/sim/cmd/restart", "-n");
 		await station.line(/^station +restarts$/);
 		const before = subscriber.reports().length;
 		await subscriber.reaches(before + 3);
@@ -88,8 +80,8 @@ describe("Commands", { concurrency: 4 }, () => {
 	scenario("A retained restart does not restart, now or at the next start.", async (parts) => {
 		const broker = await parts.mosquitto();
 		const subscriber = await parts.subscriber(broker, "veleta/sim/#");
-		publish(broker, "veleta/sim/cmd/restart", "-n", "-r");
-		publish(broker, "veleta/sim/cmd/restart", "-m", "now", "-r");
+		broker.publish("veleta/sim/cmd/restart", "-n", "-r");
+		broker.publish("veleta/sim/cmd/restart", "-m", "now", "-r");
 		const station = parts.station(broker, "--interval", "1s");
 		const { payload } = await subscriber.message("the reply", ({ topic }) => topic === "veleta/sim/reply");
 		assert.match(payload, /a retained command is not carried out: publish it without retain/);

@@ -119,7 +119,7 @@ describe("The simulator ends", { concurrency: 4 }, () => {
 
 	scenario("A memory that cannot be written ends it with one line.", async (parts) => {
 		writeFileSync(join(parts.folder, "file"), "");
-		const station = parts.station(undefined, "--state", "file/station.json", "--interval", "1s", "--duration", "3s");
+		const station = parts.station(undefined, "--state", "file/station.flash", "--interval", "1s", "--duration", "3s");
 		assert.deepEqual(await station.ended(), { code: 1, signal: null });
 		assert.equal(station.errors.length, 1);
 	});

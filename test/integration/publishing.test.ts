@@ -89,6 +89,7 @@ describe("A station and a real broker", { concurrency: 4 }, () => {
 		await house.message("offline", ({ payload }) => payload === "offline");
 		assert.deepEqual([...new Set(states.messages.map(({ topic }) => topic))], ["casa/cocina/state"]);
 		assert.deepEqual([...new Set(house.messages.map(({ topic }) => topic))].sort(), [
+			"casa/cocina/diagnostics",
 			"casa/cocina/state",
 			"casa/cocina/status",
 		]);

@@ -138,13 +138,34 @@ test("without an SDK the program for a board and for mcsim is made as far as the
 	}
 	deepEqual(imports(read("build/modules/esp32/station.js")), [
 		"embedded:io/socket/tcp",
-		"embedded:storage/key-value",
 		"net",
 		"text/decoder",
 		"text/encoder",
 		"time",
 		"timer",
 	]);
+});
+
+test("the partition table has a place for readings at the end of 4 MB, and the manifest names the table", () => {
+	const manifest = "hosts/esp32/manifest.json";
+	const file = join(manifest, "..", JSON.parse(read(manifest)).build.PARTITIONS_FILE);
+	const partitions = read(file)
+		.split("\n")
+		.filter((line) => line !== "" && !line.startsWith("#"))
+		.map((line) => line.split(",").map((field) => field.trim()))
+		.map(([name, type, , offset, size]) => ({ name, type, offset: Number(offset), size: Number(size) }));
+	// ESP-IDF: the table itself ends here.
+	let end = 0x9000;
+	for (const { name, type, offset, size } of partitions) {
+		ok(offset >= end, `${name} overlaps what is before it`);
+		equal(offset % (type === "app" ? 0x10000 : 0x1000), 0, `${name}'s offset`);
+		equal(size % 0x1000, 0, `${name}'s size`);
+		end = offset + size;
+	}
+	equal(end, 4 * 1_024 * 1_024);
+	const { name, type, size } = partitions.at(-1)!;
+	deepEqual({ name, type, size }, { name: "veleta", type: "data", size: 128 * 1_024 });
+	ok(read("hosts/esp32/host.ts").includes('FLASH_PARTITION = "veleta"'), "the host opens another partition");
 });
 
 test("the size of linked JavaScript is counted from the linker's tables and texts", () => {
@@ -178,6 +199,8 @@ test("with an SDK the JavaScript for a board links within its budget; without on
 	const { linkedJavaScript } = JSON.parse(read("build/esp32-size.json"));
 	match(stdout, new RegExp(`^esp32: ${linkedJavaScript} bytes of linked JavaScript`, "m"));
 	ok(linkedJavaScript < BUDGET && linkedJavaScript > BUDGET / 2, `${linkedJavaScript} bytes`);
+	const table = join(root, "build/moddable/tmp/esp32/release/veleta/xsProj-esp32/partitions.csv");
+	equal(readFileSync(table, "utf8"), read("hosts/esp32/partitions.csv"), "the board's partition table is another one");
 	for (const [what, count] of Object.entries(MUTABLE)) {
 		const warnings = (stdout + stderr).match(new RegExp(`^### warning: station: .*(?<!\\.prototype): ${what}$`, "gm"));
 		equal(warnings?.length ?? 0, count, warnings?.join("\n") ?? what);

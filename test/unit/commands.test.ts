@@ -24,7 +24,6 @@ function start(raw: Record<string, unknown> = {}, ports: Partial<Host> = {}) {
 		timer: world.timer,
 		random: () => 0.5,
 		network: world.network,
-		storage: { read: () => undefined, write: () => {} },
 		log: () => {},
 		restart: () => restarts++,
 		...createSimulatedSensor({ sensor: settings.sensor, clock: world.clock, seed: 1 }),

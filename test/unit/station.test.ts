@@ -1,4 +1,5 @@
 /** The whole station: simulated chips at one end, a broker that the test plays at the other. */
+import { FlashChip } from "../../hosts/sim/devices/flash-chip.ts";
 import { createSimulatedSensor } from "../../hosts/sim/devices/simulated-sensor.ts";
 import type { Host } from "../../src/host.ts";
 import { parseSettings } from "../../src/settings.ts";
@@ -14,21 +15,20 @@ function start(raw: Record<string, unknown> = {}, ports: Partial<Host> = {}, wor
 	const broker = new AnsweringBroker(world);
 	const settings = parseSettings({ id: "roof", ...raw });
 	const log: string[] = [];
-	const stored = new Map<string, string>();
 	const host: Host = {
 		settings: raw,
 		clock: world.clock,
 		timer: world.timer,
 		random: () => 0.5,
 		network: world.network,
-		storage: { read: (key) => stored.get(key), write: (key, value) => void stored.set(key, value) },
+		flash: new FlashChip({ blockLength: 4_096, blocks: 16 }),
 		log: (level, text) => log.push(`${level}: ${text}`),
 		...createSimulatedSensor({ sensor: settings.sensor, clock: world.clock, seed: 1 }),
 		...ports,
 	};
 	const station = new Station(host, settings);
 	station.start();
-	return { world, broker, station, log, stored };
+	return { world, broker, station, log };
 }
 
 /** The numbers of the readings that a subscriber has, in the order of their arrival. */
@@ -48,7 +48,12 @@ test("a station says online, retained, and then a reading a minute", () => {
 	deepEqual(numbers(broker), [1, 2, 3]);
 	deepEqual(
 		broker.received.slice(1).map(({ topic, retain }) => [topic, retain]),
-		upTo(3).map(() => ["veleta/roof/state", false]),
+		[
+			["veleta/roof/state", false],
+			["veleta/roof/diagnostics", true],
+			["veleta/roof/state", false],
+			["veleta/roof/state", false],
+		],
 	);
 	deepEqual(Object.keys(broker.readings[0]!), ["temperature", "humidity", "pressure", "time", "seq"]);
 	match(String(broker.readings[1]!.time), /^2026-11-21T00:01:00\.\d{3}Z$/);
@@ -75,23 +80,60 @@ test("a broker that was away for three hours gets every reading, once", () => {
 	broker.advanceTo(3 * HOUR, 5_000);
 	broker.up = true;
 	broker.advanceTo(3 * HOUR + 5 * MINUTE + 2_000, 1_000);
-	deepEqual(numbers(broker), upTo(186));
+	deepEqual(
+		[...new Set(numbers(broker))].sort((a, b) => a - b),
+		upTo(186),
+	);
+	ok(numbers(broker)[11]! >= 181, "the newest reading of the outage goes first");
 	equal(station.counters.dropped, 0);
 	equal(station.counters.queued, 0);
 });
 
-test("when the outbox is full, the oldest readings are dropped, counted and told of; the rest arrive", () => {
-	const { broker, station, log } = start({ outbox: 1_024 });
+test("when no more can be kept, the oldest readings are dropped, counted and told of once; the rest arrive", () => {
+	const { broker, station, log } = start({}, { flash: new FlashChip({ blockLength: 1_024, blocks: 4 }) });
 	broker.up = false;
-	broker.advanceTo(2 * HOUR - 1_000, 5_000);
+	broker.advanceTo(5 * HOUR - 1_000, 5_000);
 	const { dropped, queued } = station.counters;
-	equal(dropped + queued, 120);
-	equal(queued, Math.floor(1_024 / 22));
-	equal(log.filter((line) => line === "warning: the outbox is full: the oldest readings are dropped").length, 1);
+	equal(dropped + queued, 300);
+	ok(dropped > 150);
+	equal(log.filter((line) => line === "warning: no more readings can be kept: the oldest are dropped").length, 1);
 	broker.up = true;
-	broker.advanceTo(2 * HOUR + 3 * MINUTE + 2_000, 1_000);
-	deepEqual(numbers(broker), upTo(124).slice(station.counters.dropped));
-	ok(station.counters.dropped <= dropped + 3);
+	broker.advanceTo(5 * HOUR + 3 * MINUTE + 2_000, 1_000);
+	deepEqual(
+		numbers(broker)
+			.slice()
+			.sort((a, b) => a - b),
+		upTo(304).slice(station.counters.dropped),
+	);
+});
+
+test("diagnostics come with each connection and each quarter of an hour, retained, the last ones true", () => {
+	const { broker, station } = start();
+	const diagnostics = () => broker.received.filter(({ topic }) => topic === "veleta/roof/diagnostics");
+	broker.advanceTo(10 * MINUTE);
+	equal(diagnostics().length, 1);
+	broker.advanceTo(15 * MINUTE + 1_000);
+	equal(diagnostics().length, 2);
+	broker.up = false;
+	broker.advanceTo(60 * MINUTE, 1_000);
+	broker.up = true;
+	broker.advanceTo(70 * MINUTE, 1_000);
+	equal(diagnostics().length, 3);
+	const last = JSON.parse(diagnostics().at(-1)!.payload);
+	deepEqual(Object.keys(last), ["uptime", ...Object.keys(station.counters), "erases", "writes"]);
+	equal(last.connections, 2);
+	ok(last.uptime >= 3_600);
+	ok(diagnostics().every(({ retain }) => retain));
+});
+
+test("diagnostics are left out if they are not wanted, and come as often as they are", () => {
+	const count = (raw: object) => {
+		const { broker } = start({ ...raw });
+		broker.advanceTo(HOUR);
+		return broker.received.filter(({ topic }) => topic.endsWith("/diagnostics")).length;
+	};
+	equal(count({ diagnostics: 0 }), 0);
+	equal(count({ diagnostics: 60 }), 60);
 });
 
 test("a broker that goes silent costs a reconnect and no reading; what was in flight comes again with DUP", () => {
@@ -143,7 +185,10 @@ test("readings from before the clock was set carry the right time", () => {
 	broker.up = true;
 	broker.advanceTo(6 * MINUTE);
 	deepEqual(
-		broker.readings.slice(0, 3).map(({ time }) => String(time).slice(0, 17)),
+		broker.readings
+			.filter(({ seq }) => (seq as number) <= 3)
+			.map(({ time }) => String(time).slice(0, 17))
+			.sort(),
 		["2026-11-21T00:00:", "2026-11-21T00:01:", "2026-11-21T00:02:"],
 	);
 });
@@ -156,29 +201,46 @@ test("while the clock is not set, a reading goes out without a time rather than 
 	deepEqual(Object.keys(broker.readings[0]!), ["temperature", "humidity", "pressure", "seq"]);
 });
 
-test("the numbers go on after a restart", () => {
-	const stored = new Map([["seq", "41"]]);
-	const storage = {
-		read: (key: string) => stored.get(key),
-		write: (key: string, value: string) => void stored.set(key, value),
-	};
-	const { broker } = start({}, { storage });
-	broker.advanceTo(MINUTE + 1_000);
-	deepEqual(numbers(broker), [42, 43]);
-	equal(stored.get("seq"), "43");
-});
-
-test("a storage that fails is told of, and costs no reading", () => {
-	const storage = {
-		read: () => undefined,
-		write: () => {
-			throw new Error("flash worn out");
+test("a station asks for the time, and its readings tell it", () => {
+	const world = new World();
+	let wall: number | undefined;
+	const clock = {
+		now: world.clock.now,
+		time: () => wall,
+		setTime: (time: number) => {
+			wall = time;
 		},
 	};
-	const { broker, log } = start({}, { storage });
+	class Client {
+		getTime(callback: (error: null, time: number) => void) {
+			world.timer.set(() => callback(null, Date.UTC(2027, 0, 1)), 50);
+		}
+		close() {}
+	}
+	const network = Object.assign(world.network, { ntp: { io: Client } });
+	const { broker } = start({}, { clock, network }, world);
 	broker.advanceTo(MINUTE + 1_000);
-	deepEqual(numbers(broker), [1, 2]);
-	ok(log.includes("error: cannot store the sequence number: Error: flash worn out"));
+	equal(broker.readings[1]!.time, "2027-01-01T00:00:00.000Z");
+});
+
+test("the numbers go on after a restart, and what waited is told of and delivered", () => {
+	const flash = new FlashChip({ blockLength: 4_096, blocks: 4 });
+	const first = start({}, { flash });
+	first.broker.up = false;
+	first.broker.advanceTo(MINUTE + 1_000);
+	const { broker, log } = start({}, { flash });
+	equal(log[0], "info: 2 readings from before wait for the broker");
+	broker.advanceTo(MINUTE + 1_000);
+	deepEqual(numbers(broker).slice().sort(), [1, 2, 3, 4]);
+});
+
+test("flash that fails is told of once, and costs no reading", () => {
+	const flash = new FlashChip({ blockLength: 4_096, blocks: 4 });
+	flash.failing = (operation) => operation === "write";
+	const { broker, log } = start({}, { flash });
+	broker.advanceTo(2 * MINUTE + 1_000);
+	deepEqual(numbers(broker), [1, 2, 3]);
+	equal(log.filter((line) => /^error: flash: .*; readings wait in RAM$/.test(line)).length, 1);
 });
 
 test("stopped, it delivers, says offline, retained, and disconnects", () => {
@@ -200,6 +262,18 @@ test("stopped, it delivers, says offline, retained, and disconnects", () => {
 	broker.advanceTo(HOUR, 1_000);
 	equal(broker.connects, 1);
 	deepEqual(numbers(broker), [1]);
+});
+
+test("stopped with a reading of QoS 2 on its way, it waits for the last answer", () => {
+	const { broker, station, world } = start({ qos: 2 });
+	broker.advanceTo(MINUTE - 1_000);
+	equal(station.counters.acknowledged, 1);
+	world.advanceTo(MINUTE + 100);
+	let stopped = 0;
+	station.stop(() => stopped++);
+	broker.work();
+	equal(stopped, 1);
+	deepEqual([station.counters.acknowledged, station.counters.queued], [2, 0]);
 });
 
 test("stopped while the broker is away, it waits for two seconds and says what was not delivered", () => {

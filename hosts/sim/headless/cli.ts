@@ -2,9 +2,9 @@
 import { fileURLToPath } from "node:url";
 import { showAddress } from "../../../src/net/broker-url.ts";
 import { type EmbeddedBroker, startBroker } from "./broker.ts";
+import { FlashFile } from "./flash-file.ts";
 import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
 import { Runner } from "./runner.ts";
-import { StorageFile } from "./storage-file.ts";
 import { Subscriber } from "./subscriber.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
@@ -24,6 +24,7 @@ function say(who: string, text: string): void {
 
 async function run(options: Options): Promise<void> {
 	const interrupted = interruption();
+	const flash = new FlashFile(options.state);
 	const broker = options.embedded ? await startBroker() : undefined;
 	const address = broker ? { host: "127.0.0.1", port: broker.port } : options.settings.broker;
 	const settings = broker ? { ...options.rawSettings, broker: `mqtt://127.0.0.1:${broker.port}` } : options.rawSettings;
@@ -39,7 +40,7 @@ async function run(options: Options): Promise<void> {
 	const runner = new Runner({
 		firmware: FIRMWARE,
 		settings,
-		storage: new StorageFile(options.state),
+		flash,
 		seed: options.seed,
 		speed: options.speed,
 		...(options.replay && { replay: options.replay }),
@@ -59,6 +60,7 @@ async function run(options: Options): Promise<void> {
 	await runner.start();
 	await Promise.race([runner.stopped, interrupted, elapsed(runner, options)]);
 	await finish(runner, subscriber, broker);
+	flash.close();
 }
 
 /**

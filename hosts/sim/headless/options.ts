@@ -21,8 +21,8 @@ subscriber receives. Without --broker it starts a broker of its own.
   --topic TOPIC      what its topics begin with (default veleta/ID)
   --config FILE      settings from FILE, as config.example.json;
                      the options above go before it
-  --state FILE       what the station remembers across restarts (default, with
-                     --broker: .veleta/ID.json; without: nothing)
+  --state FILE       the station's flash: what it remembers across restarts
+                     (default, with --broker: .veleta/ID.flash; without: none)
   --seed N           another day of weather, other jitter (default 1)
   --help             this text
 `;
@@ -75,7 +75,7 @@ export function parseOptions(args: string[]): Options | undefined {
 	const settings = understood(rawSettings);
 	replay?.check(settings.sensor);
 	const embedded = rawSettings.broker === undefined;
-	const state = values.state ?? (embedded ? undefined : `.veleta/${settings.id}.json`);
+	const state = values.state ?? (embedded ? undefined : `.veleta/${settings.id}.flash`);
 	return {
 		rawSettings,
 		settings,

@@ -4,7 +4,7 @@
  * Node calls XS with one event; XS answers with everything that it wants done,
  * in the order in which it wanted it. Both are frames of a fixed header and
  * bytes, not JSON: the engine's memory is measured, and the host's share of it
- * should be small.
+ * should be small. The flash alone is asked in between: see `remote-flash.ts`.
  */
 
 /** Node to XS. `id` is the socket's, `count` as the event says. */
@@ -39,22 +39,19 @@ export const Action = {
 	Timer: 5,
 	/** `id` is the level's index in `LEVELS`; bytes: the text. */
 	Log: 6,
-	/** Bytes: `key=value`. */
-	Store: 7,
-	Stopped: 8,
+	Stopped: 7,
 	/** Bytes: the station's counters as JSON. */
-	Counters: 9,
-	/** Start the machine anew; bytes: the station's counters as JSON. */
-	Restart: 11,
+	Counters: 8,
 	/** `value` is 1 while an answer from the network is due, else 0. */
-	Awaiting: 10,
+	Awaiting: 9,
+	/** Start the machine anew; bytes: the station's counters as JSON. */
+	Restart: 10,
 } as const;
 
 export const LEVELS = ["info", "warning", "error"] as const;
 
 export interface Configuration {
 	settings: unknown;
-	storage: Record<string, string>;
 	/** Seed of the simulated weather, the sensors' noise, and the jitter of reconnects. */
 	seed: number;
 	/** What the simulated sensor replays, as the text of the file, instead of the weather. */

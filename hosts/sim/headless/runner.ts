@@ -1,11 +1,11 @@
 /**
  * Runs the station: the firmware bundle inside XS, and here in Node what its
- * ports ask for: sockets, the timer, time, storage and the log.
+ * ports ask for: sockets, the timer, time, the flash and the log.
  */
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
-import type { LogLevel } from "../../../src/host.ts";
+import type { Flash, LogLevel } from "../../../src/host.ts";
 import type { Counters } from "../../../src/station.ts";
 import { inWords } from "../../node/tcp-socket.ts";
 import {
@@ -17,8 +17,8 @@ import {
 	encodeEvent,
 	LEVELS,
 } from "./protocol.ts";
+import { answerFlash } from "./remote-flash.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
-import type { StorageFile } from "./storage-file.ts";
 import { type Memory, XsWorker } from "./xs-worker.ts";
 
 /** What a socket may have unsent, and unread, in bytes: the defaults of an ESP32's lwIP. */
@@ -26,10 +26,11 @@ const SOCKET_WINDOW = 5_744;
 /** Longest delay of a timer of Node's, in ms. */
 const TIMER_MAXIMUM = 2 ** 31 - 1;
 
-export interface RunnerOptions extends Omit<Configuration, "storage"> {
+export interface RunnerOptions extends Configuration {
 	/** The firmware bundle, built by `tools/build.js`. */
 	readonly firmware: string;
-	readonly storage: StorageFile;
+	/** Outlives a restart of the station. */
+	readonly flash: Flash;
 	/** Simulated seconds per real second, 1 or more. */
 	readonly speed: number;
 	readonly onLog: (level: LogLevel, text: string) => void;
@@ -76,14 +77,15 @@ export class Runner {
 	#createWorker(): XsWorker {
 		const worker = new XsWorker();
 		worker.onOutput = (text) => this.#options.onLog("error", text.trimEnd());
+		worker.onRequest = (request) => answerFlash(this.#options.flash, request);
 		return worker;
 	}
 
 	/** Loads the firmware and starts the station. */
 	async start(): Promise<void> {
-		const { firmware, settings, seed, replay, storage } = this.#options;
+		const { firmware, settings, seed, replay } = this.#options;
 		await this.worker.evaluate(readFileSync(firmware, "utf8"));
-		const configuration: Configuration = { settings, seed, storage: storage.values, ...(replay && { replay }) };
+		const configuration: Configuration = { settings, seed, ...(replay && { replay }) };
 		await this.#tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });
 		await this.#tell(Event.Start);
 	}
@@ -101,7 +103,7 @@ export class Runner {
 		return sum(this.#before, this.#counters);
 	}
 
-	/** What a board does: its memory is gone, its storage stays. */
+	/** What a board does: its memory is gone, its flash stays. */
 	async #restart(): Promise<void> {
 		this.#options.onLog("info", "restarts");
 		this.worker.close();
@@ -173,10 +175,6 @@ export class Runner {
 				return this.clock.await(value === 1);
 			case Action.Log:
 				return this.#options.onLog(LEVELS[id] ?? "error", text());
-			case Action.Store: {
-				const [key = "", value = ""] = text().split("=");
-				return this.#options.storage.write(key, value);
-			}
 			case Action.Counters:
 				this.#counters = JSON.parse(text());
 				return;
@@ -247,12 +245,12 @@ export class Runner {
 	}
 }
 
-/** What waits is not carried over a restart: it was delivered before, or it is gone. */
+/** What waits, and what was dropped since the flash was first used, the station knows from its flash. */
 function sum(before: Counters | undefined, counters: Counters): Counters {
 	if (!before) return counters;
 	const total = { ...counters };
 	for (const name of Object.keys(counters) as (keyof Counters)[]) {
-		if (name !== "queued") total[name] += before[name];
+		if (name !== "queued" && name !== "dropped") total[name] += before[name];
 	}
 	return total;
 }

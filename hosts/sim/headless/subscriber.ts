@@ -56,8 +56,7 @@ export class Subscriber {
 		});
 		session.subscribe({ topicFilter: filter, qos: 1 });
 		this.#link = new Link({
-			// A copy: the link sets `onReady` on it.
-			network: { ...network },
+			network,
 			clock,
 			timer,
 			broker,

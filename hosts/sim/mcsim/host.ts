@@ -1,16 +1,20 @@
-/** The ports in mcsim: real time, real TCP, a simulated chip. */
+/** The ports in mcsim: real time, real TCP, a simulated chip and flash. */
 import settings from "config";
-import type { Host } from "../../../src/host.js";
+import simulator from "mc/config";
+import type { Flash, Host } from "../../../src/host.js";
 import { parseSettings, type Settings } from "../../../src/settings.js";
 import { createClock, dns, log, socket, timer } from "../../esp32/sdk-ports.js";
 import { createSimulatedSensor } from "../devices/simulated-sensor.js";
-import { PreferenceStorage } from "./storage.js";
+import { FileFlash } from "./flash.js";
 
 /** Whose weather: the same as headless. */
 const SEED = 1;
+/** A board has one flash, and so has the simulator, whatever the station's id is. */
+const FLASH_FILE = `${(simulator as { file: { root: string } }).file.root}veleta-mcsim.flash`;
 
 const clock = createClock(() => Date.now());
 const sensor = usableSettings()?.sensor;
+const flash = openFlash();
 
 const host: Host = {
 	settings,
@@ -19,7 +23,7 @@ const host: Host = {
 	random: Math.random,
 	...(sensor && createSimulatedSensor({ sensor, clock, seed: SEED })),
 	network: { socket, dns },
-	storage: new PreferenceStorage(),
+	...(flash && { flash }),
 	log,
 };
 export default host;
@@ -29,6 +33,15 @@ function usableSettings(): Settings | undefined {
 	try {
 		return parseSettings(settings);
 	} catch {
+		return undefined;
+	}
+}
+
+function openFlash(): Flash | undefined {
+	try {
+		return new FileFlash(FLASH_FILE);
+	} catch (error) {
+		log("error", `flash: ${FLASH_FILE}: ${error}; readings wait in RAM, and their numbers begin anew`);
 		return undefined;
 	}
 }

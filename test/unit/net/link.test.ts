@@ -247,12 +247,12 @@ test("names are resolved where the host asks for it; a name that is not there is
 test("without a network no socket is opened; when it comes up, the wait is over", () => {
 	const world = new World();
 	world.network.ready = false;
-	const { log } = start({ network: world.network, clock: world.clock, timer: world.timer });
+	const { log, link } = start({ network: world.network, clock: world.clock, timer: world.timer });
 	world.advanceTo(100_000);
 	equal(world.sockets.length, 0);
 	ok(log.every((line) => line.startsWith("the network is not up; again in")));
 	world.network.ready = true;
-	world.network.onReady?.();
+	link.networkReady();
 	equal(world.sockets.length, 1);
 });
 
@@ -379,4 +379,35 @@ test("a large message that leaves slowly is no reason to give up, as long as it 
 	}
 	deepEqual(log, []);
 	deepEqual(world.socket.takeWritten(), [publish(1, "t", payload)]);
+});
+
+test("stopped with a reason that MQTT 3.1.1 cannot tell, it leaves the will to the broker", () => {
+	const { world, link, connects } = start();
+	connects();
+	link.stop(0x04);
+	deepEqual(world.socket.takeWritten(), []);
+	ok(world.socket.closed);
+});
+
+test("stopped with a reason, it tells a broker of MQTT 5.0", () => {
+	const { world, link } = start({}, { protocolVersion: 5 });
+	world.socket.opens();
+	world.socket.receives("20 03 00 00 00");
+	world.socket.takeWritten();
+	link.stop(0x04);
+	deepEqual(world.socket.takeWritten(), ["e0 02 04 00"]);
+});
+
+test("a connection that only ended an earlier session says goodbye, and the next one follows at once", () => {
+	const { world, link, log } = start({}, { cleanStart: true });
+	world.socket.opens();
+	world.socket.takeWritten();
+	world.socket.receives(CONNACK);
+	deepEqual(world.socket.takeWritten(), [DISCONNECT]);
+	ok(world.socket.closed);
+	deepEqual(log, ["the broker has discarded the earlier session; again in 0 ms"]);
+	world.advanceTo(0);
+	world.socket.opens();
+	deepEqual(world.socket.takeWritten(), [CONNECT]);
+	link.stop();
 });

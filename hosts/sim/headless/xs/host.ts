@@ -1,12 +1,14 @@
-/** The ports inside XS: they record what they are asked for, and Node does it. */
+/** The ports inside XS: they record what they are asked for, and Node does it afterwards; but the flash at once. */
 import type { Bytes, Host, LogLevel, Socket, SocketOptions } from "../../../../src/host.js";
 import { parseSettings } from "../../../../src/settings.js";
 import { createRandom } from "../../devices/random.js";
 import { createSimulatedSensor } from "../../devices/simulated-sensor.js";
 import { Action, ActionWriter, type Configuration, LEVELS } from "../protocol.js";
+import { type Call, RemoteFlash } from "../remote-flash.js";
 
 /** The engine's own globals. */
 declare const TextEncoder: new () => { encode(text: string): Bytes };
+declare const issueCommand: Call;
 
 export const actions = new ActionWriter();
 const encoder = new TextEncoder();
@@ -101,8 +103,6 @@ class SimulatedSocket implements Socket {
 	}
 }
 
-const stored = new Map<string, string>();
-
 const host: { -readonly [port in keyof Host]: Host[port] } = {
 	settings: undefined,
 	clock: { now: () => time.now, time: () => time.wall },
@@ -116,21 +116,14 @@ const host: { -readonly [port in keyof Host]: Host[port] } = {
 	},
 	random: () => 0,
 	network: { socket: { io: SimulatedSocket } },
-	storage: {
-		read: (key) => stored.get(key),
-		write: (key, value) => {
-			stored.set(key, value);
-			actions.add(Action.Store, 0, 0, encoder.encode(`${key}=${value}`));
-		},
-	},
+	flash: new RemoteFlash(issueCommand),
 	log: (level: LogLevel, text: string) => actions.add(Action.Log, LEVELS.indexOf(level), 0, encoder.encode(text)),
 };
 export default host;
 
 /** Gives the ports what the runner was asked for. */
-export function configure({ settings, storage, seed, replay }: Configuration): void {
+export function configure({ settings, seed, replay }: Configuration): void {
 	host.settings = settings;
-	for (const [key, value] of Object.entries(storage)) stored.set(key, value);
 	const { sensor } = parseSettings(settings);
 	host.random = createRandom(seed);
 	Object.assign(host, createSimulatedSensor({ sensor, seed, replay, clock: host.clock }));

@@ -1,0 +1,113 @@
+/** Lives through a story with real parts: mosquitto, a proxy, and the station on XS, killed with SIGKILL. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { judge } from "../scenarios/oracle.ts";
+import type { Happening, Step, Story } from "../scenarios/stories.ts";
+import type { Mosquitto } from "./mosquitto.ts";
+import type { Parts } from "./scenario.ts";
+import type { StationProcess } from "./station.ts";
+import type { MosquittoSub } from "./subscriber.ts";
+import type { TcpProxy } from "./tcp-proxy.ts";
+import { observe, until } from "./wait.ts";
+
+/** The subscriber's way back to its broker, the station's delays, and a busy machine, in ms. */
+const COMES_BACK = 60_000;
+/** Messages of QoS 2 in flight at most, and the farewell. */
+const LAST = 9;
+
+/** In seconds of the station's: it tells every second how many readings wait. */
+const DIAGNOSTICS = 1;
+/** Those that are on their way when it tells. The farewell delivers them. */
+const ON_THEIR_WAY = 2;
+
+export class RealStory {
+	readonly #parts: Parts;
+	readonly #story: Story;
+	readonly #config: readonly string[];
+	readonly broker: Mosquitto;
+	readonly proxy: TcpProxy;
+	readonly subscriber: MosquittoSub;
+	/** The station's lives. */
+	readonly stations: StationProcess[] = [];
+
+	private constructor(parts: Parts, story: Story, broker: Mosquitto, proxy: TcpProxy, subscriber: MosquittoSub) {
+		this.#parts = parts;
+		this.#story = story;
+		this.broker = broker;
+		this.proxy = proxy;
+		this.subscriber = subscriber;
+		this.#config = parts.config({ diagnostics: DIAGNOSTICS, ...story.settings });
+	}
+
+	/** Resolves at the end of the story: the station has been stopped, and all that it had is delivered and judged. */
+	static async live(parts: Parts, story: Story): Promise<RealStory> {
+		const broker = await parts.mosquitto();
+		const proxy = await parts.proxy(broker);
+		const subscriber = await parts.subscriber(broker, "veleta/#", { durable: true, qos: 2 });
+		const real = new RealStory(parts, story, broker, proxy, subscriber);
+		await real.#live();
+		judge(subscriber.arrivals, story, story.readings);
+		return real;
+	}
+
+	get station(): StationProcess {
+		return this.stations.at(-1)!;
+	}
+
+	#start(): void {
+		const { speed } = this.#story;
+		const state = join(this.#parts.folder, "station.flash");
+		this.stations.push(this.#parts.station(this.proxy, ...this.#config, "--state", state, "--speed", String(speed)));
+	}
+
+	async #live(): Promise<void> {
+		const { steps, speed } = this.#story;
+		const moments = steps.flatMap((step) => this.#momentsOf(step)).sort((a, b) => a.at - b.at);
+		let began = performance.now();
+		for (const { at, act } of moments) {
+			if (at > 0 && this.stations.length === 0) {
+				this.#start();
+				// The station's time begins when its engine has been started.
+				await this.station.line(/found at|next attempt in|connected with/);
+				began = performance.now();
+			}
+			await observe(Math.max(0, began + (at * 1_000) / speed - performance.now()));
+			await act();
+		}
+		await this.#delivered();
+		assert.deepEqual(await this.station.stop(), { code: 0, signal: null });
+		const { dropped, queued } = this.station.summary;
+		assert.deepEqual({ dropped, queued }, { dropped: 0, queued: 0 });
+		// Behind all readings but those of QoS 2 in flight, which the broker passes on one step later.
+		const isLast = () => this.subscriber.messages.slice(-LAST).some(({ payload }) => payload === "offline");
+		await until("the station's farewell", isLast, COMES_BACK);
+	}
+
+	#momentsOf({ at, happening, lasts = 0 }: Step): { at: number; act: () => unknown }[] {
+		const [begin, end] = this.#acts[happening];
+		return [{ at, act: begin }, ...(end ? [{ at: at + lasts, act: end }] : [])];
+	}
+
+	readonly #acts: Record<Happening, [begin: () => unknown, end?: () => unknown]> = {
+		"broker away": [() => this.broker.stop(), () => this.broker.restart()],
+		"power cut": [() => this.station.kill(), () => this.#start()],
+		"connections reset": [() => this.proxy.cut()],
+		"connections refused": [() => this.proxy.shut(), () => this.proxy.open()],
+		"link lost": [() => this.proxy.freeze(), () => this.proxy.thaw()],
+	};
+
+	/** Resolves when the last of the station's lives tells that no backlog waits any more. */
+	async #delivered(): Promise<void> {
+		await this.station.line(/connected with/, COMES_BACK);
+		const told = this.subscriber.messages.length;
+		await until(
+			"diagnostics without a backlog",
+			() => this.subscriber.messages.slice(told).some(isWithoutBacklog),
+			COMES_BACK,
+		);
+	}
+}
+
+function isWithoutBacklog({ topic, payload, retain }: { topic: string; payload: string; retain: boolean }): boolean {
+	return topic.endsWith("/diagnostics") && !retain && JSON.parse(payload).queued <= ON_THEIR_WAY;
+}

@@ -1,0 +1,139 @@
+/** docs/consuming.md: its script and its queries, as they are written there, and what it shows of their output. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Mosquitto } from "../harness/mosquitto.ts";
+import { python } from "../harness/mqtt-command.ts";
+import { Program } from "../harness/program.ts";
+import { type Parts, scenario } from "../harness/scenario.ts";
+import { until } from "../harness/wait.ts";
+
+const PAGE = readFileSync(join(process.cwd(), "docs/consuming.md"), "utf8");
+
+/** The blocks in a language, or (without one) those of output. */
+function blocks(language: string): string[] {
+	return Array.from(PAGE.matchAll(/^```(\w*)\n(.*?)^```$/gms))
+		.filter(([, marked]) => marked === language)
+		.map(([, , text]) => text!);
+}
+
+const [SCRIPT = ""] = blocks("python");
+const [SORTED = "", GAPS = "", RENAME = ""] = blocks("sql");
+const [SORTED_OUTPUT = "", GAPS_OUTPUT = "", ANEW_OUTPUT = ""] = blocks("");
+
+/** Prints rows as the command sqlite3 does. */
+const QUERY = `
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], timeout=10)
+with database:
+    for row in database.execute(sys.argv[2].rstrip("; \\n")):
+        print("|".join("" if value is None else str(value) for value in row))
+`;
+
+class Archive {
+	readonly #parts: Parts;
+	readonly #broker: Mosquitto;
+	#program: Program | undefined;
+
+	constructor(parts: Parts, broker: Mosquitto) {
+		this.#parts = parts;
+		this.#broker = broker;
+		writeFileSync(join(parts.folder, "archive.py"), SCRIPT);
+	}
+
+	get program(): Program {
+		return this.#program!;
+	}
+
+	/** Resolves when it has subscribed. */
+	async start(): Promise<void> {
+		const { port, log } = this.#broker;
+		const from = log.length;
+		const args = ["archive.py", "127.0.0.1", String(port)];
+		this.#program = this.#parts.own(new Program("archive.py", python(), args, this.#parts.folder));
+		const subscribed = () => log.slice(from).some((line) => line.endsWith("Sending SUBACK to archive"));
+		await until("the script's subscription", () => subscribed() || this.program.exit !== undefined);
+	}
+
+	rows(sql: string): string[] {
+		const arguments_ = ["-c", QUERY, join(this.#parts.folder, "readings.db"), sql];
+		return execFileSync(python(), arguments_, { encoding: "utf8" }).split("\n").slice(0, -1);
+	}
+
+	/** How many readings the table has of a station. */
+	count(station = "veleta/terrace"): number {
+		return Number(this.rows(`SELECT COUNT(*) FROM reading WHERE station = '${station}'`)[0]);
+	}
+}
+
+const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
+
+scenario(
+	"The script of docs/consuming.md has everything once, whatever is killed, and its queries tell the rest.",
+	async (parts) => {
+		const broker = await parts.mosquitto();
+		const proxy = await parts.proxy(broker);
+		const subscriber = await parts.subscriber(broker, "veleta/+/state");
+		const archive = new Archive(parts, broker);
+		await archive.start();
+		const state = join(parts.folder, "terrace.flash");
+		const start = () => parts.station(proxy, "--id", "terrace", "--interval", "1s", "--state", state);
+
+		const first = start();
+		await until("four readings in the table", () => archive.count() >= 4);
+		proxy.shut();
+		await archive.program.kill();
+		await until("attempts to connect", () => first.disconnects.length >= 4);
+		await first.kill();
+		const second = start();
+		await second.line(/\d readings? from before/);
+		await proxy.open();
+		await subscriber.reaches(9);
+		// A duplicate, whatever else was delivered twice.
+		broker.publish("veleta/terrace/state", "-m", subscriber.messages[1]!.payload);
+		await archive.start();
+		await until(
+			"nothing to wait",
+			() => subscriber.highest() <= new Set(subscriber.arrivals.map(({ seq }) => seq)).size,
+		);
+		assert.deepEqual(await second.stop(), { code: 0, signal: null });
+		assert.equal(second.summary.queued, 0);
+		const last = subscriber.highest();
+		assert.ok(subscriber.messages.length > last, "something came twice");
+		await until("all readings in the table", () => archive.count() >= last);
+
+		const rows = archive.rows(SORTED);
+		assert.deepEqual(
+			rows.map((row) => Number(row.split("|")[0])),
+			upTo(last),
+		);
+		for (const row of [...rows, ...SORTED_OUTPUT.trimEnd().split("\n")]) {
+			assert.match(row, /^\d+\|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\|\d+(\.\d+)?$/);
+		}
+		assert.deepEqual(archive.rows(GAPS), []);
+		archive.rows("DELETE FROM reading WHERE seq IN (5, 6, 7)");
+		assert.deepEqual(archive.rows(GAPS), GAPS_OUTPUT.trimEnd().split("\n"));
+
+		// Another flash: number 1 comes again.
+		rmSync(state);
+		const third = start();
+		const { code } = await archive.program.ended();
+		assert.equal(code, 1);
+		const withoutTimes = (text: string) => text.trimEnd().replaceAll(/\d{4}-\S*Z/g, "TIME");
+		assert.deepEqual(archive.program.errors.map(withoutTimes), [withoutTimes(ANEW_OUTPUT)]);
+		assert.equal(archive.count(), last - 3, "the new reading took an old one's place");
+		archive.rows(RENAME);
+		await archive.start();
+		await until("new readings in the table", () => archive.count() >= 3);
+		await third.stop();
+		const { readings } = third.summary;
+		await until("all new readings", () => archive.count() === readings);
+		assert.deepEqual(
+			archive.rows(SORTED).map((row) => Number(row.split("|")[0])),
+			upTo(readings),
+		);
+		const [until_] = archive.rows("SELECT DISTINCT station FROM reading WHERE station LIKE '%until%'");
+		assert.equal(archive.count(until_), last - 3);
+	},
+);

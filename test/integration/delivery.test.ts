@@ -1,0 +1,123 @@
+/** A reading survives whatever happens to the station, its connection and its broker: on real parts. */
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import { DisturbingProxy } from "../harness/disturbing-proxy.ts";
+import { RealStory } from "../harness/real-story.ts";
+import { type Parts, scenario } from "../harness/scenario.ts";
+import { until } from "../harness/wait.ts";
+import { judge } from "../scenarios/oracle.ts";
+import { type Arrival, STORIES, type Story } from "../scenarios/stories.ts";
+
+/** Connections that the disturbing network cuts. */
+const CUTS = 15;
+
+/** What is retained as the station's diagnostics tells the end of its last life. */
+async function checkDiagnostics(parts: Parts, { broker, station }: RealStory): Promise<void> {
+	const late = await parts.subscriber(broker, "veleta/sim/diagnostics");
+	const { retain, qos, payload } = await late.message("the retained diagnostics", () => true);
+	assert.deepEqual({ retain, qos }, { retain: true, qos: 1 });
+	const told = JSON.parse(payload);
+	const { readings, connections, redelivered, faults } = station.summary;
+	assert.deepEqual(
+		{ faults: told.faults, dropped: told.dropped, rejected: told.rejected, connections: told.connections },
+		{ faults, dropped: 0, rejected: 0, connections },
+	);
+	assert.ok(told.readings <= readings && told.acknowledged <= told.published + told.redelivered, payload);
+	assert.ok(told.redelivered <= redelivered && told.queued <= told.readings, payload);
+	assert.ok(told.erases >= 1 && told.writes >= told.readings, payload);
+}
+
+/** How many readings a life was told to have from before. */
+const FROM_BEFORE = /^station {2}(\d+) readings? from before waits? for the broker$/;
+
+describe("Stories", { concurrency: 6 }, () => {
+	for (const story of STORIES) {
+		scenario(story.name, async (parts) => {
+			await checkDiagnostics(parts, await RealStory.live(parts, story));
+		});
+	}
+
+	scenario("A station tells at its start how many readings wait from before.", async (parts) => {
+		const { stations, subscriber } = await RealStory.live(parts, {
+			name: "a killed station without a broker",
+			settings: { interval: 1 },
+			speed: 4,
+			steps: [
+				{ at: 0, happening: "broker away", lasts: 16 },
+				{ at: 10, happening: "power cut", lasts: 8 },
+			],
+			readings: 3,
+		});
+		assert.equal(stations[0]!.count(/from before/), 0);
+		const line = await stations[1]!.line(FROM_BEFORE);
+		const waited = Number(FROM_BEFORE.exec(line)![1]);
+		// What the first life left, and what the second one added, is all there is.
+		assert.equal(waited + stations[1]!.summary.readings, subscriber.highest());
+	});
+
+	scenario(
+		"After an outage the newest reading comes first, the others follow in order and not too fast.",
+		async (parts) => {
+			const backlogRate = 2;
+			const story: Story = {
+				name: "a long outage",
+				settings: { interval: 1, backlogRate },
+				speed: 4,
+				// The subscriber is not away, or it would hear of all at once.
+				steps: [{ at: 8, happening: "connections refused", lasts: 28 }],
+				readings: 20,
+			};
+			const { subscriber } = await RealStory.live(parts, story);
+			const { arrivals } = subscriber;
+			const { backlog, fresh } = afterOutage(arrivals);
+			assert.ok(backlog.length >= 10, `only ${backlog.length} readings waited`);
+			assert.deepEqual(
+				backlog.map(({ seq }) => seq),
+				backlog.map((_, index) => backlog[0]!.seq + index),
+			);
+			const last = backlog.at(-1)!;
+			const between = fresh.filter(({ time }) => time < last.time);
+			assert.ok(between.length >= 1, "no fresh reading went before the last that waited");
+			const duration = last.time - backlog[0]!.time;
+			const shortest = ((backlog.length - 1) * 1_000) / backlogRate / story.speed;
+			assert.ok(duration > shortest * 0.9, `${backlog.length} readings came in ${duration} ms`);
+		},
+	);
+
+	scenario("QoS 2 is exactly once on a network that splits, delays and cuts.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const subscriber = await parts.subscriber(broker, "veleta/#", { durable: true, qos: 2 });
+		const proxy = await DisturbingProxy.start({ target: broker.port, seed: 1, cuts: CUTS, sparesConnack: false });
+		try {
+			const settings = { interval: 1, qos: 2, backlogRate: 1_000 } as const;
+			const speed = 20;
+			const station = parts.station(proxy, ...parts.config(settings), "--speed", String(speed));
+			await until(`${CUTS} cuts`, () => proxy.cut >= CUTS, 60_000);
+			await proxy.calm();
+			const back = subscriber.highest() + 10;
+			await until("every reading", () => subscriber.arrivals.length >= back && isWhole(subscriber.arrivals), 60_000);
+			assert.deepEqual(await station.stop(), { code: 0, signal: null });
+			assert.equal(station.summary.queued, 0);
+			await subscriber.reaches(station.summary.readings);
+			judge(subscriber.arrivals, { name: "", settings, speed, steps: [], readings: 40, exactlyOnce: true }, 40);
+		} finally {
+			proxy.close();
+		}
+	});
+});
+
+function isWhole(arrivals: readonly Arrival[]): boolean {
+	return Math.max(...arrivals.map(({ seq }) => seq)) <= arrivals.length;
+}
+
+/** What came after the longest silence: the readings that had waited, and those that were newer than all of them. */
+function afterOutage(arrivals: readonly Arrival[]): { backlog: Arrival[]; fresh: Arrival[] } {
+	const silences = arrivals.slice(1).map(({ time }, index) => time - arrivals[index]!.time);
+	const end = silences.indexOf(Math.max(...silences)) + 1;
+	const known = new Set(arrivals.slice(0, end).map(({ seq }) => seq));
+	// What was in flight when the broker went is sent again before everything else.
+	const inFlight = Math.max(...known) + 2;
+	const after = arrivals.slice(end).filter(({ seq }) => seq > inFlight);
+	const first = after[0]!;
+	return { backlog: after.filter(({ seq }) => seq < first.seq), fresh: after.filter(({ seq }) => seq >= first.seq) };
+}

@@ -1,0 +1,23 @@
+/** What must hold of what a subscriber received, whatever happened. */
+import assert from "node:assert/strict";
+import type { Arrival, Story } from "./stories.ts";
+
+/** Every number from 1 on has arrived, and no number with two contents; and what the story asks for besides. */
+export function judge(arrivals: readonly Arrival[], { settings, exactlyOnce }: Story, readings: number): void {
+	const contents = new Map<number, string>();
+	for (const { seq, payload } of arrivals) {
+		assert.equal(payload, contents.get(seq) ?? payload, `number ${seq} has two contents`);
+		contents.set(seq, payload);
+	}
+	const seqs = [...contents.keys()];
+	const last = Math.max(0, ...seqs);
+	const missing = Array.from({ length: last }, (_, index) => index + 1).filter((seq) => !contents.has(seq));
+	assert.deepEqual(missing, [], `of ${last} readings, these are missing`);
+	assert.ok(last >= readings, `there were no more than ${last} readings`);
+	if (exactlyOnce) assert.equal(arrivals.length, last, "a reading came twice");
+	if (settings.order === "oldest")
+		assert.deepEqual(
+			seqs,
+			seqs.toSorted((a, b) => a - b),
+		);
+}

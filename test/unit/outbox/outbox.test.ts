@@ -1,0 +1,418 @@
+/** What waits for the broker, in which order it goes, and what a restart leaves of it. */
+import { FlashChip } from "../../../hosts/sim/devices/flash-chip.ts";
+import type { Clock, Flash } from "../../../src/host.ts";
+import { Outbox, type OutboxOptions } from "../../../src/outbox/outbox.ts";
+import { deepEqual, equal, ok, test, throws } from "../../harness/harness.ts";
+
+const NOON = Date.UTC(2026, 10, 21, 12);
+const sampleOf = (temperature: number) => ({ thermometer: { temperature } });
+
+/** A station's memory: flash that stays, and what is gone at each start. */
+class Board {
+	flash: Flash = new FlashChip({ blockLength: 256, blocks: 4 });
+	now = 0;
+	wall: number | undefined = NOON;
+	readonly clock: Clock = {
+		now: () => this.now,
+		time: () => (this.wall === undefined ? undefined : this.wall + this.now),
+	};
+	readonly told: string[] = [];
+	outbox!: Outbox;
+	readonly #options: Partial<OutboxOptions>;
+
+	constructor(options: Partial<OutboxOptions> = {}) {
+		this.#options = options;
+		this.start();
+	}
+
+	start(): this {
+		this.outbox = new Outbox({
+			flash: this.flash,
+			ringBytes: 1_024,
+			order: "newest",
+			full: "oldest",
+			backlogRate: 10,
+			clock: this.clock,
+			onFlash: (problem) => this.told.push(problem === undefined ? "works" : String(problem)),
+			...this.#options,
+		});
+		return this;
+	}
+
+	/** The power goes, and with it the time since the start. */
+	restart(): this {
+		this.now = 0;
+		return this.start();
+	}
+
+	pushes(count: number): (number | undefined)[] {
+		return Array.from({ length: count }, () => this.outbox.push(sampleOf(20), this.now));
+	}
+
+	/** The number of the next reading, unless there is none now; it stays in flight. */
+	takes(now = this.now): number | undefined {
+		return this.outbox.take(now)?.reading.seq;
+	}
+
+	/** Takes and acknowledges all that waits, in its time, and returns the numbers in their order. */
+	delivers(): number[] {
+		const numbers: number[] = [];
+		for (;;) {
+			const taken = this.outbox.take(this.now);
+			if (taken) {
+				numbers.push(taken.reading.seq);
+				this.outbox.acknowledge(taken.handle);
+				continue;
+			}
+			const { deadline } = this.outbox;
+			ok(deadline > this.now, "who is told to wait is told until when");
+			if (deadline === Number.POSITIVE_INFINITY) return numbers;
+			this.now = deadline;
+		}
+	}
+}
+
+/** All operations throw. */
+const refusing = (flash: Flash): Flash => {
+	const refuse = () => {
+		throw new Error("worn out");
+	};
+	return { status: () => flash.status(), read: refuse, write: refuse, eraseBlock: refuse };
+};
+
+test("a reading goes at once, and leaves when it is acknowledged", () => {
+	const { outbox } = new Board();
+	equal(outbox.push(sampleOf(21.5), 0), 1);
+	const taken = outbox.take(0)!;
+	deepEqual(taken.reading, { seq: 1, time: NOON, sample: sampleOf(21.5) });
+	equal(outbox.length, 1);
+	equal(outbox.take(1_000), undefined, "it is not taken twice");
+	equal(outbox.deadline, Number.POSITIVE_INFINITY);
+	outbox.acknowledge(taken.handle);
+	equal(outbox.length, 0);
+});
+
+test("after an outage the newest goes first, then the oldest, a tenth of a second apart", () => {
+	const board = new Board();
+	board.pushes(4);
+	equal(board.takes(0), 4);
+	equal(board.takes(0), 1);
+	equal(board.takes(0), undefined);
+	equal(board.outbox.deadline, 100);
+	equal(board.takes(99), undefined);
+	equal(board.takes(100), 2);
+	equal(board.takes(200), 3);
+	equal(board.takes(300), undefined);
+	equal(board.outbox.deadline, Number.POSITIVE_INFINITY);
+});
+
+test("a reading of the meantime goes before what waits, and each goes once", () => {
+	const board = new Board();
+	board.pushes(3);
+	equal(board.takes(0), 3);
+	equal(board.takes(0), 1);
+	board.pushes(1);
+	equal(board.takes(1), 4, "it does not wait for the pace either");
+	equal(board.takes(100), 2);
+	equal(board.takes(10_000), undefined);
+});
+
+test("of two new readings that could not go at once, one waits its turn", () => {
+	const board = new Board();
+	board.pushes(2);
+	deepEqual(board.delivers(), [2, 1]);
+	board.pushes(3);
+	deepEqual(board.delivers(), [5, 3, 4]);
+});
+
+test("in strict order the oldest goes first, always", () => {
+	const board = new Board({ order: "oldest" });
+	board.pushes(3);
+	equal(board.takes(0), 1);
+	board.pushes(1);
+	equal(board.takes(100), 2);
+	equal(board.takes(200), 3);
+	equal(board.takes(300), 4);
+});
+
+test("what waited when the power went waits again, and the numbers go on", () => {
+	const board = new Board();
+	board.pushes(3);
+	equal(board.takes(), 3);
+	board.restart();
+	equal(board.outbox.length, 3);
+	deepEqual(board.pushes(1), [4]);
+	deepEqual(board.delivers(), [4, 1, 2, 3]);
+	board.restart();
+	equal(board.outbox.length, 0);
+	deepEqual(board.pushes(1), [5]);
+});
+
+test("a full log drops its oldest readings and counts them, across restarts, too", () => {
+	const board = new Board();
+	board.pushes(100);
+	const { dropped } = board.outbox;
+	equal(board.outbox.length + dropped, 100);
+	ok(dropped > 50);
+	equal(board.restart().outbox.dropped, dropped);
+	const numbers = board.delivers();
+	deepEqual(
+		numbers,
+		Array.from({ length: 100 - dropped }, (_, index) => dropped + 1 + index),
+	);
+});
+
+test("a full log drops the newest if it is asked to; their numbers are gaps", () => {
+	const board = new Board({ full: "newest" });
+	const accepted = board.pushes(100).filter((seq) => seq !== undefined);
+	equal(board.outbox.dropped, 100 - accepted.length);
+	deepEqual(
+		accepted,
+		accepted.map((_, index) => index + 1),
+	);
+	deepEqual(board.delivers(), [accepted.at(-1), ...accepted.slice(0, -1)]);
+	deepEqual(board.pushes(1), [101]);
+});
+
+test("a reading that was in flight when its block was given up is dropped only if it is not acknowledged", () => {
+	const board = new Board();
+	board.pushes(1);
+	const { handle } = board.outbox.take(0)!;
+	board.pushes(99);
+	const { dropped } = board.outbox;
+	board.outbox.acknowledge(handle);
+	equal(board.outbox.dropped, dropped - 1);
+});
+
+test("flash that refuses is told of once; readings wait in RAM meanwhile, and go oldest first", () => {
+	const board = new Board();
+	board.pushes(1);
+	const { flash } = board;
+	board.flash = refusing(flash);
+	board.start();
+	deepEqual(board.told, ["Error: worn out"]);
+	board.pushes(3);
+	deepEqual(board.told.length, 1);
+	equal(board.outbox.length, 3);
+	deepEqual(board.delivers(), [1, 2, 3]);
+	equal(board.outbox.length, 0);
+});
+
+test("flash that works again is told of, and used", () => {
+	let failing = false;
+	const chip = new FlashChip({ blockLength: 256, blocks: 4 });
+	chip.failing = (operation) => failing && operation === "write";
+	const board = new Board({ flash: chip });
+	board.pushes(1);
+	failing = true;
+	board.pushes(2);
+	failing = false;
+	board.pushes(1);
+	equal(board.told.length, 2);
+	equal(board.told[1], "works");
+	deepEqual(board.delivers().sort(), [1, 2, 3, 4]);
+});
+
+test("flash that cannot be read at the start is read as soon as it can be", () => {
+	let failing = false;
+	const chip = new FlashChip({ blockLength: 256, blocks: 4 });
+	chip.failing = (operation) => failing && operation === "read";
+	const board = new Board({ flash: chip });
+	board.pushes(3);
+	failing = true;
+	board.restart();
+	deepEqual(board.pushes(1), [1]);
+	failing = false;
+	deepEqual(board.pushes(1), [4]);
+	deepEqual(board.told, ["Error: flash read failed", "works"]);
+	equal(board.outbox.length, 5);
+	deepEqual(board.delivers(), [4, 1, 1, 2, 3]);
+});
+
+test("without flash, readings wait in RAM, and go without a pace: new ones would not keep up with it", () => {
+	const board = new Board({ flash: undefined });
+	board.pushes(3);
+	deepEqual([board.takes(0), board.takes(0)], [1, 2]);
+	board.restart().pushes(3);
+	equal(board.outbox.wear, undefined);
+	deepEqual(board.delivers(), [1, 2, 3]);
+	equal(board.restart().outbox.length, 0);
+});
+
+test("in strict order a new reading does not wait when nothing else does", () => {
+	const board = new Board({ order: "oldest" });
+	equal(board.takes(0), undefined);
+	board.pushes(1);
+	equal(board.takes(0), 1);
+});
+
+test("a reading that could not be read goes later, not never", () => {
+	let failing = false;
+	const chip = new FlashChip({ blockLength: 256, blocks: 4 });
+	chip.failing = (operation) => failing && operation === "read";
+	const board = new Board({ flash: chip });
+	board.pushes(3);
+	failing = true;
+	equal(board.takes(0), undefined);
+	failing = false;
+	equal(board.outbox.deadline, 60_000);
+	deepEqual(board.delivers(), [1, 2, 3]);
+	equal(board.outbox.length, 0);
+});
+
+test("a reading that cannot be marked as acknowledged is not sent again, and marked when it can be", () => {
+	let failing = false;
+	const chip = new FlashChip({ blockLength: 256, blocks: 4 });
+	chip.failing = (operation) => failing && operation === "write";
+	const board = new Board({ flash: chip });
+	board.pushes(2);
+	failing = true;
+	deepEqual(board.delivers(), [2, 1]);
+	board.now += 3_600_000;
+	deepEqual(board.delivers(), []);
+	equal(board.outbox.length, 0);
+	failing = false;
+	board.pushes(1);
+	equal(board.outbox.length, 1);
+	deepEqual(board.restart().delivers(), [3]);
+});
+
+test("while many readings cannot be marked, those that wait go on waiting, but new ones go", () => {
+	let failing = false;
+	const chip = new FlashChip({ blockLength: 4_096, blocks: 4 });
+	chip.failing = (operation) => failing && operation === "write";
+	const board = new Board({ flash: chip });
+	board.pushes(100);
+	failing = true;
+	const takeAll = () => {
+		const numbers: number[] = [];
+		for (let taken = board.outbox.take(board.now, true); taken; taken = board.outbox.take(board.now, true)) {
+			numbers.push(taken.reading.seq);
+			board.outbox.acknowledge(taken.handle);
+			ok(numbers.length < 300, "it ends");
+		}
+		return numbers;
+	};
+	const upTo = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
+	deepEqual(takeAll(), [100, ...upTo(1, 63)], "a restart would send all of these again: that is enough");
+	board.pushes(1);
+	deepEqual(takeAll(), [101], "a new one goes, from RAM");
+	failing = false;
+	board.now += 60_000;
+	deepEqual(takeAll(), upTo(64, 99));
+	equal(board.outbox.length, 0);
+});
+
+test("a reading that could not be marked before a restart is sent again", () => {
+	let failing = false;
+	const chip = new FlashChip({ blockLength: 256, blocks: 4 });
+	chip.failing = (operation) => failing && operation === "write";
+	const board = new Board({ flash: chip });
+	board.pushes(2);
+	failing = true;
+	deepEqual(board.delivers(), [2, 1]);
+	failing = false;
+	deepEqual(board.restart().delivers(), [1, 2]);
+});
+
+test("a sample that cannot be kept is refused, and uses up no number", () => {
+	const board = new Board();
+	throws(() => board.outbox.push(sampleOf(Number.NaN), 0), /temperature of NaN/);
+	deepEqual(board.pushes(1), [1]);
+});
+
+const times = (board: Board) => {
+	const found: Record<number, number | undefined> = {};
+	for (let taken = board.outbox.take(1e9); taken; taken = board.outbox.take(1e9, true)) {
+		found[taken.reading.seq] = taken.reading.time;
+	}
+	return found;
+};
+
+test("a reading from before the clock was set gets its time as soon as it is", () => {
+	const board = new Board();
+	board.wall = undefined;
+	board.now = 5_000;
+	board.pushes(1);
+	board.now = 8_000;
+	board.wall = NOON;
+	deepEqual(times(board), { 1: NOON + 5_000 });
+});
+
+test("a reading from before the clock was set has no time until it is, and keeps that of its run after a restart", () => {
+	const board = new Board();
+	board.wall = undefined;
+	board.now = 5_000;
+	board.pushes(1);
+	deepEqual(times(board), { 1: undefined });
+	board.wall = NOON;
+	board.now = 60_000;
+	board.pushes(1);
+	board.wall = NOON + 7_000_000;
+	board.restart();
+	deepEqual(times(board), { 1: NOON + 5_000, 2: NOON + 60_000 });
+});
+
+test("a run that ended before its clock was set leaves readings without a time, whatever came later", () => {
+	const board = new Board();
+	board.wall = undefined;
+	board.now = 5_000;
+	board.pushes(1);
+	board.restart();
+	board.now = 1_000;
+	board.pushes(1);
+	board.wall = NOON;
+	board.restart();
+	board.pushes(1);
+	deepEqual(times(board), { 1: undefined, 2: undefined, 3: NOON });
+});
+
+test("each run's readings get their own run's time", () => {
+	const board = new Board();
+	for (const hour of [1, 2, 3]) {
+		board.wall = undefined;
+		board.restart();
+		board.now = 1_000;
+		board.pushes(1);
+		board.wall = NOON + hour * 3_600_000;
+		board.now = 2_000;
+		equal(board.outbox.push(sampleOf(20), board.now), hour * 2);
+	}
+	board.restart();
+	deepEqual(
+		times(board),
+		Object.fromEntries(
+			[1, 2, 3, 4, 5, 6].map((seq) => [seq, NOON + Math.ceil(seq / 2) * 3_600_000 + (seq % 2 ? 1_000 : 2_000)]),
+		),
+	);
+});
+
+test("a run that could read its flash late gives its time to no reading of another run", () => {
+	let failing = false;
+	const chip = new FlashChip({ blockLength: 256, blocks: 4 });
+	chip.failing = (operation) => failing && operation === "read";
+	const board = new Board({ flash: chip });
+	board.wall = undefined;
+	board.restart();
+	board.now = 5_000;
+	board.pushes(1);
+	failing = true;
+	board.wall = NOON;
+	board.restart();
+	board.now = 1_000;
+	deepEqual(times(board), {});
+	failing = false;
+	board.now = 2_000;
+	board.pushes(1);
+	deepEqual(times(board), { 1: undefined, 2: NOON + 2_000 });
+});
+
+test("a clock that is set anew changes no label that was given", () => {
+	const board = new Board();
+	board.wall = undefined;
+	board.pushes(2);
+	board.wall = NOON;
+	const first = board.outbox.take(0)!.reading.time;
+	board.wall = NOON + 3_600_000;
+	equal(board.outbox.take(0)!.reading.time, first);
+});
