@@ -1,15 +1,17 @@
 /**
  * `npm run bench`: what a reading costs. Counts, not times, but for the last
- * line: XS's own meter, slots and chunks, and bytes on the wire are the same in
+ * lines: XS's own meter, slots and chunks, and bytes on the wire are the same in
  * every run on every machine.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { startBroker } from "../hosts/sim/headless/broker.ts";
+import { FLASH_BYTES, FlashFile } from "../hosts/sim/headless/flash-file.ts";
 import { Runner } from "../hosts/sim/headless/runner.ts";
-import { StorageFile } from "../hosts/sim/headless/storage-file.ts";
 import type { Memory } from "../hosts/sim/headless/xs-worker.ts";
+import { runWorld } from "../hosts/sim/world/world.ts";
+import type { Flash } from "../src/host.ts";
 import { roundTrips } from "./round-trips.ts";
 import { ScriptedStation } from "./scripted-station.ts";
 
@@ -21,6 +23,21 @@ const READINGS = 100;
 const OUTAGE = 400;
 /** Simulated time at the simulator's highest speed, and for how long in real ms. */
 const SPEED = { simulated: 10_000, real: 3_000 };
+
+/** A board without a partition for readings. */
+const REFUSING_FLASH: Flash = {
+	status: refuse,
+	read: refuse,
+	write: refuse,
+	eraseBlock: refuse,
+};
+
+function refuse(): never {
+	throw new Error("no flash");
+}
+
+/** Simulated worlds of a day, with all their faults. */
+const WORLDS = 10;
 
 /** What the design allows. */
 const BUDGET = { ram: 24 * 1_024, outboxRatio: 1.3, roundTrips: 2, linkedJavaScript: 220 * 1_024 };
@@ -67,18 +84,51 @@ async function measureReading(sensor: string, file: string, name: string): Promi
 	row(`${sensor}: round trips, socket to first PUBACK`, `${roundTrips}`, roundTrips, BUDGET.roundTrips);
 }
 
+/** What a reading of a BME280 takes while it waits: in flash, and in the ring that takes its place where the flash refuses. */
 async function measureOutbox(): Promise<void> {
-	const station = new ScriptedStation();
-	await station.load({ outbox: 8_192 });
-	await station.start();
-	await station.queue(400);
-	const { queued } = await station.counters();
-	station.close();
-	const perReading = 8_192 / queued;
+	const inFlash = await queuedWhenFull(new FlashFile(undefined), {});
+	const perReading = FLASH_BYTES / inFlash;
+	row(
+		"outbox: bytes of flash per queued reading",
+		`${perReading.toFixed(1)} B (${inFlash} in ${FLASH_BYTES / 1_024} KB)`,
+	);
+	const ringBytes = 8_192;
+	const inRing = await queuedWhenFull(REFUSING_FLASH, { outbox: ringBytes });
+	const perReadingInRam = ringBytes / inRing;
+	row("outbox: bytes of RAM per queued reading, without flash", `${perReadingInRam.toFixed(1)} B (${inRing} in 8 KB)`);
 	const payload = JSON.stringify({ temperature: 21.53, humidity: 45.2, pressure: 1013.25, time: new Date(0), seq: 42 });
-	const ratio = perReading / payload.length;
-	row("outbox: bytes per queued reading", `${perReading.toFixed(1)} B (${queued} in 8 KB)`);
-	row("outbox: ratio to the payload", ratio.toFixed(2), ratio, BUDGET.outboxRatio);
+	for (const [where, bytes] of [
+		["flash", perReading],
+		["RAM", perReadingInRam],
+	] as const) {
+		const ratio = bytes / payload.length;
+		row(`outbox: ratio to the payload, ${where}`, ratio.toFixed(2), ratio, BUDGET.outboxRatio);
+	}
+}
+
+/** Readings that wait when the first one was dropped. */
+async function queuedWhenFull(flash: Flash, settings: object): Promise<number> {
+	const station = new ScriptedStation(flash);
+	await station.load(settings);
+	await station.start();
+	let queued = 0;
+	for (let readings = 10; ; readings += 10) {
+		await station.queue(readings);
+		const counters = await station.counters();
+		if (counters.dropped > 0) break;
+		queued = counters.queued;
+	}
+	station.close();
+	return queued;
+}
+
+/** On one processor; the first worlds compile. */
+function measureWorlds(): void {
+	for (let seed = 1; seed <= WORLDS; seed++) runWorld(seed, 1);
+	const start = performance.now();
+	for (let seed = WORLDS + 1; seed <= 4 * WORLDS; seed++) runWorld(seed, 1);
+	const seconds = (performance.now() - start) / 1_000;
+	row("worlds: simulated device-hours per second", `${Math.round((3 * WORLDS * 24) / seconds)} (this machine, now)`);
 }
 
 async function measureSpeed(): Promise<void> {
@@ -86,7 +136,7 @@ async function measureSpeed(): Promise<void> {
 	const runner = new Runner({
 		firmware: FIRMWARE,
 		settings: { id: "bench", interval: 60, broker: `mqtt://127.0.0.1:${broker.port}` },
-		storage: new StorageFile(undefined),
+		flash: new FlashFile(undefined),
 		seed: 1,
 		speed: SPEED.simulated,
 		onLog: () => {},
@@ -132,6 +182,7 @@ await measureOutbox();
 reportLinkedSize();
 await measureRoundTrips();
 await measureSpeed();
+measureWorlds();
 
 const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
 for (const [what, value, budget] of rows) {

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { FlashFile } from "../hosts/sim/headless/flash-file.ts";
 import {
 	Action,
 	type Configuration,
@@ -12,7 +13,9 @@ import {
 	Event,
 	encodeEvent,
 } from "../hosts/sim/headless/protocol.ts";
+import { answerFlash } from "../hosts/sim/headless/remote-flash.ts";
 import { type Memory, XsWorker } from "../hosts/sim/headless/xs-worker.ts";
+import type { Flash } from "../src/host.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
 const SOCKET_WINDOW = 5_744;
@@ -39,10 +42,14 @@ export class ScriptedStation {
 	/** What the station wrote, a packet each. */
 	#written: Uint8Array[] = [];
 
+	constructor(flash: Flash = new FlashFile(undefined)) {
+		this.#worker.onRequest = (request) => answerFlash(flash, request);
+	}
+
 	/** Loads the firmware and readies the simulated chips and ports; starts nothing. */
 	async load(settings: object, replay?: Configuration["replay"]): Promise<void> {
 		await this.#worker.evaluate(readFileSync(FIRMWARE, "utf8"));
-		const configuration = { settings: { id: "bench", interval: 2, ...settings }, storage: {}, seed: 1, replay };
+		const configuration = { settings: { id: "bench", interval: 2, ...settings }, seed: 1, replay };
 		await this.#tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });
 	}
 

@@ -1,0 +1,258 @@
+/**
+ * A simulated board: the ports of a station for as long as it has power. A
+ * power cut ends everything at once; the chip and the flash are there again
+ * afterwards, everything else begins anew.
+ */
+import type { Bytes, Flash, Host, LogLevel, NetworkPort } from "../../../src/host.ts";
+import type { Sample } from "../../../src/sensors/sensor.ts";
+import type { Settings } from "../../../src/settings.ts";
+import { Station } from "../../../src/station.ts";
+import { type FlashChip, PowerCut } from "../devices/flash-chip.ts";
+import { watchedNetwork } from "./board-network.ts";
+import { BoardClock, type Crystal, type TimeServer } from "./clock.ts";
+import type { Network } from "./network.ts";
+import type { Probe } from "./probe.ts";
+import type { Random } from "./random.ts";
+import type { Event, Scheduler } from "./scheduler.ts";
+
+/** From a restart to the station's start, in ms. */
+const BOOT_MS = 350;
+/** How long the power is gone that was cut in the middle of a write, in ms, on average. */
+const OFF_MS = 60_000;
+/** A board with Wi-Fi has joined its network so long after power-on, in ms, at most. */
+const JOIN_MS = 4_000;
+
+/** Who watches the board. Told of living stations only. */
+export interface BoardObserver {
+	onPowerOn(boot: number, clock: BoardClock): void;
+	/** The station runs, with what it has found in its flash. */
+	onStarted(): void;
+	/** `inFlash`: while the station wrote or erased. */
+	onPowerCut(inFlash: boolean, restart: boolean): void;
+	onReading(seq: number, sample: Sample, ticks: number): void;
+	onClockSet(offset: number): void;
+	onLog(level: LogLevel, text: string): void;
+	/** Something was thrown that nobody caught. */
+	onException(error: unknown): void;
+	/** An attempt to connect begins with the question for the broker's address. */
+	onAttempt(): void;
+	/** The station has given up an attempt or a connection; told twice of some. */
+	onGivenUp(): void;
+	/** The network of a board with Wi-Fi has come or gone: told before the station is. */
+	onNetwork(ready: boolean): void;
+	onBytes(direction: "sent" | "received", bytes: Bytes): void;
+}
+
+export interface BoardOptions {
+	readonly scheduler: Scheduler;
+	readonly random: Random;
+	readonly network: Network;
+	readonly timeServer: TimeServer;
+	readonly probe: Probe;
+	/** `undefined`: the board has none. */
+	readonly flash: FlashChip | undefined;
+	readonly settings: Settings;
+	readonly crystal: Crystal;
+	/** Whether the station sets its clock, or others do. */
+	readonly asksForTime: boolean;
+	/** Whether the network tells when it is there. */
+	readonly hasWifi: boolean;
+	/** Timers fire so many ms late, at most. */
+	readonly lateness: number;
+	readonly observer: BoardObserver;
+}
+
+/** From power-on to the power cut. */
+interface Period {
+	readonly boot: number;
+	readonly clock: BoardClock;
+	readonly timers: Set<Event>;
+	network: NetworkPort & { ready?: boolean };
+	alive: boolean;
+	sockets: number;
+	station: Station | undefined;
+}
+
+export class Board {
+	readonly #options: BoardOptions;
+	#period: Period | undefined;
+	#powerOn: Event | undefined;
+	#boots = 0;
+
+	constructor(options: BoardOptions) {
+		this.#options = options;
+	}
+
+	get powered(): boolean {
+		return this.#period !== undefined;
+	}
+
+	/** The station, while it has power and could be started. */
+	get station(): Station | undefined {
+		return this.#period?.station;
+	}
+
+	get clock(): BoardClock | undefined {
+		return this.#period?.clock;
+	}
+
+	/** Timers that the station has set. */
+	get timers(): number {
+		return this.#period?.timers.size ?? 0;
+	}
+
+	/** Sockets that the station has open. */
+	get sockets(): number {
+		return this.#period?.sockets ?? 0;
+	}
+
+	/** Whether the board's network is there. */
+	get ready(): boolean {
+		return this.#period !== undefined && (this.#period.network.ready ?? true);
+	}
+
+	/** `kept`: what the wall clock shows. */
+	powerOn(kept?: number): void {
+		this.#options.scheduler.cancel(this.#powerOn);
+		if (this.#period) return;
+		const { scheduler, crystal, hasWifi, observer, random, flash } = this.#options;
+		flash?.powerOn();
+		const clock = new BoardClock({ ...crystal, world: scheduler, onSet: (offset) => observer.onClockSet(offset) });
+		const period: Period = {
+			boot: ++this.#boots,
+			clock,
+			timers: new Set(),
+			alive: true,
+			network: undefined as unknown as NetworkPort,
+			sockets: 0,
+			station: undefined,
+		};
+		this.#period = period;
+		observer.onPowerOn(period.boot, clock);
+		if (kept !== undefined) clock.setTime(kept);
+		const host = this.#host(period);
+		period.network = host.network;
+		if (hasWifi) {
+			this.#after(period, 200 + random.next() * JOIN_MS, () => this.networkChanged());
+		}
+		this.#guard(period, () => {
+			const station = new Station(host, this.#options.settings, {
+				onReading: (seq, sample, now) => {
+					if (period.alive) observer.onReading(seq, sample, now);
+				},
+			});
+			if (!period.alive) return;
+			period.station = station;
+			observer.onStarted();
+			station.start();
+		});
+	}
+
+	/**
+	 * The power is gone for `duration` ms. `keepsTime`: a battery keeps the wall
+	 * clock going; `restart`: the station did it to itself.
+	 */
+	powerCut(duration: number, { keepsTime = false, inFlash = false, restart = false } = {}): void {
+		const period = this.#period;
+		if (!period) return;
+		const { scheduler, network, observer } = this.#options;
+		const time = period.clock.time();
+		observer.onPowerCut(inFlash, restart);
+		period.alive = false;
+		for (const timer of period.timers) scheduler.cancel(timer);
+		this.#period = undefined;
+		network.powerLost();
+		const kept = keepsTime && time !== undefined ? time + duration : undefined;
+		this.#powerOn = scheduler.after(duration, () => this.powerOn(kept));
+	}
+
+	/** The network of a board with Wi-Fi has come or gone. */
+	networkChanged(): void {
+		const period = this.#period;
+		if (!period || !this.#options.hasWifi) return;
+		const ready = this.#options.network.conditions.linkUp;
+		if (period.network.ready === ready) return;
+		period.network.ready = ready;
+		this.#options.observer.onNetwork(ready);
+		if (ready) this.#guard(period, () => period.network.onReady?.());
+	}
+
+	#host(period: Period): Host {
+		const { settings, probe, flash, observer, random, asksForTime, hasWifi, timeServer } = this.#options;
+		const { clock } = period;
+		const dice = random.fork(`boot ${period.boot}`);
+		return {
+			settings,
+			clock: asksForTime
+				? { now: () => clock.now(), time: () => clock.time(), setTime: (time) => period.alive && clock.setTime(time) }
+				: { now: () => clock.now(), time: () => clock.time() },
+			timer: {
+				// In whole ms, as real ones.
+				set: (callback, delay) => this.#after(period, clock.worldDelay(Math.ceil(delay)) + this.#lateness(), callback),
+				clear: (timer) => {
+					period.timers.delete(timer as Event);
+					this.#options.scheduler.cancel(timer as Event);
+				},
+			},
+			random: () => dice.next(),
+			...probe.port(() => period.alive),
+			network: {
+				...watchedNetwork(this.#options.network, period, observer, (run) => this.#guard(period, run)),
+				...(asksForTime && { ntp: { io: timeServer.client(() => period.alive) } }),
+				...(hasWifi && { ready: false }),
+			},
+			...(flash && { flash: this.#flash(period, flash) }),
+			log: (level, text) => {
+				if (period.alive) observer.onLog(level, text);
+			},
+			restart: () => {
+				if (period.alive) this.powerCut(BOOT_MS, { keepsTime: true, restart: true });
+			},
+		};
+	}
+
+	#lateness(): number {
+		const { lateness, random } = this.#options;
+		return lateness === 0 ? 0 : random.next() * lateness;
+	}
+
+	#after(period: Period, delay: number, callback: () => void): Event | undefined {
+		if (!period.alive) return undefined;
+		const timer = this.#options.scheduler.after(delay, () => {
+			period.timers.delete(timer);
+			this.#guard(period, callback);
+		});
+		period.timers.add(timer);
+		return timer;
+	}
+
+	/** Runs what is the station's. What it throws at a power cut is of no interest any more. */
+	#guard(period: Period, run: () => void): void {
+		if (!period.alive) return;
+		try {
+			run();
+		} catch (error) {
+			if (period.alive) this.#options.observer.onException(error);
+		}
+	}
+
+	/** A cut in the middle leaves the flash as it is, and the station dead while it is still on the stack. */
+	#flash(period: Period, chip: FlashChip): Flash {
+		const { random } = this.#options;
+		const operation = <Result>(run: () => Result): Result => {
+			if (!period.alive) throw new Error("no power");
+			try {
+				return run();
+			} catch (error) {
+				if (error instanceof PowerCut) this.powerCut(200 + random.exponential(OFF_MS), { inFlash: true });
+				throw error;
+			}
+		};
+		return {
+			status: () => chip.status(),
+			read: (byteLength, byteOffset) => operation(() => chip.read(byteLength, byteOffset)),
+			write: (bytes, byteOffset) => operation(() => chip.write(bytes, byteOffset)),
+			eraseBlock: (block) => operation(() => chip.eraseBlock(block)),
+		};
+	}
+}

@@ -1,0 +1,115 @@
+/** Messages from a client to a simulated broker, on one connection (section 4.3). */
+import type { Acknowledgements } from "./broker-acknowledgements.ts";
+import type { BrokerClient } from "./broker-client.ts";
+import { type BrokerCore, happens } from "./broker-core.ts";
+import type { BrokerLimits } from "./broker-faults.ts";
+import type { AcknowledgementPacket, PublishPacket } from "./broker-packets.ts";
+import {
+	ENDS,
+	MALFORMED_PACKET,
+	NO_MATCHING_SUBSCRIBERS,
+	PACKET_IDENTIFIER_IN_USE,
+	PACKET_IDENTIFIER_NOT_FOUND,
+	PROTOCOL_ERROR,
+	QOS_NOT_SUPPORTED,
+	RECEIVE_MAXIMUM_EXCEEDED,
+	REFUSALS,
+	RETAIN_NOT_SUPPORTED,
+	TOPIC_ALIAS_INVALID,
+	TOPIC_NAME_INVALID,
+	Violation,
+} from "./broker-reasons.ts";
+import type { Message } from "./broker-session.ts";
+import { isTopicName } from "./topic-filter.ts";
+
+export class Incoming {
+	readonly #core: BrokerCore;
+	readonly #client: BrokerClient;
+	readonly #limits: BrokerLimits;
+	/** Ids of the client's messages of which it cannot know that they are done with. */
+	readonly #unacknowledged: Set<number>;
+	readonly #acknowledgements: Acknowledgements;
+	readonly #aliases = new Map<number, string>();
+
+	constructor(
+		core: BrokerCore,
+		client: BrokerClient,
+		limits: BrokerLimits,
+		unacknowledged: Set<number>,
+		acknowledgements: Acknowledgements,
+	) {
+		this.#core = core;
+		this.#client = client;
+		this.#limits = limits;
+		this.#unacknowledged = unacknowledged;
+		this.#acknowledgements = acknowledgements;
+	}
+
+	/** Throws a `Violation`. */
+	publish(packet: PublishPacket): void {
+		const { qos, dup, retain, messageId: id = 0 } = packet;
+		const topic = this.#topicOf(packet);
+		const { maximumQoS = 2, retainAvailable = true, receiveMaximum = 0xffff } = this.#limits;
+		if (qos > maximumQoS) throw new Violation(`QoS ${qos}`, QOS_NOT_SUPPORTED, true);
+		if (retain && !retainAvailable) throw new Violation("retain", RETAIN_NOT_SUPPORTED, true);
+		const message = { topic, payload: new Uint8Array(packet.payload), qos, retain, properties: packet.properties };
+		if (qos === 0) {
+			if (dup) throw new Violation("DUP with QoS 0 [MQTT-3.3.1-2]", MALFORMED_PACKET);
+			this.#core.take(this.#client, message, dup);
+			this.#mayEnd();
+			return;
+		}
+		if (id === 0) throw new Violation("packet id 0 [MQTT-2.3.1-1]", PROTOCOL_ERROR);
+		if (this.#unacknowledged.has(id)) {
+			throw new Violation(`packet id ${id} twice on one connection`, PACKET_IDENTIFIER_IN_USE);
+		}
+		this.#unacknowledged.add(id);
+		const inFlight = this.#unacknowledged.size;
+		if (inFlight > receiveMaximum)
+			throw new Violation(`${inFlight} messages in flight`, RECEIVE_MAXIMUM_EXCEEDED, true);
+		const known = qos === 2 && this.#client.session!.received.has(id);
+		const reasonCode = known ? 0 : this.#take(message, dup, id);
+		if (this.#mayEnd()) return;
+		this.#acknowledgements.send({ cmd: qos === 1 ? "puback" : "pubrec", packetId: id, reasonCode });
+	}
+
+	release({ messageId }: AcknowledgementPacket): void {
+		const known = this.#client.session!.received.delete(messageId);
+		const reasonCode = known || this.#client.version < 5 ? 0 : PACKET_IDENTIFIER_NOT_FOUND;
+		this.#acknowledgements.send({ cmd: "pubcomp", packetId: messageId, reasonCode });
+	}
+
+	/** Takes a message or, as a fault, refuses it. Returns the reason code. */
+	#take(message: Message, dup: boolean, id: number): number {
+		const version5 = this.#client.version === 5;
+		if (version5 && happens(this.#core, "refused PUBLISH", this.#core.faults.refusePublish)) {
+			const reasonCode = this.#core.random.pick(REFUSALS);
+			this.#core.refuse(this.#client, message, dup, reasonCode);
+			return reasonCode;
+		}
+		if (message.qos === 2) this.#client.session!.received.add(id);
+		return this.#core.take(this.#client, message, dup) || !version5 ? 0 : NO_MATCHING_SUBSCRIBERS;
+	}
+
+	/** The topic name, which may be there as an alias. */
+	#topicOf({ topic, properties }: PublishPacket): string {
+		const alias = this.#client.version === 5 ? properties?.topicAlias : undefined;
+		if (alias !== undefined) {
+			if (alias === 0 || alias > (this.#limits.topicAliasMaximum ?? 0)) {
+				throw new Violation(`topic alias ${alias}`, TOPIC_ALIAS_INVALID, true);
+			}
+			if (topic !== "") this.#aliases.set(alias, topic);
+		}
+		const name = topic === "" && alias !== undefined ? this.#aliases.get(alias) : topic;
+		if (name !== undefined && isTopicName(name)) return name;
+		throw new Violation(`topic name ${JSON.stringify(topic)}`, topic === "" ? PROTOCOL_ERROR : TOPIC_NAME_INVALID);
+	}
+
+	/** The end after a message that was taken, as a fault. Returns whether the connection has ended. */
+	#mayEnd(): boolean {
+		if (!this.#client.connected) return true;
+		if (!happens(this.#core, "disconnected", this.#core.faults.disconnect)) return false;
+		this.#client.end("a fault", this.#core.random.pick(ENDS));
+		return true;
+	}
+}

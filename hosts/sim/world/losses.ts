@@ -1,0 +1,96 @@
+/** The rule for losses: as many readings are lost as the station counts as dropped. */
+import type { Counters } from "../../../src/station.ts";
+import type { Plan } from "./plan.ts";
+import type { Readings } from "./readings.ts";
+
+/** Readings that may be on their way at once: the session's window. */
+const WINDOW = 8;
+/** A power cut may leave a reading that was being written, and one whose acknowledgement was. */
+const CUT_MAXIMUM = 2;
+/** Lost readings that a violation names. */
+const NAMED = 5;
+
+export interface LossesOptions {
+	readonly plan: Plan;
+	readonly readings: Readings;
+	readonly violate: (kind: string, text: string) => void;
+}
+
+export class Losses {
+	readonly #options: LossesOptions;
+	/** What the station's counter showed last, and what it forgot at power cuts. */
+	#dropped = 0;
+	#forgotten = 0;
+	/** Readings that waited at the last power cut. */
+	#queued = 0;
+	/** Readings that were with the broker, but not acknowledged, at a power cut: they may be dropped afterwards. */
+	#delivered = 0;
+	/** Whether the flash has ever refused, and whether bits of it have changed by themselves. */
+	#flashFailed = false;
+	#flashDamaged = false;
+
+	constructor(options: LossesOptions) {
+		this.#options = options;
+	}
+
+	/** The flash refuses: from now on readings wait in RAM. */
+	flashFailed(): void {
+		this.#flashFailed = true;
+	}
+
+	flashDamaged(): void {
+		this.#flashDamaged = true;
+	}
+
+	/** What the station counts, looked at from time to time. */
+	counted({ dropped }: Counters): void {
+		this.#dropped = dropped;
+	}
+
+	powerCut(counters: Counters): void {
+		this.counted(counters);
+		this.#queued = counters.queued;
+		const { readings } = this.#options;
+		const unacknowledged = counters.queued - readings.missing.length + this.#dropped + this.#forgotten;
+		this.#delivered += Math.min(WINDOW, Math.max(0, unacknowledged));
+	}
+
+	/** The station has started. What it counted in RAM only is gone: drops of the ring, and of the newest. */
+	started({ dropped, queued }: Counters): void {
+		const { plan, violate } = this.#options;
+		const most = this.#queued + CUT_MAXIMUM;
+		if (queued > most && !this.#flashFailed && !this.#flashDamaged) {
+			violate(
+				"resurrection",
+				`${queued} readings wait after the start, and ${this.#queued} waited before the power cut`,
+			);
+		}
+		if (dropped < this.#dropped) {
+			this.#forgotten += this.#dropped - dropped;
+			if (!this.#flashFailed && plan.settings.full === "oldest") {
+				violate("dropped", `the count of dropped readings went back from ${this.#dropped} to ${dropped}`);
+			}
+		}
+		this.#dropped = dropped;
+	}
+
+	/** Nothing waits any more. */
+	atTheEnd(counters: Counters): void {
+		this.counted(counters);
+		const { plan, readings, violate } = this.#options;
+		const { missing, numbers } = readings;
+		const counted = this.#dropped + this.#forgotten;
+		if (missing.length > counted) {
+			const which = missing.slice(0, NAMED).map(({ seq }) => seq);
+			violate(
+				"lost",
+				`${missing.length} readings are lost (${which.join(", ")}…), and ${counted} are counted as dropped`,
+			);
+		}
+		const most = missing.length + numbers.skipped + this.#delivered;
+		// A newest reading that is dropped twice in a row across a power cut gets the same number twice.
+		if (counted > most && !this.#flashFailed && !this.#flashDamaged && plan.settings.full === "oldest") {
+			violate("lost", `${counted} readings are counted as dropped, and ${most} at most are lost`);
+		}
+	}
+}

@@ -1,0 +1,140 @@
+/** Deliberate bugs, to see whether the simulated worlds notice them. */
+
+export interface Mutant {
+	readonly name: string;
+	/** From the project's folder. */
+	readonly file: string;
+	/** In the file exactly once. */
+	readonly find: string;
+	readonly replace: string;
+}
+
+const SESSION = "src/net/mqtt/session.ts";
+const OUTBOX = "src/outbox/outbox.ts";
+const LOG = "src/outbox/log.ts";
+const BACKOFF = "src/net/backoff.ts";
+
+export const MUTANTS: readonly Mutant[] = [
+	{
+		name: "a redelivery without DUP",
+		file: SESSION,
+		find: "dup: entry?.transmitted ?? false,",
+		replace: "dup: false,",
+	},
+	{
+		name: "a packet id used again while in flight",
+		file: "src/net/mqtt/packet-ids.ts",
+		find: "do this.#last = (this.#last % LARGEST) + 1;\n\t\twhile (this.#inUse.has(this.#last));",
+		replace: "this.#last = (this.#last % 4) + 1;",
+	},
+	{
+		name: "PUBLISH again in place of PUBREL",
+		file: SESSION,
+		find: "const bytes = entry.released\n",
+		replace: "const bytes = false\n",
+	},
+	{
+		name: "the session kept that the broker has lost",
+		file: SESSION,
+		find: "else this.#outgoing.startOver(connection.maximumQoS);",
+		replace: "else this.#outgoing.lower(connection.maximumQoS);",
+	},
+	{
+		name: "no acknowledgement timeout",
+		file: SESSION,
+		find: "return Math.min(this.#outgoing.oldestSentAt, this.#subscriptions.oldestSentAt) + ACKNOWLEDGEMENT_TIMEOUT_MS;",
+		replace: "return Number.POSITIVE_INFINITY;",
+	},
+	{
+		name: "no birth message in a resumed session",
+		file: SESSION,
+		find: "connection.unsent = this.#outgoing.entries();\n\t\t\tthis.#giveBirth(connection);",
+		replace: "connection.unsent = this.#outgoing.entries();\n\t\t\tif (!resumed) this.#giveBirth(connection);",
+	},
+	{
+		name: "no PINGREQ",
+		file: "src/net/mqtt/keep-alive.ts",
+		find: "return this.#lastSent + this.#idle;",
+		replace: "return Number.POSITIVE_INFINITY;",
+	},
+	{
+		name: "a backoff that does not grow",
+		file: BACKOFF,
+		find: "this.#attempts++;",
+		replace: "",
+	},
+	{
+		name: "a backoff that does not start over",
+		file: BACKOFF,
+		find: "if (duration >= this.#stableAfter) this.#attempts = 0;",
+		replace: "",
+	},
+	{
+		name: "acknowledged when it is sent",
+		file: "src/station.ts",
+		find: 'if (handle !== undefined) this.#counters[redelivered ? "redelivered" : "published"]++;',
+		replace:
+			'if (handle !== undefined) this.#counters[redelivered ? "redelivered" : "published"]++;\n\t\t\t\tif (handle !== undefined && handle >= 0) this.#outbox.acknowledge(handle);',
+	},
+	{
+		name: "numbers that begin anew after a power cut",
+		file: OUTBOX,
+		find: "this.#lastSeq = Math.max(this.#lastSeq, this.#log.lastSeq);",
+		replace: "this.#lastSeq = Math.max(this.#lastSeq, this.#log.waiting);",
+	},
+	{
+		name: "a time of another run",
+		file: OUTBOX,
+		find: "const startedAt = this.#startedAt.get(run);",
+		replace: "const startedAt = this.#startedAt.get(this.#run);",
+	},
+	{
+		name: "a fresh reading behind the backlog",
+		file: OUTBOX,
+		find: 'if (order === "newest") this.#fresh = position;',
+		replace: "",
+	},
+	{
+		name: "a backlog without a pace",
+		file: OUTBOX,
+		find: "this.#backlogDue = now + 1_000 / this.#options.backlogRate;",
+		replace: "",
+	},
+	{
+		name: "a slot's checksum not looked at",
+		file: "src/outbox/slot.ts",
+		find: "if (view.getUint16(at + CRC) !== crc16(bytes, at + KIND, at + SLOT_BYTES)) return undefined;",
+		replace: "",
+	},
+	{
+		name: "evicted readings not counted",
+		file: LOG,
+		find: "const dropped = this.#dropped + this.#waiting[evicted]! + this.#damaged[evicted]!;",
+		replace: "const dropped = this.#dropped;",
+	},
+	{
+		name: "a block opened without an erase",
+		file: LOG,
+		find: "this.#flash.eraseBlock(sequence % this.#blocks);",
+		replace: "",
+	},
+	{
+		name: "acknowledged in RAM only",
+		file: LOG,
+		find: "const marked = this.#mark(position, ACKNOWLEDGED);",
+		replace: "const marked = true;",
+	},
+	{
+		name: "committed before it is written",
+		file: LOG,
+		find: "const mark = record.kind < NOTE ? COMMITTED : ACKNOWLEDGED;",
+		replace:
+			"const mark = record.kind < NOTE ? COMMITTED : ACKNOWLEDGED;\n\t\t\tthis.#mark(position, mark);\n\t\t\tslot[0] = mark;",
+	},
+	{
+		name: "no more samples after a failed one",
+		file: "src/sensors/sampler.ts",
+		find: "this.#misses++;\n\t\tthis.#due = this.#nextSlot(now);",
+		replace: "this.#misses++;\n\t\tthis.#due = Number.POSITIVE_INFINITY;",
+	},
+];

@@ -1,0 +1,119 @@
+/** What a world is like: its settings, its board, its network and its faults, all drawn from its seed. */
+import type { SensorModel } from "../../../src/settings.ts";
+import type { BrokerFaults } from "./broker.ts";
+import type { Crystal } from "./clock.ts";
+import { type Active, drawFaults } from "./faults.ts";
+import type { Conditions } from "./network.ts";
+import type { Random } from "./random.ts";
+
+export const STATION_ID = "world";
+export const TOPIC = `veleta/${STATION_ID}`;
+
+export interface Plan {
+	/** As a user would write them. */
+	readonly settings: {
+		readonly id: string;
+		readonly topic: string;
+		readonly broker: string;
+		readonly sensor: SensorModel;
+		readonly interval: number;
+		readonly keepAlive: number;
+		readonly qos: 0 | 1 | 2;
+		readonly order: "newest" | "oldest";
+		readonly full: "newest" | "oldest";
+		readonly backlogRate: number;
+		readonly diagnostics: number;
+	};
+	readonly crystal: Crystal;
+	readonly asksForTime: boolean;
+	readonly hasWifi: boolean;
+	readonly keepsTime: boolean;
+	/** Whether the wall clock is set at the first power-on. */
+	readonly clockSet: boolean;
+	/** Timers fire so many ms late, at most. */
+	readonly lateness: number;
+	/** Blocks of flash; 0: the board has none. */
+	readonly blocks: number;
+	/** Of the flash's slots, the part that keeps nothing. */
+	readonly worn: number;
+	/** Where no fault is. */
+	readonly conditions: Pick<Conditions, "latency" | "jitter">;
+	readonly broker: Partial<BrokerFaults>;
+	readonly faults: readonly Active[];
+	/** How long the faults go on, in ms. */
+	readonly duration: number;
+}
+
+const DAY_MS = 86_400_000;
+/** Seconds between readings: 1,400 readings a day on average. */
+const INTERVALS = [600, 300, 120, 60, 60, 60, 60, 30, 30];
+/** With these a world lasts for as many readings as a day of `BRISK_S` has. */
+const SHORT_INTERVALS = [1, 2, 5, 10];
+const BRISK_S = 60;
+const SENSORS: readonly SensorModel[] = ["bme280", "bmp280", "dht22", "dht11"];
+const SHORTEST_S = { bme280: 1, bmp280: 1, dht22: 2, dht11: 1 };
+/** Counters that are about to wrap, as signed and as unsigned numbers. */
+const WRAPS = [0x7fff_ffff, 0xffff_ffff];
+
+export function drawPlan(random: Random, days: number): Plan {
+	const sensor = random.pick(SENSORS);
+	const brisk = random.chance(0.15);
+	const interval = Math.max(SHORTEST_S[sensor], random.pick(brisk ? SHORT_INTERVALS : INTERVALS));
+	const qos = random.pick([0, 1, 1, 1, 1, 2, 2] as const);
+	const order = random.pick(["newest", "oldest"] as const);
+	// Whoever sends strictly in order must send faster than he measures.
+	const backlogRate = Math.max(random.pick([0.5, 2, 10, 10, 50]), order === "oldest" ? 3 / interval : 0);
+	const keepAlive = random.pick([10, 30, 60, 90, 90, 300, qos === 0 ? 60 : 0]);
+	const asksForTime = random.chance(0.7);
+	return {
+		settings: {
+			id: STATION_ID,
+			topic: TOPIC,
+			broker: "mqtt://broker.example",
+			sensor,
+			interval,
+			keepAlive,
+			qos,
+			order,
+			full: random.pick(["oldest", "oldest", "newest"] as const),
+			backlogRate,
+			diagnostics: random.pick([0, 900, 900, 60]),
+		},
+		crystal: {
+			drift: random.chance(0.5) ? 0 : random.integer(-500, 500),
+			counterStart: random.chance(0.5)
+				? undefined
+				: random.pick([0, ...WRAPS.map((wrap) => wrap - random.integer(0, 7_200_000))]),
+		},
+		asksForTime,
+		hasWifi: random.chance(0.4),
+		keepsTime: random.chance(0.3),
+		clockSet: !asksForTime && random.chance(0.5),
+		lateness: random.pick([0, 0, 5, 40]),
+		blocks: random.chance(0.05) ? 0 : random.pick([4, 5, 6, 8, 16, 16]),
+		worn: random.chance(0.1) ? 0.02 : 0,
+		conditions: brisk
+			? { latency: random.integer(1, 20), jitter: random.integer(0, 10) }
+			: { latency: random.integer(1, 120), jitter: random.integer(0, 60) },
+		broker: drawBroker(random, qos),
+		faults: drawFaults(random.fork("faults")),
+		duration: days * DAY_MS * Math.min(1, interval / BRISK_S < 0.5 ? interval / BRISK_S : 1),
+	};
+}
+
+/** What the broker is like all the time. */
+function drawBroker(random: Random, qos: 0 | 1 | 2): Partial<BrokerFaults> {
+	const limited = random.chance(0.4);
+	return {
+		protocolVersionMaximum: random.pick([5, 5, 5, 4, 4, 3] as const),
+		limits: limited
+			? {
+					...(random.chance(0.5) && { receiveMaximum: random.integer(1, 10) }),
+					...(qos === 2 && random.chance(0.3) && { maximumQoS: 1 as const }),
+					...(random.chance(0.5) && { maximumPacketSize: random.integer(250, 1_000) }),
+					...(random.chance(0.5) && { topicAliasMaximum: random.integer(1, 10) }),
+					...(random.chance(0.3) && { serverKeepAlive: random.integer(10, 60) }),
+				}
+			: {},
+	};
+}

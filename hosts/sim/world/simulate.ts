@@ -1,0 +1,223 @@
+/**
+ * `npm run simulate`: many simulated worlds on all processors, until one breaks
+ * a rule or all are survived. See `options.ts` for the command line, and
+ * `tools/simulate.js` for who calls `main`.
+ */
+import { Worker } from "node:worker_threads";
+import { MUTANTS, type Mutant } from "./mutants.ts";
+import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
+import { Totals } from "./totals.ts";
+import { showTime } from "./trace.ts";
+import type { Order, Report } from "./worker.ts";
+import { runWorld } from "./world.ts";
+
+export { MUTANTS };
+
+/** A world that takes longer, in ms, hangs: most take less than a second. */
+const HANG_MS = 120_000;
+/** How often the progress is shown, in ms: rewritten on a terminal, in lines of its own elsewhere. */
+const TERMINAL_MS = 250;
+const LINE_MS = 30_000;
+/** How many worlds a mutant may survive, and how long they last, in days. */
+const MUTANT_SEEDS = 1_000;
+
+export interface Tools {
+	/** Bundles what a worker runs, with a deliberate bug if there is a `mutant`; returns the path. */
+	readonly bundleWorker: (mutant?: Mutant) => Promise<string>;
+}
+
+/** How a run ended. */
+const DONE = 0;
+const FAILED = 1;
+const WRONG_USAGE = 2;
+const INTERRUPTED = 130;
+
+/** Returns the exit code. */
+export async function main(args: string[], tools: Tools): Promise<number> {
+	let options: Options | undefined;
+	try {
+		options = parseOptions(args);
+	} catch (error) {
+		if (!(error instanceof UsageError)) throw error;
+		process.stderr.write(`${error.message}\n`);
+		return WRONG_USAGE;
+	}
+	// Whoever reads has seen enough, as `head` has.
+	process.stdout.on("error", () => process.exit(DONE));
+	if (!options) {
+		process.stdout.write(USAGE);
+		return DONE;
+	}
+	if (options.seed !== undefined) return tellStory(options.seed, options);
+	return options.mutants ? runMutants(options, tools) : runSwarm(options, tools);
+}
+
+/** One world, with what happens in it. */
+function tellStory(seed: number, { days, verbose }: Options): number {
+	const isPacket = /^\S+ \S+ {2}[→←]/;
+	const { violation, stats, faults, plan } = runWorld(seed, days, {
+		onLine: (line) => {
+			if (verbose || !isPacket.test(line)) process.stdout.write(`${line}\n`);
+		},
+	});
+	const totals = new Totals();
+	totals.add({ stats, faults: [...faults] });
+	process.stdout.write(`\nsettings: ${JSON.stringify(plan.settings)}\n${totals.table()}`);
+	if (violation) process.stdout.write(`\nseed ${seed}: ${violation.kind}: ${violation.text}\n`);
+	return violation ? FAILED : DONE;
+}
+
+function explain({ seed, violation }: Report, days: number): string {
+	const { kind, text, time, lastLines } = violation!;
+	return `${lastLines.join("\n")}\n\nseed ${seed}, ${showTime(time)}: ${kind}: ${text}\nrepeat with: npm run simulate -- --seed ${seed} --days ${days}\n`;
+}
+
+async function runSwarm({ seeds, days, from, workers }: Options, { bundleWorker }: Tools): Promise<number> {
+	const path = await bundleWorker();
+	const totals = new Totals();
+	const stride = Math.min(workers, seeds);
+	let failure: string | undefined;
+	let interrupted = false;
+	const threads = new Set<Runner>();
+	const stopAll = () => {
+		for (const thread of threads) thread.stop();
+	};
+	const onInterrupt = () => {
+		interrupted = true;
+		stopAll();
+	};
+	process.once("SIGINT", onInterrupt);
+	process.stdout.write(`${seeds} worlds of ${days} days, ${stride} threads\n`);
+	const stopProgress = showProgress(() => totals.progress);
+	await Promise.all(
+		Array.from({ length: stride }, (_, index) => {
+			const order = { first: from + index, stride, count: Math.ceil((seeds - index) / stride), days };
+			const thread = new Runner(path, order, (report) => {
+				if (failure !== undefined) return;
+				totals.add(report);
+				if (!report.violation) return;
+				failure = explain(report, days);
+				stopAll();
+			});
+			threads.add(thread);
+			return thread.ended.then((problem) => {
+				threads.delete(thread);
+				if (problem === undefined || failure !== undefined) return;
+				failure = `${problem}\n`;
+				stopAll();
+			});
+		}),
+	);
+	stopProgress();
+	process.off("SIGINT", onInterrupt);
+	process.stdout.write(totals.table());
+	if (failure !== undefined) process.stdout.write(`\n${failure}`);
+	else if (!interrupted) process.stdout.write(`\nseeds ${from} to ${from + seeds - 1}: no rule was broken\n`);
+	return failure !== undefined ? FAILED : interrupted ? INTERRUPTED : DONE;
+}
+
+/** Each mutant until the first world that notices it. */
+async function runMutants({ days, from, workers }: Options, { bundleWorker }: Tools): Promise<number> {
+	const waiting = [...MUTANTS];
+	const running = new Set<Runner>();
+	const rows: string[] = [];
+	const unbuilt: string[] = [];
+	let survived = 0;
+	let interrupted = false;
+	const onInterrupt = () => {
+		interrupted = true;
+		waiting.length = 0;
+		for (const runner of running) runner.stop();
+	};
+	process.once("SIGINT", onInterrupt);
+	const stopProgress = showProgress(() => `${rows.length} of ${MUTANTS.length} mutants`);
+	const next = async (): Promise<void> => {
+		for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
+			const path = await bundleWorker(mutant).catch((error: Error) => {
+				unbuilt.push(error.message);
+				return undefined;
+			});
+			if (path === undefined) continue;
+			let seeds = 0;
+			let kind: string | undefined;
+			while (seeds < MUTANT_SEEDS && kind === undefined && !interrupted) {
+				const order = { first: from + seeds, stride: 1, count: MUTANT_SEEDS - seeds, days };
+				const runner = new Runner(path, order, ({ seed, violation }) => {
+					seeds++;
+					// What is wrong without the bug, too, does not tell of it.
+					if (violation && !runWorld(seed, days).violation) kind = violation.kind;
+				});
+				running.add(runner);
+				const problem = await runner.ended;
+				running.delete(runner);
+				if (problem === undefined) continue;
+				seeds++;
+				kind = "hang";
+			}
+			if (interrupted) return;
+			if (kind === undefined) survived++;
+			rows.push(`${mutant.name.padEnd(44)} ${String(seeds).padStart(5)}  ${kind ?? "SURVIVED"}\n`);
+		}
+	};
+	await Promise.all(Array.from({ length: workers }, next));
+	stopProgress();
+	process.off("SIGINT", onInterrupt);
+	process.stdout.write(`${"deliberate bug".padEnd(44)} seeds  violation\n${rows.sort().join("")}`);
+	if (interrupted) return INTERRUPTED;
+	for (const problem of unbuilt) process.stderr.write(`${problem}\n`);
+	survived += unbuilt.length;
+	process.stdout.write(`\n${MUTANTS.length - survived} of ${MUTANTS.length} deliberate bugs were noticed\n`);
+	return survived > 0 ? FAILED : DONE;
+}
+
+/** A thread and what it tells. */
+class Runner {
+	/** Resolves at its end, with a problem if it did not end by itself. */
+	readonly ended: Promise<string | undefined>;
+	readonly #worker: Worker;
+	#stopped = false;
+
+	constructor(path: string, order: Order, onReport: (report: Report) => void) {
+		this.#worker = new Worker(path, { workerData: order, execArgv: ["--enable-source-maps"] });
+		let last: number | undefined;
+		let problem: string | undefined;
+		const hangs = () => {
+			problem = `a world after the one of seed ${last ?? "none"} hangs`;
+			void this.#worker.terminate();
+		};
+		let watch = setTimeout(hangs, HANG_MS);
+		this.#worker.on("message", (report: Report) => {
+			last = report.seed;
+			clearTimeout(watch);
+			watch = setTimeout(hangs, HANG_MS);
+			if (!this.#stopped) onReport(report);
+		});
+		this.#worker.on("error", (error: Error) => {
+			problem = `the thread failed after the world of seed ${last ?? "none"}: ${error.stack ?? error.message}`;
+		});
+		this.ended = new Promise((resolve) => {
+			this.#worker.on("exit", () => {
+				clearTimeout(watch);
+				resolve(this.#stopped ? undefined : problem);
+			});
+		});
+	}
+
+	stop(): void {
+		this.#stopped = true;
+		void this.#worker.terminate();
+	}
+}
+
+/** Returns what ends it. */
+function showProgress(text: () => string): () => void {
+	const terminal = process.stdout.isTTY;
+	const timer = setInterval(
+		() => process.stdout.write(terminal ? `\r\x1b[K${text()}` : `${text()}\n`),
+		terminal ? TERMINAL_MS : LINE_MS,
+	);
+	return () => {
+		clearInterval(timer);
+		if (terminal) process.stdout.write("\r\x1b[K");
+	};
+}

@@ -1,0 +1,75 @@
+/** The rule for the retained status: whoever asks the broker learns whether the station is there. */
+import type { Board } from "./board.ts";
+import type { Broker } from "./broker.ts";
+import type { Health } from "./health.ts";
+import type { Plan } from "./plan.ts";
+
+/** What segments and timers may take on top, in ms. */
+const MARGIN_MS = 20_000;
+/** So long after a connection was accepted, in ms, the birth message has arrived. */
+const BIRTH_MS = 30_000;
+
+export interface StatusRuleOptions {
+	readonly plan: Plan;
+	readonly health: Health;
+	readonly violate: (kind: string, text: string) => void;
+}
+
+export class StatusRule {
+	readonly #options: StatusRuleOptions;
+	/** Since when the station has had no power, in the world's ms. */
+	#unpoweredSince: number | undefined = 0;
+	/** Since when the broker has been up, as far as it was seen. */
+	#upSince = 0;
+	#wasUp = true;
+	#birthRefused = false;
+	/** Seconds, as the last connection had it; 0: the broker waits for ever. */
+	#keepAlive = 0;
+
+	constructor(options: StatusRuleOptions) {
+		this.#options = options;
+	}
+
+	poweredOn(): void {
+		this.#unpoweredSince = undefined;
+	}
+
+	powerLost(time: number): void {
+		this.#unpoweredSince = time;
+	}
+
+	connected(version: 3 | 4 | 5): void {
+		const { settings, broker } = this.#options.plan;
+		this.#birthRefused = false;
+		this.#keepAlive = (version === 5 ? broker.limits?.serverKeepAlive : undefined) ?? settings.keepAlive;
+	}
+
+	/** The broker did not take the birth message. It is not sent again before the next connection. */
+	refused(): void {
+		this.#birthRefused = true;
+	}
+
+	tick(now: number, board: Board, broker: Broker): void {
+		const { plan, health, violate } = this.#options;
+		const topic = `${plan.settings.topic}/status`;
+		if (broker.up && !this.#wasUp) this.#upSince = now;
+		this.#wasUp = broker.up;
+		if (!broker.up) return;
+		const status = broker.status(topic);
+		// Faults of the network and the broker may delay what the station had sent.
+		const from = Math.max(this.#unpoweredSince ?? now, this.#upSince, health.wellSince("connection"));
+		const away = now - from;
+		const patience = 1_500 * this.#keepAlive + MARGIN_MS;
+		if (status === "online" && this.#keepAlive > 0 && away > patience && !broker.forgottenWills.has(topic)) {
+			violate("status", `the status is online, and the station has had no power for ${Math.round(away / 1_000)} s`);
+		}
+		const since = broker.connectedSince(`veleta-${plan.settings.id}`);
+		const well = Math.max(health.wellSince("connection", "power"), since ?? Number.POSITIVE_INFINITY);
+		if (board.powered && status !== "online" && now - well > BIRTH_MS && !this.#birthRefused) {
+			violate(
+				"status",
+				`the status is ${status}, and the station has been connected for ${Math.round((now - since!) / 1_000)} s`,
+			);
+		}
+	}
+}
