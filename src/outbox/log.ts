@@ -327,7 +327,7 @@ export class Log {
 	#write(position: number, bytes: Bytes): boolean {
 		this.#program(position, bytes);
 		try {
-			const written = new Uint8Array(this.#flash.read(bytes.length, this.#offset(position)) as ArrayBuffer);
+			const written = this.#read(position, bytes.length);
 			return bytes.every((byte, index) => byte === written[index]);
 		} catch {
 			return false;

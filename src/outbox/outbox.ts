@@ -93,7 +93,7 @@ export class Outbox {
 
 	/** When `take` has something again that it has nothing of now, in ms; `Infinity`: not by itself. */
 	get deadline(): number {
-		if (this.#hasBacklog) return this.#backlogDue;
+		if (this.#nextWaiting() !== undefined) return this.#backlogDue;
 		return this.#hasSkipped ? Math.max(this.#rescanDue, this.#backlogDue) : Number.POSITIVE_INFINITY;
 	}
 
@@ -134,15 +134,20 @@ export class Outbox {
 		const first = this.#takeFresh() ?? this.#takeFromRing();
 		if (first) return first;
 		if (now < this.#backlogDue && !hurried) return undefined;
-		if (!this.#hasBacklog) {
+		let position = this.#nextWaiting();
+		if (position === undefined) {
 			if (!this.#hasSkipped || now < this.#rescanDue) return undefined;
 			this.#backlog = 0;
 			this.#rescanDue = now + RESCAN_MS;
 			this.#log?.repair();
 			this.#markAcknowledged();
+			position = this.#nextWaiting();
 		}
 		this.#backlogDue = now + 1_000 / this.#options.backlogRate;
-		return this.#takeFromLog();
+		if (position === undefined) return undefined;
+		// Not again, whatever comes of it: one that cannot be read now is searched for later.
+		this.#backlog = position + 1;
+		return this.#takenFrom(position);
 	}
 
 	/** The broker has a reading that was taken, or will never take it. */
@@ -228,10 +233,6 @@ export class Outbox {
 		this.#failing = true;
 	}
 
-	get #hasBacklog(): boolean {
-		return this.#nextWaiting() !== undefined;
-	}
-
 	/** Whether more waits than is on its way and found: the flash would not let it be read before. */
 	get #hasSkipped(): boolean {
 		return (this.#log?.waiting ?? 0) > this.#taken.size;
@@ -246,14 +247,6 @@ export class Outbox {
 	#takeFromRing(): Taken | undefined {
 		const taken = this.#ring.take();
 		return taken && { handle: -1 - taken.handle, reading: this.#labelled(taken.record) };
-	}
-
-	#takeFromLog(): Taken | undefined {
-		const position = this.#nextWaiting();
-		if (position === undefined) return undefined;
-		// Not again, whatever comes of it: one that cannot be read now is searched for later.
-		this.#backlog = position + 1;
-		return this.#takenFrom(position);
 	}
 
 	#takenFrom(position: number): Taken | undefined {

@@ -1,5 +1,5 @@
 /** What waits for the broker, in which order it goes, and what a restart leaves of it. */
-import { FlashChip } from "../../../hosts/sim/devices/flash-chip.ts";
+import { FlashChip, type FlashOperation } from "../../../hosts/sim/devices/flash-chip.ts";
 import type { Clock, Flash } from "../../../src/host.ts";
 import { Outbox, type OutboxOptions } from "../../../src/outbox/outbox.ts";
 import { deepEqual, equal, ok, test, throws } from "../../harness/harness.ts";
@@ -70,6 +70,14 @@ class Board {
 			this.now = deadline;
 		}
 	}
+}
+
+/** A board whose flash refuses one kind of operation while the fault is on. */
+function failable(refused: FlashOperation, blockLength = 256) {
+	const chip = new FlashChip({ blockLength, blocks: 4 });
+	const fault = { on: false };
+	chip.failing = (operation) => fault.on && operation === refused;
+	return { board: new Board({ flash: chip }), fault };
 }
 
 /** All operations throw. */
@@ -199,14 +207,11 @@ test("flash that refuses is told of once; readings wait in RAM meanwhile, and go
 });
 
 test("flash that works again is told of, and used", () => {
-	let failing = false;
-	const chip = new FlashChip({ blockLength: 256, blocks: 4 });
-	chip.failing = (operation) => failing && operation === "write";
-	const board = new Board({ flash: chip });
+	const { board, fault } = failable("write");
 	board.pushes(1);
-	failing = true;
+	fault.on = true;
 	board.pushes(2);
-	failing = false;
+	fault.on = false;
 	board.pushes(1);
 	equal(board.told.length, 2);
 	equal(board.told[1], "works");
@@ -214,15 +219,12 @@ test("flash that works again is told of, and used", () => {
 });
 
 test("flash that cannot be read at the start is read as soon as it can be", () => {
-	let failing = false;
-	const chip = new FlashChip({ blockLength: 256, blocks: 4 });
-	chip.failing = (operation) => failing && operation === "read";
-	const board = new Board({ flash: chip });
+	const { board, fault } = failable("read");
 	board.pushes(3);
-	failing = true;
+	fault.on = true;
 	board.restart();
 	deepEqual(board.pushes(1), [1]);
-	failing = false;
+	fault.on = false;
 	deepEqual(board.pushes(1), [4]);
 	deepEqual(board.told, ["Error: flash read failed", "works"]);
 	equal(board.outbox.length, 5);
@@ -247,43 +249,34 @@ test("in strict order a new reading does not wait when nothing else does", () =>
 });
 
 test("a reading that could not be read goes later, not never", () => {
-	let failing = false;
-	const chip = new FlashChip({ blockLength: 256, blocks: 4 });
-	chip.failing = (operation) => failing && operation === "read";
-	const board = new Board({ flash: chip });
+	const { board, fault } = failable("read");
 	board.pushes(3);
-	failing = true;
+	fault.on = true;
 	equal(board.takes(0), undefined);
-	failing = false;
+	fault.on = false;
 	equal(board.outbox.deadline, 60_000);
 	deepEqual(board.delivers(), [1, 2, 3]);
 	equal(board.outbox.length, 0);
 });
 
 test("a reading that cannot be marked as acknowledged is not sent again, and marked when it can be", () => {
-	let failing = false;
-	const chip = new FlashChip({ blockLength: 256, blocks: 4 });
-	chip.failing = (operation) => failing && operation === "write";
-	const board = new Board({ flash: chip });
+	const { board, fault } = failable("write");
 	board.pushes(2);
-	failing = true;
+	fault.on = true;
 	deepEqual(board.delivers(), [2, 1]);
 	board.now += 3_600_000;
 	deepEqual(board.delivers(), []);
 	equal(board.outbox.length, 0);
-	failing = false;
+	fault.on = false;
 	board.pushes(1);
 	equal(board.outbox.length, 1);
 	deepEqual(board.restart().delivers(), [3]);
 });
 
 test("while many readings cannot be marked, those that wait go on waiting, but new ones go", () => {
-	let failing = false;
-	const chip = new FlashChip({ blockLength: 4_096, blocks: 4 });
-	chip.failing = (operation) => failing && operation === "write";
-	const board = new Board({ flash: chip });
+	const { board, fault } = failable("write", 4_096);
 	board.pushes(100);
-	failing = true;
+	fault.on = true;
 	const takeAll = () => {
 		const numbers: number[] = [];
 		for (let taken = board.outbox.take(board.now, true); taken; taken = board.outbox.take(board.now, true)) {
@@ -297,21 +290,18 @@ test("while many readings cannot be marked, those that wait go on waiting, but n
 	deepEqual(takeAll(), [100, ...upTo(1, 63)], "a restart would send all of these again: that is enough");
 	board.pushes(1);
 	deepEqual(takeAll(), [101], "a new one goes, from RAM");
-	failing = false;
+	fault.on = false;
 	board.now += 60_000;
 	deepEqual(takeAll(), upTo(64, 99));
 	equal(board.outbox.length, 0);
 });
 
 test("a reading that could not be marked before a restart is sent again", () => {
-	let failing = false;
-	const chip = new FlashChip({ blockLength: 256, blocks: 4 });
-	chip.failing = (operation) => failing && operation === "write";
-	const board = new Board({ flash: chip });
+	const { board, fault } = failable("write");
 	board.pushes(2);
-	failing = true;
+	fault.on = true;
 	deepEqual(board.delivers(), [2, 1]);
-	failing = false;
+	fault.on = false;
 	deepEqual(board.restart().delivers(), [1, 2]);
 });
 
@@ -388,20 +378,17 @@ test("each run's readings get their own run's time", () => {
 });
 
 test("a run that could read its flash late gives its time to no reading of another run", () => {
-	let failing = false;
-	const chip = new FlashChip({ blockLength: 256, blocks: 4 });
-	chip.failing = (operation) => failing && operation === "read";
-	const board = new Board({ flash: chip });
+	const { board, fault } = failable("read");
 	board.wall = undefined;
 	board.restart();
 	board.now = 5_000;
 	board.pushes(1);
-	failing = true;
+	fault.on = true;
 	board.wall = NOON;
 	board.restart();
 	board.now = 1_000;
 	deepEqual(times(board), {});
-	failing = false;
+	fault.on = false;
 	board.now = 2_000;
 	board.pushes(1);
 	deepEqual(times(board), { 1: undefined, 2: NOON + 2_000 });
