@@ -78,6 +78,8 @@ export class Outbox {
 
 	/** Readings that are not acknowledged. */
 	get length(): number {
+		// A mark that the flash took and would not show has been counted by the log, perhaps.
+		this.#markAcknowledged();
 		return Math.max(0, (this.#log?.waiting ?? 0) - this.#unmarked.size) + this.#ring.length;
 	}
 

@@ -296,6 +296,22 @@ test("while many readings cannot be marked, those that wait go on waiting, but n
 	equal(board.outbox.length, 0);
 });
 
+test("a mark that the flash took and would not show hides no other reading that waits", () => {
+	const chip = new FlashChip({ blockLength: 256, blocks: 4 });
+	const board = new Board({ flash: chip, order: "oldest" });
+	board.pushes(2);
+	const first = board.outbox.take(0)!;
+	let shown = 0;
+	// The slot and no more can be read: the mark is written, and nobody sees it.
+	chip.failing = (operation) => operation === "read" && ++shown > 1;
+	board.outbox.acknowledge(first.handle);
+	// The other one cannot be read either, so that the log doubts what it knows of the block.
+	equal(board.takes(1_000), undefined);
+	chip.failing = undefined;
+	equal(board.outbox.length, 1);
+	deepEqual(board.delivers(), [2]);
+});
+
 test("a reading that could not be marked before a restart is sent again", () => {
 	const { board, fault } = failable("write");
 	board.pushes(2);
