@@ -6,6 +6,8 @@
  * chip or a simulated one answers.
  */
 
+import type { Sample } from "./sensors/sensor.js";
+
 /** Bytes as every port takes and gives them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -24,9 +26,29 @@ export interface Host {
 	readonly network: NetworkPort;
 	/** Where readings and their numbers outlive a restart; without it they wait in RAM, and the numbers begin anew. */
 	readonly flash?: Flash;
+	/** A second place for firmware, on machines whose firmware can be replaced by the program. */
+	readonly update?: UpdatePort;
+	/** What restarts the machine when the program hangs. */
+	readonly watchdog?: Watchdog;
+	/** Who shows what the program does: a panel, an LED. */
+	readonly observer?: Observer;
 	log(level: LogLevel, text: string): void;
 	/** Starts the machine anew, if it can. */
 	restart?(): void;
+	/** Deep sleep, where there is one: RAM is lost, and the program starts anew after `duration` ms. */
+	sleep?(duration: number): void;
+	/** What the machine knows of itself, for the diagnostics: why it started, free memory, radio. Flat, ASCII. */
+	diagnostics?(): Readonly<Record<string, string | number>>;
+}
+
+/** Told of what the station does. */
+export interface Observer {
+	/** A reading was accepted, at the monotonic time `now` in ms. */
+	onReading?(seq: number, sample: Sample, now: number): void;
+	/** A measurement gave no reading. */
+	onFault?(reason: string): void;
+	/** Whether the broker has accepted the connection. At the start it has not. */
+	onState?(state: "online" | "offline" | "asleep"): void;
 }
 
 export type LogLevel = "info" | "warning" | "error";
@@ -94,6 +116,8 @@ export type PulseCaptureConstructor = new (options: { readonly [option: string]:
 export interface NetworkPort {
 	/** TCP sockets; further members go to the constructor as they are. */
 	readonly socket: { readonly io: SocketConstructor; readonly [option: string]: unknown };
+	/** TLS sockets, which also get `TlsOptions`; without them brokers at `mqtts://` cannot be reached. */
+	readonly tls?: { readonly io: SocketConstructor; readonly [option: string]: unknown };
 	/** Name resolution, where the socket takes addresses only. */
 	readonly dns?: { readonly io: ResolverConstructor; readonly [option: string]: unknown };
 	/** Asks for the time, on hosts whose clock the program sets. */
@@ -126,6 +150,19 @@ export interface SocketOptions {
 	readonly [option: string]: unknown;
 }
 export type SocketConstructor = new (options: SocketOptions) => Socket;
+
+/**
+ * What a TLS socket gets beside `SocketOptions`, all of it text in PEM. `host` is
+ * the name that the broker's certificate has to be for. A certificate that does
+ * not verify is told to `onError`, as an Error that says why.
+ */
+export interface TlsOptions {
+	/** Certificates of the authorities that are trusted; without it, those that the host knows. */
+	readonly ca?: string;
+	/** The client's own certificate and private key, for brokers that ask for them. */
+	readonly certificate?: string;
+	readonly key?: string;
+}
 
 /** ECMA-419 DNS resolver (clause 22). */
 export interface Resolver {
@@ -162,4 +199,35 @@ export interface Flash {
 	write(bytes: Bytes, byteOffset: number): void;
 	/** `block` counts from 0. */
 	eraseBlock(block: number): void;
+}
+
+/** Fed by progress, and by nothing else. */
+export interface Watchdog {
+	/** Restarts the machine unless it is fed again within so many ms. */
+	feed(within: number): void;
+}
+
+/**
+ * Firmware in two places: the one that runs, and the one that an update is
+ * written to. `open`, `write` and `complete` throw an Error where the flash
+ * refuses; the others do what they can.
+ */
+export interface UpdatePort {
+	/** The running firmware came with an update, and nobody has confirmed yet that it works. */
+	readonly unconfirmed: boolean;
+	/** It works: from now on it is the one to start. Or it does not: restarts with the firmware from before the update. */
+	judge(works: boolean): void;
+	/** Makes the second place ready for so many bytes. Throws an Error, too, for a number of bytes that there is no room for. */
+	open(byteLength: number): void;
+	/** Appends. */
+	write(bytes: Bytes): void;
+	/**
+	 * Checks the signature (ECDSA over P-256 and SHA-256; DER in hexadecimal
+	 * digits) of all that was written with the public key (an uncompressed point, 65
+	 * bytes), and makes this firmware the one that the next restart tries. Throws an
+	 * Error that says why if it does not.
+	 */
+	complete(signature: string, publicKey: Bytes): void;
+	/** Gives up what is not complete. */
+	close(): void;
 }

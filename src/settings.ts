@@ -2,9 +2,13 @@
  * What a user may set: defaults with their reason, and validation with errors
  * that name the field. Everything has a default, so `{}` is valid.
  */
+import { Fields, SettingsError } from "./fields.js";
+import type { Bytes, TlsOptions } from "./host.js";
 import { type BrokerAddress, parseBrokerUrl } from "./net/broker-url.js";
 import type { QoS } from "./net/mqtt/packet.js";
 import { SLOT_BYTES } from "./outbox/slot.js";
+
+export { SettingsError } from "./fields.js";
 
 /** Sensor models with the shortest interval in seconds that each can be sampled at. */
 export const SENSORS = Object.freeze({ bme280: 1, bmp280: 1, dht22: 2, dht11: 1 });
@@ -40,10 +44,18 @@ export interface Settings {
 	readonly outbox: number;
 	/** Who is asked for the time, on hosts that have to ask. */
 	readonly timeServer: string;
+	/** For brokers at `mqtts://`. */
+	readonly tls: TlsOptions;
+	/** Whether the machine sleeps between readings, where it can. */
+	readonly sleep: boolean;
+	/** Seconds: the longest time awake for one reading. */
+	readonly awake: number;
+	/** Of whoever signs updates; without it there are none. */
+	readonly updateKey: Bytes | undefined;
 	/** The board's pins, where they differ from the board's table. */
 	readonly pins: Pins;
-	/** For hosts with Wi-Fi. */
-	readonly wifi: Wifi | undefined;
+	/** For hosts with Wi-Fi: the networks that may be joined. */
+	readonly wifi: readonly Wifi[];
 }
 
 export interface Pins {
@@ -52,16 +64,18 @@ export interface Pins {
 	readonly clock?: number;
 	/** The data line of a DHT. */
 	readonly dht?: number;
+	readonly led?: number;
 }
+const PINS = Object.freeze(["data", "clock", "dht", "led"] as const);
 
 export interface Wifi {
 	readonly ssid: string;
 	readonly password?: string;
-}
-
-/** A setting that cannot be used; the message begins with the setting's name. */
-export class SettingsError extends Error {
-	override name = "SettingsError";
+	/** IPv4 addresses in place of what DHCP would give: all of them or none, but for `dns`. */
+	readonly address?: string;
+	readonly mask?: string;
+	readonly gateway?: string;
+	readonly dns?: string;
 }
 
 const DEFAULTS = Object.freeze({
@@ -85,6 +99,8 @@ const DEFAULTS = Object.freeze({
 	diagnostics: 900,
 	/** 85 readings, for as long as the flash refuses. */
 	outbox: 2_048,
+	/** Wi-Fi and MQTT take 1 to 3 s; an access point that has forgotten the board, some more. */
+	awake: 20,
 	/** A pool of public servers; it answers on nearly every network that has a way out. */
 	timeServer: "pool.ntp.org",
 });
@@ -95,6 +111,12 @@ export const INTERVAL_MAXIMUM_S = 86_400;
 const BACKLOG_RATE = Object.freeze({ lowest: 0.1, highest: 1_000 });
 /** Larger than what a board has to spare. */
 const OUTBOX_MAXIMUM = 65_536;
+/** Seconds awake. The shortest covers an association, DHCP and a few round trips. */
+const AWAKE = Object.freeze({ lowest: 5, highest: 600 });
+/** Networks to choose from. */
+const WIFI_MAXIMUM = 5;
+/** An uncompressed point on P-256: 4, x, y. */
+const UPDATE_KEY_BYTES = 65;
 /** MQTT strings have 65,535 bytes at the most [MQTT-1.5.3]; a topic needs room for its last level. */
 const TOPIC_MAXIMUM = 1_024;
 /** IEEE 802.11: an SSID has at most 32 bytes, a passphrase 8 to 63 characters. */
@@ -129,8 +151,12 @@ export function parseSettings(raw: unknown): Settings {
 		diagnostics: fields.integer("diagnostics", 0, INTERVAL_MAXIMUM_S, DEFAULTS.diagnostics),
 		timeServer: fields.string("timeServer", DEFAULTS.timeServer),
 		outbox: fields.integer("outbox", 8 * SLOT_BYTES, OUTBOX_MAXIMUM, DEFAULTS.outbox),
+		tls: parseTls(fields.value("tls")),
+		sleep: fields.boolean("sleep"),
+		awake: fields.number("awake", AWAKE.lowest, AWAKE.highest, DEFAULTS.awake),
+		updateKey: parseUpdateKey(fields.optionalString("updateKey")),
 		pins: parsePins(fields.value("pins")),
-		wifi: parseWifi(fields.value("wifi")),
+		wifi: parseNetworks(fields.value("wifi")),
 	};
 	if (settings.username === "") throw new SettingsError("username: must not be empty");
 	if (settings.password !== undefined && settings.username === undefined) {
@@ -177,25 +203,81 @@ function parsePins(raw: unknown): Pins {
 	if (raw === undefined) return {};
 	const fields = new Fields("pins.", raw);
 	const pins: { -readonly [pin in keyof Pins]: Pins[pin] } = {};
-	for (const pin of ["data", "clock", "dht"] as const) {
+	for (const pin of PINS) {
 		if (fields.value(pin) !== undefined) pins[pin] = fields.integer(pin, 0, 48, 0);
 	}
 	fields.nothingElse();
 	return pins;
 }
 
-function parseWifi(raw: unknown): Wifi | undefined {
-	if (raw === undefined) return undefined;
-	const fields = new Fields("wifi.", raw);
-	const ssid = fields.string("ssid", "");
-	const password = fields.optionalString("password");
-	if (ssid === "" || utf8Length(ssid) > SSID_MAXIMUM)
-		throw new SettingsError(`wifi.ssid: needs 1 to ${SSID_MAXIMUM} bytes`);
-	if (password !== undefined && password !== "" && (password.length < 8 || password.length > 63)) {
-		throw new SettingsError("wifi.password: needs 8 to 63 characters");
+/** Texts in PEM, which hold secrets: no message shows them. */
+function parseTls(raw: unknown): TlsOptions {
+	if (raw === undefined) return {};
+	const fields = new Fields("tls.", raw);
+	const tls: { -readonly [member in keyof TlsOptions]: string } = {};
+	for (const member of ["ca", "certificate", "key"] as const) {
+		const text = fields.optionalString(member);
+		if (text === undefined) continue;
+		if (!text.startsWith("-----BEGIN ")) throw new SettingsError(`tls.${member}: must be in PEM: -----BEGIN …`);
+		tls[member] = text;
+	}
+	if ((tls.certificate === undefined) !== (tls.key === undefined)) {
+		throw new SettingsError("tls.certificate: goes with tls.key, and the key with it");
 	}
 	fields.nothingElse();
-	return password ? { ssid, password } : { ssid };
+	return tls;
+}
+
+/** Hexadecimal digits, as `npm run update -- --new-key` shows them. */
+function parseUpdateKey(text: string | undefined): Bytes | undefined {
+	if (text === undefined) return undefined;
+	const key = new Uint8Array(UPDATE_KEY_BYTES);
+	if (text.length !== 2 * UPDATE_KEY_BYTES || !/^04[0-9a-f]*$/.test(text)) {
+		throw new SettingsError(`updateKey: needs 04 and ${2 * UPDATE_KEY_BYTES - 2} hexadecimal digits in lower case`);
+	}
+	for (let index = 0; index < key.length; index++)
+		key[index] = Number.parseInt(text.slice(2 * index, 2 * index + 2), 16);
+	return key;
+}
+
+/** One network, or a list of them. */
+function parseNetworks(raw: unknown): readonly Wifi[] {
+	if (raw === undefined) return [];
+	if (!Array.isArray(raw)) return [parseWifi("wifi", raw)];
+	if (raw.length > WIFI_MAXIMUM) throw new SettingsError(`wifi: has more than ${WIFI_MAXIMUM} networks`);
+	return raw.map((network, index) => parseWifi(`wifi[${index}]`, network));
+}
+
+function parseWifi(name: string, raw: unknown): Wifi {
+	const fields = new Fields(`${name}.`, raw);
+	const ssid = fields.string("ssid", "");
+	if (ssid === "" || utf8Length(ssid) > SSID_MAXIMUM)
+		throw new SettingsError(`${name}.ssid: needs 1 to ${SSID_MAXIMUM} bytes`);
+	const wifi: { -readonly [member in keyof Wifi]: string } & { ssid: string } = { ssid };
+	const password = fields.optionalString("password");
+	if (password) {
+		const length = utf8Length(password);
+		if (length < 8 || length > 63) {
+			throw new SettingsError(`${name}.password: needs 8 to 63 characters`);
+		}
+		wifi.password = password;
+	}
+	for (const member of ["address", "mask", "gateway", "dns"] as const) {
+		const address = fields.optionalString(member);
+		if (address === undefined) continue;
+		if (!isIPv4(address)) throw new SettingsError(`${name}.${member}: must be an IPv4 address such as 192.168.1.20`);
+		wifi[member] = address;
+	}
+	const { address, mask, gateway } = wifi;
+	if ([address, mask, gateway].some((given) => (given === undefined) !== (address === undefined))) {
+		throw new SettingsError(`${name}.address: goes with ${name}.mask and ${name}.gateway`);
+	}
+	fields.nothingElse();
+	return wifi;
+}
+
+function isIPv4(text: string): boolean {
+	return /^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split(".").every((part) => Number(part) <= 255);
 }
 
 /** Bytes of a text in UTF-8. */
@@ -206,69 +288,4 @@ function utf8Length(text: string): number {
 		length += codePoint < 0x80 ? 1 : codePoint < 0x800 ? 2 : codePoint < 0x10000 ? 3 : 4;
 	}
 	return length;
-}
-
-/** The members of an object that a user wrote, taken one by one. */
-class Fields {
-	readonly #prefix: string;
-	readonly #raw: Record<string, unknown>;
-	readonly #known: string[] = [];
-
-	constructor(prefix: string, raw: unknown) {
-		if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
-			throw new SettingsError(
-				prefix === "" ? "settings: must be an object" : `${prefix.slice(0, -1)}: must be an object`,
-			);
-		}
-		this.#prefix = prefix;
-		this.#raw = raw as Record<string, unknown>;
-	}
-
-	value(name: string): unknown {
-		this.#known.push(name);
-		return this.#raw[name];
-	}
-
-	optionalString(name: string): string | undefined {
-		const value = this.value(name);
-		// The value is not shown: it may be a secret in the wrong place.
-		if (value !== undefined && typeof value !== "string") throw this.#error(name, "must be a text in quotes");
-		return value;
-	}
-
-	string(name: string, fallback: string): string {
-		return this.optionalString(name) ?? fallback;
-	}
-
-	number(name: string, lowest: number, highest: number, fallback: number, whose = ""): number {
-		const value = this.value(name) ?? fallback;
-		if (typeof value !== "number" || !(value >= lowest && value <= highest)) {
-			throw this.#error(name, `must be a number from ${lowest} to ${highest}${whose}`);
-		}
-		return value;
-	}
-
-	integer(name: string, lowest: number, highest: number, fallback: number): number {
-		const value = this.number(name, lowest, highest, fallback);
-		if (!Number.isInteger(value)) throw this.#error(name, "must be a whole number");
-		return value;
-	}
-
-	choice<Choice extends string>(name: string, choices: readonly Choice[], fallback: Choice): Choice {
-		const value = this.value(name) ?? fallback;
-		const choice = choices.find((choice) => choice === value);
-		if (choice === undefined) throw this.#error(name, `must be one of ${choices.join(", ")}`);
-		return choice;
-	}
-
-	/** Throws for a member that nobody has taken: most likely a slip of the pen. */
-	nothingElse(): void {
-		for (const name of Object.keys(this.#raw)) {
-			if (!this.#known.includes(name)) throw this.#error(name, `is no setting; there are ${this.#known.join(", ")}`);
-		}
-	}
-
-	#error(name: string, problem: string): SettingsError {
-		return new SettingsError(`${this.#prefix}${name}: ${problem}`);
-	}
 }

@@ -10,8 +10,6 @@ export interface NetResolverOptions {
 
 type Request = Parameters<Resolver["resolve"]>[0];
 
-const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
-
 /** An ECMA-419 resolver (clause 22) for one name at a time; `close` forgets what is under way. */
 export class NetResolver implements Resolver {
 	readonly #options: NetResolverOptions;
@@ -29,7 +27,8 @@ export class NetResolver implements Resolver {
 			else onError(reason);
 		};
 		// On Linux the system's answer is often ::1, which `Net` drops; the transport takes IPv4 only.
-		const known = host === "localhost" ? "127.0.0.1" : IPV4.test(host) ? host : undefined;
+		const isAddress = /^\d{1,3}(\.\d{1,3}){3}$/.test(host);
+		const known = host === "localhost" ? "127.0.0.1" : isAddress ? host : undefined;
 		if (known) return defer(() => settle(known));
 		try {
 			net.resolve(host, (_host, address) => settle(address));

@@ -2,7 +2,7 @@
  * A session on Node for one command: connects as its options tell, says on
  * stderr what goes wrong, decides when to give up, and ends in good order.
  */
-import type { Bytes, SocketOptions } from "../../src/host.ts";
+import type { Bytes } from "../../src/host.ts";
 import { Backoff } from "../../src/net/backoff.ts";
 import { Link } from "../../src/net/link.ts";
 import { RefusedError } from "../../src/net/mqtt/errors.ts";
@@ -12,7 +12,8 @@ import { Session, type SessionOptions } from "../../src/net/mqtt/session.ts";
 import type { ConnectionOptions } from "./options.ts";
 import { PacketBoundary } from "./packet-boundary.ts";
 import { clock, timer } from "./ports.ts";
-import { TcpSocket } from "./tcp-socket.ts";
+import { TcpSocket, type TcpSocketOptions } from "./tcp-socket.ts";
+import { connectTls } from "./tls.ts";
 
 /** Delays between attempts to connect, in ms: somebody waits at the terminal. */
 const RETRY = { base: 500, limit: 10_000 };
@@ -65,7 +66,7 @@ export class Client<M extends Message> {
 
 	constructor(connection: ConnectionOptions, options: ClientOptions, callbacks: Callbacks<M>) {
 		this.#options = { ...connection, ...options };
-		const { broker, clientId, protocolVersion, cleanSession, keepAlive, username, password, will } = connection;
+		const { broker, tls, clientId, protocolVersion, cleanSession, keepAlive, username, password, will } = connection;
 		const { sessionExpiryInterval } = connection;
 		const session = new Session<M>({
 			...{ clientId, protocolVersion, cleanSession, keepAlive, username, password, will },
@@ -79,9 +80,10 @@ export class Client<M extends Message> {
 			},
 		});
 		this.session = session;
+		const io = this.#socketClass();
 		this.#link = new Link({
-			network: { socket: { io: this.#socketClass() } },
-			...{ clock, timer, broker, session },
+			network: { socket: { io }, tls: { io, connect: connectTls } },
+			...{ clock, timer, broker, tls, session },
 			backoff: new Backoff({ ...RETRY, random: Math.random }),
 			onDisconnect: (reason, retryDelay, error) => this.#disconnected(reason, retryDelay, error),
 			onTakenOver: () => say("connections end as soon as they begin: does another client have this client id?"),
@@ -151,7 +153,7 @@ export class Client<M extends Message> {
 		say(`${reason}; next attempt in ${(retryDelay / 1_000).toFixed(1)} s`);
 	}
 
-	/** TCP sockets, the latest of which this client keeps an eye on. */
+	/** The class of sockets, the latest of which this client keeps an eye on. */
 	#socketClass() {
 		const watch = (socket: TcpSocket) => {
 			this.#socket = socket;
@@ -161,7 +163,7 @@ export class Client<M extends Message> {
 		return class extends TcpSocket {
 			readonly #boundary = packetwise ? new PacketBoundary() : undefined;
 
-			constructor(options: SocketOptions) {
+			constructor(options: TcpSocketOptions) {
 				super(options);
 				watch(this);
 			}

@@ -85,9 +85,9 @@ export class Values {
 }
 
 /** Turns what `check` throws into a `UsageError`. */
-export function explain(check: () => void): void {
+export function explain<Result>(check: () => Result): Result {
 	try {
-		check();
+		return check();
 	} catch (error) {
 		throw new UsageError((error as Error).message);
 	}

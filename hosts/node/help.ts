@@ -8,7 +8,15 @@ The flags are those of mosquitto_pub and mosquitto_sub.
 
 Both
   -h, --host HOST         (default localhost)
-  -p, --port PORT         (default 1883)
+  -p, --port PORT         (default 1883, or 8883 with TLS)
+  -L, --url URL           mqtt[s]://[user[:password]@]host[:port]/topic instead
+                          of -h, -p, -u, -P and -t
+      --cafile FILE       TLS; the broker's certificate must be from one of the
+                          authorities in FILE (PEM)
+      --cert FILE         the client's certificate, and
+      --key FILE          its private key, for brokers that ask for them
+      --tls-use-os-certs  TLS with the authorities that Node knows; mqtts://
+                          and -p 8883 without --cafile do so, too
   -i, --id ID             client id (default: at random)
   -q, --qos N             0, 1 or 2 (default 0)
   -V, --protocol-version  5, 311 or 31, and no other (default: 5, or what the

@@ -1,13 +1,23 @@
 /** The command line of `npm run mqtt`: flags as mosquitto_pub and mosquitto_sub have them. */
 import { randomBytes } from "node:crypto";
-import type { BrokerAddress } from "../../src/net/broker-url.ts";
+import type { TlsOptions } from "../../src/host.ts";
+import {
+	type BrokerAddress,
+	type BrokerUrl,
+	DEFAULT_PORT,
+	DEFAULT_TLS_PORT,
+	parseBrokerUrl,
+} from "../../src/net/broker-url.ts";
 import type { Properties, ProtocolVersion, QoS, Will } from "../../src/net/mqtt/packet.ts";
+import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
 import { explain, type Flags, UsageError, Values } from "./flags.ts";
 import { checkFormat } from "./format.ts";
+import { readPem } from "./pem-files.ts";
 
 /** What both commands need. */
 export interface ConnectionOptions {
 	readonly broker: BrokerAddress;
+	readonly tls: TlsOptions;
 	readonly clientId: string;
 	readonly protocolVersion: ProtocolVersion;
 	/** Whether an older version will do. */
@@ -60,6 +70,11 @@ export type Command = ({ readonly name: "pub" } & PubOptions) | ({ readonly name
 const CONNECTION = {
 	host: { type: "string", short: "h" },
 	port: { type: "string", short: "p" },
+	url: { type: "string", short: "L" },
+	cafile: { type: "string" },
+	cert: { type: "string" },
+	key: { type: "string" },
+	"tls-use-os-certs": { type: "boolean" },
 	id: { type: "string", short: "i" },
 	qos: { type: "string", short: "q" },
 	keepalive: { type: "string", short: "k" },
@@ -143,10 +158,15 @@ function connectionOptions(values: Values): ConnectionOptions {
 			throw new UsageError(`--id: must have 1 to ${CLIENT_ID_MAXIMUM_3_1} bytes in MQTT 3.1`);
 		}
 	}
-	const username = values.text("username");
+	const url = urlOf(values)?.broker;
+	const username = values.text("username") ?? url?.username;
 	if (values.has("pw") && username === undefined) throw new UsageError("-P needs -u");
+	const tls = tlsOf(values);
+	const hasPem = Object.keys(tls).length > 0;
+	if (url && !url.tls && hasPem) throw new UsageError("--cafile and --cert are for mqtts://");
 	return {
-		broker: { host: values.text("host") ?? "localhost", port: values.number("port", 1, 65_535) ?? 1883 },
+		broker: url ?? brokerOf(values, hasPem),
+		tls,
 		// Not left to the broker: MQTT 3.1 has no empty client id.
 		clientId: id ?? `veleta-${randomBytes(6).toString("hex")}`,
 		protocolVersion,
@@ -155,9 +175,50 @@ function connectionOptions(values: Values): ConnectionOptions {
 		sessionExpiryInterval: values.number("session-expiry-interval", 0, 0xffff_ffff),
 		keepAlive: values.number("keepalive", 0, 65_535) ?? 60,
 		username,
-		password: values.text("pw"),
+		password: values.text("pw") ?? url?.password,
 		will: willOf(values),
 		debug: values.has("debug"),
+	};
+}
+
+/**
+ * `mqtt[s]://[user[:password]@]host[:port]/topic`, as mosquitto_pub -L has it. What
+ * is wrong with it is told without showing it: it may hold a password.
+ */
+function urlOf(values: Values): { readonly broker: BrokerUrl; readonly topic: string } | undefined {
+	const text = values.text("url");
+	if (text === undefined) return undefined;
+	for (const name of ["host", "port", "topic", "username", "pw"]) {
+		if (values.has(name)) throw new UsageError(`--${name}: is in the URL of -L`);
+	}
+	const [, url, topic] = /^([^/]*:\/\/[^/]*)\/(.+)$/s.exec(text) ?? [];
+	if (url === undefined || topic === undefined) throw new UsageError("--url: must look like mqtt://host/topic");
+	try {
+		return { broker: parseBrokerUrl(url), topic };
+	} catch (error) {
+		throw new UsageError(`--url: ${(error as Error).message}`);
+	}
+}
+
+/** TLS where a certificate is named, and on its own port, as mosquitto_pub and mosquitto_sub do. */
+function brokerOf(values: Values, hasPem: boolean): BrokerAddress {
+	const port = values.number("port", 1, 65_535);
+	const tls = hasPem || values.has("tls-use-os-certs") || port === DEFAULT_TLS_PORT;
+	return { host: values.text("host") ?? "localhost", port: port ?? (tls ? DEFAULT_TLS_PORT : DEFAULT_PORT), tls };
+}
+
+function tlsOf(values: Values): TlsOptions {
+	const pem = (name: string) => {
+		const [path] = values.all(name);
+		return path === undefined ? undefined : explain(() => readPem(`--${name}`, path));
+	};
+	const ca = pem("cafile");
+	const certificate = pem("cert");
+	const key = pem("key");
+	if ((certificate === undefined) !== (key === undefined)) throw new UsageError("--cert and --key go together");
+	return {
+		...(ca === undefined ? {} : { ca }),
+		...(certificate !== undefined && key !== undefined && { certificate, key }),
 	};
 }
 
@@ -176,7 +237,9 @@ function willOf(values: Values): Will | undefined {
 
 function pubOptions(values: Values): PubOptions {
 	const connection = connectionOptions(values);
-	const topic = values.topicName("topic");
+	const topic = urlOf(values)?.topic ?? values.topicName("topic");
+	const fault = topic === undefined ? undefined : topicNameFault(topic);
+	if (fault) throw new UsageError(`--url: ${fault}`);
 	if (topic === undefined) throw new UsageError("a topic is missing: -t");
 	const properties = propertiesOf(values);
 	if (properties && connection.protocolVersion < 5) throw new UsageError("properties of a message need MQTT 5");
@@ -223,7 +286,10 @@ function propertiesOf(values: Values): Properties | undefined {
 
 function subOptions(values: Values): SubOptions {
 	const connection = connectionOptions(values);
-	const topicFilters = values.topicFilters("topic");
+	const url = urlOf(values);
+	const fault = url && topicFilterFault(url.topic);
+	if (fault) throw new UsageError(`--url: ${fault}`);
+	const topicFilters = url ? [url.topic] : values.topicFilters("topic");
 	const unsubscribe = values.topicFilters("unsubscribe");
 	if (topicFilters.length + unsubscribe.length === 0) throw new UsageError("a topic is missing: -t");
 	if (topicFilters.length + unsubscribe.length > TOPICS_MAXIMUM) {

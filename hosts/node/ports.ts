@@ -2,6 +2,7 @@
 import { performance } from "node:perf_hooks";
 import type { Clock, NetworkPort, TimerPort } from "../../src/host.ts";
 import { TcpSocket } from "./tcp-socket.ts";
+import { connectTls } from "./tls.ts";
 
 /** Longest delay of a timer of Node's, in ms. */
 const TIMER_MAXIMUM = 2 ** 31 - 1;
@@ -24,4 +25,4 @@ export const timer: TimerPort = {
 	clear: (timer) => clearTimeout((timer as { timeout?: NodeJS.Timeout } | undefined)?.timeout),
 };
 
-export const network: NetworkPort = { socket: { io: TcpSocket } };
+export const network: NetworkPort = { socket: { io: TcpSocket }, tls: { io: TcpSocket, connect: connectTls } };

@@ -1,12 +1,14 @@
 /**
- * TCP on Node's sockets, as `src/host.ts` wants it.
+ * TCP, or TLS, on Node's sockets, as `src/host.ts` wants it.
  *
  * Node takes any number of bytes to write and goes on reading by itself. Here
  * both are bounded: by a window of bytes that the system has not taken, and by
  * one of bytes that nobody has read.
  */
 import { connect, type Socket as NodeSocket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { Bytes, Socket, SocketOptions } from "../../src/host.ts";
+import { type TlsAddress, tlsReason } from "./tls.ts";
 
 /** Bytes unsent, and bytes unread, unless the options tell otherwise; what was unread may exceed it by one chunk. */
 const WINDOW = 65_536;
@@ -15,6 +17,8 @@ const LINGER_MS = 1_000;
 
 export interface TcpSocketOptions extends SocketOptions {
 	readonly window?: number;
+	/** Opens the connection, if it is not to be a plain one. */
+	readonly connect?: (options: TlsAddress) => NodeSocket;
 }
 
 export class TcpSocket implements Socket {
@@ -26,22 +30,24 @@ export class TcpSocket implements Socket {
 	#arrived: Bytes[] = [];
 	#unread = 0;
 	#unsent = 0;
+	#opened = false;
 	/** Nobody is called back any more. */
 	#ended = false;
 	#onDrained: (() => void)[] = [];
 
-	/** Throws a RangeError for a port that there cannot be. */
+	/** Throws a RangeError for a port that there cannot be, and what `connect` throws. */
 	constructor(options: TcpSocketOptions) {
-		const { address, host, port, noDelay = false, window = WINDOW } = options;
+		const { window = WINDOW } = options;
 		this.#options = options;
 		this.#window = window;
-		const socket = connect({ host: address ?? host, port, noDelay });
+		const socket = options.connect?.(options) ?? connectTcp(options);
 		this.#socket = socket;
-		socket.on("connect", () => {
+		socket.on(openEvent(socket), () => {
+			this.#opened = true;
 			if (!this.#ended) options.onWritable(window);
 		});
 		socket.on("data", (data) => this.#receive(data));
-		socket.on("error", (error: NodeJS.ErrnoException) => this.#end(error.code ?? error.message));
+		socket.on("error", (error) => this.#end(reasonOf(error, socket)));
 		socket.on("end", () => this.#end("by the broker"));
 		this.closed = new Promise((resolve) => {
 			socket.on("close", () => {
@@ -83,7 +89,7 @@ export class TcpSocket implements Socket {
 		this.#ended = true;
 		this.#arrived = [];
 		const socket = this.#socket;
-		if (socket.connecting) return void socket.destroy();
+		if (!this.#opened) return void socket.destroy();
 		socket.end();
 		// Reads on: the system answers unread bytes with a reset, which can overtake what was written.
 		socket.resume();
@@ -108,7 +114,7 @@ export class TcpSocket implements Socket {
 	#end(reason: string): void {
 		if (this.#ended) return;
 		this.#ended = true;
-		this.#options.onError(inWords(reason));
+		this.#options.onError(reason);
 		this.#socket.destroy();
 	}
 
@@ -117,9 +123,22 @@ export class TcpSocket implements Socket {
 	}
 }
 
-/** Why a connection ended: the system's error codes in words, and anything else as it is. */
-export function inWords(reason: string): string {
-	return REASONS[reason] ?? reason;
+export function connectTcp({ address, host, port, noDelay = false }: TlsAddress): NodeSocket {
+	return connect({ host: address ?? host, port, noDelay });
+}
+
+/** What a socket emits when bytes can be written. */
+export function openEvent(socket: NodeSocket): "connect" | "secureConnect" {
+	return socket instanceof TLSSocket ? "secureConnect" : "connect";
+}
+
+/** Why a connection ended: the system's error codes and TLS's in words, and anything else as it is. */
+export function reasonOf(error: NodeJS.ErrnoException, socket: NodeSocket): string {
+	const { code = error.message } = error;
+	if (code === "ECONNRESET" && socket instanceof TLSSocket && !socket.authorized) {
+		return "closed by the broker during the TLS handshake";
+	}
+	return tlsReason(error) ?? REASONS[code] ?? code;
 }
 
 const REASONS: Readonly<Record<string, string>> = {

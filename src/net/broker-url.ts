@@ -1,36 +1,46 @@
-/** The broker's address as a user writes it: `mqtt://[user[:password]@]host[:port]`. */
+/** The broker's address as a user writes it: `mqtt[s]://[user[:password]@]host[:port]`. */
 
 export interface BrokerAddress {
 	readonly host: string;
 	readonly port: number;
+	/** Whether the connection is encrypted, and the broker has to prove who it is. */
+	readonly tls?: boolean;
 }
 
 export interface BrokerUrl extends BrokerAddress {
+	readonly tls: boolean;
 	readonly username: string | undefined;
 	readonly password: string | undefined;
 }
 
-/** The port that IANA assigned to MQTT. */
-const DEFAULT_PORT = 1883;
+/** The ports that IANA assigned to MQTT, and to MQTT over TLS. */
+export const DEFAULT_PORT = 1883;
+export const DEFAULT_TLS_PORT = 8883;
+/** `ssl` is what several clients call `mqtts`. */
+const TLS_SCHEMES: readonly string[] = Object.freeze(["mqtts", "ssl"]);
 /** Schemes of MQTT that a user may know and this station does not speak. */
-const NOT_SPOKEN: readonly string[] = Object.freeze(["mqtts", "ssl", "ws", "wss"]);
+const NOT_SPOKEN: readonly string[] = Object.freeze(["ws", "wss"]);
 
-const PATTERN =
+/** In a function, so that it is not preloaded: XS (SDK 8.2.3) spoils its heap when it uses a preloaded one. */
+const pattern = () =>
 	/^([A-Za-z][A-Za-z0-9+.-]*):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?(\[[0-9A-Fa-f:.]+\]|[^:/?#[\]@\s]+)(?::([0-9]+))?\/?$/;
 
 /** Throws an Error that says what is wrong, and never shows the URL: it may hold a password. */
 export function parseBrokerUrl(url: string): BrokerUrl {
-	const [, scheme, username, password, host, port] = PATTERN.exec(url) ?? [];
-	if (scheme === undefined || host === undefined) {
-		throw new Error("must look like mqtt://host, mqtt://host:1883 or mqtt://user:password@host");
+	const [, written, username, password, host, port] = pattern().exec(url) ?? [];
+	if (written === undefined || host === undefined) {
+		throw new Error("must look like mqtt://host, mqtts://host:8883 or mqtt://user:password@host");
 	}
-	if (NOT_SPOKEN.includes(scheme.toLowerCase())) throw new Error(`${scheme}:// is not supported; use mqtt://`);
-	if (scheme.toLowerCase() !== "mqtt") throw new Error(`must begin with mqtt://, not ${scheme}://`);
-	const number = port === undefined ? DEFAULT_PORT : Number(port);
+	const scheme = written.toLowerCase();
+	if (NOT_SPOKEN.includes(scheme)) throw new Error(`${written}:// is not supported; use mqtt:// or mqtts://`);
+	const tls = TLS_SCHEMES.includes(scheme);
+	if (!tls && scheme !== "mqtt") throw new Error(`must begin with mqtt:// or mqtts://, not ${written}://`);
+	const number = port === undefined ? (tls ? DEFAULT_TLS_PORT : DEFAULT_PORT) : Number(port);
 	if (number < 1 || number > 65_535) throw new Error("the port must be from 1 to 65535");
 	return {
 		host: host.startsWith("[") ? host.slice(1, -1) : host,
 		port: number,
+		tls,
 		username: username === undefined ? undefined : decode(username),
 		password: password === undefined ? undefined : decode(password),
 	};

@@ -4,7 +4,8 @@
  * It opens the connection, moves bytes both ways, calls the session when a
  * deadline is reached, and reconnects after every end of a connection.
  */
-import type { Bytes, Clock, NetworkPort, Resolver, Socket, TimerPort } from "../host.js";
+import type { Bytes, Clock, NetworkPort, Resolver, Socket, TimerPort, TlsOptions } from "../host.js";
+import { messageOf } from "../text.js";
 import type { Backoff } from "./backoff.js";
 import type { BrokerAddress } from "./broker-url.js";
 import { RefusedError, SessionDiscardedError } from "./mqtt/errors.js";
@@ -14,6 +15,8 @@ import type { Session } from "./mqtt/session.js";
 
 /** From the attempt to connect to an open connection, name resolution included, in ms. */
 const OPEN_TIMEOUT_MS = 15_000;
+/** As long, and what a board may compute in a TLS handshake: signatures of three certificates, and one of its own. */
+const OPEN_TIMEOUT_TLS_MS = 30_000;
 /**
  * Bytes read before the session may answer. It bounds the answers that wait:
  * the smallest packet that asks for one has 7 bytes.
@@ -31,6 +34,8 @@ export interface LinkOptions<M extends Message> {
 	readonly clock: Clock;
 	readonly timer: TimerPort;
 	readonly broker: BrokerAddress;
+	/** For a broker at `mqtts://`. */
+	readonly tls?: TlsOptions;
 	readonly session: Session<M>;
 	readonly backoff: Backoff;
 	/**
@@ -45,7 +50,7 @@ export interface LinkOptions<M extends Message> {
 type State =
 	| { readonly phase: "stopped" }
 	| { readonly phase: "waiting"; readonly retryAt: number }
-	| { readonly phase: "opening"; readonly due: number; resolver?: Resolver; socket?: Socket }
+	| { readonly phase: "opening"; readonly limit: number; readonly due: number; resolver?: Resolver; socket?: Socket }
 	| { readonly phase: "open"; readonly socket: Socket; acceptedAt: number | undefined };
 
 export class Link<M extends Message> {
@@ -97,8 +102,10 @@ export class Link<M extends Message> {
 
 	#connect(): void {
 		const { network, broker, clock } = this.#options;
-		const state: State = { phase: "opening", due: clock.now() + OPEN_TIMEOUT_MS };
+		const limit = broker.tls ? OPEN_TIMEOUT_TLS_MS : OPEN_TIMEOUT_MS;
+		const state: State = { phase: "opening", limit, due: clock.now() + limit };
 		this.#become(state);
+		if (broker.tls && !network.tls) return this.#disconnected("this host has no TLS");
 		if (network.ready === false) return this.#disconnected("the network is not up");
 		try {
 			if (!network.dns) return this.#openSocket(state, undefined);
@@ -119,8 +126,8 @@ export class Link<M extends Message> {
 	}
 
 	#openSocket(state: State & { phase: "opening" }, address: string | undefined): void {
-		const { network, broker } = this.#options;
-		const { io, ...options } = network.socket;
+		const { network, broker, tls } = this.#options;
+		const { io, ...options } = broker.tls ? network.tls! : network.socket;
 		let socket: Socket | undefined;
 		/** A socket that was given up may still call back. */
 		const current = () => this.#state.phase !== "stopped" && "socket" in this.#state && this.#state.socket === socket;
@@ -129,6 +136,7 @@ export class Link<M extends Message> {
 				...options,
 				...(address === undefined ? {} : { address }),
 				...broker,
+				...(broker.tls && tls),
 				noDelay: true,
 				onReadable: () => {
 					if (current()) this.#run(() => {});
@@ -181,7 +189,7 @@ export class Link<M extends Message> {
 		} catch (error) {
 			if (error instanceof ProtocolError) this.#sendDisconnect(error.reasonCode);
 			if (error instanceof SessionDiscardedError) this.#sendDisconnect();
-			return this.#disconnected(error instanceof Error ? error.message : String(error), { error });
+			return this.#disconnected(messageOf(error), { error });
 		} finally {
 			this.#running = false;
 		}
@@ -242,7 +250,7 @@ export class Link<M extends Message> {
 		const state = this.#state;
 		if (state.phase === "waiting" && now >= state.retryAt) this.#connect();
 		else if (state.phase === "opening" && now >= state.due) {
-			this.#disconnected(`cannot connect: no answer within ${OPEN_TIMEOUT_MS / 1_000} s`);
+			this.#disconnected(`cannot connect: no answer within ${state.limit / 1_000} s`);
 		} else if (state.phase === "open") this.#run((now) => this.#options.session.tick(now));
 		else this.#setTimer();
 	}
@@ -283,7 +291,7 @@ export class Link<M extends Message> {
 		const { clock, timer } = this.#options;
 		if (this.#timer !== undefined) timer.clear(this.#timer);
 		this.#timer = undefined;
-		const deadline = this.#deadline();
+		const { deadline } = this;
 		if (deadline === Number.POSITIVE_INFINITY) return;
 		this.#timer = timer.set(
 			() => {
@@ -294,7 +302,8 @@ export class Link<M extends Message> {
 		);
 	}
 
-	#deadline(): number {
+	/** When the next step is due, in ms; `Infinity`: when something happens. */
+	get deadline(): number {
 		const state = this.#state;
 		if (state.phase === "waiting") return state.retryAt;
 		if (state.phase === "opening") return state.due;

@@ -3,31 +3,43 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import type { Identity } from "./certificates.ts";
 import { findProgram, Program } from "./program.ts";
 import { until } from "./wait.ts";
 
 export interface MosquittoOptions {
 	/** Names and passwords; without them, anybody may connect. */
 	readonly users?: Readonly<Record<string, string>>;
+	/** Listens with TLS, too, at `tlsPort`. */
+	readonly tls?: BrokerTls;
+}
+
+export interface BrokerTls {
+	readonly identity: Identity;
+	/** Clients have to have certificates that this authority has issued. */
+	readonly clientAuthority?: Identity;
 }
 
 export class Mosquitto {
 	readonly port: number;
+	readonly tlsPort: number;
 	/** Of all its lives. */
 	readonly log: string[] = [];
 	readonly #folder: string;
+	#settings: readonly string[] = [];
 	#program: Program | undefined;
 
-	private constructor(folder: string, port: number) {
+	private constructor(folder: string, port: number, tlsPort: number) {
 		this.#folder = folder;
 		this.port = port;
+		this.tlsPort = tlsPort;
 	}
 
 	/** Starts one that keeps what it has to in `folder`. */
-	static async start(folder: string, { users }: MosquittoOptions = {}): Promise<Mosquitto> {
+	static async start(folder: string, { users, tls }: MosquittoOptions = {}): Promise<Mosquitto> {
 		const program = findProgram("mosquitto");
 		mkdirSync(folder, { recursive: true });
-		const broker = new Mosquitto(folder, await freePort());
+		const broker = new Mosquitto(folder, await freePort(), await freePort());
 		const passwords = join(folder, "passwords");
 		if (users) {
 			writeFileSync(passwords, "");
@@ -35,8 +47,7 @@ export class Mosquitto {
 				execFileSync(findProgram("mosquitto_passwd"), ["-b", passwords, name, password]);
 			}
 		}
-		const settings = [
-			`listener ${broker.port} 127.0.0.1`,
+		broker.#settings = [
 			...(users ? ["allow_anonymous false", `password_file ${passwords}`] : ["allow_anonymous true"]),
 			"persistence true",
 			`persistence_location ${folder}/`,
@@ -44,10 +55,23 @@ export class Mosquitto {
 			"log_type all",
 			// Root's mosquitto would become another user, who may not write here.
 			...(process.getuid?.() === 0 ? ["user root"] : []),
+			`listener ${broker.port} 127.0.0.1`,
 		];
-		writeFileSync(join(folder, "mosquitto.conf"), `${settings.join("\n")}\n`);
+		broker.configure(tls);
 		await broker.restart(program);
 		return broker;
+	}
+
+	/** Sets who it is for those who connect with TLS, from its next start on. */
+	configure(tls: BrokerTls | undefined): void {
+		const settings = [...this.#settings];
+		if (tls) {
+			const { identity, clientAuthority } = tls;
+			settings.push(`listener ${this.tlsPort} 127.0.0.1`);
+			settings.push(`certfile ${identity.certificate}`, `keyfile ${identity.key}`);
+			if (clientAuthority) settings.push(`cafile ${clientAuthority.certificate}`, "require_certificate true");
+		}
+		writeFileSync(join(this.#folder, "mosquitto.conf"), `${settings.join("\n")}\n`);
 	}
 
 	/** Starts it again, after `kill` or `stop`; resolves when it listens. */

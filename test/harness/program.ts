@@ -7,7 +7,7 @@ import { PATIENCE_MS, until } from "./wait.ts";
 /** Debian keeps servers where only root's PATH looks. */
 const FOLDERS = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"];
 
-/** The path of a program of mosquitto's; throws an Error that says how to install it. */
+/** The path of a program of mosquitto's, or of another package; throws an Error that says how to install it. */
 export function findProgram(name: string): string {
 	for (const folder of [...(process.env.PATH ?? "").split(delimiter), ...FOLDERS]) {
 		const path = join(folder, name);
@@ -18,7 +18,7 @@ export function findProgram(name: string): string {
 			// not here
 		}
 	}
-	throw new Error(`${name} is missing: apt-get install mosquitto mosquitto-clients`);
+	throw new Error(`${name} is missing: apt-get install ${name === "openssl" ? name : "mosquitto mosquitto-clients"}`);
 }
 
 const running = new Set<ChildProcess>();

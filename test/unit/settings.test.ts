@@ -5,7 +5,7 @@ test("nothing set is valid: every setting has a default", () => {
 	deepEqual(parseSettings({}), {
 		sensor: "bme280",
 		interval: 60,
-		broker: { host: "localhost", port: 1883 },
+		broker: { host: "localhost", port: 1883, tls: false },
 		username: undefined,
 		password: undefined,
 		id: "station",
@@ -18,8 +18,12 @@ test("nothing set is valid: every setting has a default", () => {
 		diagnostics: 900,
 		timeServer: "pool.ntp.org",
 		outbox: 2_048,
+		tls: {},
+		sleep: false,
+		awake: 20,
+		updateKey: undefined,
 		pins: {},
-		wifi: undefined,
+		wifi: [],
 	});
 	deepEqual(parseSettings(undefined), parseSettings({}));
 });
@@ -35,11 +39,27 @@ test("what is set is taken", () => {
 		pins: { dht: 4 },
 		wifi: { ssid: "casa", password: "contraseña" },
 	});
-	deepEqual(settings.broker, { host: "broker.lan", port: 1884 });
+	deepEqual(settings.broker, { host: "broker.lan", port: 1884, tls: false });
 	equal(settings.username, "ana");
 	equal(settings.password, "s@l");
 	equal(settings.topic, "Casa/Cocina");
-	deepEqual(settings.wifi, { ssid: "casa", password: "contraseña" });
+	deepEqual(settings.wifi, [{ ssid: "casa", password: "contraseña" }]);
+});
+
+test("there may be several networks, with fixed addresses or without", () => {
+	const fixed = { ssid: "a", address: "192.168.1.20", mask: "255.255.255.0", gateway: "192.168.1.1", dns: "9.9.9.9" };
+	deepEqual(parseSettings({ wifi: [fixed, { ssid: "b", password: "" }] }).wifi, [fixed, { ssid: "b" }]);
+	deepEqual(parseSettings({ wifi: [] }).wifi, []);
+});
+
+test("certificates are texts in PEM", () => {
+	const tls = { ca: "-----BEGIN CERTIFICATE-----\n…", certificate: "-----BEGIN a", key: "-----BEGIN b" };
+	deepEqual(parseSettings({ tls }).tls, tls);
+});
+
+test("the key of updates is a point on P-256", () => {
+	const key = parseSettings({ updateKey: `04${"0f".repeat(64)}` }).updateKey!;
+	deepEqual([key.length, key[0], key[1], key[64]], [65, 4, 15, 15]);
 });
 
 test("user and password of their own go before the URL's", () => {
@@ -48,8 +68,12 @@ test("user and password of their own go before the URL's", () => {
 });
 
 test("a broker's address may be a name, an IPv4 or an IPv6 address", () => {
-	deepEqual(parseSettings({ broker: "mqtt://192.0.2.7" }).broker, { host: "192.0.2.7", port: 1883 });
-	deepEqual(parseSettings({ broker: "MQTT://[2001:db8::1]:99/" }).broker, { host: "2001:db8::1", port: 99 });
+	deepEqual(parseSettings({ broker: "mqtt://192.0.2.7" }).broker, { host: "192.0.2.7", port: 1883, tls: false });
+	deepEqual(parseSettings({ broker: "MQTT://[2001:db8::1]:99/" }).broker, {
+		host: "2001:db8::1",
+		port: 99,
+		tls: false,
+	});
 });
 
 for (const [raw, message] of [
@@ -68,8 +92,7 @@ for (const [raw, message] of [
 	[{ interval: "60" }, /^interval: must be a number/],
 	[{ interval: Number.NaN }, /^interval: must be a number/],
 	[{ broker: "localhost" }, /^broker: must look like mqtt:\/\/host/],
-	[{ broker: "http://localhost" }, /^broker: must begin with mqtt:\/\/, not http:\/\//],
-	[{ broker: "mqtts://localhost" }, /^broker: mqtts:\/\/ is not supported/],
+	[{ broker: "http://localhost" }, /^broker: must begin with mqtt:\/\/ or mqtts:\/\/, not http:\/\//],
 	[{ broker: "wss://localhost" }, /^broker: wss:\/\/ is not supported/],
 	[{ broker: "mqtt://h:0" }, /^broker: the port must be from 1 to 65535/],
 	[{ broker: "mqtt://h:65536" }, /^broker: the port must be from 1 to 65535/],
@@ -91,7 +114,21 @@ for (const [raw, message] of [
 	[{ keepAlive: 1.5 }, /^keepAlive: must be a whole number/],
 	[{ outbox: 10 }, /^outbox: must be a number from 192 to 65536/],
 	[{ pins: { dht: -1 } }, /^pins\.dht: must be a number/],
-	[{ pins: { sda: 4 } }, /^pins\.sda: is no setting; there are data, clock, dht$/],
+	[{ pins: { sda: 4 } }, /^pins\.sda: is no setting; there are data, clock, dht, led$/],
+	[{ wifi: Array(6).fill({ ssid: "casa" }) }, /^wifi: has more than 5 networks$/],
+	[{ wifi: [{ ssid: "casa" }, {}] }, /^wifi\[1\]\.ssid: needs 1 to 32 bytes/],
+	[{ wifi: { ssid: "casa", address: "192.168.1.300" } }, /^wifi\.address: must be an IPv4 address/],
+	[{ wifi: { ssid: "casa", address: "192.168.1.20" } }, /^wifi\.address: goes with wifi\.mask and wifi\.gateway$/],
+	[{ wifi: { ssid: "casa", mask: "255.255.255.0" } }, /^wifi\.address: goes with/],
+	[{ wifi: { ssid: "casa", dns: "router" } }, /^wifi\.dns: must be an IPv4 address/],
+	[{ tls: { ca: "ca.pem" } }, /^tls\.ca: must be in PEM/],
+	[{ tls: { key: "-----BEGIN " } }, /^tls\.certificate: goes with tls\.key/],
+	[{ tls: { cert: "-----BEGIN " } }, /^tls\.cert: is no setting; there are ca, certificate, key$/],
+	[{ sleep: "true" }, /^sleep: must be true or false/],
+	[{ awake: 1 }, /^awake: must be a number from 5 to 600$/],
+	[{ updateKey: `03${"0f".repeat(64)}` }, /^updateKey: needs 04 and 128 hexadecimal digits/],
+	[{ updateKey: `04${"0F".repeat(64)}` }, /^updateKey: needs/],
+	[{ updateKey: "04" }, /^updateKey: needs/],
 	[{ wifi: "casa" }, /^wifi: must be an object/],
 	[{ wifi: {} }, /^wifi\.ssid: needs 1 to 32 bytes/],
 	[{ wifi: { ssid: "ñ".repeat(17) } }, /^wifi\.ssid: needs 1 to 32 bytes/],

@@ -1,0 +1,48 @@
+/** Settings that name PEM files: replaced by what is in the files, before `parseSettings` sees them. */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { SettingsError } from "../../src/settings.ts";
+
+const MEMBERS = ["ca", "certificate", "key"];
+/** How a text in PEM begins; anything else is a path. */
+const PEM = "-----BEGIN ";
+/** Bytes of a file: all the authorities that a system knows are some 220 KB. */
+const FILE_MAXIMUM = 1 << 20;
+
+/**
+ * Settings as a user wrote them, with the texts of the files that `tls.ca`,
+ * `tls.certificate` and `tls.key` name, relative to `folder`. Throws a
+ * `SettingsError` that names the setting and the path, and shows nothing of what
+ * is in a file. What is no settings at all is for `parseSettings` to complain about.
+ */
+export function withPemFiles(raw: unknown, folder: string): unknown {
+	if (!isObject(raw) || !isObject(raw.tls)) return raw;
+	const tls: Record<string, unknown> = { ...raw.tls };
+	for (const member of MEMBERS) {
+		const value = tls[member];
+		if (typeof value === "string" && !value.startsWith(PEM)) tls[member] = readPem(`tls.${member}`, value, folder);
+	}
+	return { ...raw, tls };
+}
+
+/** The text of a PEM file, which begins at its first block; `name` is what the user calls it. */
+export function readPem(name: string, path: string, folder = "."): string {
+	const complain = (problem: string) => new SettingsError(`${name}: ${path}: ${problem}`);
+	if (path === "" || path.includes("\n")) throw new SettingsError(`${name}: must be a path, or PEM: ${PEM}…`);
+	let text: string;
+	try {
+		text = readFileSync(resolve(folder, path), "latin1");
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		throw complain(code === "ENOENT" ? "there is no such file" : `cannot be read (${code})`);
+	}
+	if (text.length > FILE_MAXIMUM) throw complain(`has more than ${FILE_MAXIMUM} bytes`);
+	// What comes before, such as the certificate in words, is for people.
+	const at = text.indexOf(PEM);
+	if (at < 0) throw complain(`is not PEM: there is no ${PEM}… in it`);
+	return text.slice(at);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+	return typeof value === "object" && value !== null && !Array.isArray(value);
+}
