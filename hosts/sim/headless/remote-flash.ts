@@ -14,7 +14,8 @@ const READ_REQUEST_BYTES = HEADER_BYTES + 4;
 /** An answer: whether the flash refused; then what was asked for, or a character of the reason in each byte. */
 const DONE = 0;
 const REFUSED = 1;
-const STATUS_ANSWER_BYTES = 1 + 4 + 4;
+const STATUS_ANSWER_BYTES = 4 + 4;
+const NOTHING = new Uint8Array(0);
 
 /** Carries a request to the other side and returns the answer. */
 export type Call = (request: ArrayBuffer) => ArrayBuffer;
@@ -31,7 +32,7 @@ export class RemoteFlash implements Flash {
 	}
 
 	status(): { blockLength: number; blocks: number } {
-		const { buffer, byteOffset } = this.#ask(Uint8Array.of(Operation.Status).buffer);
+		const { buffer, byteOffset } = ask(this.#call, Uint8Array.of(Operation.Status).buffer);
 		const answer = new DataView(buffer, byteOffset);
 		return { blockLength: answer.getUint32(0), blocks: answer.getUint32(4) };
 	}
@@ -39,25 +40,25 @@ export class RemoteFlash implements Flash {
 	read(byteLength: number, byteOffset: number): Bytes {
 		this.#readRequest.setUint32(1, byteOffset);
 		this.#readRequest.setUint32(HEADER_BYTES, byteLength);
-		return this.#ask(this.#readRequest.buffer);
+		return ask(this.#call, this.#readRequest.buffer);
 	}
 
 	write(bytes: Bytes, byteOffset: number): void {
 		const request = requestOf(Operation.Write, byteOffset, bytes.length);
 		request.set(bytes, HEADER_BYTES);
-		this.#ask(request.buffer);
+		ask(this.#call, request.buffer);
 	}
 
 	eraseBlock(block: number): void {
-		this.#ask(requestOf(Operation.Erase, block).buffer);
+		ask(this.#call, requestOf(Operation.Erase, block).buffer);
 	}
+}
 
-	/** Throws an Error where the flash refuses. */
-	#ask(request: ArrayBuffer): Bytes {
-		const answer = new Uint8Array(this.#call(request));
-		if (answer[0] === DONE) return answer.subarray(1);
-		throw new Error(answer.subarray(1).reduce((text, code) => text + String.fromCharCode(code), ""));
-	}
+/** What the other side answers. Throws an Error where it refuses. */
+export function ask(call: Call, request: ArrayBuffer): Bytes {
+	const answer = new Uint8Array(call(request));
+	if (answer[0] === DONE) return answer.subarray(1);
+	throw new Error(answer.subarray(1).reduce((text, code) => text + String.fromCharCode(code), ""));
 }
 
 function requestOf(operation: number, value: number, more = 0): Bytes {
@@ -70,37 +71,41 @@ function requestOf(operation: number, value: number, more = 0): Bytes {
 
 /** Node's side: carries out a request and returns the answer. What the flash throws is the other side's to deal with. */
 export function answerFlash(flash: Flash, request: Uint8Array): Bytes {
+	return answerOf(() => carryOut(flash, request));
+}
+
+/** The answer to a request: what `run` returns, or the reason why it throws. */
+export function answerOf(run: () => Uint8Array): Bytes {
 	try {
-		return carryOut(flash, request);
+		const result = run();
+		const answer = new Uint8Array(1 + result.length);
+		answer[0] = DONE;
+		answer.set(result, 1);
+		return answer;
 	} catch (error) {
 		const reason = error instanceof Error ? error.message : String(error);
 		return Uint8Array.of(REFUSED, ...Array.from(reason, (character) => character.charCodeAt(0) & 0x7f));
 	}
 }
 
-function carryOut(flash: Flash, request: Uint8Array): Bytes {
+function carryOut(flash: Flash, request: Uint8Array): Uint8Array {
 	const view = new DataView(request.buffer, request.byteOffset, request.byteLength);
 	switch (request[0]) {
 		case Operation.Status: {
 			const { blockLength, blocks } = flash.status();
 			const answer = new DataView(new ArrayBuffer(STATUS_ANSWER_BYTES));
-			answer.setUint8(0, DONE);
-			answer.setUint32(1, blockLength);
-			answer.setUint32(5, blocks);
+			answer.setUint32(0, blockLength);
+			answer.setUint32(4, blocks);
 			return new Uint8Array(answer.buffer);
 		}
-		case Operation.Read: {
-			const bytes = new Uint8Array(flash.read(view.getUint32(HEADER_BYTES), view.getUint32(1)));
-			const answer = new Uint8Array(1 + bytes.length);
-			answer.set(bytes, 1);
-			return answer;
-		}
+		case Operation.Read:
+			return new Uint8Array(flash.read(view.getUint32(HEADER_BYTES), view.getUint32(1)));
 		case Operation.Write:
 			flash.write(Uint8Array.from(request.subarray(HEADER_BYTES)), view.getUint32(1));
-			return Uint8Array.of(DONE);
+			return NOTHING;
 		case Operation.Erase:
 			flash.eraseBlock(view.getUint32(1));
-			return Uint8Array.of(DONE);
+			return NOTHING;
 		default:
 			throw new Error("no such operation of a flash");
 	}

@@ -1,0 +1,100 @@
+/**
+ * Firmware as `esptool` writes it to a file (Espressif's "firmware image
+ * format"): a header, segments, a checksum, and a SHA-256 of all that.
+ */
+import { createHash, randomBytes } from "node:crypto";
+
+const MAGIC = 0xe9;
+const HEADER_BYTES = 24;
+const SEGMENTS_MAXIMUM = 16;
+const SEGMENT_HEADER_BYTES = 8;
+/** The checksum is the last byte of a block of so many, and begins with this value. */
+const CHECKSUM_BLOCK = 16;
+const CHECKSUM_SEED = 0xef;
+/** In the header: whether a SHA-256 follows. */
+const HASH_APPENDED_AT = 23;
+const HASH_BYTES = 32;
+
+/** The description of the program, at the beginning of the first segment. */
+const DESCRIPTION_AT = HEADER_BYTES + SEGMENT_HEADER_BYTES;
+const DESCRIPTION_BYTES = 256;
+const DESCRIPTION_MAGIC = 0xabcd5432;
+/** In the description. */
+const VERSION_AT = 16;
+const NAME_AT = 48;
+const TEXT_BYTES = 32;
+const ELF_SHA256_AT = 144;
+
+/** Of the hash: as many as the diagnostics tell. */
+const ID_BYTES = 4;
+
+/** The version of an image for tries that does not get into the network: the simulator sees to that. */
+export const NO_NETWORK = "no-network";
+
+export interface FirmwareImage {
+	/** The first eight hexadecimal digits of the SHA-256 of the program as it was linked. */
+	readonly id: string;
+	readonly version: string;
+}
+
+/** What the image says of itself. Throws an Error that says why it is no firmware that a chip would start. */
+export function readImage(bytes: Uint8Array): FirmwareImage {
+	const image = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+	if (image[0] !== MAGIC) throw new Error("it does not begin as firmware does");
+	const whole = "it ends before its end";
+	if (image.length < DESCRIPTION_AT + DESCRIPTION_BYTES) throw new Error(whole);
+	if (image[1]! > SEGMENTS_MAXIMUM) throw new Error(`it has ${image[1]} segments`);
+	let at = HEADER_BYTES;
+	let checksum = CHECKSUM_SEED;
+	for (let segment = 0; segment < image[1]!; segment++) {
+		if (at + SEGMENT_HEADER_BYTES > image.length) throw new Error(whole);
+		const end = at + SEGMENT_HEADER_BYTES + image.readUInt32LE(at + 4);
+		if (end >= image.length) throw new Error(whole);
+		for (at += SEGMENT_HEADER_BYTES; at < end; at++) checksum ^= image[at]!;
+	}
+	at = padded(at);
+	if (at > image.length) throw new Error(whole);
+	if (image[at - 1] !== checksum) throw new Error("its checksum is wrong");
+	if (image[HASH_APPENDED_AT] === 1) {
+		const hash = image.subarray(at, at + HASH_BYTES);
+		if (hash.length < HASH_BYTES) throw new Error(whole);
+		if (!hash.equals(sha256(image.subarray(0, at)))) throw new Error("its SHA-256 is wrong");
+	}
+	if (image.readUInt32LE(DESCRIPTION_AT) !== DESCRIPTION_MAGIC) throw new Error("it does not say what it is");
+	const description = image.subarray(DESCRIPTION_AT);
+	const [version = ""] = description.toString("latin1", VERSION_AT, VERSION_AT + TEXT_BYTES).split("\0");
+	return { id: idOf(description.subarray(ELF_SHA256_AT)), version };
+}
+
+/** What identifies firmware, of its hash. */
+export function idOf(hash: Uint8Array): string {
+	return Buffer.from(hash.subarray(0, ID_BYTES)).toString("hex");
+}
+
+/** An image with no program in it, for the simulator: `size` bytes of one segment, and what belongs around it. */
+export function createImage(version: string, size: number): Buffer {
+	const segment = randomBytes(Math.max(size, DESCRIPTION_BYTES));
+	segment.fill(0, 0, DESCRIPTION_BYTES);
+	segment.writeUInt32LE(DESCRIPTION_MAGIC);
+	segment.write(version.slice(0, TEXT_BYTES - 1), VERSION_AT, "latin1");
+	segment.write("veleta", NAME_AT, "latin1");
+	segment.set(sha256(segment), ELF_SHA256_AT);
+	const end = HEADER_BYTES + SEGMENT_HEADER_BYTES + segment.length;
+	const image = Buffer.alloc(padded(end));
+	image[0] = MAGIC;
+	image[1] = 1;
+	image[HASH_APPENDED_AT] = 1;
+	image.writeUInt32LE(segment.length, HEADER_BYTES + 4);
+	image.set(segment, DESCRIPTION_AT);
+	image[image.length - 1] = segment.reduce((checksum, byte) => checksum ^ byte, CHECKSUM_SEED);
+	return Buffer.concat([image, sha256(image)]);
+}
+
+/** The end of the block with the checksum, which needs a byte at least. */
+function padded(end: number): number {
+	return (Math.floor(end / CHECKSUM_BLOCK) + 1) * CHECKSUM_BLOCK;
+}
+
+function sha256(bytes: Uint8Array): Buffer {
+	return createHash("sha256").update(bytes).digest();
+}

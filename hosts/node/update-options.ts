@@ -1,0 +1,124 @@
+/** The command line of `npm run update`. */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { TlsOptions } from "../../src/host.ts";
+import { type BrokerUrl, parseBrokerUrl } from "../../src/net/broker-url.ts";
+import { topicNameFault } from "../../src/net/mqtt/topic.ts";
+import { explain, UsageError } from "./flags.ts";
+import { readPem } from "./pem-files.ts";
+
+export const USAGE = `Usage: npm run update -- --broker URL --id ID --key KEY.pem [OPTION…] [FILE.bin]
+       npm run update -- --new-key KEY.pem
+
+Sends firmware to a station, through the broker, and waits until the station
+runs it. Without FILE.bin, what npm run build:esp32 made.
+
+  --broker URL    mqtt://[user:password@]host[:port], or mqtts:// for TLS
+  --cafile FILE   authorities (PEM) of the broker's certificate, instead of
+                  those that Node knows
+  --id ID         the station's name
+  --topic TOPIC   what its topics begin with (default veleta/ID)
+  --key FILE      the private key that signs the firmware
+
+  --new-key FILE  makes a private key, and shows the setting for config.json
+                  with which a station takes what this key has signed
+  --new-image FILE
+                  makes an image for the simulator, to try it
+  --no-network    one that does not get into the network
+  --help          this text
+
+Exit code: 0 if the station runs the new firmware, 1 if not, 2 for a command
+line that cannot be used.
+`;
+
+export interface PushOptions {
+	readonly name: "push";
+	readonly broker: BrokerUrl;
+	readonly tls: TlsOptions;
+	/** What the station's topics begin with. */
+	readonly topic: string;
+	readonly key: string;
+	readonly file: string;
+}
+
+export type UpdateCommand =
+	| PushOptions
+	| { readonly name: "new key"; readonly path: string }
+	| { readonly name: "new image"; readonly path: string; readonly hasNetwork: boolean };
+
+/** What mcconfig makes, and where; each board has a folder of its own. */
+const IMAGE = "xs_esp32.bin";
+const IMAGE_FOLDER = "build/moddable/bin/esp32";
+
+/** Throws a `UsageError`; returns `undefined` where help was asked for. */
+export function parseUpdateCommand(args: string[]): UpdateCommand | undefined {
+	const { values, positionals } = parse(args);
+	if (values.help) return undefined;
+	const { "new-key": newKey, "new-image": newImage, "no-network": noNetwork = false } = values;
+	const makes = newKey ?? newImage;
+	if (makes !== undefined && positionals.length > 0) throw new UsageError(`${positionals[0]}: nothing is sent now`);
+	if (newKey !== undefined) return { name: "new key", path: newKey };
+	if (newImage !== undefined) return { name: "new image", path: newImage, hasNetwork: !noNetwork };
+	if (noNetwork) throw new UsageError("--no-network goes with --new-image");
+	const { broker, cafile, id, topic = id && `veleta/${id}`, key } = values;
+	if (broker === undefined) throw new UsageError("--broker is missing");
+	if (!topic) throw new UsageError("the station is missing: --id or --topic");
+	const fault = topicNameFault(topic);
+	if (fault) throw new UsageError(`${values.topic === undefined ? "--id" : "--topic"}: ${fault}`);
+	if (key === undefined) throw new UsageError("--key is missing; --new-key FILE makes one");
+	if (positionals.length > 1) throw new UsageError(`${positionals[1]}: one file at a time`);
+	return {
+		name: "push",
+		broker: brokerOf(broker),
+		tls: cafile === undefined ? {} : { ca: explain(() => readPem("--cafile", cafile)) },
+		topic,
+		key,
+		file: positionals[0] ?? builtImage(),
+	};
+}
+
+function parse(args: string[]) {
+	const text = { type: "string" } as const;
+	const flag = { type: "boolean" } as const;
+	try {
+		return parseArgs({
+			args,
+			allowPositionals: true,
+			options: {
+				broker: text,
+				cafile: text,
+				id: text,
+				topic: text,
+				key: text,
+				"new-key": text,
+				"new-image": text,
+				"no-network": flag,
+				help: { ...flag, short: "h" },
+			},
+		});
+	} catch (error) {
+		const [problem = ""] = (error as Error).message.split(/\.\s/);
+		throw new UsageError(problem);
+	}
+}
+
+/** What is wrong with it is told without showing it: it may hold a password. */
+function brokerOf(url: string): BrokerUrl {
+	try {
+		return parseBrokerUrl(url);
+	} catch (error) {
+		throw new UsageError(`--broker: ${(error as Error).message}`);
+	}
+}
+
+function builtImage(): string {
+	const images = existsSync(IMAGE_FOLDER)
+		? readdirSync(IMAGE_FOLDER, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(IMAGE))
+		: [];
+	const [only] = images;
+	if (only === undefined) throw new UsageError("no firmware is built: npm run build:esp32 does it; or name a file");
+	if (images.length === 1) return join(IMAGE_FOLDER, only);
+	const paths = images.map((image) => join(IMAGE_FOLDER, image));
+	throw new UsageError(`firmware is built for several boards; name one of ${paths.join(", ")}`);
+}

@@ -1,0 +1,173 @@
+/**
+ * The simulated board's two places for firmware and its boot loader, in a file:
+ * what is in it outlives the process.
+ *
+ * The simulator runs the same program whichever of the two it starts. What it
+ * takes from an image is what the image says of itself: its id and, for tries,
+ * that it does not get into the network.
+ */
+import { createHash } from "node:crypto";
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Bytes, UpdatePort } from "../../../src/host.js";
+import { type FirmwareImage, idOf, NO_NETWORK, readImage } from "../../node/update-image.ts";
+import { isSigned } from "../../node/update-key.ts";
+
+/** As the smaller of the two on a board with 4 MB of flash. */
+export const SLOT_BYTES = 0x1e_0000;
+/** First byte of every image. */
+const IMAGE_MAGIC = 0xe9;
+
+/** What the boot loader knows of a slot: an image is started once before it is confirmed, and not again. */
+const State = { Valid: 1, New: 2, Unconfirmed: 3, GivenUp: 4 } as const;
+
+/** The record at the beginning of the file: a mark, the slot to start next, of each slot the state and the number of bytes. */
+const MARK = Buffer.from("VLTA");
+const BOOT_AT = 4;
+const STATES_AT = 5;
+const LENGTHS_AT = 8;
+const RECORD_BYTES = 16;
+/** The slots follow behind a block of flash. */
+const SLOTS_AT = 4_096;
+
+export class FirmwareSlots implements UpdatePort {
+	/** The id of the program that the simulator runs: of a slot with nothing in it. */
+	readonly #builtIn: string;
+	readonly #record: Buffer = Buffer.alloc(RECORD_BYTES);
+	readonly #file: number | undefined;
+	/** Instead of a file. */
+	readonly #memory: Buffer | undefined;
+	#running = 0;
+	#image: FirmwareImage | undefined;
+	/** Whether the other slot is being written, and how much of it is. */
+	#open = false;
+	#length = 0;
+
+	/**
+	 * @param path the file, which is made if it is not there; without it, nothing outlives the process
+	 * @param program the file with the program that the simulator runs
+	 * Throws an Error that names the file if it cannot be used.
+	 */
+	constructor(path: string | undefined, program: string) {
+		this.#builtIn = idOf(createHash("sha256").update(readFileSync(program)).digest());
+		this.#record.set(MARK);
+		this.#record.set([State.Valid, State.GivenUp], STATES_AT);
+		if (path === undefined) this.#memory = Buffer.alloc(SLOTS_AT + 2 * SLOT_BYTES);
+		else this.#file = openFile(path, this.#record);
+		this.boot();
+	}
+
+	/** The machine starts. */
+	boot(): void {
+		this.#open = false;
+		const next = this.#record[BOOT_AT]!;
+		if (this.#record[STATES_AT + next] === State.Unconfirmed) this.#enter(next, State.GivenUp, 1 - next);
+		this.#running = this.#record[BOOT_AT]!;
+		if (this.#state === State.New) this.#enter(this.#running, State.Unconfirmed);
+		const length = this.#record.readUInt32BE(LENGTHS_AT + 4 * this.#running);
+		this.#image = length === 0 ? undefined : readImage(this.#read(this.#running, length));
+	}
+
+	/** What identifies the firmware that runs. */
+	get id(): string {
+		return this.#image?.id ?? this.#builtIn;
+	}
+
+	/** Whether the firmware that runs gets into the network. */
+	get hasNetwork(): boolean {
+		return this.#image?.version !== NO_NETWORK;
+	}
+
+	get unconfirmed(): boolean {
+		return this.#state === State.Unconfirmed;
+	}
+
+	/** Firmware that works stays; otherwise the next start is one of the other slot, if there is firmware in it. */
+	judge(works: boolean): void {
+		const other = 1 - this.#running;
+		if (works) this.#enter(this.#running, State.Valid);
+		else if (this.#record[STATES_AT + other] === State.Valid) this.#enter(this.#running, State.GivenUp, other);
+	}
+
+	open(byteLength: number): void {
+		if (this.#record[BOOT_AT] !== this.#running) throw new Error("the new firmware waits for a restart");
+		if (!(byteLength > 0 && byteLength <= SLOT_BYTES)) throw new Error(`firmware has 1 to ${SLOT_BYTES} bytes`);
+		if (this.unconfirmed) throw new Error("the flash refuses an update");
+		this.#enter(1 - this.#running, State.GivenUp);
+		this.#open = true;
+		this.#length = 0;
+	}
+
+	write(bytes: Bytes): void {
+		if (!this.#open) throw new Error("no update is open");
+		const end = this.#length + bytes.length;
+		if (end > SLOT_BYTES || (this.#length === 0 && end > 0 && bytes[0] !== IMAGE_MAGIC)) {
+			throw new Error("the flash does not take it");
+		}
+		this.#write(bytes, SLOTS_AT + (1 - this.#running) * SLOT_BYTES + this.#length);
+		this.#length = end;
+	}
+
+	complete(signature: string, publicKey: Bytes): void {
+		if (!this.#open) throw new Error("no update is open");
+		const slot = 1 - this.#running;
+		const image = this.#read(slot, this.#length);
+		if (!isSigned(image, Buffer.from(signature, "hex"), publicKey)) throw new Error("the signature is wrong");
+		this.#open = false;
+		readImage(image);
+		this.#record.writeUInt32BE(this.#length, LENGTHS_AT + 4 * slot);
+		this.#enter(slot, State.New, slot);
+	}
+
+	/** Gives up what is not complete. */
+	close(): void {
+		this.#open = false;
+	}
+
+	/** Gives the file back. */
+	end(): void {
+		if (this.#file !== undefined) closeSync(this.#file);
+	}
+
+	/** Of the slot that runs. */
+	get #state(): number {
+		return this.#record[STATES_AT + this.#running]!;
+	}
+
+	/** Changes a slot's state, and if need be which slot starts next, at once. */
+	#enter(slot: number, state: number, next: number = this.#record[BOOT_AT]!): void {
+		this.#record[STATES_AT + slot] = state;
+		this.#record[BOOT_AT] = next;
+		this.#write(this.#record, 0);
+	}
+
+	#write(bytes: Uint8Array, offset: number): void {
+		if (this.#file === undefined) this.#memory!.set(bytes, offset);
+		else writeSync(this.#file, bytes, 0, bytes.length, offset);
+	}
+
+	#read(slot: number, length: number): Buffer {
+		const offset = SLOTS_AT + slot * SLOT_BYTES;
+		if (this.#file === undefined) return this.#memory!.subarray(offset, offset + length);
+		const bytes = Buffer.alloc(length);
+		readSync(this.#file, bytes, 0, length, offset);
+		return bytes;
+	}
+}
+
+/** Reads the record that is there, or writes it to a new file. */
+function openFile(path: string, record: Buffer): number {
+	try {
+		mkdirSync(dirname(path), { recursive: true });
+		const file = openSync(path, constants.O_RDWR | constants.O_CREAT);
+		if (fstatSync(file).size === 0) writeSync(file, record, 0, RECORD_BYTES, 0);
+		else if (readSync(file, record, 0, RECORD_BYTES, 0) < RECORD_BYTES || !record.subarray(0, BOOT_AT).equals(MARK)) {
+			closeSync(file);
+			throw new Error("holds no firmware slots; remove it to begin anew");
+		}
+		return file;
+	} catch (error) {
+		const { code, message } = error as NodeJS.ErrnoException;
+		throw new Error(`${path} ${code === undefined ? message : `cannot be used (${code})`}`);
+	}
+}
