@@ -1,11 +1,11 @@
 /** The station: sampler, outbox and session joined. */
-import { type Command, CommandError, parseCommand, type ReplyAddress, replyAddress } from "./commands.js";
-import type { Bytes, Host } from "./host.js";
+import { Commands } from "./commands.js";
+import type { Host, Observer } from "./host.js";
 import { Backoff } from "./net/backoff.js";
 import { showAddress } from "./net/broker-url.js";
 import { Link } from "./net/link.js";
 import { SessionDiscardedError } from "./net/mqtt/errors.js";
-import type { Message, ReceivedMessage } from "./net/mqtt/message.js";
+import type { Message } from "./net/mqtt/message.js";
 import { DISCONNECT_WITH_WILL } from "./net/mqtt/packet.js";
 import { reasonText } from "./net/mqtt/reason-codes.js";
 import { Session } from "./net/mqtt/session.js";
@@ -16,21 +16,25 @@ import { BME280 } from "./sensors/bme280.js";
 import { DHT } from "./sensors/dht.js";
 import { Sampler } from "./sensors/sampler.js";
 import type { Sample, Sensor } from "./sensors/sensor.js";
-import { INTERVAL_MAXIMUM_S, SENSORS, type Settings } from "./settings.js";
+import type { Settings } from "./settings.js";
+import { SleepCycle } from "./sleep-cycle.js";
+import { ascii, messageOf } from "./text.js";
+import { Updater } from "./update.js";
 
 /** When the station is stopped, it goes on delivering for so long, in ms, and is given so long in all. */
 const FAREWELL_DELIVERY_MS = 1_500;
 const FAREWELL_MS = 2_000;
+/** The watchdog lets the next step of the sampler be late by so many ms, and the link. */
+const WATCHDOG_MARGIN_MS = 60_000;
+
+/** A machine that does not sleep because of an update looks again after so many ms. */
+const UPDATE_MS = 10_000;
 
 /** A DHT answers with what it measured when it was asked before. From this interval on, in s, it is asked twice. */
 const STALE_S = 10;
 
 /** The versions of MQTT by their protocol levels. */
 const VERSIONS = Object.freeze({ 3: "3.1", 4: "3.1.1", 5: "5.0" });
-/** Replies to commands that wait for the broker; what comes on top is not replied to. */
-const REPLIES_MAXIMUM = 8;
-/** Senders that wait for a sample; what comes on top is refused. */
-const SAMPLE_REQUESTS_MAXIMUM = 4;
 
 /** What the station has done since it started. */
 export interface Counters {
@@ -53,16 +57,24 @@ export interface Counters {
 	connections: number;
 }
 
-/** Told of what the station does. */
-export interface Observer {
-	/** A reading was accepted, at the monotonic time `now` in ms. */
-	onReading?(seq: number, sample: Sample, now: number): void;
-}
+/** The last status before the station is gone for good, or for a while. */
+type LastStatus = "offline" | "asleep";
 
-/** A report under way, with the outbox's handle; or a reply to a command; or the last status message. */
+/** A report under way, with the outbox's handle; or a reply to a command; or diagnostics; or the last status message. */
 interface Outgoing extends Message {
 	readonly handle?: number;
-	readonly isFarewell?: true;
+}
+
+/** The end, from when it was decided. */
+interface Farewell {
+	readonly message: Outgoing;
+	/** Of the DISCONNECT. */
+	readonly reasonCode: number;
+	readonly onStopped: () => void;
+	readonly timer: unknown;
+	readonly deliverUntil: number;
+	sent: boolean;
+	acknowledged: boolean;
 }
 
 export class Station {
@@ -83,31 +95,29 @@ export class Station {
 		rejected: 0,
 		connections: 0,
 	};
-	readonly #replies: Outgoing[] = [];
-	readonly #sampleRequests: ReplyAddress[] = [];
-	#startedAt = 0;
+	readonly #updater: Updater;
+	readonly #commands: Commands;
+	/** On machines that sleep between readings. */
+	readonly #sleepCycle: SleepCycle | undefined;
+	readonly #startedAt: number;
 	#samplerTimer: unknown;
+	#sleepTimer: unknown;
 	/** Until the next reading of those that waited may go. */
 	#backlogTimer: unknown;
 	#diagnosticsTimer: unknown;
 	#diagnosticsWanted = false;
+	/** Until the broker has them: what would be newer then can wait. */
+	#diagnosticsInFlight: Outgoing | undefined;
 	#dropsTold = false;
-	#farewell:
-		| {
-				readonly message: Outgoing;
-				readonly onStopped: () => void;
-				readonly timer: unknown;
-				readonly deliverUntil: number;
-				sent: boolean;
-				acknowledged: boolean;
-		  }
-		| undefined;
+	#farewell: Farewell | undefined;
 
-	/** Throws an Error where the host has no bus for the sensor. */
-	constructor(host: Host, settings: Settings, observer: Observer = {}) {
+	/** Throws an Error where the host lacks what the settings ask for. */
+	constructor(host: Host, settings: Settings, observer: Observer = host.observer ?? {}) {
 		this.#host = host;
 		this.#settings = settings;
 		this.#observer = observer;
+		this.#startedAt = host.clock.now();
+		if (settings.broker.tls && !host.network.tls) throw new Error("broker: this firmware has no TLS for mqtts://");
 		this.#outbox = this.#createOutbox();
 		this.#sampler = new Sampler({
 			sensor: createSensor(host, settings),
@@ -117,6 +127,9 @@ export class Station {
 			onUnavailable: () => host.log("error", `the ${settings.sensor} does not work; readings resume when it does`),
 			onRecovered: () => host.log("info", `the ${settings.sensor} works again`),
 		});
+		this.#updater = new Updater(host, settings.updateKey);
+		this.#commands = this.#createCommands();
+		this.#sleepCycle = settings.sleep && host.sleep ? new SleepCycle(settings, this.#startedAt) : undefined;
 		this.#session = this.#createSession();
 		this.#session.subscribe({ topicFilter: `${settings.topic}/cmd/#`, qos: 1 });
 		this.#link = this.#createLink();
@@ -125,7 +138,11 @@ export class Station {
 			network,
 			timer,
 			log: (level, text) => host.log(level, text),
-			setTime: (time) => clock.setTime?.(time),
+			setTime: (time) => {
+				clock.setTime?.(time);
+				// A machine that sleeps may have waited for that.
+				this.#link.wake();
+			},
 		});
 	}
 
@@ -140,8 +157,7 @@ export class Station {
 	}
 
 	start(): void {
-		const { clock, network } = this.#host;
-		this.#startedAt = clock.now();
+		const { network, timer } = this.#host;
 		const { length } = this.#outbox;
 		if (length > 0)
 			this.#host.log("info", `${countOf(length)} from before ${length === 1 ? "waits" : "wait"} for the broker`);
@@ -152,6 +168,10 @@ export class Station {
 		this.#timeSync.start();
 		this.#link.start();
 		this.#sample();
+		if (this.#settings.sleep && !this.#sleepCycle)
+			this.#host.log("warning", "sleep: this machine cannot; it stays awake");
+		if (this.#sleepCycle)
+			this.#sleepTimer = timer.set(() => this.#fallAsleep(), this.#sleepCycle.deadline - this.#startedAt);
 	}
 
 	/**
@@ -160,15 +180,20 @@ export class Station {
 	 * `offline`: the will.
 	 */
 	stop(onStopped: () => void): void {
+		this.#stop("offline", onStopped);
+	}
+
+	#stop(status: LastStatus, onStopped: () => void): void {
 		if (this.#farewell) return;
 		this.#sampler.close();
 		this.#timeSync.close();
 		this.#setSamplerTimer();
 		const timer = this.#host.timer.set(() => this.#stopped(DISCONNECT_WITH_WILL), FAREWELL_MS);
 		const deliverUntil = this.#host.clock.now() + FAREWELL_DELIVERY_MS;
-		this.#replyToSampleRequests({ ok: false, error: "the station stops" });
+		this.#commands.sampled({ ok: false, error: "the station stops" });
 		this.#farewell = {
-			message: { ...this.#status("offline"), isFarewell: true },
+			message: this.#status(status),
+			reasonCode: status === "asleep" && this.#keepsWill ? DISCONNECT_WITH_WILL : 0,
 			onStopped,
 			timer,
 			deliverUntil,
@@ -195,8 +220,24 @@ export class Station {
 		});
 	}
 
+	#createCommands(): Commands {
+		const { clock, restart } = this.#host;
+		return new Commands({
+			settings: this.#settings,
+			clock,
+			sampler: this.#sampler,
+			log: (level, text) => this.#host.log(level, text),
+			status: () => ({ uptime: this.#uptime, ...this.counters }),
+			update: this.#updater,
+			onSchedule: () => this.#setSamplerTimer(),
+			onReply: () => this.#link.wake(),
+			restart: restart && (() => this.stop(() => restart.call(this.#host))),
+		});
+	}
+
 	#createSession(): Session<Outgoing> {
 		const { id, keepAlive, username, password, broker, topic, qos } = this.#settings;
+		const { lostAfter, sessionExpiryInterval } = this.#sleepCycle ?? {};
 		const log = (level: "info" | "warning", text: string) => this.#host.log(level, `${showAddress(broker)}: ${text}`);
 		return new Session<Outgoing>({
 			clientId: `veleta-${id}`,
@@ -205,11 +246,17 @@ export class Station {
 			cleanStart: qos === 2,
 			username,
 			password,
-			will: this.#status("offline"),
+			will: {
+				...this.#status("offline"),
+				...(lostAfter !== undefined && { properties: { willDelayInterval: lostAfter } }),
+			},
+			...(sessionExpiryInterval !== undefined && { sessionExpiryInterval }),
 			birth: this.#status("online"),
 			nextMessage: () => this.#nextMessage(),
 			onConnect: (sessionPresent, version) => {
 				this.#counters.connections++;
+				this.#updater.connected();
+				this.#observer.onState?.("online");
 				this.#diagnose();
 				log("info", `connected with MQTT ${VERSIONS[version]}, ${sessionPresent ? "session resumed" : "new session"}`);
 			},
@@ -224,7 +271,7 @@ export class Station {
 			onMessage: (message) => {
 				// Under an older topic, the broker may keep a subscription that was this station's.
 				const prefix = `${topic}/cmd/`;
-				if (message.topic.startsWith(prefix)) this.#command(message.topic.slice(prefix.length), message);
+				if (message.topic.startsWith(prefix)) this.#commands.receive(message.topic.slice(prefix.length), message);
 			},
 			onSubscribe: (topicFilter, reasonCode) => {
 				if (reasonCode >= 0x80) log("warning", `no commands: it does not let the station subscribe to ${topicFilter}`);
@@ -235,16 +282,18 @@ export class Station {
 	#createLink(): Link<Outgoing> {
 		const host = this.#host;
 		const { network, clock, timer } = host;
-		const { broker, id } = this.#settings;
+		const { broker, tls, id } = this.#settings;
 		const address = showAddress(broker);
 		return new Link({
 			network,
 			clock,
 			timer,
 			broker,
+			tls,
 			backoff: new Backoff({ random: () => host.random() }),
 			session: this.#session,
 			onDisconnect: (reason, retryDelay, error) => {
+				this.#observer.onState?.("offline");
 				if (error instanceof SessionDiscardedError) return;
 				if (retryDelay === 0) {
 					const version = VERSIONS[this.#session.protocolVersion];
@@ -264,8 +313,13 @@ export class Station {
 	/** Runs the sampler, and again when it next has something to do. */
 	#sample(): void {
 		this.#samplerTimer = undefined;
-		this.#sampler.tick(this.#host.clock.now());
+		const { clock, watchdog } = this.#host;
+		const now = clock.now();
+		this.#sampler.tick(now);
 		this.#setSamplerTimer();
+		// Progress is that the sampler has done its step, and that the link is not late with its own.
+		if (now - this.#link.deadline < WATCHDOG_MARGIN_MS)
+			watchdog?.feed(this.#sampler.deadline - now + WATCHDOG_MARGIN_MS);
 	}
 
 	#setSamplerTimer(): void {
@@ -285,11 +339,12 @@ export class Station {
 		} catch (error) {
 			return this.#fault(messageOf(error));
 		}
+		this.#sleepCycle?.sampled();
 		if (this.#outbox.dropped > dropped) this.#tellOfDrops();
-		if (seq === undefined) return this.#replyToSampleRequests({ ok: false, error: "no room for the reading" });
+		if (seq === undefined) return this.#commands.sampled({ ok: false, error: "no room for the reading" });
 		this.#counters.readings++;
 		this.#observer.onReading?.(seq, sample, now);
-		this.#replyToSampleRequests({ ok: true, seq });
+		this.#commands.sampled({ ok: true, seq });
 		this.#link.wake();
 	}
 
@@ -301,15 +356,18 @@ export class Station {
 
 	#fault(reason: string): void {
 		this.#counters.faults++;
-		this.#replyToSampleRequests({ ok: false, error: reason });
+		this.#observer.onFault?.(reason);
+		this.#commands.sampled({ ok: false, error: reason });
 		this.#host.log("warning", `no reading from the ${this.#settings.sensor}: ${reason}`);
+		if (!this.#sleepCycle || this.#sampler.retrying) return;
+		this.#sleepCycle.sampled();
+		this.#link.wake();
 	}
 
 	#nextMessage(): Outgoing | undefined {
-		const reply = this.#replies.shift();
-		if (reply) return reply;
-		const report = this.#nextReport() ?? this.#nextDiagnostics();
-		if (report) return report;
+		const next = this.#commands.nextReply() ?? this.#nextReport() ?? this.#nextDiagnostics();
+		if (next) return next;
+		if (!this.#farewell && this.#sleepCycle?.isDone && this.#isIdle) this.#fallAsleep();
 		if (!this.#farewell || this.#farewell.sent) return undefined;
 		this.#farewell.sent = true;
 		return this.#farewell.message;
@@ -322,7 +380,7 @@ export class Station {
 		const taken = this.#outbox.take(now, this.#farewell !== undefined);
 		if (taken) {
 			const { topic, qos } = this.#settings;
-			const payload = bytesOf(reportPayload(taken.reading));
+			const payload = ascii(reportPayload(taken.reading));
 			return { topic: `${topic}/state`, payload, qos, retain: false, handle: taken.handle };
 		}
 		const { deadline } = this.#outbox;
@@ -338,16 +396,18 @@ export class Station {
 	}
 
 	/** The broker has the message, or (5.0) will never take it. */
-	#acknowledged({ handle, isFarewell }: Outgoing, accepted = true): void {
+	#acknowledged(message: Outgoing, accepted = true): void {
+		const { handle } = message;
+		if (message === this.#diagnosticsInFlight) this.#diagnosticsInFlight = undefined;
 		if (handle !== undefined) {
 			this.#counters[accepted ? "acknowledged" : "rejected"]++;
 			this.#outbox.acknowledge(handle);
 		}
 		const farewell = this.#farewell;
 		if (!farewell) return;
-		if (isFarewell) farewell.acknowledged = true;
+		if (message === farewell.message) farewell.acknowledged = true;
 		// A reading of QoS 2 takes one answer more.
-		if (farewell.acknowledged && this.#session.inFlight === 0) this.#stopped();
+		if (farewell.acknowledged && this.#session.inFlight === 0) this.#stopped(farewell.reasonCode);
 	}
 
 	/** Diagnostics are wanted now, and again after a while; without a connection, with the next one. */
@@ -362,10 +422,49 @@ export class Station {
 	}
 
 	#nextDiagnostics(): Outgoing | undefined {
-		if (!this.#diagnosticsWanted) return undefined;
+		if (!this.#diagnosticsWanted || this.#diagnosticsInFlight) return undefined;
 		this.#diagnosticsWanted = false;
-		const payload = bytesOf(JSON.stringify({ uptime: this.#uptime, ...this.counters, ...this.#outbox.wear }));
-		return { topic: `${this.#settings.topic}/diagnostics`, payload, qos: 1, retain: true };
+		const machine = this.#host.diagnostics?.();
+		const payload = ascii(JSON.stringify({ uptime: this.#uptime, ...this.counters, ...this.#outbox.wear, ...machine }));
+		this.#diagnosticsInFlight = { topic: `${this.#settings.topic}/diagnostics`, payload, qos: 1, retain: true };
+		return this.#diagnosticsInFlight;
+	}
+
+	/** Whether the broker has all there is, and nobody waits for anything. */
+	get #isIdle(): boolean {
+		const { clock, network } = this.#host;
+		if (!this.#session.connected || this.#session.inFlight > 0 || this.#commands.pending) return false;
+		// A reading whose time is not known when the machine falls asleep never gets one.
+		return this.#outbox.length === 0 && (clock.time() !== undefined || network.ntp === undefined);
+	}
+
+	/**
+	 * Whether the broker publishes the will of a machine that does not wake again: the
+	 * will waits, but for the next connection's start in a new session.
+	 */
+	get #keepsWill(): boolean {
+		return this.#session.protocolVersion === 5 && this.#settings.qos !== 2;
+	}
+
+	/** What the machine woke for is done, or its time is over: what was not delivered waits in flash. */
+	#fallAsleep(): void {
+		const cycle = this.#sleepCycle;
+		if (!cycle || this.#farewell) return;
+		if (this.#updater.timer !== undefined) {
+			// An update is under way, or new firmware has to prove itself first: it is over some time.
+			this.#clear(this.#sleepTimer);
+			this.#sleepTimer = this.#host.timer.set(() => this.#fallAsleep(), UPDATE_MS);
+			return;
+		}
+		this.#stop("asleep", () => {
+			const { clock, log } = this.#host;
+			const duration = cycle.sleepFor(clock.now());
+			this.#observer.onState?.("asleep");
+			log("info", `asleep for ${(duration / 1_000).toFixed(1)} s`);
+			this.#host.sleep?.(duration);
+		});
+		// Nobody to say goodbye to.
+		if (!this.#session.connected) this.#stopped();
 	}
 
 	/** Seconds. */
@@ -373,71 +472,8 @@ export class Station {
 		return Math.round((this.#host.clock.now() - this.#startedAt) / 1_000);
 	}
 
-	#command(name: string, message: ReceivedMessage): void {
-		const { topic } = this.#settings;
-		const address = replyAddress(name, message, `${topic}/reply`);
-		try {
-			this.#carryOut(parseCommand(name, message), address);
-		} catch (error) {
-			if (!(error instanceof CommandError)) throw error;
-			this.#reply(address, { ok: false, error: error.message });
-		}
-	}
-
-	#carryOut(command: Command, address: ReplyAddress): void {
-		const now = this.#host.clock.now();
-		switch (command.name) {
-			case "sample":
-				if (this.#sampleRequests.length >= SAMPLE_REQUESTS_MAXIMUM)
-					throw new CommandError("too many wait for a sample");
-				this.#sampleRequests.push(address);
-				this.#sampler.sampleNow(now);
-				return this.#setSamplerTimer();
-			case "interval": {
-				const { sensor } = this.#settings;
-				const shortest = SENSORS[sensor];
-				if (!(command.interval >= shortest && command.interval <= INTERVAL_MAXIMUM_S)) {
-					throw new CommandError(`a ${sensor} needs from ${shortest} to ${INTERVAL_MAXIMUM_S} seconds`);
-				}
-				this.#sampler.setInterval(command.interval * 1_000, now);
-				this.#setSamplerTimer();
-				return this.#reply(address, { ok: true, interval: command.interval });
-			}
-			case "restart": {
-				const { restart } = this.#host;
-				if (!restart) throw new CommandError("this station cannot restart itself");
-				this.#reply(address, { ok: true });
-				return this.stop(() => restart.call(this.#host));
-			}
-			case "status": {
-				const { sensor } = this.#settings;
-				const interval = this.#sampler.interval / 1_000;
-				return this.#reply(address, { ok: true, sensor, interval, uptime: this.#uptime, ...this.counters });
-			}
-		}
-	}
-
-	/** Whoever asked for a sample gets to know what came of it. */
-	#replyToSampleRequests(result: { ok: boolean; seq?: number; error?: string }): void {
-		for (const address of this.#sampleRequests.splice(0)) this.#reply(address, result);
-	}
-
-	#reply({ command, topic, correlationData }: ReplyAddress, result: { ok: boolean; [member: string]: unknown }): void {
-		if (this.#replies.length >= REPLIES_MAXIMUM)
-			return this.#host.log("warning", "too many replies wait: one is left out");
-		const payload = bytesOf(JSON.stringify({ command, ...result }));
-		this.#replies.push({
-			topic,
-			payload,
-			qos: 1,
-			retain: false,
-			...(correlationData && { properties: { correlationData } }),
-		});
-		this.#link.wake();
-	}
-
-	#status(status: "online" | "offline"): Message {
-		return { topic: `${this.#settings.topic}/status`, payload: bytesOf(status), qos: 1, retain: true };
+	#status(status: "online" | LastStatus): Message {
+		return { topic: `${this.#settings.topic}/status`, payload: ascii(status), qos: 1, retain: true };
 	}
 
 	#clear(timer: unknown): void {
@@ -447,7 +483,8 @@ export class Station {
 	#stopped(reasonCode = 0): void {
 		const farewell = this.#farewell;
 		if (!farewell) return;
-		for (const timer of [farewell.timer, this.#backlogTimer, this.#diagnosticsTimer]) this.#clear(timer);
+		for (const timer of [farewell.timer, this.#backlogTimer, this.#diagnosticsTimer, this.#sleepTimer])
+			this.#clear(timer);
 		this.#farewell = undefined;
 		this.#host.network.onReady = undefined;
 		this.#link.stop(reasonCode);
@@ -471,15 +508,4 @@ function createSensor(host: Host, settings: Settings): Sensor {
 
 function countOf(readings: number): string {
 	return readings === 1 ? "1 reading" : `${readings} readings`;
-}
-
-function messageOf(error: unknown): string {
-	return error instanceof Error ? error.message : String(error);
-}
-
-/** ASCII text as bytes: numbers, JSON of numbers, and status words. */
-function bytesOf(text: string): Bytes {
-	const bytes = new Uint8Array(text.length);
-	for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
-	return bytes;
 }

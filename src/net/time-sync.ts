@@ -1,5 +1,6 @@
 /** Sets the wall clock from the network by NTP or SNTP (RFC 4330), and again from time to time. */
 import type { LogLevel, NetworkPort, NTPClient, TimerPort } from "../host.js";
+import { messageOf } from "../text.js";
 
 /** After an answer, in ms: a crystal of 20 ppm is off by 0.4 s after it. */
 const AGAIN_MS = 6 * 3_600_000;
@@ -54,7 +55,7 @@ export class TimeSync {
 				else this.#answered(time);
 			});
 		} catch (error) {
-			this.#failed(error instanceof Error ? error.message : String(error));
+			this.#failed(messageOf(error));
 		}
 	}
 

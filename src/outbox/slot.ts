@@ -8,7 +8,8 @@
  * | 2     | CRC of all that follows, big-endian as the other numbers   |
  * | 1     | kind                                                       |
  * | 4     | `seq`                                                      |
- * | 16    | body, filled up with zeros                                 |
+ * | 15    | body, filled up with zeros                                 |
+ * | 1     | 0: the slot was written to its end                         |
  *
  * The mark is written after the rest, and once more with the acknowledgement:
  *
@@ -34,7 +35,7 @@ export interface LogRecord {
 }
 
 export const SLOT_BYTES = 24;
-export const BODY_BYTES = 16;
+export const BODY_BYTES = 15;
 /** The first kind of note. */
 export const NOTE = 0x80;
 
@@ -47,11 +48,14 @@ const CRC = 1;
 export const KIND = 3;
 const SEQ = 4;
 const BODY = 8;
+/** Of what was written in part the CRC is right once in 65,536 times, but this byte is never 0. */
+const END = BODY + BODY_BYTES;
 /** One bit for each value of a nibble that has at least two of its bits cleared. */
 const CLEARED = 0x177f;
 
 /** A slot without its mark; throws a RangeError when the body is too long. */
 export function encodeSlot({ kind, seq, body }: LogRecord): Bytes {
+	if (body.length > BODY_BYTES) throw new RangeError("the body is too long");
 	const slot = new Uint8Array(SLOT_BYTES);
 	const view = new DataView(slot.buffer);
 	slot[0] = 0xff;
@@ -62,11 +66,11 @@ export function encodeSlot({ kind, seq, body }: LogRecord): Bytes {
 	return slot;
 }
 
-/** The record of the slot at `at`, if its CRC is right. */
+/** The record of the slot at `at`, if it is whole. */
 export function decodeSlot(bytes: Bytes, at: number): LogRecord | undefined {
 	const view = new DataView(bytes.buffer);
-	if (view.getUint16(at + CRC) !== crc16(bytes, at + KIND, at + SLOT_BYTES)) return undefined;
-	return { kind: bytes[at + KIND]!, seq: view.getUint32(at + SEQ), body: bytes.slice(at + BODY, at + SLOT_BYTES) };
+	if (bytes[at + END] !== 0 || view.getUint16(at + CRC) !== crc16(bytes, at + KIND, at + SLOT_BYTES)) return undefined;
+	return { kind: bytes[at + KIND]!, seq: view.getUint32(at + SEQ), body: bytes.slice(at + BODY, at + END) };
 }
 
 export function isBlank(bytes: Bytes, at: number): boolean {

@@ -1,8 +1,9 @@
 /** Driver of Bosch's BME280 (temperature, pressure, humidity) and BMP280 (without humidity) on I2C. */
 import type { I2C, I2CConstructor } from "../host.js";
+import { messageOf } from "../text.js";
 import { decodeFrame } from "./bme280-frame.js";
 import { CALIBRATION_BYTES, type Calibration, HUMIDITY_CALIBRATION_BYTES, parseCalibration } from "./compensation.js";
-import { BusError, hex, readRegisters, reason, request, writeRegister } from "./registers.js";
+import { BusError, hex, readRegisters, request, writeRegister } from "./registers.js";
 import { type Measurement, type Sample, type Sensor, SensorError } from "./sensor.js";
 
 export interface BME280Options {
@@ -173,7 +174,7 @@ export class BME280 implements Sensor {
 				if (objection === undefined) return { bus, address, id };
 				stranger ??= objection;
 			} catch (error) {
-				silence = reason(error);
+				silence = messageOf(error);
 			}
 		}
 		this.#forget();

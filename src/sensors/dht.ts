@@ -1,5 +1,6 @@
 /** Driver of the DHT11, DHT22 and their kin (AM2301, AM2302, AM2303, AM2322) on their single wire. */
 import type { PulseCapture, PulseCaptureConstructor } from "../host.js";
+import { messageOf } from "../text.js";
 import { decodeFrame, dht11Sample, dht22Sample } from "./dht-frame.js";
 import { type Measurement, type Sensor, SensorError } from "./sensor.js";
 
@@ -96,7 +97,7 @@ export class DHT implements Sensor {
 			}
 		} catch (error) {
 			this.#release();
-			throw new SensorError(`the line cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+			throw new SensorError(`the line cannot be used: ${messageOf(error)}`);
 		}
 		if (pulses !== undefined && pulses.length > 1) return pulses;
 		// It may have been without power; then its next frame is its first.

@@ -1,5 +1,6 @@
 /** Registers of a chip on I2C, and the bus's exceptions in words. */
 import type { I2C } from "../host.js";
+import { messageOf } from "../text.js";
 import { SensorError } from "./sensor.js";
 
 /** A failure of the bus, as opposed to a value that cannot be believed. */
@@ -28,13 +29,8 @@ function transfer<Result>(register: number, run: () => Result): Result {
 	try {
 		return run();
 	} catch (error) {
-		throw new BusError(`the bus failed at register ${hex(register)}: ${reason(error)}`);
+		throw new BusError(`the bus failed at register ${hex(register)}: ${messageOf(error)}`);
 	}
-}
-
-/** What was thrown, in words. */
-export function reason(error: unknown): string {
-	return error instanceof Error ? error.message : String(error);
 }
 
 /** A byte as datasheets write it. */

@@ -81,6 +81,11 @@ export class Sampler {
 		return this.#misses >= MISSES_UNTIL_UNAVAILABLE;
 	}
 
+	/** Whether a failed measurement is tried again before the next slot. */
+	get retrying(): boolean {
+		return this.#retries > 0;
+	}
+
 	/**
 	 * Takes the next step if it is due. An exception of the driver, of whatever kind,
 	 * is a failed measurement.

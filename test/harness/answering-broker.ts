@@ -22,6 +22,9 @@ export class AnsweringBroker {
 	answers = true;
 	connects = 0;
 	disconnects = 0;
+	/** The last CONNECT and the last DISCONNECT, in hexadecimal. */
+	lastConnect = "";
+	lastDisconnect = "";
 	#version = 0;
 	#knowsSession = false;
 	#opened = 0;
@@ -39,7 +42,8 @@ export class AnsweringBroker {
 			...(this.#version < 5 ? [] : [propertyBytes.length, ...propertyBytes]),
 			...ascii(payload),
 		];
-		this.#world.socket.receives(hex(Uint8Array.of(header, body.length, ...body)));
+		const length = body.length < 128 ? [body.length] : [(body.length & 0x7f) | 0x80, body.length >> 7];
+		this.#world.socket.receives(hex(Uint8Array.of(header, ...length, ...body)));
 		this.work();
 	}
 
@@ -80,6 +84,7 @@ export class AnsweringBroker {
 		switch (packet[0]! >> 4) {
 			case 1:
 				this.connects++;
+				this.lastConnect = hex(packet);
 				// Behind the fixed header of two bytes and the protocol name of six.
 				this.#version = packet[8]!;
 				if (this.#version < 5) answer(this.#knowsSession ? CONNACK_SESSION_PRESENT : CONNACK);
@@ -119,6 +124,7 @@ export class AnsweringBroker {
 				return answer(PINGRESP);
 			case 14:
 				this.disconnects++;
+				this.lastDisconnect = hex(packet);
 				return;
 		}
 	}

@@ -59,6 +59,7 @@ test("a swarm of worlds survives, and says what", () => {
 	match(stdout, /^ +200 {2}worlds$/m);
 	match(stdout, /^ +\d{3,} {2}power cuts$/m);
 	match(stdout, /^ +\d{5,} {2}readings$/m);
+	match(stdout, /^ +\d{4,} {2}sleeps$/m);
 	for (const kind of FAULT_KINDS) ok(stdout.includes(`  ${kind.name}\n`), kind.name);
 	match(stdout, /\nseeds 1 to 200: no rule was broken\n$/);
 });

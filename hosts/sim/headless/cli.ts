@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { showAddress } from "../../../src/net/broker-url.ts";
 import { type EmbeddedBroker, startBroker } from "./broker.ts";
+import { FirmwareSlots } from "./firmware-slots.ts";
 import { FlashFile } from "./flash-file.ts";
 import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
 import { Runner } from "./runner.ts";
@@ -25,6 +26,8 @@ function say(who: string, text: string): void {
 async function run(options: Options): Promise<void> {
 	const interrupted = interruption();
 	const flash = new FlashFile(options.state);
+	// Whoever has the flash has the slots, too.
+	const slots = new FirmwareSlots(options.state && `${options.state}.slots`, FIRMWARE);
 	const broker = options.embedded ? await startBroker() : undefined;
 	const address = broker ? { host: "127.0.0.1", port: broker.port } : options.settings.broker;
 	const settings = broker ? { ...options.rawSettings, broker: `mqtt://127.0.0.1:${broker.port}` } : options.rawSettings;
@@ -41,6 +44,7 @@ async function run(options: Options): Promise<void> {
 		firmware: FIRMWARE,
 		settings,
 		flash,
+		slots,
 		seed: options.seed,
 		speed: options.speed,
 		...(options.replay && { replay: options.replay }),
@@ -48,11 +52,15 @@ async function run(options: Options): Promise<void> {
 	});
 	const subscriber = new Subscriber({
 		broker: address,
+		tls: options.settings.tls,
 		username,
 		password,
 		filter: `${topic}/#`,
 		// A message may be here before the station has told what led to it.
-		onMessage: (topic, payload) => runner.whenSettled(() => process.stdout.write(`${topic} ${payload}\n`)),
+		onMessage: (topic, payload) => {
+			// Firmware is nothing for a terminal.
+			if (!topic.includes("/cmd/update/")) runner.whenSettled(() => process.stdout.write(`${topic} ${payload}\n`));
+		},
 		onRefused: (reason) => say("watch", `cannot show what arrives: ${reason}`),
 	});
 	if (broker) await subscriber.subscribed;
@@ -60,6 +68,7 @@ async function run(options: Options): Promise<void> {
 	await runner.start();
 	await Promise.race([runner.stopped, interrupted, elapsed(runner, options)]);
 	await finish(runner, subscriber, broker);
+	slots.end();
 	flash.close();
 }
 

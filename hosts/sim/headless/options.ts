@@ -1,7 +1,9 @@
 /** The command line of the simulator. */
 import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { parseSettings, type Settings } from "../../../src/settings.ts";
+import { readPem, withPemFiles } from "../../node/pem-files.ts";
 import { parseReplay, pickReplay } from "../devices/replay.ts";
 
 export const USAGE = `Usage: npm start -- [OPTION…]
@@ -12,7 +14,11 @@ subscriber receives. Without --broker it starts a broker of its own.
   --sensor MODEL     bme280, bmp280, dht22 or dht11 (default bme280)
   --replay FILE      recorded registers or pulse trains instead of simulated
                      weather; FILE#NAME takes one recording of several
-  --broker URL       mqtt://[user:password@]host[:port]
+  --broker URL       mqtt://[user:password@]host[:port], or mqtts:// for TLS
+  --cafile FILE      authorities (PEM) of the broker's certificate, instead of
+                     those that Node knows
+  --cert FILE        the station's own certificate, and
+  --key FILE         its private key, for brokers that ask for them
   --interval TIME    between readings: 1s, 5s, 1m, 1h; a number alone is
                      seconds (default 5s)
   --speed N          simulated seconds per second, 1 to 10000 (default 1)
@@ -56,6 +62,8 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 	"": 1_000,
 };
 const SPEED_MAXIMUM = 10_000;
+/** Options that name PEM files, and the settings in `tls` that they stand for. */
+const PEM_OPTIONS = { cafile: "ca", cert: "certificate", key: "key" } as const;
 /** The simulator is for watching: a reading a minute would be slow to watch. */
 const DEFAULTS = { id: "sim", interval: 5 };
 
@@ -68,11 +76,16 @@ export function parseOptions(args: string[]): Options | undefined {
 	for (const name of ["sensor", "broker", "id", "topic"] as const) {
 		if (values[name] !== undefined) rawSettings[name] = values[name];
 	}
+	for (const [option, member] of Object.entries(PEM_OPTIONS)) {
+		const path = values[option as keyof typeof PEM_OPTIONS];
+		if (path === undefined) continue;
+		rawSettings.tls = { ...(rawSettings.tls as object), [member]: explained(() => readPem(`--${option}`, path)) };
+	}
 	if (values.interval !== undefined) rawSettings.interval = duration("--interval", values.interval) / 1_000;
 	const replay = values.replay === undefined ? undefined : readReplay(values.replay);
 	// A recording tells its sensor, unless it holds several.
 	if (replay?.kinds.length === 1) rawSettings.sensor ??= replay.kinds[0];
-	const settings = understood(rawSettings);
+	const settings = explained(() => parseSettings(rawSettings));
 	replay?.check(settings.sensor);
 	const embedded = rawSettings.broker === undefined;
 	const state = values.state ?? (embedded ? undefined : `.veleta/${settings.id}.flash`);
@@ -97,6 +110,9 @@ function parse(args: string[]) {
 				sensor: text,
 				replay: text,
 				broker: text,
+				cafile: text,
+				cert: text,
+				key: text,
 				interval: text,
 				speed: text,
 				duration: text,
@@ -114,9 +130,9 @@ function parse(args: string[]) {
 	}
 }
 
-function understood(raw: Record<string, unknown>): Settings {
+function explained<Result>(run: () => Result): Result {
 	try {
-		return parseSettings(raw);
+		return run();
 	} catch (error) {
 		throw new UsageError((error as Error).message);
 	}
@@ -144,7 +160,7 @@ function readConfig(path: string): object {
 	if (typeof config !== "object" || config === null || Array.isArray(config)) {
 		throw new UsageError(`--config ${path}: must hold one object`);
 	}
-	return config;
+	return explained(() => withPemFiles(config, dirname(path))) as object;
 }
 
 /** The engine's message with the line instead of the text around the problem: there may be a password in it. */

@@ -4,7 +4,8 @@
  * Node calls XS with one event; XS answers with everything that it wants done,
  * in the order in which it wanted it. Both are frames of a fixed header and
  * bytes, not JSON: the engine's memory is measured, and the host's share of it
- * should be small. The flash alone is asked in between: see `remote-flash.ts`.
+ * should be small. The flash and the firmware slots alone are asked in between: see
+ * `remote-flash.ts` and `firmware-slots-remote.ts`.
  */
 
 /** Node to XS. `id` is the socket's, `count` as the event says. */
@@ -46,6 +47,10 @@ export const Action = {
 	Awaiting: 9,
 	/** Start the machine anew; bytes: the station's counters as JSON. */
 	Restart: 10,
+	/** The machine sleeps for `value` ms and then starts anew; bytes: the station's counters as JSON. */
+	Sleep: 12,
+	/** As `Open`, with TLS; bytes: JSON of `host`, `port` and `TlsOptions`. */
+	OpenTls: 11,
 } as const;
 
 export const LEVELS = ["info", "warning", "error"] as const;
@@ -56,6 +61,8 @@ export interface Configuration {
 	seed: number;
 	/** What the simulated sensor replays, as the text of the file, instead of the weather. */
 	replay?: { text: string; name?: string };
+	/** Whether the machine has a second place for firmware. */
+	firmwareSlots?: boolean;
 }
 
 /** An event's header: kind, socket, count, monotonic ms, wall-clock ms. */

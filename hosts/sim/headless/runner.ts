@@ -3,11 +3,14 @@
  * ports ask for: sockets, the timer, time, the flash and the log.
  */
 import { readFileSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import type { Flash, LogLevel } from "../../../src/host.ts";
 import type { Counters } from "../../../src/station.ts";
-import { inWords } from "../../node/tcp-socket.ts";
+import { connectTcp, openEvent, reasonOf } from "../../node/tcp-socket.ts";
+import { connectTls } from "../../node/tls.ts";
+import type { FirmwareSlots } from "./firmware-slots.ts";
+import { answerSlots } from "./firmware-slots-remote.ts";
 import {
 	Action,
 	type Configuration,
@@ -31,6 +34,8 @@ export interface RunnerOptions extends Configuration {
 	readonly firmware: string;
 	/** Outlives a restart of the station. */
 	readonly flash: Flash;
+	/** Without them the firmware cannot be updated. */
+	readonly slots?: FirmwareSlots;
 	/** Simulated seconds per real second, 1 or more. */
 	readonly speed: number;
 	readonly onLog: (level: LogLevel, text: string) => void;
@@ -43,7 +48,7 @@ interface Connection {
 }
 
 export class Runner {
-	/** The engine; a new one after the station has restarted itself. */
+	/** The engine; a new one after the station has restarted itself, and for each wake of one that sleeps. */
 	worker: XsWorker;
 	/** Resolves when the station has stopped; rejects with an `XsError` when the engine has failed. */
 	readonly stopped: Promise<void>;
@@ -57,8 +62,12 @@ export class Runner {
 	#immediate: NodeJS.Immediate | undefined;
 	#timerDue = Number.POSITIVE_INFINITY;
 	#counters: Counters | undefined;
-	/** What the station counted before it restarted itself. */
+	/** What the station counted before it restarted itself, or fell asleep. */
 	#before: Counters | undefined;
+	#asleep = false;
+	#stopping = false;
+	/** The start after a restart or a sleep. */
+	#booted: Promise<void> | undefined;
 	#ended = false;
 	#resolve = () => {};
 	#reject: (error: Error) => void = () => {};
@@ -77,27 +86,32 @@ export class Runner {
 	#createWorker(): XsWorker {
 		const worker = new XsWorker();
 		worker.onOutput = (text) => this.#options.onLog("error", text.trimEnd());
-		worker.onRequest = (request) => answerFlash(this.#options.flash, request);
+		const { flash, slots } = this.#options;
+		worker.onRequest = (request) => (slots && answerSlots(slots, request)) ?? answerFlash(flash, request);
 		return worker;
 	}
 
 	/** Loads the firmware and starts the station. */
 	async start(): Promise<void> {
-		const { firmware, settings, seed, replay } = this.#options;
+		const { firmware, settings, seed, replay, slots } = this.#options;
 		await this.worker.evaluate(readFileSync(firmware, "utf8"));
-		const configuration: Configuration = { settings, seed, ...(replay && { replay }) };
+		const configuration: Configuration = { settings, seed, ...(replay && { replay }), firmwareSlots: !!slots };
 		await this.#tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });
 		await this.#tell(Event.Start);
 	}
 
-	/** Stops the station in good order. */
+	/** Stops the station in good order. One that is asleep is silent. */
 	async stop(): Promise<void> {
-		await this.#tell(Event.Stop);
+		this.#stopping = true;
+		await this.#booted;
+		if (this.#asleep) this.#resolve();
+		else await this.#tell(Event.Stop);
 		await this.stopped;
 	}
 
 	/** Throws an Error if the station did not start: the log tells why. */
 	async counters(): Promise<Counters> {
+		if (this.#asleep && this.#before) return this.#before;
 		await this.#tell(Event.Count);
 		if (!this.#counters) throw new Error("the station did not start");
 		return sum(this.#before, this.#counters);
@@ -105,16 +119,35 @@ export class Runner {
 
 	/** What a board does: its memory is gone, its flash stays. */
 	async #restart(): Promise<void> {
-		this.#options.onLog("info", "restarts");
+		const { peakSlots } = this.worker;
 		this.worker.close();
+		this.#options.slots?.boot();
 		this.worker = this.#createWorker();
-		this.#timerDue = Number.POSITIVE_INFINITY;
+		this.worker.peakSlots = peakSlots;
+		this.#asleep = false;
+		this.#timerDue = this.clock.nextTimer = Number.POSITIVE_INFINITY;
 		this.clock.await(false);
+		// To load the firmware takes real time.
+		this.clock.hold();
 		try {
 			await this.start();
 		} catch (error) {
 			this.#reject(error as Error);
+		} finally {
+			this.clock.release();
 		}
+	}
+
+	/** Nothing reaches the machine for `duration` simulated ms. Its engine is kept until then, to be asked for its memory. */
+	#sleep(duration: number): void {
+		this.#asleep = true;
+		this.clock.await(false);
+		this.#timerDue = this.clock.nextTimer = this.clock.now() + duration;
+		if (this.#stopping) this.#resolve();
+	}
+
+	#wake(): void {
+		if (!this.#stopping) this.#booted = this.#restart();
 	}
 
 	/** Calls back when the station has dealt with all that has arrived at this process until now; in the order of the calls. */
@@ -137,13 +170,18 @@ export class Runner {
 	}
 
 	async #tell(kind: number, options: { id?: number; count?: number; bytes?: Uint8Array } = {}): Promise<void> {
+		const { worker } = this;
+		/** The machine that was told is no more. */
+		const gone = () => this.#asleep || worker !== this.worker;
+		if (gone()) return;
 		this.clock.hold();
 		try {
 			// The time is read when the engine is free for the event, not when the event happened.
-			const reply = await this.worker.call(() => encodeEvent(kind, this.clock.now(), this.clock.time(), options));
-			for (const action of decodeActions(reply)) this.#do(action);
+			const reply = await worker.call(() => encodeEvent(kind, this.clock.now(), this.clock.time(), options));
+			for (const action of decodeActions(reply)) if (!gone()) this.#do(action);
 		} catch (error) {
-			return this.#reject(error as Error);
+			if (!gone()) this.#reject(error as Error);
+			return;
 		} finally {
 			this.clock.release();
 		}
@@ -155,7 +193,9 @@ export class Runner {
 		const text = () => Buffer.from(bytes).toString();
 		switch (kind) {
 			case Action.Open:
-				return this.#open(id, text());
+				return this.#open(id, () => connectTcp({ ...addressOf(text()), noDelay: true }));
+			case Action.OpenTls:
+				return this.#open(id, () => connectTls({ ...JSON.parse(text()), noDelay: true }));
 			case Action.Write:
 				return this.#write(id, Uint8Array.from(bytes));
 			case Action.Read:
@@ -180,20 +220,30 @@ export class Runner {
 				return;
 			case Action.Restart:
 				this.#before = sum(this.#before, JSON.parse(text()));
-				this.#restart();
+				this.#options.onLog("info", "restarts");
+				this.#booted = this.#restart();
 				return;
+			case Action.Sleep:
+				this.#before = sum(this.#before, JSON.parse(text()));
+				return this.#sleep(value);
 			case Action.Stopped:
 				return this.#resolve();
 		}
 	}
 
-	#open(id: number, address: string): void {
-		const colon = address.lastIndexOf(":");
-		const socket = connect({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)), noDelay: true });
+	#open(id: number, connect: () => Socket): void {
+		let socket: Socket;
+		try {
+			if (this.#options.slots?.hasNetwork === false) throw new Error("this firmware does not get into the network");
+			socket = connect();
+		} catch (error) {
+			this.#tell(Event.Closed, { id, bytes: Buffer.from((error as Error).message) });
+			return;
+		}
 		const connection: Connection = { socket, unread: 0 };
 		this.#connections.set(id, connection);
 		const current = () => this.#connections.get(id) === connection;
-		socket.on("connect", () => {
+		socket.on(openEvent(socket), () => {
 			if (current()) this.#tell(Event.Writable, { id, count: SOCKET_WINDOW });
 		});
 		socket.on("data", (data) => {
@@ -204,7 +254,7 @@ export class Runner {
 			if (connection.unread >= SOCKET_WINDOW) socket.pause();
 			this.#tell(Event.Readable, { id, bytes: data });
 		});
-		socket.on("error", (error: NodeJS.ErrnoException) => this.#closed(id, connection, error.code ?? error.message));
+		socket.on("error", (error) => this.#closed(id, connection, reasonOf(error, socket)));
 		socket.on("end", () => this.#closed(id, connection, "by the broker"));
 		socket.on("close", () => this.#closed(id, connection, ""));
 	}
@@ -222,7 +272,7 @@ export class Runner {
 		if (this.#connections.get(id) !== connection) return;
 		this.#connections.delete(id);
 		connection.socket.destroy();
-		this.#tell(Event.Closed, { id, bytes: Buffer.from(inWords(reason)) });
+		this.#tell(Event.Closed, { id, bytes: Buffer.from(reason) });
 	}
 
 	#setTimer(): void {
@@ -232,6 +282,7 @@ export class Runner {
 		const call = () => {
 			// Early: a timer of Node's counts whole milliseconds, and an immediate does not wait at all.
 			if (this.clock.now() < this.#timerDue) this.#setTimer();
+			else if (this.#asleep) this.#wake();
 			else this.#tell(Event.Timer);
 		};
 		// A timer of Node's takes 1 ms at least, which at a high speed is long.
@@ -243,6 +294,12 @@ export class Runner {
 		clearTimeout(this.#timer);
 		clearImmediate(this.#immediate);
 	}
+}
+
+/** `host:port`, the port behind the last colon. */
+function addressOf(text: string): { host: string; port: number } {
+	const colon = text.lastIndexOf(":");
+	return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
 }
 
 /** What waits, and what was dropped since the flash was first used, the station knows from its flash. */

@@ -2,6 +2,7 @@
  * Shows what a subscriber receives: an MQTT client of its own, beside the
  * station's, on the same session. It comes back when the broker does.
  */
+import type { TlsOptions } from "../../../src/host.ts";
 import { Backoff } from "../../../src/net/backoff.ts";
 import type { BrokerAddress } from "../../../src/net/broker-url.ts";
 import { Link } from "../../../src/net/link.ts";
@@ -19,6 +20,7 @@ const PACKET_SIZE_MAXIMUM = 1 << 20;
 
 export interface SubscriberOptions {
 	readonly broker: BrokerAddress;
+	readonly tls: TlsOptions;
 	readonly username: string | undefined;
 	readonly password: string | undefined;
 	readonly filter: string;
@@ -35,7 +37,7 @@ export class Subscriber {
 		this.#onSubscribed = resolve;
 	});
 
-	constructor({ broker, username, password, filter, onMessage, onRefused }: SubscriberOptions) {
+	constructor({ broker, tls, username, password, filter, onMessage, onRefused }: SubscriberOptions) {
 		const refused = (reason: string) => {
 			this.close();
 			this.#onSubscribed();
@@ -60,6 +62,7 @@ export class Subscriber {
 			clock,
 			timer,
 			broker,
+			tls,
 			session,
 			backoff: new Backoff({ ...RETRY_MS, random: Math.random }),
 			onDisconnect: (reason, _retryDelay, error) => {

@@ -15,20 +15,23 @@ import type { Probe } from "./probe.ts";
 import type { Random } from "./random.ts";
 import type { Event, Scheduler } from "./scheduler.ts";
 
-/** From a restart to the station's start, in ms. */
-const BOOT_MS = 350;
+/** From a restart, or the end of a sleep, to the station's start, in ms. */
+export const BOOT_MS = 350;
 /** How long the power is gone that was cut in the middle of a write, in ms, on average. */
 const OFF_MS = 60_000;
 /** A board with Wi-Fi has joined its network so long after power-on, in ms, at most. */
-const JOIN_MS = 4_000;
+export const JOIN_MS = 4_000;
 
 /** Who watches the board. Told of living stations only. */
 export interface BoardObserver {
-	onPowerOn(boot: number, clock: BoardClock): void;
+	/** `wakes`: from a sleep. */
+	onPowerOn(boot: number, clock: BoardClock, wakes: boolean): void;
 	/** The station runs, with what it has found in its flash. */
 	onStarted(): void;
 	/** `inFlash`: while the station wrote or erased. */
 	onPowerCut(inFlash: boolean, restart: boolean): void;
+	/** The station falls asleep for `duration` ms of its clock. */
+	onAsleep?(duration: number): void;
 	onReading(seq: number, sample: Sample, ticks: number): void;
 	onClockSet(offset: number): void;
 	onLog(level: LogLevel, text: string): void;
@@ -53,6 +56,8 @@ export interface BoardOptions {
 	readonly flash: FlashChip | undefined;
 	readonly settings: Settings;
 	readonly crystal: Crystal;
+	/** How a board sleeps whose station asks for it. */
+	readonly sleep?: Sleep | undefined;
 	/** Whether the station sets its clock, or others do. */
 	readonly asksForTime: boolean;
 	/** Whether the network tells when it is there. */
@@ -62,7 +67,15 @@ export interface BoardOptions {
 	readonly observer: BoardObserver;
 }
 
-/** From power-on to the power cut. */
+/** Deep sleep: all is lost but the wall clock, which another oscillator drives on. */
+export interface Sleep {
+	/** That oscillator's deviation in parts per million: positive runs fast. */
+	readonly drift: number;
+	/** The radio is turned off before the last packets have left. */
+	readonly hasty: boolean;
+}
+
+/** From power-on to the power cut, or to sleep. */
 interface Period {
 	readonly boot: number;
 	readonly clock: BoardClock;
@@ -77,6 +90,8 @@ export class Board {
 	readonly #options: BoardOptions;
 	#period: Period | undefined;
 	#powerOn: Event | undefined;
+	/** Since when it sleeps, in the world's ms, and what the wall clock showed then. */
+	#asleep: { readonly since: number; readonly time: number | undefined } | undefined;
 	#boots = 0;
 
 	constructor(options: BoardOptions) {
@@ -85,6 +100,10 @@ export class Board {
 
 	get powered(): boolean {
 		return this.#period !== undefined;
+	}
+
+	get asleep(): boolean {
+		return this.#asleep !== undefined;
 	}
 
 	/** The station, while it has power and could be started. */
@@ -115,6 +134,8 @@ export class Board {
 	powerOn(kept?: number): void {
 		this.#options.scheduler.cancel(this.#powerOn);
 		if (this.#period) return;
+		const wakes = this.asleep;
+		this.#asleep = undefined;
 		const { scheduler, crystal, hasWifi, observer, random, flash } = this.#options;
 		flash?.powerOn();
 		const clock = new BoardClock({ ...crystal, world: scheduler, onSet: (offset) => observer.onClockSet(offset) });
@@ -128,7 +149,7 @@ export class Board {
 			station: undefined,
 		};
 		this.#period = period;
-		observer.onPowerOn(period.boot, clock);
+		observer.onPowerOn(period.boot, clock, wakes);
 		if (kept !== undefined) clock.setTime(kept);
 		const host = this.#host(period);
 		period.network = host.network;
@@ -154,16 +175,42 @@ export class Board {
 	 */
 	powerCut(duration: number, { keepsTime = false, inFlash = false, restart = false } = {}): void {
 		const period = this.#period;
-		if (!period) return;
+		if (!period && !this.#asleep) return;
 		const { scheduler, network, observer } = this.#options;
-		const time = period.clock.time();
+		const time = period ? period.clock.time() : this.#timeAsleep;
 		observer.onPowerCut(inFlash, restart);
-		period.alive = false;
-		for (const timer of period.timers) scheduler.cancel(timer);
-		this.#period = undefined;
-		network.powerLost();
+		if (period) {
+			this.#end(period);
+			network.powerLost();
+		}
+		this.#asleep = undefined;
+		scheduler.cancel(this.#powerOn);
 		const kept = keepsTime && time !== undefined ? time + duration : undefined;
 		this.#powerOn = scheduler.after(duration, () => this.powerOn(kept));
+	}
+
+	#end(period: Period): void {
+		period.alive = false;
+		for (const timer of period.timers) this.#options.scheduler.cancel(timer);
+		this.#period = undefined;
+	}
+
+	/** The station falls asleep for `duration` ms. */
+	#sleep(period: Period, duration: number): void {
+		const { scheduler, network, observer, sleep = { drift: 0, hasty: false } } = this.#options;
+		const time = period.clock.time();
+		observer.onAsleep?.(duration);
+		this.#end(period);
+		network.stationAsleep(sleep.hasty);
+		this.#asleep = { since: scheduler.now, time };
+		// That oscillator counts what has passed, too: the wall clock takes its word for it.
+		const kept = time === undefined ? undefined : time + duration + BOOT_MS;
+		this.#powerOn = scheduler.after((duration + BOOT_MS) / (1 + sleep.drift / 1_000_000), () => this.powerOn(kept));
+	}
+
+	get #timeAsleep(): number | undefined {
+		if (this.#asleep?.time === undefined) return undefined;
+		return this.#asleep.time + this.#options.scheduler.now - this.#asleep.since;
 	}
 
 	/** The network of a board with Wi-Fi has come or gone. */
@@ -207,6 +254,9 @@ export class Board {
 			},
 			restart: () => {
 				if (period.alive) this.powerCut(BOOT_MS, { keepsTime: true, restart: true });
+			},
+			sleep: (duration) => {
+				if (period.alive) this.#sleep(period, duration);
 			},
 		};
 	}

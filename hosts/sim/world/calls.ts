@@ -66,7 +66,7 @@ export class Calls {
 		this.attempts++;
 		if (this.#state === "waiting") {
 			const delay = time - this.#since;
-			if (delay < SHORTEST_MS && this.#mayReturn && !this.#returned) {
+			if (delay < SHORTEST_MS && !this.#immediate && this.#mayReturn && !this.#returned) {
 				this.#returned = true;
 				this.triesAtOnce();
 			}

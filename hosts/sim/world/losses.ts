@@ -7,6 +7,8 @@ import type { Readings } from "./readings.ts";
 const WINDOW = 8;
 /** A power cut may leave a reading that was being written, and one whose acknowledgement was. */
 const CUT_MAXIMUM = 2;
+/** Acknowledged readings that the flash would not mark may wait again. */
+const UNMARKED_MAXIMUM = 64;
 /** Lost readings that a violation names. */
 const NAMED = 5;
 
@@ -23,6 +25,8 @@ export class Losses {
 	#forgotten = 0;
 	/** Readings that waited at the last power cut. */
 	#queued = 0;
+	/** How many more may wait afterwards. */
+	#blur = CUT_MAXIMUM;
 	/** Readings that were with the broker, but not acknowledged, at a power cut: they may be dropped afterwards. */
 	#delivered = 0;
 	/** Whether the flash has ever refused, and whether bits of it have changed by themselves. */
@@ -47,9 +51,11 @@ export class Losses {
 		this.#dropped = dropped;
 	}
 
-	powerCut(counters: Counters): void {
+	/** `orderly`: the station wanted it, and its flash does what it is asked; `flashRefuses`: now, or not long ago. */
+	powerCut(counters: Counters, { orderly = false, flashRefuses = false } = {}): void {
 		this.counted(counters);
 		this.#queued = counters.queued;
+		this.#blur = (orderly ? 0 : CUT_MAXIMUM) + (flashRefuses ? UNMARKED_MAXIMUM : 0);
 		const { readings } = this.#options;
 		const unacknowledged = counters.queued - readings.missing.length + this.#dropped + this.#forgotten;
 		this.#delivered += Math.min(WINDOW, Math.max(0, unacknowledged));
@@ -58,7 +64,7 @@ export class Losses {
 	/** The station has started. What it counted in RAM only is gone: drops of the ring, and of the newest. */
 	started({ dropped, queued }: Counters): void {
 		const { plan, violate } = this.#options;
-		const most = this.#queued + CUT_MAXIMUM;
+		const most = this.#queued + this.#blur;
 		if (queued > most && !this.#flashFailed && !this.#flashDamaged) {
 			violate(
 				"resurrection",
@@ -74,8 +80,8 @@ export class Losses {
 		this.#dropped = dropped;
 	}
 
-	/** Nothing waits any more. */
-	atTheEnd(counters: Counters): void {
+	/** Nothing waits any more. `flashWasWell`: all the time; or readings were with the broker, and it would not say so. */
+	atTheEnd(counters: Counters, flashWasWell: boolean): void {
 		this.counted(counters);
 		const { plan, readings, violate } = this.#options;
 		const { missing, numbers } = readings;
@@ -89,7 +95,7 @@ export class Losses {
 		}
 		const most = missing.length + numbers.skipped + this.#delivered;
 		// A newest reading that is dropped twice in a row across a power cut gets the same number twice.
-		if (counted > most && !this.#flashFailed && !this.#flashDamaged && plan.settings.full === "oldest") {
+		if (counted > most && flashWasWell && !this.#flashFailed && plan.settings.full === "oldest") {
 			violate("lost", `${counted} readings are counted as dropped, and ${most} at most are lost`);
 		}
 	}

@@ -13,6 +13,7 @@ const SESSION = "src/net/mqtt/session.ts";
 const OUTBOX = "src/outbox/outbox.ts";
 const LOG = "src/outbox/log.ts";
 const BACKOFF = "src/net/backoff.ts";
+const STATION = "src/station.ts";
 
 export const MUTANTS: readonly Mutant[] = [
 	{
@@ -71,7 +72,7 @@ export const MUTANTS: readonly Mutant[] = [
 	},
 	{
 		name: "acknowledged when it is sent",
-		file: "src/station.ts",
+		file: STATION,
 		find: 'if (handle !== undefined) this.#counters[redelivered ? "redelivered" : "published"]++;',
 		replace:
 			'if (handle !== undefined) this.#counters[redelivered ? "redelivered" : "published"]++;\n\t\t\t\tif (handle !== undefined && handle >= 0) this.#outbox.acknowledge(handle);',
@@ -103,8 +104,8 @@ export const MUTANTS: readonly Mutant[] = [
 	{
 		name: "a slot's checksum not looked at",
 		file: "src/outbox/slot.ts",
-		find: "if (view.getUint16(at + CRC) !== crc16(bytes, at + KIND, at + SLOT_BYTES)) return undefined;",
-		replace: "",
+		find: "view.getUint16(at + CRC) !== crc16(bytes, at + KIND, at + SLOT_BYTES)",
+		replace: "false",
 	},
 	{
 		name: "evicted readings not counted",
@@ -136,5 +137,35 @@ export const MUTANTS: readonly Mutant[] = [
 		file: "src/sensors/sampler.ts",
 		find: "this.#misses++;\n\t\tthis.#due = this.#nextSlot(now);",
 		replace: "this.#misses++;\n\t\tthis.#due = Number.POSITIVE_INFINITY;",
+	},
+	{
+		name: "asleep with a plain DISCONNECT",
+		file: STATION,
+		find: 'status === "asleep" && this.#keepsWill ? DISCONNECT_WITH_WILL : 0',
+		replace: "0",
+	},
+	{
+		name: "a will that does not wait for the next wake",
+		file: STATION,
+		find: "properties: { willDelayInterval: lostAfter }",
+		replace: "properties: {}",
+	},
+	{
+		name: "awake for as long as the broker is away",
+		file: STATION,
+		find: "this.#sleepTimer = timer.set(() => this.#fallAsleep(), this.#sleepCycle.deadline - this.#startedAt);",
+		replace: "this.#sleepTimer = undefined;",
+	},
+	{
+		name: "awake until its time is over",
+		file: "src/sleep-cycle.ts",
+		find: "return this.#sampled;",
+		replace: "return false;",
+	},
+	{
+		name: "asleep before it has a reading",
+		file: STATION,
+		find: "this.#sleepCycle?.isDone && this.#isIdle",
+		replace: "this.#isIdle",
 	},
 ];

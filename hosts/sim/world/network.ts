@@ -168,6 +168,16 @@ export class Network {
 		}
 	}
 
+	/**
+	 * The station sleeps: it repeats nothing. What had left still arrives; where it
+	 * turns its radio off in haste, what is under way has not left.
+	 */
+	stationAsleep(hasty: boolean): void {
+		this.#power.on = false;
+		this.#power = { on: true };
+		for (const connection of [...this.#connections]) connection.stationAsleep(hasty);
+	}
+
 	#setLink(up: boolean): void {
 		if (up === this.#linkUp) return;
 		this.#linkUp = up;

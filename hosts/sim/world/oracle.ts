@@ -1,7 +1,8 @@
 /** Watches a world from both ends, and tells the first thing that is not as it should be. */
 import type { Bytes, LogLevel } from "../../../src/host.ts";
 import type { Sample } from "../../../src/sensors/sensor.ts";
-import type { Board, BoardObserver } from "./board.ts";
+import type { Counters } from "../../../src/station.ts";
+import { BOOT_MS, type Board, type BoardObserver } from "./board.ts";
 import type { Broker, BrokerObserver, TakenMessage } from "./broker.ts";
 import { Calls } from "./calls.ts";
 import type { BoardClock } from "./clock.ts";
@@ -12,6 +13,7 @@ import type { Probe } from "./probe.ts";
 import { Progress } from "./progress.ts";
 import { Readings } from "./readings.ts";
 import type { Scheduler } from "./scheduler.ts";
+import { SleepRules } from "./sleep-rules.ts";
 import { StatusRule } from "./status.ts";
 import type { Trace } from "./trace.ts";
 
@@ -26,6 +28,8 @@ export interface Violation {
 const LATENESS_MS = 200;
 /** Longer than any sensor takes for a measurement, in ms. */
 const MEASUREMENT_MS = 10_000;
+/** What a clock that runs fast or slow makes of a time, at most. */
+const DRIFT_MAXIMUM = 0.03;
 /** Longer than a segment is on its way, in ms. */
 const UNDERWAY_MS = 15_000;
 /** What could not be read is looked for again after a while, in ms. */
@@ -51,7 +55,9 @@ export interface OracleOptions {
 export class Oracle implements BoardObserver, BrokerObserver {
 	readonly readings: Readings;
 	readonly calls: Calls;
-	readonly counts = { powerCuts: 0, restarts: 0, connections: 0, boots: 0 };
+	/** Of a station that sleeps. */
+	readonly sleep: SleepRules | undefined;
+	readonly counts = { powerCuts: 0, restarts: 0, sleeps: 0, connections: 0, boots: 0 };
 	/** Both are there only after the oracle. */
 	board!: Board;
 	broker!: Broker;
@@ -62,9 +68,13 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	#clock: BoardClock | undefined;
 	#offset: number | undefined;
 	#poweredAt = 0;
+	/** Since when the station has had the sensor to ask, sleep included. */
+	#askedFrom = 0;
 	#boot = 0;
 	/** Whether readings wait in RAM because the flash refuses; and whether it ever did in this period. */
 	#flashFails = false;
+	/** Of the last power-on period's end. */
+	#counters: Counters | undefined;
 
 	constructor(options: OracleOptions) {
 		this.#options = options;
@@ -77,10 +87,16 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		if (plan.blocks === 0) this.#losses.flashFailed();
 		this.#progress = new Progress({ plan, health, violate });
 		this.#status = new StatusRule({ plan, health, violate });
+		if (plan.sleep) this.sleep = new SleepRules({ plan, sleep: plan.sleep, health, violate });
 	}
 
 	get settleMs(): number {
 		return this.#progress.settleMs;
+	}
+
+	/** What the station counts, or counted when it was last there. */
+	get counters(): Counters | undefined {
+		return this.board.station?.counters ?? this.#counters;
 	}
 
 	/** Readings of the backlog that leave in a second, at least. */
@@ -102,9 +118,9 @@ export class Oracle implements BoardObserver, BrokerObserver {
 
 	// What the board tells.
 
-	onPowerOn(boot: number, clock: BoardClock): void {
+	onPowerOn(boot: number, clock: BoardClock, wakes: boolean): void {
 		const { plan, probe } = this.#options;
-		this.#note(`power on (${boot})`);
+		this.#note(wakes ? `wakes (${boot})` : `power on (${boot})`);
 		this.counts.boots++;
 		this.#clock = clock;
 		this.#offset = undefined;
@@ -115,20 +131,37 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		this.calls.reset(this.#now, true);
 		this.#progress.interrupted(this.#now);
 		this.#status.poweredOn();
-		probe.askedAt = this.#now;
+		this.sleep?.poweredOn(this.#now, wakes);
+		if (wakes) this.#judgeSampling();
+		else this.#askedFrom = probe.askedAt = this.#now;
 	}
 
 	/** The station is there, with what it found in its flash. */
 	onStarted(): void {
 		if (this.#flashFails) this.readings.numbersLost();
-		this.#losses.started(this.board.station!.counters);
+		const { counters } = this.board.station!;
+		this.#losses.started(counters);
+		this.sleep?.started(counters, this.#clock!);
+	}
+
+	onAsleep(duration: number): void {
+		this.#note(`asleep for ${(duration / 1_000).toFixed(1)} s`);
+		this.counts.sleeps++;
+		const { counters } = this.board.station!;
+		this.#counters = counters;
+		this.sleep?.fellAsleep(this.#now, duration, counters, this.board.sockets);
+		this.#losses.powerCut(counters, { orderly: this.#flashIsWell, flashRefuses: this.#flashRefuses });
+		this.readings.powerCut(this.#now, undefined);
 	}
 
 	onPowerCut(inFlash: boolean, restart: boolean): void {
 		this.#note(restart ? "restart" : inFlash ? "power cut while the flash works" : "power cut");
 		this.counts[restart ? "restarts" : "powerCuts"]++;
 		const { station } = this.board;
-		if (station) this.#losses.powerCut(station.counters);
+		if (station) {
+			this.#counters = station.counters;
+			this.#losses.powerCut(station.counters, { flashRefuses: this.#flashRefuses });
+		}
 		// The reading that was being written; or whatever, but then its number is not seen.
 		const ticks = this.#clock?.now() ?? 0;
 		const pending = { ticks, truth: this.#options.probe.truth, offset: this.#offset };
@@ -136,6 +169,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		this.#options.health.disturbed("power");
 		this.#options.health.ended("power", this.#now);
 		this.#status.powerLost(this.#now);
+		this.sleep?.powerLost();
 	}
 
 	onReading(seq: number, _sample: Sample, ticks: number): void {
@@ -150,7 +184,9 @@ export class Oracle implements BoardObserver, BrokerObserver {
 			hindered: !this.#flashIsWell,
 		};
 		this.readings.accepted(seq, sample);
-		if (!sample.hindered) this.#progress.accepted(this.readings.entries.get(seq)!);
+		const entry = this.readings.entries.get(seq)!;
+		if (!sample.hindered) this.#progress.accepted(entry);
+		this.sleep?.accepted(entry);
 	}
 
 	onClockSet(offset: number): void {
@@ -172,9 +208,15 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		if (this.#flashIsWell) this.violate("error", "the flash does not refuse, but the station says so");
 	}
 
+	/** Some operations fail, or have failed not long ago. */
+	get #flashRefuses(): boolean {
+		const well = this.#options.health.wellSince("flash");
+		return well > 0 && well >= this.#now - FLASH_AFTERMATH_MS;
+	}
+
 	get #flashIsWell(): boolean {
-		const { health, plan } = this.#options;
-		return health.wellSince("flash") < this.#now - FLASH_AFTERMATH_MS && plan.worn === 0 && plan.blocks > 0;
+		const { plan } = this.#options;
+		return !this.#flashRefuses && plan.worn === 0 && plan.blocks > 0;
 	}
 
 	/** Whether the station has said that its flash refuses, and not yet that it works again: it looks with each reading. */
@@ -236,6 +278,8 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		} else if (topic === `${base}/status`) {
 			this.#note(`status ${textOf(payload)}${isWill ? " (will)" : ""}${refused ? " refused" : ""}`);
 			if (refused) this.#status.refused();
+			else if (isWill) this.sleep?.willPublished(this.#now);
+			else this.sleep?.told(textOf(payload), this.#now);
 		}
 	}
 
@@ -251,6 +295,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		// Before MQTT 5.0, what the broker has of an earlier session is ended by a connection of its own.
 		this.calls.accepted(this.#now, version < 5 && this.#options.plan.settings.qos === 2);
 		this.#status.connected(version);
+		this.sleep?.connected(version);
 	}
 
 	onDisconnect(_clientId: string, reason: string): void {
@@ -265,30 +310,40 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	// What time tells.
 
 	tick(): void {
-		const { plan, probe } = this.#options;
+		const { plan } = this.#options;
 		const { board, broker } = this;
 		const now = this.#now;
 		this.calls.tick(now, board.powered && board.ready);
 		this.#status.tick(now, board, broker);
 		const station = board.station;
+		if (station || board.asleep) this.#judgeSampling();
 		if (!station) return;
-		const quiet = now - Math.max(probe.askedAt, this.#poweredAt);
-		if (quiet > 2_000 * plan.settings.interval + MEASUREMENT_MS) {
-			this.violate("sampling", `the sensor has not been asked for ${Math.round(quiet / 1_000)} s`);
-		}
 		const { counters } = station;
 		this.#losses.counted(counters);
-		this.#progress.tick(now, counters, broker.connectedSince(`veleta-${plan.settings.id}`), this.#poweredAt);
+		this.sleep?.tick(now);
+		if (!this.sleep?.isEnding(now))
+			this.#progress.tick(now, counters, broker.connectedSince(`veleta-${plan.settings.id}`), this.#poweredAt);
+	}
+
+	/** A reading is due each interval. A station that sleeps may be late by the time that it was awake. */
+	#judgeSampling(): void {
+		const { plan, probe } = this.#options;
+		const { sleep, settings } = plan;
+		const quiet = this.#now - Math.max(probe.askedAt, this.#askedFrom);
+		const most = sleep ? sleep.cycle * (1 + DRIFT_MAXIMUM) + BOOT_MS : 2_000 * settings.interval;
+		if (quiet > most + MEASUREMENT_MS) {
+			this.violate("sampling", `the sensor has not been asked for ${Math.round(quiet / 1_000)} s`);
+		}
 	}
 
 	/** Everything is calm and nothing waits: now the sums must be right. */
 	atTheEnd(): void {
-		const { plan } = this.#options;
+		const { plan, health } = this.#options;
 		const { board } = this;
 		if (board.sockets > 1) this.violate("levels", `${board.sockets} sockets are open`);
 		if (board.timers > TIMERS_MAXIMUM) this.violate("levels", `${board.timers} timers are set`);
 		if (plan.settings.qos === 0) return;
-		this.#losses.atTheEnd(board.station!.counters);
+		this.#losses.atTheEnd(this.counters!, health.wellSince("flash") === 0);
 	}
 }
 

@@ -1,5 +1,6 @@
 /** What a world is like: its settings, its board, its network and its faults, all drawn from its seed. */
 import type { SensorModel } from "../../../src/settings.ts";
+import type { Sleep } from "./board.ts";
 import type { BrokerFaults } from "./broker.ts";
 import type { Crystal } from "./clock.ts";
 import { type Active, drawFaults } from "./faults.ts";
@@ -23,7 +24,11 @@ export interface Plan {
 		readonly full: "newest" | "oldest";
 		readonly backlogRate: number;
 		readonly diagnostics: number;
+		readonly sleep?: true;
+		readonly awake?: number;
 	};
+	/** `undefined`: the station stays awake. */
+	readonly sleep: (Sleep & SleepPlan) | undefined;
 	readonly crystal: Crystal;
 	readonly asksForTime: boolean;
 	readonly hasWifi: boolean;
@@ -44,7 +49,28 @@ export interface Plan {
 	readonly duration: number;
 }
 
+/** What a station that sleeps promises. */
+export interface SleepPlan {
+	/** Seconds awake, at most. */
+	readonly awake: number;
+	/** From one wake to the next, at most, in ms: the next reading is due, or the shortest sleep is over. */
+	readonly cycle: number;
+	/** From the last word to the will, in ms. */
+	readonly lostAfter: number;
+}
+
 const DAY_MS = 86_400_000;
+/** One world of so many sleeps between its readings. */
+const SLEEPERS = 1 / 6;
+/** They last for this part of the time: each wake reads the whole flash. */
+const SLEEPY = 0.5;
+/** Seconds awake, at most. Where a network is joined slowly and the broker speaks 3.1 only, 9 are needed. */
+const AWAKE = [10, 20, 20, 60];
+/** Deviations of the oscillator that runs while the board sleeps, in parts per million. */
+const SLEEP_DRIFTS = [0, 0, 500, -500, 20_000, -20_000];
+/** Of an orderly goodbye, and of the shortest sleep, in ms. */
+const FAREWELL_MS = 2_000;
+const SLEEP_SHORTEST_MS = 1_000;
 /** Seconds between readings: 1,400 readings a day on average. */
 const INTERVALS = [600, 300, 120, 60, 60, 60, 60, 30, 30];
 /** With these a world lasts for as many readings as a day of `BRISK_S` has. */
@@ -65,6 +91,7 @@ export function drawPlan(random: Random, days: number): Plan {
 	const backlogRate = Math.max(random.pick([0.5, 2, 10, 10, 50]), order === "oldest" ? 3 / interval : 0);
 	const keepAlive = random.pick([10, 30, 60, 90, 90, 300, qos === 0 ? 60 : 0]);
 	const asksForTime = random.chance(0.7);
+	const sleep = drawSleep(random.fork("sleep"), interval);
 	return {
 		settings: {
 			id: STATION_ID,
@@ -78,7 +105,9 @@ export function drawPlan(random: Random, days: number): Plan {
 			full: random.pick(["oldest", "oldest", "newest"] as const),
 			backlogRate,
 			diagnostics: random.pick([0, 900, 900, 60]),
+			...(sleep && { sleep: true, awake: sleep.awake }),
 		},
+		sleep,
 		crystal: {
 			drift: random.chance(0.5) ? 0 : random.integer(-500, 500),
 			counterStart: random.chance(0.5)
@@ -97,7 +126,21 @@ export function drawPlan(random: Random, days: number): Plan {
 			: { latency: random.integer(1, 120), jitter: random.integer(0, 60) },
 		broker: drawBroker(random, qos),
 		faults: drawFaults(random.fork("faults")),
-		duration: days * DAY_MS * Math.min(1, interval / BRISK_S < 0.5 ? interval / BRISK_S : 1),
+		duration: days * DAY_MS * Math.min(1, interval / BRISK_S < 0.5 ? interval / BRISK_S : 1) * (sleep ? SLEEPY : 1),
+	};
+}
+
+/** A stream of its own, so that worlds without sleep are what they would be if there were none. */
+function drawSleep(random: Random, interval: number): Plan["sleep"] {
+	if (!random.chance(SLEEPERS)) return undefined;
+	const awake = random.pick(AWAKE);
+	const longest = awake * 1_000 + FAREWELL_MS + SLEEP_SHORTEST_MS;
+	return {
+		awake,
+		drift: random.pick(SLEEP_DRIFTS),
+		hasty: random.chance(0.3),
+		cycle: Math.max(interval * 1_000, longest),
+		lostAfter: Math.ceil(2.5 * interval + awake) * 1_000,
 	};
 }
 

@@ -20,6 +20,8 @@ const IN_FLIGHT = 8;
 /** Readings that fit into RAM while the flash refuses. */
 const RAM_READINGS = 85;
 const BLUR = 4;
+/** So many wakes without faults, and a station that sleeps has been connected. */
+const SLEEP_CYCLES = 3;
 
 export interface ProgressOptions {
 	readonly plan: Plan;
@@ -50,12 +52,15 @@ export class Progress {
 		const { settings, conditions, broker } = options.plan;
 		const detection =
 			1_000 * (Math.max(settings.keepAlive, broker.limits?.serverKeepAlive ?? 0) + settings.interval) + TCP_GIVES_UP_MS;
-		this.settleMs = detection + RETRY_MS + 2 * ATTEMPT_MS;
+		const { sleep } = options.plan;
+		this.settleMs = sleep ? SLEEP_CYCLES * sleep.cycle : detection + RETRY_MS + 2 * ATTEMPT_MS;
 		const roundTrip = (2 * (conditions.latency + conditions.jitter) + 100) / 1_000;
 		const window = Math.min(IN_FLIGHT, broker.limits?.receiveMaximum ?? IN_FLIGHT);
 		const trips = settings.qos === 0 ? 0 : settings.qos;
 		const reachable = trips === 0 ? Number.POSITIVE_INFINITY : (0.5 * window) / (trips * roundTrip);
-		this.#pace = 0.8 * Math.min(settings.backlogRate, reachable);
+		const pace = 0.8 * Math.min(settings.backlogRate, reachable);
+		// Of the backlog of a station that sleeps, one reading at least leaves in each wake.
+		this.#pace = sleep ? Math.min(pace, 1_000 / sleep.cycle) : pace;
 	}
 
 	/** Readings of the backlog that leave in a second, at least. */

@@ -3,6 +3,7 @@ import type { Board } from "./board.ts";
 import type { Broker } from "./broker.ts";
 import type { Health } from "./health.ts";
 import type { Plan } from "./plan.ts";
+import { keepsWill } from "./sleep-rules.ts";
 
 /** What segments and timers may take on top, in ms. */
 const MARGIN_MS = 20_000;
@@ -25,6 +26,7 @@ export class StatusRule {
 	#birthRefused = false;
 	/** Seconds, as the last connection had it; 0: the broker waits for ever. */
 	#keepAlive = 0;
+	#version: 3 | 4 | 5 = 5;
 
 	constructor(options: StatusRuleOptions) {
 		this.#options = options;
@@ -41,6 +43,7 @@ export class StatusRule {
 	connected(version: 3 | 4 | 5): void {
 		const { settings, broker } = this.#options.plan;
 		this.#birthRefused = false;
+		this.#version = version;
 		this.#keepAlive = (version === 5 ? broker.limits?.serverKeepAlive : undefined) ?? settings.keepAlive;
 	}
 
@@ -59,13 +62,17 @@ export class StatusRule {
 		// Faults of the network and the broker may delay what the station had sent.
 		const from = Math.max(this.#unpoweredSince ?? now, this.#upSince, health.wellSince("connection"));
 		const away = now - from;
-		const patience = 1_500 * this.#keepAlive + MARGIN_MS;
-		if (status === "online" && this.#keepAlive > 0 && away > patience && !broker.forgottenWills.has(topic)) {
-			violate("status", `the status is online, and the station has had no power for ${Math.round(away / 1_000)} s`);
+		const { sleep } = plan;
+		const delay = sleep && this.#version === 5 ? sleep.lostAfter : 0;
+		const patience = 1_500 * this.#keepAlive + delay + MARGIN_MS;
+		const isAlive = status === "online" || (status === "asleep" && keepsWill(plan, this.#version));
+		if (isAlive && this.#keepAlive > 0 && away > patience && !broker.forgottenWills.has(topic)) {
+			violate("status", `the status is ${status}, and the station has had no power for ${Math.round(away / 1_000)} s`);
 		}
 		const since = broker.connectedSince(`veleta-${plan.settings.id}`);
 		const well = Math.max(health.wellSince("connection", "power"), since ?? Number.POSITIVE_INFINITY);
-		if (board.powered && status !== "online" && now - well > BIRTH_MS && !this.#birthRefused) {
+		const said = status === "online" || (sleep !== undefined && status === "asleep");
+		if (board.powered && !said && now - well > BIRTH_MS && !this.#birthRefused) {
 			violate(
 				"status",
 				`the status is ${status}, and the station has been connected for ${Math.round((now - since!) / 1_000)} s`,

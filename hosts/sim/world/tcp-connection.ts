@@ -123,6 +123,13 @@ export class Connection {
 		this.#settle();
 	}
 
+	/** The station, which may have closed, sleeps; if it did so in haste, what is under way to either end is lost. */
+	stationAsleep(hasty: boolean): void {
+		if (hasty) this.sever("silence");
+		if (this.#station) this.loseStation("reset");
+		else this.up.senderLost();
+	}
+
 	/** The station is on again: what is repeated to it gets an answer. */
 	stationReturned(): void {
 		if (!this.#stationOff) return;

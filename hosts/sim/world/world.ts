@@ -56,6 +56,7 @@ export interface Stats {
 	reused: number;
 	powerCuts: number;
 	restarts: number;
+	sleeps: number;
 	attempts: number;
 	connections: number;
 	/** Block erases and write operations of the flash. */
@@ -227,7 +228,7 @@ class World {
 		if (!this.#broker.up) this.#broker.restart({ keepSessions: true, keepRetained: true, downFor: 0 });
 		if (this.#flash) this.#flash.cutAfter = undefined;
 		this.#trace.note(this.#scheduler.now, "calm from now on");
-		this.#board.powerOn();
+		if (!this.#board.asleep) this.#board.powerOn();
 	}
 
 	/** Until nothing waits any more. */
@@ -236,25 +237,28 @@ class World {
 		// A station that could not read its flash does not know what waits there.
 		const looked = this.#scheduler.now + 2_000 * parseSettings(this.#plan.settings).interval;
 		while (this.#oracle.flashFails && !this.#violation && this.#scheduler.now < looked) this.#pass(LOOK_MS);
-		let limit = this.#scheduler.now + settleMs;
+		const calm = this.#scheduler.now;
+		let limit = calm + settleMs;
 		for (let settled = false; !this.#violation; ) {
-			const { station } = this.#board;
+			const { station, asleep } = this.#board;
+			const queued = this.#oracle.counters?.queued ?? 0;
 			if (!settled && this.#scheduler.now >= limit) {
 				settled = true;
-				const queued = station?.counters.queued ?? 0;
 				limit = this.#scheduler.now + (DRAIN_FACTOR * 1_000 * queued) / pace + DRAIN_MS;
 			}
+			if (asleep && this.#oracle.sleep?.restsSince(calm)) return;
 			if (
+				!this.#plan.sleep &&
 				station &&
-				station.counters.queued === 0 &&
+				queued === 0 &&
 				!station.awaiting &&
 				this.#broker.connectedSince(this.#clientId) !== undefined
 			)
 				return;
 			if (settled && this.#scheduler.now >= limit) {
-				this.#oracle.violate("drain", `${station?.counters.queued} readings still wait, with nothing wrong`);
+				this.#oracle.violate("drain", `${queued} readings still wait, with nothing wrong`);
 			}
-			this.#pass(station && station.counters.queued > 100 ? TICK_MS : LOOK_MS);
+			this.#pass(queued > 100 ? TICK_MS : LOOK_MS);
 		}
 	}
 
@@ -278,11 +282,12 @@ class World {
 			deliveries,
 			redeliveries,
 			rejected,
-			dropped: this.#board.station?.counters.dropped ?? 0,
+			dropped: this.#oracle.counters?.dropped ?? 0,
 			forgotten,
 			reused: readings.numbers.reused,
 			powerCuts: counts.powerCuts,
 			restarts: counts.restarts,
+			sleeps: counts.sleeps,
 			attempts: calls.attempts,
 			connections: counts.connections,
 			erases: this.#flash?.erases.reduce((sum, erases) => sum + erases, 0) ?? 0,

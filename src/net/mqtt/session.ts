@@ -395,6 +395,11 @@ export class Session<M extends Message> {
 			this.#unsent = undefined;
 			if (!message) return undefined;
 			const qos = Math.min(message.qos, connection.maximumQoS) as 0 | 1 | 2;
+			if (qos === 0 && connection.phase !== "connected") {
+				// Should the broker not accept the connection, nobody would tell, and the message were lost.
+				this.#unsent = message;
+				return undefined;
+			}
 			const bytes = this.#publish(connection, message, now, qos > 0 ? this.#outgoing.enter(message, qos) : undefined);
 			if (bytes) return bytes;
 		}

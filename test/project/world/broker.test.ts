@@ -312,6 +312,18 @@ test("a delayed will is not published if the client is back in time", () => {
 	equal(back.error, undefined);
 });
 
+test("a DISCONNECT of MQTT 5.0 that asks for the will leaves it its delay", () => {
+	const world = new BrokerWorld();
+	const will = { ...WILL, properties: { willDelayInterval: 30 } };
+	for (let wake = 0; wake < 3; wake++) {
+		world.connected(5, { ...KEPT, will }).send({ cmd: "disconnect", reasonCode: 4 });
+		world.pass(29_000);
+		deepEqual(world.news(), ["c disconnected: DISCONNECT 4"]);
+	}
+	world.pass(1_100);
+	deepEqual(world.news(), ["c published status offline QoS 1 retain will"]);
+});
+
 test("a delayed will is published after its delay, or at the end of its session", () => {
 	const world = new BrokerWorld();
 	const will = { ...WILL, properties: { willDelayInterval: 30 } };

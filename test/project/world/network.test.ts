@@ -614,6 +614,27 @@ test("when the station loses power nothing is called back, what had left arrives
 	ok(server.connection.open);
 });
 
+test("what a station said before it fell asleep arrives; what was in haste, or had no link, does not", () => {
+	for (const [hasty, linkUp, heard] of [
+		[false, true, ["asleep at 30", "closed at 30"]],
+		[true, true, []],
+		[false, false, []],
+	] as const) {
+		const wired = new Wired();
+		const { station, server } = wired.connected();
+		wired.network.conditions.linkUp = linkUp;
+		station.write("asleep");
+		station.socket.close();
+		wired.network.stationAsleep(hasty);
+		equal(wired.network.stationSockets, 0);
+		wired.pass(1_000);
+		wired.network.conditions.linkUp = true;
+		wired.pass(100_000);
+		deepEqual(server.news(), heard);
+		deepEqual(station.news(), []);
+	}
+});
+
 test("what the broker sends to a station without power gets a reset once the station is on again", () => {
 	const wired = new Wired();
 	const { server } = wired.connected();

@@ -17,9 +17,9 @@ export function create(image?: Bytes, blockLength = BLOCK_LENGTH, blocks = BLOCK
 
 /** A record whose every byte follows from its number. */
 export function record(seq: number, kind = 1 + (seq % 5)): LogRecord {
-	const body = new Uint8Array(16);
+	const body = new Uint8Array(15);
 	for (let index = 0; index < body.length; index++)
-		body[index] = Math.imul(seq * 16 + index + kind, 0x9e37_79b1) >>> 24;
+		body[index] = Math.imul(seq * 15 + index + kind, 0x9e37_79b1) >>> 24;
 	return { kind, seq, body };
 }
 

@@ -81,11 +81,11 @@ test("a short body is filled up with zeros, and one that is too long is refused"
 	const chip = create();
 	const log = new Log(chip);
 	const position = log.append({ kind: 0, seq: 0xffff_ffff, body: Uint8Array.of(7) });
-	const body = new Uint8Array(16);
+	const body = new Uint8Array(15);
 	body[0] = 7;
 	deepEqual(log.read(position), { kind: 0, seq: 0xffff_ffff, body });
 	const { writes } = chip;
-	ok(throws(() => log.append({ kind: 1, seq: 2, body: new Uint8Array(17) }), /./) instanceof RangeError);
+	ok(throws(() => log.append({ kind: 1, seq: 2, body: new Uint8Array(16) }), /./) instanceof RangeError);
 	equal(chip.writes, writes);
 });
 

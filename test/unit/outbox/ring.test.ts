@@ -3,7 +3,7 @@ import { deepEqual, equal, test, throws } from "../../harness/harness.ts";
 
 /** Room for three records. */
 const ring = () => new Ring(3 * 24 + 23);
-const record = (seq: number) => ({ kind: 7, seq, body: new Uint8Array(16).fill(seq) });
+const record = (seq: number) => ({ kind: 7, seq, body: new Uint8Array(15).fill(seq) });
 const push = (into: Ring, ...seqs: number[]) => {
 	for (const seq of seqs) into.push(record(seq));
 	return into;

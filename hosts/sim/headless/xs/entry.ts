@@ -2,7 +2,7 @@
 import main from "../../../../src/main.js";
 import type { Station } from "../../../../src/station.js";
 import { Action, EVENT_HEADER_BYTES, Event } from "../protocol.js";
-import { actions, configure, nextTimer, onRestart, runTimers, socketOf, time } from "./host.js";
+import { actions, configure, nextTimer, onRestart, onSleep, runTimers, socketOf, time } from "./host.js";
 
 /** The engine's own globals. */
 declare const TextEncoder: new () => { encode(text: string): Uint8Array };
@@ -19,6 +19,9 @@ function handle(kind: number, id: number, count: number, bytes: Uint8Array<Array
 		case Event.Start:
 			onRestart(() => {
 				if (station) actions.add(Action.Restart, 0, 0, counters(station));
+			});
+			onSleep((duration) => {
+				if (station) actions.add(Action.Sleep, 0, duration, counters(station));
 			});
 			station = main();
 			if (!station) actions.add(Action.Stopped);

@@ -3,6 +3,7 @@ import type { Bytes, Host, LogLevel, Socket, SocketOptions } from "../../../../s
 import { parseSettings } from "../../../../src/settings.js";
 import { createRandom } from "../../devices/random.js";
 import { createSimulatedSensor } from "../../devices/simulated-sensor.js";
+import { RemoteSlots } from "../firmware-slots-remote.js";
 import { Action, ActionWriter, type Configuration, LEVELS } from "../protocol.js";
 import { type Call, RemoteFlash } from "../remote-flash.js";
 
@@ -48,7 +49,7 @@ export function socketOf(id: number): SimulatedSocket | undefined {
 	return sockets.get(id);
 }
 
-/** ECMA-419 TCP; the bytes travel through Node. */
+/** ECMA-419 TCP; the bytes travel through Node, which does the TLS, too. */
 class SimulatedSocket implements Socket {
 	readonly #id: number;
 	readonly #options: SocketOptions;
@@ -61,7 +62,9 @@ class SimulatedSocket implements Socket {
 		while (sockets.has(lastSocket));
 		this.#id = lastSocket;
 		sockets.set(this.#id, this);
-		actions.add(Action.Open, this.#id, 0, encoder.encode(`${options.host}:${options.port}`));
+		const { host, port, secure, ca, certificate, key } = options;
+		if (!secure) actions.add(Action.Open, this.#id, 0, encoder.encode(`${host}:${port}`));
+		else actions.add(Action.OpenTls, this.#id, 0, encoder.encode(JSON.stringify({ host, port, ca, certificate, key })));
 	}
 
 	read(byteLength = Number.POSITIVE_INFINITY): Bytes | undefined {
@@ -115,15 +118,20 @@ const host: { -readonly [port in keyof Host]: Host[port] } = {
 		clear: (timer) => void timers.delete(timer as Timer),
 	},
 	random: () => 0,
-	network: { socket: { io: SimulatedSocket } },
+	network: { socket: { io: SimulatedSocket }, tls: { io: SimulatedSocket, secure: true } },
 	flash: new RemoteFlash(issueCommand),
 	log: (level: LogLevel, text: string) => actions.add(Action.Log, LEVELS.indexOf(level), 0, encoder.encode(text)),
 };
 export default host;
 
 /** Gives the ports what the runner was asked for. */
-export function configure({ settings, seed, replay }: Configuration): void {
+export function configure({ settings, seed, replay, firmwareSlots }: Configuration): void {
 	host.settings = settings;
+	if (firmwareSlots) {
+		const slots = new RemoteSlots(issueCommand, () => host.restart?.());
+		host.update = slots;
+		host.diagnostics = () => ({ image: slots.id });
+	}
 	const { sensor } = parseSettings(settings);
 	host.random = createRandom(seed);
 	Object.assign(host, createSimulatedSensor({ sensor, seed, replay, clock: host.clock }));
@@ -132,4 +140,9 @@ export function configure({ settings, seed, replay }: Configuration): void {
 /** Gives the ports the one to restart the machine. */
 export function onRestart(restart: () => void): void {
 	host.restart = restart;
+}
+
+/** Gives the ports the one to send the machine to sleep. */
+export function onSleep(sleep: (duration: number) => void): void {
+	host.sleep = sleep;
 }

@@ -240,3 +240,12 @@ test("a message of QoS 0 whose connection ends before all of it has left goes on
 	transcript.tells("connected", "published a", "acknowledged a", "published b", "acknowledged b");
 	transcript.closes().opens(2_000).sends(2_000, CONNECT).receives(2_001, CONNACK).sends(2_001);
 });
+
+test("with pipelining, a QoS 0 message waits for the CONNACK: a broker that refuses would lose it", () => {
+	const transcript = new Transcript({ pipelining: true }).queuesAt(0, "a").queuesAt(0, "b");
+	transcript.opens(0).sends(0, CONNECT).silent(9_000);
+	transcript.failsWhen(() => transcript.receives(9_000, "20 02 00 05"), /not authorized/);
+	transcript.tells().opens(10_000).sends(10_000, CONNECT).receives(10_050, CONNACK);
+	transcript.sends(10_050, "30 04 00 01 74 61", "30 04 00 01 74 62");
+	transcript.tells("connected", "published a", "acknowledged a", "published b", "acknowledged b");
+});

@@ -1,0 +1,200 @@
+/** A station that sleeps between its readings: what it does while it is awake, and when it sleeps. */
+import { FlashChip } from "../../hosts/sim/devices/flash-chip.ts";
+import { createSimulatedSensor } from "../../hosts/sim/devices/simulated-sensor.ts";
+import type { Host, I2C } from "../../src/host.ts";
+import { parseSettings } from "../../src/settings.ts";
+import { SleepCycle } from "../../src/sleep-cycle.ts";
+import { Station } from "../../src/station.ts";
+import { AnsweringBroker } from "../harness/answering-broker.ts";
+import { deepEqual, equal, match, ok, test } from "../harness/harness.ts";
+import { World } from "../harness/world.ts";
+
+/** A machine that wakes anew, with the flash that it had. */
+class Machine {
+	readonly flash = new FlashChip({ blockLength: 4_096, blocks: 16 });
+	readonly log: string[] = [];
+	readonly states: string[] = [];
+	/** The durations that it was told to sleep for, with the time at which it was. */
+	readonly sleeps: { at: number; duration: number }[] = [];
+	world!: World;
+	broker!: AnsweringBroker;
+	station!: Station;
+	readonly #raw: Record<string, unknown>;
+	readonly #ports: (world: World) => Partial<Host>;
+
+	constructor(raw: Record<string, unknown> = {}, ports: (world: World) => Partial<Host> = () => ({})) {
+		this.#raw = { id: "roof", sleep: true, ...raw };
+		this.#ports = ports;
+	}
+
+	wake(answers = true): this {
+		const world = new World();
+		this.world = world;
+		this.broker = new AnsweringBroker(world);
+		this.broker.answers = answers;
+		const settings = parseSettings(this.#raw);
+		const host: Host = {
+			settings: this.#raw,
+			clock: world.clock,
+			timer: world.timer,
+			random: () => 0.5,
+			network: world.network,
+			flash: this.flash,
+			log: (level, text) => this.log.push(`${level}: ${text}`),
+			sleep: (duration) => this.sleeps.push({ at: world.clock.now(), duration }),
+			observer: { onState: (state) => this.states.push(state) },
+			...createSimulatedSensor({ sensor: settings.sensor, clock: world.clock, seed: 1 }),
+			...this.#ports(world),
+		};
+		this.station = new Station(host, settings);
+		this.station.start();
+		return this;
+	}
+
+	get messages(): (readonly [string, string])[] {
+		return this.broker.received.map(({ topic, payload }) => [topic.slice("veleta/roof/".length), payload]);
+	}
+
+	get numbers(): unknown[] {
+		return this.broker.readings.map(({ seq }) => seq);
+	}
+}
+
+test("awake for one reading: delivers it, says asleep, retained, and sleeps until the next is due", () => {
+	const machine = new Machine().wake();
+	machine.broker.advanceTo(5_000);
+	const topics = machine.messages.map(([topic]) => topic);
+	deepEqual(topics, ["status", "state", "diagnostics", "status"]);
+	const last = machine.broker.received.at(-1)!;
+	deepEqual([last.payload, last.retain], ["asleep", true]);
+	equal(machine.sleeps.length, 1);
+	const { at, duration } = machine.sleeps[0]!;
+	ok(at < 1_000, `it was awake for ${at} ms`);
+	equal(at + duration, 60_000);
+	deepEqual(machine.states, ["online", "asleep"]);
+	machine.broker.advanceTo(120_000);
+	equal(machine.broker.received.length, 4, "then it is silent");
+	equal(machine.sleeps.length, 1);
+});
+
+test("the numbers go on from wake to wake", () => {
+	const machine = new Machine();
+	const numbers: unknown[] = [];
+	for (let wakes = 0; wakes < 3; wakes++) {
+		machine.wake().broker.advanceTo(5_000);
+		numbers.push(...machine.numbers);
+	}
+	deepEqual(numbers, [1, 2, 3]);
+});
+
+test("the will waits for the next wakes: with MQTT 5.0 the broker says offline when they fail to come", () => {
+	const machine = new Machine().wake();
+	machine.broker.advanceTo(5_000);
+	// 170 s: two and a half intervals, and the time awake. Then the session's day.
+	match(machine.broker.lastConnect, /\b18 00 00 00 aa\b/);
+	match(machine.broker.lastConnect, /\b11 00 01 51 80\b/);
+	equal(machine.broker.lastDisconnect, "e0 02 04 00");
+});
+
+test("a session outlives the will's delay, however rare the readings are", () => {
+	const { lostAfter, sessionExpiryInterval } = new SleepCycle({ interval: 86_400, awake: 20 }, 0);
+	equal(lostAfter, 216_020);
+	equal(sessionExpiryInterval, 432_040);
+});
+
+test("at QoS 2, where each start begins a new session, the will does not stay", () => {
+	const machine = new Machine({ qos: 2 }).wake();
+	machine.broker.advanceTo(5_000);
+	equal(machine.broker.lastDisconnect, "e0 00");
+});
+
+test("a station that stays awake keeps its will without delay, and says offline at its end", () => {
+	const machine = new Machine({ sleep: false }).wake();
+	machine.broker.advanceTo(5_000);
+	ok(!/\b18 00 00 00 aa\b/.test(machine.broker.lastConnect));
+	machine.station.stop(() => {});
+	machine.broker.advanceTo(8_000);
+	equal(machine.messages.at(-1)![1], "offline");
+	deepEqual(machine.sleeps, []);
+});
+
+test("without a broker it gives up when its time awake is over, and delivers the readings at a later wake", () => {
+	const machine = new Machine({ awake: 10 }).wake();
+	machine.broker.up = false;
+	machine.broker.advanceTo(60_000);
+	deepEqual(machine.sleeps, [{ at: 10_000, duration: 50_000 }]);
+	ok(machine.log.includes("warning: 1 reading was not delivered"), machine.log.join("\n"));
+	const sockets = machine.world.sockets.length;
+	machine.world.advanceTo(120_000);
+	equal(machine.world.sockets.length, sockets, "asleep, it tries nothing");
+	machine.wake().broker.advanceTo(5_000);
+	deepEqual(machine.numbers, [2, 1]);
+	equal(machine.sleeps.length, 2);
+});
+
+test("a broker that accepts and then says nothing does not keep it awake", () => {
+	const machine = new Machine({ awake: 10 }).wake();
+	machine.broker.advanceTo(50, 5);
+	machine.broker.answers = false;
+	machine.broker.advanceTo(60_000);
+	equal(machine.sleeps.length, 1);
+	ok(machine.sleeps[0]!.at <= 12_000, `it was awake for ${machine.sleeps[0]!.at} ms`);
+});
+
+test("a sensor that gives nothing does not keep it awake, and does not spare the goodbye", () => {
+	const dead = class implements I2C {
+		read(): ArrayBuffer {
+			throw new Error("nobody there");
+		}
+		write() {
+			throw new Error("nobody there");
+		}
+		close() {}
+	};
+	const machine = new Machine({}, () => ({ i2c: { io: dead } })).wake();
+	machine.broker.advanceTo(15_000);
+	equal(machine.sleeps.length, 1);
+	ok(machine.sleeps[0]!.at < 10_000, `it was awake for ${machine.sleeps[0]!.at} ms`);
+	deepEqual(machine.messages.at(-1), ["status", "asleep"]);
+});
+
+test("who asked for something gets the answer before it sleeps", () => {
+	const machine = new Machine().wake();
+	machine.broker.advanceTo(20, 5);
+	machine.broker.publishes("veleta/roof/cmd/status", "");
+	machine.broker.advanceTo(5_000);
+	const topics = machine.messages.map(([topic]) => topic);
+	ok(topics.indexOf("reply") > 0 && topics.indexOf("reply") < topics.lastIndexOf("status"), topics.join(", "));
+	equal(machine.sleeps.length, 1);
+});
+
+test("it does not sleep before the clock is set, or the reading would never get its time", () => {
+	let wall: number | undefined;
+	let answer: (error: null, time: number) => void = () => {};
+	const io = class {
+		getTime(callback: typeof answer) {
+			answer = callback;
+		}
+		close() {}
+	};
+	const machine = new Machine({}, ({ clock, network }) => ({
+		clock: { now: () => clock.now(), time: () => wall, setTime: (time: number) => void (wall = time) },
+		network: { ...network, ntp: { io } },
+	})).wake();
+	machine.broker.advanceTo(15_000);
+	deepEqual(machine.numbers, [1]);
+	equal(machine.sleeps.length, 0);
+	answer(null, Date.UTC(2026, 10, 21));
+	machine.broker.advanceTo(16_000);
+	equal(machine.sleeps.length, 1);
+});
+
+test("a machine that cannot sleep says so and stays awake", () => {
+	const machine = new Machine({}, () => ({ sleep: undefined as never })).wake();
+	machine.broker.advanceTo(125_000);
+	deepEqual(machine.numbers, [1, 2, 3]);
+	deepEqual(
+		machine.log.filter((line) => line.includes("sleep")),
+		["warning: sleep: this machine cannot; it stays awake"],
+	);
+});

@@ -1,0 +1,59 @@
+import { createSimulatedSensor } from "../../hosts/sim/devices/simulated-sensor.ts";
+import type { Host } from "../../src/host.ts";
+import { start } from "../../src/start.ts";
+import { deepEqual, equal, ok, test } from "../harness/harness.ts";
+import { World } from "../harness/world.ts";
+
+function starts(settings: unknown, { unconfirmed }: { unconfirmed?: boolean } = {}) {
+	const world = new World();
+	const told: string[] = [];
+	const never = () => {
+		throw new Error("not asked for");
+	};
+	const host: Host = {
+		settings,
+		clock: world.clock,
+		timer: world.timer,
+		random: () => 0.5,
+		network: world.network,
+		log: (level, text) => told.push(`${level}: ${text}`),
+		...createSimulatedSensor({ sensor: "bme280", clock: world.clock, seed: 1 }),
+		...(unconfirmed !== undefined && {
+			update: {
+				unconfirmed,
+				judge: (works) => told.push(works ? "confirm" : "roll back"),
+				open: never,
+				write: never,
+				complete: never,
+				close: never,
+			},
+		}),
+	};
+	return { station: start(host), told, world };
+}
+
+test("with settings that can be used the station starts", () => {
+	const { station, world } = starts({});
+	ok(station);
+	equal(world.sockets.length, 1);
+});
+
+test("settings that cannot be used are one line, and nothing starts", () => {
+	const { station, told, world } = starts({ interval: 0 });
+	equal(station, undefined);
+	deepEqual(told, ["error: interval: must be a number from 1 to 86400 for a bme280"]);
+	equal(world.sockets.length, 0);
+});
+
+test("a broker at mqtts:// on a host without TLS is one line, and nothing starts", () => {
+	const { station, told, world } = starts({ broker: "mqtts://broker.lan" });
+	equal(station, undefined);
+	deepEqual(told, ["error: broker: this firmware has no TLS for mqtts://"]);
+	world.advanceTo(3_600_000);
+	equal(world.sockets.length, 0);
+});
+
+test("new firmware that cannot use its settings gives way to the one before; confirmed firmware stays", () => {
+	deepEqual(starts({ interval: 0 }, { unconfirmed: true }).told.slice(1), ["roll back"]);
+	deepEqual(starts({ interval: 0 }, { unconfirmed: false }).told.slice(1), []);
+});
