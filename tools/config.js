@@ -2,11 +2,14 @@
  * The user's `config.json` as a module of the firmware, `build/modules/config.js`.
  * Nothing of it is ever shown: it holds passwords.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createPrivateKey } from "node:crypto";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import * as esbuild from "esbuild";
 import { buildFolder, root } from "./build.js";
 import { ToolError } from "./moddable.js";
+import { readSettings } from "./settings-file.js";
 
 const configFile = join(root, "config.json");
 export const configModule = join(buildFolder, "modules/config.js");
@@ -26,44 +29,58 @@ export async function importTypeScript(path) {
 }
 
 /**
- * Writes the module. Without a file the defaults apply, which a board cannot do
- * with: it needs to know its Wi-Fi.
+ * Writes the module. Without a file the defaults apply. `change` is given what
+ * the file says, and returns what is to be used.
  */
-export async function buildConfig({ board, needsWifi = false } = {}) {
-	const raw = existsSync(configFile) ? parse(readFileSync(configFile, "utf8")) : undefined;
-	const { parseSettings } = await importTypeScript("src/settings.ts");
-	let settings;
-	try {
-		settings = parseSettings(raw ?? {});
-	} catch (error) {
-		throw new ToolError(`config.json: ${error.message}`);
-	}
-	if (needsWifi && !settings.wifi) {
-		const what =
-			raw === undefined ? "config.json is missing: copy config.example.json to it" : "config.json has no wifi:";
-		throw new ToolError(`${what}${raw === undefined ? " and" : ""} set wifi.ssid and wifi.password`);
-	}
+export async function buildConfig({ board, file = configFile, change = (settings) => settings } = {}) {
+	const settings = change((await readSettings(file)) ?? {});
+	await checkTls(settings);
 	mkdirSync(dirname(configModule), { recursive: true });
 	// Not overwritten but made anew: the mode is only for a new file.
 	rmSync(configModule, { force: true });
 	const { BOARDS, DEFAULT_BOARD } = await importTypeScript("hosts/esp32/boards.ts");
-	const { data, clock, dht } = BOARDS[board ?? DEFAULT_BOARD];
-	writeFileSync(configModule, moduleOf(raw ?? {}, { data, clock, dht }), { mode: 0o600 });
+	const name = board ?? DEFAULT_BOARD;
+	const { data, clock, dht, led } = BOARDS[name];
+	writeFileSync(configModule, moduleOf(settings, { name, data, clock, dht, led }), { mode: 0o600 });
+}
+
+/** Whether the broker of the settings that were built last, if any were, is at `mqtts://`. */
+export async function configUsesTls() {
+	if (!existsSync(configModule)) return false;
+	const { default: settings } = await import(`${pathToFileURL(configModule).href}?${performance.now()}`);
+	return (await parsed(settings)).broker.tls;
+}
+
+/** What a board, and mcsim, could only say when it is too late. */
+export async function checkTls(settings) {
+	const { broker, tls } = await parsed(settings);
+	if (broker.tls && tls.ca === undefined) {
+		throw new ToolError("tls.ca: a board needs it for mqtts://: it knows no authorities of its own");
+	}
+	if (tls.key !== undefined && !isRsaKey(tls.key)) {
+		throw new ToolError("tls.key: a board takes RSA keys without a password");
+	}
+}
+
+function isRsaKey(pem) {
+	try {
+		return createPrivateKey(pem).asymmetricKeyType === "rsa";
+	} catch {
+		return false;
+	}
+}
+
+async function parsed(settings) {
+	const { parseSettings } = await importTypeScript("src/settings.ts");
+	try {
+		return parseSettings(settings);
+	} catch (error) {
+		throw new ToolError(error.message);
+	}
 }
 
 /** Deeply frozen (XS's second argument of `freeze`), so that the linker leaves it in flash. */
 function moduleOf(settings, board) {
 	const frozen = (value) => `Object.freeze(${JSON.stringify(value)}, true)`;
 	return `export default ${frozen(settings)};\nexport const board = ${frozen(board)};\n`;
-}
-
-/** The parser's own message would show a piece of the file. */
-function parse(text) {
-	try {
-		return JSON.parse(text);
-	} catch (error) {
-		const [, position] = /position (\d+)/.exec(error.message) ?? [];
-		const where = position === undefined ? "" : `, line ${text.slice(0, Number(position)).split("\n").length}`;
-		throw new ToolError(`config.json${where}: not JSON; look for a missing quote or comma, or a comma too many`);
-	}
 }

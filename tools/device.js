@@ -6,9 +6,12 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as esbuild from "esbuild";
 import { buildFolder, mqttPacketClientModule, root } from "./build.js";
+import { configUsesTls } from "./config.js";
+import { buildFeatures, TLS_MODULES } from "./features.js";
+import { buildPanel } from "./panel.js";
 import { shrink } from "./shrink.js";
 
-const ENTRY = "src/main.ts";
+const MAIN = "src/main.ts";
 
 /**
  * `preloaded`: what the entry and the host's ports import of the project. It
@@ -19,28 +22,41 @@ const HOSTS = {
 	esp32: {
 		ports: "hosts/esp32/host.ts",
 		preloaded: [
+			"hosts/esp32/console.ts",
+			"hosts/esp32/led.ts",
+			"hosts/esp32/lwip-sntp.ts",
+			"hosts/esp32/machine.ts",
 			"hosts/esp32/ntp-client.ts",
 			"hosts/esp32/pulse-capture.ts",
 			"hosts/esp32/sdk-ports.ts",
+			"hosts/esp32/update.ts",
+			"hosts/esp32/wifi-radio.ts",
 			"hosts/esp32/wifi-station.ts",
 			"src/settings.ts",
-			"src/station.ts",
+			"src/start.ts",
 		],
 	},
 	mcsim: {
+		entry: "hosts/sim/mcsim/entry.ts",
 		ports: "hosts/sim/mcsim/host.ts",
 		preloaded: [
 			"hosts/esp32/sdk-ports.ts",
 			"hosts/sim/devices/simulated-sensor.ts",
+			"hosts/sim/mcsim/cable.ts",
 			"hosts/sim/mcsim/flash.ts",
+			"hosts/sim/mcsim/remote-panel.ts",
 			"src/settings.ts",
-			"src/station.ts",
+			"src/start.ts",
 		],
 	},
 };
 
 /** Modules of the SDK, and the user's settings. */
-const EXTERNAL = ["embedded:*", "config", "file", "mc/config", "net", "sntp", "text/*", "time", "timer"];
+const EXTERNAL = ["embedded:*", "config", "control", "file", "mc/config", "net", "text/*", "time", "timer"];
+
+/** The port for TLS, and what is in its place in builds without it. */
+const TLS = "hosts/esp32/tls-ports.ts";
+const NO_TLS = "hosts/esp32/tls-none.ts";
 
 /** What is imported by more than one entry comes out as a chunk: this makes a second entry, which is not written. */
 const preloadedEntry = (preloaded) => ({
@@ -54,13 +70,25 @@ const preloadedEntry = (preloaded) => ({
 	},
 });
 
-/** `name` is one of `esp32` and `mcsim`; mqtt-packet has to be built. */
-export async function buildForModdable(name) {
-	const { ports, preloaded } = HOSTS[name];
+const withoutTls = {
+	name: "without-tls",
+	setup(build) {
+		build.onResolve({ filter: /\/tls-ports\.js$/ }, () => ({ path: join(root, NO_TLS) }));
+	},
+};
+
+/**
+ * `name` is one of `esp32` and `mcsim`; mqtt-packet and the settings have to be
+ * built. With TLS if it is asked for, or the broker of the settings needs it:
+ * it is half as large as all the rest. Resolves with whether it has TLS.
+ */
+export async function buildForModdable(name, { tls: wanted = false } = {}) {
+	const { entry = MAIN, ports, preloaded } = HOSTS[name];
+	const tls = wanted || (await configUsesTls());
 	const folder = join(buildFolder, "modules", name);
 	const { outputFiles, metafile } = await esbuild.build({
 		absWorkingDir: root,
-		entryPoints: { main: ENTRY, preloaded: "preloaded" },
+		entryPoints: { main: entry, preloaded: "preloaded" },
 		outdir: folder,
 		write: false,
 		metafile: true,
@@ -70,21 +98,24 @@ export async function buildForModdable(name) {
 		format: "esm",
 		platform: "neutral",
 		target: "es2024",
-		external: EXTERNAL,
+		external: [...EXTERNAL, ...(tls ? TLS_MODULES : [])],
 		alias: { host: join(root, ports), "mqtt-packet": mqttPacketClientModule },
-		plugins: [preloadedEntry(preloaded)],
+		plugins: [preloadedEntry([...preloaded, tls ? TLS : NO_TLS]), ...(tls ? [] : [withoutTls])],
 		logLevel: "warning",
 	});
-	checkMain(metafile, ports);
+	checkMain(metafile, [MAIN, entry, ports]);
 	mkdirSync(folder, { recursive: true });
 	for (const { path, text } of outputFiles) {
 		if (basename(path) !== "preloaded.js") writeFileSync(path, await shrink(text));
 	}
+	await buildFeatures(folder, { tls });
+	if (name === "mcsim") await buildPanel();
+	return tls;
 }
 
 /** What the lists above forget would be in `main.js`. */
-function checkMain({ outputs }, ports) {
+function checkMain({ outputs }, expected) {
 	const [, { inputs }] = Object.entries(outputs).find(([path]) => basename(path) === "main.js");
-	const forgotten = Object.keys(inputs).filter((path) => ![ENTRY, ports].includes(path));
+	const forgotten = Object.keys(inputs).filter((path) => !expected.includes(path));
 	if (forgotten.length > 0) throw new Error(`${forgotten} should be preloaded: see tools/device.js`);
 }

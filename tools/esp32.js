@@ -1,33 +1,40 @@
-/** `npm run build:esp32 [-- --board NAME]`: the firmware for a board, with the user's Moddable SDK and ESP-IDF. */
+/** `npm run build:esp32` and `npm run flash`: the firmware for a board, with the user's Moddable SDK and ESP-IDF. */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildFolder, buildMqttPacket } from "./build.js";
+import { buildFolder, buildMqttPacket, root } from "./build.js";
 import { buildConfig, importTypeScript } from "./config.js";
 import { buildForModdable } from "./device.js";
+import { buildFirmware, writeFirmware } from "./firmware.js";
 import { sizeOf } from "./linked-size.js";
 import { command, findIdf, findSdk, mcconfig, outFolder, start, ToolError, which } from "./moddable.js";
+import { closePort, findPort, openPort, PORT_HELP, PORT_OPTION } from "./serial-port.js";
+import { readSettings } from "./settings-file.js";
 
 const { BOARDS, DEFAULT_BOARD } = await importTypeScript("hosts/esp32/boards.ts");
 
-const help = `usage: node tools/esp32.js build [--board NAME]
-       node tools/esp32.js deploy [--board NAME]
-       node tools/esp32.js size [--board NAME]
+const help = `usage: npm run build:esp32 -- [--board NAME] [--tls]
+       npm run flash -- [--board NAME] [--tls] [--port PORT]
+       node tools/esp32.js size [--board NAME] [--tls]
 
-build makes the firmware for a board; deploy makes it and writes it to the
-board at UPLOAD_PORT (or the only serial port there is). Both need the Moddable
-SDK, ESP-IDF and a config.json with wifi: see docs/esp32.md. size links the
-JavaScript only, which needs the SDK and make, and says how large it is.
+build:esp32 makes the firmware for a board; flash makes it and writes it to the
+board. Both need the Moddable SDK and ESP-IDF: see docs/esp32.md. Settings come
+from config.json, if there is one; \`npm run provision\` sends them later. size
+links the JavaScript only, which needs the SDK and make, and says how large it is.
 
-  --board NAME   (default ${DEFAULT_BOARD})
+  --tls          with TLS, for a broker at mqtts:// that is given to the board later;
+                 one in config.json brings it by itself
+${PORT_HELP}  --board NAME   (default ${DEFAULT_BOARD})
 ${Object.entries(BOARDS)
 	.map(([name, { title }]) => `                 ${name.padEnd(14)} ${title}\n`)
 	.join("")}`;
 
-const TARGETS = ["build", "deploy", "size"];
+const TARGETS = { build: 2, flash: 3, size: 1 };
+const options = { ...PORT_OPTION, board: { type: "string" }, tls: { type: "boolean" } };
 
-await command(help, { board: { type: "string" } }, async ({ board = DEFAULT_BOARD }, [target = "build", ...rest]) => {
-	if (!TARGETS.includes(target) || rest.length > 0) {
-		throw new ToolError(`${rest[0] ?? target}: the commands are ${TARGETS.join(", ")}; see --help`, 2);
+await command(help, options, async (values, [target = "build", ...rest]) => {
+	const { board = DEFAULT_BOARD, tls = false } = values;
+	if (!Object.hasOwn(TARGETS, target) || rest.length > 0) {
+		throw new ToolError(`${rest[0] ?? target}: the commands are ${Object.keys(TARGETS).join(", ")}; see --help`, 2);
 	}
 	if (!Object.hasOwn(BOARDS, board)) {
 		throw new ToolError(`--board ${board}: the boards are ${Object.keys(BOARDS).join(", ")}`, 2);
@@ -35,17 +42,55 @@ await command(help, { board: { type: "string" } }, async ({ board = DEFAULT_BOAR
 	const { platform } = BOARDS[board];
 	const sdk = findSdk();
 	if (target !== "size") findIdf(sdk);
-	await buildConfig({ board, needsWifi: target !== "size" });
+	// Said now, and not after minutes of building.
+	const port = target === "flash" ? await freePort(values.port) : undefined;
+	const step = (number, text) => process.stderr.write(`${number}/${TARGETS[target]} ${text}\n`);
+
+	step(1, `the program for ${board}`);
+	await buildConfig({ board });
 	await buildMqttPacket();
-	await buildForModdable("esp32");
+	const hasTls = await buildForModdable("esp32", { tls });
 	// The linker adds the names of its last run to those there are, so that those of an earlier program would stay.
 	rmSync(join(workFolder(platform), "modules/mc.xsi"), { force: true });
-	const code =
-		target === "size" ? await linkJavaScript(sdk, platform) : await mcconfig(sdk, ["-m", "-p", platform, "-t", target]);
-	if (code !== 0) return code;
-	reportSize(board);
+	if (target === "size") {
+		const code = await linkJavaScript(sdk, platform);
+		if (code !== 0) return code;
+	} else {
+		step(2, "the firmware: ESP-IDF takes some minutes the first time, and less than one later");
+		await buildFirmware(sdk, platform, workFolder(platform));
+	}
+	reportSize(board, hasTls);
+	if (port !== undefined) {
+		step(3, `writing it to the board at ${port}`);
+		await writeFirmware(sdk, workFolder(platform), port);
+	}
+	if (target !== "size") await sayNext({ ...values, port });
 	return 0;
 });
+
+/** A port that can be opened now. */
+async function freePort(wanted) {
+	const path = await findPort(wanted);
+	await closePort(await openPort(path));
+	return path;
+}
+
+/** What to do next, in one line for each. */
+async function sayNext({ board, tls, port }) {
+	const settings = await readSettings(join(root, "config.json"));
+	const say = (text) => process.stdout.write(`${text}\n`);
+	const at = port === undefined ? "" : ` -- --port ${port}`;
+	if (port === undefined) {
+		const options = [...(board ? ["--board", board] : []), ...(tls ? ["--tls"] : [])].join(" ");
+		say(`next: plug the board in, and \`npm run flash${options && ` -- ${options}`}\``);
+	} else say(`next: \`npm run monitor${at}\` shows what the board does`);
+	if (!settings?.wifi || settings.wifi.length === 0) {
+		const why = settings === undefined ? "there is no config.json" : "config.json has no wifi";
+		say(`${why}: the board waits for its settings, which \`npm run provision${at}\` sends`);
+	} else if (port !== undefined) {
+		say(`settings that \`npm run provision\` once sent to this board still go before config.json`);
+	}
+}
 
 /** Where mcconfig works for a platform. */
 function workFolder(platform) {
@@ -66,9 +111,10 @@ async function linkJavaScript(sdk, platform) {
 }
 
 /** Says how large what was linked last is, here and, for `npm run bench`, in a file. */
-function reportSize(board) {
+function reportSize(board, tls) {
 	const size = sizeOf(readFileSync(join(workFolder(BOARDS[board].platform), "mc.xs.c"), "utf8"));
-	writeFileSync(join(buildFolder, "esp32-size.json"), `${JSON.stringify({ board, ...size })}\n`);
+	writeFileSync(join(buildFolder, "esp32-size.json"), `${JSON.stringify({ board, tls, ...size })}\n`);
 	const { linkedJavaScript, slots, names } = size;
-	process.stdout.write(`${board}: ${linkedJavaScript} bytes of linked JavaScript, ${slots} slots, ${names} names\n`);
+	const what = `${board}${tls ? ", with TLS" : ""}`;
+	process.stdout.write(`${what}: ${linkedJavaScript} bytes of linked JavaScript, ${slots} slots, ${names} names\n`);
 }

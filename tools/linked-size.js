@@ -7,6 +7,7 @@ const ELEMENT_BYTES = {
 	txInteger: 4,
 	txID: 2,
 	txU1: 1,
+	txU4: 4,
 	txScript: 36,
 	xsHostBuilder: 12,
 };

@@ -68,6 +68,11 @@ export function findIdf({ moddable, environment, path }) {
 	if (!version.startsWith(`${wanted}.`)) {
 		throw new ToolError(`IDF_PATH names ESP-IDF ${version}, but this SDK wants ${wanted}: ${howTo}`);
 	}
+	if (!existsSync(join(folder, ".git"))) {
+		throw new ToolError(
+			`IDF_PATH names ${folder}, which is no git clone, and the SDK asks git for its version: ${howTo}`,
+		);
+	}
 	for (const tool of ["python3", "cmake"]) {
 		if (!which(tool, path))
 			throw new ToolError(`${tool} is missing: ESP-IDF needs it; install it with your system's packages`);
@@ -118,10 +123,10 @@ export function mcconfig(sdk, argumentsOf) {
 	return start(which("mcconfig", sdk.path), [...argumentsOf, "-o", outFolder], sdk.environment);
 }
 
-/** Runs a program in the project's folder, its output ours; resolves with its exit code. */
-export function start(program, argumentsOf, environment) {
+/** Runs a program in the project's folder or another one, its output ours; resolves with its exit code. */
+export function start(program, argumentsOf, environment, folder = root) {
 	return new Promise((resolve, reject) => {
-		const child = spawn(program, argumentsOf, { cwd: root, env: environment, stdio: "inherit" });
+		const child = spawn(program, argumentsOf, { cwd: folder, env: environment, stdio: "inherit" });
 		child.on("error", (error) => reject(new ToolError(`cannot start ${program}: ${error.message}`)));
 		child.on("exit", (code) => resolve(code ?? 1));
 	});

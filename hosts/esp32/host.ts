@@ -1,15 +1,20 @@
-/** The ports on a board, from the SDK's modules. */
+/** The ports on a board, from modules of the SDK's and of this folder. */
 import I2C from "embedded:io/i2c";
-import WiFi from "embedded:network/interface/wifi";
 import FlashPartitions from "embedded:storage/flash";
-import settings, { board } from "config";
-import SNTP from "sntp";
+import builtIn, { board } from "config";
 import Time from "time";
 import type { Flash, Host, I2CConstructor, NetworkPort, NTPClientConstructor } from "../../src/host.js";
 import { parseSettings, type Settings } from "../../src/settings.js";
-import { SntpClient, type SntpConstructor } from "./ntp-client.js";
+import { log, settings as settingsOf } from "./console.js";
+import { led } from "./led.js";
+import { lwipSntp } from "./lwip-sntp.js";
+import { machine } from "./machine.js";
+import { SntpClient } from "./ntp-client.js";
 import { RmtPulseCapture } from "./pulse-capture.js";
-import { createClock, dns, log, socket, timer } from "./sdk-ports.js";
+import { createClock, dns, socket, timer } from "./sdk-ports.js";
+import { createTls } from "./tls-ports.js";
+import { imageId, update } from "./update.js";
+import { radio } from "./wifi-radio.js";
 import { WifiStation } from "./wifi-station.js";
 
 /** As `partitions.csv` names it. */
@@ -20,15 +25,25 @@ const FLASH_PARTITION = "veleta";
  */
 const EARLIEST_MS = Date.UTC(2026, 0, 1);
 
+const settings = settingsOf(builtIn);
 const usable = usableSettings();
 const pins = { ...board, ...usable?.pins };
+const clock = {
+	...createClock(() => {
+		const now = Date.now();
+		return now >= EARLIEST_MS ? now : undefined;
+	}),
+	setTime: (time: number) => Time.set(Math.round(time / 1_000)),
+};
 const network: { -readonly [member in keyof NetworkPort]: NetworkPort[member] } = {
 	socket,
+	...createTls(clock.time),
 	dns,
 	...(usable && {
 		ntp: {
 			io: SntpClient as unknown as NTPClientConstructor,
-			sntp: SNTP as unknown as SntpConstructor,
+			sntp: lwipSntp,
+			timer,
 			host: usable.timeServer,
 		},
 	}),
@@ -37,25 +52,25 @@ const network: { -readonly [member in keyof NetworkPort]: NetworkPort[member] } 
 const flash = openFlash();
 const host: Host = {
 	settings,
-	clock: {
-		...createClock(() => {
-			const now = Date.now();
-			return now >= EARLIEST_MS ? now : undefined;
-		}),
-		setTime: (time) => Time.set(Math.round(time / 1_000)),
-	},
+	clock,
 	timer,
 	random: Math.random,
 	i2c: { io: I2C as unknown as I2CConstructor, data: pins.data, clock: pins.clock },
 	pulses: { io: RmtPulseCapture, pin: pins.dht },
 	network,
 	...(flash && { flash }),
+	update,
+	watchdog: machine,
+	observer: led,
 	log,
+	restart: machine.restart,
+	sleep: machine.sleep,
+	diagnostics: () => ({ board: board.name, image: imageId(), ...machine.facts() }),
 };
 export default host;
 
-if (usable?.wifi) joinNetwork(usable.wifi);
-else if (usable) log("error", "wifi.ssid: a board needs it");
+led.open(pins.led, pins.data, pins.clock, pins.dht);
+if (usable) joinNetwork(usable);
 
 /** Settings that cannot be used are for `main` to complain about. */
 function usableSettings(): Settings | undefined {
@@ -79,14 +94,17 @@ function openFlash(): Flash | undefined {
 	}
 }
 
-function joinNetwork(wifi: NonNullable<Settings["wifi"]>): void {
+function joinNetwork({ wifi }: Settings): void {
+	if (wifi.length === 0) return log("error", "wifi: there is none in the settings; `npm run provision` sends some");
 	new WifiStation({
-		...wifi,
-		io: WiFi,
+		radio,
+		networks: wifi,
+		clock,
 		timer,
 		log,
 		onChanged: (ready) => {
 			network.ready = ready;
+			led.network(ready);
 			if (ready) network.onReady?.();
 		},
 	});

@@ -5,8 +5,13 @@
  * the same pin, times what the sensor answers.
  *
  * The receiver writes level and duration pairs into memory without the CPU, and
- * calls an interrupt once, when the line has rested: a frame costs one interrupt
- * whatever else the board is doing.
+ * calls an interrupt when the line has rested, on some chips also when half of
+ * the memory is full: a frame costs two interrupts at the most, whatever else
+ * the board is doing.
+ *
+ * The line's level reaches the receiver through the pin's input and the GPIO
+ * matrix, which have nothing to do with its output: that the pin is an open
+ * drain at the same time is the same on each chip.
  */
 
 #include "xsmc.h"
@@ -87,9 +92,10 @@ static esp_err_t openLine(PulseCapture capture)
 	/* High first: as an output the line must not fall before it is told to. */
 	error = gpio_set_level(capture->pin, 1);
 	if (ESP_OK == error)
-		error = gpio_config(&line);
-	if (ESP_OK == error)
 		error = rmt_new_rx_channel(&receiver, &capture->channel);
+	/* After the receiver, whose driver makes an input of the pin, too. */
+	if (ESP_OK == error)
+		error = gpio_config(&line);
 	if (ESP_OK == error)
 		error = rmt_rx_register_event_callbacks(capture->channel, &callbacks, capture);
 	if (ESP_OK == error)

@@ -3,18 +3,6 @@
  * they are used here. The SDK brings typings of its own to a build.
  */
 
-declare module "embedded:network/interface/wifi" {
-	export default class WiFi {
-		constructor(options: { onChanged?: (property: "connection" | "address") => void });
-		/** 200 disconnected, 300 connecting, 400 connected, 500 has an address. */
-		readonly connection: number;
-		readonly address: string | undefined;
-		connect(options: { SSID: string; password?: string }): void;
-		disconnect(): void;
-		close(): void;
-	}
-}
-
 declare module "embedded:storage/flash" {
 	export class Flash {
 		close(): void;

@@ -1,10 +1,11 @@
 /** The commands that call the user's Moddable SDK, and the manifest that they give it. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { deepEqual, equal, match, ok } from "../harness/harness.ts";
+import { installation, run } from "../harness/sdk-installation.ts";
 
 /** Tests run in the project's folder. */
 const root = process.cwd();
@@ -12,35 +13,13 @@ const root = process.cwd();
 const BUDGET = 220 * 1_024;
 const SDK_MISSING = /^the Moddable SDK is missing \(MODDABLE is not set\): install it with `npx xs-dev setup`[^\n]*\n$/;
 
-function run(file: string, argumentsOf: string[], environment: Record<string, string> = {}) {
-	return spawnSync(process.execPath, [join(root, "tools", file), ...argumentsOf], {
-		cwd: root,
-		env: { PATH: "/nowhere", HOME: tmpdir(), ...environment },
-		encoding: "utf8",
-	});
-}
-
-/** An SDK and an ESP-IDF as far as the commands look at them; `mcconfig` would fail. */
-function installation(idfVersion: [number, number, number]) {
-	const folder = mkdtempSync(join(tmpdir(), "veleta-sdk-"));
-	const write = (path: string, text: string, mode = 0o644) => {
-		mkdirSync(join(folder, path, ".."), { recursive: true });
-		writeFileSync(join(folder, path), text, { mode });
-	};
-	write("sdk/xs/includes/xs.h", "");
-	write("sdk/build/devices/esp32/manifest.json", `{ "build": { "EXPECTED_ESP_IDF": "v6.0" } }`);
-	write("bin/mcconfig", "#!/bin/sh\nexit 7\n", 0o755);
-	const [major, minor, patch] = idfVersion;
-	const line = (part: string, number: number) => `set(IDF_VERSION_${part} ${number})\n`;
-	write("idf/tools/cmake/version.cmake", line("MAJOR", major) + line("MINOR", minor) + line("PATCH", patch));
-	return {
-		environment: { MODDABLE: join(folder, "sdk"), PATH: join(folder, "bin"), IDF_PATH: join(folder, "idf") },
-		remove: () => rmSync(folder, { recursive: true }),
-	};
-}
-
 test("without an SDK each command says in one line what is missing and how to get it", () => {
-	for (const [file, ...argumentsOf] of [["esp32.js", "build"], ["mcsim.js"], ["mcsim.js", "--build-only"]] as const) {
+	for (const [file, ...argumentsOf] of [
+		["esp32.js", "build"],
+		["esp32.js", "flash"],
+		["mcsim.js"],
+		["mcsim.js", "--build-only"],
+	] as const) {
 		const { status, stdout, stderr } = run(file, argumentsOf);
 		match(stderr, SDK_MISSING);
 		equal(stdout, "");
@@ -71,7 +50,7 @@ test("a wrong option, command or board is one line and exit code 2", () => {
 test("--help names the options and every board", () => {
 	const { status, stdout } = run("esp32.js", ["--help"]);
 	equal(status, 0);
-	match(stdout, /--board NAME/);
+	for (const option of ["--board NAME", "--tls", "--port PORT"]) ok(stdout.includes(option), option);
 	for (const board of ["esp32", "esp32c3", "esp32c6", "esp32s3"]) match(stdout, new RegExp(`^ +${board} `, "m"));
 	match(run("mcsim.js", ["--help"]).stdout, /--build-only/);
 });
@@ -85,6 +64,18 @@ test("a board is not built with an ESP-IDF that the SDK does not take, nor with 
 		const none = run("esp32.js", ["build"], { ...environment, IDF_PATH: "" });
 		match(none.stderr, /^ESP-IDF v6\.0 is missing \(IDF_PATH is not set\): [^\n]*\n$/);
 		equal(none.status, 1);
+	} finally {
+		remove();
+	}
+});
+
+test("an ESP-IDF that is no git clone is told, since the SDK asks git for its version", () => {
+	const { environment, remove } = installation([6, 0, 1]);
+	try {
+		rmSync(join(environment.IDF_PATH, ".git"), { recursive: true });
+		const { status, stderr } = run("esp32.js", ["build"], environment);
+		match(stderr, /^IDF_PATH names [^\n]*, which is no git clone, [^\n]*docs\/esp32\.md[^\n]*\n$/);
+		equal(status, 1);
 	} finally {
 		remove();
 	}
@@ -116,11 +107,14 @@ function inTools(code: string): string {
 }
 
 const read = (path: string) => readFileSync(join(root, path), "utf8");
-const imports = (source: string) => Array.from(source.matchAll(/ from "(.*?)";$/gm), ([, name]) => name!).sort();
+const imports = (source: string) =>
+	[...new Set(Array.from(source.matchAll(/ from "(.*?)";$/gm), ([, name]) => name!))].sort();
 
 test("without an SDK the program for a board and for mcsim is made as far as the manifests need it", () => {
 	inTools(`
+		import { buildConfig } from "./tools/config.js";
 		import { buildForModdable } from "./tools/device.js";
+		await buildConfig({ file: "none" });
 		for (const host of ["esp32", "mcsim"]) await buildForModdable(host);`);
 	for (const [host, manifest] of [
 		["esp32", "hosts/esp32/manifest.json"],
@@ -205,17 +199,4 @@ test("with an SDK the JavaScript for a board links within its budget; without on
 		const warnings = (stdout + stderr).match(new RegExp(`^### warning: station: .*(?<!\\.prototype): ${what}$`, "gm"));
 		equal(warnings?.length ?? 0, count, warnings?.join("\n") ?? what);
 	}
-});
-
-test("with an SDK the station builds for mcsim; without one the command only says so", () => {
-	const { MODDABLE, PATH = "", HOME = tmpdir() } = process.env;
-	if (MODDABLE === undefined) {
-		// There is no other way to get the SDK's tools here: they are not in the npm registry.
-		match(run("mcsim.js", ["--build-only"], { PATH, HOME }).stderr, SDK_MISSING);
-		return;
-	}
-	const { status, stdout, stderr } = run("mcsim.js", ["--build-only"], { MODDABLE, PATH, HOME });
-	equal(status, 0, stdout + stderr);
-	const platform = process.platform === "darwin" ? "mac" : "lin";
-	ok(existsSync(join(root, `build/moddable/bin/${platform}/mc/release/veleta/mc.so`)), "no mc.so");
 });

@@ -1,0 +1,98 @@
+/*
+ * Restart reasons and durations. Nothing of ESP-IDF is needed here: the tests
+ * compile this file for the computer that they run on.
+ */
+
+#include "machine-rules.h"
+
+#include <stdio.h>
+
+/* Any number that is unlikely in memory after the power came on. */
+#define NOTE_MAGIC (0x76656c31)
+
+/* By the values of esp_reset_reason_t, which machine.c checks. */
+static const char *const chipReasons[] = {
+	"unknown", "power-on", "reset pin", "program error", "panic", "interrupt watchdog", "task watchdog", "watchdog",
+	"deep sleep", "brownout", "SDIO", "USB", "JTAG", "eFuse error", "power glitch", "CPU lock-up"
+};
+#define CHIP_REASONS ((int)(sizeof(chipReasons) / sizeof(chipReasons[0])))
+
+enum {
+	kChipSoftware = 3,
+	kChipPanic = 4,
+	kChipWatchdog = 7,
+	kChipLockUp = 15
+};
+
+/* A second is the shortest time in which anything can go forward; a DHT needs two. */
+#define FEED_SHORTEST_MS (1000.0)
+/* Longer than any interval between readings. */
+#define FEED_LONGEST_MS (8 * 86400000.0)
+/* Time for the radio to fall silent. */
+#define SLEEP_SHORTEST_MS (100.0)
+/* Longer than any interval between readings, shorter than what the sleep timer of any chip can count. */
+#define SLEEP_LONGEST_MS (25 * 3600000.0)
+
+static uint32_t checkOf(const RestartNote *note)
+{
+	return ~(note->magic ^ (note->cause * 31) ^ (note->seconds * 17));
+}
+
+void restartNoteWrite(RestartNote *note, RestartCause cause, uint32_t seconds)
+{
+	note->magic = NOTE_MAGIC;
+	note->cause = cause;
+	note->seconds = seconds;
+	note->check = checkOf(note);
+}
+
+RestartCause restartNoteCause(const RestartNote *note)
+{
+	if (NOTE_MAGIC != note->magic || checkOf(note) != note->check || note->cause > kRestartUnfed)
+		return kRestartUnexplained;
+	return (RestartCause)note->cause;
+}
+
+void restartReason(char text[RESTART_REASON_BYTES], int chip, const RestartNote *note)
+{
+	const RestartCause cause = restartNoteCause(note);
+	const char *reason = (chip >= 0 && chip < CHIP_REASONS) ? chipReasons[chip] : chipReasons[0];
+
+	/* The watchdog ends in a panic, and where that hangs, in one of the chip's own watchdogs. */
+	if (kRestartUnfed == cause && ((chip >= kChipPanic && chip <= kChipWatchdog) || kChipLockUp == chip)) {
+		snprintf(text, RESTART_REASON_BYTES, "no progress for %lu s", (unsigned long)note->seconds);
+		return;
+	}
+	if (kChipSoftware == chip) {
+		/* Without a note it was the JavaScript engine: it restarts the chip when it runs out of memory, say. */
+		if (kRestartRequested == cause)
+			reason = "request";
+		else if (kRestartForUpdate == cause)
+			reason = "update";
+		else if (kRestartForRollBack == cause)
+			reason = "roll-back";
+	}
+	snprintf(text, RESTART_REASON_BYTES, "%s", reason);
+}
+
+/* No comparison is true of what is no number. */
+static uint64_t microseconds(double milliseconds, double shortest, double longest, double otherwise)
+{
+	if (milliseconds < shortest)
+		milliseconds = shortest;
+	else if (milliseconds > longest)
+		milliseconds = longest;
+	else if (!(milliseconds >= shortest))
+		milliseconds = otherwise;
+	return (uint64_t)(milliseconds * 1000);
+}
+
+uint64_t feedMicroseconds(double milliseconds)
+{
+	return microseconds(milliseconds, FEED_SHORTEST_MS, FEED_LONGEST_MS, FEED_LONGEST_MS);
+}
+
+uint64_t sleepMicroseconds(double milliseconds)
+{
+	return microseconds(milliseconds, SLEEP_SHORTEST_MS, SLEEP_LONGEST_MS, SLEEP_SHORTEST_MS);
+}

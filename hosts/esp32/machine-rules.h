@@ -1,0 +1,49 @@
+/* What the machine decides without a chip: why it restarted, and for how long it may wait. */
+
+#ifndef __MACHINE_RULES_H__
+#define __MACHINE_RULES_H__
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whoever restarts the machine on purpose says why. */
+typedef enum {
+	kRestartUnexplained,
+	kRestartRequested,		/* by a command, or for new settings */
+	kRestartForUpdate,
+	kRestartForRollBack,
+	kRestartUnfed			/* by the watchdog that progress feeds */
+} RestartCause;
+
+/*
+ * Lies in RTC memory that a restart leaves alone. When the power comes on it
+ * holds anything at all.
+ */
+typedef struct {
+	uint32_t	magic;
+	uint32_t	cause;
+	uint32_t	seconds;		/* how long the watchdog was not fed */
+	uint32_t	check;
+} RestartNote;
+
+/* The longest reason with its end. */
+#define RESTART_REASON_BYTES (40)
+
+void restartNoteWrite(RestartNote *note, RestartCause cause, uint32_t seconds);
+
+/* The cause noted last, or kRestartUnexplained where the note is not intact. */
+RestartCause restartNoteCause(const RestartNote *note);
+
+/*
+ * Why the machine restarted, in a few words of ASCII. `chip` is ESP-IDF's
+ * esp_reset_reason_t. A note is believed only where the chip's own reason fits.
+ */
+void restartReason(char text[RESTART_REASON_BYTES], int chip, const RestartNote *note);
+
+/* How long the watchdog waits: from a second to eight days. What is no number is eight days. */
+uint64_t feedMicroseconds(double milliseconds);
+
+/* How long the machine sleeps: from a tenth of a second to 25 hours. What is no number is a tenth of a second. */
+uint64_t sleepMicroseconds(double milliseconds);
+
+#endif

@@ -1,0 +1,17 @@
+/** Restart, deep sleep, watchdog and diagnostics of an ESP32; the rest is `machine.c`. */
+import type { Host, Watchdog } from "../../src/host.js";
+
+type Machine = Required<Pick<Host, "restart" | "sleep">> & Watchdog & { facts: NonNullable<Host["diagnostics"]> };
+
+/**
+ * `sleep` bounds its duration to a tenth of a second at least and 25 hours at
+ * the most, `feed` to a second and eight days. `facts`: `restart`, the reason of
+ * the last restart; `heap` and `heapLow`, free bytes now and at the worst moment;
+ * `rssi` in dBm, while a Wi-Fi is joined.
+ */
+export const machine: Machine = Object.freeze({
+	restart: native("xs_machine_restart"),
+	sleep: native("xs_machine_sleep"),
+	feed: native("xs_machine_feed"),
+	facts: native("xs_machine_facts"),
+});

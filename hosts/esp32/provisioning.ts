@@ -1,0 +1,77 @@
+/**
+ * Settings that are given to a board without building its firmware anew: which
+ * of them apply, and the requests of `npm run provision`. How these come over
+ * the serial port is for `console.c`.
+ */
+import type { Host } from "../../src/host.js";
+import { parseSettings } from "../../src/settings.js";
+
+/** One text, kept as a whole or not at all, whatever happens to the power. */
+export interface SettingsStore {
+	/** `undefined` where nothing is stored. */
+	read(): string | undefined;
+	/** Without a text, forgets what is stored. Throws an Error where the flash refuses. */
+	write(text?: string): void;
+}
+
+const SECRET = "(set)";
+
+/**
+ * The settings that were stored replace those that the firmware was built with,
+ * as a whole; where they cannot be used (other firmware may have stored them),
+ * the log says so, and the built-in ones apply.
+ */
+export function applicableSettings(builtIn: unknown, store: SettingsStore, log: Host["log"]): unknown {
+	const text = store.read();
+	try {
+		return text === undefined ? builtIn : usable(text);
+	} catch (error) {
+		log("warning", `the settings in flash cannot be used, and the built-in ones apply: ${reason(error)}`);
+		return builtIn;
+	}
+}
+
+/**
+ * Carries out a request, which is one of
+ *
+ * - `?`: tells the settings that apply from the next start on, without secrets;
+ * - `-`: forgets what is stored;
+ * - settings as JSON: stores them, if they can be used.
+ *
+ * Gives the reply, `ok` or `error`. No secret is in it, whatever was wrong.
+ */
+export function answer(request: string, builtIn: unknown, store: SettingsStore): string {
+	try {
+		if (request === "?") {
+			const stored = store.read();
+			const settings = stored === undefined ? builtIn : JSON.parse(stored);
+			return `ok ${stored === undefined ? "built in" : "stored"} ${JSON.stringify(settings, withoutSecrets)}`;
+		}
+		if (request === "-") store.write();
+		else {
+			usable(request);
+			store.write(request);
+		}
+		return "ok";
+	} catch (error) {
+		return `error ${reason(error)}`;
+	}
+}
+
+function usable(text: string): unknown {
+	const settings = JSON.parse(text);
+	parseSettings(settings);
+	return settings;
+}
+
+/** What an engine says of a text that is not JSON may show a piece of it. */
+function reason(error: unknown): string {
+	return error instanceof SyntaxError ? "not JSON" : (error as Error).message;
+}
+
+/** Leaves out passwords, also in the broker's URL, and all that is in PEM. */
+function withoutSecrets(name: string, value: unknown): unknown {
+	if (name === "password") return SECRET;
+	if (typeof value !== "string") return value;
+	return value.startsWith("-----BEGIN") ? SECRET : value.replace(/\/\/.*@/, `//${SECRET}@`);
+}

@@ -1,0 +1,72 @@
+/*
+ * Asks the C of the board that needs no chip: a command in each line of the
+ * standard input, its answer in a line of the standard output.
+ *
+ *   feed MS, sleep MS      the duration in microseconds
+ *   note CAUSE SECONDS     writes the note, and shows its cause
+ *   damage BYTE            changes a bit of the note, and shows its cause
+ *   garbage                a note that nobody has written
+ *   reason CHIP            the restart's reason
+ *   tell NEWS              1 if the lamp's step should end
+ *   step                   lit or dark, and for how many ms
+ *   lamp                   a new lamp
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../hosts/esp32/lamp.h"
+#include "../../hosts/esp32/machine-rules.h"
+
+int main(void)
+{
+	RestartNote note = { 0 };
+	Lamp lamp = { 0 };
+	char command[16];
+	char first[32];
+	char second[32];
+	char line[100];
+
+	while (fgets(line, sizeof(line), stdin)) {
+		char text[RESTART_REASON_BYTES];
+
+		first[0] = second[0] = 0;
+		if (sscanf(line, "%15s %31s %31s", command, first, second) < 1)
+			return 1;
+		if (0 == strcmp(command, "feed"))
+			printf("%llu\n", (unsigned long long)feedMicroseconds(strtod(first, NULL)));
+		else if (0 == strcmp(command, "sleep"))
+			printf("%llu\n", (unsigned long long)sleepMicroseconds(strtod(first, NULL)));
+		else if (0 == strcmp(command, "note")) {
+			restartNoteWrite(&note, (RestartCause)atoi(first), (uint32_t)strtoul(second, NULL, 10));
+			printf("%d\n", restartNoteCause(&note));
+		}
+		else if (0 == strcmp(command, "damage")) {
+			((uint8_t *)&note)[atoi(first) % (int)sizeof(note)] ^= 1;
+			printf("%d\n", restartNoteCause(&note));
+		}
+		else if (0 == strcmp(command, "garbage")) {
+			memset(&note, atoi(first), sizeof(note));
+			printf("%d\n", restartNoteCause(&note));
+		}
+		else if (0 == strcmp(command, "reason")) {
+			restartReason(text, atoi(first), &note);
+			printf("%s\n", text);
+		}
+		else if (0 == strcmp(command, "tell"))
+			printf("%d\n", lampTell(&lamp, (LampNews)atoi(first)));
+		else if (0 == strcmp(command, "step")) {
+			const LampStep step = lampStep(&lamp);
+
+			printf("%s %u\n", step.lit ? "lit" : "dark", step.milliseconds);
+		}
+		else if (0 == strcmp(command, "lamp")) {
+			memset(&lamp, 0, sizeof(lamp));
+			printf("\n");
+		}
+		else
+			return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,37 @@
+/** The tools of the project, and an installation of the Moddable SDK and ESP-IDF that they take for one. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Tests run in the project's folder. */
+const root = process.cwd();
+
+/** Runs a tool to its end, in an environment of its own. */
+export function run(file: string, argumentsOf: string[], environment: Record<string, string> = {}) {
+	return spawnSync(process.execPath, [join(root, "tools", file), ...argumentsOf], {
+		cwd: root,
+		env: { PATH: "/nowhere", HOME: tmpdir(), ...environment },
+		encoding: "utf8",
+	});
+}
+
+/** An SDK and an ESP-IDF as far as the commands look at them; `mcconfig` would fail. */
+export function installation(idfVersion: [number, number, number]) {
+	const folder = mkdtempSync(join(tmpdir(), "veleta-sdk-"));
+	const write = (path: string, text: string, mode = 0o644) => {
+		mkdirSync(join(folder, path, ".."), { recursive: true });
+		writeFileSync(join(folder, path), text, { mode });
+	};
+	write("sdk/xs/includes/xs.h", "");
+	write("sdk/build/devices/esp32/manifest.json", `{ "build": { "EXPECTED_ESP_IDF": "v6.0" } }`);
+	write("bin/mcconfig", "#!/bin/sh\nexit 7\n", 0o755);
+	const [major, minor, patch] = idfVersion;
+	write("idf/.git/HEAD", "");
+	const line = (part: string, number: number) => `set(IDF_VERSION_${part} ${number})\n`;
+	write("idf/tools/cmake/version.cmake", line("MAJOR", major) + line("MINOR", minor) + line("PATCH", patch));
+	return {
+		environment: { MODDABLE: join(folder, "sdk"), PATH: join(folder, "bin"), IDF_PATH: join(folder, "idf") },
+		remove: () => rmSync(folder, { recursive: true }),
+	};
+}

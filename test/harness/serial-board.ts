@@ -1,0 +1,78 @@
+/** A board's serial port on this computer: the C that a board has for it, and behind it what the test says. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { until } from "./wait.ts";
+
+const HOST = "hosts/esp32";
+
+/** Compiles `test/project/console/board.c` into `folder`, and gives the program's path. */
+export function buildBoard(folder: string): string {
+	const program = join(folder, "board");
+	const sources = ["test/project/console/board.c", join(HOST, "console-protocol.c")];
+	const flags = ["-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"];
+	const gcc = spawnSync("gcc", [...flags, "-I", HOST, ...sources, "-o", program], { encoding: "utf8" });
+	if (gcc.status !== 0) throw new Error(gcc.stderr || String(gcc.error));
+	return program;
+}
+
+/** One of so many bytes is lost, and before one of so many lines there is noise; 0 is never. */
+export interface Disturbance {
+	readonly seed?: number;
+	readonly lossIn?: number;
+	readonly lossOut?: number;
+	readonly noise?: number;
+}
+
+export class SerialBoard {
+	/** Of the pseudo-terminal. */
+	readonly path: string;
+	readonly requests: string[];
+	readonly #child: ChildProcess;
+
+	private constructor(path: string, requests: string[], child: ChildProcess) {
+		this.path = path;
+		this.requests = requests;
+		this.#child = child;
+	}
+
+	/** `answer` gives the reply to a request; without a reply the board is silent. */
+	static async start(
+		program: string,
+		answer: (request: string) => string | undefined,
+		{ seed = 1, lossIn = 0, lossOut = 0, noise = 0 }: Disturbance = {},
+	): Promise<SerialBoard> {
+		const child = spawn(program, [seed, lossIn, lossOut, noise].map(String), { stdio: ["pipe", "pipe", "inherit"] });
+		process.once("exit", () => child.kill("SIGKILL"));
+		const requests: string[] = [];
+		let path: string | undefined;
+		createInterface(child.stdout!).on("line", (line) => {
+			if (!line.startsWith("request ")) {
+				path = line;
+				return;
+			}
+			const request = line.slice("request ".length);
+			requests.push(request);
+			// The board restarts without asking the program.
+			const reply = request === "!" ? undefined : answer(request);
+			if (reply !== undefined) child.stdin!.write(`reply ${reply}\n`);
+		});
+		return new SerialBoard(await until("a pseudo-terminal", () => path), requests, child);
+	}
+
+	/** A line that the board says of its own. */
+	log(text: string): void {
+		this.#child.stdin!.write(`log ${text}\n`);
+	}
+
+	/** What it has received is gone. */
+	restart(): void {
+		this.#child.stdin!.write("restart\n");
+	}
+
+	/** Unplugs it: the terminal is gone. */
+	async end(): Promise<void> {
+		this.#child.stdin!.end();
+		await until("the end of the board", () => this.#child.exitCode !== null || this.#child.signalCode !== null);
+	}
+}

@@ -1,0 +1,179 @@
+/**
+ * The board: its C that needs no chip, built for this computer (restart reasons,
+ * durations, the LED's patterns), and what `docs/esp32.md` says of it.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after, before } from "node:test";
+import { BOARDS } from "../../hosts/esp32/boards.ts";
+import { parseSettings } from "../../src/settings.ts";
+
+const FOLDER = mkdtempSync(join(tmpdir(), "veleta-board-"));
+const PROGRAM = join(FOLDER, "board-rules");
+const SOURCES = ["test/harness/board-rules.c", "hosts/esp32/lamp.c", "hosts/esp32/machine-rules.c"];
+
+/** As the header files count them. */
+const CAUSE = { unexplained: 0, requested: 1, update: 2, rollBack: 3, unfed: 4 };
+const NEWS = { networkLost: 0, networkJoined: 1, offline: 2, online: 3, asleep: 4, reading: 5, fault: 6 };
+/** ESP-IDF's `esp_reset_reason_t`. */
+const CHIP = { powerOn: 1, software: 3, panic: 4, interruptWatchdog: 5, taskWatchdog: 6, watchdog: 7, deepSleep: 8 };
+
+before(() => {
+	const checks = ["-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+	execFileSync("gcc", ["-std=gnu17", ...checks, "-o", PROGRAM, ...SOURCES], { stdio: "inherit" });
+});
+
+after(() => rmSync(FOLDER, { recursive: true }));
+
+/** What the program answers to each command, and to the last one. */
+function ask(...commands: string[]): string[] {
+	const output = execFileSync(PROGRAM, { input: commands.map((command) => `${command}\n`).join(""), encoding: "utf8" });
+	return output.split("\n").slice(0, commands.length);
+}
+const askLast = (...commands: string[]) => ask(...commands).at(-1);
+
+test("the watchdog waits for as long as it was told, from a second to eight days", () => {
+	assert.deepEqual(ask("feed 62000", "feed 90061001.5", "feed 1000", "feed 691200000"), [
+		"62000000",
+		"90061001500",
+		"1000000",
+		"691200000000",
+	]);
+	assert.deepEqual(ask("feed 999", "feed 0", "feed -1", "feed -inf"), Array(4).fill("1000000"));
+	assert.deepEqual(ask("feed 691200001", "feed inf", "feed nan"), Array(3).fill("691200000000"));
+});
+
+test("sleep lasts as long as it was told, from a tenth of a second to 25 hours", () => {
+	assert.deepEqual(ask("sleep 58321", "sleep 86400000"), ["58321000", "86400000000"]);
+	assert.deepEqual(ask("sleep 99", "sleep -5", "sleep nan"), Array(3).fill("100000"));
+	assert.deepEqual(ask("sleep 90000001", "sleep inf"), Array(2).fill("90000000000"));
+});
+
+test("a note about the next restart is believed until a bit of it has changed", () => {
+	for (const cause of Object.values(CAUSE)) assert.equal(askLast(`note ${cause} 7200`), `${cause}`);
+	for (let byte = 0; byte < 16; byte++) {
+		assert.equal(askLast(`note ${CAUSE.unfed} 7200`, `damage ${byte}`), `${CAUSE.unexplained}`, `byte ${byte}`);
+		assert.equal(askLast(`note ${CAUSE.unfed} 7200`, `damage ${byte}`, `damage ${byte}`), `${CAUSE.unfed}`);
+	}
+});
+
+test("memory that nobody has written since the power came on is no note", () => {
+	for (const byte of [0, 0xff, 0x55]) assert.equal(askLast(`garbage ${byte}`), `${CAUSE.unexplained}`);
+	assert.equal(askLast("note 5 0"), `${CAUSE.unexplained}`, "a cause that there is not");
+});
+
+test("a restart by the software has the reason that was noted, or else is the program's error", () => {
+	const reason = (cause: number) => askLast(`note ${cause} 0`, `reason ${CHIP.software}`);
+	assert.equal(reason(CAUSE.requested), "request");
+	assert.equal(reason(CAUSE.update), "update");
+	assert.equal(reason(CAUSE.rollBack), "roll-back");
+	assert.equal(reason(CAUSE.unexplained), "program error");
+	assert.equal(reason(CAUSE.unfed), "program error");
+});
+
+test("the watchdog's note explains a panic and what may come of one, and nothing else", () => {
+	const note = `note ${CAUSE.unfed} 691200`;
+	for (const chip of [CHIP.panic, CHIP.interruptWatchdog, CHIP.taskWatchdog, CHIP.watchdog, 15])
+		assert.equal(askLast(note, `reason ${chip}`), "no progress for 691200 s", `chip ${chip}`);
+	assert.equal(askLast(note, `reason ${CHIP.powerOn}`), "power-on");
+	assert.equal(askLast(note, `reason ${CHIP.deepSleep}`), "deep sleep");
+	assert.equal(askLast(`note ${CAUSE.requested} 0`, `reason ${CHIP.panic}`), "panic");
+	assert.equal(askLast(`note ${CAUSE.unfed} 4294967295`, `reason ${CHIP.panic}`), "no progress for 4294967295 s");
+});
+
+const documentation = readFileSync("docs/esp32.md", "utf8");
+
+/** What is in backquotes in the first column of the table that begins so. */
+function firstColumn(heading: string): string[] {
+	const [, rows = ""] = documentation.split(heading)[1]?.split(/\n((?:\|.*\n)+)/) ?? [];
+	const cells = Array.from(rows.matchAll(/^\|([^|]*)\|/gm), ([, cell]) => cell!);
+	return cells.flatMap((cell) => Array.from(cell.matchAll(/`([^`]+)`/g), ([, text]) => text!));
+}
+
+test("each reason that the documentation names is one that the firmware gives, and the other way round", () => {
+	const chips = ask(...Array.from({ length: 18 }, (_, index) => `reason ${index - 1}`));
+	const noted = [CAUSE.requested, CAUSE.update, CAUSE.rollBack].map((cause) => askLast(`note ${cause} 0`, "reason 3")!);
+	const given = new Set([...chips, ...noted, "no progress for … s"]);
+	assert.deepEqual(firstColumn("| `restart` | what happened |").sort(), [...given].sort());
+});
+
+test("the documentation names every setting, and every board with its pins", () => {
+	const known = /there are (.*)$/.exec(messageOf(() => parseSettings({ nothing: 1 })))?.[1]?.split(", ") ?? [];
+	assert.ok(known.length > 15, `${known.length} settings`);
+	assert.deepEqual(firstColumn("| setting | default | meaning |").sort(), known.sort());
+	for (const [name, { title, data, clock, dht, led = "none" }] of Object.entries(BOARDS)) {
+		const [row = ""] = documentation.match(new RegExp(`^\\| ${title} \\| .*$`, "m")) ?? [];
+		assert.ok(row.includes(`\`${name}\``), title);
+		const pins = row
+			.split("|")
+			.slice(3, 7)
+			.map((cell) => cell.trim().split(" ")[0]);
+		assert.deepEqual(pins, [data, clock, dht, led].map(String), title);
+	}
+});
+
+function messageOf(run: () => unknown): string {
+	try {
+		run();
+	} catch (error) {
+		return (error as Error).message;
+	}
+	return "";
+}
+
+/** The steps that a lamp makes after the news. */
+function steps(count: number, ...news: (keyof typeof NEWS)[]): string[] {
+	return ask(...news.map((name) => `tell ${NEWS[name]}`), ...Array<string>(count).fill("step")).slice(news.length);
+}
+
+test("without a network the lamp blinks fast, and without a broker slowly", () => {
+	assert.deepEqual(steps(5), ["lit 100", "dark 100", "lit 100", "dark 100", "lit 100"]);
+	assert.deepEqual(steps(4, "networkJoined"), ["lit 100", "dark 1400", "lit 100", "dark 1400"]);
+	assert.deepEqual(steps(2, "networkJoined", "online", "offline"), ["lit 100", "dark 1400"]);
+	assert.deepEqual(steps(2, "networkJoined", "offline", "networkLost"), ["lit 100", "dark 100"]);
+});
+
+test("with a broker the lamp stays dark, and asleep it does, too", () => {
+	assert.deepEqual(steps(2, "networkJoined", "online"), ["dark 0", "dark 0"]);
+	assert.deepEqual(steps(2, "networkJoined", "asleep"), ["dark 0", "dark 0"]);
+	assert.deepEqual(steps(1, "asleep"), ["dark 0"]);
+});
+
+const FLASH = ["dark 400", "lit 30", "dark 400"];
+const TWO_FLASHES = ["dark 400", "lit 30", "dark 170", "lit 30", "dark 400"];
+
+test("a reading is one short flash and a fault two, in the dark", () => {
+	assert.deepEqual(steps(4, "networkJoined", "online", "reading"), [...FLASH, "dark 0"]);
+	assert.deepEqual(steps(6, "networkJoined", "online", "fault"), [...TWO_FLASHES, "dark 0"]);
+	assert.deepEqual(steps(5, "networkJoined", "reading"), [...FLASH, "lit 100", "dark 1400"]);
+});
+
+test("an event is shown to its end, and what comes meanwhile is not", () => {
+	const answers = ask(
+		`tell ${NEWS.networkJoined}`,
+		`tell ${NEWS.online}`,
+		`tell ${NEWS.reading}`,
+		"step",
+		`tell ${NEWS.fault}`,
+		`tell ${NEWS.offline}`,
+		"step",
+		"step",
+		"step",
+	);
+	assert.deepEqual(answers, ["1", "1", "1", "dark 400", "0", "0", "lit 30", "dark 400", "lit 100"]);
+});
+
+test("news that changes nothing lets the step go on", () => {
+	assert.deepEqual(ask("tell 1", "tell 1", "tell 3", "tell 3", "tell 2", "tell 2"), ["1", "0", "1", "0", "1", "0"]);
+	assert.deepEqual(ask("step", "tell 0", "step"), ["lit 100", "0", "dark 100"]);
+});
+
+test("a new state begins with its first step, whatever was shown before", () => {
+	assert.deepEqual(
+		ask("step", "tell 1", "step", "step", "step", "tell 0", "step").filter((line) => line.length > 1),
+		["lit 100", "lit 100", "dark 1400", "lit 100", "lit 100"],
+	);
+});

@@ -1,0 +1,122 @@
+/** `npm run build:esp32` and `npm run flash`, with tools of the SDK and of ESP-IDF that do as if. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { deepEqual, equal, match } from "../harness/harness.ts";
+import { installation, run } from "../harness/sdk-installation.ts";
+import { buildBoard, SerialBoard } from "../harness/serial-board.ts";
+
+/** What ESP-IDF leaves behind for its flasher. */
+const FLASHER_ARGS = {
+	write_flash_args: ["--flash-mode", "dio", "--flash-size", "4MB", "--flash-freq", "80m"],
+	flash_files: {
+		"0x0": "bootloader/bootloader.bin",
+		"0x8000": "partition_table/partition-table.bin",
+		"0x10000": "xs_esp32.bin",
+	},
+	extra_esptool_args: { after: "no_reset", before: "default_reset", stub: true, chip: "esp32c3" },
+};
+
+/** An installation whose tools do as if: each writes down how it was called, and `failing` fails. */
+function workingInstallation(failing = "") {
+	const { environment, remove } = installation([6, 0, 1]);
+	const log = join(environment.PATH, "log");
+	const project = "tmp/esp32/esp32c3/release/veleta/xsProj-esp32c3/build";
+	const tool = (name: string, code = "") => {
+		const text = `#!/bin/sh\necho "${name} $*" >>'${log}'\n${code}\n${name === failing ? "exit 3" : ""}\n`;
+		writeFileSync(join(environment.PATH, name), text, { mode: 0o755 });
+	};
+	tool("idf.py");
+	tool("cmake", "echo an error of the compiler");
+	tool("python3");
+	tool(
+		"mcconfig",
+		// What comes before -o does not matter here.
+		`while [ "$1" != -o ]; do shift; done
+		/bin/mkdir -p "$2/${project}"
+		echo '${JSON.stringify(FLASHER_ARGS)}' >"$2/${project}/flasher_args.json"
+		echo '#define mxHeapCount 0' >"$2/${project}/../../mc.xs.c"`,
+	);
+	return {
+		environment,
+		remove,
+		calls: () => (existsSync(log) ? readFileSync(log, "utf8").split("\n").slice(0, -1) : []),
+	};
+}
+
+test("build says what it does and what comes next, and starts no debugger", () => {
+	const { environment, remove, calls } = workingInstallation();
+	try {
+		const { status, stdout, stderr } = run("esp32.js", ["build", "--board", "esp32c3"], environment);
+		equal(status, 0, stderr);
+		deepEqual(
+			stderr
+				.split("\n")
+				.filter((line) => /^\d\//.test(line))
+				.map((line) => line.slice(0, 20)),
+			["1/2 the program for ", "2/2 the firmware: ES"],
+		);
+		match(stdout, /^next: plug the board in, and `npm run flash -- --board esp32c3`$/m);
+		const [mcconfig, cmake] = calls();
+		match(mcconfig!, /^mcconfig -m -p esp32\/esp32c3 -t build -o /);
+		match(cmake!, /^cmake --build .*xsProj-esp32c3\/build$/);
+		equal(calls().length, 2);
+	} finally {
+		remove();
+	}
+});
+
+test("a firmware that ESP-IDF did not build is told, though mcconfig's makefile goes on", () => {
+	const { environment, remove } = workingInstallation("cmake");
+	try {
+		const { status, stderr } = run("esp32.js", ["build", "--board", "esp32c3"], environment);
+		equal(status, 1);
+		match(stderr, /^an error of the compiler\nESP-IDF did not build the firmware; what it said last is above\n$/m);
+	} finally {
+		remove();
+	}
+});
+
+test("flash looks for the port before it builds", () => {
+	const { environment, remove, calls } = workingInstallation();
+	try {
+		const { status, stderr } = run("esp32.js", ["flash", "--board", "esp32c3", "--port", "/dev/ttyNONE"], environment);
+		equal(status, 1);
+		equal(stderr, "there is no port /dev/ttyNONE: is the board plugged in?\n");
+		deepEqual(calls(), []);
+	} finally {
+		remove();
+	}
+});
+
+test("flash writes with esptool what ESP-IDF says, to the port, and restarts the board", async () => {
+	const folder = mkdtempSync(join(tmpdir(), "veleta-flash-"));
+	const board = await SerialBoard.start(buildBoard(folder), () => undefined);
+	for (const failing of ["", "python3"]) {
+		const { environment, remove, calls } = workingInstallation(failing);
+		try {
+			const { status, stdout, stderr } = run(
+				"esp32.js",
+				["flash", "--board", "esp32c3", "--port", board.path],
+				environment,
+			);
+			equal(
+				calls().at(-1),
+				`python3 -m esptool --chip esp32c3 --port ${board.path} --baud 460800 --before default-reset --after hard-reset write-flash --flash-mode dio --flash-size 4MB --flash-freq 80m 0x0 bootloader/bootloader.bin 0x8000 partition_table/partition-table.bin 0x10000 xs_esp32.bin`,
+			);
+			match(stderr, new RegExp(`^3/3 writing it to the board at ${board.path}$`, "m"));
+			if (failing === "") {
+				equal(status, 0, stderr);
+				match(stdout, new RegExp(`^next: \`npm run monitor -- --port ${board.path}\` shows what the board does$`, "m"));
+			} else {
+				equal(status, 1);
+				match(stderr, /^writing to the board at \S+ failed: hold its BOOT button, [^\n]*\n$/m);
+			}
+		} finally {
+			remove();
+		}
+	}
+	await board.end();
+	rmSync(folder, { recursive: true });
+});

@@ -1,0 +1,163 @@
+/** The manifests that mcconfig reads, held against the files: a module that is missing is found without the SDK. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { importsOf, loadProject, type Project, problemsOf } from "../harness/manifests.ts";
+
+const project = loadProject();
+
+/** The project with a file that is changed, or left out. */
+function changed(path: string, change: (source: string) => string | undefined): Project {
+	const source = project.get(path);
+	assert.ok(source !== undefined, `there is no ${path}`);
+	const text = change(source);
+	assert.notEqual(text, source, "nothing was changed");
+	const files = new Map(project);
+	if (text === undefined) files.delete(path);
+	else files.set(path, text);
+	return files;
+}
+const without = (path: string) => changed(path, () => undefined);
+const replaced = (path: string, text: string | RegExp, by: string) =>
+	changed(path, (source) => source.replace(text, by));
+const added = (path: string, line: string) => changed(path, (source) => `${line}\n${source}`);
+
+/** That a change has brought exactly these problems. */
+function finds(files: Project, ...problems: string[]) {
+	const before = problemsOf(project);
+	const brought = problemsOf(files).filter((problem) => !before.includes(problem));
+	assert.deepEqual(brought.sort(), problems.sort());
+}
+
+test("every module that a manifest names is there, and every import is brought by a manifest", () => {
+	assert.deepEqual(problemsOf(project), []);
+});
+
+test("with an SDK, what the manifests name of it is there, and it brings what it is said to", () => {
+	const { MODDABLE } = process.env;
+	assert.deepEqual(problemsOf(project, MODDABLE), []);
+	const wrong = replaced("manifest.json", "manifest_net.json", "manifest_nets.json");
+	const problem = "manifest.json names $(MODDABLE)/examples/manifest_nets.json, which is not there";
+	assert.equal(problemsOf(wrong, MODDABLE).includes(problem), MODDABLE !== undefined);
+});
+
+test("a module of a manifest without its file is found", () => {
+	finds(
+		replaced("hosts/esp32/manifest.json", "esp32/station", "esp32/statoin"),
+		"hosts/esp32/manifest.json names ../../build/modules/esp32/statoin, which is not there",
+	);
+	finds(
+		replaced("manifest.json", "./build/modules/config", "./build/config"),
+		"manifest.json names ./build/config, which is not there",
+	);
+});
+
+test("a manifest that includes one that is not there is found", () => {
+	const problems = problemsOf(without("hosts/sim/mcsim/manifest.json"));
+	assert.ok(problems.includes("manifest.json names ./hosts/sim/mcsim/manifest.json, which is not there"));
+});
+
+test("a partition table and options of ESP-IDF that are not there are found", () => {
+	finds(without("hosts/esp32/partitions.csv"), "hosts/esp32/manifest.json names ./partitions.csv, which is not there");
+	finds(
+		without("hosts/esp32/sdkconfig/sdkconfig.defaults"),
+		"hosts/esp32/manifest.json names ./sdkconfig, which is not there",
+	);
+});
+
+test("a file in C that is missing, or that no manifest names, is found", () => {
+	finds(
+		without("hosts/esp32/machine-rules.c"),
+		"hosts/esp32/manifest.json names ./machine-rules.c, which is not there",
+	);
+	finds(
+		replaced("hosts/esp32/manifest.json", '"./machine-rules.c"', '"./machine.c"'),
+		"hosts/esp32/machine-rules.c: no manifest names it",
+	);
+});
+
+test("a native function with no counterpart is found on either side", () => {
+	finds(
+		replaced("hosts/esp32/machine.ts", '"xs_machine_sleep"', '"xs_machine_slep"'),
+		"hosts/esp32/machine.ts calls xs_machine_slep, which no file in C of a manifest has",
+		"xs_machine_sleep: there is such a function in C, which nobody calls",
+	);
+	finds(
+		replaced("hosts/esp32/machine.c", "void xs_machine_restart(", "static void xs_machine_restart("),
+		"hosts/esp32/machine.ts calls xs_machine_restart, which no file in C of a manifest has",
+	);
+	finds(
+		replaced("hosts/esp32/pulse-capture.ts", 'Native("xs_pulsecapture_destructor")', 'Native("xs_pulsecapture_gone")'),
+		"hosts/esp32/pulse-capture.ts calls xs_pulsecapture_gone, which no file in C of a manifest has",
+		"xs_pulsecapture_destructor: there is such a function in C, which nobody calls",
+	);
+});
+
+test("an import that no manifest brings is found, on each platform that runs the file", () => {
+	const everywhere = ["esp32", "esp32/esp32c3", "lin", "mac", "win"];
+	finds(
+		added("src/station.ts", 'import Digital from "pins/digital";'),
+		...everywhere.map((platform) => `src/station.ts imports pins/digital, which no manifest brings for ${platform}`),
+	);
+	finds(
+		added("hosts/esp32/machine.ts", 'import Digital from "embedded:io/digital";'),
+		...["esp32", "esp32/esp32c3"].map(
+			(platform) => `hosts/esp32/machine.ts imports embedded:io/digital, which no manifest brings for ${platform}`,
+		),
+	);
+});
+
+test("a manifest of the SDK that is left out is found by what its modules are missed", () => {
+	finds(
+		replaced("manifest.json", /\n.*text\/encoder\/manifest.json",/, ""),
+		...["esp32", "esp32/esp32c3", "lin", "mac", "win"].flatMap((platform) =>
+			[...project]
+				.filter(([path, source]) => path.startsWith("src/") && importsOf(source).includes("text/encoder"))
+				.map(([path]) => `${path} imports text/encoder, which no manifest brings for ${platform}`),
+		),
+	);
+});
+
+test("a module that one platform lacks is found for that platform", () => {
+	const sockets = /\n\s*"embedded:io\/socket\/tcp": "\$\(MODDABLE\)\/modules\/io\/socket\/mac\/tcp",/;
+	finds(
+		replaced("hosts/sim/mcsim/manifest.json", sockets, ""),
+		"hosts/esp32/sdk-ports.ts imports embedded:io/socket/tcp, which no manifest brings for mac",
+		"hosts/sim/mcsim/manifest.json preloads embedded:io/socket/tcp, which no manifest brings for mac",
+	);
+});
+
+test("an imported file of the project that is missing is found", () => {
+	const problems = problemsOf(without("src/net/backoff.ts"));
+	assert.ok(problems.includes("src/station.ts imports ./net/backoff.js, which is not there"));
+});
+
+test("a preloaded module that nobody brings is found", () => {
+	finds(
+		replaced("hosts/esp32/manifest.json", '"preload": [', '"preload": ["statoin", '),
+		...["esp32", "esp32/esp32c3"].map(
+			(platform) => `hosts/esp32/manifest.json preloads statoin, which no manifest brings for ${platform}`,
+		),
+	);
+});
+
+test("a file for the board that no program imports is found", () => {
+	const files = new Map(project).set("hosts/esp32/orphan.ts", "export const orphan = 1;\n");
+	finds(files, "hosts/esp32/orphan.ts: no program imports it");
+});
+
+test("a panel's import that mcsim does not have is found", () => {
+	const [panel] = [...project.keys()].filter((path) => path.startsWith("hosts/sim/mcsim/panel/"));
+	finds(added(panel!, 'import Dial from "piu/Dials";'), `${panel} imports piu/Dials, which mcsim does not have`);
+});
+
+test("types are no imports, and neither are comments; calls are", () => {
+	const source = `
+		import type { A } from "types-only";
+		export type { B } from "types-too";
+		/** import c from "comment"; */
+		// import d from "comment-too";
+	`.replace(/^\t+/gm, "");
+	assert.deepEqual(importsOf(source), []);
+	const real = `import a, {\n\ttype B,\n\tc,\n} from "one";\nexport * from "two";\nimport "three";\nconst d = await import("four");\n`;
+	assert.deepEqual(importsOf(real), ["one", "two", "three", "four"]);
+});

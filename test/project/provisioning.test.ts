@@ -1,0 +1,224 @@
+/** `npm run provision` and the board's own code at the ends of a pseudo-terminal, also on a line that is bad. */
+
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { answer, type SettingsStore } from "../../hosts/esp32/provisioning.ts";
+import { Program } from "../harness/program.ts";
+import { buildBoard, type Disturbance, SerialBoard } from "../harness/serial-board.ts";
+import { observe } from "../harness/wait.ts";
+
+const root = process.cwd();
+let folder: string;
+let boardProgram: string;
+
+before(() => {
+	folder = mkdtempSync(join(tmpdir(), "veleta-serial-"));
+	boardProgram = buildBoard(folder);
+});
+after(() => rmSync(folder, { recursive: true }));
+
+class Store implements SettingsStore {
+	text: string | undefined;
+	read(): string | undefined {
+		return this.text;
+	}
+	write(text?: string): void {
+		this.text = text;
+	}
+}
+
+const BUILT_IN = { id: "built-in", wifi: { ssid: "home", password: "very secret" } };
+
+async function withBoard(
+	run: (board: SerialBoard, store: Store) => Promise<void>,
+	disturbance: Disturbance = {},
+): Promise<void> {
+	const store = new Store();
+	const board = await SerialBoard.start(boardProgram, (request) => answer(request, BUILT_IN, store), disturbance);
+	try {
+		await run(board, store);
+	} finally {
+		await board.end();
+	}
+}
+
+/** Runs `npm run provision` to its end. */
+async function provision(...options: string[]) {
+	const program = new Program("provision", process.execPath, [join(root, "tools/provision.js"), ...options], folder);
+	const { code } = await program.ended(60_000);
+	return { code, lines: program.lines, errors: program.errors, text: program.lines.join("\n") };
+}
+
+function configFile(settings: unknown): string {
+	const file = join(folder, "config.json");
+	writeFileSync(file, typeof settings === "string" ? settings : JSON.stringify(settings));
+	return file;
+}
+
+/** As long as a certificate of 2,048 bits of RSA. */
+const pem = (label: string) =>
+	`-----BEGIN ${label}-----\n${`${"MIIEvQ+/".repeat(8)}\n`.repeat(26)}-----END ${label}-----\n`;
+
+test("settings with certificates come to the board, and are shown without their secrets", async () => {
+	writeFileSync(join(folder, "ca.pem"), pem("CERTIFICATE"));
+	writeFileSync(join(folder, "station.pem"), pem("CERTIFICATE"));
+	const { privateKey: key } = generateKeyPairSync("rsa", {
+		modulusLength: 2_048,
+		publicKeyEncoding: { type: "spki", format: "pem" },
+		privateKeyEncoding: { type: "pkcs8", format: "pem" },
+	});
+	writeFileSync(join(folder, "station.key"), key);
+	const settings = {
+		broker: "mqtts://broker.example",
+		username: "station",
+		password: "~hunter22~",
+		id: "terrace",
+		wifi: { ssid: "Café ☕", password: "s3cret-s3cret" },
+		tls: { ca: "ca.pem", certificate: "station.pem", key: "station.key" },
+	};
+	await withBoard(async (board, store) => {
+		const stored = await provision("--port", board.path, "--config", configFile(settings));
+		assert.equal(stored.code, 0, stored.text);
+		assert.match(stored.text, /stored; the board restarts: `npm run monitor/);
+		assert.deepEqual(JSON.parse(store.text!), {
+			...settings,
+			tls: { ca: pem("CERTIFICATE"), certificate: pem("CERTIFICATE"), key },
+		});
+		assert.ok(store.text!.length > 5_000);
+		assert.equal(board.requests.at(-1), "!");
+
+		const shown = await provision("--port", board.path, "--show");
+		assert.equal(shown.code, 0, shown.text);
+		for (const secret of ["hunter22", "s3cret", "MIIEv"]) {
+			assert.ok(!stored.text.includes(secret) && !shown.text.includes(secret), `${secret} is shown`);
+		}
+		const json = shown.lines.filter((line) => !shown.errors.includes(line)).join("\n");
+		assert.deepEqual(JSON.parse(json), {
+			...settings,
+			password: "(set)",
+			wifi: { ssid: "Café ☕", password: "(set)" },
+			tls: { ca: "(set)", certificate: "(set)", key: "(set)" },
+		});
+
+		const erased = await provision("--port", board.path, "--erase");
+		assert.equal(erased.code, 0, erased.text);
+		assert.equal(store.text, undefined);
+		const builtIn = await provision("--port", board.path, "--show");
+		assert.match(builtIn.text, /built into its firmware/);
+		assert.match(builtIn.text, /"built-in"/);
+		assert.doesNotMatch(builtIn.text, /very secret/);
+	});
+});
+
+test("settings arrive whole over a line that loses bytes both ways and is noisy", async () => {
+	const settings = {
+		id: "terrace",
+		wifi: { ssid: "home", password: "s3cret-s3cret" },
+		tls: { ca: pem("CERTIFICATE") },
+	};
+	const file = configFile(settings);
+	for (const seed of [1, 2, 3]) {
+		await withBoard(
+			async (board, store) => {
+				const { code, text } = await provision("--port", board.path, "--config", file);
+				assert.equal(code, 0, `seed ${seed}: ${text}`);
+				assert.deepEqual(JSON.parse(store.text!), settings, `seed ${seed}`);
+			},
+			{ seed, lossIn: 1_000, lossOut: 200, noise: 3 },
+		);
+	}
+});
+
+test("settings arrive whole at a board that restarts in the middle", async () => {
+	const settings = { id: "terrace", tls: { ca: pem("CERTIFICATE") } };
+	await withBoard(
+		async (board, store) => {
+			// Bytes are lost, so that it takes long enough.
+			const restarts = setInterval(() => board.restart(), 500);
+			setTimeout(() => clearInterval(restarts), 2_200);
+			const { code, text } = await provision("--port", board.path, "--config", configFile(settings));
+			clearInterval(restarts);
+			assert.equal(code, 0, text);
+			assert.deepEqual(JSON.parse(store.text!), settings);
+		},
+		{ lossIn: 700 },
+	);
+});
+
+test("what cannot be used is said before a port is opened, and shows nothing of it", async () => {
+	for (const [settings, why] of [
+		['{"password": "hunter22"', /^.*config\.json, line 1: not JSON/],
+		['{"password": "hunter22"}', /^.*config\.json: password: needs a username beside it$/],
+		[{ tls: { ca: "missing.pem" } }, /^.*config\.json: tls\.ca: missing\.pem: there is no such file$/],
+		[{ tls: { ca: pem("CERTIFICATE").repeat(5) } }, /bytes with their certificates; a board keeps 7168$/],
+	] as const) {
+		const { code, lines } = await provision("--port", "/nowhere", "--config", configFile(settings));
+		assert.equal(lines.length, 1, lines.join("\n"));
+		assert.match(lines[0]!, why);
+		assert.doesNotMatch(lines[0]!, /hunter22|MIIEvQ/);
+		assert.equal(code, 1);
+	}
+	const { code, lines } = await provision("--port", "/nowhere");
+	assert.deepEqual(lines.length, 1);
+	rmSync(join(folder, "config.json"), { force: true });
+	assert.equal(code, 1);
+	const missing = await provision("--port", "/nowhere");
+	assert.match(missing.text, /^config\.json is missing: copy config\.example\.json to it, and edit it$/);
+});
+
+test("what the board refuses is told, and the board goes on as it was", async () => {
+	const board = await SerialBoard.start(boardProgram, (request) =>
+		request === "?" ? "ok built in {}" : "error no room in the partition nvs",
+	);
+	try {
+		const { code, text } = await provision("--port", board.path, "--config", configFile({ id: "terrace" }));
+		assert.match(text, /config\.json has no wifi: the board will join no network$/m);
+		assert.match(text, /^the board did not take it: no room in the partition nvs$/m);
+		assert.equal(code, 1);
+		assert.ok(!board.requests.includes("!"), "the board was restarted");
+	} finally {
+		await board.end();
+	}
+});
+
+test("a board that does not answer is restarted, and given up with one line that says what to do", async () => {
+	const board = await SerialBoard.start(boardProgram, () => undefined);
+	try {
+		const { code, lines } = await provision("--port", board.path, "--show");
+		assert.deepEqual(lines.length, 2);
+		assert.match(lines[0]!, /no answer; restarting the board$/);
+		assert.match(
+			lines[1]!,
+			/^the board at .* does not answer: is this firmware on it \(`npm run flash`\)\? Press its reset/,
+		);
+		assert.equal(code, 1);
+	} finally {
+		await board.end();
+	}
+});
+
+test("with --wait the port is waited for", async () => {
+	const port = join(folder, "port");
+	const file = join(root, "tools/provision.js");
+	const tool = new Program("provision", process.execPath, [file, "--port", port, "--wait", "--show"], folder);
+	await withBoard(async (board) => {
+		await observe(500);
+		assert.equal(tool.exit, undefined, tool.lines.join("\n"));
+		symlinkSync(board.path, port);
+		assert.deepEqual(await tool.ended(), { code: 0, signal: null });
+	});
+	await tool.line(/built into its firmware/);
+});
+
+test("a wrong option or argument is one line and exit code 2", async () => {
+	for (const options of [["--prot", "x"], ["now"], ["--show", "--erase"]]) {
+		const { code, lines } = await provision(...options);
+		assert.equal(lines.length, 1);
+		assert.equal(code, 2);
+	}
+	assert.match((await provision("--help")).text, /--erase/);
+});

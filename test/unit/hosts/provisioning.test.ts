@@ -1,0 +1,154 @@
+import { answer, applicableSettings, type SettingsStore } from "../../../hosts/esp32/provisioning.ts";
+import { equal, match, ok, test } from "../../harness/harness.ts";
+
+const BUILT_IN = Object.freeze({ id: "built-in", wifi: { ssid: "home", password: "very secret" } });
+
+/** A store that can refuse. */
+class Store implements SettingsStore {
+	text: string | undefined;
+	writes = 0;
+	refusal: string | undefined;
+
+	constructor(text?: string) {
+		this.text = text;
+	}
+
+	read(): string | undefined {
+		return this.text;
+	}
+
+	write(text?: string): void {
+		if (this.refusal !== undefined) throw new Error(this.refusal);
+		this.writes++;
+		this.text = text;
+	}
+}
+
+const SECRETS = ["hunter22", "s3cret", "MIIEvQ", "p%40ss"];
+const WITH_SECRETS = {
+	broker: "mqtts://user:p%40ss@broker.example",
+	username: "station",
+	password: "hunter22",
+	wifi: [{ ssid: "home", password: "s3cret-s3cret" }, { ssid: "open" }],
+	tls: {
+		ca: "-----BEGIN CERTIFICATE-----\nMIIEvQ\n-----END CERTIFICATE-----\n",
+		certificate: "-----BEGIN CERTIFICATE-----\nMIIEvQ\n-----END CERTIFICATE-----\n",
+		key: "-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----\n",
+	},
+};
+
+function hasNoSecret(text: string): void {
+	for (const secret of SECRETS) ok(!text.includes(secret), `${secret} is shown`);
+}
+
+function applicable(store: Store) {
+	const log: string[] = [];
+	const settings = applicableSettings(BUILT_IN, store, (level, text) => log.push(`${level}: ${text}`));
+	return { settings: JSON.stringify(settings), log };
+}
+
+test("what was built in applies while nothing is stored", () => {
+	const { settings, log } = applicable(new Store());
+	equal(settings, JSON.stringify(BUILT_IN));
+	equal(log.length, 0);
+});
+
+test("what is stored applies as a whole: nothing of what was built in is left", () => {
+	const { settings, log } = applicable(new Store('{"id":"stored"}'));
+	equal(settings, '{"id":"stored"}');
+	equal(log.length, 0);
+});
+
+test("stored settings that cannot be used are left alone, with one line that shows nothing of them", () => {
+	for (const [text, why] of [
+		['{"id":"hunter22","interval":0}', /^warning: .*built-in ones apply: interval: /],
+		['{"password":"hunter22","username":"a","novelty":1}', /^warning: .*: novelty: is no setting/],
+		['{"password":"hunter22"', /^warning: .*: not JSON$/],
+		["", /^warning: .*: not JSON$/],
+	] as const) {
+		const store = new Store(text);
+		const { settings, log } = applicable(store);
+		equal(settings, JSON.stringify(BUILT_IN));
+		equal(log.length, 1);
+		match(log[0]!, why);
+		hasNoSecret(log[0]!);
+		equal(store.text, text);
+	}
+});
+
+test("settings that can be used are stored as they came, in one write", () => {
+	const store = new Store('{"id":"before"}');
+	const text = JSON.stringify(WITH_SECRETS);
+	equal(answer(text, BUILT_IN, store), "ok");
+	equal(store.text, text);
+	equal(store.writes, 1);
+	equal(applicable(store).settings, text);
+});
+
+test("settings that cannot be used are refused with the setting's name, and what was stored stays", () => {
+	for (const [text, why] of [
+		['{"interval":"hunter22"}', /^error interval: must be a number/],
+		['{"wifi":{"ssid":"home","password":"s3cret"}}', /^error wifi\.password: needs 8 to 63 characters$/],
+		['{"broker":"mqtt://user:p%40ss@"}', /^error broker: /],
+		['{"tls":{"key":"MIIEvQ"}}', /^error tls\.key: must be in PEM/],
+		['{"password":"hunter22', /^error not JSON$/],
+		["hunter22", /^error not JSON$/],
+		["", /^error not JSON$/],
+		["[]", /^error settings: must be an object$/],
+	] as const) {
+		const store = new Store('{"id":"before"}');
+		const reply = answer(text, BUILT_IN, store);
+		match(reply, why);
+		hasNoSecret(reply);
+		equal(store.text, '{"id":"before"}');
+		equal(store.writes, 0);
+	}
+});
+
+test("any beginning of settings is refused: the power may fail in the middle, the line may break", () => {
+	const text = JSON.stringify(WITH_SECRETS);
+	const store = new Store();
+	for (let length = 0; length < text.length; length++) {
+		const reply = answer(text.slice(0, length), BUILT_IN, store);
+		equal(reply, "error not JSON", `${length} characters`);
+	}
+	equal(store.writes, 0);
+});
+
+test("a flash that refuses is told", () => {
+	const store = new Store();
+	store.refusal = "no room in the partition nvs";
+	equal(answer('{"id":"new"}', BUILT_IN, store), "error no room in the partition nvs");
+	equal(answer("-", BUILT_IN, store), "error no room in the partition nvs");
+});
+
+test("what is stored is shown without its secrets", () => {
+	const reply = answer("?", BUILT_IN, new Store(JSON.stringify(WITH_SECRETS)));
+	hasNoSecret(reply);
+	match(reply, /^ok stored \{/);
+	equal(
+		reply.slice("ok stored ".length),
+		JSON.stringify({
+			broker: "mqtts://(set)@broker.example",
+			username: "station",
+			password: "(set)",
+			wifi: [{ ssid: "home", password: "(set)" }, { ssid: "open" }],
+			tls: { ca: "(set)", certificate: "(set)", key: "(set)" },
+		}),
+	);
+});
+
+test("what was built in is shown as that, without its secrets", () => {
+	equal(answer("?", BUILT_IN, new Store()), 'ok built in {"id":"built-in","wifi":{"ssid":"home","password":"(set)"}}');
+});
+
+test("stored nonsense is not shown", () => {
+	equal(answer("?", BUILT_IN, new Store("hunter22")), "error not JSON");
+});
+
+test("what is stored is forgotten, and what was built in applies again", () => {
+	const store = new Store('{"id":"stored"}');
+	equal(answer("-", BUILT_IN, store), "ok");
+	equal(store.text, undefined);
+	equal(applicable(store).settings, JSON.stringify(BUILT_IN));
+});

@@ -1,0 +1,47 @@
+/**
+ * What a build has only if it is asked for, as a manifest of its own:
+ * `build/modules/HOST/features.json`, which the host's manifest includes.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as esbuild from "esbuild";
+import { root } from "./build.js";
+
+/** The SDK's TLS, which is JavaScript, with these of its modules replaced. */
+const REPLACED = {
+	"ssl/cert": "tls-no-certificates",
+	"ssl/ciphersuites": "tls-cipher-suites",
+};
+const CRYPT = "$(MODULES)/crypt";
+/** Slots of XS's stack. Its usual 384 are just enough in mcsim: a handshake with a chain of certificates takes 355. */
+const STACK_SLOTS = 512;
+
+/** Modules of the SDK that the program imports where it has TLS. */
+export const TLS_MODULES = ["crypt", "curve", "ecdsa", "ecp", "pkcs1_5", "rng", "ssl/*"];
+
+/** Writes the manifest, and the modules that it names, to `folder`. */
+export async function buildFeatures(folder, { tls }) {
+	const manifest = tls ? tlsManifest() : {};
+	writeFileSync(join(folder, "features.json"), `${JSON.stringify(manifest, undefined, "\t")}\n`);
+	if (!tls) return;
+	await esbuild.build({
+		absWorkingDir: root,
+		entryPoints: Object.values(REPLACED).map((name) => `hosts/esp32/${name}.ts`),
+		outdir: folder,
+		format: "esm",
+		target: "es2024",
+		logLevel: "warning",
+	});
+}
+
+function tlsManifest() {
+	const modules = Object.fromEntries(Object.entries(REPLACED).map(([name, file]) => [name, `./${file}`]));
+	const left = Object.keys(REPLACED).map((name) => `${CRYPT}/ssl/${name.replace("/", "_")}`);
+	return {
+		include: "$(MODDABLE)/modules/crypt/tls_419.json",
+		creation: { stack: STACK_SLOTS },
+		modules: { "~": [...left, `${CRYPT}/etc/pkcs8`, `${CRYPT}/etc/x509`], ...modules },
+		resources: { "~": `${CRYPT}/data/ca` },
+		preload: ["ec", "ecp", "modular", "mont"],
+	};
+}

@@ -1,0 +1,70 @@
+/** The whole firmware: built by mcconfig and ESP-IDF, and written to a board by esptool, which ESP-IDF brings. */
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { computer, mcconfig, start, ToolError, which } from "./moddable.js";
+
+/** Bits per second that every USB chip of a board can do. */
+const BAUD_RATE = 460_800;
+/** Of a tool's output, when it fails: its last lines say why. */
+const LINES_SHOWN = 20;
+
+/**
+ * Builds for `platform`; `folder` is where mcconfig works for it. Without the
+ * debugger: the target `build` neither looks for a board nor starts or ends any
+ * other program.
+ */
+export async function buildFirmware(sdk, platform, folder) {
+	const code = await mcconfig(sdk, ["-m", "-p", platform, "-t", "build"]);
+	if (code !== 0) throw new ToolError(`mcconfig failed (exit code ${code}); what it said last is above`);
+	// Its makefile goes on where ESP-IDF fails. What is built already takes a second.
+	const built = buildFolderOf(folder);
+	const { status, stdout, stderr } = spawnSync(which("cmake", sdk.path), ["--build", built], {
+		env: sdk.environment,
+		encoding: "utf8",
+	});
+	if (status === 0 && existsSync(join(built, "flasher_args.json"))) return;
+	process.stderr.write(`${`${stdout}${stderr}`.trimEnd().split("\n").slice(-LINES_SHOWN).join("\n")}\n`);
+	throw new ToolError("ESP-IDF did not build the firmware; what it said last is above");
+}
+
+/**
+ * Writes what was built: bootloader, partition table, which of two programs is to
+ * start, and the program. Readings that wait, and settings that were sent to the
+ * board, lie elsewhere and stay. The board restarts.
+ */
+export async function writeFirmware({ environment, path }, folder, port) {
+	const built = buildFolderOf(folder);
+	const { flash_files, write_flash_args, extra_esptool_args } = JSON.parse(
+		readFileSync(join(built, "flasher_args.json"), "utf8"),
+	);
+	const chip = extra_esptool_args.chip;
+	const code = await start(
+		pythonOfIdf(environment, path),
+		[
+			...["-m", "esptool", "--chip", chip, "--port", port, "--baud", String(BAUD_RATE)],
+			...["--before", "default-reset", "--after", "hard-reset"],
+			...["write-flash", ...write_flash_args, ...Object.entries(flash_files).flat()],
+		],
+		environment,
+		built,
+	);
+	if (code !== 0) {
+		throw new ToolError(
+			`writing to the board at ${port} failed: hold its BOOT button, press RESET, let go, and try again; or is it no ${chip}?`,
+		);
+	}
+}
+
+/** ESP-IDF's project is a copy of the SDK's, in a folder of its own. */
+function buildFolderOf(folder) {
+	const project = existsSync(folder) && readdirSync(folder).find((name) => name.startsWith("xsProj-"));
+	if (!project) throw new ToolError(`mcconfig made no project for ESP-IDF in ${folder}`);
+	return join(folder, project, "build");
+}
+
+/** ESP-IDF's tools are in an environment of their own, which `export.sh` names. */
+function pythonOfIdf({ IDF_PYTHON_ENV_PATH }, path) {
+	if (!IDF_PYTHON_ENV_PATH) return which("python3", path);
+	return join(IDF_PYTHON_ENV_PATH, computer === "win" ? "Scripts/python.exe" : "bin/python");
+}
