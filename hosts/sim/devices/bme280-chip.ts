@@ -59,16 +59,16 @@ const CALIBRATION: BME280Recording = {
 	frames: [],
 };
 /** The data registers from the reset to the first measurement; a skipped channel keeps its part. */
-const SENTINELS = [0x80, 0x00, 0x00, 0x80, 0x00, 0x00, 0x80, 0x00];
-const CHIP_IDS = { bme280: 0x60, bmp280: 0x58 };
+const SENTINELS = Object.freeze([0x80, 0x00, 0x00, 0x80, 0x00, 0x00, 0x80, 0x00]);
+const CHIP_IDS = Object.freeze({ bme280: 0x60, bmp280: 0x58 });
 const RESET_WORD = 0xb6;
 /** Time in ms in which the calibration is copied after a reset. */
 const COPY_MS = 2;
 /** ctrl_meas, config: standby times in ms by t_sb. */
-const STANDBY_MS = {
-	bme280: [0.5, 62.5, 125, 250, 500, 1_000, 10, 20],
-	bmp280: [0.5, 62.5, 125, 250, 500, 1_000, 2_000, 4_000],
-};
+const STANDBY_MS = Object.freeze({
+	bme280: Object.freeze([0.5, 62.5, 125, 250, 500, 1_000, 10, 20]),
+	bmp280: Object.freeze([0.5, 62.5, 125, 250, 500, 1_000, 2_000, 4_000]),
+});
 const NORMAL_MODE = 3;
 
 export class BME280Chip implements I2CChip {

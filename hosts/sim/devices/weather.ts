@@ -35,6 +35,15 @@ export function weatherAt(time: number, seed = 0): Weather {
 	return { temperature, humidity, pressure };
 }
 
+/** The same weather as a sensor finds it at a time in ms since 1970: no value rests, and a sensor that gives the same bits for ever is broken. */
+export function unsteady({ temperature, humidity, pressure }: Weather, time: number): Weather {
+	return {
+		temperature: temperature + jitter(time, 1, 0.01),
+		humidity: Math.min(1, Math.max(0, humidity + jitter(time, 2, 0.0004))),
+		pressure: pressure + jitter(time, 3, 1),
+	};
+}
+
 /** From −1 to 1, with its crest at 0. */
 function wave(time: number, period: number): number {
 	return Math.cos((2 * Math.PI * time) / period);

@@ -1,19 +1,44 @@
-/** The ports in mcsim: real time, real TCP, a simulated chip and flash. */
+/** The ports in mcsim: real time, real TCP, and the panel's simulated chip, flash and cable. */
 import settings from "config";
+import Control from "control";
 import simulator from "mc/config";
 import type { Flash, Host } from "../../../src/host.js";
 import { parseSettings, type Settings } from "../../../src/settings.js";
 import { createClock, dns, log, socket, timer } from "../../esp32/sdk-ports.js";
-import { createSimulatedSensor } from "../devices/simulated-sensor.js";
+import { createTls } from "../../esp32/tls-ports.js";
+import { createSensor } from "../devices/simulated-sensor.js";
+import { Cable, throughCable } from "./cable.js";
 import { FileFlash } from "./flash.js";
+import type { ToMachine } from "./messages.js";
+import { RemotePanel } from "./remote-panel.js";
 
 /** Whose weather: the same as headless. */
 const SEED = 1;
 /** A board has one flash, and so has the simulator, whatever the station's id is. */
 const FLASH_FILE = `${(simulator as { file: { root: string } }).file.root}veleta-mcsim.flash`;
 
+/** The SDK's end of what mcsim and its panel tell each other. */
+class PanelControl extends Control {
+	override onJSON(message: unknown): void {
+		panel.configure(message as ToMachine);
+	}
+}
+
 const clock = createClock(() => Date.now());
-const sensor = usableSettings()?.sensor;
+const cable = new Cable();
+const control = new PanelControl();
+export const panel = new RemotePanel({
+	clock,
+	timer,
+	cable,
+	seed: SEED,
+	post: (message) => control.postJSON(message),
+});
+/** The settings, unless they cannot be used: that is for `main` to complain about. */
+export const usable = usableSettings();
+const sensor = usable && createSensor({ sensor: usable.sensor, clock, seed: SEED, weather: () => panel.weather() });
+if (sensor) panel.connect(sensor);
+const { tls } = createTls(clock.time);
 const flash = openFlash();
 
 const host: Host = {
@@ -21,14 +46,16 @@ const host: Host = {
 	clock,
 	timer,
 	random: Math.random,
-	...(sensor && createSimulatedSensor({ sensor, clock, seed: SEED })),
-	network: { socket, dns },
+	...sensor?.ports,
+	network: { socket: throughCable(socket, cable), dns, ...(tls && { tls: throughCable(tls, cable) }) },
 	...(flash && { flash }),
-	log,
+	observer: panel.observer,
+	log: logEverywhere,
+	restart: () => panel.restart(0),
+	sleep: (duration) => panel.restart(duration),
 };
 export default host;
 
-/** Settings that cannot be used are for `main` to complain about. */
 function usableSettings(): Settings | undefined {
 	try {
 		return parseSettings(settings);
@@ -41,7 +68,13 @@ function openFlash(): Flash | undefined {
 	try {
 		return new FileFlash(FLASH_FILE);
 	} catch (error) {
-		log("error", `flash: ${FLASH_FILE}: ${error}; readings wait in RAM, and their numbers begin anew`);
+		logEverywhere("error", `flash: ${FLASH_FILE}: ${error}; readings wait in RAM, and their numbers begin anew`);
 		return undefined;
 	}
+}
+
+/** To the terminal, where there is one, and to the panel. */
+function logEverywhere(level: Parameters<Host["log"]>[0], text: string): void {
+	log(level, text);
+	panel.log(level, text);
 }

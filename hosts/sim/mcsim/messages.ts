@@ -1,0 +1,65 @@
+/**
+ * What the panel and the station's machine tell each other, as JSON: mcsim
+ * runs the panel in a machine of its own.
+ *
+ * No member may have a name that `tools/member-names.js` calls internal: the
+ * machine's program gets other names for those.
+ */
+import type { LogLevel } from "../../../src/host.js";
+import type { SensorModel } from "../../../src/settings.js";
+import type { Counters } from "../../../src/station.js";
+import type { Weather } from "../devices/weather.js";
+
+/** All that the panel's sliders and switches say; sent at each change, and when the machine has started. */
+export interface Configuration {
+	/** What surrounds the sensor, set by hand; without it, the simulated weather. */
+	readonly weather?: Weather;
+	readonly sensorFault: boolean;
+	readonly linkCut: boolean;
+}
+
+export type ToMachine = { readonly configuration: Configuration };
+
+/** Where the station stands with its broker. */
+export type Connection = "offline" | "online" | "asleep";
+
+/** What the station was set up with. Nothing of it is secret. */
+export interface Identity {
+	readonly id: string;
+	readonly sensor: SensorModel;
+	/** `host:port`. */
+	readonly broker: string;
+	/** Seconds. */
+	readonly interval: number;
+	readonly keepAlive: number;
+	readonly topic: string;
+}
+
+/** As it is published. */
+export interface Report {
+	readonly seq: number;
+	/** °C, %, hPa. */
+	readonly temperature: number;
+	readonly humidity?: number;
+	readonly pressure?: number;
+	/** ISO 8601. */
+	readonly time?: string;
+}
+
+export interface Status {
+	/** Seconds. */
+	readonly uptime: number;
+	readonly totals: Counters;
+	/** What surrounds the sensor at this moment. */
+	readonly weather: Weather;
+}
+
+/** One of these at a time. */
+export type ToPanel =
+	| { readonly identity: Identity }
+	| { readonly connection: Connection }
+	| { readonly report: Report }
+	| { readonly status: Status }
+	| { readonly line: { readonly level: LogLevel; readonly text: string } }
+	/** The machine wants to be started anew after so many ms: at once, or when it has slept. */
+	| { readonly restart: { readonly after: number } };

@@ -1,0 +1,275 @@
+/** What the panel knows, and what of it is shown: everything but the drawing. */
+import type { SensorModel } from "../../../../src/settings.js";
+import type { Weather } from "../../devices/weather.js";
+import type { Configuration, Connection, Identity, Report, Status, ToPanel } from "../messages.js";
+import { headsFor, type Scale, scalesOf } from "./scales.js";
+
+/** The last ones; earlier ones make room. */
+export const REPORTS_SHOWN = 5;
+export const LINES_SHOWN = 8;
+/** A broker takes a silent client for lost after so many keep-alive intervals [MQTT-3.1.2-22]. */
+const LOST_AFTER = 1.5;
+/** What the station says of an attempt to connect that nobody answered; other reasons follow a colon. */
+const NOBODY_ANSWERS = ["cannot connect;", "cannot connect: no answer"];
+
+/** Whether the machine has power, and what it makes of it. */
+type Machine =
+	| { readonly phase: "off" | "starting" | "running" }
+	| { readonly phase: "asleep"; readonly until: number }
+	| { readonly phase: "ended"; readonly reason: string };
+
+/** How well it goes: what colour the light has. */
+export type Light = "off" | "bad" | "busy" | "good";
+
+export interface Line {
+	/** Local time, hh:mm:ss. */
+	readonly time: string;
+	readonly level: "info" | "warning" | "error" | "panel";
+	readonly text: string;
+}
+
+/** All that the list shows. */
+export interface View {
+	readonly light: Light;
+	readonly connection: string;
+	/** What to know about it, in a sentence; or nothing. */
+	readonly advice: string;
+	/** Names and values. */
+	readonly facts: readonly (readonly [name: string, value: string])[];
+	/** What the columns of the reports are; empty for what the sensor does not measure. */
+	readonly heads: readonly string[];
+	/** The newest first, with local time. */
+	readonly reports: readonly (readonly string[])[];
+	/** The newest first. */
+	readonly lines: readonly Line[];
+}
+
+export class PanelState {
+	#machine: Machine = { phase: "off" };
+	#identity: Identity | undefined;
+	#connection: Connection | undefined;
+	#status: Status | undefined;
+	/** Why there is no connection, as the station said it last. */
+	#problem = "";
+	#reports: readonly (readonly string[])[] = [];
+	#lines: readonly Line[] = [];
+	#byHand: Weather | undefined;
+	#sensorFault = false;
+	#linkCut = false;
+
+	/** What the machine is told. */
+	get configuration(): Configuration {
+		const weather = this.#byHand;
+		return { ...(weather && { weather }), sensorFault: this.#sensorFault, linkCut: this.#linkCut };
+	}
+
+	get powered(): boolean {
+		return this.#machine.phase !== "off";
+	}
+
+	/** Whether the sliders say how the weather is, or the other way round. */
+	get byHand(): boolean {
+		return this.#byHand !== undefined;
+	}
+
+	/** The sliders of this station's sensor; those of a BME280 as long as it is not known. */
+	get scales(): readonly Scale[] {
+		return scalesOf(this.#sensor);
+	}
+
+	/** Where a slider stands, in its unit; `undefined` as long as nobody knows. */
+	positionOf({ channel, factor, lowest, highest }: Scale): number | undefined {
+		const weather = this.#byHand ?? this.#status?.weather;
+		return weather && Math.min(highest, Math.max(lowest, weather[channel] / factor));
+	}
+
+	/** A slider was moved: from now on the weather is made by hand. */
+	moveTo(scale: Scale, position: number): void {
+		this.takeOver(true);
+		if (this.#byHand) this.#byHand = { ...this.#byHand, [scale.channel]: position * scale.factor };
+	}
+
+	/** The weather stays as it is until a slider is moved, or goes its own way again. */
+	takeOver(byHand: boolean): void {
+		if (byHand) this.#byHand ??= this.#status?.weather;
+		else this.#byHand = undefined;
+	}
+
+	breakSensor(broken: boolean, now: number): void {
+		this.#sensorFault = broken;
+		this.#note(broken ? "the sensor is unplugged" : "the sensor is plugged in", now);
+	}
+
+	cutLink(cut: boolean, now: number): void {
+		this.#linkCut = cut;
+		this.#note(cut ? "the link is cut" : "the link is whole", now);
+	}
+
+	/** The machine gets power; what it is like, it will tell. */
+	launched(now: number): void {
+		this.#machine = { phase: "starting" };
+		this.#forget();
+		this.#note("the machine starts", now);
+	}
+
+	/** The power is cut. */
+	halted(now: number): void {
+		this.#machine = { phase: "off" };
+		this.#forget();
+		this.#note("the power is cut", now);
+	}
+
+	/** The machine sleeps for so many ms. */
+	slept(duration: number, now: number): void {
+		this.#machine = { phase: "asleep", until: now + duration };
+		this.#forget();
+	}
+
+	/** The engine gave up. */
+	ended(reason: string, now: number): void {
+		this.#machine = { phase: "ended", reason };
+		this.#forget();
+		this.#note(`the program ended: ${reason}`, now);
+	}
+
+	/** What the machine says, at wall-clock time `now` in ms. */
+	receive(message: ToPanel, now: number): void {
+		if ("identity" in message) {
+			this.#identity = message.identity;
+			this.#machine = { phase: "running" };
+		} else if ("connection" in message) {
+			this.#connection = message.connection;
+		} else if ("status" in message) {
+			this.#status = message.status;
+		} else if ("report" in message) {
+			this.#reports = [rowOf(message.report), ...this.#reports].slice(0, REPORTS_SHOWN);
+		} else if ("line" in message) {
+			const { level, text } = message.line;
+			this.#add({ time: clockTime(now), level, text });
+			if (level === "warning" && this.#identity) this.#noteProblem(text, this.#identity.broker);
+			if (level === "error" && !this.#identity) this.#machine = { phase: "ended", reason: text };
+		}
+	}
+
+	view(now: number): View {
+		return {
+			light: this.#light,
+			connection: this.#connectionText(now),
+			advice: this.#advice,
+			facts: this.#facts,
+			heads: ["seq", "time", ...headsFor(this.#sensor)],
+			reports: this.#reports,
+			lines: this.#lines,
+		};
+	}
+
+	/** What a machine without power does not know any more. */
+	#forget(): void {
+		this.#connection = undefined;
+		this.#problem = "";
+	}
+
+	#note(text: string, now: number): void {
+		this.#add({ time: clockTime(now), level: "panel", text });
+	}
+
+	#add(line: Line): void {
+		this.#lines = [line, ...this.#lines].slice(0, LINES_SHOWN);
+	}
+
+	#noteProblem(text: string, broker: string): void {
+		const prefix = `${broker}: `;
+		if (text.startsWith(prefix)) this.#problem = text.slice(prefix.length);
+	}
+
+	get #light(): Light {
+		const { phase } = this.#machine;
+		if (phase === "off" || phase === "asleep") return "off";
+		if (phase === "ended") return "bad";
+		if (this.#connection === "online") return this.#linkCut ? "busy" : "good";
+		return this.#connection === "offline" ? "bad" : "busy";
+	}
+
+	#connectionText(now: number): string {
+		const machine = this.#machine;
+		switch (machine.phase) {
+			case "off":
+				return "no power";
+			case "starting":
+				return "starting";
+			case "asleep":
+				return `asleep for ${Math.max(0, Math.ceil((machine.until - now) / 1_000))} s`;
+			case "ended":
+				return "ended";
+			case "running":
+				return this.#connection ?? "connecting";
+		}
+	}
+
+	get #advice(): string {
+		const machine = this.#machine;
+		const { broker = "", keepAlive = 0 } = this.#identity ?? {};
+		if (machine.phase === "ended") return machine.reason;
+		if (machine.phase === "asleep") return "The station starts anew when it has slept.";
+		if (machine.phase === "off") return "Nothing runs. What the station has not delivered is in its flash.";
+		if (this.#linkCut) {
+			if (this.#connection !== "online") return "The link is cut. Readings wait until it is whole.";
+			const patience = LOST_AFTER * keepAlive;
+			return keepAlive > 0
+				? `The link is cut, unnoticed. After ${patience} s of silence the broker says "offline".`
+				: "The link is cut, unnoticed, as the keep-alive is off.";
+		}
+		if (this.#connection === "offline" && NOBODY_ANSWERS.some((text) => this.#problem.startsWith(text))) {
+			return `No broker answers at ${broker}. The station keeps trying.`;
+		}
+		if (this.#connection === "offline") return this.#problem;
+		if (this.#sensorFault) return "The sensor is unplugged: there are no readings.";
+		const { queued = 0 } = this.#status?.totals ?? {};
+		if (this.#connection !== "online") return "";
+		return queued === 0 ? "Nothing waits for the broker." : `Waiting for the broker: ${queued}.`;
+	}
+
+	get #sensor(): SensorModel {
+		return this.#identity?.sensor ?? "bme280";
+	}
+
+	get #facts(): View["facts"] {
+		const { id, sensor, broker, interval, topic } = this.#identity ?? {};
+		const { uptime, totals } = this.#status ?? {};
+		if (!totals || uptime === undefined || interval === undefined) return [];
+		return [
+			["Broker", `${broker}`],
+			["Topic", `${topic}/state`],
+			["Station", `${id}, ${sensor}, every ${interval} s`],
+			["Uptime", this.#machine.phase === "running" ? duration(uptime) : "none"],
+			["Readings", `${totals.readings} taken, ${totals.faults} failed`],
+			["Outbox", `${totals.queued} queued, ${totals.dropped} dropped`],
+			["Delivered", `${totals.acknowledged} acknowledged, ${totals.redelivered} sent again`],
+		];
+	}
+}
+
+/** hours:minutes:seconds. */
+function duration(seconds: number): string {
+	return `${Math.floor(seconds / 3_600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+}
+
+/** Local time. */
+function clockTime(time: number): string {
+	const date = new Date(time);
+	return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+function two(number: number): string {
+	return `${number}`.padStart(2, "0");
+}
+
+function rowOf({ seq, time, temperature, humidity, pressure }: Report): readonly string[] {
+	return [
+		`${seq}`,
+		time === undefined ? "" : clockTime(Date.parse(time)),
+		temperature.toFixed(2),
+		humidity === undefined ? "" : humidity.toFixed(1),
+		pressure === undefined ? "" : pressure.toFixed(2),
+	];
+}

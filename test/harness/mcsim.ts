@@ -1,0 +1,146 @@
+/** mcsim with the project's panel, on a screen that nobody sees, and a hand on its mouse. */
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { findProgram, Program } from "./program.ts";
+import { observe, until } from "./wait.ts";
+
+/** Tests run in the project's folder. */
+const root = process.cwd();
+
+/**
+ * A copy of the project to build in, so that other tests, and the user's
+ * settings and flash, are left alone. It stays: the SDK's makefiles then compile
+ * only what has changed.
+ */
+export function copyOfProject(): string {
+	const copy = join(root, "build/mcsim-test");
+	mkdirSync(copy, { recursive: true });
+	for (const name of ["hosts", "manifest.json", "package.json", "src", "tools"]) {
+		rmSync(join(copy, name), { recursive: true, force: true });
+		cpSync(join(root, name), join(copy, name), { recursive: true, preserveTimestamps: true });
+	}
+	if (!existsSync(join(copy, "node_modules"))) symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+	return copy;
+}
+
+/** Whether this computer can show mcsim to nobody. */
+export function hasScreen(): boolean {
+	try {
+		return ["Xvfb", "xdotool", "env", "stdbuf"].every(findProgram);
+	} catch {
+		return false;
+	}
+}
+
+/** Between two movements of the mouse, in ms: GTK leaves out what comes faster. */
+const MOVE_MS = 120;
+/**
+ * Pixels, in mcsim's smallest window, which is the one it begins with. The menu
+ * bar above has 24 with the usual fonts; some more or less do not matter, as a
+ * slider has 30 and a switch 20.
+ */
+const SLIDER = { left: 14, right: 304, y: 148 };
+const SWITCHES = { weather: 96, sensor: 312, link: 342, power: 372 };
+const SWITCH_X = 144;
+
+export interface McsimOptions {
+	/** The SDK's folder. */
+	readonly moddable: string;
+	/** Where it was built. */
+	readonly project: string;
+	/** For the station's flash, and mcsim's own files. */
+	readonly folder: string;
+}
+
+export class Mcsim {
+	readonly #screen: Program;
+	readonly #display: string;
+	readonly #program: Program;
+
+	private constructor(screen: Program, display: string, { moddable, project, folder }: McsimOptions) {
+		this.#screen = screen;
+		this.#display = display;
+		const home = join(folder, "home");
+		// mcsim and the SDK's files make neither of them.
+		mkdirSync(join(home, ".config/tech.moddable.mcsim"), { recursive: true });
+		mkdirSync(join(folder, ".veleta"), { recursive: true });
+		this.#program = new Program(
+			"mcsim",
+			findProgram("env"),
+			[
+				...["-u", "WAYLAND_DISPLAY", "-u", "XDG_CONFIG_HOME", "-u", "DBUS_SESSION_BUS_ADDRESS"],
+				...[`DISPLAY=${display}`, `HOME=${home}`, "GDK_BACKEND=x11", "NO_AT_BRIDGE=1"],
+				// Line by line, as in a terminal.
+				...["stdbuf", "-oL"],
+				join(moddable, "build/bin/lin/release/mcsim"),
+				join(project, "build/modules/mcsim/simulator"),
+				join(project, "build/moddable/bin/lin/mc/release/veleta/mc.so"),
+			],
+			folder,
+		);
+	}
+
+	static async start(options: McsimOptions): Promise<Mcsim> {
+		// Without -noreset it begins anew whenever its last client has gone, and refuses those that come meanwhile.
+		const screenOptions = ["-displayfd", "1", "-noreset", "-screen", "0", "800x600x24", "-nolisten", "tcp"];
+		const screen = new Program("Xvfb", findProgram("Xvfb"), screenOptions, options.folder);
+		try {
+			const mcsim = new Mcsim(screen, `:${await screen.line(/^\d+$/)}`, options);
+			await until("mcsim's window", () => mcsim.#hasWindow());
+			return mcsim;
+		} catch (error) {
+			await screen.kill();
+			throw error;
+		}
+	}
+
+	/** Moves the slider of the temperature by so many pixels. */
+	async moveTemperature(from: number, to: number): Promise<void> {
+		this.#xdotool("mousemove", `${from}`, `${SLIDER.y}`, "mousedown", "1");
+		for (let step = 1; step <= 5; step++) {
+			await observe(MOVE_MS);
+			this.#xdotool("mousemove", `${Math.round(from + ((to - from) * step) / 5)}`, `${SLIDER.y}`);
+		}
+		await observe(MOVE_MS);
+		this.#xdotool("mouseup", "1");
+	}
+
+	/** Where the slider of a BME280's temperature stands at so many °C, in pixels. */
+	static temperatureAt(temperature: number): number {
+		return SLIDER.left + ((temperature + 40) / 125) * (SLIDER.right - SLIDER.left);
+	}
+
+	async toggle(name: keyof typeof SWITCHES): Promise<void> {
+		this.#xdotool("mousemove", `${SWITCH_X}`, `${SWITCHES[name]}`, "mousedown", "1");
+		await observe(MOVE_MS);
+		this.#xdotool("mouseup", "1");
+	}
+
+	/** Resolves with the first line of the station's log that matches. */
+	log(pattern: RegExp): Promise<string> {
+		return this.#program.line(pattern);
+	}
+
+	async close(): Promise<void> {
+		await this.#program.kill();
+		await this.#screen.kill();
+	}
+
+	#hasWindow(): boolean {
+		if (this.#program.exit) throw new Error(`mcsim ended: ${this.#program.lines.join("; ")}`);
+		try {
+			this.#xdotool("search", "--onlyvisible", "--name", "mcsim");
+			return true;
+		} catch {
+			return false;
+		}
+	}
+
+	#xdotool(...argumentsOf: string[]): void {
+		execFileSync(findProgram("xdotool"), argumentsOf, {
+			env: { ...process.env, DISPLAY: this.#display },
+			stdio: "ignore",
+		});
+	}
+}

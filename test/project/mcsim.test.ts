@@ -1,0 +1,172 @@
+/** mcsim: the command that opens it, the panel as mcsim takes it, and the panel at work. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { equal, match, ok } from "../harness/harness.ts";
+import { copyOfProject, hasScreen, Mcsim } from "../harness/mcsim.ts";
+import { Mosquitto } from "../harness/mosquitto.ts";
+import { MosquittoSub } from "../harness/subscriber.ts";
+import { until } from "../harness/wait.ts";
+
+const project = copyOfProject();
+
+/** Runs Node in the copy of the project. */
+function run(argumentsOf: readonly string[], environment: Record<string, string> = {}) {
+	return spawnSync(process.execPath, argumentsOf, {
+		cwd: project,
+		env: { PATH: "/nowhere", HOME: tmpdir(), ...environment },
+		encoding: "utf8",
+	});
+}
+const mcsim = (...options: string[]) => run(["tools/mcsim.js", ...options]);
+
+test("what is wrong with an option of mcsim's command is one line and exit code 2", () => {
+	for (const [options, problem] of [
+		[["--interval", "soon"], /^--interval needs a number of seconds\n$/],
+		[["--keep-alive", "-1"], /^[^\n]*--keep-alive[^\n]*\n$/],
+		[["--sensor", "dht"], /^sensor: must be one of bme280, bmp280, dht22, dht11\n$/],
+		[["--sensor", "dht22", "--interval", "1"], /^interval: must be a number from 2 to 86400 for a dht22\n$/],
+		[["--broker", "http://broker"], /^broker: must begin with mqtt[^\n]*\n$/],
+		[["--config", "nowhere.json"], /^--config nowhere\.json: there is no such file\n$/],
+	] as const) {
+		const { status, stderr } = mcsim(...options);
+		match(stderr, problem);
+		equal(status, 2, options.join(" "));
+	}
+	const { stdout } = mcsim("--help");
+	for (const option of ["--sensor", "--broker", "--interval", "--keep-alive", "--config", "--build-only"]) {
+		ok(stdout.includes(`  ${option} `), `--help does not know ${option}`);
+	}
+});
+
+test("the panel is one file, alone in its folder, that imports nothing but what mcsim has", () => {
+	const { status, stderr } = run(["-e", `import("./tools/panel.js").then(({ buildPanel }) => buildPanel())`]);
+	equal(status, 0, stderr);
+	const folder = join(project, "build/modules/mcsim/simulator");
+	// For those who have mcconfig itself open mcsim.
+	const { platforms } = JSON.parse(readFileSync("manifest.json", "utf8"));
+	for (const platform of ["lin", "mac", "win"]) {
+		equal(platforms[platform].build.SIMULATORS, "./build/modules/mcsim/simulator");
+	}
+	equal(readdirSync(folder).join(), "veleta.js");
+	const panel = readFileSync(join(folder, "veleta.js"), "utf8");
+	for (const [, name] of panel.matchAll(/ from "(.*?)";$/gm)) {
+		match(name!, /^(ControlsPane|DevicePane|assets|piu\/(Scrollbars|Sliders))$/);
+	}
+	match(panel, /^export \{\n {2}\w+ as default\n\};$/m);
+});
+
+test("no member of what panel and machine tell each other gets another name in the machine's program", () => {
+	const code = `import("./tools/member-names.js").then((names) => console.log(names.INTERNAL_NAMES.join()))`;
+	const internal = run(["-e", code]).stdout.trim().split(",");
+	ok(internal.length > 100 && internal.includes("deadline"), "no internal names were found");
+	const messages = readFileSync("hosts/sim/mcsim/messages.ts", "utf8");
+	const members = Array.from(messages.matchAll(/readonly (\w+)\??:/g), ([, name]) => name!);
+	ok(members.includes("configuration") && members.includes("totals"), "no members were found");
+	equal(members.filter((name) => internal.includes(name)).join(), "");
+});
+
+/** XS 8.2.3, `fxAllocateRegExpData`: each use of such a one takes memory that is never given back, and corrupts the heap. */
+test("no regular expression is preloaded", () => {
+	const build = `
+		const { buildMqttPacket } = await import("./tools/build.js");
+		const { buildConfig } = await import("./tools/config.js");
+		const { buildForModdable } = await import("./tools/device.js");
+		await buildMqttPacket();
+		await buildConfig();
+		for (const host of ["esp32", "mcsim"]) await buildForModdable(host, { tls: true });`;
+	const { status, stderr } = run(["--input-type=module", "-e", build]);
+	equal(status, 0, stderr);
+	for (const host of ["esp32", "mcsim"]) {
+		const station = readFileSync(join(project, `build/modules/${host}/station.js`), "utf8");
+		equal(/^(?:const|let) \w+ = \/.*$/m.exec(station)?.[0], undefined, host);
+		ok(station.includes(".test("), "the pattern above would find nothing");
+	}
+});
+
+const { MODDABLE, PATH = "" } = process.env;
+/** Of the station's that the panel moves; the broker knows after twice the keep-alive at the latest. */
+const SETTINGS = { id: "panel", interval: 1, keepAlive: 2 };
+const LOST_MS = 10_000;
+
+test("with an SDK and a screen, slider and switches do what they say; without, the command says what is missing", async () => {
+	if (MODDABLE === undefined) {
+		match(mcsim("--build-only").stderr, /^the Moddable SDK is missing \(MODDABLE is not set\)[^\n]*\n$/);
+		return;
+	}
+	const folder = mkdtempSync(join(tmpdir(), "veleta-mcsim-"));
+	const broker = await Mosquitto.start(join(folder, "broker"));
+	try {
+		const config = join(folder, "config.json");
+		writeFileSync(config, JSON.stringify({ ...SETTINGS, broker: `mqtt://127.0.0.1:${broker.port}` }));
+		const { status, stdout, stderr } = run(["tools/mcsim.js", "--build-only", "--config", config], { MODDABLE, PATH });
+		equal(status, 0, stdout + stderr);
+		const platform = process.platform === "darwin" ? "mac" : "lin";
+		ok(existsSync(join(project, `build/moddable/bin/${platform}/mc/release/veleta/mc.so`)), "no mc.so");
+		if (platform === "lin" && hasScreen()) await walk(broker, folder, MODDABLE);
+	} finally {
+		await broker.kill();
+		rmSync(folder, { recursive: true });
+	}
+});
+
+async function walk(broker: Mosquitto, folder: string, moddable: string): Promise<void> {
+	const subscriber = await MosquittoSub.start(broker, folder, { filters: ["veleta/panel/#"] });
+	const panel = await Mcsim.start({ moddable, project, folder });
+	try {
+		await subscriber.reaches(2);
+		await slider(panel, subscriber);
+		await linkCut(panel, subscriber);
+		await powerCut(panel, subscriber);
+		await sensorFault(panel, subscriber);
+		const seqs = subscriber.reports().map(({ seq }) => seq);
+		const first = [...new Set(seqs)].sort((a, b) => a - b);
+		equal(first.join(), first.map((_, index) => index + 1).join(), "a reading is missing");
+	} finally {
+		await panel.close();
+		await subscriber.kill();
+	}
+}
+
+const statuses = (subscriber: MosquittoSub) =>
+	subscriber.messages.filter(({ topic }) => topic.endsWith("/status")).map(({ payload }) => payload);
+const last = <Value>(values: readonly Value[]) => values.at(-1);
+
+async function slider(panel: Mcsim, subscriber: MosquittoSub): Promise<void> {
+	const { temperature } = last(subscriber.reports())!;
+	await panel.moveTemperature(Mcsim.temperatureAt(temperature), Mcsim.temperatureAt(60));
+	// A pixel is about half a degree.
+	await until("a reading of 60 °C", () => Math.abs(last(subscriber.reports())!.temperature - 60) < 2);
+}
+
+async function linkCut(panel: Mcsim, subscriber: MosquittoSub): Promise<void> {
+	await panel.toggle("link");
+	await until("the last will", () => last(statuses(subscriber)) === "offline", LOST_MS);
+	const before = subscriber.highest();
+	await panel.toggle("link");
+	await until("the station", () => last(statuses(subscriber)) === "online");
+	await subscriber.reaches(before + 4);
+}
+
+async function powerCut(panel: Mcsim, subscriber: MosquittoSub): Promise<void> {
+	const lives = () => subscriber.messages.filter(({ payload }) => payload.startsWith('{"uptime":0,')).length;
+	const before = lives();
+	await panel.toggle("power");
+	await until("the last will", () => last(statuses(subscriber)) === "offline", LOST_MS);
+	const highest = subscriber.highest();
+	await panel.toggle("power");
+	await until("the program's start anew", () => lives() > before);
+	// The weather is as it was set, from the first reading on.
+	await subscriber.reaches(highest + 2);
+	ok(Math.abs(last(subscriber.reports())!.temperature - 60) < 2, "the slider is forgotten");
+}
+
+async function sensorFault(panel: Mcsim, subscriber: MosquittoSub): Promise<void> {
+	await panel.toggle("sensor");
+	await panel.log(/^warning: no reading from the bme280: /);
+	const before = subscriber.highest();
+	await panel.toggle("sensor");
+	await subscriber.reaches(before + 2);
+}
