@@ -130,7 +130,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		this.readings.poweredOn(boot);
 		this.calls.reset(this.#now, true);
 		this.#progress.interrupted(this.#now);
-		this.#status.poweredOn();
+		this.#status.poweredOn(this.#now);
 		this.sleep?.poweredOn(this.#now, wakes);
 		if (wakes) this.#judgeSampling();
 		else this.#askedFrom = probe.askedAt = this.#now;

@@ -20,6 +20,7 @@ export class StatusRule {
 	readonly #options: StatusRuleOptions;
 	/** Since when the station has had no power, in the world's ms. */
 	#unpoweredSince: number | undefined = 0;
+	#poweredSince = 0;
 	/** Since when the broker has been up, as far as it was seen. */
 	#upSince = 0;
 	#wasUp = true;
@@ -32,8 +33,10 @@ export class StatusRule {
 		this.#options = options;
 	}
 
-	poweredOn(): void {
+	/** Also after a sleep: what the broker has of a connection from before is no connection of this start's. */
+	poweredOn(now: number): void {
 		this.#unpoweredSince = undefined;
+		this.#poweredSince = now;
 	}
 
 	powerLost(time: number): void {
@@ -70,7 +73,11 @@ export class StatusRule {
 			violate("status", `the status is ${status}, and the station has had no power for ${Math.round(away / 1_000)} s`);
 		}
 		const since = broker.connectedSince(`veleta-${plan.settings.id}`);
-		const well = Math.max(health.wellSince("connection", "power"), since ?? Number.POSITIVE_INFINITY);
+		const well = Math.max(
+			health.wellSince("connection", "power"),
+			since ?? Number.POSITIVE_INFINITY,
+			this.#poweredSince,
+		);
 		const said = status === "online" || (sleep !== undefined && status === "asleep");
 		if (board.powered && !said && now - well > BIRTH_MS && !this.#birthRefused) {
 			violate(
