@@ -121,6 +121,8 @@ export class Broker {
 	#tooLarge = false;
 	#terms: make.Terms = {};
 	#order = 0;
+	/** Of each message. */
+	readonly #orders = new Map<number, number>();
 	#redelivered = -1;
 	#nextId = 0;
 	#nextLabel = 1;
@@ -301,7 +303,9 @@ export class Broker {
 				if (other.label === label) failed(`message ${label} under a second packet id`);
 			}
 		}
-		const order = entry?.order ?? ++this.#order;
+		// Also under a new id, because its QoS was lowered, a message keeps its place.
+		const order = entry?.order ?? this.#orders.get(label) ?? ++this.#order;
+		this.#orders.set(label, order);
 		if (!birth) {
 			this.#redelivered = order;
 			this.expected.push(`publish ${label} ${this.#published.has(label)}`);
