@@ -63,8 +63,18 @@ interface Timing {
 	readonly one: number;
 	readonly tail: number;
 }
-const TIMINGS: { readonly [model in DHTModel]: Timing } = {
-	dht11: {
+/** Frozen, each of them: in mcsim the linker leaves such tables in place. */
+const timing = (timing: Timing): Timing =>
+	Object.freeze({
+		...timing,
+		range: Object.freeze({
+			temperature: Object.freeze(timing.range.temperature),
+			humidity: Object.freeze(timing.range.humidity),
+		}),
+		response: Object.freeze(timing.response),
+	});
+const TIMINGS: { readonly [model in DHTModel]: Timing } = Object.freeze({
+	dht11: timing({
 		startLow: 18,
 		busy: 900,
 		range: { temperature: [0, 50], humidity: [0.2, 0.9] },
@@ -74,8 +84,8 @@ const TIMINGS: { readonly [model in DHTModel]: Timing } = {
 		zero: 24,
 		one: 71,
 		tail: 57,
-	},
-	dht22: {
+	}),
+	dht22: timing({
 		startLow: 1,
 		busy: 500,
 		range: { temperature: [-40, 80], humidity: [0, 1] },
@@ -85,8 +95,8 @@ const TIMINGS: { readonly [model in DHTModel]: Timing } = {
 		zero: 26,
 		one: 73,
 		tail: 47,
-	},
-};
+	}),
+});
 const START_HIGH_US = 30;
 /** In its first second a sensor does not answer. */
 const POWER_UP_MS = 1_000;
