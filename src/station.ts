@@ -21,7 +21,10 @@ import { SleepCycle } from "./sleep-cycle.js";
 import { ascii, messageOf } from "./text.js";
 import { Updater } from "./update.js";
 
-/** When the station is stopped, it goes on delivering for so long, in ms, and is given so long in all. */
+/**
+ * When the station is stopped, it goes on delivering for so long, in ms, and is
+ * given so long in all. One that falls asleep has had its time to deliver.
+ */
 const FAREWELL_DELIVERY_MS = 1_500;
 const FAREWELL_MS = 2_000;
 /** The watchdog lets the next step of the sampler be late by so many ms, and the link. */
@@ -188,12 +191,17 @@ export class Station {
 		this.#sampler.close();
 		this.#timeSync.close();
 		this.#setSamplerTimer();
-		const timer = this.#host.timer.set(() => this.#stopped(DISCONNECT_WITH_WILL), FAREWELL_MS);
-		const deliverUntil = this.#host.clock.now() + FAREWELL_DELIVERY_MS;
+		const sleeps = status === "asleep";
+		const timer = this.#host.timer.set(() => {
+			// Whoever gets the DISCONNECT has got the status before it.
+			const { sent, reasonCode } = this.#farewell!;
+			this.#stopped(sleeps && sent ? reasonCode : DISCONNECT_WITH_WILL);
+		}, FAREWELL_MS);
+		const deliverUntil = this.#host.clock.now() + (sleeps ? 0 : FAREWELL_DELIVERY_MS);
 		this.#commands.sampled({ ok: false, error: "the station stops" });
 		this.#farewell = {
 			message: this.#status(status),
-			reasonCode: status === "asleep" && this.#keepsWill ? DISCONNECT_WITH_WILL : 0,
+			reasonCode: sleeps && this.#keepsWill ? DISCONNECT_WITH_WILL : 0,
 			onStopped,
 			timer,
 			deliverUntil,

@@ -141,6 +141,38 @@ test("a broker that accepts and then says nothing does not keep it awake", () =>
 	ok(machine.sleeps[0]!.at <= 12_000, `it was awake for ${machine.sleeps[0]!.at} ms`);
 });
 
+test("when its time is over it says so at once: what still waits is for the next wake", () => {
+	const machine = new Machine({ awake: 5, backlogRate: 0.1 });
+	for (let readings = 0; readings < 30; readings++) {
+		machine.wake();
+		machine.broker.up = false;
+		machine.broker.advanceTo(6_000);
+	}
+	machine.sleeps.length = 0;
+	machine.wake().broker.advanceTo(7_000);
+	equal(machine.sleeps.length, 1);
+	const { at } = machine.sleeps[0]!;
+	ok(at >= 5_000 && at < 5_100, `it was awake for ${at} ms`);
+	deepEqual(machine.messages.at(-1), ["status", "asleep"]);
+	ok(machine.numbers.length < 5, "those that wait keep their pace");
+});
+
+for (const [qos, lastDisconnect] of [
+	[1, "e0 02 04 00"],
+	[2, "e0 00"],
+] as const) {
+	test(`with QoS ${qos} a broker that is slow to acknowledge asleep is told goodbye all the same`, () => {
+		const machine = new Machine({ qos, awake: 5 }).wake();
+		const { broker } = machine;
+		const isAsleep = () => machine.messages.at(-1)?.[1] === "asleep";
+		Object.defineProperty(broker, "answers", { get: () => !isAsleep() });
+		broker.advanceTo(4_000);
+		ok(isAsleep());
+		equal(machine.sleeps.length, 1);
+		equal(broker.lastDisconnect, lastDisconnect);
+	});
+}
+
 test("a sensor that gives nothing does not keep it awake, and does not spare the goodbye", () => {
 	const dead = class implements I2C {
 		read(): ArrayBuffer {
