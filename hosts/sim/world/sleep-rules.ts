@@ -178,7 +178,9 @@ export class SleepRules {
 		if (this.#queued > 0 && queued >= this.#queued) {
 			violate("backlog", `${this.#queued} readings waited when it woke, and ${queued} when it fell asleep`);
 		}
-		if (this.#queued === 0 && (this.#timeKnown || !plan.asksForTime) && awake > this.#needed) {
+		// Readings so close together that there were more of them in this wake wait like a backlog.
+		const hasBacklog = this.#queued > 0 || this.#readings.length > 1;
+		if (!hasBacklog && (this.#timeKnown || !plan.asksForTime) && awake > this.#needed) {
 			violate("sleep", `awake for ${seconds(awake)} s, and there was nothing to wait for`);
 		}
 	}
