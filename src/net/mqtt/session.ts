@@ -210,7 +210,7 @@ export class Session<M extends Message> {
 		if (this.#connection?.phase === "awaiting CONNACK") this.#manner.dropped(this.#connection.pipelined);
 		else if (this.#connection?.phase === "connected") this.#manner.ended();
 		const { leaving } = this.#connection ?? {};
-		if (leaving && !leaving.entry) this.#unsent = leaving.message;
+		if (leaving?.message && !leaving.entry) this.#unsent = leaving.message;
 		this.#connection = undefined;
 		this.#outgoing.disconnected();
 		this.#subscriptions.disconnected();

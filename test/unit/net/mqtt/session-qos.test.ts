@@ -249,3 +249,12 @@ test("with pipelining, a QoS 0 message waits for the CONNACK: a broker that refu
 	transcript.sends(10_050, "30 04 00 01 74 61", "30 04 00 01 74 62");
 	transcript.tells("connected", "published a", "acknowledged a", "published b", "acknowledged b");
 });
+
+test("a QoS 0 message that waits survives connections that end before their CONNECT has left", () => {
+	const transcript = new Transcript().queuesAt(0, "a").connects(0);
+	transcript.session.transmit(1);
+	transcript.closes().opens(1_000);
+	transcript.session.transmit(1_000);
+	transcript.closes().opens(2_000).sends(2_000, CONNECT).receives(2_001, CONNACK).sends(2_001, QOS_0);
+	transcript.tells("connected", "connected", "published a", "acknowledged a");
+});
