@@ -102,6 +102,7 @@ export class Commands {
 		if (retain) throw new CommandError("a retained command is not carried out: publish it without retain");
 		switch (name) {
 			case "sample":
+				if (sampler.deadline === Number.POSITIVE_INFINITY) throw new CommandError("the station stops");
 				if (this.#sampleRequests.length >= SAMPLE_REQUESTS_MAXIMUM)
 					throw new CommandError("too many wait for a sample");
 				this.#sampleRequests.push(address);

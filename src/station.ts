@@ -198,7 +198,6 @@ export class Station {
 			this.#stopped(sleeps && sent ? reasonCode : DISCONNECT_WITH_WILL);
 		}, FAREWELL_MS);
 		const deliverUntil = this.#host.clock.now() + (sleeps ? 0 : FAREWELL_DELIVERY_MS);
-		this.#commands.sampled({ ok: false, error: "the station stops" });
 		this.#farewell = {
 			message: this.#status(status),
 			reasonCode: sleeps && this.#keepsWill ? DISCONNECT_WITH_WILL : 0,
@@ -208,6 +207,7 @@ export class Station {
 			sent: false,
 			acknowledged: false,
 		};
+		this.#commands.sampled({ ok: false, error: "the station stops" });
 		this.#link.wake();
 	}
 
@@ -237,7 +237,10 @@ export class Station {
 			log: (level, text) => this.#host.log(level, text),
 			status: () => ({ uptime: this.#uptime, ...this.counters }),
 			update: this.#updater,
-			onSchedule: () => this.#setSamplerTimer(),
+			onSchedule: () => {
+				this.#setSamplerTimer();
+				this.#feed(clock.now());
+			},
 			onReply: () => this.#link.wake(),
 			restart: restart && (() => this.stop(() => restart.call(this.#host))),
 		});
@@ -321,13 +324,17 @@ export class Station {
 	/** Runs the sampler, and again when it next has something to do. */
 	#sample(): void {
 		this.#samplerTimer = undefined;
-		const { clock, watchdog } = this.#host;
-		const now = clock.now();
+		const now = this.#host.clock.now();
 		this.#sampler.tick(now);
 		this.#setSamplerTimer();
-		// Progress is that the sampler has done its step, and that the link is not late with its own.
-		if (now - this.#link.deadline < WATCHDOG_MARGIN_MS)
-			watchdog?.feed(this.#sampler.deadline - now + WATCHDOG_MARGIN_MS);
+		this.#feed(now);
+	}
+
+	/** Progress is that the sampler has done its step, and that the link is not late with its own. */
+	#feed(now: number): void {
+		const { deadline } = this.#sampler;
+		if (deadline === Number.POSITIVE_INFINITY || now - this.#link.deadline >= WATCHDOG_MARGIN_MS) return;
+		this.#host.watchdog?.feed(deadline - now + WATCHDOG_MARGIN_MS);
 	}
 
 	#setSamplerTimer(): void {
@@ -493,6 +500,7 @@ export class Station {
 		if (!farewell) return;
 		for (const timer of [farewell.timer, this.#backlogTimer, this.#diagnosticsTimer, this.#sleepTimer])
 			this.#clear(timer);
+		this.#updater.close();
 		this.#farewell = undefined;
 		this.#host.network.onReady = undefined;
 		this.#link.stop(reasonCode);

@@ -105,6 +105,12 @@ export class Updater {
 		log("info", "update: confirmed");
 	}
 
+	/** The program ends: what is under way is given up, and nothing is judged any more. */
+	close(): void {
+		this.#giveUp("the station stops");
+		this.#wait(0);
+	}
+
 	/** If there is one. */
 	#giveUp(reason: string): void {
 		const { update, log } = this.#host;

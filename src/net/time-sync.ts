@@ -61,7 +61,10 @@ export class TimeSync {
 
 	#answered(time: number): void {
 		if (!(time >= EARLIEST_MS)) return this.#failed("it tells a time of long ago");
+		const client = this.#client;
 		this.#options.setTime(time);
+		// Whoever was told may have closed this.
+		if (this.#client !== client) return;
 		if (this.#toldOfFailure) this.#options.log("info", "time: set");
 		this.#toldOfFailure = false;
 		this.#isSet = true;

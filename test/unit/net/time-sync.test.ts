@@ -145,3 +145,24 @@ test("a host whose clock others set is not asked for a client", () => {
 	deepEqual(since(), []);
 	equal(timeSync.close(), undefined);
 });
+
+test("whoever closes it when the time is set is not asked for again", () => {
+	const world = new World();
+	let asked = 0;
+	const io = class implements NTPClient {
+		getTime(callback: Parameters<NTPClient["getTime"]>[0]) {
+			asked++;
+			world.timer.set(() => callback(null, NOON), 10);
+		}
+		close() {}
+	};
+	const timeSync: TimeSync = new TimeSync({
+		network: { ...world.network, ntp: { io } },
+		timer: world.timer,
+		log: () => {},
+		setTime: () => timeSync.close(),
+	});
+	timeSync.start();
+	world.advanceTo(13 * HOUR);
+	equal(asked, 1);
+});

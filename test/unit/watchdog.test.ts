@@ -1,0 +1,106 @@
+/** When a station feeds the watchdog, and when it does not. */
+import { createSimulatedSensor } from "../../hosts/sim/devices/simulated-sensor.ts";
+import type { Host, I2C } from "../../src/host.ts";
+import { parseSettings } from "../../src/settings.ts";
+import { Station } from "../../src/station.ts";
+import { AnsweringBroker } from "../harness/answering-broker.ts";
+import { equal, ok, test } from "../harness/harness.ts";
+import { World } from "../harness/world.ts";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+function start(raw: Record<string, unknown> = {}, ports: Partial<Host> = {}) {
+	const world = new World();
+	const broker = new AnsweringBroker(world);
+	const settings = parseSettings({ id: "roof", ...raw });
+	/** When it restarts the machine, unless it is fed before. */
+	let due = Number.POSITIVE_INFINITY;
+	let fed = 0;
+	let stuck = false;
+	const host: Host = {
+		settings: raw,
+		clock: world.clock,
+		timer: {
+			set: (callback, delay) => world.timer.set(() => stuck || callback(), delay),
+			clear: world.timer.clear,
+		},
+		random: () => 0.5,
+		network: world.network,
+		log: () => {},
+		watchdog: {
+			feed: (within) => {
+				fed++;
+				due = world.clock.now() + within;
+			},
+		},
+		...createSimulatedSensor({ sensor: settings.sensor, clock: world.clock, seed: 1 }),
+		...ports,
+	};
+	const station = new Station(host, settings);
+	station.start();
+	/** Lets time pass; returns when the machine was restarted, if it was. */
+	const restartedUntil = (time: number) => {
+		while (world.clock.now() < time) {
+			broker.advanceTo(Math.min(time, world.clock.now() + 1_000), 1_000);
+			if (world.clock.now() > due) return world.clock.now();
+		}
+		return undefined;
+	};
+	const stick = () => {
+		stuck = true;
+	};
+	return { broker, station, restartedUntil, stick, fed: () => fed, due: () => due };
+}
+
+for (const interval of [1, 60, 3_600, 86_400]) {
+	test(`a station with a reading every ${interval} s is never restarted, with a broker or without`, () => {
+		const { broker, restartedUntil, fed } = start({ interval });
+		const hours = Math.max(1, (2.5 * interval) / 3_600);
+		equal(restartedUntil(hours * HOUR), undefined);
+		broker.up = false;
+		equal(restartedUntil(2 * hours * HOUR), undefined);
+		ok(fed() > 2);
+	});
+}
+
+test("a sensor that does not work is no reason for a restart", () => {
+	const dead = class implements I2C {
+		read(): ArrayBuffer {
+			throw new Error("nobody there");
+		}
+		write() {
+			throw new Error("nobody there");
+		}
+		close() {}
+	};
+	const { restartedUntil } = start({}, { i2c: { io: dead } });
+	equal(restartedUntil(6 * HOUR), undefined);
+});
+
+test("a longer interval by command gives the watchdog its time", () => {
+	const { broker, restartedUntil, due } = start({ interval: 60 });
+	equal(restartedUntil(1_000), undefined);
+	broker.publishes("veleta/roof/cmd/interval", "3600");
+	broker.advanceTo(2_000);
+	ok(due() >= HOUR, `due at ${due()} ms`);
+	equal(restartedUntil(3 * HOUR), undefined);
+});
+
+test("a station whose timers come no more is restarted, two minutes after its last step", () => {
+	const { restartedUntil, stick } = start({ interval: 60 });
+	equal(restartedUntil(10 * MINUTE + 1_000), undefined);
+	stick();
+	const restarted = restartedUntil(HOUR)!;
+	ok(restarted > 12 * MINUTE - 1_000 && restarted < 12 * MINUTE + 5_000, `restarted at ${restarted} ms`);
+});
+
+test("a station that is stopped feeds no more", () => {
+	const { broker, station, fed } = start({ interval: 60 });
+	broker.advanceTo(1_000);
+	station.stop(() => {});
+	const before = fed();
+	broker.publishes("veleta/roof/cmd/interval", "30");
+	broker.advanceTo(5 * MINUTE);
+	equal(fed(), before);
+});
