@@ -59,6 +59,9 @@ export class Link<M extends Message> {
 	#timer: unknown;
 	/** What of the packet that is leaving the socket has not taken yet, and how much it may be given. */
 	#leaving: Bytes | undefined;
+	/** Told to the session as transmitted, and not written to the socket yet. */
+	#segment: Bytes[] = [];
+	#size = 0;
 	#writable = 0;
 	#shortLived = 0;
 	#running = false;
@@ -199,6 +202,8 @@ export class Link<M extends Message> {
 	/** If it can leave at once: a connection that ends waits for nobody. */
 	#sendDisconnect(reasonCode?: number): void {
 		if (this.#state.phase !== "open" || this.#leaving) return;
+		// Who is told of a message of QoS 0 may stop at once.
+		this.#flush();
 		const disconnect = this.#options.session.disconnect(reasonCode);
 		if (!disconnect || disconnect.length > this.#writable) return;
 		try {
@@ -223,15 +228,13 @@ export class Link<M extends Message> {
 	#transmit(now: number): void {
 		const { session } = this.#options;
 		while (this.#state.phase === "open") {
-			const parts: Bytes[] = [];
-			let size = 0;
-			while (size < SEGMENT_BYTES) {
+			while (this.#size < SEGMENT_BYTES) {
 				// Asked for even when nothing can be written, so that the session knows what does not get away.
 				this.#leaving ??= session.transmit(now);
-				if (!this.#leaving || size === this.#writable) break;
-				const part = this.#leaving.subarray(0, this.#writable - size);
-				parts.push(part);
-				size += part.length;
+				if (!this.#leaving || this.#size === this.#writable) break;
+				const part = this.#leaving.subarray(0, this.#writable - this.#size);
+				this.#segment.push(part);
+				this.#size += part.length;
 				if (part.length < this.#leaving.length) {
 					this.#leaving = this.#leaving.subarray(part.length);
 					if (part.length > 0) session.progressed(now);
@@ -240,9 +243,17 @@ export class Link<M extends Message> {
 					session.transmitted(now);
 				}
 			}
-			if (size === 0) return;
-			this.#writable = this.#state.socket.write(joined(parts, size));
+			if (this.#size === 0) return;
+			this.#flush();
 		}
+	}
+
+	#flush(): void {
+		if (this.#size === 0 || this.#state.phase !== "open") return;
+		const bytes = joined(this.#segment, this.#size);
+		this.#segment = [];
+		this.#size = 0;
+		this.#writable = this.#state.socket.write(bytes);
 	}
 
 	#timeout(): void {
@@ -275,7 +286,8 @@ export class Link<M extends Message> {
 	#end(): void {
 		this.#options.session.close();
 		this.#leaving = undefined;
-		this.#writable = 0;
+		this.#segment = [];
+		this.#size = this.#writable = 0;
 		const state = this.#state;
 		if (state.phase === "opening") state.resolver?.close?.();
 		if ((state.phase === "opening" || state.phase === "open") && state.socket) state.socket.close();

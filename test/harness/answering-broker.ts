@@ -20,6 +20,8 @@ export class AnsweringBroker {
 	up = true;
 	/** Whether it answers what it receives. */
 	answers = true;
+	/** In its CONNACK (5.0): it takes nothing above. */
+	maximumQoS: 0 | undefined;
 	connects = 0;
 	disconnects = 0;
 	/** The last CONNECT and the last DISCONNECT, in hexadecimal. */
@@ -88,14 +90,16 @@ export class AnsweringBroker {
 				// Behind the fixed header of two bytes and the protocol name of six.
 				this.#version = packet[8]!;
 				if (this.#version < 5) answer(this.#knowsSession ? CONNACK_SESSION_PRESENT : CONNACK);
-				else answer(`20 03 0${this.#knowsSession ? 1 : 0} 00 00`);
+				else if (this.maximumQoS === undefined) answer(`20 03 0${this.#knowsSession ? 1 : 0} 00 00`);
+				else answer(`20 05 0${this.#knowsSession ? 1 : 0} 00 02 24 0${this.maximumQoS}`);
 				this.#knowsSession = true;
 				return;
 			case 3: {
 				// Payloads here have at least 128 bytes with their topic, or fewer: one or two bytes of remaining length.
 				const at = packet[1]! < 128 ? 2 : 3;
 				const topicEnd = at + 2 + packet[at + 1]!;
-				const propertiesAt = topicEnd + 2;
+				const qos = (packet[0]! >> 1) & 3;
+				const propertiesAt = topicEnd + (qos > 0 ? 2 : 0);
 				const payloadAt = this.#version < 5 ? propertiesAt : propertiesAt + 1 + packet[propertiesAt]!;
 				const text = (from: number, to?: number) => String.fromCharCode(...packet.subarray(from, to));
 				this.received.push({
@@ -106,8 +110,7 @@ export class AnsweringBroker {
 					properties: hex(packet.subarray(propertiesAt + 1, payloadAt)),
 				});
 				const [high, low] = [packet[topicEnd]!, packet[topicEnd + 1]!];
-				const isQoS2 = (packet[0]! & 4) !== 0;
-				return answer(`${isQoS2 ? "50" : "40"} 02 ${high.toString(16)} ${low.toString(16)}`);
+				return qos === 0 ? undefined : answer(`${qos === 2 ? "50" : "40"} 02 ${high.toString(16)} ${low.toString(16)}`);
 			}
 			case 6:
 				return answer(`70 02 ${packet[2]!.toString(16)} ${packet[3]!.toString(16)}`);

@@ -173,6 +173,16 @@ for (const [qos, lastDisconnect] of [
 	});
 }
 
+test("at a broker that takes nothing above QoS 0 all is said before the goodbye", () => {
+	const machine = new Machine().wake();
+	machine.broker.maximumQoS = 0;
+	machine.broker.advanceTo(5_000);
+	const topics = machine.messages.map(([topic]) => topic);
+	deepEqual(topics.slice(topics.indexOf("state")), ["state", "diagnostics", "status"]);
+	equal(machine.messages.at(-1)![1], "asleep");
+	deepEqual([machine.broker.disconnects, machine.sleeps.length], [1, 1]);
+});
+
 test("a sensor that gives nothing does not keep it awake, and does not spare the goodbye", () => {
 	const dead = class implements I2C {
 		read(): ArrayBuffer {
