@@ -55,6 +55,8 @@ const HASHES: Readonly<Record<string, string>> = Object.freeze({
 	"2a8648ce3d040303": "SHA384",
 	"2a8648ce3d040304": "SHA512",
 });
+/** What the identifiers of ECDSA's begin with. */
+const ECDSA_WITH_SHA2 = "2a8648ce3d0403";
 /** The last number of SHA-2's object identifiers, 2.16.840.1.101.3.4.2.x. */
 const SHA2: Readonly<Record<string, number>> = Object.freeze({ SHA256: 1, SHA384: 2, SHA512: 3 });
 
@@ -94,10 +96,13 @@ export function isSignedBy({ signed, algorithm, signature }: Certificate, issuer
 	const digest = new Digest(hash).process(signed);
 	const key = decodePublicKey(issuer.publicKey);
 	if ("modulus" in key) {
+		if (algorithm.startsWith(ECDSA_WITH_SHA2)) return false;
 		const rsa = new PKCS1_5(key, false, [2, 16, 840, 1, 101, 3, 4, 2, SHA2[hash]!]);
 		// The whole of what was signed is made anew and compared, in place of what the SDK takes out of it.
 		return rsa.rsa.process(numberOf(signature)) === rsa.emsaEncode(digest, rsa.modulusSize - 1);
 	}
+	// An authority of the same name may have a key of another kind.
+	if (!algorithm.startsWith(ECDSA_WITH_SHA2)) return false;
 	const plain = rangedSignature(signature, key);
 	// The leftmost bits of a hash that is longer than the order (FIPS 186-4, section 6.4).
 	return new ECDSA(key.pub, key.curve).verify(digest.slice(0, key.curve.orderSize), plain);

@@ -51,7 +51,9 @@ function checkPath(certificates: Certificate[], { authorities, time, isSignedBy 
 		const { der } = current;
 		// The user trusts this very certificate.
 		if (authorities.some((authority) => equalBytes(authority.der, der))) return;
-		const authority = authorities.find((authority) => issues(authority, current));
+		// An authority that was renewed with its key may be there twice.
+		const issuers = authorities.filter((authority) => issues(authority, current));
+		const authority = issuers.find((issuer) => isValidAt(issuer, time)) ?? issuers[0];
 		if (authority) {
 			checkAlone(authority, time);
 			// What a user trusts need not say that it is an authority; but it must not say that it is none.
@@ -66,6 +68,10 @@ function checkPath(certificates: Certificate[], { authorities, time, isSignedBy 
 	}
 }
 
+function isValidAt({ validFrom, validTo }: Certificate, time: number | undefined): boolean {
+	return time === undefined || (time >= validFrom && time <= validTo);
+}
+
 function checkAlone({ validFrom, validTo, hasUnknown }: Certificate, time: number | undefined): void {
 	if (hasUnknown) throw failure("has a restriction that is not known here");
 	if (time === undefined) return;
@@ -74,7 +80,8 @@ function checkAlone({ validFrom, validTo, hasUnknown }: Certificate, time: numbe
 }
 
 /** `depth` authorities come between the issuer and the broker's certificate. */
-function checkIssuer({ maySign, pathLength }: Certificate, depth: number): void {
+function checkIssuer({ maySign, mayServe, pathLength }: Certificate, depth: number): void {
+	if (!mayServe) throw failure("it, or one of its issuers, is not meant for this");
 	if (!maySign) throw failure("one of its issuers is no authority");
 	if (depth > pathLength) throw failure("has too many issuers");
 }

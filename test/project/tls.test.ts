@@ -66,6 +66,12 @@ const constrained = certificates.issue(authority, {
 	extensions: ["nameConstraints=critical,permitted;DNS:other.test"],
 });
 const noAuthority = certificates.issue(authority, { commonName: "no authority" });
+const forClients = certificates.issue(authority, {
+	commonName: "for clients",
+	authority: true,
+	extensions: ["extendedKeyUsage=clientAuth"],
+});
+const sameName = certificates.authority("an authority", "rsa");
 const old = certificates.issue(authority, { commonName: "old", authority: true, days: -1 });
 const cases: Record<string, { broker: Identity; trusted?: Identity; host?: string; agree?: boolean }> = {
 	"one of the authority's": { broker: certificates.issue(authority) },
@@ -97,6 +103,12 @@ const cases: Record<string, { broker: Identity; trusted?: Identity; host?: strin
 	"one whose issuer has expired": { broker: certificates.chain(certificates.issue(old), old) },
 	"one whose issuer is no authority": { broker: certificates.chain(certificates.issue(noAuthority), noAuthority) },
 	"one for clients": { broker: certificates.issue(authority, { extensions: ["extendedKeyUsage=clientAuth"] }) },
+	"one whose issuer is for clients": { broker: certificates.chain(certificates.issue(forClients), forClients) },
+	"one of an authority's whose name another one has": {
+		broker: certificates.issue(sameName),
+		trusted: { ...sameName, certificate: certificates.chain(authority, sameName).certificate },
+	},
+	"one of another authority's of that name": { broker: certificates.issue(sameName) },
 	"one for servers": { broker: certificates.issue(authority, { extensions: ["extendedKeyUsage=serverAuth"] }) },
 	"one whose issuer may issue for others only": {
 		broker: certificates.chain(certificates.issue(constrained), constrained),

@@ -96,6 +96,27 @@ test("an authority that may have none below it has none", () => {
 	check([DEEP, SECOND], { ca: [SECOND] });
 });
 
+test("of an authority that was renewed with its key the one counts that is valid now", () => {
+	const now = decodeCertificate(der(AUTHORITY));
+	const before = { ...now, der: Uint8Array.of(0), validTo: DURING - 1 };
+	const after = { ...now, der: Uint8Array.of(1), validFrom: DURING + 1 };
+	const trust = { host: "broker.test", time: DURING, isSignedBy: () => true };
+	for (const authorities of [
+		[before, now],
+		[now, before],
+		[after, before, now],
+	]) {
+		ok(checkCertificates([der(BROKER)], { ...trust, authorities }));
+	}
+	throws(() => checkCertificates([der(BROKER)], { ...trust, authorities: [before] }), /has expired$/);
+});
+
+test("an authority for clients vouches for no broker", () => {
+	const authorities = [{ ...decodeCertificate(der(AUTHORITY)), mayServe: false }];
+	const trust = { host: "broker.test", time: DURING, isSignedBy: () => true, authorities };
+	throws(() => checkCertificates([der(BROKER)], trust), /is not meant for this$/);
+});
+
 test("host names match whole, in any case; a wildcard is one label", () => {
 	for (const host of ["broker.test", "BROKER.TEST", "a.casa.test", "192.0.2.7"]) check([BROKER], { host });
 	for (const host of [
