@@ -14,10 +14,10 @@ export const log: Host["log"] = native("xs_console_log");
 const exchange: (reply?: string) => string | undefined = native("xs_console_exchange");
 
 /** The settings that apply, as they were written; requests for others are answered from now on. */
-export function settings(builtIn: unknown): unknown {
+export function settings(builtIn: unknown, hasTls: boolean): unknown {
 	Timer.repeat(() => {
 		const request = exchange();
-		if (request !== undefined) exchange(answer(request, builtIn, settingsStore));
+		if (request !== undefined) exchange(answer(request, builtIn, settingsStore, hasTls));
 	}, LOOK_MS);
-	return applicableSettings(builtIn, settingsStore, log);
+	return applicableSettings(builtIn, settingsStore, log, hasTls);
 }

@@ -25,9 +25,6 @@ const FLASH_PARTITION = "veleta";
  */
 const EARLIEST_MS = Date.UTC(2026, 0, 1);
 
-const settings = settingsOf(builtIn);
-const usable = usableSettings();
-const pins = { ...board, ...usable?.pins };
 const clock = {
 	...createClock(() => {
 		const now = Date.now();
@@ -35,9 +32,13 @@ const clock = {
 	}),
 	setTime: (time: number) => Time.set(Math.round(time / 1_000)),
 };
+const { tls } = createTls(clock.time);
+const settings = settingsOf(builtIn, tls !== undefined);
+const usable = usableSettings();
+const pins = { ...board, ...usable?.pins };
 const network: { -readonly [member in keyof NetworkPort]: NetworkPort[member] } = {
 	socket,
-	...createTls(clock.time),
+	...(tls && { tls }),
 	dns,
 	...(usable && {
 		ntp: {

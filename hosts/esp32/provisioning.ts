@@ -21,10 +21,10 @@ const SECRET = "(set)";
  * as a whole; where they cannot be used (other firmware may have stored them),
  * the log says so, and the built-in ones apply.
  */
-export function applicableSettings(builtIn: unknown, store: SettingsStore, log: Host["log"]): unknown {
+export function applicableSettings(builtIn: unknown, store: SettingsStore, log: Host["log"], hasTls: boolean): unknown {
 	const text = store.read();
 	try {
-		return text === undefined ? builtIn : usable(text);
+		return text === undefined ? builtIn : usable(text, hasTls);
 	} catch (error) {
 		log("warning", `the settings in flash cannot be used, and the built-in ones apply: ${reason(error)}`);
 		return builtIn;
@@ -32,7 +32,7 @@ export function applicableSettings(builtIn: unknown, store: SettingsStore, log: 
 }
 
 /**
- * Carries out a request, which is one of
+ * Carries out a request to firmware that has TLS or has not, which is one of
  *
  * - `?`: tells the settings that apply from the next start on, without secrets;
  * - `-`: forgets what is stored;
@@ -40,7 +40,7 @@ export function applicableSettings(builtIn: unknown, store: SettingsStore, log: 
  *
  * Gives the reply, `ok` or `error`. No secret is in it, whatever was wrong.
  */
-export function answer(request: string, builtIn: unknown, store: SettingsStore): string {
+export function answer(request: string, builtIn: unknown, store: SettingsStore, hasTls: boolean): string {
 	try {
 		if (request === "?") {
 			const stored = store.read();
@@ -49,7 +49,7 @@ export function answer(request: string, builtIn: unknown, store: SettingsStore):
 		}
 		if (request === "-") store.write();
 		else {
-			usable(request);
+			usable(request, hasTls);
 			store.write(request);
 		}
 		return "ok";
@@ -58,9 +58,11 @@ export function answer(request: string, builtIn: unknown, store: SettingsStore):
 	}
 }
 
-function usable(text: string): unknown {
+function usable(text: string, hasTls: boolean): unknown {
 	const settings = JSON.parse(text);
-	parseSettings(settings);
+	if (parseSettings(settings).broker.tls && !hasTls) {
+		throw new Error("broker: this firmware has no TLS for mqtts://; flash one with it: npm run flash -- --tls");
+	}
 	return settings;
 }
 

@@ -47,6 +47,7 @@ static struct {
 	xsMachine		*the;
 	xsSlot			onEvent;
 	esp_netif_t		*interface;
+	bool			initialized;
 	bool			prepared;
 	/* What the driver says while it is stopped is about what was given up. */
 	volatile bool	started;
@@ -114,9 +115,10 @@ static void onAddressEvent(void *arg, esp_event_base_t base, int32_t id, void *d
  */
 static void onInterface(struct netif *interface, netif_nsc_reason_t reason, const netif_ext_callback_args_t *args)
 {
-	const ip_addr_t server = IPADDR4_INIT(radio.dns);
+	const uint32_t address = radio.dns;
+	const ip_addr_t server = IPADDR4_INIT(address);
 
-	if (!(reason & (LWIP_NSC_IPV4_ADDR_VALID | LWIP_NSC_IPV4_ADDRESS_CHANGED)) || !radio.dns)
+	if (!(reason & (LWIP_NSC_IPV4_ADDR_VALID | LWIP_NSC_IPV4_ADDRESS_CHANGED)) || !address)
 		return;
 	if (interface != esp_netif_get_netif_impl(radio.interface))
 		return;
@@ -139,6 +141,17 @@ static esp_err_t watchInterface(void *context)
  */
 static esp_err_t prepare(void)
 {
+	static const struct {
+		const esp_event_base_t	*base;
+		int32_t					id;
+		esp_event_handler_t		handler;
+	} events[] = {
+		{ &WIFI_EVENT, WIFI_EVENT_STA_CONNECTED, onWifiEvent },
+		{ &WIFI_EVENT, WIFI_EVENT_STA_DISCONNECTED, onWifiEvent },
+		{ &WIFI_EVENT, WIFI_EVENT_SCAN_DONE, onWifiEvent },
+		{ &IP_EVENT, IP_EVENT_STA_GOT_IP, onAddressEvent },
+		{ &IP_EVENT, IP_EVENT_STA_LOST_IP, onAddressEvent },
+	};
 	wifi_init_config_t config = WIFI_INIT_CONFIG_DEFAULT();
 	esp_err_t error;
 
@@ -152,20 +165,19 @@ static esp_err_t prepare(void)
 		return error;
 	if (!radio.interface)
 		radio.interface = esp_netif_create_default_wifi_sta();
-	error = esp_wifi_init(&config);
-	if (ESP_OK == error)
+	/* The driver takes this once, whatever comes after it. */
+	error = radio.initialized ? ESP_OK : esp_wifi_init(&config);
+	if (ESP_OK == error) {
+		radio.initialized = true;
 		error = esp_wifi_set_storage(WIFI_STORAGE_RAM);
+	}
 	if (ESP_OK == error)
 		error = esp_wifi_set_mode(WIFI_MODE_STA);
-	if (ESP_OK != error)
-		return error;
-
-	esp_event_handler_register(WIFI_EVENT, WIFI_EVENT_STA_CONNECTED, onWifiEvent, NULL);
-	esp_event_handler_register(WIFI_EVENT, WIFI_EVENT_STA_DISCONNECTED, onWifiEvent, NULL);
-	esp_event_handler_register(WIFI_EVENT, WIFI_EVENT_SCAN_DONE, onWifiEvent, NULL);
-	esp_event_handler_register(IP_EVENT, IP_EVENT_STA_GOT_IP, onAddressEvent, NULL);
-	esp_event_handler_register(IP_EVENT, IP_EVENT_STA_LOST_IP, onAddressEvent, NULL);
-	error = esp_netif_tcpip_exec(watchInterface, NULL);
+	/* A handler that is there already is replaced. */
+	for (size_t i = 0; ESP_OK == error && i < sizeof(events) / sizeof(events[0]); i++)
+		error = esp_event_handler_register(*events[i].base, events[i].id, events[i].handler, NULL);
+	if (ESP_OK == error)
+		error = esp_netif_tcpip_exec(watchInterface, NULL);
 	radio.prepared = (ESP_OK == error);
 	return error;
 }
@@ -260,6 +272,7 @@ void xs_radio_join(xsMachine *the)
 		.sae_pwe_h2e = WPA3_SAE_PWE_BOTH,		/* WPA3 has two ways to make an element of a password: either */
 	} };
 	esp_netif_ip_info_t address;
+	uint32_t dns;
 	char password[PASSWORD_BYTES + 1];
 	esp_err_t error = ESP_OK;
 
@@ -274,9 +287,8 @@ void xs_radio_join(xsMachine *the)
 	address.netmask.addr = getAddress(the, xsID_mask);
 	address.gw.addr = getAddress(the, xsID_gateway);
 	/* Most gateways resolve names; with a fixed address nobody else says who does. */
-	radio.dns = getAddress(the, xsID_dns);
-	if (!radio.dns)
-		radio.dns = address.gw.addr;
+	dns = getAddress(the, xsID_dns);
+	radio.dns = dns ? dns : address.gw.addr;
 
 	if (xsmcTest(xsArg(1)) && wifiHintIsFor(&hint, radio.ssid)) {
 		/* The scan begins with this channel, and ends with this access point. */

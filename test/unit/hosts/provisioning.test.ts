@@ -1,5 +1,5 @@
 import { answer, applicableSettings, type SettingsStore } from "../../../hosts/esp32/provisioning.ts";
-import { equal, match, ok, test } from "../../harness/harness.ts";
+import { deepEqual, equal, match, ok, test } from "../../harness/harness.ts";
 
 const BUILT_IN = Object.freeze({ id: "built-in", wifi: { ssid: "home", password: "very secret" } });
 
@@ -43,7 +43,7 @@ function hasNoSecret(text: string): void {
 
 function applicable(store: Store) {
 	const log: string[] = [];
-	const settings = applicableSettings(BUILT_IN, store, (level, text) => log.push(`${level}: ${text}`));
+	const settings = applicableSettings(BUILT_IN, store, (level, text) => log.push(`${level}: ${text}`), true);
 	return { settings: JSON.stringify(settings), log };
 }
 
@@ -79,7 +79,7 @@ test("stored settings that cannot be used are left alone, with one line that sho
 test("settings that can be used are stored as they came, in one write", () => {
 	const store = new Store('{"id":"before"}');
 	const text = JSON.stringify(WITH_SECRETS);
-	equal(answer(text, BUILT_IN, store), "ok");
+	equal(answer(text, BUILT_IN, store, true), "ok");
 	equal(store.text, text);
 	equal(store.writes, 1);
 	equal(applicable(store).settings, text);
@@ -97,7 +97,7 @@ test("settings that cannot be used are refused with the setting's name, and what
 		["[]", /^error settings: must be an object$/],
 	] as const) {
 		const store = new Store('{"id":"before"}');
-		const reply = answer(text, BUILT_IN, store);
+		const reply = answer(text, BUILT_IN, store, true);
 		match(reply, why);
 		hasNoSecret(reply);
 		equal(store.text, '{"id":"before"}');
@@ -109,7 +109,7 @@ test("any beginning of settings is refused: the power may fail in the middle, th
 	const text = JSON.stringify(WITH_SECRETS);
 	const store = new Store();
 	for (let length = 0; length < text.length; length++) {
-		const reply = answer(text.slice(0, length), BUILT_IN, store);
+		const reply = answer(text.slice(0, length), BUILT_IN, store, true);
 		equal(reply, "error not JSON", `${length} characters`);
 	}
 	equal(store.writes, 0);
@@ -118,12 +118,12 @@ test("any beginning of settings is refused: the power may fail in the middle, th
 test("a flash that refuses is told", () => {
 	const store = new Store();
 	store.refusal = "no room in the partition nvs";
-	equal(answer('{"id":"new"}', BUILT_IN, store), "error no room in the partition nvs");
-	equal(answer("-", BUILT_IN, store), "error no room in the partition nvs");
+	equal(answer('{"id":"new"}', BUILT_IN, store, true), "error no room in the partition nvs");
+	equal(answer("-", BUILT_IN, store, true), "error no room in the partition nvs");
 });
 
 test("what is stored is shown without its secrets", () => {
-	const reply = answer("?", BUILT_IN, new Store(JSON.stringify(WITH_SECRETS)));
+	const reply = answer("?", BUILT_IN, new Store(JSON.stringify(WITH_SECRETS)), true);
 	hasNoSecret(reply);
 	match(reply, /^ok stored \{/);
 	equal(
@@ -139,16 +139,33 @@ test("what is stored is shown without its secrets", () => {
 });
 
 test("what was built in is shown as that, without its secrets", () => {
-	equal(answer("?", BUILT_IN, new Store()), 'ok built in {"id":"built-in","wifi":{"ssid":"home","password":"(set)"}}');
+	equal(
+		answer("?", BUILT_IN, new Store(), true),
+		'ok built in {"id":"built-in","wifi":{"ssid":"home","password":"(set)"}}',
+	);
 });
 
 test("stored nonsense is not shown", () => {
-	equal(answer("?", BUILT_IN, new Store("hunter22")), "error not JSON");
+	equal(answer("?", BUILT_IN, new Store("hunter22"), true), "error not JSON");
 });
 
 test("what is stored is forgotten, and what was built in applies again", () => {
 	const store = new Store('{"id":"stored"}');
-	equal(answer("-", BUILT_IN, store), "ok");
+	equal(answer("-", BUILT_IN, store, true), "ok");
 	equal(store.text, undefined);
 	equal(applicable(store).settings, JSON.stringify(BUILT_IN));
+});
+
+test("firmware without TLS takes no settings for mqtts://, and does not use those that it has", () => {
+	const store = new Store();
+	const tls = '{"broker":"mqtts://broker.lan","tls":{"ca":"-----BEGIN CERTIFICATE-----"}}';
+	match(answer(tls, BUILT_IN, store, false), /^error broker: this firmware has no TLS for mqtts:\/\/; .*--tls$/);
+	equal(store.read(), undefined);
+	equal(answer(tls, BUILT_IN, store, true), "ok");
+	const log: string[] = [];
+	deepEqual(
+		applicableSettings(BUILT_IN, store, (_level, text) => log.push(text), false),
+		BUILT_IN,
+	);
+	match(log[0]!, /^the settings in flash cannot be used, .*: broker: this firmware has no TLS/);
 });
