@@ -22,7 +22,7 @@ export class Fields {
 	}
 
 	value(name: string): unknown {
-		this.#known.push(name);
+		if (!this.#known.includes(name)) this.#known.push(name);
 		return this.#raw[name];
 	}
 

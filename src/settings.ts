@@ -158,6 +158,7 @@ export function parseSettings(raw: unknown): Settings {
 		pins: parsePins(fields.value("pins")),
 		wifi: parseNetworks(fields.value("wifi")),
 	};
+	if (settings.timeServer === "") throw new SettingsError("timeServer: must not be empty");
 	if (settings.username === "") throw new SettingsError("username: must not be empty");
 	if (settings.password !== undefined && settings.username === undefined) {
 		throw new SettingsError("password: needs a username beside it");
@@ -204,7 +205,7 @@ function parsePins(raw: unknown): Pins {
 	const fields = new Fields("pins.", raw);
 	const pins: { -readonly [pin in keyof Pins]: Pins[pin] } = {};
 	for (const pin of PINS) {
-		if (fields.value(pin) !== undefined) pins[pin] = fields.integer(pin, 0, 48, 0);
+		if ((fields.value(pin) ?? undefined) !== undefined) pins[pin] = fields.integer(pin, 0, 48, 0);
 	}
 	fields.nothingElse();
 	return pins;

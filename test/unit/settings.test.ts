@@ -52,6 +52,10 @@ test("there may be several networks, with fixed addresses or without", () => {
 	deepEqual(parseSettings({ wifi: [] }).wifi, []);
 });
 
+test("a pin that is null is not set", () => {
+	deepEqual(parseSettings({ pins: { led: null, dht: 5 } }).pins, { dht: 5 });
+});
+
 test("certificates are texts in PEM", () => {
 	const tls = { ca: "-----BEGIN CERTIFICATE-----\n…", certificate: "-----BEGIN a", key: "-----BEGIN b" };
 	deepEqual(parseSettings({ tls }).tls, tls);
@@ -115,6 +119,8 @@ for (const [raw, message] of [
 	[{ outbox: 10 }, /^outbox: must be a number from 192 to 65536/],
 	[{ pins: { dht: -1 } }, /^pins\.dht: must be a number/],
 	[{ pins: { sda: 4 } }, /^pins\.sda: is no setting; there are data, clock, dht, led$/],
+	[{ pins: { led: 2, sda: 1 } }, /^pins\.sda: is no setting; there are data, clock, dht, led$/],
+	[{ timeServer: "" }, /^timeServer: must not be empty$/],
 	[{ wifi: Array(6).fill({ ssid: "casa" }) }, /^wifi: has more than 5 networks$/],
 	[{ wifi: [{ ssid: "casa" }, {}] }, /^wifi\[1\]\.ssid: needs 1 to 32 bytes/],
 	[{ wifi: { ssid: "casa", address: "192.168.1.300" } }, /^wifi\.address: must be an IPv4 address/],

@@ -121,6 +121,7 @@ export class Runner {
 	async #restart(): Promise<void> {
 		const { peakSlots } = this.worker;
 		this.worker.close();
+		this.#closeConnections();
 		this.#options.slots?.boot();
 		this.worker = this.#createWorker();
 		this.worker.peakSlots = peakSlots;
@@ -163,10 +164,14 @@ export class Runner {
 	/** Ends the engine and whatever is open. */
 	close(): void {
 		this.#clearTimer();
-		for (const { socket } of this.#connections.values()) socket.destroy();
-		this.#connections.clear();
+		this.#closeConnections();
 		this.#ended = true;
 		this.worker.close();
+	}
+
+	#closeConnections(): void {
+		for (const { socket } of this.#connections.values()) socket.destroy();
+		this.#connections.clear();
 	}
 
 	async #tell(kind: number, options: { id?: number; count?: number; bytes?: Uint8Array } = {}): Promise<void> {
