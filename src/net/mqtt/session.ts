@@ -29,8 +29,10 @@ import {
 	ProtocolError,
 	type ProtocolVersion,
 	type Publish,
+	QOS_NOT_SUPPORTED,
 	type QoS,
 	RECEIVE_MAXIMUM_EXCEEDED,
+	RETAIN_NOT_SUPPORTED,
 	type Subscription,
 	TOPIC_ALIAS_INVALID,
 	TOPIC_NAME_INVALID,
@@ -117,6 +119,8 @@ export class Session<M extends Message> {
 	/** Ids of QoS 2 messages that were handed on and whose PUBREL is to come [MQTT-4.3.3-2]. */
 	readonly #received = new ReceivedIds();
 	#clientId: string;
+	/** As far as the broker takes it. */
+	#will: Will | undefined;
 	#startsClean: boolean;
 	/** A message of QoS 0 whose connection ended before all of it had left. */
 	#unsent: M | undefined;
@@ -125,6 +129,7 @@ export class Session<M extends Message> {
 	constructor(options: SessionOptions<M>) {
 		this.#options = options;
 		this.#clientId = options.clientId;
+		this.#will = options.will;
 		this.#startsClean = options.cleanStart === true && !options.cleanSession;
 		// MQTT 3.1 knows no empty client id.
 		const lowest = options.clientId === "" ? 4 : 3;
@@ -338,7 +343,7 @@ export class Session<M extends Message> {
 	}
 
 	#connect(version: ProtocolVersion): Packet {
-		const { keepAlive, username, password, will, cleanSession } = this.#options;
+		const { keepAlive, username, password, cleanSession } = this.#options;
 		return {
 			cmd: "connect",
 			clientId: this.#clientId,
@@ -346,7 +351,7 @@ export class Session<M extends Message> {
 			keepAlive,
 			username,
 			password,
-			will,
+			will: this.#will,
 			properties: {
 				sessionExpiryInterval: cleanSession ? 0 : (this.#options.sessionExpiryInterval ?? SESSION_EXPIRY_S),
 				receiveMaximum: RECEIVED_MAXIMUM,
@@ -537,6 +542,9 @@ export class Session<M extends Message> {
 		const versionRefused = reasonCode === UNACCEPTABLE_PROTOCOL_VERSION || reasonCode === UNSUPPORTED_PROTOCOL_VERSION;
 		const hasOlderVersion = versionRefused && this.#manner.versionRefused();
 		if (!hasOlderVersion) this.#manner.refused();
+		// Only the will can have been too much here [5.0: MQTT-3.2.2-12, 3.2.2-13].
+		if (this.#will && reasonCode === QOS_NOT_SUPPORTED) this.#will = { ...this.#will, qos: 0 };
+		if (this.#will && reasonCode === RETAIN_NOT_SUPPORTED) this.#will = { ...this.#will, retain: false };
 		throw new RefusedError(reasonCode, properties, hasOlderVersion);
 	}
 

@@ -277,6 +277,23 @@ test("a client that forgot its packet ids starts clean once; its own session las
 	transcript.closes().opens(1_000).sends(1_000, CONNECT_5);
 });
 
+test("a will of more than the broker takes is lessened for the next attempt [MQTT-3.2.2-12, 3.2.2-13]", () => {
+	const transcript = start({ will: { topic: "w", payload: ascii("x"), qos: 1, retain: true } });
+	/** Retained and QoS 1, QoS 0, and neither, as the CONNECT's flags have it. */
+	for (const [time, flags, refusal] of [
+		[0, 0x2c, "9b"],
+		[1_000, 0x24, "9a"],
+		[2_000, 0x04, "9a"],
+		[3_000, 0x04, "87"],
+	] as const) {
+		transcript.opens(time);
+		const connect = transcript.session.transmit(time)!;
+		equal(connect[9], flags);
+		transcript.session.transmitted(time);
+		transcript.failsWhen(() => transcript.receives(time, `20 03 00 ${refusal} 00`), /refused/);
+	}
+});
+
 test("after an error, a session with a will has it published; one without says what was wrong", () => {
 	const disconnect = (will?: { topic: string; payload: ReturnType<typeof ascii>; qos: 1; retain: true }) => {
 		const { session } = start({ will }).opens(0).connects(1, CONNACK_5);
