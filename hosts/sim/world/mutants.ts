@@ -141,7 +141,7 @@ export const MUTANTS: readonly Mutant[] = [
 	{
 		name: "asleep with a plain DISCONNECT",
 		file: STATION,
-		find: 'status === "asleep" && this.#keepsWill ? DISCONNECT_WITH_WILL : 0',
+		find: "sleeps && this.#keepsWill ? DISCONNECT_WITH_WILL : 0",
 		replace: "0",
 	},
 	{
