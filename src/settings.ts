@@ -207,6 +207,8 @@ function parsePins(raw: unknown): Pins {
 	for (const pin of PINS) {
 		if ((fields.value(pin) ?? undefined) !== undefined) pins[pin] = fields.integer(pin, 0, 48, 0);
 	}
+	if (pins.data !== undefined && pins.data === pins.clock)
+		throw new SettingsError("pins.clock: is the pin of pins.data, too");
 	fields.nothingElse();
 	return pins;
 }

@@ -1,6 +1,6 @@
 /** Finds the Moddable SDK that the user has installed, and calls its tools. */
 import { spawn } from "node:child_process";
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildFolder, root } from "./build.js";
@@ -119,7 +119,9 @@ function isProgram(file) {
 
 /** mcconfig for this project; resolves with its exit code. */
 export function mcconfig(sdk, argumentsOf) {
+	// What mcconfig makes of the settings can be read by everybody, but for this.
 	mkdirSync(outFolder, { recursive: true });
+	chmodSync(outFolder, 0o700);
 	return start(which("mcconfig", sdk.path), [...argumentsOf, "-o", outFolder], sdk.environment);
 }
 

@@ -38,7 +38,8 @@ function nameOf(file) {
 /** The parser's own message would show a piece of the file. */
 function parse(text, name) {
 	try {
-		return JSON.parse(text);
+		// Windows' editors put a mark in front.
+		return JSON.parse(text.replace(/^\uFEFF/, ""));
 	} catch (error) {
 		const [, position] = /position (\d+)/.exec(error.message) ?? [];
 		const where = position === undefined ? "" : `, line ${text.slice(0, Number(position)).split("\n").length}`;

@@ -206,7 +206,8 @@ export class UpdateSender {
 		this.#imageNow = image === undefined ? undefined : printable(image);
 		if (this.#imageNow === this.#options.id) {
 			const what = this.#phase === "looking" ? "this firmware already" : "the new firmware";
-			return this.#end(true, `it runs ${what}, ${this.#imageNow}`);
+			const away = this.#status === "offline" ? "; but its status is offline" : "";
+			return this.#end(true, `it runs ${what}, ${this.#imageNow}${away}`);
 		}
 		if (this.#phase !== "restarting") {
 			this.#imageBefore = this.#imageNow;

@@ -120,6 +120,7 @@ for (const [raw, message] of [
 	[{ pins: { dht: -1 } }, /^pins\.dht: must be a number/],
 	[{ pins: { sda: 4 } }, /^pins\.sda: is no setting; there are data, clock, dht, led$/],
 	[{ pins: { led: 2, sda: 1 } }, /^pins\.sda: is no setting; there are data, clock, dht, led$/],
+	[{ pins: { data: 21, clock: 21 } }, /^pins\.clock: is the pin of pins\.data, too$/],
 	[{ timeServer: "" }, /^timeServer: must not be empty$/],
 	[{ wifi: Array(6).fill({ ssid: "casa" }) }, /^wifi: has more than 5 networks$/],
 	[{ wifi: [{ ssid: "casa" }, {}] }, /^wifi\[1\]\.ssid: needs 1 to 32 bytes/],

@@ -153,7 +153,8 @@ function readConfig(path: string): object {
 	const text = readText("--config", path);
 	let config: unknown;
 	try {
-		config = JSON.parse(text);
+		// Windows' editors put a mark in front.
+		config = JSON.parse(text.replace(/^\uFEFF/, ""));
 	} catch (error) {
 		throw new UsageError(`--config ${path}: is not JSON: ${jsonProblem(text, (error as Error).message)}`);
 	}
