@@ -5,11 +5,8 @@
 import TextDecoder from "text/decoder";
 import TextEncoder from "text/encoder";
 
-// Made at first use: while a firmware image is linked, native objects cannot be made yet.
-let encoder: TextEncoder | undefined;
-let decoder: TextDecoder | undefined;
-
-const utf8 = (text: string) => (encoder ??= new TextEncoder()).encode(text);
+// One for each text: kept in a variable it would be in RAM, and while a firmware image is linked none can be made.
+const utf8 = (text: string) => new TextEncoder().encode(text);
 
 export class Buffer extends Uint8Array {
 	// Written out: a derived class's own default constructor collects its arguments in an array, at twice the cost.
@@ -62,7 +59,7 @@ export class Buffer extends Uint8Array {
 	/** Keeps a byte order mark [MQTT-1.5.3-3]. Throws where Node would put U+FFFD: MQTT closes the connection [MQTT-1.5.3-1]. */
 	override toString(): string {
 		try {
-			return (decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })).decode(this);
+			return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(this);
 		} catch {
 			throw new TypeError("invalid UTF-8"); // each engine has a text of its own
 		}
