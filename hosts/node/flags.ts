@@ -3,10 +3,16 @@ import { parseArgs } from "node:util";
 import type { QoS } from "../../src/net/mqtt/packet.ts";
 import { utf8 } from "../../src/net/mqtt/text.ts";
 import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
+import { messageOf } from "../../src/text.ts";
 
 /** A command line that cannot be used, in one line. */
 export class UsageError extends Error {
 	override name = "UsageError";
+}
+
+/** What a program prints of the error that ended it, in one line; `command` is that of `npm run`. */
+export function endingOf(error: unknown, command: string): string {
+	return `${messageOf(error)}${error instanceof UsageError ? `; npm run ${command} -- --help` : ""}`;
 }
 
 export type Flags = Readonly<Record<string, { type: "string" | "boolean"; short?: string; multiple?: true }>>;

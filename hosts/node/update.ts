@@ -1,7 +1,7 @@
 /** `npm run update`: firmware over the air, and the keys that sign it. */
 import { writeFileSync } from "node:fs";
 import { EXIT_DONE, EXIT_FAILED, say } from "./client.ts";
-import { UsageError } from "./flags.ts";
+import { endingOf, UsageError } from "./flags.ts";
 import { createImage, NO_NETWORK } from "./update-image.ts";
 import { createKeyFile } from "./update-key.ts";
 import { parseUpdateCommand, type UpdateCommand, USAGE } from "./update-options.ts";
@@ -35,7 +35,6 @@ try {
 	if (command) process.exitCode = await run(command);
 	else process.stdout.write(USAGE);
 } catch (error) {
-	const usage = error instanceof UsageError;
-	say(`${error instanceof Error ? error.message : String(error)}${usage ? "; npm run update -- --help" : ""}`);
-	process.exitCode = usage ? EXIT_USAGE : EXIT_FAILED;
+	say(endingOf(error, "update"));
+	process.exitCode = error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
 }

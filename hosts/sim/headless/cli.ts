@@ -1,6 +1,7 @@
 /** `npm start`: the station in the simulator, and what a subscriber sees of it. */
 import { fileURLToPath } from "node:url";
 import { showAddress } from "../../../src/net/broker-url.ts";
+import { messageOf } from "../../../src/text.ts";
 import { type EmbeddedBroker, startBroker } from "./broker.ts";
 import { FirmwareSlots } from "./firmware-slots.ts";
 import { FlashFile } from "./flash-file.ts";
@@ -129,6 +130,6 @@ try {
 	if (!options) process.stdout.write(USAGE);
 	else await run(options);
 } catch (error) {
-	process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+	process.stderr.write(`${messageOf(error)}\n`);
 	process.exit(error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED);
 }

@@ -3,6 +3,7 @@
  * station's RAM, as XS reaches it: a request and its answer, synchronously.
  */
 import type { Bytes, Flash } from "../../../src/host.js";
+import { messageOf } from "../../../src/text.js";
 
 /** The first byte of a request. */
 const Operation = { Status: 0, Read: 1, Write: 2, Erase: 3 } as const;
@@ -83,7 +84,7 @@ export function answerOf(run: () => Uint8Array): Bytes {
 		answer.set(result, 1);
 		return answer;
 	} catch (error) {
-		const reason = error instanceof Error ? error.message : String(error);
+		const reason = messageOf(error);
 		return Uint8Array.of(REFUSED, ...Array.from(reason, (character) => character.charCodeAt(0) & 0x7f));
 	}
 }
