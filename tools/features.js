@@ -13,8 +13,6 @@ const REPLACED = {
 	"ssl/ciphersuites": "tls-cipher-suites",
 };
 const CRYPT = "$(MODULES)/crypt";
-/** Slots of XS's stack. Its usual 384 are just enough in mcsim: a handshake with a chain of certificates takes 355. */
-const STACK_SLOTS = 512;
 
 /** Modules of the SDK that the program imports where it has TLS. */
 export const TLS_MODULES = ["crypt", "curve", "ecdsa", "ecp", "pkcs1_5", "rng", "ssl/*"];
@@ -39,7 +37,6 @@ function tlsManifest() {
 	const left = Object.keys(REPLACED).map((name) => `${CRYPT}/ssl/${name.replace("/", "_")}`);
 	return {
 		include: "$(MODDABLE)/modules/crypt/tls_419.json",
-		creation: { stack: STACK_SLOTS },
 		modules: { "~": [...left, `${CRYPT}/etc/pkcs8`, `${CRYPT}/etc/x509`], ...modules },
 		resources: { "~": `${CRYPT}/data/ca` },
 		preload: ["ec", "ecp", "modular", "mont"],

@@ -1,0 +1,82 @@
+/**
+ * What XS is created with on each board, as `manifest.json` says it to mcconfig:
+ * for every engine that is to have a board's limits.
+ *
+ * One creation for all boards, so that what lives at it lives on each of them.
+ * It overrides the SDK's own, which differ: on the bare ESP32 a heap that grows
+ * until Wi-Fi has no memory left, and on the C6 and the S3 158 KB that are taken
+ * whether they are used or not.
+ *
+ * - `static` is what the SDK has for boards with an ESP32-C3. At the peak, with
+ *   TLS, the station takes 42 KB of it, and the stack 10 KB.
+ * - `stack` is such that the highest use ever seen is three quarters of it at the
+ *   most. The SDK's 384 slots were too few for ordinary work.
+ */
+import manifest from "../manifest.json";
+import { BOARDS } from "./esp32/boards.ts";
+
+/** Bytes of a slot on a board. */
+export const SLOT_BYTES = 16;
+
+/** What there is at first, and how much more at a time; 0 more is a heap of fixed size. */
+export interface Growth {
+	readonly initial: number;
+	readonly incremental: number;
+}
+
+export interface Creation {
+	/** Bytes of the one block that holds chunks, slots and the stack; without it each is allocated by itself. */
+	readonly static?: number;
+	/** Bytes. */
+	readonly chunk: Growth;
+	/** Slots. */
+	readonly heap: Growth;
+	/** Slots. */
+	readonly stack: number;
+}
+
+export interface Manifest {
+	readonly creation?: {
+		readonly static?: number;
+		readonly chunk?: Partial<Growth>;
+		readonly heap?: Partial<Growth>;
+		readonly stack?: number;
+	};
+	readonly platforms?: Readonly<Record<string, Manifest>>;
+}
+
+/** By a board's name in `BOARDS`. Throws a RangeError for another, and where the manifest leaves something to the SDK. */
+export function creationOf(board: string): Creation {
+	const known = Object.hasOwn(BOARDS, board) ? BOARDS[board] : undefined;
+	if (!known) throw new RangeError(`${board} is not a board: they are ${Object.keys(BOARDS).join(", ")}`);
+	return creationIn(manifest as Manifest, known.platform);
+}
+
+/** As mcconfig merges it: what a platform says overrides what is said for all. */
+export function creationIn({ creation, platforms = {} }: Manifest, platform: string): Creation {
+	const own = platformIn(platforms, platform)?.creation;
+	const size = (value: number | undefined, name: string): number => {
+		if (value !== undefined && Number.isInteger(value) && value >= 0) return value;
+		throw new RangeError(`manifest.json says no creation.${name} for ${platform}`);
+	};
+	const growth = (name: "chunk" | "heap"): Growth => {
+		const { initial, incremental }: Partial<Growth> = { ...creation?.[name], ...own?.[name] };
+		return { initial: size(initial, `${name}.initial`), incremental: size(incremental, `${name}.incremental`) };
+	};
+	const one = size(own?.static ?? creation?.static, "static");
+	return {
+		...(one > 0 && { static: one }),
+		chunk: growth("chunk"),
+		heap: growth("heap"),
+		stack: size(own?.stack ?? creation?.stack, "stack"),
+	};
+}
+
+/** As mcconfig chooses it: the first that is the platform or a group with it, or else one for what the platform is a kind of. */
+function platformIn(platforms: Readonly<Record<string, Manifest>>, platform: string): Manifest | undefined {
+	const isMeant = (name: string) => (name.endsWith("/*") ? platform.startsWith(name.slice(0, -1)) : platform === name);
+	const found = Object.keys(platforms).find(isMeant);
+	if (found !== undefined) return platforms[found];
+	const end = platform.lastIndexOf("/");
+	return end < 0 ? undefined : platformIn(platforms, platform.slice(0, end));
+}

@@ -1,0 +1,58 @@
+/** What XS is created with on a board: one place says it, and mcconfig and the project's own engines read the same there. */
+import { readdirSync, readFileSync } from "node:fs";
+import test from "node:test";
+import { creationIn, creationOf, type Manifest, SLOT_BYTES } from "../../hosts/creation.ts";
+import { BOARDS } from "../../hosts/esp32/boards.ts";
+import { deepEqual, equal, ok, throws } from "../harness/harness.ts";
+
+const said = {
+	creation: { static: 0, chunk: { initial: 1, incremental: 2 }, heap: { initial: 3, incremental: 4 }, stack: 5 },
+} as const;
+
+test("every board has a creation that the manifest says itself, stack and heap within its one block", () => {
+	for (const board of Object.keys(BOARDS)) {
+		const { static: block, chunk, heap, stack } = creationOf(board);
+		ok(block !== undefined, `${board}: XS's memory has no limit`);
+		const atFirst = chunk.initial + (heap.initial + stack) * SLOT_BYTES;
+		ok(atFirst < block, `${board}: ${atFirst} bytes at first do not fit into ${block}`);
+	}
+	throws(() => creationOf("esp8266"), /^esp8266 is not a board: they are esp32, /);
+	throws(() => creationOf("toString"), /^toString is not a board/);
+});
+
+test("what a platform says overrides what is said for all, and nothing else does", () => {
+	const { static: _, ...all } = said.creation;
+	deepEqual(creationIn(said, "esp32"), all);
+	const own: Manifest = { creation: { static: 9, heap: { initial: 8 }, stack: 7 } };
+	const overridden = { static: 9, chunk: all.chunk, heap: { initial: 8, incremental: 4 }, stack: 7 };
+	deepEqual(creationIn({ ...said, platforms: { esp32: own } }, "esp32"), overridden);
+	deepEqual(creationIn({ ...said, platforms: { esp32: own } }, "esp32/esp32c3"), overridden);
+	deepEqual(creationIn({ ...said, platforms: { "esp32/*": own } }, "esp32/esp32c3"), overridden);
+	deepEqual(creationIn({ ...said, platforms: { "esp32/*": own } }, "esp32"), all);
+	const two = { "esp32/esp32c3": own, "esp32/*": { creation: { stack: 6 } }, esp32: { creation: { stack: 4 } } };
+	deepEqual(creationIn({ ...said, platforms: two }, "esp32/esp32c3"), overridden);
+	equal(creationIn({ ...said, platforms: two }, "esp32/esp32s3").stack, 6);
+});
+
+test("what the manifest leaves to the SDK is no creation", () => {
+	for (const name of ["static", "chunk", "heap", "stack"] as const) {
+		const { [name]: _, ...creation } = said.creation;
+		throws(() => creationIn({ creation }, "esp32"), new RegExp(`^manifest\\.json says no creation\\.${name}`));
+	}
+	throws(
+		() => creationIn({ creation: { ...said.creation, heap: { initial: 3 } } }, "esp32"),
+		/creation\.heap\.incremental/,
+	);
+	throws(() => creationIn({ creation: { ...said.creation, stack: -1 } }, "esp32"), /creation\.stack/);
+});
+
+test("nothing but manifest.json says a creation", () => {
+	const files = ["hosts", "tools"].flatMap((folder) =>
+		readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => `${folder}/${name}`),
+	);
+	const others = files
+		.filter((path) => /\.(json|js)$/.test(path))
+		.filter((path) => /["']?\bcreation["']?\s*:/.test(readFileSync(path, "utf8")));
+	equal(others.join(), "");
+	ok(/\bcreation"\s*:/.test(readFileSync("manifest.json", "utf8")), "the pattern above would find nothing");
+});
