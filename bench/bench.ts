@@ -4,43 +4,48 @@
  * every run on every machine.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { type Creation, creationOf, SLOT_BYTES } from "../hosts/creation.ts";
 import { startBroker } from "../hosts/sim/headless/broker.ts";
+import { EngineError } from "../hosts/sim/headless/engine.ts";
 import { FLASH_BYTES, FlashFile } from "../hosts/sim/headless/flash-file.ts";
+import type { Configuration } from "../hosts/sim/headless/protocol.ts";
 import { Runner } from "../hosts/sim/headless/runner.ts";
-import type { Memory } from "../hosts/sim/headless/xs-worker.ts";
 import { runWorld } from "../hosts/sim/world/world.ts";
-import type { Flash } from "../src/host.ts";
 import { roundTrips } from "./round-trips.ts";
-import { ScriptedStation } from "./scripted-station.ts";
+import { type Cost, ScriptedStation } from "./scripted-station.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
-/** Bytes of a slot on a 32-bit board. */
-const SLOT_BYTES = 16;
 const READINGS = 100;
-/** Readings without a broker: more than the outbox holds. */
+/** Readings without a broker: more than the outbox holds in RAM. */
 const OUTAGE = 400;
 /** Simulated time at the simulator's highest speed, and for how long in real ms. */
 const SPEED = { simulated: 10_000, real: 3_000 };
 
-/** A board without a partition for readings. */
-const REFUSING_FLASH: Flash = {
-	status: refuse,
-	read: refuse,
-	write: refuse,
-	eraseBlock: refuse,
+const BOARD = creationOf("esp32");
+/** So much that no garbage is collected while a reading's is counted. */
+const ROOMY: Creation = {
+	...BOARD,
+	static: 16 * 1_024 * 1_024,
+	heap: { initial: 65_536, incremental: 4_096 },
+	chunk: { initial: 1_024 * 1_024, incremental: 65_536 },
 };
-
-function refuse(): never {
-	throw new Error("no flash");
-}
+/** In steps of so many bytes the smallest heap is looked for. */
+const HEAP_STEP = 1_024;
 
 /** Simulated worlds of a day, with all their faults. */
 const WORLDS = 10;
 
 /** What the design allows. */
-const BUDGET = { ram: 24 * 1_024, outboxRatio: 1.3, roundTrips: 2, linkedJavaScript: 220 * 1_024 };
+const BUDGET = {
+	ram: 24 * 1_024,
+	smallestHeap: 34 * 1_024,
+	stack: (BOARD.stack * 3) / 4,
+	outboxRatio: 1.3,
+	roundTrips: 2,
+	linkedJavaScript: 220 * 1_024,
+};
 
 const rows: [what: string, value: string, budget: string][] = [];
 let exceeded = false;
@@ -53,47 +58,97 @@ function row(what: string, value: string, measured?: number, budget?: number, un
 
 /** What a recorded sensor costs: the simulated weather would count, too. */
 async function measureReading(sensor: string, file: string, name: string): Promise<void> {
-	const station = new ScriptedStation();
-	await station.load({ sensor }, { text: readFileSync(file, "utf8"), name });
-	const loaded = await station.memory();
-	await station.start();
+	const replay = { text: readFileSync(file, "utf8"), name };
+	const station = await started({ sensor }, ROOMY, replay);
 	const roundTrips = await station.connect();
 	for (let warmUp = 0; warmUp < 10; warmUp++) await station.reading();
-	const total = { compute: 0, slots: 0, bytesSent: 0, bytesReceived: 0 };
-	await station.memory(); // collects the garbage, so that none is collected while it is counted
-	for (let count = 0; count < READINGS; count++) {
-		const cost = await station.reading();
-		for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += cost[key];
-	}
-	const running = await station.memory();
-	await station.queue(READINGS + OUTAGE);
-	const away = await station.memory();
+	const costs: Cost[] = [];
+	for (let count = 0; count < READINGS; count++) costs.push(await station.reading());
 	station.close();
-	const average = (sum: number) => Math.round(sum / READINGS);
-	const ramRow = (when: string, memory: Memory) => {
-		const slots = memory.slots - loaded.slots;
-		const chunkBytes = memory.chunkBytes - loaded.chunkBytes;
-		const ram = slots * SLOT_BYTES + chunkBytes;
-		row(`${sensor}: live RAM, ${when}`, `${ram} B (${slots} slots, ${chunkBytes} B of chunks)`, ram, BUDGET.ram, " B");
-	};
-	row(`${sensor}: XS compute, sample to PUBACK`, `${average(total.compute)}`);
-	row(`${sensor}: slots of garbage, sample to PUBACK`, `${average(total.slots)}`);
-	row(`${sensor}: bytes sent and received`, `${average(total.bytesSent)} + ${average(total.bytesReceived)}`);
-	ramRow("running", running);
-	ramRow("outbox full, window full", away);
+	const average = (key: keyof Cost) => Math.round(costs.reduce((sum, cost) => sum + cost[key], 0) / READINGS);
+	row(`${sensor}: XS compute, sample to PUBACK`, `${average("compute")}`);
+	row(`${sensor}: XS compute of simulated chip and sockets beside it`, `${average("asideCompute")}`);
+	const garbage = average("slots") * SLOT_BYTES + average("chunks");
+	row(
+		`${sensor}: garbage, sample to PUBACK`,
+		`${garbage} B (${average("slots")} slots, ${average("chunks")} B of chunks)`,
+	);
+	row(`${sensor}: bytes sent and received`, `${average("bytesSent")} + ${average("bytesReceived")}`);
 	row(`${sensor}: round trips, socket to first PUBACK`, `${roundTrips}`, roundTrips, BUDGET.roundTrips);
+}
+
+async function started(
+	settings: object,
+	creation: Creation,
+	replay?: Configuration["replay"],
+): Promise<ScriptedStation> {
+	const station = new ScriptedStation({ creation, flash: new FlashFile(undefined) });
+	await station.load(settings, replay);
+	await station.start();
+	return station;
+}
+
+/** A life: start, readings, an outage, and recovery. Calls back when something may have changed. */
+async function live(station: ScriptedStation, look: (when: string) => Promise<void> = async () => {}): Promise<void> {
+	await station.connect();
+	for (let count = 0; count < READINGS; count++) await station.reading();
+	await look("running");
+	await station.disconnect();
+	await station.queue(2 * READINGS + OUTAGE);
+	await look("in an outage");
+	await station.connect();
+	for (let count = 0; count < READINGS; count++) await station.reading();
+	await look("after an outage");
+}
+
+async function measureMemory(sensor: string): Promise<void> {
+	const station = await started({ sensor }, BOARD);
+	await live(station, async (when) => {
+		const { figures } = station.engine;
+		const ram = await station.ram();
+		row(`${sensor}: live RAM, ${when}`, `${ram} B`, ram, BUDGET.ram, " B");
+		if (when !== "after an outage") return;
+		const { highestStack } = figures;
+		row(`${sensor}: highest stack`, `${highestStack} of ${BOARD.stack} slots`, highestStack, BUDGET.stack);
+	});
+	station.close();
+	const smallest = await smallestHeap({ sensor });
+	// A DHT's pulse trains are made in the same heap, which on a board the hardware captures.
+	const budget = sensor === "bme280" ? BUDGET.smallestHeap : undefined;
+	row(`${sensor}: smallest heap for all this`, `${smallest} B`, smallest, budget, " B");
+}
+
+/** The smallest block of chunks and slots, without the stack, that a station lives in. */
+async function smallestHeap(settings: object): Promise<number> {
+	let dies = 0;
+	let lives = BUDGET.smallestHeap * 2;
+	while (lives - dies > HEAP_STEP) {
+		const heap = Math.round((lives + dies) / 2 / HEAP_STEP) * HEAP_STEP;
+		let station: ScriptedStation | undefined;
+		try {
+			station = await started(settings, { ...BOARD, static: heap + BOARD.stack * SLOT_BYTES });
+			await live(station);
+			lives = heap;
+		} catch (error) {
+			if (!(error instanceof EngineError)) throw error;
+			dies = heap;
+		} finally {
+			station?.close();
+		}
+	}
+	return lives;
 }
 
 /** What a reading of a BME280 takes while it waits: in flash, and in the ring that takes its place where the flash refuses. */
 async function measureOutbox(): Promise<void> {
-	const inFlash = await queuedWhenFull(new FlashFile(undefined), {});
+	const inFlash = await queuedWhenFull({}, new FlashFile(undefined));
 	const perReading = FLASH_BYTES / inFlash;
 	row(
 		"outbox: bytes of flash per queued reading",
 		`${perReading.toFixed(1)} B (${inFlash} in ${FLASH_BYTES / 1_024} KB)`,
 	);
 	const ringBytes = 8_192;
-	const inRing = await queuedWhenFull(REFUSING_FLASH, { outbox: ringBytes });
+	const inRing = await queuedWhenFull({ outbox: ringBytes });
 	const perReadingInRam = ringBytes / inRing;
 	row("outbox: bytes of RAM per queued reading, without flash", `${perReadingInRam.toFixed(1)} B (${inRing} in 8 KB)`);
 	const payload = JSON.stringify({ temperature: 21.53, humidity: 45.2, pressure: 1013.25, time: new Date(0), seq: 42 });
@@ -107,8 +162,8 @@ async function measureOutbox(): Promise<void> {
 }
 
 /** Readings that wait when the first one was dropped. */
-async function queuedWhenFull(flash: Flash, settings: object): Promise<number> {
-	const station = new ScriptedStation(flash);
+async function queuedWhenFull(settings: object, flash?: FlashFile): Promise<number> {
+	const station = new ScriptedStation({ ...(flash && { flash }) });
 	await station.load(settings);
 	await station.start();
 	let queued = 0;
@@ -164,20 +219,21 @@ async function measureRoundTrips(): Promise<void> {
 	await broker.close();
 }
 
-/** Links it where the SDK is; otherwise tells what the last build or link there left. */
+/** What an earlier build or link left would be of another state. */
 function reportLinkedSize(): void {
+	const what = "esp32: linked JavaScript";
+	if (!process.env.MODDABLE) return row(what, "not linked: needs the Moddable SDK");
 	const file = fileURLToPath(new URL("../esp32-size.json", import.meta.url));
-	if (process.env.MODDABLE) {
-		const { status, stderr } = spawnSync(process.execPath, ["tools/esp32.js", "size"], { encoding: "utf8" });
-		if (status !== 0) throw new Error(`tools/esp32.js size: ${stderr}`);
-	}
-	if (!existsSync(file)) return row("esp32: linked JavaScript", "not linked: needs the Moddable SDK");
+	const { status, stderr } = spawnSync(process.execPath, ["tools/esp32.js", "size"], { encoding: "utf8" });
+	if (status !== 0) throw new Error(`tools/esp32.js size: ${stderr}`);
 	const { board, linkedJavaScript } = JSON.parse(readFileSync(file, "utf8"));
 	row(`${board}: linked JavaScript`, `${linkedJavaScript} B`, linkedJavaScript, BUDGET.linkedJavaScript, " B");
 }
 
 await measureReading("bme280", "test/data/bme280-vectors.json", "periph-i2c");
 await measureReading("dht22", "test/data/dht-pulse-trains.json", "am2301");
+await measureMemory("bme280");
+await measureMemory("dht22");
 await measureOutbox();
 reportLinkedSize();
 await measureRoundTrips();

@@ -4,18 +4,10 @@
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { FlashFile } from "../hosts/sim/headless/flash-file.ts";
-import {
-	Action,
-	type Configuration,
-	type DecodedAction,
-	decodeActions,
-	Event,
-	encodeEvent,
-} from "../hosts/sim/headless/protocol.ts";
-import { answerFlash } from "../hosts/sim/headless/remote-flash.ts";
-import { type Memory, XsWorker } from "../hosts/sim/headless/xs-worker.ts";
-import type { Flash } from "../src/host.ts";
+import { type Creation, creationOf } from "../hosts/creation.ts";
+import { Engine } from "../hosts/sim/headless/engine.ts";
+import type { FlashFile } from "../hosts/sim/headless/flash-file.ts";
+import { Action, type Configuration, type DecodedAction, Event, encodeEvent } from "../hosts/sim/headless/protocol.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
 const SOCKET_WINDOW = 5_744;
@@ -24,33 +16,55 @@ const CONNACK = Uint8Array.of(0x20, 3, 0, 0, 0);
 /** Any moment will do, as long as it is always the same. */
 const NOON = Date.UTC(2026, 10, 21, 12);
 
+/** An event that the station takes no notice of: what it costs is the host's. */
+const NOTHING = 99;
+
 /** What happened while a reading went from the sensor to its PUBACK. */
 export interface Cost {
+	/** Of the station alone, and of the simulated chip, sockets and timers around it. */
 	compute: number;
-	/** Slots that became garbage, or were kept. */
+	asideCompute: number;
+	/** Slots and bytes of chunks that became garbage, or were kept: the station's own. */
 	slots: number;
+	chunks: number;
 	bytesSent: number;
 	bytesReceived: number;
 }
 
+export interface ScriptedStationOptions {
+	/** Where readings wait; without it they wait in RAM. */
+	readonly flash?: FlashFile;
+	/** What the station may use, by default what a board has. */
+	readonly creation?: Creation;
+}
+
 export class ScriptedStation {
-	readonly #worker = new XsWorker();
+	readonly engine: Engine;
+	readonly #creation: Creation;
 	#now = 0;
 	#timer = Number.POSITIVE_INFINITY;
+	/** 0: none is opening or open. */
 	#socket = 0;
-	#cost: Cost = { compute: 0, slots: 0, bytesSent: 0, bytesReceived: 0 };
+	#cost: Cost = nothing();
+	/** Of an event with which there is nothing to do. */
+	#eventCompute = 0;
 	/** What the station wrote, a packet each. */
 	#written: Uint8Array[] = [];
 
-	constructor(flash: Flash = new FlashFile(undefined)) {
-		this.#worker.onRequest = (request) => answerFlash(flash, request);
+	constructor({ flash, creation = creationOf("esp32") }: ScriptedStationOptions = {}) {
+		this.engine = new Engine({ flash: flash?.file });
+		this.#creation = creation;
 	}
 
 	/** Loads the firmware and readies the simulated chips and ports; starts nothing. */
 	async load(settings: object, replay?: Configuration["replay"]): Promise<void> {
-		await this.#worker.evaluate(readFileSync(FIRMWARE, "utf8"));
-		const configuration = { settings: { id: "bench", interval: 2, ...settings }, seed: 1, replay };
+		await this.engine.evaluate(readFileSync(FIRMWARE, "utf8"));
+		const configuration = { settings: { id: "bench", interval: 2, ...settings }, seed: 1, replay, measured: true };
 		await this.#tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });
+		await this.engine.limit(this.#creation);
+		await this.#tell(NOTHING); // the first one has more to do
+		await this.#tell(NOTHING);
+		this.#eventCompute = this.engine.figures.compute;
 	}
 
 	/** Starts the station; its broker does not answer until `connect` is called. */
@@ -61,6 +75,7 @@ export class ScriptedStation {
 	/** Opens the socket and plays the broker up to the PUBACK of the first reading; returns the round trips that this took. */
 	async connect(): Promise<number> {
 		await this.queue(1);
+		while (this.#socket === 0) await this.#nextTimer();
 		await this.#tell(Event.Writable, { id: this.#socket, count: SOCKET_WINDOW });
 		let trips = 1; // opening the socket took one
 		for (let acknowledged = false; !acknowledged; trips++) {
@@ -78,18 +93,27 @@ export class ScriptedStation {
 		return trips;
 	}
 
-	/** One reading from the start of the measurement to the PUBACK. */
+	/** One reading from the start of the measurement to the PUBACK. The slots and chunks are right if they all fit. */
 	async reading(): Promise<Cost> {
-		this.#cost = { compute: 0, slots: 0, bytesSent: 0, bytesReceived: 0 };
-		const before = this.#worker.meter.slots;
+		this.#cost = nothing();
+		const { slots, chunks } = await this.engine.collect();
 		for (let steps = 0; !this.#written.some((packet) => topicOf(packet).endsWith("/state")); steps++) {
 			if (steps > 20) throw new Error("no reading is published");
 			await this.#nextTimer();
 			for (const packet of this.#written) if (packet[0] === 0xc0) await this.#receive(Uint8Array.of(0xd0, 0));
 		}
 		for (const packet of this.#written.splice(0)) if (packet[0]! >> 4 === 3) await this.#receive(pubackOf(packet));
-		this.#cost.slots = this.#worker.meter.slots - before;
+		this.#cost.slots += this.engine.figures.slots - slots;
+		this.#cost.chunks += this.engine.figures.chunks - chunks;
 		return this.#cost;
+	}
+
+	/** The connection ends: the station waits, and connects again when its time has come. */
+	async disconnect(): Promise<void> {
+		const id = this.#socket;
+		this.#socket = 0;
+		this.#written = [];
+		await this.#tell(Event.Closed, { id, bytes: Buffer.from("gone") });
 	}
 
 	/** Lets the station sample `count` times with no broker. */
@@ -102,12 +126,14 @@ export class ScriptedStation {
 		return JSON.parse(Buffer.from(action!.bytes).toString());
 	}
 
-	memory(): Promise<Memory> {
-		return this.#worker.memory();
+	/** Bytes of RAM that are in use on a board, garbage collected. */
+	async ram(): Promise<number> {
+		await this.engine.collect();
+		return this.engine.ram;
 	}
 
 	close(): void {
-		this.#worker.close();
+		this.engine.close();
 	}
 
 	async #nextTimer(): Promise<void> {
@@ -117,13 +143,16 @@ export class ScriptedStation {
 
 	async #receive(bytes: Uint8Array): Promise<void> {
 		this.#cost.bytesReceived += bytes.length;
-		await this.#tell(Event.Readable, { id: this.#socket, bytes });
+		await this.#tell(Event.Readable, { id: this.#socket, count: bytes.length, bytes });
 	}
 
 	async #tell(kind: number, options: Parameters<typeof encodeEvent>[3] = {}): Promise<DecodedAction[]> {
-		const reply = await this.#worker.call(encodeEvent(kind, this.#now, NOON + this.#now, options));
-		this.#cost.compute += this.#worker.meter.compute;
-		const actions = decodeActions(reply);
+		const actions = await this.engine.tell(encodeEvent(kind, this.#now, NOON + this.#now, options));
+		const { compute, asideCompute, asideSlots, asideChunks } = this.engine.figures;
+		this.#cost.compute += compute - this.#eventCompute;
+		this.#cost.asideCompute += asideCompute + this.#eventCompute;
+		this.#cost.slots -= asideSlots;
+		this.#cost.chunks -= asideChunks;
 		for (const action of actions) await this.#do(action);
 		return actions;
 	}
@@ -131,11 +160,16 @@ export class ScriptedStation {
 	async #do({ kind, id, value, bytes }: DecodedAction): Promise<void> {
 		if (kind === Action.Timer) this.#timer = value;
 		if (kind === Action.Open) this.#socket = id;
+		if (kind === Action.Close && id === this.#socket) this.#socket = 0;
 		if (kind !== Action.Write) return;
 		this.#written.push(...packetsOf(Uint8Array.from(bytes)));
 		this.#cost.bytesSent += bytes.length;
 		await this.#tell(Event.Writable, { id, count: bytes.length });
 	}
+}
+
+function nothing(): Cost {
+	return { compute: 0, asideCompute: 0, slots: 0, chunks: 0, bytesSent: 0, bytesReceived: 0 };
 }
 
 /** The packets in a segment; each has one or two bytes of remaining length. */

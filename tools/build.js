@@ -14,6 +14,8 @@ export const buildFolder = join(root, "build");
 /** mqtt-packet as one ES module, and what is left of it for a client: what a device runs. */
 export const mqttPacketModule = join(buildFolder, "modules/mqtt-packet.js");
 export const mqttPacketClientModule = join(buildFolder, "modules/mqtt-packet-client.js");
+/** The XS engine, which `engine.js` builds. */
+export const engineProgram = join(buildFolder, "engine/xs");
 
 /** What mqtt-packet is to the program, and the stand-in of Buffer that it was bundled with. */
 const mqttPacketEntry = `
@@ -84,7 +86,8 @@ export function bundleForNode(options) {
 		platform: "node",
 		target: "node20",
 		sourcemap: "inline",
-		external: ["aedes", "esbuild", "@agoric/xsnap"],
+		external: ["aedes", "esbuild"],
+		define: { XS_ENGINE: JSON.stringify(engineProgram) },
 		...options,
 	});
 }

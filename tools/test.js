@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildFirmware, buildFolder, bundleForNode, bundleForXs, root } from "./build.js";
+import { buildEngine } from "./engine.js";
 
 const words = process.argv.slice(2);
 const out = join(buildFolder, "test");
@@ -33,6 +34,7 @@ const unitEntry = (name, runner) => ({
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
+await buildEngine();
 await buildFirmware();
 
 const units = testFiles("unit");

@@ -152,12 +152,8 @@ export function publish(random: Random, version: Version, { qos, retain, dup, to
 
 /** PUBACK, PUBREC, PUBREL or PUBCOMP; in MQTT 5.0 in its short forms, too. */
 export function acknowledgement(random: Random, version: Version, type: number, id: number, code = 0): Bytes {
-	const body = u16(id);
-	if (version === 5 && (code !== 0 || random.oneIn(3))) {
-		body.push(code);
-		if (random.oneIn(2)) body.push(...properties(random, type));
-	}
-	return packet(firstByte(type), body);
+	if (version < 5 || (code === 0 && !random.oneIn(3))) return packet(firstByte(type), u16(id));
+	return packet(firstByte(type), [...u16(id), code, ...(random.oneIn(2) ? properties(random, type) : [])]);
 }
 
 /** SUBACK or UNSUBACK. */

@@ -116,7 +116,7 @@ export class FakeSocket implements Socket {
 		if (this.closed) fail("a closed socket is written to");
 		if (bytes.length > this.#writable) fail(`${bytes.length} bytes are written, ${this.#writable} may be`);
 		this.writes.push(hex(bytes));
-		this.#untaken = Uint8Array.of(...this.#untaken, ...bytes);
+		this.#untaken = joined(this.#untaken, bytes);
 		this.#writable -= bytes.length;
 		return this.#writable;
 	}
@@ -124,6 +124,13 @@ export class FakeSocket implements Socket {
 	close(): void {
 		this.closed = true;
 	}
+}
+
+function joined(one: Bytes, other: Bytes): Bytes {
+	const bytes = new Uint8Array(one.length + other.length);
+	bytes.set(one);
+	bytes.set(other, one.length);
+	return bytes;
 }
 
 /** Bytes of the packet that begins here; `Infinity` where not even its length is there. */

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { createContext, runInContext } from "node:vm";
 import { build, type Plugin } from "esbuild";
-import { XsWorker } from "../../hosts/sim/headless/xs-worker.ts";
+import { Engine, eventOf } from "../../hosts/sim/headless/engine.ts";
 
 const harness = join(process.cwd(), "test/harness/mqtt-packet-suite");
 const bundle = join(process.cwd(), "build/modules/mqtt-packet.js");
@@ -103,56 +103,58 @@ interface Result {
 	failures: string[];
 }
 
-/** The suite in some engine, case by case. */
-class Suite {
-	readonly #call: (command: ArrayBuffer) => Promise<Uint8Array>;
+/** As `commands.ts` has them. */
+const Ask = { Names: 0, Start: 1, Judge: 2 };
 
-	constructor(call: (command: ArrayBuffer) => Promise<Uint8Array>) {
-		this.#call = call;
+/** The suite in some engine, case by case; `tell` resolves with what the suite replied, if it did. */
+class Suite {
+	readonly #tell: (kind: number, count: number) => Promise<string | undefined>;
+
+	constructor(tell: (kind: number, count: number) => Promise<string | undefined>) {
+		this.#tell = tell;
 	}
 
 	async names(): Promise<string[]> {
-		return json(await this.#call(new ArrayBuffer(0)));
+		return JSON.parse((await this.#tell(Ask.Names, 0))!);
 	}
 
 	async run(index: number): Promise<Result> {
-		await this.#call(command(index, 0));
-		return json(await this.#call(command(index, 1)));
+		await this.#tell(Ask.Start, index);
+		return JSON.parse((await this.#tell(Ask.Judge, index))!);
 	}
-}
-
-const json = (bytes: Uint8Array) => JSON.parse(Buffer.from(bytes).toString());
-
-function command(index: number, step: number): ArrayBuffer {
-	const view = new DataView(new ArrayBuffer(8));
-	view.setUint32(0, index);
-	view.setUint32(4, step);
-	return view.buffer;
 }
 
 /** In this process, but with globals of its own and none of Node's. */
 function suiteOnNode(script: string): Suite {
-	const context = createContext({ TextEncoder, TextDecoder });
+	let reply: string | undefined;
+	const act = (_kind: number, _id: number, _value: number, text: string) => {
+		reply = text;
+	};
+	const context = createContext({ TextEncoder, TextDecoder, act });
 	runInContext(script, context);
-	return new Suite(async (command) => {
-		const reply = context.handleCommand(command);
+	return new Suite(async (kind, count) => {
+		reply = undefined;
+		context.onEvent(kind, 0, count);
 		await new Promise(setImmediate); // the promise jobs
-		return new Uint8Array(reply ?? 0);
+		return reply;
 	});
 }
 
-async function suiteOnXs(script: string, worker: XsWorker): Promise<Suite> {
-	await worker.evaluate(FREEZE_PRIMORDIALS);
-	await worker.evaluate(`globalThis.allocationMaximum = ${ALLOCATION_MAXIMUM};`);
-	await worker.evaluate(script);
-	return new Suite((command) => worker.call(new Uint8Array(command)));
+async function suiteOnXs(script: string, engine: Engine): Promise<Suite> {
+	await engine.evaluate(FREEZE_PRIMORDIALS);
+	await engine.evaluate(`globalThis.allocationMaximum = ${ALLOCATION_MAXIMUM};`);
+	await engine.evaluate(script);
+	return new Suite(async (kind, count) => {
+		const [answer] = await engine.tell(eventOf(kind, count));
+		return answer && Buffer.from(answer.bytes).toString();
+	});
 }
 
 test("mqtt-packet's test suite inside XS, primordials frozen", async (context) => {
 	const script = await bundleSuite(bundle);
-	const worker = new XsWorker();
+	const engine = new Engine();
 	try {
-		const xs = await suiteOnXs(script, worker);
+		const xs = await suiteOnXs(script, engine);
 		const names = await xs.names();
 		equal(names.length, CASES);
 		for (const name of Object.keys(NODE_ONLY)) ok(names.includes(name), `there is no case "${name}" any more`);
@@ -171,15 +173,15 @@ test("mqtt-packet's test suite inside XS, primordials frozen", async (context) =
 		}
 		equal(assertions, ASSERTIONS);
 	} finally {
-		worker.close();
+		engine.close();
 	}
 });
 
 test("of mqtt-packet for a client nothing is left out but packets that a client never reads or writes", async () => {
 	const script = await bundleSuite(clientBundle);
-	const worker = new XsWorker();
+	const engine = new Engine();
 	try {
-		const xs = await suiteOnXs(script, worker);
+		const xs = await suiteOnXs(script, engine);
 		const node = suiteOnNode(script);
 		let leftOut = 0;
 		for (const [index, name] of (await xs.names()).entries()) {
@@ -190,7 +192,7 @@ test("of mqtt-packet for a client nothing is left out but packets that a client 
 		}
 		equal(leftOut, LEFT_OUT_CASES);
 	} finally {
-		worker.close();
+		engine.close();
 	}
 });
 

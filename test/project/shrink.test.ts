@@ -1,7 +1,7 @@
 /** `tools/shrink.js`: smaller, and the same program. What it is for is measured by `npm run bench`. */
 import { spawnSync } from "node:child_process";
 import test from "node:test";
-import { XsWorker } from "../../hosts/sim/headless/xs-worker.ts";
+import { Engine } from "../../hosts/sim/headless/engine.ts";
 import { deepEqual, equal, match, ok } from "../harness/harness.ts";
 
 /** Tests run in the project's folder. */
@@ -296,9 +296,9 @@ export {
 test("the engine's names are those of its own functions and constants", async () => {
 	const names = ENGINE_NAMES.map((name) => JSON.stringify(name));
 	equal(new Set(names).size, names.length);
-	const worker = new XsWorker();
+	const engine = new Engine();
 	try {
-		await worker.evaluate(`
+		await engine.evaluate(`
 			const known = new Set();
 			const seen = new Set();
 			const visit = (value) => {
@@ -320,7 +320,7 @@ test("the engine's names are those of its own functions and constants", async ()
 				if (inherited.length > 0) throw new Error("inherited by other objects: " + inherited);
 			}`);
 	} finally {
-		worker.close();
+		engine.close();
 	}
 });
 

@@ -108,7 +108,6 @@ function elapsed(runner: Runner, { duration = Number.POSITIVE_INFINITY, speed }:
 async function finish(runner: Runner, subscriber: Subscriber, broker: EmbeddedBroker | undefined): Promise<void> {
 	await runner.stop();
 	const counters = await runner.counters();
-	const peakSlots = runner.worker.peakSlots;
 	const memory = await runner.memory();
 	runner.close();
 	await new Promise((resolve) => setTimeout(resolve, FAREWELL_MS));
@@ -120,7 +119,7 @@ async function finish(runner: Runner, subscriber: Subscriber, broker: EmbeddedBr
 		`
 readings ${readings}, published ${published}, acknowledged ${acknowledged}, dropped ${dropped}, not delivered ${queued}
 redelivered ${redelivered}, measurements without a reading ${faults}, connections ${connections}
-XS slots ${memory.slots} live, ${peakSlots} at the peak; chunks ${memory.chunkBytes} bytes live
+RAM ${memory.ram} bytes, ${memory.highestRam} at the most; stack ${memory.highestStack} of ${memory.stack} slots
 `,
 	);
 }

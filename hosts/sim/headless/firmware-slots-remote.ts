@@ -1,24 +1,31 @@
 /** The firmware slots, which lie on the Node side, as XS reaches them: a request and its answer, synchronously. */
 import type { Bytes, UpdatePort } from "../../../src/host.js";
-import { answerOf, ask, type Call } from "./remote-flash.js";
+import { messageOf } from "../../../src/text.js";
 
-/** The first byte of a request; those of the flash are lower. */
+/** The first byte of a request. */
 const Operation = {
-	IsUnconfirmed: 16,
+	IsUnconfirmed: 0,
 	/** A byte: whether the firmware works. */
-	Judge: 17,
+	Judge: 1,
 	/** A double: how many bytes are to come. */
-	Open: 18,
-	Write: 19,
+	Open: 2,
+	Write: 3,
 	/** A key, and behind it a character of the signature in each byte. */
-	Complete: 20,
-	Close: 21,
+	Complete: 4,
+	Close: 5,
 	/** Answered with what identifies the firmware that runs, a character in each byte. */
-	Id: 22,
+	Id: 6,
 } as const;
+
+/** An answer: whether it is refused; then what was asked for, or a character of the reason in each byte. */
+const DONE = 0;
+const REFUSED = 1;
 
 const KEY_BYTES = 65;
 const NOTHING: Bytes = new Uint8Array(0);
+
+/** Carries a request to the other side and returns the answer. */
+export type Call = (request: ArrayBuffer) => ArrayBuffer;
 
 /** XS's side. `restart` starts the machine anew. */
 export class RemoteSlots implements UpdatePort {
@@ -58,7 +65,7 @@ export class RemoteSlots implements UpdatePort {
 
 	/** What identifies the firmware that runs. */
 	get id(): string {
-		return String.fromCharCode(...this.#ask(Operation.Id));
+		return characters(this.#ask(Operation.Id));
 	}
 
 	#ask(operation: number, ...parts: Bytes[]): Bytes {
@@ -69,38 +76,63 @@ export class RemoteSlots implements UpdatePort {
 			request.set(part, at);
 			at += part.length;
 		}
-		return ask(this.#call, request.buffer);
+		const answer = new Uint8Array(this.#call(request.buffer));
+		if (answer[0] === DONE) return answer.subarray(1);
+		throw new Error(characters(answer.subarray(1)));
 	}
+}
+
+/** Those of ASCII, one in each byte. */
+function characters(bytes: Bytes): string {
+	let text = "";
+	for (const code of bytes) text += String.fromCharCode(code);
+	return text;
 }
 
 type Slots = UpdatePort & { readonly id: string };
 
-/** Node's side: the answer, or `undefined` where the request is not one to the slots. */
-export function answerSlots(slots: Slots, request: Uint8Array): Bytes | undefined {
-	const operation = request[0]!;
-	if (operation < Operation.IsUnconfirmed) return undefined;
-	const bytes = Uint8Array.from(request.subarray(1));
-	return answerOf(() => {
-		if (operation === Operation.IsUnconfirmed) return Uint8Array.of(slots.unconfirmed ? 1 : 0);
-		if (operation === Operation.Id) return Uint8Array.from(slots.id, (digit) => digit.charCodeAt(0));
-		carryOut(slots, operation, bytes);
-		return NOTHING;
-	});
+/** Node's side: carries out a request and returns the answer. What the slots throw is the other side's to deal with. */
+export function answerSlots(slots: Slots, request: Uint8Array): Bytes {
+	try {
+		return answerOf(DONE, carryOut(slots, request[0]!, Uint8Array.from(request.subarray(1))));
+	} catch (error) {
+		return answerOf(
+			REFUSED,
+			Uint8Array.from(messageOf(error), (character) => character.charCodeAt(0) & 0x7f),
+		);
+	}
 }
 
-function carryOut(slots: Slots, operation: number, bytes: Bytes): void {
+function answerOf(first: number, bytes: Bytes): Bytes {
+	const answer = new Uint8Array(1 + bytes.length);
+	answer[0] = first;
+	answer.set(bytes, 1);
+	return answer;
+}
+
+function carryOut(slots: Slots, operation: number, bytes: Bytes): Bytes {
 	switch (operation) {
+		case Operation.IsUnconfirmed:
+			return Uint8Array.of(slots.unconfirmed ? 1 : 0);
+		case Operation.Id:
+			return Uint8Array.from(slots.id, (digit) => digit.charCodeAt(0));
 		case Operation.Judge:
-			return slots.judge(bytes[0] === 1);
+			slots.judge(bytes[0] === 1);
+			break;
 		case Operation.Open:
-			return slots.open(new Float64Array(bytes.buffer)[0]!);
+			slots.open(new Float64Array(bytes.buffer)[0]!);
+			break;
 		case Operation.Write:
-			return slots.write(bytes);
+			slots.write(bytes);
+			break;
 		case Operation.Complete:
-			return slots.complete(String.fromCharCode(...bytes.subarray(KEY_BYTES)), bytes.slice(0, KEY_BYTES));
+			slots.complete(characters(bytes.subarray(KEY_BYTES)), bytes.slice(0, KEY_BYTES));
+			break;
 		case Operation.Close:
-			return slots.close();
+			slots.close();
+			break;
 		default:
 			throw new Error("no such operation of firmware slots");
 	}
+	return NOTHING;
 }

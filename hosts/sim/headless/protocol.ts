@@ -3,9 +3,10 @@
  *
  * Node calls XS with one event; XS answers with everything that it wants done,
  * in the order in which it wanted it. Both are frames of a fixed header and
- * bytes, not JSON: the engine's memory is measured, and the host's share of it
- * should be small. The flash and the firmware slots alone are asked in between: see
- * `remote-flash.ts` and `firmware-slots-remote.ts`.
+ * bytes, which the engine (`engine/globals.c`) takes apart and puts together outside
+ * of XS: what the host holds is none of the station's memory. The flash is in the
+ * engine's process; the firmware slots are asked for in between, see
+ * `firmware-slots-remote.ts`.
  */
 
 /** Node to XS. `id` is the socket's, `count` as the event says. */
@@ -18,7 +19,7 @@ export const Event = {
 	Timer: 2,
 	/** `count` bytes may be written. */
 	Writable: 3,
-	/** Bytes that have arrived. */
+	/** `count` bytes have arrived: `take` gives them. */
 	Readable: 4,
 	/** The connection failed or ended; bytes: the reason. */
 	Closed: 5,
@@ -63,10 +64,15 @@ export interface Configuration {
 	replay?: { text: string; name?: string };
 	/** Whether the machine has a second place for firmware. */
 	firmwareSlots?: boolean;
+	/** Whether what the ports use is told apart from what the station uses. */
+	measured?: boolean;
 }
 
-/** An event's header: kind, socket, count, monotonic ms, wall-clock ms. */
-export const EVENT_HEADER_BYTES = 1 + 1 + 4 + 8 + 8;
+/** Bytes of an event that are no socket's lie in this box of the engine's; a socket's have its id. */
+export const TEXT_BOX = 0;
+
+/** An event's header: box, kind, socket, count, monotonic ms, wall-clock ms. */
+const EVENT_HEADER_BYTES = 1 + 1 + 1 + 4 + 8 + 8;
 
 export function encodeEvent(
 	kind: number,
@@ -76,11 +82,12 @@ export function encodeEvent(
 ): Uint8Array {
 	const event = new Uint8Array(EVENT_HEADER_BYTES + bytes.length);
 	const view = new DataView(event.buffer);
-	view.setUint8(0, kind);
-	view.setUint8(1, id);
-	view.setUint32(2, count);
-	view.setFloat64(6, now);
-	view.setFloat64(14, time);
+	view.setUint8(0, kind === Event.Readable ? id : TEXT_BOX);
+	view.setUint8(1, kind);
+	view.setUint8(2, id);
+	view.setUint32(3, count, true);
+	view.setFloat64(7, now, true);
+	view.setFloat64(15, time, true);
 	event.set(bytes, EVENT_HEADER_BYTES);
 	return event;
 }
@@ -95,47 +102,16 @@ export interface DecodedAction {
 	bytes: Uint8Array;
 }
 
-/** Actions on their way from XS to Node. */
-export class ActionWriter {
-	#bytes = new Uint8Array(256);
-	#length = 0;
-
-	add(kind: number, id = 0, value = 0, bytes: Uint8Array = EMPTY): void {
-		const needed = this.#length + ACTION_HEADER_BYTES + bytes.length;
-		if (needed > this.#bytes.length) {
-			const larger = new Uint8Array(needed * 2);
-			larger.set(this.#bytes);
-			this.#bytes = larger;
-		}
-		const view = new DataView(this.#bytes.buffer);
-		view.setUint8(this.#length, kind);
-		view.setUint8(this.#length + 1, id);
-		view.setFloat64(this.#length + 2, value);
-		view.setUint32(this.#length + 10, bytes.length);
-		this.#bytes.set(bytes, this.#length + ACTION_HEADER_BYTES);
-		this.#length = needed;
-	}
-
-	/** Everything added since the last call. */
-	take(): ArrayBuffer {
-		const taken = this.#bytes.buffer.slice(0, this.#length);
-		this.#length = 0;
-		return taken;
-	}
-}
-
-const EMPTY = new Uint8Array(0);
-
 export function decodeActions(bytes: Uint8Array): DecodedAction[] {
 	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 	const actions: DecodedAction[] = [];
 	for (let at = 0; at < bytes.length; ) {
-		const length = view.getUint32(at + 10);
+		const length = view.getUint32(at + 10, true);
 		const start = at + ACTION_HEADER_BYTES;
 		actions.push({
 			kind: view.getUint8(at),
 			id: view.getUint8(at + 1),
-			value: view.getFloat64(at + 2),
+			value: view.getFloat64(at + 2, true),
 			bytes: bytes.subarray(start, start + length),
 		});
 		at = start + length;

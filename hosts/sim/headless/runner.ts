@@ -5,40 +5,46 @@
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { performance } from "node:perf_hooks";
-import type { Flash, LogLevel } from "../../../src/host.ts";
+import type { LogLevel } from "../../../src/host.ts";
 import type { Counters } from "../../../src/station.ts";
+import { type Creation, creationOf } from "../../creation.ts";
 import { connectTcp, openEvent, reasonOf } from "../../node/tcp-socket.ts";
 import { connectTls } from "../../node/tls.ts";
+import { Engine } from "./engine.ts";
 import type { FirmwareSlots } from "./firmware-slots.ts";
 import { answerSlots } from "./firmware-slots-remote.ts";
-import {
-	Action,
-	type Configuration,
-	type DecodedAction,
-	decodeActions,
-	Event,
-	encodeEvent,
-	LEVELS,
-} from "./protocol.ts";
-import { answerFlash } from "./remote-flash.ts";
+import type { FlashFile } from "./flash-file.ts";
+import { Action, type Configuration, type DecodedAction, Event, encodeEvent, LEVELS } from "./protocol.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
-import { type Memory, XsWorker } from "./xs-worker.ts";
 
 /** What a socket may have unsent, and unread, in bytes: the defaults of an ESP32's lwIP. */
 const SOCKET_WINDOW = 5_744;
 /** Longest delay of a timer of Node's, in ms. */
 const TIMER_MAXIMUM = 2 ** 31 - 1;
+/** The board whose memory the engine has. All boards have the same. */
+const BOARD = "esp32";
 
 export interface RunnerOptions extends Configuration {
 	/** The firmware bundle, built by `tools/build.js`. */
 	readonly firmware: string;
 	/** Outlives a restart of the station. */
-	readonly flash: Flash;
+	readonly flash: FlashFile;
 	/** Without them the firmware cannot be updated. */
 	readonly slots?: FirmwareSlots;
 	/** Simulated seconds per real second, 1 or more. */
 	readonly speed: number;
 	readonly onLog: (level: LogLevel, text: string) => void;
+}
+
+/** What the station needs on a board. */
+export interface Memory {
+	/** Bytes of RAM in use, garbage collected: on top of what the program takes, which is in flash there. */
+	readonly ram: number;
+	/** The most that were in use, garbage included. */
+	readonly highestRam: number;
+	/** Slots of the stack that were in use at the most, and how many there are. */
+	readonly highestStack: number;
+	readonly stack: number;
 }
 
 interface Connection {
@@ -48,8 +54,11 @@ interface Connection {
 }
 
 export class Runner {
-	/** The engine; a new one after the station has restarted itself, and for each wake of one that sleeps. */
-	worker: XsWorker;
+	/** A new one after the station has restarted itself, and for each wake of one that sleeps. */
+	#engine: Engine;
+	readonly #creation: Creation = creationOf(BOARD);
+	/** Of the engines before. */
+	readonly #highest = { ram: 0, stack: 0 };
 	/** Resolves when the station has stopped; rejects with an `XsError` when the engine has failed. */
 	readonly stopped: Promise<void>;
 	readonly clock: SimulatedClock;
@@ -80,23 +89,24 @@ export class Runner {
 			this.#reject = reject;
 		});
 		this.stopped.catch(() => {}); // whoever awaits it is told; nobody may await it yet
-		this.worker = this.#createWorker();
+		this.#engine = this.#createEngine();
 	}
 
-	#createWorker(): XsWorker {
-		const worker = new XsWorker();
-		worker.onOutput = (text) => this.#options.onLog("error", text.trimEnd());
-		const { flash, slots } = this.#options;
-		worker.onRequest = (request) => (slots && answerSlots(slots, request)) ?? answerFlash(flash, request);
-		return worker;
+	#createEngine(): Engine {
+		const { flash, slots, onLog } = this.#options;
+		const engine = new Engine({ flash: flash.file });
+		engine.onOutput = (text) => onLog("error", text.trimEnd());
+		if (slots) engine.onQuestion = (question) => answerSlots(slots, question);
+		return engine;
 	}
 
 	/** Loads the firmware and starts the station. */
 	async start(): Promise<void> {
 		const { firmware, settings, seed, replay, slots } = this.#options;
-		await this.worker.evaluate(readFileSync(firmware, "utf8"));
+		await this.#engine.evaluate(readFileSync(firmware, "utf8"));
 		const configuration: Configuration = { settings, seed, ...(replay && { replay }), firmwareSlots: !!slots };
 		await this.#tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });
+		await this.#engine.limit(this.#creation);
 		await this.#tell(Event.Start);
 	}
 
@@ -119,12 +129,11 @@ export class Runner {
 
 	/** What a board does: its memory is gone, its flash stays. */
 	async #restart(): Promise<void> {
-		const { peakSlots } = this.worker;
-		this.worker.close();
+		this.#measure();
+		this.#engine.close();
 		this.#closeConnections();
 		this.#options.slots?.boot();
-		this.worker = this.#createWorker();
-		this.worker.peakSlots = peakSlots;
+		this.#engine = this.#createEngine();
 		this.#asleep = false;
 		this.#timerDue = this.clock.nextTimer = Number.POSITIVE_INFINITY;
 		this.clock.await(false);
@@ -153,12 +162,19 @@ export class Runner {
 
 	/** Calls back when the station has dealt with all that has arrived at this process until now; in the order of the calls. */
 	whenSettled(callback: () => void): void {
-		setImmediate(() => this.worker.settled().then(callback));
+		setImmediate(() => this.#engine.settled().then(callback));
 	}
 
-	/** What is alive in the engine. */
-	memory(): Promise<Memory> {
-		return this.worker.memory();
+	async memory(): Promise<Memory> {
+		this.#measure();
+		await this.#engine.collect();
+		const { ram, stack } = this.#highest;
+		return { ram: this.#engine.ram, highestRam: ram, highestStack: stack, stack: this.#creation.stack };
+	}
+
+	#measure(): void {
+		this.#highest.ram = Math.max(this.#highest.ram, this.#engine.highestRam);
+		this.#highest.stack = Math.max(this.#highest.stack, this.#engine.figures.highestStack);
 	}
 
 	/** Ends the engine and whatever is open. */
@@ -166,7 +182,7 @@ export class Runner {
 		this.#clearTimer();
 		this.#closeConnections();
 		this.#ended = true;
-		this.worker.close();
+		this.#engine.close();
 	}
 
 	#closeConnections(): void {
@@ -175,15 +191,15 @@ export class Runner {
 	}
 
 	async #tell(kind: number, options: { id?: number; count?: number; bytes?: Uint8Array } = {}): Promise<void> {
-		const { worker } = this;
+		const engine = this.#engine;
 		/** The machine that was told is no more. */
-		const gone = () => this.#asleep || worker !== this.worker;
+		const gone = () => this.#asleep || engine !== this.#engine;
 		if (gone()) return;
 		this.clock.hold();
 		try {
 			// The time is read when the engine is free for the event, not when the event happened.
-			const reply = await worker.call(() => encodeEvent(kind, this.clock.now(), this.clock.time(), options));
-			for (const action of decodeActions(reply)) if (!gone()) this.#do(action);
+			const event = () => encodeEvent(kind, this.clock.now(), this.clock.time(), options);
+			for (const action of await engine.tell(event)) if (!gone()) this.#do(action);
 		} catch (error) {
 			if (!gone()) this.#reject(error as Error);
 			return;
@@ -257,7 +273,7 @@ export class Runner {
 			this.clock.renewPatience();
 			connection.unread += data.length;
 			if (connection.unread >= SOCKET_WINDOW) socket.pause();
-			this.#tell(Event.Readable, { id, bytes: data });
+			this.#tell(Event.Readable, { id, count: data.length, bytes: data });
 		});
 		socket.on("error", (error) => this.#closed(id, connection, reasonOf(error, socket)));
 		socket.on("end", () => this.#closed(id, connection, "by the broker"));

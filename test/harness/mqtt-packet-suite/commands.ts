@@ -1,19 +1,18 @@
 /**
- * Makes the suite callable from outside of the engine. A command is the number
- * of a case and a step (0 starts it, 1 judges it), 32 bits each; an empty one
- * asks for the names.
+ * Makes the suite callable from outside of the engine: an event's kind is what to
+ * do, and its count the number of a case.
  */
-import TextEncoder from "text/encoder";
 import { cases } from "./tape.ts";
 
-const reply = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).buffer;
+export const Ask = { Names: 0, Start: 1, Judge: 2 } as const;
 
-Object.defineProperty(globalThis, "handleCommand", {
-	value: (command: ArrayBuffer) => {
-		if (command.byteLength === 0) return reply(cases.map(({ name }) => name));
-		const view = new DataView(command);
-		const found = cases[view.getUint32(0)];
-		if (view.getUint32(4) === 0) return found?.start();
-		return reply({ assertions: found?.assertions, failures: found?.judge() });
+Object.defineProperty(globalThis, "onEvent", {
+	value: (kind: number, _id: number, count: number) => {
+		const { act } = globalThis as unknown as { act(kind: number, id: number, value: number, text: string): void };
+		const reply = (value: unknown) => act(0, 0, 0, JSON.stringify(value));
+		const found = cases[count];
+		if (kind === Ask.Names) reply(cases.map(({ name }) => name));
+		else if (kind === Ask.Start) found?.start();
+		else reply({ assertions: found?.assertions, failures: found?.judge() });
 	},
 });

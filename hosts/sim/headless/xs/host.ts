@@ -1,18 +1,11 @@
-/** The ports inside XS: they record what they are asked for, and Node does it afterwards; but the flash at once. */
+/** The ports inside XS: they tell what they are asked for, and Node does it afterwards; but the flash at once. */
 import type { Bytes, Host, LogLevel, Socket, SocketOptions } from "../../../../src/host.js";
 import { parseSettings } from "../../../../src/settings.js";
 import { createRandom } from "../../devices/random.js";
 import { createSimulatedSensor } from "../../devices/simulated-sensor.js";
 import { RemoteSlots } from "../firmware-slots-remote.js";
-import { Action, ActionWriter, type Configuration, LEVELS } from "../protocol.js";
-import { type Call, RemoteFlash } from "../remote-flash.js";
-
-/** The engine's own globals. */
-declare const TextEncoder: new () => { encode(text: string): Bytes };
-declare const issueCommand: Call;
-
-export const actions = new ActionWriter();
-const encoder = new TextEncoder();
+import { Action, type Configuration, LEVELS } from "../protocol.js";
+import { act, aside, ask, drop, flash, take } from "./engine.js";
 
 /** The time of the event being handled: within one event no time passes. */
 export const time = { now: 0, wall: 0 };
@@ -53,7 +46,8 @@ export function socketOf(id: number): SimulatedSocket | undefined {
 class SimulatedSocket implements Socket {
 	readonly #id: number;
 	readonly #options: SocketOptions;
-	#received: Bytes[] = [];
+	/** Bytes that have arrived and were not read. */
+	#readable = 0;
 	#writable = 0;
 
 	constructor(options: SocketOptions) {
@@ -63,17 +57,15 @@ class SimulatedSocket implements Socket {
 		this.#id = lastSocket;
 		sockets.set(this.#id, this);
 		const { host, port, secure, ca, certificate, key } = options;
-		if (!secure) actions.add(Action.Open, this.#id, 0, encoder.encode(`${host}:${port}`));
-		else actions.add(Action.OpenTls, this.#id, 0, encoder.encode(JSON.stringify({ host, port, ca, certificate, key })));
+		if (!secure) act(Action.Open, this.#id, 0, `${host}:${port}`);
+		else act(Action.OpenTls, this.#id, 0, JSON.stringify({ host, port, ca, certificate, key }));
 	}
 
-	read(byteLength = Number.POSITIVE_INFINITY): Bytes | undefined {
-		const first = this.#received[0];
-		if (!first) return undefined;
-		const bytes = first.subarray(0, Math.min(first.length, byteLength));
-		if (bytes.length === first.length) this.#received.shift();
-		else this.#received[0] = first.subarray(bytes.length);
-		actions.add(Action.Read, this.#id, bytes.length);
+	read(byteLength = this.#readable): ArrayBuffer | undefined {
+		const bytes = take(this.#id, byteLength);
+		if (!bytes) return undefined;
+		this.#readable -= bytes.byteLength;
+		act(Action.Read, this.#id, bytes.byteLength);
 		return bytes;
 	}
 
@@ -81,12 +73,13 @@ class SimulatedSocket implements Socket {
 		if (!sockets.has(this.#id)) throw new Error("closed");
 		if (bytes.length > this.#writable) throw new Error("overflow");
 		this.#writable -= bytes.length;
-		actions.add(Action.Write, this.#id, 0, bytes);
+		act(Action.Write, this.#id, 0, bytes);
 		return this.#writable;
 	}
 
 	close(): void {
-		if (sockets.delete(this.#id)) actions.add(Action.Close, this.#id);
+		if (sockets.delete(this.#id)) act(Action.Close, this.#id);
+		drop(this.#id);
 	}
 
 	/** Node says that it took `count` bytes, or at the opening that it would. */
@@ -95,14 +88,15 @@ class SimulatedSocket implements Socket {
 		this.#options.onWritable(this.#writable);
 	}
 
-	received(bytes: Bytes): void {
-		this.#received.push(bytes);
-		this.#options.onReadable(bytes.length);
+	received(count: number): void {
+		this.#readable += count;
+		this.#options.onReadable(this.#readable);
 	}
 
 	closed(reason: string): void {
 		this.#options.onError(reason);
 		sockets.delete(this.#id);
+		drop(this.#id);
 	}
 }
 
@@ -119,22 +113,42 @@ const host: { -readonly [port in keyof Host]: Host[port] } = {
 	},
 	random: () => 0,
 	network: { socket: { io: SimulatedSocket }, tls: { io: SimulatedSocket, secure: true } },
-	flash: new RemoteFlash(issueCommand),
-	log: (level: LogLevel, text: string) => actions.add(Action.Log, LEVELS.indexOf(level), 0, encoder.encode(text)),
+	log: (level: LogLevel, text: string) => act(Action.Log, LEVELS.indexOf(level), 0, text),
+	...(flash && { flash }),
 };
 export default host;
 
+/** Lets what an object's methods use not count as the station's: on a board they are hardware, and functions in C. */
+function setAside(object: Record<string, unknown>): void {
+	for (const name of ["now", "time", "set", "clear", "read", "write", "close", "hold", "release"]) {
+		const method = object[name];
+		if (typeof method !== "function") continue;
+		object[name] = function (this: unknown, first: unknown, second: unknown) {
+			aside(true);
+			try {
+				return method.call(this, first, second);
+			} finally {
+				aside(false);
+			}
+		};
+	}
+}
+
 /** Gives the ports what the runner was asked for. */
-export function configure({ settings, seed, replay, firmwareSlots }: Configuration): void {
+export function configure({ settings, seed, replay, firmwareSlots, measured }: Configuration): void {
 	host.settings = settings;
 	if (firmwareSlots) {
-		const slots = new RemoteSlots(issueCommand, () => host.restart?.());
+		const slots = new RemoteSlots(ask, () => host.restart?.());
 		host.update = slots;
 		host.diagnostics = () => ({ image: slots.id });
 	}
 	const { sensor } = parseSettings(settings);
 	host.random = createRandom(seed);
 	Object.assign(host, createSimulatedSensor({ sensor, seed, replay, clock: host.clock }));
+	if (!measured) return;
+	const classes = [SimulatedSocket, host.i2c?.io, host.pulses?.io];
+	const ports = [host.clock, host.timer, ...classes.map((io) => io?.prototype)];
+	for (const port of ports) if (port) setAside(port as unknown as Record<string, unknown>);
 }
 
 /** Gives the ports the one to restart the machine. */

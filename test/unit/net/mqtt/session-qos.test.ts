@@ -1,5 +1,5 @@
 /** QoS 0 and 2, outgoing and incoming, as transcripts in MQTT 3.1.1. */
-import { equal, ok, test } from "../../../harness/harness.ts";
+import { deepEqual, equal, ok, test } from "../../../harness/harness.ts";
 import {
 	CONNACK,
 	CONNACK_SESSION_PRESENT,
@@ -188,7 +188,7 @@ test("a burst of QoS 2 messages is taken, however many are unreleased: brokers d
 	for (let packetId = 1; packetId <= 1_000; packetId++) {
 		transcript.receives(1, publish(packetId, "x", "c", { qos: 2 })).sends(1, pubrec(packetId));
 	}
-	transcript.tells("connected", ...Array.from({ length: 1_000 }, () => "message x c qos 2"));
+	deepEqual(transcript.told.splice(0), ["connected", ...Array.from({ length: 1_000 }, () => "message x c qos 2")]);
 	for (const packetId of [500, 1, 1_000, 501]) {
 		transcript.receives(2, publish(packetId, "x", "c", { qos: 2, dup: true })).sends(2, pubrec(packetId));
 		transcript.receives(2, pubrel(packetId)).sends(2, pubcomp(packetId)).tells();

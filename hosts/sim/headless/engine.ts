@@ -1,0 +1,248 @@
+/**
+ * The XS engine with the memory of a board, as a child process: `engine/main.c`,
+ * which says how the two speak. One command is under way at a time.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { endianness } from "node:os";
+import type { Readable, Writable } from "node:stream";
+import { type Creation, SLOT_BYTES } from "../../creation.ts";
+import { type DecodedAction, decodeActions, encodeEvent } from "./protocol.ts";
+
+/** The engine's path, which `tools/build.js` puts in. */
+declare const XS_ENGINE: string;
+
+/** What the engine uses; the highest figures are those since `limit`. */
+export interface Figures {
+	/** Bytecodes and built-in work of the last command, deterministic; without what the program set aside. */
+	readonly compute: number;
+	/** What it set aside: that of simulated hardware, which a board does not compute. */
+	readonly asideCompute: number;
+	/** Slots and bytes of chunks that were taken meanwhile; right if no garbage was collected during the command. */
+	readonly asideSlots: number;
+	readonly asideChunks: number;
+	/** Slots in use, garbage included. */
+	readonly slots: number;
+	readonly highestSlots: number;
+	/** Bytes of chunks in use, garbage included. */
+	readonly chunks: number;
+	readonly highestChunks: number;
+	/** Slots of the JavaScript stack, as many as the same calls take on a board. */
+	readonly highestStack: number;
+	/** Bytes of the stack of this computer, whose frames are not those of a board. */
+	readonly highestNativeStack: number;
+	/** What has been set aside, whether it is in use or not. */
+	readonly reservedSlots: number;
+	readonly reservedChunks: number;
+}
+/** In the order in which the engine tells them. */
+const FIGURES = [
+	"compute",
+	"asideCompute",
+	"asideSlots",
+	"asideChunks",
+	"slots",
+	"highestSlots",
+	"chunks",
+	"highestChunks",
+	"highestStack",
+	"highestNativeStack",
+	"reservedSlots",
+	"reservedChunks",
+] as const satisfies readonly (keyof Figures)[];
+const FIGURES_BYTES = 4 * FIGURES.length;
+const NONE = figuresOf(() => 0);
+
+function figuresOf(figure: (index: number) => number): Figures {
+	return Object.fromEntries(FIGURES.map((name, index) => [name, figure(index)])) as unknown as Figures;
+}
+
+/**
+ * Bytes of this computer's stack. A board's task has 10 KiB, with frames of
+ * pointers of 32 bits and fewer registers: a coarse guard against a recursion
+ * that the JavaScript stack does not see, in built-in functions.
+ */
+const NATIVE_STACK_BYTES = 64 * 1_024;
+
+/** An exception that nothing in the engine caught, or the engine's end. */
+export class EngineError extends Error {
+	override name = "EngineError";
+}
+
+/** Given to the engine to end when it is asked to, in ms. */
+const END_TIMEOUT_MS = 1_000;
+const HEADER_BYTES = 5;
+
+export interface EngineOptions {
+	/** A file descriptor of the flash's image. */
+	readonly flash?: number | undefined;
+}
+
+type Pending = { resolve: (actions: DecodedAction[]) => void; reject: (error: Error) => void };
+
+export class Engine {
+	/** As the last command left them. */
+	figures = NONE;
+	/** Those of `limit`. */
+	#loaded = NONE;
+	/** Answers the program's `ask`. */
+	onQuestion: (question: Buffer) => Uint8Array = () => new Uint8Array(0);
+	/** What the program prints, and what the engine itself has to say. */
+	onOutput: (text: string) => void = (text) => process.stderr.write(text);
+
+	readonly process: ChildProcess;
+	readonly #input: Writable;
+	#received: Buffer = Buffer.alloc(0);
+	#pending: Pending | undefined;
+	#queue: Promise<unknown> = Promise.resolve();
+	#ended: EngineError | undefined;
+	readonly #kill = () => this.process.kill("SIGKILL");
+
+	/** Throws an `EngineError` that says what to do where the engine is not built. */
+	constructor({ flash }: EngineOptions = {}) {
+		if (!existsSync(XS_ENGINE)) throw new EngineError(`there is no XS engine at ${XS_ENGINE}: \`npm start\` builds it`);
+		// Its own process group: a Ctrl-C in the terminal must reach the station as an orderly stop, not kill the engine.
+		this.process = spawn(XS_ENGINE, [], {
+			stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", flash ?? "ignore"],
+			detached: true,
+		});
+		this.#input = this.process.stdio[3] as Writable;
+		const output = this.process.stdio[4] as Readable;
+		// The exit tells the reason.
+		for (const stream of [this.#input, output]) stream.on("error", () => {});
+		output.on("data", (data: Buffer) => this.#receive(data));
+		for (const text of [this.process.stdout, this.process.stderr]) {
+			text?.on("data", (data: Buffer) => this.onOutput(data.toString()));
+		}
+		this.process.on("error", (error) => this.#end(new EngineError(`cannot start the XS engine: ${error.message}`)));
+		this.process.on("close", (code, signal) => {
+			process.off("exit", this.#kill);
+			this.#end(new EngineError(`the XS engine ended (${signal ?? `exit code ${code}`})`));
+		});
+		process.on("exit", this.#kill);
+	}
+
+	/** Whether it has ended, as a board that restarts. */
+	get ended(): boolean {
+		return this.#ended !== undefined;
+	}
+
+	/** Evaluates a script. */
+	async evaluate(script: string): Promise<void> {
+		await this.#command("e", Buffer.from(script));
+	}
+
+	/**
+	 * Collects the garbage; from now on the program has what a board has, and no
+	 * more, on top of what there is: on a board it lies in flash.
+	 */
+	async limit({ static: block, stack, heap, chunk }: Creation): Promise<void> {
+		const total = block === undefined ? 0 : block - stack * SLOT_BYTES;
+		const limits = [stack, heap.initial, heap.incremental, chunk.initial, chunk.incremental, total, NATIVE_STACK_BYTES];
+		await this.#command("l", Buffer.from(Uint32Array.from(limits).buffer));
+		this.#loaded = this.figures;
+	}
+
+	/** Bytes of RAM in use on a board by what has come since `limit`, garbage included. */
+	get ram(): number {
+		return this.#ramOf(this.figures.slots, this.figures.chunks);
+	}
+
+	/** The most that were in use; garbage counts, and nobody is in a hurry to collect it. */
+	get highestRam(): number {
+		return this.#ramOf(this.figures.highestSlots, this.figures.highestChunks);
+	}
+
+	#ramOf(slots: number, chunks: number): number {
+		return (slots - this.#loaded.slots) * SLOT_BYTES + chunks - this.#loaded.chunks;
+	}
+
+	/**
+	 * Calls the program's `onEvent` with an event, and resolves with what the program
+	 * wants done. A function is asked for the event when its turn has come.
+	 */
+	tell(event: Uint8Array | (() => Uint8Array)): Promise<DecodedAction[]> {
+		return this.#command("c", event);
+	}
+
+	/** Collects the garbage: the figures are those of what is alive. */
+	async collect(): Promise<Figures> {
+		await this.#command("g", Buffer.alloc(0));
+		return this.figures;
+	}
+
+	/** Resolves when the commands given until now are done, whatever came of them. */
+	async settled(): Promise<void> {
+		await this.#queue;
+	}
+
+	/** Ends the engine; by force if it is busy for ever, or if this process ends first. */
+	close(): void {
+		this.#input.end();
+		setTimeout(this.#kill, END_TIMEOUT_MS).unref();
+	}
+
+	#command(kind: string, bytes: Uint8Array | (() => Uint8Array)): Promise<DecodedAction[]> {
+		const reply = this.#queue.then(
+			() =>
+				new Promise<DecodedAction[]>((resolve, reject) => {
+					if (this.#ended) return reject(this.#ended);
+					this.#pending = { resolve, reject };
+					this.#send(kind, typeof bytes === "function" ? bytes() : bytes);
+				}),
+		);
+		this.#queue = reply.catch(() => {});
+		return reply;
+	}
+
+	#send(kind: string, bytes: Uint8Array): void {
+		const message = Buffer.allocUnsafe(HEADER_BYTES + bytes.length);
+		message.writeUInt32LE(bytes.length, 0);
+		message.write(kind, 4, "latin1");
+		message.set(bytes, HEADER_BYTES);
+		this.#input.write(message);
+	}
+
+	#receive(data: Buffer): void {
+		this.#received = this.#received.length ? Buffer.concat([this.#received, data]) : data;
+		while (this.#received.length >= HEADER_BYTES) {
+			const end = HEADER_BYTES + this.#received.readUInt32LE(0);
+			if (this.#received.length < end) return;
+			const kind = this.#received.toString("latin1", 4, HEADER_BYTES);
+			const bytes = this.#received.subarray(HEADER_BYTES, end);
+			this.#received = this.#received.subarray(end);
+			this.#message(kind, bytes);
+		}
+	}
+
+	#message(kind: string, bytes: Buffer): void {
+		if (kind === "?") return this.#send("a", this.onQuestion(bytes));
+		if (kind === "x") {
+			this.#readFigures(bytes);
+			return this.#end(new EngineError(`XS abort: ${bytes.toString("utf8", FIGURES_BYTES)}`));
+		}
+		const pending = this.#pending;
+		this.#pending = undefined;
+		if (kind === "!") return pending?.reject(new EngineError(bytes.toString()));
+		this.#readFigures(bytes);
+		pending?.resolve(decodeActions(bytes.subarray(FIGURES_BYTES)));
+	}
+
+	#readFigures(bytes: Buffer): void {
+		this.figures = figuresOf((index) => bytes.readUInt32LE(4 * index));
+	}
+
+	#end(error: EngineError): void {
+		this.#ended ??= error;
+		this.#pending?.reject(this.#ended);
+		this.#pending = undefined;
+	}
+}
+
+/** `encodeEvent` for programs that know no time: kinds and numbers of their own. */
+export function eventOf(kind: number, count = 0, bytes = new Uint8Array(0)): Uint8Array {
+	return encodeEvent(kind, 0, 0, { count, bytes });
+}
+
+// The engine speaks as this computer counts, and this file as all do for which there is an XS engine.
+if (endianness() !== "LE") throw new EngineError("the XS engine needs a little-endian computer");

@@ -1,0 +1,56 @@
+/*
+ * The memory of a board around an XS machine: stack, slots and chunks as its `creation` has them, no more.
+ *
+ * A program is loaded without limits, since on a board it lies in flash. `limit` then counts from what is alive:
+ * what comes on top has to fit. What does not ends the process as it ends a board: `XS abort`.
+ */
+#ifndef VELETA_BOARD_H
+#define VELETA_BOARD_H
+
+#include "xs.h"
+#include <stdbool.h>
+
+/* As in a manifest. Bytes are bytes; a slot has 16 bytes on a board, twice that here. */
+struct limits {
+	uint32_t stack; /* slots */
+	uint32_t initialSlots;
+	uint32_t incrementalSlots; /* 0: no more than the initial ones */
+	uint32_t initialChunks; /* bytes */
+	uint32_t incrementalChunks;
+	uint32_t total; /* bytes of slots and chunks together, or 0: without growth that is what they have initially */
+	uint32_t nativeStack; /* bytes of this machine's, or 0: what the thread has */
+};
+
+/* What a machine uses. The highest figures are those since `limit`. */
+struct figures {
+	uint32_t compute; /* of the last command: bytecodes, and work of built-in functions; without what was set aside */
+	uint32_t asideCompute;
+	uint32_t asideSlots; /* taken meanwhile; a collection in between would spoil the figure */
+	uint32_t asideChunks;
+	uint32_t slots;
+	uint32_t highestSlots;
+	uint32_t chunks; /* bytes */
+	uint32_t highestChunks;
+	uint32_t highestStack; /* slots, as on a board */
+	uint32_t highestNativeStack; /* bytes */
+	uint32_t reservedSlots; /* those that are free included */
+	uint32_t reservedChunks;
+};
+
+xsMachine* createMachine(void* nativeStack, size_t nativeStackSize);
+/* Garbage is collected before. */
+void limitMachine(xsMachine* the, const struct limits* limits);
+/* From here to the next call is a command, for which `compute` counts. */
+void beginCommand(xsMachine* the);
+/* What is used from here on is not the program's, but that of what surrounds it. */
+void setAside(xsMachine* the, bool aside);
+/* From here on nothing is unreachable. */
+void collectGarbage(xsMachine* the);
+void readFigures(xsMachine* the, struct figures* figures);
+/* Runs what promises wait for, until nothing waits. */
+void runJobs(xsMachine* the);
+
+/* Provided by `main.c`: tells the reason why the machine cannot go on, and ends the process. */
+void machineEnded(xsMachine* the, int status, const char* reason) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,186 @@
+/**
+ * The XS engine with the memory of a board: `hosts/sim/headless/engine`, compiled
+ * with the sources of XS that the package `@agoric/xsnap` carries. It is built at
+ * the first use, and again when a source changes; never by a package's own script.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { engineProgram, root } from "./build.js";
+
+const ours = join(root, "hosts/sim/headless/engine");
+const folder = dirname(engineProgram);
+/** What the engine was built from. */
+const stamp = join(folder, "sources");
+
+/**
+ * Of XS: its bounds are checked, as on a board in debug; without that an overflow
+ * would spoil memory in silence. The debugger is left out, for it takes memory of
+ * its own. `platform.h` stands in for the SDK's.
+ */
+const DEFINES = [
+	"INCLUDE_XSPLATFORM",
+	'XSPLATFORM="platform.h"',
+	"mxBoundsCheck=1",
+	"mxMetering=1",
+	"mxNoConsole=1",
+	"mxParse=1",
+	"mxRegExp=1",
+	"mxRun=1",
+];
+const OPTIONS = ["-O2", "-fno-common"];
+const LIBRARIES = ["-lm", "-lpthread"];
+
+/** Time between two looks at a build that another process is at, in ms. */
+const LOOK_MS = 100;
+
+/** Why there can be no engine; the message is for a person. */
+export class EngineBuildError extends Error {
+	name = "EngineBuildError";
+}
+
+/**
+ * Builds the engine unless it is there. `say` gets lines for a person: nothing
+ * where there is nothing to do. Throws an `EngineBuildError` without a compiler, or where it fails.
+ */
+export async function buildEngine(say = (line) => process.stderr.write(`${line}\n`)) {
+	const moddable = join(
+		dirname(createRequire(join(root, "package.json")).resolve("@agoric/xsnap/package.json")),
+		"moddable",
+	);
+	const xs = join(moddable, "xs");
+	const sources = [
+		...filesIn(ours),
+		...filesIn(join(xs, "sources")),
+		join(moddable, "modules/data/text/encoder/textencoder.c"),
+		join(moddable, "modules/data/text/decoder/textdecoder.c"),
+	];
+	const includes = [ours, join(xs, "includes"), join(xs, "platforms"), join(xs, "sources")];
+	const digest = digestOf([...sources, ...filesIn(includes[1]), ...filesIn(includes[2])]);
+	if (isBuilt(digest)) return;
+	mkdirSync(folder, { recursive: true });
+	const release = await lock(() => isBuilt(digest));
+	if (!release) return;
+	try {
+		if (!isBuilt(digest))
+			await build(
+				sources.filter((source) => source.endsWith(".c")),
+				includes,
+				digest,
+				say,
+			);
+	} finally {
+		release();
+	}
+}
+
+function filesIn(folder) {
+	return readdirSync(folder)
+		.filter((name) => /\.[ch]$/.test(name))
+		.sort()
+		.map((name) => join(folder, name));
+}
+
+function digestOf(files) {
+	const hash = createHash("sha256").update(JSON.stringify([DEFINES, OPTIONS, LIBRARIES]));
+	for (const file of files) hash.update(readFileSync(file));
+	return hash.digest("hex");
+}
+
+function isBuilt(digest) {
+	return existsSync(engineProgram) && existsSync(stamp) && readFileSync(stamp, "utf8") === digest;
+}
+
+/**
+ * Lets one process at a time build. Resolves with what ends that, or with `undefined`
+ * when another one has built it meanwhile. The lock of a process that is no more counts for nothing.
+ */
+async function lock(isDone) {
+	const path = join(folder, "lock");
+	for (;;) {
+		try {
+			writeFileSync(path, String(process.pid), { flag: "wx" });
+			const release = () => rmSync(path, { force: true });
+			process.on("exit", release);
+			return () => {
+				process.off("exit", release);
+				release();
+			};
+		} catch (error) {
+			if (error.code !== "EEXIST") throw error;
+		}
+		if (isDone()) return undefined;
+		if (!isAlive(holderOf(path))) rmSync(path, { force: true });
+		else await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+	}
+}
+
+/** Its process; `undefined` while it writes that down. */
+function holderOf(path) {
+	try {
+		return Number(readFileSync(path, "utf8")) || undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+function isAlive(pid) {
+	if (pid === undefined) return true;
+	try {
+		process.kill(pid, 0);
+		return true;
+	} catch (error) {
+		return error.code === "EPERM";
+	}
+}
+
+/** Aside, and renamed when it is whole: whoever runs the one before goes on with it. */
+async function build(sources, includes, digest, say) {
+	const compiler = process.env.CC || "cc";
+	const { error } = spawnSync(compiler, ["--version"]);
+	if (error)
+		throw new EngineBuildError(`the XS engine needs a C compiler: install gcc or clang (${compiler}: ${error.code})`);
+	const aside = join(folder, `aside-${process.pid}`);
+	mkdirSync(aside, { recursive: true });
+	try {
+		const jobs = Math.min(availableParallelism(), sources.length);
+		say(`builds the XS engine, once: ${sources.length} files in C, ${jobs} at a time`);
+		const objects = sources.map((_, index) => join(aside, `${index}.o`));
+		const flags = [...OPTIONS, ...DEFINES.map((name) => `-D${name}`), ...includes.map((path) => `-I${path}`)];
+		const began = Date.now();
+		// The largest first, so that none is left alone at the end.
+		const waiting = sources
+			.map((source, index) => ({ source, object: objects[index], size: readFileSync(source).length }))
+			.sort((one, other) => other.size - one.size);
+		const worker = async () => {
+			for (let next = waiting.shift(); next; next = waiting.shift()) {
+				// What XS's sources make a compiler say is not ours to mend.
+				const warnings = next.source.startsWith(ours) ? ["-Wall", "-Wextra", "-Wno-unused-parameter"] : ["-w"];
+				await compile(compiler, [...flags, ...warnings, "-c", next.source, "-o", next.object]);
+			}
+		};
+		await Promise.all(Array.from({ length: jobs }, worker));
+		await compile(compiler, [...objects, ...LIBRARIES, "-o", join(aside, "xs")]);
+		renameSync(join(aside, "xs"), engineProgram);
+		writeFileSync(join(aside, "stamp"), digest);
+		renameSync(join(aside, "stamp"), stamp);
+		say(`built it in ${((Date.now() - began) / 1_000).toFixed(0)} s`);
+	} finally {
+		rmSync(aside, { recursive: true, force: true });
+	}
+}
+
+/** No shell: a path may have blanks in it. */
+async function compile(compiler, args) {
+	const child = spawn(compiler, args, { stdio: ["ignore", "ignore", "pipe"] });
+	let said = "";
+	child.stderr.on("data", (data) => {
+		said += data;
+	});
+	const code = await new Promise((resolve) => child.on("close", resolve));
+	if (code !== 0) throw new EngineBuildError(`${compiler} did not build the XS engine:\n${said.trimEnd()}`);
+	process.stderr.write(said);
+}
