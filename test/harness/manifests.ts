@@ -37,6 +37,16 @@ export const SDK_MODULES: Readonly<Record<string, readonly string[]>> = {
 	"$(MODDABLE)/modules/io/flash/manifest.json": ["embedded:storage/flash"],
 	"$(MODDABLE)/modules/io/i2c/manifest.json": ["embedded:io/i2c"],
 };
+/**
+ * Native functions that C of the SDK uses before it defines them: only the header that the linker makes of all modules
+ * declares them, so that the C compiles only beside the module that names them.
+ */
+export const SIBLINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = Object.fromEntries(
+	["lin", "lwip", "mac", "win"].map((system) => [
+		`$(MODDABLE)/modules/io/socket/${system}/tcp`,
+		{ xs_listener_destructor_: "embedded:io/socket/listener" },
+	]),
+);
 /** A manifest that a tool makes, as far as builds differ; what it may include stands in that tool. */
 const FEATURES = /^build\/modules\/\w+\/features\.json$/;
 const FEATURES_TOOL = "tools/features.js";
@@ -70,6 +80,7 @@ export function problemsOf(project: Project, sdk?: string): string[] {
 	return [
 		...pathProblems(project, sdk),
 		...PROGRAMS.flatMap((program) => importProblems(project, program)),
+		...PROGRAMS.flatMap(({ platform }) => siblingProblems(project, platform, sdk)),
 		...panelProblems(project),
 		...nativeProblems(project),
 		...unusedProblems(project),
@@ -243,6 +254,56 @@ function panelProblems(project: Project): string[] {
 	return problems;
 }
 
+/** C of the SDK's that a manifest names by itself, without the others that the SDK has it with. */
+function siblingProblems(project: Project, platform: string, sdk: string | undefined): string[] {
+	const given = givenModules(project, platform);
+	const named = manifestsFor(project, TOP, platform).flatMap(({ path: manifest, part: { modules = {} } }) =>
+		Object.entries(modules)
+			.filter(([name]) => name !== "~")
+			.flatMap(([, paths]) => list(paths))
+			.map((path) => ({ manifest, path })),
+	);
+	const declared = new Set(sdk === undefined ? [] : named.flatMap(({ path }) => declaredBy(sdk, path)));
+	return named.flatMap(({ manifest, path }) => {
+		const missing = Object.entries(SIBLINGS[path] ?? {}).filter(([, module]) => !given.has(module));
+		const undeclared = sdk === undefined ? [] : wantedBy(sdk, path).filter((native) => !declared.has(native));
+		const wanted = new Set([...missing.map(([native]) => native), ...undeclared]);
+		return [...wanted].map(
+			(native) => `${manifest} names ${path}, whose C wants ${native}, which no module declares for ${platform}`,
+		);
+	});
+}
+
+/** The file of the SDK's, or an empty text where there is none. */
+function sdkSource(sdk: string, path: string, ending: string): string {
+	const file = isOwn(path) ? undefined : resolveInSdk(sdk, path, "esp32c3");
+	return file && existsSync(file + ending) ? readFileSync(file + ending, "utf8") : "";
+}
+
+/** Natives that the linker declares because the module's JavaScript names them. */
+function declaredBy(sdk: string, path: string): string[] {
+	return names(sdkSource(sdk, path, ".js"), /\b[Nn]ative\s*\(\s*"(xs_\w+)"/g);
+}
+
+/** Natives that the module's C uses before it has declared them. */
+function wantedBy(sdk: string, path: string): string[] {
+	return [".c", ".m"].flatMap((ending) => undeclaredIn(sdkSource(sdk, path, ending)));
+}
+
+/** What begins with `xs_` in C, and is used before a declaration or definition of its own. */
+export function undeclaredIn(source: string): string[] {
+	const code = source.replace(/\/\*[\s\S]*?\*\//g, "").replace(/\/\/.*$/gm, "");
+	const declaredAt = new Map<string, number>();
+	const declaration = /^(?:\w+[ \t*]+)+(xs_\w+)(?=\s*(?:\([^;{}]*\)\s*[;{]|[=[;]))/gm;
+	for (const { 1: name, index } of code.matchAll(declaration)) {
+		if (!declaredAt.has(name!)) declaredAt.set(name!, index);
+	}
+	const uses = [...code.matchAll(/\bxs_\w+/g)];
+	return [
+		...new Set(uses.filter(({ 0: name, index }) => !(declaredAt.get(name)! <= index)).map(({ 0: name }) => name)),
+	];
+}
+
 const FUNCTION_IN_C = /^void (xs_\w+)\((?:xsMachine \*the|void \*\w+)\)\n\{/gm;
 const NAME_IN_TYPESCRIPT = /\b[Nn]ative\("(xs_\w+)"\)/g;
 const names = (source: string, pattern: RegExp) => Array.from(source.matchAll(pattern), ([, name]) => name!);
@@ -296,14 +357,21 @@ function isTypesOnly(project: Project, path: string): boolean {
 	return !/^export (?!type |interface )/m.test(project.get(path)!);
 }
 
-/** Whether the SDK's manifests bring what the table says they do. */
+/** Whether the SDK's manifests bring what the table says they do, and its C wants what it is said to. */
 function sdkProblems(sdk: string): string[] {
-	return Object.entries(SDK_MODULES).flatMap(([manifest, modules]) => {
+	const siblings = Object.entries(SIBLINGS).flatMap(([path, natives]) => {
+		const wanted = wantedBy(sdk, path);
+		return Object.keys(natives)
+			.filter((native) => !wanted.includes(native))
+			.map((native) => `${path} is said to want ${native}, and does not`);
+	});
+	const manifests = Object.entries(SDK_MODULES).flatMap(([manifest, modules]) => {
 		const brought = modulesInSdk(sdk, resolveInSdk(sdk, manifest, "esp32c3")!, new Set());
 		return modules
 			.filter((name) => !brought.has(name))
 			.map((name) => `${manifest} is said to bring ${name}, and does not`);
 	});
+	return [...siblings, ...manifests];
 }
 
 /** Specifiers that a manifest of the SDK brings, for whatever platform. */

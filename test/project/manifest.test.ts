@@ -1,7 +1,7 @@
 /** The manifests that mcconfig reads, held against the files: a module that is missing is found without the SDK. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { importsOf, loadProject, type Project, problemsOf } from "../harness/manifests.ts";
+import { importsOf, loadProject, type Project, problemsOf, undeclaredIn } from "../harness/manifests.ts";
 
 const project = loadProject();
 
@@ -90,6 +90,31 @@ test("a native function with no counterpart is found on either side", () => {
 		"hosts/esp32/pulse-capture.ts calls xs_pulsecapture_gone, which no file in C of a manifest has",
 		"xs_pulsecapture_destructor: there is such a function in C, which nobody calls",
 	);
+});
+
+test("a module of the SDK whose C wants the declarations of a sibling that no manifest names is found", () => {
+	const { MODDABLE } = process.env;
+	const files = replaced("hosts/esp32/manifest.json", /,\n\t*"embedded:io\/socket\/listener": .*/, "");
+	const problems = ["esp32", "esp32/esp32c3"].map(
+		(platform) =>
+			`hosts/esp32/manifest.json names $(MODDABLE)/modules/io/socket/lwip/tcp, whose C wants xs_listener_destructor_, which no module declares for ${platform}`,
+	);
+	finds(files, ...problems);
+	const before = problemsOf(project, MODDABLE);
+	assert.deepEqual(
+		problemsOf(files, MODDABLE).filter((problem) => !before.includes(problem)),
+		problems,
+	);
+});
+
+test("a native is wanted of others where C uses it before its declaration", () => {
+	const hooks = "static const xsHostHooks hooks = {\n\txs_a_destructor,\n\txs_a_mark\n};\n";
+	const mark = "static void xs_a_mark(xsMachine* the, void* it);\n";
+	const definition = "void xs_a_destructor(void *data)\n{\n}\n";
+	assert.deepEqual(undeclaredIn(mark + hooks + definition), ["xs_a_destructor"]);
+	assert.deepEqual(undeclaredIn(definition + mark + hooks), []);
+	assert.deepEqual(undeclaredIn("const xsHostHooks xs_a_hooks = { NULL };\nvoid *a = &xs_a_hooks;\n"), []);
+	assert.deepEqual(undeclaredIn("/* xs_b */ // xs_c\nxsCall(xs_d);\n"), ["xs_d"]);
 });
 
 test("an import that no manifest brings is found, on each platform that runs the file", () => {
