@@ -45,7 +45,7 @@ export function answer(request: string, builtIn: unknown, store: SettingsStore, 
 		if (request === "?") {
 			const stored = store.read();
 			const settings = stored === undefined ? builtIn : JSON.parse(stored);
-			return `ok ${stored === undefined ? "built in" : "stored"} ${JSON.stringify(settings, withoutSecrets)}`;
+			return `ok ${stored === undefined ? "built in" : "stored"} ${JSON.stringify(withoutSecrets("", settings))}`;
 		}
 		if (request === "-") store.write();
 		else {
@@ -71,9 +71,17 @@ function reason(error: unknown): string {
 	return error instanceof SyntaxError ? "not JSON" : (error as Error).message;
 }
 
-/** Leaves out passwords, also in the broker's URL, and all that is in PEM. */
+/**
+ * A copy without passwords, also in the broker's URL, and without all that is in
+ * PEM. A copy, as XS marks objects while it stringifies them, and refuses those
+ * that lie in flash ("read only value"): the built-in settings do.
+ */
 function withoutSecrets(name: string, value: unknown): unknown {
 	if (name === "password") return SECRET;
+	if (Array.isArray(value)) return value.map((item) => withoutSecrets("", item));
+	if (typeof value === "object" && value !== null) {
+		return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withoutSecrets(name, member)]));
+	}
 	if (typeof value !== "string") return value;
 	return value.startsWith("-----BEGIN") ? SECRET : value.replace(/\/\/.*@/, `//${SECRET}@`);
 }

@@ -1,6 +1,6 @@
 /** The commands that call the user's Moddable SDK, and the manifest that they give it. */
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -138,6 +138,27 @@ test("without an SDK the program for a board and for mcsim is made as far as the
 		"time",
 		"timer",
 	]);
+});
+
+test("only what was made on the spot becomes JSON: XS refuses objects that are preloaded", () => {
+	const made = ["{", "withoutSecrets("];
+	const folders = ["src", "hosts/esp32", "hosts/sim/devices"];
+	const calls = folders.flatMap((folder) =>
+		readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+			.filter((name) => name.endsWith(".ts"))
+			.flatMap((name) => {
+				const source = read(join(folder, name));
+				return Array.from(source.matchAll(/JSON\.stringify\(\s*/g), ({ 0: call, index }) => ({
+					file: join(folder, name),
+					argument: source.slice(index + call.length, index + call.length + 20),
+				}));
+			}),
+	);
+	ok(calls.length >= 4, `${calls.length} calls`);
+	deepEqual(
+		calls.filter(({ argument }) => !made.some((beginning) => argument.startsWith(beginning))),
+		[],
+	);
 });
 
 test("the partition table has a place for readings at the end of 4 MB, and the manifest names the table", () => {

@@ -145,6 +145,37 @@ test("what was built in is shown as that, without its secrets", () => {
 	);
 });
 
+/** Objects that refuse to be stringified, as XS refuses those that lie in flash. */
+function inFlash(value: unknown): unknown {
+	if (typeof value !== "object" || value === null) return value;
+	for (const member of Object.values(value)) inFlash(member);
+	const refuse = () => {
+		throw new TypeError("read only value");
+	};
+	return Object.freeze(Object.defineProperty(value, "toJSON", { value: refuse }));
+}
+
+test("what was built in is shown though it lies in flash, where XS can stringify nothing", () => {
+	const builtIn = inFlash(
+		JSON.parse(JSON.stringify({ ...WITH_SECRETS, pins: { dht: 15 }, sleep: true, outbox: null })),
+	);
+	const reply = answer("?", builtIn, new Store(), true);
+	hasNoSecret(reply);
+	equal(
+		reply,
+		`ok built in ${JSON.stringify({
+			broker: "mqtts://(set)@broker.example",
+			username: "station",
+			password: "(set)",
+			wifi: [{ ssid: "home", password: "(set)" }, { ssid: "open" }],
+			tls: { ca: "(set)", certificate: "(set)", key: "(set)" },
+			pins: { dht: 15 },
+			sleep: true,
+			outbox: null,
+		})}`,
+	);
+});
+
 test("stored nonsense is not shown", () => {
 	equal(answer("?", BUILT_IN, new Store("hunter22"), true), "error not JSON");
 });
