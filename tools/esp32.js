@@ -1,12 +1,12 @@
 /** `npm run build:esp32` and `npm run flash`: the firmware for a board, with the user's Moddable SDK and ESP-IDF. */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildFolder, buildMqttPacket, root } from "./build.js";
-import { buildConfig, importTypeScript } from "./config.js";
+import { buildConfig, configModule, importTypeScript } from "./config.js";
 import { buildForModdable } from "./device.js";
-import { buildFirmware, writeFirmware } from "./firmware.js";
+import { buildFirmware, buildPlace, keepIfSame, writeFirmware } from "./firmware.js";
 import { sizeOf } from "./linked-size.js";
-import { command, findIdf, findSdk, mcconfig, outFolder, start, ToolError, which } from "./moddable.js";
+import { command, findIdf, findSdk, mcconfig, start, ToolError, which } from "./moddable.js";
 import { closePort, findPort, openPort, PORT_HELP, PORT_OPTION } from "./serial-port.js";
 import { readSettings } from "./settings-file.js";
 
@@ -50,19 +50,19 @@ await command(help, options, async (values, [target = "build", ...rest]) => {
 	await buildConfig({ board });
 	await buildMqttPacket();
 	const hasTls = await buildForModdable("esp32", { tls });
-	// The linker adds the names of its last run to those there are, so that those of an earlier program would stay.
-	rmSync(join(workFolder(platform), "modules/mc.xsi"), { force: true });
+	const place = buildPlace({ board, platform, tls: hasTls });
+	keepIfSame(place.folder, linkedFiles());
 	if (target === "size") {
-		const code = await linkJavaScript(sdk, platform);
+		const code = await linkJavaScript(sdk, place);
 		if (code !== 0) return code;
 	} else {
 		step(2, "the firmware: ESP-IDF takes some minutes the first time, and less than one later");
-		await buildFirmware(sdk, platform, workFolder(platform));
+		await buildFirmware(sdk, place);
 	}
-	reportSize(board, hasTls);
+	reportSize(board, hasTls, place);
 	if (port !== undefined) {
 		step(3, `writing it to the board at ${port}`);
-		await writeFirmware(sdk, workFolder(platform), port);
+		await writeFirmware(sdk, place, port);
 	}
 	if (target !== "size") await sayNext({ ...values, port });
 	return 0;
@@ -92,18 +92,23 @@ async function sayNext({ board, tls, port }) {
 	}
 }
 
-/** Where mcconfig works for a platform. */
-function workFolder(platform) {
-	return join(outFolder, "tmp", platform, "release/veleta");
+/** What the project gives to the linker, and the manifests that say what the SDK does. */
+function linkedFiles() {
+	const modules = join(buildFolder, "modules/esp32");
+	const manifests = ["manifest.json", "hosts/esp32/manifest.json", "hosts/esp32/usb-boards.json"];
+	return [
+		...manifests.map((path) => join(root, path)),
+		configModule,
+		...readdirSync(modules).map((name) => join(modules, name)),
+	].sort();
 }
 
 /** Compiles and links the JavaScript and no C, for which no ESP-IDF is needed; resolves with make's exit code. */
-async function linkJavaScript(sdk, platform) {
+async function linkJavaScript(sdk, { platform, out, folder }) {
 	const make = which("make", sdk.path);
 	if (!make) throw new ToolError("make is missing: install it with your system's packages");
-	const code = await mcconfig(sdk, ["-p", platform]);
+	const code = await mcconfig(sdk, ["-p", platform], out);
 	if (code !== 0) return code;
-	const folder = workFolder(platform);
 	const sdkconfig = join(folder, "no-sdkconfig.h");
 	writeFileSync(sdkconfig, "");
 	const variables = ["IDF_PATH=.", "IDF_VERSION=none", `SDKCONFIG_H=${sdkconfig}`];
@@ -111,8 +116,8 @@ async function linkJavaScript(sdk, platform) {
 }
 
 /** Says how large what was linked last is, here and, for `npm run bench`, in a file. */
-function reportSize(board, tls) {
-	const size = sizeOf(readFileSync(join(workFolder(BOARDS[board].platform), "mc.xs.c"), "utf8"));
+function reportSize(board, tls, { folder }) {
+	const size = sizeOf(readFileSync(join(folder, "mc.xs.c"), "utf8"));
 	writeFileSync(join(buildFolder, "esp32-size.json"), `${JSON.stringify({ board, tls, ...size })}\n`);
 	const { linkedJavaScript, slots, names } = size;
 	const what = `${board}${tls ? ", with TLS" : ""}`;

@@ -1,21 +1,51 @@
 /** The whole firmware: built by mcconfig and ESP-IDF, and written to a board by esptool, which ESP-IDF brings. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { computer, mcconfig, start, ToolError, which } from "./moddable.js";
+import { computer, mcconfig, outFolder, start, ToolError, which } from "./moddable.js";
 
 /** Bits per second that every USB chip of a board can do. */
 const BAUD_RATE = 460_800;
 /** Of a tool's output, when it fails: its last lines say why. */
 const LINES_SHOWN = 20;
 
+/** Of what the last build in a folder was made. */
+const INPUTS_FILE = "inputs.sha256";
+
+/** Where mcconfig works for a build: a folder for each board, with TLS and without. */
+export function buildPlace({ board, platform, tls }) {
+	const out = join(outFolder, tls ? `${board}-tls` : board);
+	return { platform, out, folder: join(out, "tmp", platform, "release/veleta") };
+}
+
 /**
- * Builds for `platform`; `folder` is where mcconfig works for it. Without the
- * debugger: the target `build` neither looks for a board nor starts or ends any
- * other program.
+ * To be called before every build in `folder`. XS's linker numbers names in the
+ * order in which it meets them, but for those in its list of the last run, which
+ * keep their numbers and stay for ever. C is compiled with these numbers, and
+ * not again when they change. So the list and the objects are kept together
+ * where `inputs`, the files that are linked, are the same, and go together.
  */
-export async function buildFirmware(sdk, platform, folder) {
-	const code = await mcconfig(sdk, ["-m", "-p", platform, "-t", "build"]);
+export function keepIfSame(folder, inputs) {
+	const hash = createHash("sha256");
+	for (const file of inputs) hash.update(file).update("\0").update(readFileSync(file)).update("\0");
+	const record = join(folder, INPUTS_FILE);
+	const made = hash.digest("hex");
+	if (existsSync(record) && readFileSync(record, "utf8") === made) return;
+	mkdirSync(folder, { recursive: true });
+	// Whenever this is interrupted, the next build does it again.
+	rmSync(record, { force: true });
+	rmSync(join(folder, "modules/mc.xsi"), { force: true });
+	for (const name of readdirSync(folder)) if (name.endsWith(".o")) rmSync(join(folder, name));
+	writeFileSync(record, made);
+}
+
+/**
+ * Builds at the place. Without the debugger: the target `build` neither looks
+ * for a board nor starts or ends any other program.
+ */
+export async function buildFirmware(sdk, { platform, out, folder }) {
+	const code = await mcconfig(sdk, ["-m", "-p", platform, "-t", "build"], out);
 	if (code !== 0) throw new ToolError(`mcconfig failed (exit code ${code}); what it said last is above`);
 	// Its makefile goes on where ESP-IDF fails. What is built already takes a second.
 	const built = buildFolderOf(folder);
@@ -33,7 +63,7 @@ export async function buildFirmware(sdk, platform, folder) {
  * start, and the program. Readings that wait, and settings that were sent to the
  * board, lie elsewhere and stay. The board restarts.
  */
-export async function writeFirmware({ environment, path }, folder, port) {
+export async function writeFirmware({ environment, path }, { folder }, port) {
 	const built = buildFolderOf(folder);
 	const { flash_files, write_flash_args, extra_esptool_args } = JSON.parse(
 		readFileSync(join(built, "flasher_args.json"), "utf8"),

@@ -117,12 +117,12 @@ function isProgram(file) {
 	}
 }
 
-/** mcconfig for this project; resolves with its exit code. */
-export function mcconfig(sdk, argumentsOf) {
+/** mcconfig for this project, with what it makes in `folder`; resolves with its exit code. */
+export function mcconfig(sdk, argumentsOf, folder = outFolder) {
+	mkdirSync(folder, { recursive: true });
 	// What mcconfig makes of the settings can be read by everybody, but for this.
-	mkdirSync(outFolder, { recursive: true });
 	chmodSync(outFolder, 0o700);
-	return start(which("mcconfig", sdk.path), [...argumentsOf, "-o", outFolder], sdk.environment);
+	return start(which("mcconfig", sdk.path), [...argumentsOf, "-o", folder], sdk.environment);
 }
 
 /** Runs a program in the project's folder or another one, its output ours; resolves with its exit code. */

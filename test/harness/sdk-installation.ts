@@ -16,6 +16,16 @@ export function run(file: string, argumentsOf: string[], environment: Record<str
 	});
 }
 
+/** Runs code that imports from `tools/`; gives what it writes. */
+export function inTools(code: string): string {
+	const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
+		cwd: root,
+		encoding: "utf8",
+	});
+	if (status !== 0) throw new Error(stderr);
+	return stdout;
+}
+
 /** An SDK and an ESP-IDF as far as the commands look at them; `mcconfig` would fail. */
 export function installation(idfVersion: [number, number, number]) {
 	const folder = mkdtempSync(join(tmpdir(), "veleta-sdk-"));

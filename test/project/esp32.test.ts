@@ -1,11 +1,10 @@
 /** The commands that call the user's Moddable SDK, and the manifest that they give it. */
-import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { deepEqual, equal, match, ok } from "../harness/harness.ts";
-import { installation, run } from "../harness/sdk-installation.ts";
+import { installation, inTools, run } from "../harness/sdk-installation.ts";
 
 /** Tests run in the project's folder. */
 const root = process.cwd();
@@ -95,16 +94,6 @@ test("the right ESP-IDF without its environment is told to be activated", () => 
 		remove();
 	}
 });
-
-/** Runs code that imports from `tools/`; gives what it writes. */
-function inTools(code: string): string {
-	const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
-		cwd: root,
-		encoding: "utf8",
-	});
-	equal(status, 0, stderr);
-	return stdout;
-}
 
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 const imports = (source: string) =>
@@ -211,10 +200,11 @@ test("with an SDK the JavaScript for a board links within its budget; without on
 	}
 	const { status, stdout, stderr } = run("esp32.js", ["size"], { MODDABLE, PATH, HOME });
 	equal(status, 0, stdout + stderr);
-	const { linkedJavaScript } = JSON.parse(read("build/esp32-size.json"));
+	const { linkedJavaScript, tls } = JSON.parse(read("build/esp32-size.json"));
 	match(stdout, new RegExp(`^esp32: ${linkedJavaScript} bytes of linked JavaScript`, "m"));
 	ok(linkedJavaScript < BUDGET && linkedJavaScript > BUDGET / 2, `${linkedJavaScript} bytes`);
-	const table = join(root, "build/moddable/tmp/esp32/release/veleta/xsProj-esp32/partitions.csv");
+	const folder = join(root, "build/moddable", tls ? "esp32-tls" : "esp32", "tmp/esp32/release/veleta");
+	const table = join(folder, "xsProj-esp32/partitions.csv");
 	equal(readFileSync(table, "utf8"), read("hosts/esp32/partitions.csv"), "the board's partition table is another one");
 	for (const [what, count] of Object.entries(MUTABLE)) {
 		const warnings = (stdout + stderr).match(new RegExp(`^### warning: station: .*(?<!\\.prototype): ${what}$`, "gm"));

@@ -1,10 +1,10 @@
 /** `npm run build:esp32` and `npm run flash`, with tools of the SDK and of ESP-IDF that do as if. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { deepEqual, equal, match } from "../harness/harness.ts";
-import { installation, run } from "../harness/sdk-installation.ts";
+import { deepEqual, equal, match, ok } from "../harness/harness.ts";
+import { installation, inTools, run } from "../harness/sdk-installation.ts";
 import { buildBoard, SerialBoard } from "../harness/serial-board.ts";
 
 /** What ESP-IDF leaves behind for its flasher. */
@@ -32,9 +32,13 @@ function workingInstallation(failing = "") {
 	tool("python3");
 	tool(
 		"mcconfig",
-		// What comes before -o does not matter here.
+		// What comes before -o does not matter here. As the SDK's: names that have numbers keep them, and C that is
+		// compiled stays compiled.
 		`while [ "$1" != -o ]; do shift; done
-		/bin/mkdir -p "$2/${project}"
+		/bin/mkdir -p "$2/${project}" "$2/${project}/../../modules"
+		cd "$2/${project}/../.."
+		[ -f modules/mc.xsi ] || echo $$ >modules/mc.xsi
+		[ -f tcp.c.o ] || /bin/cp modules/mc.xsi tcp.c.o
 		echo '${JSON.stringify(FLASHER_ARGS)}' >"$2/${project}/flasher_args.json"
 		echo '#define mxHeapCount 0' >"$2/${project}/../../mc.xs.c"`,
 	);
@@ -75,6 +79,70 @@ test("a firmware that ESP-IDF did not build is told, though mcconfig's makefile 
 		match(stderr, /^an error of the compiler\nESP-IDF did not build the firmware; what it said last is above\n$/m);
 	} finally {
 		remove();
+	}
+});
+
+test("C that was compiled for a list of names that is gone is compiled anew", () => {
+	const work = "build/moddable/esp32c3/tmp/esp32/esp32c3/release/veleta";
+	// As an older version of these tools, or somebody with mcconfig, leaves the folder.
+	rmSync(work, { recursive: true, force: true });
+	mkdirSync(work, { recursive: true });
+	writeFileSync(join(work, "tcp.c.o"), "other numbers");
+	const { environment, remove, calls } = workingInstallation();
+	try {
+		const { status, stderr } = run("esp32.js", ["build", "--board", "esp32c3"], environment);
+		equal(status, 0, stderr);
+		equal(readFileSync(join(work, "tcp.c.o"), "utf8"), readFileSync(join(work, "modules/mc.xsi"), "utf8"));
+		match(calls()[0]!, /^mcconfig .* -o \S+\/build\/moddable\/esp32c3$/);
+	} finally {
+		remove();
+	}
+});
+
+test("each board has a folder for builds with TLS and one for those without it", () => {
+	const outs = JSON.parse(
+		inTools(`
+			import { importTypeScript } from "./tools/config.js";
+			import { buildPlace } from "./tools/firmware.js";
+			const { BOARDS } = await importTypeScript("hosts/esp32/boards.ts");
+			const places = Object.entries(BOARDS).flatMap(([board, { platform }]) =>
+				[false, true].map((tls) => buildPlace({ board, platform, tls })));
+			process.stdout.write(JSON.stringify(places.map(({ out }) => out)));`),
+	);
+	ok(outs.length >= 14);
+	equal(new Set(outs).size, outs.length);
+});
+
+test("a list of names goes with the objects that have its numbers, and both stay while nothing changes", () => {
+	const folder = mkdtempSync(join(tmpdir(), "veleta-inputs-"));
+	const work = join(folder, "work");
+	const input = join(folder, "station.js");
+	const names = join(work, "modules/mc.xsi");
+	const objects = join(work, "tcp.c.o");
+	const build = () =>
+		inTools(`
+			import { keepIfSame } from "./tools/firmware.js";
+			keepIfSame(${JSON.stringify(work)}, [${JSON.stringify(input)}]);`);
+	const compile = () => {
+		mkdirSync(join(work, "modules"), { recursive: true });
+		for (const file of [names, objects]) writeFileSync(file, "");
+	};
+	try {
+		writeFileSync(input, "first");
+		build();
+		compile();
+		build();
+		ok(existsSync(names) && existsSync(objects), "what is the same is built anew");
+		writeFileSync(input, "second");
+		build();
+		ok(!existsSync(names) && !existsSync(objects), "numbers of another program are left");
+		compile();
+		// As an older version of these tools, or somebody with mcconfig, leaves the folder.
+		rmSync(join(work, "inputs.sha256"));
+		build();
+		ok(!existsSync(names) && !existsSync(objects), "numbers of nobody knows what are left");
+	} finally {
+		rmSync(folder, { recursive: true });
 	}
 });
 
