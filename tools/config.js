@@ -3,7 +3,7 @@
  * Nothing of it is ever shown: it holds passwords.
  */
 import { createPrivateKey } from "node:crypto";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as esbuild from "esbuild";
@@ -36,12 +36,13 @@ export async function buildConfig({ board, file = configFile, change = (settings
 	const settings = change((await readSettings(file)) ?? {});
 	await checkTls(settings);
 	mkdirSync(dirname(configModule), { recursive: true });
-	// Not overwritten but made anew: the mode is only for a new file.
-	rmSync(configModule, { force: true });
 	const { BOARDS, DEFAULT_BOARD } = await importTypeScript("hosts/esp32/boards.ts");
 	const name = board ?? DEFAULT_BOARD;
 	const { data, clock, dht, led } = BOARDS[name];
-	writeFileSync(configModule, moduleOf(settings, { name, data, clock, dht, led }), { mode: 0o600 });
+	// Not overwritten: the mode is only for a new file, and another command may be reading the old one.
+	const made = `${configModule}.${process.pid}`;
+	writeFileSync(made, moduleOf(settings, { name, data, clock, dht, led }), { mode: 0o600 });
+	renameSync(made, configModule);
 }
 
 /** Whether the broker of the settings that were built last, if any were, is at `mqtts://`. */

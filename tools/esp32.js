@@ -40,6 +40,8 @@ await command(help, options, async (values, [target = "build", ...rest]) => {
 		throw new ToolError(`--board ${board}: the boards are ${Object.keys(BOARDS).join(", ")}`, 2);
 	}
 	const { platform } = BOARDS[board];
+	// What is wrong with the settings is said first: it needs no tools.
+	await buildConfig({ board });
 	const sdk = findSdk();
 	if (target !== "size") findIdf(sdk);
 	// Said now, and not after minutes of building.
@@ -47,7 +49,6 @@ await command(help, options, async (values, [target = "build", ...rest]) => {
 	const step = (number, text) => process.stderr.write(`${number}/${TARGETS[target]} ${text}\n`);
 
 	step(1, `the program for ${board}`);
-	await buildConfig({ board });
 	await buildMqttPacket();
 	const hasTls = await buildForModdable("esp32", { tls });
 	const place = buildPlace({ board, platform, tls: hasTls });

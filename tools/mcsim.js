@@ -45,12 +45,13 @@ await command(help, options, async (values, [extra]) => {
 	if (file !== undefined && !existsSync(file))
 		throw new ToolError(`--config ${values.config}: there is no such file`, 2);
 	if (!LIBRARY[computer]) throw new ToolError("mcsim is for Linux, macOS and Windows");
+	// What is wrong with the settings is said first: it needs no tools.
+	await buildConfig({ ...(file && { file }), change: (settings) => ({ ...DEFAULTS, ...settings, ...given }) });
 	const sdk = findSdk();
 	const open = values["build-only"] ? undefined : opener(sdk);
 	if (computer === "win" && !which("nmake", sdk.path)) {
 		throw new ToolError("nmake is missing: run this in the x86 Native Tools Command Prompt of Visual Studio");
 	}
-	await buildConfig({ ...(file && { file }), change: (settings) => ({ ...DEFAULTS, ...settings, ...given }) });
 	await buildMqttPacket();
 	await buildForModdable("mcsim");
 	// Always with a target: mcconfig's default one ends every mcsim that is running.
@@ -90,7 +91,7 @@ function opener({ moddable, path, environment }) {
 		return (...files) => start("open", ["-a", application, ...files], environment);
 	}
 	const mcsim = which("mcsim", path);
-	if (!mcsim) throw new ToolError("mcsim is not built: build the SDK's tools with `npx xs-dev setup`");
+	if (!mcsim) throw new ToolError("mcsim is not built: build the SDK's tools as its guide says");
 	if (computer === "lin") {
 		if (!environment.DISPLAY && !environment.WAYLAND_DISPLAY) {
 			throw new ToolError(

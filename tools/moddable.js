@@ -1,5 +1,5 @@
 /** Finds the Moddable SDK that the user has installed, and calls its tools. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -12,6 +12,10 @@ export class ToolError extends Error {
 		this.exitCode = exitCode;
 	}
 }
+
+/** The SDK that this was tried with; newer ones move modules that the manifests name. */
+export const SDK_VERSION = "8.2.3";
+const INSTALL_SDK = `\`npx xs-dev setup --target-branch ${SDK_VERSION}\``;
 
 const PLATFORMS = { linux: "lin", darwin: "mac", win32: "win" };
 /** mcconfig's name for this computer. */
@@ -37,22 +41,30 @@ export async function command(help, options, run) {
 	}
 }
 
-/** The SDK's folder, that of its tools, and the environment to call them in. */
+/** The SDK's folder, that of its tools, and the environment to call them in. Says so if it is not the one that was tried. */
 export function findSdk(environment = process.env) {
 	const moddable = environment.MODDABLE;
 	if (!moddable) {
 		throw new ToolError(
-			"the Moddable SDK is missing (MODDABLE is not set): install it with `npx xs-dev setup` and open a new terminal",
+			`the Moddable SDK is missing (MODDABLE is not set): install it with ${INSTALL_SDK} and open a new terminal`,
 		);
 	}
 	if (!existsSync(join(moddable, "xs/includes/xs.h"))) {
-		throw new ToolError(`MODDABLE names ${moddable}, where no Moddable SDK is: install it with \`npx xs-dev setup\``);
+		throw new ToolError(`MODDABLE names ${moddable}, where no Moddable SDK is: install it with ${INSTALL_SDK}`);
 	}
 	const tools = join(moddable, "build/bin", computer, "release");
 	const path = [environment.PATH ?? "", tools].join(delimiter);
 	const mcconfig = which("mcconfig", path);
 	if (!mcconfig) {
-		throw new ToolError(`mcconfig is neither in PATH nor in ${tools}: build the SDK's tools with \`npx xs-dev setup\``);
+		throw new ToolError(
+			`mcconfig is neither in PATH nor in ${tools}: build the SDK's tools, or install it with ${INSTALL_SDK}`,
+		);
+	}
+	const version = sdkVersion(moddable);
+	if (version !== SDK_VERSION) {
+		process.stderr.write(
+			`MODDABLE names Moddable SDK ${version ?? "of an unknown version"}; this was tried with ${SDK_VERSION}: see docs/esp32.md\n`,
+		);
 	}
 	return { moddable, path, environment: { ...environment, PATH: path } };
 }
@@ -63,7 +75,7 @@ export function findIdf({ moddable, environment, path }) {
 	const howTo = `docs/esp32.md says how to install it (\`npx xs-dev setup --device esp32\` brings v5.1.2, which this SDK does not take)`;
 	const folder = environment.IDF_PATH;
 	if (!folder) throw new ToolError(`ESP-IDF ${wanted} is missing (IDF_PATH is not set): ${howTo}`);
-	const version = idfVersion(folder);
+	const version = idfVersion(folder, path);
 	if (!version) throw new ToolError(`IDF_PATH names ${folder}, where no ESP-IDF is: ${howTo}`);
 	if (!version.startsWith(`${wanted}.`)) {
 		throw new ToolError(`IDF_PATH names ESP-IDF ${version}, but this SDK wants ${wanted}: ${howTo}`);
@@ -71,6 +83,13 @@ export function findIdf({ moddable, environment, path }) {
 	if (!existsSync(join(folder, ".git"))) {
 		throw new ToolError(
 			`IDF_PATH names ${folder}, which is no git clone, and the SDK asks git for its version: ${howTo}`,
+		);
+	}
+	// A clone without the tags, say, or a release with changes of somebody's.
+	const told = describedByGit(folder, path);
+	if (told !== undefined && !told.startsWith(wanted)) {
+		throw new ToolError(
+			`IDF_PATH names ESP-IDF ${version}, which git calls ${told}; the SDK asks git, and wants ${wanted}: ${howTo}`,
 		);
 	}
 	for (const tool of ["python3", "cmake"]) {
@@ -87,13 +106,34 @@ function wantedIdf(moddable) {
 	return /"EXPECTED_ESP_IDF"\s*:\s*"([^"]+)"/.exec(manifest)?.[1] ?? "v6.0";
 }
 
-/** As `v6.0.1`, from the file that ESP-IDF's own build reads. */
-function idfVersion(folder) {
+function sdkVersion(moddable) {
+	const file = join(moddable, "tools/VERSION");
+	return existsSync(file) ? readFileSync(file, "utf8").trim() : undefined;
+}
+
+/**
+ * As `v6.0.1`, from the file that ESP-IDF's own build reads, or as far as an
+ * older or an unusual ESP-IDF says it; `undefined` where none is.
+ */
+function idfVersion(folder, path) {
 	const file = join(folder, "tools/cmake/version.cmake");
-	if (!existsSync(file)) return undefined;
-	const text = readFileSync(file, "utf8");
-	const part = (name) => new RegExp(`IDF_VERSION_${name}\\s+(\\d+)`).exec(text)?.[1] ?? "?";
-	return `v${part("MAJOR")}.${part("MINOR")}.${part("PATCH")}`;
+	if (existsSync(file)) {
+		const text = readFileSync(file, "utf8");
+		const part = (name) => new RegExp(`IDF_VERSION_${name}\\s+(\\d+)`).exec(text)?.[1] ?? "?";
+		return `v${part("MAJOR")}.${part("MINOR")}.${part("PATCH")}`;
+	}
+	if (!existsSync(join(folder, "tools/idf.py"))) return undefined;
+	const release = join(folder, "version.txt");
+	const name = existsSync(release) ? readFileSync(release, "utf8").trim() : describedByGit(folder, path);
+	return name || "of an unknown version";
+}
+
+/** What the SDK takes for the version: the last tag, or a commit where there is none; `undefined` where git cannot say. */
+function describedByGit(folder, path) {
+	const git = which("git", path);
+	if (!git || !existsSync(join(folder, ".git"))) return undefined;
+	const { stdout } = spawnSync(git, ["-C", folder, "describe", "--always", "--abbrev=0"], { encoding: "utf8" });
+	return stdout?.trim() || undefined;
 }
 
 /** The file that a shell would call, or `undefined`. */

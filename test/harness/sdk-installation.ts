@@ -34,6 +34,7 @@ export function installation(idfVersion: [number, number, number]) {
 		writeFileSync(join(folder, path), text, { mode });
 	};
 	write("sdk/xs/includes/xs.h", "");
+	write("sdk/tools/VERSION", "8.2.3\n");
 	write("sdk/build/devices/esp32/manifest.json", `{ "build": { "EXPECTED_ESP_IDF": "v6.0" } }`);
 	write("bin/mcconfig", "#!/bin/sh\nexit 7\n", 0o755);
 	const [major, minor, patch] = idfVersion;

@@ -1,5 +1,5 @@
 /** The commands that call the user's Moddable SDK, and the manifest that they give it. */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -10,7 +10,8 @@ import { installation, inTools, run } from "../harness/sdk-installation.ts";
 const root = process.cwd();
 /** Of linked JavaScript, in bytes; as `npm run bench` has it. */
 const BUDGET = 220 * 1_024;
-const SDK_MISSING = /^the Moddable SDK is missing \(MODDABLE is not set\): install it with `npx xs-dev setup`[^\n]*\n$/;
+const SDK_MISSING =
+	/^the Moddable SDK is missing \(MODDABLE is not set\): install it with `npx xs-dev setup --target-branch 8\.2\.3`[^\n]*\n$/;
 
 test("without an SDK each command says in one line what is missing and how to get it", () => {
 	for (const [file, ...argumentsOf] of [
@@ -23,6 +24,19 @@ test("without an SDK each command says in one line what is missing and how to ge
 		match(stderr, SDK_MISSING);
 		equal(stdout, "");
 		equal(status, 1);
+	}
+});
+
+test("what is wrong with the settings is said before what is missing of the tools", () => {
+	const folder = mkdtempSync(join(tmpdir(), "veleta-config-"));
+	try {
+		const file = join(folder, "config.json");
+		writeFileSync(file, '{"interval":0}');
+		const { status, stderr } = run("mcsim.js", ["--config", file]);
+		match(stderr, /^\S+config\.json: interval: [^\n]*\n$/);
+		equal(status, 1);
+	} finally {
+		rmSync(folder, { recursive: true });
 	}
 });
 
@@ -66,6 +80,57 @@ test("a board is not built with an ESP-IDF that the SDK does not take, nor with 
 	} finally {
 		remove();
 	}
+});
+
+test("an ESP-IDF without the file of its version is named by its release or by git, and other folders are none", () => {
+	const { environment, remove } = installation([6, 0, 1]);
+	const { IDF_PATH, PATH } = environment;
+	const build = () => run("esp32.js", ["build"], environment).stderr;
+	try {
+		rmSync(join(IDF_PATH, "tools/cmake/version.cmake"));
+		match(build(), /^IDF_PATH names \S+, where no ESP-IDF is: [^\n]*\n$/);
+		writeFileSync(join(IDF_PATH, "tools/idf.py"), "");
+		match(build(), /^IDF_PATH names ESP-IDF of an unknown version, but this SDK wants v6\.0: [^\n]*\n$/);
+		writeFileSync(join(PATH, "git"), "#!/bin/sh\necho v3.3\n", { mode: 0o755 });
+		match(build(), /^IDF_PATH names ESP-IDF v3\.3, but this SDK wants v6\.0: [^\n]*\n$/);
+		writeFileSync(join(IDF_PATH, "version.txt"), "v3.2.1\n");
+		match(build(), /^IDF_PATH names ESP-IDF v3\.2\.1, but this SDK wants v6\.0: [^\n]*\n$/);
+	} finally {
+		remove();
+	}
+});
+
+test("an ESP-IDF that git calls otherwise is told with both names, since the SDK asks git", () => {
+	const { environment, remove } = installation([6, 0, 1]);
+	const build = () => run("esp32.js", ["build"], environment).stderr;
+	const git = (name: string) =>
+		writeFileSync(join(environment.PATH, "git"), `#!/bin/sh\necho ${name}\n`, { mode: 0o755 });
+	try {
+		git("102122904a");
+		match(build(), /^IDF_PATH names ESP-IDF v6\.0\.1, which git calls 102122904a; the SDK asks git, [^\n]*\n$/);
+		git("v6.0.1");
+		match(build(), /^python3 is missing: [^\n]*\n$/);
+	} finally {
+		remove();
+	}
+});
+
+test("an SDK of another version than was tried is told in one line, and used", () => {
+	const { environment, remove } = installation([5, 1, 2]);
+	const file = join(environment.MODDABLE, "tools/VERSION");
+	const IDF = "IDF_PATH names ESP-IDF v5\\.1\\.2, [^\\n]*\\n";
+	try {
+		writeFileSync(file, "10.1.0\n");
+		const told = "MODDABLE names Moddable SDK 10\\.1\\.0; this was tried with 8\\.2\\.3: see docs/esp32\\.md\\n";
+		match(run("esp32.js", ["build"], environment).stderr, new RegExp(`^${told}${IDF}$`));
+		rmSync(file);
+		const unknown = "MODDABLE names Moddable SDK of an unknown version; this was tried with [^\\n]*\\n";
+		match(run("esp32.js", ["build"], environment).stderr, new RegExp(`^${unknown}${IDF}$`));
+	} finally {
+		remove();
+	}
+	const documented = read("docs/esp32.md").includes("git clone -b 8.2.3 ");
+	ok(documented, "docs/esp32.md names another version");
 });
 
 test("an ESP-IDF that is no git clone is told, since the SDK asks git for its version", () => {
