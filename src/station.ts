@@ -112,6 +112,8 @@ export class Station {
 	/** Until the broker has them: what would be newer then can wait. */
 	#diagnosticsInFlight: Outgoing | undefined;
 	#dropsTold = false;
+	/** Why there is no reading, as it was told last; `undefined` since there is one again. */
+	#faultTold: string | undefined;
 	#farewell: Farewell | undefined;
 
 	/** Throws an Error where the host lacks what the settings ask for. */
@@ -354,6 +356,7 @@ export class Station {
 		} catch (error) {
 			return this.#fault(messageOf(error));
 		}
+		this.#faultTold = undefined;
 		this.#sleepCycle?.sampled();
 		if (this.#outbox.dropped > dropped) this.#tellOfDrops();
 		if (seq === undefined) return this.#commands.sampled({ ok: false, error: "no room for the reading" });
@@ -373,7 +376,10 @@ export class Station {
 		this.#counters.faults++;
 		this.#observer.onFault?.(reason);
 		this.#commands.sampled({ ok: false, error: reason });
-		this.#host.log("warning", `no reading from the ${this.#settings.sensor}: ${reason}`);
+		// The same for days where there is no sensor: the log has it once, the observer and the sender of a command each time.
+		if (reason !== this.#faultTold)
+			this.#host.log("warning", `no reading from the ${this.#settings.sensor}: ${reason}`);
+		this.#faultTold = reason;
 		if (!this.#sleepCycle || this.#sampler.retrying) return;
 		this.#sleepCycle.sampled();
 		this.#link.wake();

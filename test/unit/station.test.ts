@@ -175,6 +175,46 @@ test("a sensor that fails is told of, costs only its readings, and comes back", 
 	equal(broker.connects, 1, "the session is not the sensor's business");
 });
 
+test("why there is no reading is told once, and again when it is another reason; the observer is told each time", () => {
+	let failure: string | undefined = "read failed";
+	const world = new World();
+	const { i2c } = createSimulatedSensor({ sensor: "bme280", clock: world.clock, seed: 1 });
+	const Working = i2c!.io;
+	class Failing extends Working {
+		override read(...args: Parameters<InstanceType<typeof Working>["read"]>) {
+			if (failure !== undefined) throw new Error(failure);
+			return super.read(...args);
+		}
+		override write(...args: Parameters<InstanceType<typeof Working>["write"]>) {
+			if (failure !== undefined) throw new Error(failure);
+			super.write(...args);
+		}
+	}
+	const observed: string[] = [];
+	const observer = { onFault: (reason: string) => observed.push(reason) };
+	const { broker, station, log } = start({}, { i2c: { io: Failing }, observer }, world);
+	/** What the log has of the sensor since the last time, and gets until then. */
+	const told = (until: number) => {
+		broker.advanceTo(until);
+		return log.splice(0).filter((line) => line.includes("bme280"));
+	};
+	const [first, second, ...others] = told(10 * MINUTE);
+	match(first!, /^warning: no reading from the bme280: .*read failed/);
+	match(second!, /^error: the bme280 does not work; readings resume when it does$/);
+	deepEqual(others, []);
+	deepEqual(told(3 * HOUR), []);
+	failure = "bus stuck";
+	const another = told(4 * HOUR);
+	equal(another.length, 1);
+	match(another[0]!, /^warning: no reading from the bme280: .*bus stuck/);
+	failure = undefined;
+	deepEqual(told(4 * HOUR + 5 * MINUTE), ["info: the bme280 works again"]);
+	failure = "bus stuck";
+	match(told(4 * HOUR + 10 * MINUTE)[0]!, /^warning: no reading from the bme280: .*bus stuck/);
+	equal(observed.length, station.counters.faults);
+	ok(observed.length > 4 * 60, `${observed.length} faults`);
+});
+
 test("readings from before the clock was set carry the right time", () => {
 	const world = new World();
 	const clock = { now: world.clock.now, time: () => (world.clock.now() < 3 * MINUTE ? undefined : world.clock.time()) };
