@@ -42,6 +42,7 @@ void consoleFlush(void) { }
 #if SOC_USB_SERIAL_JTAG_SUPPORTED
 	#include "esp_driver_usb_serial_jtag/include/driver/usb_serial_jtag.h"
 #endif
+#include "abort-line.h"
 #include "builtinCommon.h"
 #include "machine.h"
 
@@ -168,19 +169,6 @@ static const PortDriver drivers[] = {
 static PortRecord ports[PORTS];
 static ConsoleRecord console;
 
-/* At the first word, which is the first line of the log. */
-static void openPorts(void)
-{
-	static bool opened;
-
-	if (opened)
-		return;
-	opened = true;
-	for (size_t i = 0; i < PORTS; i++)
-		drivers[i].open();
-	esp_register_shutdown_handler(consoleFlush);
-}
-
 static void writeTo(size_t i, const char *bytes, size_t length)
 {
 	const Port port = &ports[i];
@@ -194,10 +182,9 @@ static void writeTo(size_t i, const char *bytes, size_t length)
 	}
 }
 
-/* A line in parts. */
+/* A line in parts, to ports that are open. */
 static void writeLine(const char *parts[], size_t count)
 {
-	openPorts();
 	for (size_t i = 0; i < PORTS; i++) {
 		if (ports[i].cut) {
 			ports[i].cut = false;
@@ -207,6 +194,36 @@ static void writeLine(const char *parts[], size_t count)
 			writeTo(i, parts[part], strlen(parts[part]));
 		writeTo(i, "\r\n", 2);
 	}
+}
+
+static void onAbort(const char *reason)
+{
+	const char *parts[] = { "error: the program has ended: ", reason, "; the board restarts" };
+
+	machineNoteAbort(reason);
+	writeLine(parts, 3);
+}
+
+/*
+ * At the first word or the first look for requests. What the last start ended
+ * with is told then: nobody may have been listening, and where it was no error
+ * of the program's, nothing was said.
+ */
+static void openPorts(void)
+{
+	static bool opened;
+	char reason[RESTART_REASON_BYTES];
+	const char *parts[] = { "warning: the board has restarted: ", reason };
+
+	if (opened)
+		return;
+	opened = true;
+	for (size_t i = 0; i < PORTS; i++)
+		drivers[i].open();
+	esp_register_shutdown_handler(consoleFlush);
+	abortLineWatch(onAbort);
+	if (machineRestartTrouble(reason))
+		writeLine(parts, 2);
 }
 
 void consoleFlush(void)
@@ -221,6 +238,7 @@ void xs_console_log(xsMachine *the)
 	const char *level = xsmcToString(xsArg(0));
 	const char *text = xsmcToString(xsArg(1));
 
+	openPorts();
 	if (0 == strcmp(level, "info"))
 		writeLine(&text, 1);
 	else {

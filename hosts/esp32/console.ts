@@ -15,9 +15,12 @@ const exchange: (reply?: string) => string | undefined = native("xs_console_exch
 
 /** The settings that apply, as they were written; requests for others are answered from now on. */
 export function settings(builtIn: unknown, hasTls: boolean): unknown {
-	Timer.repeat(() => {
+	const look = () => {
 		const request = exchange();
 		if (request !== undefined) exchange(answer(request, builtIn, settingsStore, hasTls));
-	}, LOOK_MS);
+	};
+	// Now, too: from the first look on an error that ends the program is told.
+	look();
+	Timer.repeat(look, LOOK_MS);
 	return applicableSettings(builtIn, settingsStore, log, hasTls);
 }

@@ -6,6 +6,7 @@
 #include "machine-rules.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Any number that is unlikely in memory after the power came on. */
 #define NOTE_MAGIC (0x76656c31)
@@ -18,9 +19,15 @@ static const char *const chipReasons[] = {
 #define CHIP_REASONS ((int)(sizeof(chipReasons) / sizeof(chipReasons[0])))
 
 enum {
+	kChipPowerOn = 1,
+	kChipResetPin = 2,
 	kChipSoftware = 3,
 	kChipPanic = 4,
 	kChipWatchdog = 7,
+	kChipDeepSleep = 8,
+	kChipSDIO = 10,
+	kChipUSB = 11,
+	kChipJTAG = 12,
 	kChipLockUp = 15
 };
 
@@ -35,20 +42,32 @@ enum {
 
 static uint32_t checkOf(const RestartNote *note)
 {
-	return ~(note->magic ^ (note->cause * 31) ^ (note->seconds * 17));
+	uint32_t check = ~(note->magic ^ (note->cause * 31) ^ (note->seconds * 17));
+
+	for (size_t i = 0; i < sizeof(note->detail); i++)
+		check = (check ^ (uint8_t)note->detail[i]) * 16777619;
+	return check;
 }
 
 void restartNoteWrite(RestartNote *note, RestartCause cause, uint32_t seconds)
 {
+	memset(note, 0, sizeof(*note));
 	note->magic = NOTE_MAGIC;
 	note->cause = cause;
 	note->seconds = seconds;
 	note->check = checkOf(note);
 }
 
+void restartNoteAbort(RestartNote *note, const char *detail)
+{
+	restartNoteWrite(note, kRestartAborted, 0);
+	snprintf(note->detail, sizeof(note->detail), "%s", detail);
+	note->check = checkOf(note);
+}
+
 RestartCause restartNoteCause(const RestartNote *note)
 {
-	if (NOTE_MAGIC != note->magic || checkOf(note) != note->check || note->cause > kRestartUnfed)
+	if (NOTE_MAGIC != note->magic || checkOf(note) != note->check || note->cause > kRestartAborted)
 		return kRestartUnexplained;
 	return (RestartCause)note->cause;
 }
@@ -63,6 +82,10 @@ void restartReason(char text[RESTART_REASON_BYTES], int chip, const RestartNote 
 		snprintf(text, RESTART_REASON_BYTES, "no progress for %lu s", (unsigned long)note->seconds);
 		return;
 	}
+	if (kRestartAborted == cause && kChipSoftware == chip && note->detail[0]) {
+		snprintf(text, RESTART_REASON_BYTES, "%s: %.*s", reason, RESTART_DETAIL_BYTES - 1, note->detail);
+		return;
+	}
 	if (kChipSoftware == chip) {
 		/* Without a note it was the JavaScript engine: it restarts the chip when it runs out of memory, say. */
 		if (kRestartRequested == cause)
@@ -73,6 +96,24 @@ void restartReason(char text[RESTART_REASON_BYTES], int chip, const RestartNote 
 			reason = "roll-back";
 	}
 	snprintf(text, RESTART_REASON_BYTES, "%s", reason);
+}
+
+bool restartIsTrouble(int chip, const RestartNote *note)
+{
+	const RestartCause cause = restartNoteCause(note);
+
+	switch (chip) {
+		case kChipPowerOn:
+		case kChipResetPin:
+		case kChipDeepSleep:
+		case kChipSDIO:
+		case kChipUSB:
+		case kChipJTAG:
+			return false;
+		case kChipSoftware:
+			return kRestartRequested != cause && kRestartForUpdate != cause;
+	}
+	return true;
 }
 
 /* No comparison is true of what is no number. */

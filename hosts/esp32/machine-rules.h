@@ -3,6 +3,7 @@
 #ifndef __MACHINE_RULES_H__
 #define __MACHINE_RULES_H__
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,8 +13,12 @@ typedef enum {
 	kRestartRequested,		/* by a command, or for new settings */
 	kRestartForUpdate,
 	kRestartForRollBack,
-	kRestartUnfed			/* by the watchdog that progress feeds */
+	kRestartUnfed,			/* by the watchdog that progress feeds */
+	kRestartAborted			/* by the JavaScript engine, with its reason */
 } RestartCause;
+
+/* Of the engine's reason, with its end; the rest is left out. */
+#define RESTART_DETAIL_BYTES (48)
 
 /*
  * Lies in RTC memory that a restart leaves alone. When the power comes on it
@@ -23,13 +28,17 @@ typedef struct {
 	uint32_t	magic;
 	uint32_t	cause;
 	uint32_t	seconds;		/* how long the watchdog was not fed */
+	char		detail[RESTART_DETAIL_BYTES];
 	uint32_t	check;
 } RestartNote;
 
 /* The longest reason with its end. */
-#define RESTART_REASON_BYTES (40)
+#define RESTART_REASON_BYTES (16 + RESTART_DETAIL_BYTES)
 
 void restartNoteWrite(RestartNote *note, RestartCause cause, uint32_t seconds);
+
+/* Writes kRestartAborted; `detail` is printable ASCII. */
+void restartNoteAbort(RestartNote *note, const char *detail);
 
 /* The cause noted last, or kRestartUnexplained where the note is not intact. */
 RestartCause restartNoteCause(const RestartNote *note);
@@ -39,6 +48,9 @@ RestartCause restartNoteCause(const RestartNote *note);
  * esp_reset_reason_t. A note is believed only where the chip's own reason fits.
  */
 void restartReason(char text[RESTART_REASON_BYTES], int chip, const RestartNote *note);
+
+/* Whether nobody wanted the restart: neither a person at the board or the computer, nor the program. */
+bool restartIsTrouble(int chip, const RestartNote *note);
 
 /* How long the watchdog waits: from a second to eight days. What is no number is eight days. */
 uint64_t feedMicroseconds(double milliseconds);

@@ -25,6 +25,7 @@
 #define FAREWELL_MS (100)
 
 _Static_assert(ESP_RST_SW == 3 && ESP_RST_PANIC == 4 && ESP_RST_WDT == 7 && ESP_RST_DEEPSLEEP == 8 &&
+	ESP_RST_POWERON == 1 && ESP_RST_EXT == 2 && ESP_RST_SDIO == 10 && ESP_RST_USB == 11 && ESP_RST_JTAG == 12 &&
 	ESP_RST_CPU_LOCKUP == 15, "machine-rules.c has another order of reset reasons");
 
 static RTC_NOINIT_ATTR RestartNote note;
@@ -47,6 +48,19 @@ void machineNoteRestart(RestartCause cause)
 	takeNote();
 	if (kRestartUnexplained == restartNoteCause(&note))
 		restartNoteWrite(&note, cause, 0);
+}
+
+void machineNoteAbort(const char *reason)
+{
+	takeNote();
+	restartNoteAbort(&note, reason);
+}
+
+bool machineRestartTrouble(char text[RESTART_REASON_BYTES])
+{
+	takeNote();
+	restartReason(text, esp_reset_reason(), &lastNote);
+	return restartIsTrouble(esp_reset_reason(), &lastNote);
 }
 
 void xs_machine_restart(xsMachine *the)
@@ -108,7 +122,9 @@ static RestartNote unfedNote;
  */
 static void IRAM_ATTR onUnfed(void *data)
 {
-	note = unfedNote;
+	/* A structure may be copied by a function that lies in flash. */
+	for (size_t i = 0; i < sizeof(note) / sizeof(uint32_t); i++)
+		((volatile uint32_t *)&note)[i] = ((volatile uint32_t *)&unfedNote)[i];
 	abort();
 }
 

@@ -11,4 +11,10 @@
  */
 void machineNoteRestart(RestartCause cause);
 
+/* Says that the JavaScript engine is about to restart the machine, which goes before whatever was said. */
+void machineNoteAbort(const char *reason);
+
+/* Why the machine started; false where somebody wanted it to. */
+bool machineRestartTrouble(char text[RESTART_REASON_BYTES]);
+
 #endif

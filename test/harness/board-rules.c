@@ -4,9 +4,11 @@
  *
  *   feed MS, sleep MS      the duration in microseconds
  *   note CAUSE SECONDS     writes the note, and shows its cause
+ *   abort DETAIL           the same for an abort of the engine's; a `_` is a blank
  *   damage BYTE            changes a bit of the note, and shows its cause
  *   garbage                a note that nobody has written
  *   reason CHIP            the restart's reason
+ *   trouble CHIP           1 if nobody wanted the restart
  *   tell NEWS              1 if the lamp's step should end
  *   step                   lit or dark, and for how many ms
  *   lamp                   a new lamp
@@ -26,7 +28,8 @@ int main(void)
 	char command[16];
 	char first[32];
 	char second[32];
-	char line[100];
+	char detail[100];
+	char line[200];
 
 	while (fgets(line, sizeof(line), stdin)) {
 		char text[RESTART_REASON_BYTES];
@@ -42,6 +45,17 @@ int main(void)
 			restartNoteWrite(&note, (RestartCause)atoi(first), (uint32_t)strtoul(second, NULL, 10));
 			printf("%d\n", restartNoteCause(&note));
 		}
+		else if (0 == strcmp(command, "abort")) {
+			detail[0] = 0;
+			sscanf(line, "%*s %99s", detail);
+			for (char *c = detail; *c; c++)
+				if ('_' == *c)
+					*c = ' ';
+			restartNoteAbort(&note, detail);
+			printf("%d\n", restartNoteCause(&note));
+		}
+		else if (0 == strcmp(command, "trouble"))
+			printf("%d\n", restartIsTrouble(atoi(first), &note));
 		else if (0 == strcmp(command, "damage")) {
 			((uint8_t *)&note)[atoi(first) % (int)sizeof(note)] ^= 1;
 			printf("%d\n", restartNoteCause(&note));

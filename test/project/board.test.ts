@@ -13,17 +13,33 @@ import { parseSettings } from "../../src/settings.ts";
 
 const FOLDER = mkdtempSync(join(tmpdir(), "veleta-board-"));
 const PROGRAM = join(FOLDER, "board-rules");
+const ABORT_LINE = join(FOLDER, "abort-line");
 const SOURCES = ["test/harness/board-rules.c", "hosts/esp32/lamp.c", "hosts/esp32/machine-rules.c"];
 
 /** As the header files count them. */
-const CAUSE = { unexplained: 0, requested: 1, update: 2, rollBack: 3, unfed: 4 };
+const CAUSE = { unexplained: 0, requested: 1, update: 2, rollBack: 3, unfed: 4, aborted: 5 };
 const NEWS = { networkLost: 0, networkJoined: 1, offline: 2, online: 3, asleep: 4, reading: 5, fault: 6 };
 /** ESP-IDF's `esp_reset_reason_t`. */
-const CHIP = { powerOn: 1, software: 3, panic: 4, interruptWatchdog: 5, taskWatchdog: 6, watchdog: 7, deepSleep: 8 };
+const CHIP = {
+	unknown: 0,
+	powerOn: 1,
+	pin: 2,
+	software: 3,
+	panic: 4,
+	interruptWatchdog: 5,
+	taskWatchdog: 6,
+	watchdog: 7,
+	deepSleep: 8,
+};
 
 before(() => {
 	const checks = ["-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-	execFileSync("gcc", ["-std=gnu17", ...checks, "-o", PROGRAM, ...SOURCES], { stdio: "inherit" });
+	for (const [program, sources] of [
+		[PROGRAM, SOURCES],
+		[ABORT_LINE, ["test/harness/abort-line.c", "hosts/esp32/abort-line.c"]],
+	] as const) {
+		execFileSync("gcc", ["-std=gnu17", ...checks, "-o", program, ...sources], { stdio: "inherit" });
+	}
 });
 
 after(() => rmSync(FOLDER, { recursive: true }));
@@ -54,15 +70,20 @@ test("sleep lasts as long as it was told, from a tenth of a second to 25 hours",
 
 test("a note about the next restart is believed until a bit of it has changed", () => {
 	for (const cause of Object.values(CAUSE)) assert.equal(askLast(`note ${cause} 7200`), `${cause}`);
-	for (let byte = 0; byte < 16; byte++) {
-		assert.equal(askLast(`note ${CAUSE.unfed} 7200`, `damage ${byte}`), `${CAUSE.unexplained}`, `byte ${byte}`);
-		assert.equal(askLast(`note ${CAUSE.unfed} 7200`, `damage ${byte}`, `damage ${byte}`), `${CAUSE.unfed}`);
+	for (const [note, cause] of [
+		[`note ${CAUSE.unfed} 7200`, CAUSE.unfed],
+		["abort memory_full", CAUSE.aborted],
+	] as const) {
+		for (let byte = 0; byte < 64; byte++) {
+			assert.equal(askLast(note, `damage ${byte}`), `${CAUSE.unexplained}`, `byte ${byte}`);
+			assert.equal(askLast(note, `damage ${byte}`, `damage ${byte}`), `${cause}`);
+		}
 	}
 });
 
 test("memory that nobody has written since the power came on is no note", () => {
 	for (const byte of [0, 0xff, 0x55]) assert.equal(askLast(`garbage ${byte}`), `${CAUSE.unexplained}`);
-	assert.equal(askLast("note 5 0"), `${CAUSE.unexplained}`, "a cause that there is not");
+	assert.equal(askLast("note 6 0"), `${CAUSE.unexplained}`, "a cause that there is not");
 });
 
 test("a restart by the software has the reason that was noted, or else is the program's error", () => {
@@ -72,6 +93,50 @@ test("a restart by the software has the reason that was noted, or else is the pr
 	assert.equal(reason(CAUSE.rollBack), "roll-back");
 	assert.equal(reason(CAUSE.unexplained), "program error");
 	assert.equal(reason(CAUSE.unfed), "program error");
+});
+
+test("what the engine said when it gave up is the reason of the restart that it made, and of no other", () => {
+	const reason = (detail: string, chip = CHIP.software) => askLast(`abort ${detail}`, `reason ${chip}`);
+	assert.equal(reason("JavaScript_stack_overflow"), "program error: JavaScript stack overflow");
+	assert.equal(reason(""), "program error");
+	assert.equal(reason("x".repeat(90)), `program error: ${"x".repeat(47)}`);
+	assert.equal(reason("%s%n"), "program error: %s%n");
+	assert.equal(reason("memory_full", CHIP.powerOn), "power-on");
+	assert.equal(reason("memory_full", CHIP.panic), "panic");
+	assert.equal(askLast(`note ${CAUSE.requested} 0`, "abort memory_full", "reason 3"), "program error: memory full");
+});
+
+test("only restarts that nobody wanted are told when the board starts", () => {
+	const trouble = (note: string, chip: number) => askLast(note, `trouble ${chip}`) === "1";
+	const wanted = [CHIP.powerOn, CHIP.pin, CHIP.deepSleep, 10, 11, 12];
+	for (let chip = 0; chip < 16; chip++) {
+		if (chip === CHIP.software) continue;
+		assert.equal(trouble("garbage 0", chip), !wanted.includes(chip), `chip ${chip}`);
+	}
+	assert.equal(trouble(`note ${CAUSE.requested} 0`, CHIP.software), false);
+	assert.equal(trouble(`note ${CAUSE.update} 0`, CHIP.software), false);
+	for (const note of [`note ${CAUSE.rollBack} 0`, "abort memory_full", "garbage 0"]) {
+		assert.equal(trouble(note, CHIP.software), true, note);
+	}
+});
+
+test("the engine's last line is found in what it prints, whole or in pieces, and nothing else is", () => {
+	const reasons = (...pieces: string[]) =>
+		execFileSync(ABORT_LINE, { input: pieces.map((piece) => `${piece}\n`).join(""), encoding: "utf8" })
+			.split("\n")
+			.slice(0, -1);
+	// As the SDK prints it: the reason, a blank, and the message of an error that nobody caught.
+	assert.deepEqual(reasons("XS abort: memory full |"), ["memory full"]);
+	assert.deepEqual(reasons("XS abort: unhandled exception no socket|"), ["unhandled exception no socket"]);
+	assert.deepEqual(reasons("stack overflow (-3)!|XS abort: JavaScript stack overflow |"), [
+		"JavaScript stack overflow",
+	]);
+	assert.deepEqual(reasons("XS", " abort", ": fat", "al ", "|"), ["fatal"]);
+	assert.deepEqual(reasons("x XS abort: fatal |", "xs abort: fatal|", "XS abort|", "|", "XS abort: fatal"), []);
+	assert.deepEqual(reasons("XS abort: dead strip |XS abort: fatal |"), ["dead strip", "fatal"]);
+	assert.deepEqual(reasons('XS abort: unhandled exception Ā\u0007"|'), ['unhandled exception ???"']);
+	const [long] = reasons(`XS abort: ${"x".repeat(900)}|`);
+	assert.equal(long, "x".repeat(79));
 });
 
 test("the watchdog's note explains a panic and what may come of one, and nothing else", () => {
@@ -96,7 +161,7 @@ function firstColumn(heading: string): string[] {
 test("each reason that the documentation names is one that the firmware gives, and the other way round", () => {
 	const chips = ask(...Array.from({ length: 18 }, (_, index) => `reason ${index - 1}`));
 	const noted = [CAUSE.requested, CAUSE.update, CAUSE.rollBack].map((cause) => askLast(`note ${cause} 0`, "reason 3")!);
-	const given = new Set([...chips, ...noted, "no progress for … s"]);
+	const given = new Set([...chips, ...noted, "no progress for … s", "program error: …"]);
 	assert.deepEqual(firstColumn("| `restart` | what happened |").sort(), [...given].sort());
 });
 
