@@ -30,13 +30,18 @@ export async function importTypeScript(path) {
 
 /**
  * Writes the module. Without a file the defaults apply. `change` is given what
- * the file says, and returns what is to be used.
+ * the file says, and returns what is to be used. Throws a `ToolError` for pins
+ * that the board, if one is named, does not have.
  */
 export async function buildConfig({ board, file = configFile, change = (settings) => settings } = {}) {
 	const settings = change((await readSettings(file)) ?? {});
 	await checkTls(settings);
+	const { BOARDS, DEFAULT_BOARD, pinProblem } = await importTypeScript("hosts/esp32/boards.ts");
+	if (board !== undefined) {
+		const problem = pinProblem(BOARDS[board], (await parsed(settings)).pins);
+		if (problem !== undefined) throw new ToolError(`${file}: ${problem}`);
+	}
 	mkdirSync(dirname(configModule), { recursive: true });
-	const { BOARDS, DEFAULT_BOARD } = await importTypeScript("hosts/esp32/boards.ts");
 	const name = board ?? DEFAULT_BOARD;
 	const { data, clock, dht, led } = BOARDS[name];
 	// Not overwritten: the mode is only for a new file, and another command may be reading the old one.

@@ -5,6 +5,7 @@ export interface Board {
 	readonly title: string;
 	/** mcconfig's `-p`. */
 	readonly platform: string;
+	readonly chip: Chip;
 	/** GPIO numbers of the I2C bus of a BME280 or BMP280. */
 	readonly data: number;
 	readonly clock: number;
@@ -14,6 +15,44 @@ export interface Board {
 	readonly led?: number;
 }
 
+/** Who sets pins by hand gets to know which there are. */
+export interface Chip {
+	/** For people. */
+	readonly title: string;
+	/**
+	 * GPIO numbers, each from the one to the other, that the chip has, can drive and
+	 * does not need for its flash: as ESP-IDF's `SOC_GPIO_VALID_OUTPUT_GPIO_MASK` and
+	 * `spi_pins.h` have it, in the mode in which the SDK has the flash read.
+	 */
+	readonly pins: readonly (readonly [number, number])[];
+}
+
+const ESP32: Chip = {
+	title: "ESP32",
+	pins: [
+		[0, 5],
+		[12, 23],
+		[25, 27],
+		[32, 33],
+	],
+};
+const ESP32_C3: Chip = {
+	title: "ESP32-C3",
+	pins: [
+		[0, 13],
+		[18, 21],
+	],
+};
+const ESP32_C6: Chip = { title: "ESP32-C6", pins: [[0, 23]] };
+const ESP32_S3: Chip = {
+	title: "ESP32-S3",
+	pins: [
+		[0, 21],
+		[26, 26],
+		[33, 48],
+	],
+};
+
 export const DEFAULT_BOARD = "esp32";
 
 /**
@@ -22,16 +61,25 @@ export const DEFAULT_BOARD = "esp32";
  * neither a boot mode nor flash nor USB uses.
  */
 export const BOARDS: { readonly [name: string]: Board } = Object.freeze({
-	esp32: board("ESP32 DevKitC and alike", "esp32", { data: 21, clock: 22, dht: 4 }),
-	nodemcu32s: board("NodeMCU-32S, DOIT ESP32 DevKit V1", "esp32", { data: 21, clock: 22, dht: 4, led: 2 }),
-	esp32c3: board("ESP32-C3 DevKit", "esp32/esp32c3", { data: 6, clock: 7, dht: 4 }),
-	esp32c6: board("ESP32-C6 DevKit", "esp32/esp32c6", { data: 6, clock: 7, dht: 10 }),
-	esp32s3: board("ESP32-S3 DevKitC", "esp32/esp32s3", { data: 8, clock: 9, dht: 4 }),
-	xiao_esp32c3: board("Seeed XIAO ESP32-C3", "esp32/xiao_esp32c3", { data: 6, clock: 7, dht: 4 }),
-	lolin_c3mini: board("LOLIN C3 Mini", "esp32/lolin_c3mini", { data: 8, clock: 10, dht: 4 }),
+	esp32: board("ESP32 DevKitC and alike", "esp32", ESP32, { data: 21, clock: 22, dht: 4 }),
+	nodemcu32s: board("NodeMCU-32S, DOIT ESP32 DevKit V1", "esp32", ESP32, { data: 21, clock: 22, dht: 4, led: 2 }),
+	esp32c3: board("ESP32-C3 DevKit", "esp32/esp32c3", ESP32_C3, { data: 6, clock: 7, dht: 4 }),
+	esp32c6: board("ESP32-C6 DevKit", "esp32/esp32c6", ESP32_C6, { data: 6, clock: 7, dht: 10 }),
+	esp32s3: board("ESP32-S3 DevKitC", "esp32/esp32s3", ESP32_S3, { data: 8, clock: 9, dht: 4 }),
+	xiao_esp32c3: board("Seeed XIAO ESP32-C3", "esp32/xiao_esp32c3", ESP32_C3, { data: 6, clock: 7, dht: 4 }),
+	lolin_c3mini: board("LOLIN C3 Mini", "esp32/lolin_c3mini", ESP32_C3, { data: 8, clock: 10, dht: 4 }),
 });
 
-/** Frozen, so that the linker leaves it in flash. */
-function board(title: string, platform: string, pins: Omit<Board, "title" | "platform">): Board {
-	return Object.freeze({ title, platform, ...pins });
+function board(title: string, platform: string, chip: Chip, pins: Omit<Board, "title" | "platform" | "chip">): Board {
+	return Object.freeze({ title, platform, chip, ...pins });
+}
+
+/** What is wrong with pins that the settings name for a board, or `undefined`. */
+export function pinProblem({ chip }: Board, pins: { readonly [name: string]: number | undefined }): string | undefined {
+	for (const [name, pin] of Object.entries(pins)) {
+		if (pin === undefined || chip.pins.some(([first, last]) => pin >= first && pin <= last)) continue;
+		const usable = chip.pins.map(([first, last]) => (first === last ? `${first}` : `${first} to ${last}`)).join(", ");
+		return `pins.${name}: GPIO ${pin} of an ${chip.title} cannot be used; ${usable} can`;
+	}
+	return undefined;
 }

@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
-import { BOARDS } from "../../hosts/esp32/boards.ts";
+import { BOARDS, pinProblem } from "../../hosts/esp32/boards.ts";
 import { parseSettings } from "../../src/settings.ts";
 
 const FOLDER = mkdtempSync(join(tmpdir(), "veleta-board-"));
@@ -178,6 +178,26 @@ test("the documentation names every setting, and every board with its pins", () 
 			.map((cell) => cell.trim().split(" ")[0]);
 		assert.deepEqual(pins, [data, clock, dht, led].map(String), title);
 	}
+});
+
+test("a pin that a board's chip lacks, cannot drive or needs for its flash is refused", () => {
+	for (const [name, board] of Object.entries(BOARDS)) {
+		const { data, clock, dht, led } = board;
+		assert.equal(pinProblem(board, { data, clock, dht, led }), undefined, name);
+		assert.equal(pinProblem(board, {}), undefined, name);
+		for (const pin of [-1, 24, 49])
+			assert.match(pinProblem(board, { led: pin })!, /^pins\.led: GPIO /, `${name}, ${pin}`);
+	}
+	const usable = (name: string) =>
+		Array.from({ length: 49 }, (_, pin) => pin).filter((pin) => pinProblem(BOARDS[name]!, { dht: pin }) === undefined);
+	assert.equal(usable("esp32").length, 23);
+	assert.equal(usable("esp32c3").length, 18);
+	assert.equal(usable("esp32c6").length, 24);
+	assert.equal(usable("esp32s3").length, 39);
+	assert.equal(
+		pinProblem(BOARDS.esp32!, { data: 21, dht: 34 }),
+		"pins.dht: GPIO 34 of an ESP32 cannot be used; 0 to 5, 12 to 23, 25 to 27, 32 to 33 can",
+	);
 });
 
 function messageOf(run: () => unknown): string {

@@ -40,6 +40,21 @@ test("what is wrong with the settings is said before what is missing of the tool
 	}
 });
 
+test("a pin that the board does not have is an error of the settings", () => {
+	const folder = mkdtempSync(join(tmpdir(), "veleta-config-"));
+	try {
+		const file = join(folder, "config.json");
+		writeFileSync(file, '{"pins":{"led":22}}');
+		const message = inTools(`
+			import { buildConfig } from "./tools/config.js";
+			const file = ${JSON.stringify(file)};
+			await buildConfig({ board: "esp32c3", file }).catch((error) => process.stdout.write(error.message));`);
+		match(message, /^\S+config\.json: pins\.led: GPIO 22 of an ESP32-C3 cannot be used; 0 to 13, 18 to 21 can$/);
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
+});
+
 test("a MODDABLE that names no SDK is told apart from none", () => {
 	const { status, stderr } = run("mcsim.js", [], { MODDABLE: "/nowhere" });
 	match(stderr, /^MODDABLE names \/nowhere, where no Moddable SDK is[^\n]*\n$/);
