@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { deepEqual, equal, match, ok } from "../harness/harness.ts";
+import { undeclaredIn as undeclaredNatives } from "../harness/manifests.ts";
 import { installation, inTools, run } from "../harness/sdk-installation.ts";
 
 /** Tests run in the project's folder. */
@@ -289,5 +290,33 @@ test("with an SDK the JavaScript for a board links within its budget; without on
 	for (const [what, count] of Object.entries(MUTABLE)) {
 		const warnings = (stdout + stderr).match(new RegExp(`^### warning: station: .*(?<!\\.prototype): ${what}$`, "gm"));
 		equal(warnings?.length ?? 0, count, warnings?.join("\n") ?? what);
+	}
+});
+
+/** Natives that C of an image uses, and that neither it nor the header declares that the linker has made. */
+function undeclaredIn(folder: string): string[] {
+	const header = readFileSync(join(folder, "mc.xs.h"), "utf8");
+	const makefile = readFileSync(join(folder, "makefile"), "utf8");
+	const sources = Array.from(makefile.matchAll(/^\$\(TMP_DIR\)\/\S+\.c\.o: (\/\S+\.c)/gm), ([, path]) => path!);
+	ok(sources.length > 20, `${sources.length} files in C`);
+	return sources.flatMap((path) =>
+		undeclaredNatives(readFileSync(path, "utf8"))
+			.filter((native) => !new RegExp(`\\b${native}\\(`).test(header))
+			.map((native) => `${path} wants ${native}`),
+	);
+}
+
+test("with an SDK all C that an image takes finds its natives declared", () => {
+	const { MODDABLE, PATH = "", HOME = tmpdir() } = process.env;
+	if (MODDABLE === undefined) return;
+	for (const [board, platform] of [
+		["esp32c3", "esp32/esp32c3"],
+		["esp32", "esp32"],
+	] as const) {
+		const { status, stdout, stderr } = run("esp32.js", ["size", "--board", board], { MODDABLE, PATH, HOME });
+		equal(status, 0, stdout + stderr);
+		const { tls } = JSON.parse(read("build/esp32-size.json"));
+		const folder = join(root, "build/moddable", tls ? `${board}-tls` : board, "tmp", platform, "release/veleta");
+		deepEqual(undeclaredIn(folder), [], board);
 	}
 });
