@@ -47,9 +47,10 @@ export type UpdateCommand =
 	| { readonly name: "new key"; readonly path: string }
 	| { readonly name: "new image"; readonly path: string; readonly hasNetwork: boolean };
 
-/** What mcconfig makes, and where; each board has a folder of its own. */
+/** What mcconfig makes, and where: in a folder for each board with TLS, and for each without it (`tools/firmware.js`). */
 const IMAGE = "xs_esp32.bin";
-const IMAGE_FOLDER = "build/moddable/bin/esp32";
+const BUILDS_FOLDER = "build/moddable";
+const IMAGES_IN_BUILD = "bin/esp32";
 
 /** Throws a `UsageError`; returns `undefined` where help was asked for. */
 export function parseUpdateCommand(args: string[]): UpdateCommand | undefined {
@@ -113,12 +114,15 @@ function brokerOf(url: string): BrokerUrl {
 }
 
 function builtImage(): string {
-	const images = existsSync(IMAGE_FOLDER)
-		? readdirSync(IMAGE_FOLDER, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(IMAGE))
-		: [];
+	const filesIn = (folder: string, recursive = false) =>
+		existsSync(folder) ? readdirSync(folder, { recursive, encoding: "utf8" }).map((path) => join(folder, path)) : [];
+	const images = filesIn(BUILDS_FOLDER)
+		.flatMap((build) => filesIn(join(build, IMAGES_IN_BUILD), true))
+		.filter((path) => path.endsWith(IMAGE));
 	const [only] = images;
 	if (only === undefined) throw new UsageError("no firmware is built: npm run build:esp32 does it; or name a file");
-	if (images.length === 1) return join(IMAGE_FOLDER, only);
-	const paths = images.map((image) => join(IMAGE_FOLDER, image));
-	throw new UsageError(`firmware is built for several boards; name one of ${paths.join(", ")}`);
+	if (images.length === 1) return only;
+	throw new UsageError(
+		`firmware is built for several boards, or with TLS and without; name one of ${images.join(", ")}`,
+	);
 }

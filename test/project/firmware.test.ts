@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { deepEqual, equal, match, ok } from "../harness/harness.ts";
+import { parseUpdateCommand } from "../../hosts/node/update-options.ts";
+import { deepEqual, equal, match, ok, throws } from "../harness/harness.ts";
 import { installation, inTools, run } from "../harness/sdk-installation.ts";
 import { buildBoard, SerialBoard } from "../harness/serial-board.ts";
 
@@ -111,6 +112,42 @@ test("each board has a folder for builds with TLS and one for those without it",
 	);
 	ok(outs.length >= 14);
 	equal(new Set(outs).size, outs.length);
+});
+
+test("an update takes the one firmware that was built, and wants to be told which where there are several", () => {
+	const place = JSON.parse(
+		inTools(`
+			import { buildPlace } from "./tools/firmware.js";
+			import { root } from "./tools/build.js";
+			import { relative } from "node:path";
+			const out = (tls) => relative(root, buildPlace({ board: "esp32c3", platform: "esp32/esp32c3", tls }).out);
+			process.stdout.write(JSON.stringify([out(false), out(true)]));`),
+	);
+	const started = process.cwd();
+	const folder = mkdtempSync(join(tmpdir(), "veleta-images-"));
+	const write = (path: string) => {
+		mkdirSync(join(path, ".."), { recursive: true });
+		writeFileSync(path, "");
+	};
+	const find = () => {
+		const command = parseUpdateCommand(["--broker", "mqtt://localhost", "--id", "roof", "--key", "key.pem"]);
+		return command?.name === "push" ? command.file : command?.name;
+	};
+	// As mcconfig names it below its `-o`.
+	const [plain, tls] = place.map((out: string) => join(out, "bin/esp32/esp32c3/release/veleta/xs_esp32.bin"));
+	process.chdir(folder);
+	try {
+		write(join(place[0], "tmp/esp32/esp32c3/release/veleta/xsProj-esp32c3/build/xs_esp32.bin"));
+		write("build/moddable/bin/lin/mc/release/veleta/mc.so");
+		throws(find, /^no firmware is built/);
+		write(plain);
+		equal(find(), plain);
+		write(tls);
+		throws(find, new RegExp(`name one of ${plain}, ${tls}$`));
+	} finally {
+		process.chdir(started);
+		rmSync(folder, { recursive: true });
+	}
 });
 
 test("a list of names goes with the objects that have its numbers, and both stay while nothing changes", () => {
