@@ -2,7 +2,7 @@
  * Bundles TypeScript with esbuild into `build/`. As a program, `npm run build`:
  * makes what `npm start` runs and what `manifest.json` names.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
@@ -29,10 +29,24 @@ const mqttPacketEntry = `
 	export default { parser, generate, writeToStream };
 `;
 
+/** Whole at any moment, for others that build or run in this folder at the same time. */
+export function writeWhole(path, contents) {
+	mkdirSync(dirname(path), { recursive: true });
+	const aside = `${path}.${process.pid}`;
+	writeFileSync(aside, contents);
+	renameSync(aside, path);
+}
+
+/** esbuild's `build`, whose files are whole at any moment. */
+async function build(options) {
+	const result = await esbuild.build({ ...options, write: false });
+	if (options.write !== false) for (const { path, contents } of result.outputFiles) writeWhole(path, contents);
+	return result;
+}
+
 export async function buildMqttPacket() {
-	mkdirSync(dirname(mqttPacketModule), { recursive: true });
 	for (const outfile of [mqttPacketModule, mqttPacketClientModule]) {
-		await esbuild.build({
+		await build({
 			stdin: { contents: mqttPacketEntry, resolveDir: root },
 			outfile,
 			bundle: true,
@@ -68,7 +82,7 @@ const common = {
 
 /** One classic script, for the XS engine. `options` as esbuild's. */
 export function bundleForXs(options) {
-	return esbuild.build({
+	return build({
 		...common,
 		format: "iife",
 		platform: "neutral",
@@ -80,7 +94,7 @@ export function bundleForXs(options) {
 
 /** ES modules for Node; packages stay outside, but for the firmware's mqtt-packet. */
 export function bundleForNode(options) {
-	return esbuild.build({
+	return build({
 		...common,
 		format: "esm",
 		platform: "node",
@@ -102,7 +116,7 @@ export async function buildFirmware() {
 		write: false,
 	});
 	const { code } = await esbuild.transform(await shrink(outputFiles[0].text), { format: "iife" });
-	writeFileSync(join(buildFolder, "firmware.js"), code);
+	writeWhole(join(buildFolder, "firmware.js"), code);
 }
 
 /** Imports what it needs itself: those files import this one. */
