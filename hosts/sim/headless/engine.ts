@@ -29,7 +29,7 @@ export interface Figures {
 	readonly highestChunks: number;
 	/** Slots of the JavaScript stack, as many as the same calls take on a board. */
 	readonly highestStack: number;
-	/** Bytes of the stack of this computer, whose frames are not those of a board. */
+	/** Bytes of the stack of this computer, whose frames are not those of a board; as of the last `collect`. */
 	readonly highestNativeStack: number;
 	/** What has been set aside, whether it is in use or not. */
 	readonly reservedSlots: number;

@@ -45,6 +45,7 @@ static struct {
 	uint32_t slotsGranted; /* by the limits, and since then */
 	uint32_t chunksGranted;
 	uint32_t highestStack;
+	uint32_t highestNativeStack; /* at the last look */
 } board;
 
 /* Of the present command: what ended at the moment less what began, modulo 2^32. */
@@ -160,14 +161,14 @@ char* fxCStackLimit(void)
 	return nativeStackLow + NATIVE_MARGIN;
 }
 
-static uint32_t highestNativeStack(void)
+static void measureNativeStack(void)
 {
-	char* at = nativeStackLow;
+	char* at = nativeStackTop - board.limits.nativeStack;
 	if (!nativeStackTop)
-		return 0;
+		return;
 	while (at < nativeStackTop && *at == (char)PAINT)
 		at++;
-	return (uint32_t)(nativeStackTop - at);
+	board.highestNativeStack = (uint32_t)(nativeStackTop - at);
 }
 
 /* Ends */
@@ -315,7 +316,7 @@ void limitMachine(txMachine* the, const struct limits* limits)
 	if (limits->nativeStack) {
 		the->stackLimit = &here - limits->nativeStack;
 		nativeStackTop = &here;
-		memset(nativeStackLow, PAINT, (size_t)(nativeStackTop - nativeStackLow) - NATIVE_UNPAINTED);
+		memset(nativeStackTop - limits->nativeStack, PAINT, limits->nativeStack - NATIVE_UNPAINTED);
 	}
 	beginCommand(the);
 }
@@ -351,7 +352,7 @@ void readFigures(txMachine* the, struct figures* figures)
 	figures->chunks = (uint32_t)the->currentChunksSize;
 	figures->highestChunks = (uint32_t)the->peakChunksSize;
 	figures->highestStack = board.highestStack;
-	figures->highestNativeStack = highestNativeStack();
+	figures->highestNativeStack = board.highestNativeStack;
 	figures->reservedSlots = (uint32_t)the->maximumHeapCount;
 	figures->reservedChunks = (uint32_t)the->maximumChunksSize;
 }
@@ -359,4 +360,5 @@ void readFigures(txMachine* the, struct figures* figures)
 void collectGarbage(txMachine* the)
 {
 	fxCollectGarbage(the);
+	measureNativeStack();
 }

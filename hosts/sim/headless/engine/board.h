@@ -32,7 +32,7 @@ struct figures {
 	uint32_t chunks; /* bytes */
 	uint32_t highestChunks;
 	uint32_t highestStack; /* slots, as on a board */
-	uint32_t highestNativeStack; /* bytes */
+	uint32_t highestNativeStack; /* bytes, as of the last collection that was asked for */
 	uint32_t reservedSlots; /* those that are free included */
 	uint32_t reservedChunks;
 };
