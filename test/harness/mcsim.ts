@@ -13,8 +13,8 @@ const root = process.cwd();
  * settings and flash, are left alone. It stays: the SDK's makefiles then compile
  * only what has changed.
  */
-export function copyOfProject(): string {
-	const copy = join(root, "build/mcsim-test");
+export function copyOfProject(name = "mcsim-test"): string {
+	const copy = join(root, "build", name);
 	mkdirSync(copy, { recursive: true });
 	for (const name of ["hosts", "manifest.json", "package.json", "src", "tools"]) {
 		rmSync(join(copy, name), { recursive: true, force: true });

@@ -1,9 +1,15 @@
 /** What XS is created with on a board: one place says it, and mcconfig and the project's own engines read the same there. */
-import { readdirSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import test from "node:test";
 import { creationIn, creationOf, type Manifest, SLOT_BYTES } from "../../hosts/creation.ts";
 import { BOARDS } from "../../hosts/esp32/boards.ts";
 import { deepEqual, equal, ok, throws } from "../harness/harness.ts";
+import { copyOfProject } from "../harness/mcsim.ts";
+
+/** mcconfig's name for this computer. */
+const COMPUTER = process.platform === "darwin" ? "mac" : "lin";
 
 const said = {
 	creation: { static: 0, chunk: { initial: 1, incremental: 2 }, heap: { initial: 3, incremental: 4 }, stack: 5 },
@@ -55,4 +61,27 @@ test("nothing but manifest.json says a creation", () => {
 		.filter((path) => /["']?\bcreation["']?\s*:/.test(readFileSync(path, "utf8")));
 	equal(others.join(), "");
 	ok(/\bcreation"\s*:/.test(readFileSync("manifest.json", "utf8")), "the pattern above would find nothing");
+});
+
+const { MODDABLE, PATH = "" } = process.env;
+const skip = MODDABLE === undefined && "needs the Moddable SDK (MODDABLE is not set)";
+
+test("mcconfig reads the same for each board, and nothing of the SDK's own is left", { skip }, () => {
+	const project = copyOfProject("creation");
+	const run = (file: string, ...args: string[]) => {
+		const path = [PATH, join(MODDABLE!, "build/bin", COMPUTER, "release")].join(delimiter);
+		execFileSync(file, args, { cwd: project, env: { ...process.env, PATH: path }, stdio: "pipe" });
+	};
+	run(process.execPath, "tools/build.js");
+	for (const [board, { platform }] of Object.entries(BOARDS)) {
+		const out = mkdtempSync(join(project, "build/mcconfig-"));
+		run("mcconfig", "-p", platform, "-o", out);
+		const makefile = readFileSync(join(out, "tmp", platform, "release/veleta/makefile"), "utf8");
+		rmSync(out, { recursive: true });
+		const [, numbers = ""] = /^CREATION = -c ([\d,]+),main,/m.exec(makefile) ?? [];
+		const said = numbers.split(",").map(Number);
+		const { static: block = 0, chunk, heap, stack } = creationOf(board);
+		deepEqual(said.slice(0, 5), [chunk.initial, chunk.incremental, heap.initial, heap.incremental, stack], board);
+		equal(said.at(-1), block, board);
+	}
 });
