@@ -1,5 +1,5 @@
 /** A broker that speaks MQTT 5.0, takes everything, and sends what a test makes, each packet whole. */
-import { createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Bytes } from "../../src/host.ts";
 import { readClientPacket } from "../fuzz/client-packets.ts";
 import type { Random } from "../fuzz/random.ts";
@@ -48,6 +48,10 @@ export class HostileBroker {
 	private constructor(server: Server) {
 		this.#server = server;
 		server.on("connection", (socket) => this.#accept(socket));
+	}
+
+	get port(): number {
+		return (this.#server.address() as AddressInfo).port;
 	}
 
 	static async start(port: number): Promise<HostileBroker> {

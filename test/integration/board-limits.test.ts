@@ -1,0 +1,285 @@
+/**
+ * The station within a board's memory, whatever it is sent: on the project's own
+ * engine, against a real mosquitto and a hostile broker. `project/board-engine`
+ * does the same on the SDK's XS.
+ */
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after, type TestContext } from "node:test";
+import { createImage } from "../../hosts/node/update-image.ts";
+import { publicPoint, signImage } from "../../hosts/node/update-key.ts";
+import { FirmwareSlots } from "../../hosts/sim/headless/firmware-slots.ts";
+import { FlashFile } from "../../hosts/sim/headless/flash-file.ts";
+import { Runner } from "../../hosts/sim/headless/runner.ts";
+import { mutate } from "../fuzz/mutations.ts";
+import { Random } from "../fuzz/random.ts";
+import { HostileBroker, hostileMessage, publishOf } from "../harness/hostile-broker.ts";
+import { freePort, Mosquitto } from "../harness/mosquitto.ts";
+import { findProgram } from "../harness/program.ts";
+import { MosquittoSub } from "../harness/subscriber.ts";
+import { until } from "../harness/wait.ts";
+
+const FIRMWARE = join(process.cwd(), "build/firmware.js");
+/** Bytes that may be live, whatever has been received. */
+const RAM_MAXIMUM = 26 * 1_024;
+/** So much of the stack may be used; the rest is for what nobody has tried. */
+const STACK_SHARE = 3 / 4;
+/** Long for a busy machine: what is waited for comes as soon as it can. */
+const PATIENCE_MS = 120_000;
+const ID = "board";
+const TOPIC = `veleta/${ID}`;
+const CONNECTED = new RegExp(`New client connected from .* as veleta-${ID} `);
+const SUBSCRIBED = new RegExp(`Sending SUBACK to veleta-${ID}$`);
+
+const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+const image = createImage("new", 1_060_000);
+/** As `npm run update` begins. */
+const beginning = JSON.stringify({ size: image.length, signature: signImage(image, privateKey).toString("hex") });
+
+const folder = mkdtempSync(join(tmpdir(), "veleta-limits-"));
+after(() => rmSync(folder, { recursive: true }));
+
+/** A station in an engine, and its flash, which outlives it. */
+class BoardStation {
+	readonly #test: TestContext;
+	readonly #port: number;
+	readonly #settings: object;
+	readonly #flash = new FlashFile(undefined);
+	readonly #slots = new FirmwareSlots(undefined, FIRMWARE);
+	#runner: Runner | undefined;
+	#failure: Error | undefined;
+
+	constructor(context: TestContext, port: number, settings: object = {}) {
+		this.#test = context;
+		this.#port = port;
+		this.#settings = settings;
+	}
+
+	async start(): Promise<void> {
+		this.#runner = new Runner({
+			firmware: FIRMWARE,
+			settings: {
+				...{ id: ID, interval: 1, keepAlive: 5, diagnostics: 2, backlogRate: 100 },
+				broker: `mqtt://127.0.0.1:${this.#port}`,
+				updateKey: publicPoint(privateKey).toString("hex"),
+				...this.#settings,
+			},
+			flash: this.#flash,
+			slots: this.#slots,
+			seed: 1,
+			speed: 1,
+			onLog: () => {},
+		});
+		this.#failure = undefined;
+		this.#runner.stopped.catch((error: Error) => {
+			this.#failure = error;
+		});
+		await this.#runner.start();
+	}
+
+	/** As `until`, but rejects at once with the reason when the station has ended. */
+	async alive(what: string, condition: () => boolean): Promise<void> {
+		await until(
+			what,
+			() => {
+				if (this.#failure) throw this.#failure;
+				return condition();
+			},
+			PATIENCE_MS,
+		);
+	}
+
+	/** Holds what it has in use, and has used, against a board's limits. */
+	async check(part: string): Promise<void> {
+		const { ram, highestRam, highestStack, stack } = await this.#runner!.memory();
+		this.#test.diagnostic(`${part}: ${ram} B live, ${highestRam} at the most; stack ${highestStack} of ${stack} slots`);
+		await this.alive(part, () => true);
+		ok(ram <= RAM_MAXIMUM, `${part}: ${ram} bytes are live`);
+		ok(highestStack <= stack * STACK_SHARE, `${part}: ${highestStack} of ${stack} slots of the stack`);
+		ok(ram > 1_000 && highestStack > 100, "no station lives with so little");
+	}
+
+	/** As a power cut would. */
+	kill(): void {
+		this.#runner?.close();
+		this.#runner = undefined;
+	}
+
+	close(): void {
+		this.kill();
+		this.#slots.end();
+		this.#flash.close();
+	}
+}
+
+/** mosquitto, a station in whose session commands wait while it is away, and who listens to both. */
+async function withMosquitto(
+	context: TestContext,
+	settings: object,
+	run: (parts: { broker: Mosquitto; station: BoardStation; subscriber: MosquittoSub }) => Promise<void>,
+): Promise<void> {
+	const own = mkdtempSync(join(folder, "run-"));
+	const broker = await Mosquitto.start(join(own, "broker"));
+	const station = new BoardStation(context, broker.port, settings);
+	try {
+		const subscriber = await MosquittoSub.start(broker, own, { filters: [`${TOPIC}/#`, "answers/#"] });
+		await station.start();
+		await station.alive("the station's subscription", () => broker.count(SUBSCRIBED) > 0);
+		await run({ broker, station, subscriber });
+		await subscriber.kill();
+	} finally {
+		station.close();
+		await broker.kill();
+	}
+}
+
+/** Publishes each line, at QoS 1, in one connection. */
+async function publishLines(
+	broker: Mosquitto,
+	topic: string,
+	lines: readonly string[],
+	...args: string[]
+): Promise<void> {
+	const where = ["-h", "127.0.0.1", "-p", String(broker.port), "-q", "1", "-t", topic, "-l"];
+	const child = spawn(findProgram("mosquitto_pub"), [...where, ...args], { stdio: ["pipe", "ignore", "inherit"] });
+	child.stdin.end(lines.map((line) => `${line}\n`).join(""));
+	equal(await new Promise((resolve) => child.on("close", resolve)), 0);
+}
+
+const replies = (subscriber: MosquittoSub) =>
+	subscriber.messages.filter(({ topic }) => topic === `${TOPIC}/reply`).map(({ payload }) => JSON.parse(payload));
+
+/** Resolves when the subscriber has `more` readings that it did not have. */
+async function delivers(station: BoardStation, subscriber: MosquittoSub, more: number): Promise<void> {
+	const seq = subscriber.highest() + more;
+	await station.alive(`reading ${seq}`, () => subscriber.highest() >= seq);
+}
+
+/** MQTT 3.1.1 knows no limit of a packet's size, and 5.0 has properties. */
+const VERSIONS = { "MQTT 5.0": {}, "MQTT 3.1.1": { "-V": "311" } };
+
+test("an interval in 170 bytes, and in 180 to 256", (context) =>
+	withMosquitto(context, {}, async ({ broker, station, subscriber }) => {
+		for (const [index, length] of [170, 180, 190, 200, 220, 255, 256].entries()) {
+			broker.publish(`${TOPIC}/cmd/interval`, "-m", "1".padStart(length));
+			await station.alive("the reply", () => replies(subscriber).length > index);
+			deepEqual(replies(subscriber)[index], { command: "interval", ok: true, interval: 1 });
+		}
+		await delivers(station, subscriber, 2);
+		await station.check("intervals");
+	}));
+
+test("the first message of npm run update, given at once and after the station was off", (context) =>
+	withMosquitto(context, {}, async ({ broker, station, subscriber }) => {
+		ok(beginning.length > 170);
+		broker.publish(`${TOPIC}/cmd/update`, "-m", beginning);
+		await station.alive("the reply", () => replies(subscriber).length > 0);
+		deepEqual(replies(subscriber)[0], { command: "update", ok: true, offset: 0 });
+		station.kill();
+		// The broker has the session: the message waits, and is given again and again to a station that dies of it.
+		broker.publish(`${TOPIC}/cmd/update`, "-m", beginning);
+		for (let life = 1; life <= 3; life++) {
+			await station.start();
+			await delivers(station, subscriber, 2);
+			await station.check(`life ${life}`);
+			station.kill();
+		}
+	}));
+
+test("4 samples and 40 statuses with 3,900 bytes of correlation data", (context) =>
+	withMosquitto(context, {}, async ({ broker, station, subscriber }) => {
+		const properties = ["-V", "5", "-D", "publish", "correlation-data", "c".repeat(3_900)];
+		const none = (count: number) => Array.from({ length: count }, () => "");
+		await publishLines(broker, `${TOPIC}/cmd/sample`, none(4), ...properties);
+		await publishLines(broker, `${TOPIC}/cmd/status`, none(40), ...properties);
+		await delivers(station, subscriber, 2);
+		await station.check("correlation data");
+	}));
+
+for (const [version, { ...args }] of Object.entries(VERSIONS)) {
+	const more = Object.entries(args).flat();
+	test(`${version}: a thousand commands of 4 KB that waited, and five hundred retained ones`, (context) =>
+		withMosquitto(context, {}, async ({ broker, station, subscriber }) => {
+			await station.check("before");
+			station.kill();
+			const commands = Array.from({ length: 1_000 }, (_, index) => `${index}`.padEnd(4_000, "x"));
+			await publishLines(broker, `${TOPIC}/cmd/interval`, commands, ...more);
+			const published = broker.count(/Received PUBLISH/);
+			for (let count = 0; count < 500; count++) {
+				broker.publish(`${TOPIC}/cmd/status/${count}`, "-r", "-m", "y".repeat(1_000), ...more);
+			}
+			equal(broker.count(/Received PUBLISH/) - published, 500);
+			await station.start();
+			const acknowledged = new RegExp(`Received PUBACK from veleta-${ID} `);
+			for (const part of [100, 400, 800, 1_000]) {
+				await station.alive(`${part} acknowledgements`, () => broker.count(acknowledged) >= part);
+				await station.check(`${part} commands`);
+			}
+			await delivers(station, subscriber, 3);
+			await station.check("after");
+			equal(broker.count(CONNECTED), 2);
+		}));
+}
+
+test("8 hundred user properties, and a response topic of 255 levels", (context) =>
+	withMosquitto(context, {}, async ({ broker, station, subscriber }) => {
+		const users = Array.from({ length: 800 }, () => ["-D", "publish", "user-property", "k", "v"]).flat();
+		for (let count = 0; count < 20; count++)
+			broker.publish(`${TOPIC}/cmd/status`, "-n", "-V", "5", ...users.slice(0, 2_500));
+		const levels = Array.from({ length: 255 }, () => "r").join("/");
+		for (let count = 0; count < 5; count++) {
+			broker.publish(`${TOPIC}/cmd/status`, "-n", "-V", "5", "-D", "publish", "response-topic", levels);
+		}
+		await delivers(station, subscriber, 4);
+		await station.check("properties");
+	}));
+
+test("a message of 6,000 bytes and one of 200,000 under cmd, at each QoS", (context) =>
+	withMosquitto(context, {}, async ({ broker, station, subscriber }) => {
+		station.kill();
+		const file = join(folder, "large");
+		for (const size of [6_000, 200_000]) {
+			await publishLines(broker, `${TOPIC}/cmd/status`, ["z".repeat(size)]);
+			await publishLines(broker, `${TOPIC}/cmd/status`, ["z".repeat(size)], "-q", "2");
+		}
+		rmSync(file, { force: true });
+		await station.start();
+		await delivers(station, subscriber, 3);
+		broker.publish(`${TOPIC}/cmd/status`, "-m", "");
+		await station.alive("a reply", () => replies(subscriber).some(({ command }) => command === "status"));
+		await station.check("large messages");
+	}));
+
+/** Messages in all, and the connections that they come on: each but the last ends with what is perhaps no packet. */
+const HOSTILE = { messages: 3_000, connections: 10, seed: 10 };
+
+test(`${HOSTILE.messages} hostile packets with properties`, async (context) => {
+	const hostile = await HostileBroker.start(await freePort());
+	const station = new BoardStation(context, hostile.port);
+	try {
+		await station.start();
+		const random = new Random(HOSTILE.seed);
+		for (let connection = 1; connection <= HOSTILE.connections; connection++) {
+			await station.alive("a connection", () => hostile.connections >= connection);
+			await hostile.ready();
+			for (let count = HOSTILE.messages / HOSTILE.connections; count > 0; count--) {
+				await station.alive("the next message", () => true);
+				ok(await hostile.publish(hostileMessage(random, TOPIC)), "the station ended the connection");
+			}
+			await hostile.settled();
+			await station.check(`connection ${connection}`);
+			if (connection < HOSTILE.connections)
+				await hostile.end(mutate(random, publishOf(hostileMessage(random, TOPIC), 1)));
+		}
+		const seq = Math.max(0, ...hostile.seqs);
+		await station.alive("readings", () => Math.max(0, ...hostile.seqs) >= seq + 3);
+		ok(hostile.replies > 0, "no command was answered");
+	} finally {
+		station.close();
+		hostile.close();
+	}
+});
