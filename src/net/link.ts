@@ -245,6 +245,7 @@ export class Link<M extends Message> {
 			}
 			if (this.#size === 0) return;
 			this.#flush();
+			session.handOn();
 		}
 	}
 

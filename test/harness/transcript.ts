@@ -157,6 +157,7 @@ export class Transcript {
 		for (let packet = this.session.transmit(now); packet; packet = this.session.transmit(now)) {
 			sent.push(hex(packet));
 			this.session.transmitted(now);
+			this.session.handOn();
 		}
 		return sent;
 	}

@@ -90,6 +90,12 @@ export interface SessionOptions<M extends Message> {
 	readonly maximumPacketSize?: number;
 	/** Whether packets may follow the CONNECT before the broker has accepted it; by default they do, where the broker bears it. */
 	readonly pipelining?: boolean;
+	/**
+	 * Whether a message of QoS 1 or 2 is acknowledged before it is handed on, by
+	 * default after: for commands, one of which may bring the machine down and would
+	 * come again for ever. See `handOn`.
+	 */
+	readonly acknowledgesFirst?: boolean;
 	/** The next message to publish, or `undefined`: called when it can be sent at once. */
 	readonly nextMessage?: () => M | undefined;
 	/** The broker accepted the connection; with the properties that it told (5.0). */
@@ -110,6 +116,14 @@ export interface SessionOptions<M extends Message> {
 	readonly onUnsubscribe?: (topicFilter: string, reasonCode: number) => void;
 }
 
+/** A message that waits for its acknowledgement to leave. */
+interface Held {
+	readonly message: ReceivedMessage;
+	readonly packetId: number;
+	/** `undefined`: has left, or there is none. */
+	acknowledgement: Packet | undefined;
+}
+
 export class Session<M extends Message> {
 	readonly #options: SessionOptions<M>;
 	readonly #manner: Manner;
@@ -118,6 +132,11 @@ export class Session<M extends Message> {
 	readonly #subscriptions = new Subscriptions(this.#ids);
 	/** Ids of QoS 2 messages that were handed on and whose PUBREL is to come [MQTT-4.3.3-2]. */
 	readonly #received = new ReceivedIds();
+	/**
+	 * Messages to be handed on, in the order in which they came: what one call of
+	 * `receive` brought, as the session is not `receptive` while there are any.
+	 */
+	#held: Held[] = [];
 	#clientId: string;
 	/** As far as the broker takes it. */
 	#will: Will | undefined;
@@ -163,7 +182,7 @@ export class Session<M extends Message> {
 	 * should be read: a broker that does not take its answers is not listened to.
 	 */
 	get receptive(): boolean {
-		return this.#connection?.replies.length === 0;
+		return this.#connection?.replies.length === 0 && this.#held.length === 0;
 	}
 
 	/** When `tick` is to be called, in ms; `Infinity`: not needed. */
@@ -217,6 +236,10 @@ export class Session<M extends Message> {
 		const { leaving } = this.#connection ?? {};
 		if (leaving?.message && !leaving.entry) this.#unsent = leaving.message;
 		this.#connection = undefined;
+		// What the broker cannot have an acknowledgement of comes again.
+		for (const { message, packetId, acknowledgement } of this.#held)
+			if (acknowledgement && message.qos === 2) this.#received.delete(packetId);
+		this.#held = this.#held.filter(({ acknowledgement }) => !acknowledgement);
 		this.#outgoing.disconnected();
 		this.#subscriptions.disconnected();
 	}
@@ -295,6 +318,8 @@ export class Session<M extends Message> {
 		if (packet.cmd === "pingreq") connection.keepAlive.pingSent(now);
 		else connection.keepAlive.sent(now);
 		if (packet.cmd === "connect") connection.phase = "awaiting CONNACK";
+		if (this.#held.length > 0)
+			for (const held of this.#held) if (held.acknowledgement === packet) held.acknowledgement = undefined;
 		if (packet.cmd === "subscribe" || packet.cmd === "unsubscribe") this.#subscriptions.sent(packet.packetId, now);
 		const redelivered = entry?.published ?? false;
 		if (entry) {
@@ -306,6 +331,27 @@ export class Session<M extends Message> {
 		if (!message) return;
 		this.#options.onPublish?.(message, redelivered);
 		if (!entry || entry.qos === 0) this.#options.onAcknowledge?.(message);
+	}
+
+	/**
+	 * What `transmitted` was told of has been given to the network: hands on the
+	 * messages that are acknowledged by now. Only with `acknowledgesFirst`.
+	 *
+	 * A connection may end before. What the broker cannot have an acknowledgement of
+	 * is forgotten, for it will come again; the rest is handed on with the next
+	 * connection. So none is lost; and none comes twice but one of QoS 1 whose
+	 * acknowledgement got lost on its way: it is marked `dup`, which is all that MQTT
+	 * has to tell it by.
+	 */
+	handOn(): void {
+		const connection = this.#connection;
+		// Whoever is told of one may end the connection.
+		while (connection && this.#connection === connection) {
+			const held = this.#held[0];
+			if (!held || held.acknowledgement) return;
+			this.#held.shift();
+			this.#options.onMessage?.(held.message);
+		}
 	}
 
 	/** A part of the packet from `transmit` has left: a slow connection is not a stuck one. */
@@ -598,8 +644,12 @@ export class Session<M extends Message> {
 				throw new ProtocolError("too many unreleased QoS 2 messages", RECEIVE_MAXIMUM_EXCEEDED);
 			}
 		}
-		this.#options.onMessage?.(message);
-		if (qos > 0) connection.reply({ cmd: qos === 1 ? "puback" : "pubrec", packetId });
+		const acknowledgement: Packet | undefined =
+			qos > 0 ? { cmd: qos === 1 ? "puback" : "pubrec", packetId } : undefined;
+		if (this.#options.acknowledgesFirst) this.#held.push({ message, packetId, acknowledgement });
+		else this.#options.onMessage?.(message);
+		if (acknowledgement) connection.reply(acknowledgement);
+		else this.handOn();
 	}
 }
 

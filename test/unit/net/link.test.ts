@@ -4,7 +4,7 @@ import { Link, type LinkOptions } from "../../../src/net/link.ts";
 import type { Message } from "../../../src/net/mqtt/message.ts";
 import { Session, type SessionOptions } from "../../../src/net/mqtt/session.ts";
 import { deepEqual, equal, ok, test } from "../../harness/harness.ts";
-import { ascii, CONNACK, DISCONNECT, PINGREQ, puback, publish } from "../../harness/transcript.ts";
+import { ascii, CONNACK, DISCONNECT, PINGREQ, puback, publish, pubrec } from "../../harness/transcript.ts";
 import { World } from "../../harness/world.ts";
 
 const CONNECT = "10 0d 00 04 4d 51 54 54 04 00 00 3c 00 01 63";
@@ -332,6 +332,55 @@ test("whoever is told of a message may wake the link: nothing is lost or read tw
 	world.socket.receives("30 03 00 01 78 30 03 00 01 79");
 	deepEqual(received, ["x", "y"]);
 	deepEqual(world.socket.takeWritten(), [publish(1, "t", "x"), publish(2, "t", "y")]);
+});
+
+/** A session that acknowledges first, and what it had written when it handed a message on. */
+function startsAcknowledging() {
+	const seen: string[] = [];
+	const started = start(
+		{},
+		{
+			acknowledgesFirst: true,
+			onMessage: ({ payload }) => {
+				const text = String.fromCharCode(payload[0]!);
+				seen.push(`${text} after ${started.world.socket.takeWritten().join(" and ")}`);
+			},
+		},
+	);
+	started.connects();
+	return { ...started, seen };
+}
+
+test("a message is handed on when the socket has its acknowledgement", () => {
+	const { world, seen } = startsAcknowledging();
+	world.socket.receives(publish(5, "t", "a"));
+	deepEqual(seen, [`a after ${puback(5)}`]);
+	world.socket.receives(`${publish(6, "t", "b", { qos: 2 })} ${publish(7, "t", "c")}`);
+	deepEqual(seen.slice(1), [`b after ${pubrec(6)} and ${puback(7)}`, "c after "]);
+});
+
+test("a message is not handed on while the network does not take its acknowledgement whole", () => {
+	const { world, seen } = startsAcknowledging();
+	world.socket.opens(0);
+	world.socket.receives(publish(5, "t", "a"));
+	world.socket.opens(3);
+	deepEqual(seen, []);
+	world.socket.opens(3);
+	deepEqual(seen, [`a after ${puback(5)}`]);
+});
+
+test("a message whose acknowledgement the socket refused is handed on once, with the next connection", () => {
+	const { world, seen, log } = startsAcknowledging();
+	world.socket.write = () => {
+		throw new Error("no route");
+	};
+	world.socket.receives(publish(5, "t", "a"));
+	deepEqual([seen, log], [[], ["no route; again in 550 ms"]]);
+	world.advanceTo(550);
+	world.socket.opens();
+	deepEqual(seen, [`a after ${CONNECT}`]);
+	world.socket.receives(CONNACK);
+	deepEqual(seen.length, 1);
 });
 
 test("CONNECT, SUBSCRIBE and the first messages leave in one segment", () => {
