@@ -51,10 +51,10 @@ export interface BME280ChipOptions {
 /** Registers of a chip that was sold: periph.io's test data. */
 const CALIBRATION: BME280Recording = Object.freeze({
 	name: "periph-i2c",
-	first: Uint8Array.of(
+	first: Uint8Array.from([
 		...[0x10, 0x6e, 0x6c, 0x66, 0x32, 0x00, 0x5d, 0x95, 0xb8, 0xd5, 0xd0, 0x0b, 0x77],
 		...[0x1e, 0x9d, 0xff, 0xf9, 0xff, 0xac, 0x26, 0x0a, 0xd8, 0xbd, 0x10, 0x00, 0x4b],
-	),
+	]),
 	second: Uint8Array.of(0x6e, 0x01, 0x00, 0x13, 0x05, 0x00, 0x1e),
 	frames: Object.freeze([]),
 });
@@ -212,12 +212,12 @@ export class BME280Chip implements I2CChip {
 		const rounded = (value: number, samples: number) =>
 			filtered || samples === 0 ? value : value & (0xfffff << (4 - Math.log2(samples)));
 		const bytes20 = (value: number) => [value >> 12, (value >> 4) & 0xff, (value & 0x0f) << 4];
-		return Uint8Array.of(
+		return Uint8Array.from([
 			...bytes20(rounded(counts.pressure, pressure)),
 			...bytes20(rounded(counts.temperature, temperature)),
 			counts.humidity >> 8,
 			counts.humidity & 0xff,
-		);
+		]);
 	}
 
 	#readRegister(register: number): number {

@@ -36,12 +36,10 @@ export class ReceivedIds {
 		const index = this.#ranges.findIndex(({ first, last }) => first <= packetId && packetId <= last);
 		const range = this.#ranges[index];
 		if (!range) return false;
-		const { first, last } = range;
-		const left = [
-			{ first, last: packetId - 1 },
-			{ first: packetId + 1, last },
-		].filter(({ first, last }) => first <= last);
-		this.#ranges.splice(index, 1, ...left);
+		const { last } = range;
+		if (packetId < last) this.#ranges.splice(index + 1, 0, { first: packetId + 1, last });
+		range.last = packetId - 1;
+		if (range.last < range.first) this.#ranges.splice(index, 1);
 		return true;
 	}
 

@@ -1,4 +1,4 @@
 /** mqtt-packet uncorks a stream this way; only streams that have `cork` ever get here. */
-export function nextTick<Arguments extends unknown[]>(run: (...args: Arguments) => void, ...args: Arguments): void {
-	Promise.resolve().then(() => run(...args));
+export function nextTick<Argument>(run: (argument: Argument) => void, argument: Argument): void {
+	Promise.resolve().then(() => run(argument));
 }
