@@ -38,7 +38,7 @@ const SHORTEST_STEP_MS = 1;
 export class Sampler {
 	readonly #options: SamplerOptions;
 	#interval: number;
-	/** The time of the first slot; the others follow at multiples of the interval, so that delays do not add up. */
+	/** The time of a slot; the others follow at multiples of the interval, so that delays do not add up. */
 	#origin: number | undefined;
 	/** When the next measurement is wanted. */
 	#due = 0;
@@ -62,12 +62,19 @@ export class Sampler {
 		return this.#interval;
 	}
 
-	/** From now on a sample each `interval` ms, the first one after that time. */
+	/**
+	 * From now on a sample each `interval` ms, counted from the last one; the interval
+	 * that there is changes nothing. The next sample does not get later: whoever sets
+	 * intervals all the time does not keep the sensor from measuring.
+	 */
 	setInterval(interval: number, now: number): void {
 		if (!(interval > 0)) throw new RangeError("the interval must be positive");
+		if (interval === this.#interval) return;
 		this.#interval = interval;
-		this.#origin = now;
-		this.#due = now + interval;
+		if (this.#origin === undefined) return;
+		this.#origin = this.#startedAt;
+		this.#due = Math.min(this.#due, this.#nextSlot(now));
+		if (this.#measurement === undefined) this.#origin = this.#due;
 	}
 
 	/** When `tick` has something to do, in ms; Infinity once closed. The first sample is wanted at once. */

@@ -394,3 +394,68 @@ test("at the sensor's shortest interval every slot has its sample, whatever frac
 		equal(told().length, 601, `from ${begin} ms`);
 	}
 });
+
+test("another interval counts from the last sample, and the next sample is not later than it was", () => {
+	for (const [from, to, at, expected] of [
+		[60_000, 10_000, 61_000, ["70010 sample", "80010 sample"]],
+		[60_000, 10_000, 95_000, ["100010 sample", "110010 sample"]],
+		[60_000, 60_000, 61_000, ["120010 sample", "180010 sample"]],
+		[60_000, 60_000, 119_999, ["120010 sample", "180010 sample"]],
+		[60_000, 90_000, 61_000, ["120010 sample", "210010 sample"]],
+		[10_000, 60_000, 21_000, ["30010 sample", "90010 sample"]],
+	] as const) {
+		const { sampler, runUntil, told } = bench(new ScriptedSensor(), from);
+		runUntil(at);
+		told();
+		sampler.setInterval(to, at);
+		runUntil(220_000);
+		deepEqual(told().slice(0, 2), expected, `${from} to ${to} at ${at}`);
+	}
+});
+
+test("an interval that is set before the first sample, during one, or before another attempt keeps none of them", () => {
+	const first = bench(new ScriptedSensor(), 60_000);
+	first.sampler.setInterval(30_000, 0);
+	first.runUntil(31_000);
+	deepEqual(first.told(), ["10 sample", "30010 sample"]);
+
+	const during = bench(new ScriptedSensor(), 60_000);
+	during.sampler.tick(0);
+	during.sampler.setInterval(30_000, 5);
+	during.runUntil(31_000);
+	deepEqual(during.told(), ["10 sample", "30010 sample"]);
+
+	const sensor = new ScriptedSensor();
+	const retried = bench(sensor, 60_000);
+	sensor.script = broken;
+	retried.runUntil(11);
+	sensor.script = undefined;
+	retried.sampler.setInterval(30_000, 20);
+	retried.runUntil(33_000);
+	deepEqual(retried.told(), ["10 broken (1)", "2010 sample", "32010 sample"]);
+});
+
+test("whoever sets intervals all the time postpones no sample, and asks the sensor no sooner than it may be asked", () => {
+	let random = 1;
+	const next = (range: number) => {
+		random = (random * 1_103_515_245 + 12_345) % 2_147_483_648;
+		return Math.floor((random / 2_147_483_648) * range);
+	};
+	for (let round = 0; round < 50; round++) {
+		const { sampler, clock, runUntil, told } = bench(new ScriptedSensor(), 60_000);
+		let last = Number.NEGATIVE_INFINITY;
+		for (let step = 0; step < 200; step++) {
+			const { deadline, interval } = sampler;
+			const other = 2_000 + next(90_000);
+			sampler.setInterval(other, clock.time);
+			ok(sampler.deadline <= deadline, `postponed from ${deadline} to ${sampler.deadline}`);
+			ok(sampler.deadline <= clock.time + Math.min(interval, other), "longer than either interval");
+			runUntil(clock.time + next(5_000));
+			for (const line of told()) {
+				const time = Number.parseInt(line, 10);
+				ok(time - last >= 2_000, `${time} after ${last}`);
+				last = time;
+			}
+		}
+	}
+});
