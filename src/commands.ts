@@ -1,19 +1,33 @@
 /**
  * Commands to the station: what arrives under `<topic>/cmd/`, checked and
- * carried out, and the replies.
+ * carried out, and the replies. Whoever may publish there is a stranger: what is
+ * kept of a command is bounded in bytes, and nothing of it is logged.
  */
 import type { Bytes, Clock, LogLevel } from "./host.js";
 import type { Message, ReceivedMessage } from "./net/mqtt/message.js";
+import { topicNameFault } from "./net/mqtt/topic.js";
 import type { Sampler } from "./sensors/sampler.js";
-import { INTERVAL_MAXIMUM_S, SENSORS, type Settings } from "./settings.js";
-import { ascii, jsonOf } from "./text.js";
+import { COMMANDS, type CommandName, INTERVAL_MAXIMUM_S, SENSORS, type Settings } from "./settings.js";
+import { bytesOf, cut, fits, hasControls, jsonOf } from "./text.js";
 import type { Updater } from "./update.js";
 
-/** Replies that wait for the broker; what comes on top is not replied to. */
-const REPLIES_MAXIMUM = 8;
-/** Senders that wait for a sample; what comes on top is refused. */
-const SAMPLE_REQUESTS_MAXIMUM = 4;
-const NAMES = "sample, interval, restart, status, update";
+/** Bytes of a command's name and of its correlation data: one with more is refused. */
+const NAME_MAXIMUM = 64;
+const CORRELATION_DATA_MAXIMUM = 64;
+/** Bytes of a response topic: a command with a longer one is refused without a reply. */
+const RESPONSE_TOPIC_MAXIMUM = 256;
+/** Bytes of an error in a reply, whose text may be a driver's: the rest is cut off. */
+const ERROR_MAXIMUM = 160;
+/** Bytes of the replies that the broker does not have yet; what comes on top is not replied to. */
+const REPLIES_MAXIMUM = 2_048;
+/** Bytes of what is kept of senders that wait for a sample; what comes on top is refused. */
+const SAMPLE_REQUESTS_MAXIMUM = 512;
+/** What the objects around a reply take in RAM, or around a sender's address, in bytes. */
+const OBJECTS = 128;
+/** Commands carried out that are known again. A broker has some 20 under way at the most. */
+const REMEMBERED = 20;
+/** A warning that a stranger can cause is not repeated for so long, in ms. */
+const QUIET_MS = 600_000;
 
 /** A command that is not carried out; the message says why, to whoever sent it. */
 export class CommandError extends Error {
@@ -29,8 +43,15 @@ interface Result {
 /** Where an answer goes: the sender's response topic (5.0), or the station's own. */
 interface ReplyAddress {
 	readonly command: string;
-	readonly topic: string;
+	readonly topic: string | undefined;
 	readonly correlationData: Bytes | undefined;
+	/** What it takes in RAM. */
+	readonly size: number;
+}
+
+/** A message with its size in RAM, which `replied` wants to know when the broker has it. */
+export interface Reply extends Message {
+	readonly replySize: number;
 }
 
 export interface CommandsOptions {
@@ -38,6 +59,8 @@ export interface CommandsOptions {
 	readonly clock: Clock;
 	readonly sampler: Sampler;
 	readonly log: (level: LogLevel, text: string) => void;
+	/** Whether the machine was started because the program, or its user, asked for it. */
+	readonly startedOnRequest: boolean;
 	/** What the station has done so far, for `status`. */
 	readonly status: () => object;
 	/** Firmware over the air. */
@@ -52,11 +75,22 @@ export interface CommandsOptions {
 
 export class Commands {
 	readonly #options: CommandsOptions;
-	readonly #replies: Message[] = [];
-	readonly #sampleRequests: ReplyAddress[] = [];
+	/** Where replies go without a response topic. */
+	readonly #topic: string;
+	readonly #replies: Reply[] = [];
+	#repliesSize = 0;
+	#sampleRequests: ReplyAddress[] = [];
+	/** Whether a command that is delivered again may be the one that brought the machine down. */
+	#doubtful: boolean;
+	/** What tells the last commands apart: those that this run has carried out. */
+	readonly #remembered: number[] = [];
+	/** When a warning was last given, in ms, by its text. */
+	#warned: Map<string, number> | undefined;
 
 	constructor(options: CommandsOptions) {
 		this.#options = options;
+		this.#topic = `${options.settings.topic}/reply`;
+		this.#doubtful = !options.startedOnRequest;
 	}
 
 	/** Whether somebody waits for an answer. */
@@ -64,50 +98,73 @@ export class Commands {
 		return this.#replies.length > 0 || this.#sampleRequests.length > 0;
 	}
 
+	/** The broker has begun a new session: it has nothing left from before this start. */
+	newSession(): void {
+		this.#doubtful = false;
+	}
+
 	/** A message to `<topic>/cmd/<name>`. */
 	receive(name: string, message: ReceivedMessage): void {
-		const { responseTopic, correlationData } = message.properties ?? {};
+		const { dup, qos, retain, properties = {} } = message;
+		const { responseTopic: topic, correlationData } = properties;
+		if (!dup && !retain && qos > 0) this.#doubtful = false;
+		if (topic !== undefined && !this.#mayReplyTo(topic))
+			return this.#warn("a command is refused: replies do not go to its response topic");
+		const length = correlationData?.length ?? 0;
+		const isLong = length > CORRELATION_DATA_MAXIMUM;
 		const address = {
-			command: name,
-			topic: responseTopic ?? `${this.#options.settings.topic}/reply`,
-			// A copy: the message's bytes are valid while it is handed on only.
-			correlationData: correlationData?.slice(),
+			command: cut(name, NAME_MAXIMUM),
+			topic,
+			// A copy: the message's bytes are those of all that was read with it.
+			correlationData: isLong ? undefined : correlationData?.slice(),
+			size: OBJECTS + (topic === undefined ? 0 : bytesOf(topic).length) + (isLong ? 0 : length),
 		};
 		try {
+			if (isLong) throw new CommandError(`correlation data has ${CORRELATION_DATA_MAXIMUM} bytes at the most`);
+			if (address.command !== name) throw new CommandError(`a command's name has ${NAME_MAXIMUM} bytes at the most`);
 			this.#carryOut(name, message, address);
 		} catch (error) {
 			if (!(error instanceof CommandError)) throw error;
-			this.#reply(address, { ok: false, error: error.message });
+			// With an offset the sender of an update knows where to go on: at its beginning.
+			const offset = isUpdate(name) && dup ? { offset: 0 } : {};
+			this.#reply(address, { ok: false, error: error.message, ...offset });
 		}
 	}
 
-	nextReply(): Message | undefined {
+	nextReply(): Reply | undefined {
 		return this.#replies.shift();
+	}
+
+	/** The broker has a reply, or will never take it. */
+	replied(replySize: number, accepted: boolean): void {
+		this.#repliesSize -= replySize;
+		if (!accepted) this.#warn("the broker does not take a reply to a command");
 	}
 
 	/** Whoever asked for a sample gets to know what came of it. */
 	sampled(result: Result): void {
-		for (const address of this.#sampleRequests.splice(0)) this.#reply(address, result);
+		const addresses = this.#sampleRequests;
+		this.#sampleRequests = [];
+		for (const address of addresses) this.#reply(address, result);
 	}
 
-	/**
-	 * Throws a `CommandError` for a name or an argument that is none, and for a
-	 * retained message: the broker would give the command again on every connection,
-	 * and a station that was told to restart would do so for ever.
-	 */
-	#carryOut(name: string, { payload, retain, dup }: ReceivedMessage, address: ReplyAddress): void {
+	/** Throws a `CommandError` for a name or an argument that is none, and for what must not be carried out. */
+	#carryOut(name: string, message: ReceivedMessage, address: ReplyAddress): void {
 		const { settings, clock, sampler, update, status, onSchedule, restart } = this.#options;
 		const { sensor } = settings;
+		const { payload } = message;
 		const now = clock.now();
-		if (retain) throw new CommandError("a retained command is not carried out: publish it without retain");
+		this.#check(isUpdate(name) ? "update" : name, message);
 		switch (name) {
-			case "sample":
+			case "sample": {
 				if (sampler.deadline === Number.POSITIVE_INFINITY) throw new CommandError("the station stops");
-				if (this.#sampleRequests.length >= SAMPLE_REQUESTS_MAXIMUM)
-					throw new CommandError("too many wait for a sample");
+				let { size } = address;
+				for (const waiting of this.#sampleRequests) size += waiting.size;
+				if (size > SAMPLE_REQUESTS_MAXIMUM) throw new CommandError("too many wait for a sample");
 				this.#sampleRequests.push(address);
 				sampler.sampleNow(now);
 				return onSchedule();
+			}
 			case "interval": {
 				const interval = parseInterval(payload);
 				const shortest = SENSORS[sensor];
@@ -119,36 +176,100 @@ export class Commands {
 				return this.#reply(address, { ok: true, interval });
 			}
 			case "restart":
-				// The PUBACK of the first one may have been lost in the very restart that it asked for.
-				if (dup) throw new CommandError("a restart that is delivered again is not carried out");
 				if (!restart) throw new CommandError("this station cannot restart itself");
 				this.#reply(address, { ok: true });
 				return restart();
 			case "status":
 				return this.#reply(address, { ok: true, sensor, interval: sampler.interval / 1_000, ...status() });
 			default:
-				if (name.startsWith("update")) {
-					this.#reply(address, update.receive(name, payload));
-					if (update.complete) restart?.();
-					return;
-				}
-				throw new CommandError(`no such command; there are ${NAMES}`);
+				this.#reply(address, update.receive(name, payload));
+				if (update.complete) restart?.();
 		}
 	}
 
-	#reply({ command, topic, correlationData }: ReplyAddress, result: Result): void {
-		const { log, onReply } = this.#options;
-		if (this.#replies.length >= REPLIES_MAXIMUM) return log("warning", "too many replies wait: one is left out");
-		const payload = ascii(JSON.stringify({ command, ...result }));
+	/**
+	 * Throws a `CommandError` for a command that there is not, or that the settings
+	 * do not allow.
+	 *
+	 * For a retained one: the broker would give it again on every connection, and a
+	 * station that was told to restart would do so for ever.
+	 *
+	 * And for one that is delivered again although it was carried out: the broker
+	 * has not got the acknowledgement. Whether that is so, a start that nobody asked
+	 * for has forgotten, and the command may have been its cause: then none of those
+	 * is carried out, until the broker delivers something for the first time, which
+	 * comes after them [MQTT-4.6.0-1].
+	 */
+	#check(name: string, message: ReceivedMessage): void {
+		const { commands } = this.#options.settings;
+		const allowed = commands.length > 0 ? `there are ${commands.join(", ")}` : "there are none";
+		if (!COMMANDS.includes(name as CommandName)) throw new CommandError(`no such command; ${allowed}`);
+		if (!commands.includes(name as CommandName)) {
+			throw new CommandError(`not allowed by the setting commands; ${allowed}`);
+		}
+		const { retain, dup, qos } = message;
+		if (retain) throw new CommandError("a retained command is not carried out: publish it without retain");
+		// The PUBACK of the first one may have been lost in the very restart that it asked for.
+		if (dup && name === "restart") throw new CommandError("a restart that is delivered again is not carried out");
+		if (dup && this.#doubtful) throw new CommandError("delivered again after a start, and not carried out again");
+		// At QoS 2 it never comes again. An update knows by itself what it has.
+		if (qos !== 1 || name === "update") return;
+		const print = fingerprint(name, message);
+		if (dup && this.#remembered.includes(print)) {
+			throw new CommandError("delivered again, and not carried out again");
+		}
+		this.#remembered.push(print);
+		if (this.#remembered.length > REMEMBERED) this.#remembered.shift();
+	}
+
+	/** Not where replies would be commands, to whomever, or taken for what a station says of itself; nor where no message can go. */
+	#mayReplyTo(topic: string): boolean {
+		if (!fits(topic, RESPONSE_TOPIC_MAXIMUM) || topicNameFault(topic) !== undefined) return false;
+		if (hasControls(topic) || topic.startsWith("$") || topic.includes("/cmd/")) return false;
+		const isOwn = topic.startsWith(`${this.#options.settings.topic}/`);
+		return !isOwn || topic === this.#topic || topic.startsWith(`${this.#topic}/`);
+	}
+
+	#reply(address: ReplyAddress, result: Result): void {
+		const { command, topic = this.#topic, correlationData } = address;
+		const { error } = result;
+		const told = typeof error === "string" ? { error: cut(error, ERROR_MAXIMUM) } : {};
+		const payload = bytesOf(JSON.stringify({ command, ...result, ...told }));
+		const replySize = address.size + payload.length;
+		if (this.#repliesSize + replySize > REPLIES_MAXIMUM) return this.#warn("too many replies wait: one is left out");
+		this.#repliesSize += replySize;
 		this.#replies.push({
 			topic,
 			payload,
 			qos: 1,
 			retain: false,
+			replySize,
 			...(correlationData && { properties: { correlationData } }),
 		});
-		onReply();
+		this.#options.onReply();
 	}
+
+	#warn(text: string): void {
+		const { clock, log } = this.#options;
+		const now = clock.now();
+		this.#warned ??= new Map();
+		if (now - (this.#warned.get(text) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return;
+		this.#warned.set(text, now);
+		log("warning", text);
+	}
+}
+
+function isUpdate(name: string): boolean {
+	return name === "update" || name.startsWith("update/");
+}
+
+/** Tells commands apart, but for one in some thousand million. */
+function fingerprint(name: string, { payload, properties }: ReceivedMessage): number {
+	let print = 0;
+	for (const bytes of [bytesOf(`${name} ${properties?.responseTopic}`), properties?.correlationData, payload]) {
+		for (let index = 0; bytes && index < bytes.length; index++) print = (Math.imul(print, 31) + bytes[index]! + 1) | 0;
+	}
+	return print;
 }
 
 /** `30` or `{"interval":30}`. */

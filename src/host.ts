@@ -33,11 +33,17 @@ export interface Host {
 	/** Who shows what the program does: a panel, an LED. */
 	readonly observer?: Observer;
 	log(level: LogLevel, text: string): void;
+	/**
+	 * Whether this start was asked for: by the program, which restarted or slept, for
+	 * an update, or by whoever gave it other settings. Not so, or left out: the power
+	 * came on, the watchdog bit, the program or the machine failed, or nobody knows.
+	 */
+	readonly startedOnRequest?: boolean;
 	/** Starts the machine anew, if it can. */
 	restart?(): void;
 	/** Deep sleep, where there is one: RAM is lost, and the program starts anew after `duration` ms. */
 	sleep?(duration: number): void;
-	/** What the machine knows of itself, for the diagnostics: why it started, free memory, radio. Flat, ASCII. */
+	/** What the machine knows of itself, for the diagnostics: why it started, free memory, radio. Flat. */
 	diagnostics?(): Readonly<Record<string, string | number>>;
 }
 

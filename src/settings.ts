@@ -7,6 +7,7 @@ import type { Bytes, TlsOptions } from "./host.js";
 import { type BrokerAddress, parseBrokerUrl } from "./net/broker-url.js";
 import type { QoS } from "./net/mqtt/packet.js";
 import { SLOT_BYTES } from "./outbox/slot.js";
+import { bytesOf, hasControls } from "./text.js";
 
 export { SettingsError } from "./fields.js";
 
@@ -16,6 +17,15 @@ export type SensorModel = keyof typeof SENSORS;
 
 export type Age = "newest" | "oldest";
 const AGES: readonly Age[] = Object.freeze(["newest", "oldest"] as const);
+
+/** What a station can be told to do, in the order in which it lists it. */
+export const COMMANDS = Object.freeze(["sample", "interval", "restart", "status", "update"] as const);
+export type CommandName = (typeof COMMANDS)[number];
+
+/** Brokers at which everybody may read and publish everything: one text, which is smaller than a list. */
+const PUBLIC_BROKERS =
+	",test.mosquitto.org,broker.hivemq.com,broker.emqx.io,mqtt.eclipseprojects.io,mqtt.eclipse.org," +
+	"broker.shiftr.io,public.cloud.shiftr.io,";
 
 export interface Settings {
 	readonly sensor: SensorModel;
@@ -28,6 +38,8 @@ export interface Settings {
 	readonly id: string;
 	/** What the station's topics begin with. */
 	readonly topic: string;
+	/** Those that it carries out. */
+	readonly commands: readonly CommandName[];
 	/** Seconds. */
 	readonly keepAlive: number;
 	/** Of the readings. */
@@ -143,6 +155,7 @@ export function parseSettings(raw: unknown): Settings {
 		password: fields.optionalString("password") ?? password,
 		id,
 		topic: topic(fields.string("topic", `veleta/${id}`)),
+		commands: parseCommands(fields.value("commands"), isPublic(broker) ? [] : COMMANDS),
 		keepAlive: fields.integer("keepAlive", 0, 65_535, DEFAULTS.keepAlive),
 		qos: fields.integer("qos", 0, 2, DEFAULTS.qos) as QoS,
 		order: fields.choice("order", AGES, DEFAULTS.order),
@@ -189,15 +202,24 @@ function topic(topic: string): string {
 	if (/[+#]/.test(topic)) throw complain("must not contain + or #: they stand for topics only in a subscription");
 	if (topic.startsWith("$")) throw complain("must not begin with $: those topics are the broker's");
 	if (topic.startsWith("/") || topic.endsWith("/")) throw complain("must not begin or end with /");
-	for (const character of topic) {
-		if (isForbidden(character.codePointAt(0)!)) throw complain("contains a character that MQTT does not allow");
-	}
+	if (hasControls(topic)) throw complain("contains a character that MQTT does not allow");
 	return topic;
 }
 
-/** Control characters, which should not be in MQTT's strings, and halves of surrogate pairs, which must not [MQTT-1.5.3-1]. */
-function isForbidden(codePoint: number): boolean {
-	return codePoint < 0x20 || (codePoint >= 0x7f && codePoint < 0xa0) || (codePoint >= 0xd800 && codePoint < 0xe000);
+/** Whether everybody may publish at this broker, and so send commands. */
+export function isPublic({ host }: BrokerAddress): boolean {
+	// A point at the end of a name is its root.
+	return PUBLIC_BROKERS.includes(`,${host.toLowerCase()},`.replace(".,", ","));
+}
+
+/** `false` for none, or a list. */
+function parseCommands(raw: unknown, otherwise: readonly CommandName[]): readonly CommandName[] {
+	if (raw === undefined) return otherwise;
+	if (raw === false) return [];
+	if (!Array.isArray(raw) || !raw.every((name) => COMMANDS.includes(name))) {
+		throw new SettingsError(`commands: must be false, or a list of ${COMMANDS.join(", ")}`);
+	}
+	return COMMANDS.filter((name) => raw.includes(name));
 }
 
 function parsePins(raw: unknown): Pins {
@@ -254,12 +276,12 @@ function parseNetworks(raw: unknown): readonly Wifi[] {
 function parseWifi(name: string, raw: unknown): Wifi {
 	const fields = new Fields(`${name}.`, raw);
 	const ssid = fields.string("ssid", "");
-	if (ssid === "" || utf8Length(ssid) > SSID_MAXIMUM)
+	if (ssid === "" || bytesOf(ssid).length > SSID_MAXIMUM)
 		throw new SettingsError(`${name}.ssid: needs 1 to ${SSID_MAXIMUM} bytes`);
 	const wifi: { -readonly [member in keyof Wifi]: string } & { ssid: string } = { ssid };
 	const password = fields.optionalString("password");
 	if (password) {
-		const length = utf8Length(password);
+		const { length } = bytesOf(password);
 		if (length < 8 || length > 63) {
 			throw new SettingsError(`${name}.password: needs 8 to 63 characters`);
 		}
@@ -281,14 +303,4 @@ function parseWifi(name: string, raw: unknown): Wifi {
 
 function isIPv4(text: string): boolean {
 	return /^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split(".").every((part) => Number(part) <= 255);
-}
-
-/** Bytes of a text in UTF-8. */
-function utf8Length(text: string): number {
-	let length = 0;
-	for (const character of text) {
-		const codePoint = character.codePointAt(0)!;
-		length += codePoint < 0x80 ? 1 : codePoint < 0x800 ? 2 : codePoint < 0x10000 ? 3 : 4;
-	}
-	return length;
 }

@@ -1,5 +1,5 @@
 /** The station: sampler, outbox and session joined. */
-import { Commands } from "./commands.js";
+import { Commands, type Reply } from "./commands.js";
 import type { Host, Observer } from "./host.js";
 import { Backoff } from "./net/backoff.js";
 import { showAddress } from "./net/broker-url.js";
@@ -16,9 +16,9 @@ import { BME280 } from "./sensors/bme280.js";
 import { DHT } from "./sensors/dht.js";
 import { Sampler } from "./sensors/sampler.js";
 import type { Sample, Sensor } from "./sensors/sensor.js";
-import type { Settings } from "./settings.js";
+import { isPublic, type Settings } from "./settings.js";
 import { SleepCycle } from "./sleep-cycle.js";
-import { ascii, messageOf } from "./text.js";
+import { bytesOf, messageOf, printable } from "./text.js";
 import { Updater } from "./update.js";
 
 /**
@@ -64,7 +64,7 @@ export interface Counters {
 type LastStatus = "offline" | "asleep";
 
 /** A report under way, with the outbox's handle; or a reply to a command; or diagnostics; or the last status message. */
-interface Outgoing extends Message {
+interface Outgoing extends Message, Partial<Pick<Reply, "replySize">> {
 	readonly handle?: number;
 }
 
@@ -136,7 +136,7 @@ export class Station {
 		this.#commands = this.#createCommands();
 		this.#sleepCycle = settings.sleep && host.sleep ? new SleepCycle(settings, this.#startedAt) : undefined;
 		this.#session = this.#createSession();
-		this.#session.subscribe({ topicFilter: `${settings.topic}/cmd/#`, qos: 1 });
+		if (settings.commands.length > 0) this.#session.subscribe({ topicFilter: `${settings.topic}/cmd/#`, qos: 1 });
 		this.#link = this.#createLink();
 		const { network, timer, clock } = host;
 		this.#timeSync = new TimeSync({
@@ -166,6 +166,11 @@ export class Station {
 		const { length } = this.#outbox;
 		if (length > 0)
 			this.#host.log("info", `${countOf(length)} from before ${length === 1 ? "waits" : "wait"} for the broker`);
+		const { broker, commands } = this.#settings;
+		if (isPublic(broker)) {
+			const commanded = commands.length > 0 ? ", and may send commands" : "; no commands are taken";
+			this.#host.log("warning", `${broker.host} is public: everybody reads what is published${commanded}`);
+		}
 		network.onReady = () => {
 			this.#timeSync.start();
 			this.#link.networkReady();
@@ -231,25 +236,23 @@ export class Station {
 	}
 
 	#createCommands(): Commands {
-		const { clock, restart } = this.#host;
+		const { clock, restart, startedOnRequest = false } = this.#host;
 		return new Commands({
 			settings: this.#settings,
 			clock,
 			sampler: this.#sampler,
 			log: (level, text) => this.#host.log(level, text),
+			startedOnRequest,
 			status: () => ({ uptime: this.#uptime, ...this.counters }),
 			update: this.#updater,
-			onSchedule: () => {
-				this.#setSamplerTimer();
-				this.#feed(clock.now());
-			},
+			onSchedule: () => this.#setSamplerTimer(),
 			onReply: () => this.#link.wake(),
 			restart: restart && (() => this.stop(() => restart.call(this.#host))),
 		});
 	}
 
 	#createSession(): Session<Outgoing> {
-		const { id, keepAlive, username, password, broker, topic, qos } = this.#settings;
+		const { id, keepAlive, username, password, broker, topic, qos, commands } = this.#settings;
 		const { lostAfter, sessionExpiryInterval } = this.#sleepCycle ?? {};
 		const log = (level: "info" | "warning", text: string) => this.#host.log(level, `${showAddress(broker)}: ${text}`);
 		return new Session<Outgoing>({
@@ -265,10 +268,16 @@ export class Station {
 			},
 			...(sessionExpiryInterval !== undefined && { sessionExpiryInterval }),
 			birth: this.#status("online"),
+			// A command that brings the machine down must not come again for ever.
+			acknowledgesFirst: true,
 			nextMessage: () => this.#nextMessage(),
 			onConnect: (sessionPresent, version) => {
 				this.#counters.connections++;
 				this.#updater.connected();
+				// MQTT 3.1 does not tell whether the broker has something left for the station.
+				if (!sessionPresent && version > 3) this.#commands.newSession();
+				// It may remember what an earlier run with other settings subscribed to.
+				else if (commands.length === 0) this.#session.unsubscribe(`${topic}/cmd/#`);
 				this.#observer.onState?.("online");
 				this.#diagnose();
 				log("info", `connected with MQTT ${VERSIONS[version]}, ${sessionPresent ? "session resumed" : "new session"}`);
@@ -278,7 +287,8 @@ export class Station {
 			},
 			onAcknowledge: (message) => this.#acknowledged(message),
 			onReject: (message, reasonCode) => {
-				log("warning", `does not take a message to ${message.topic}: ${reasonText(reasonCode)}`);
+				if (message.replySize === undefined)
+					log("warning", `does not take a message to ${message.topic}: ${reasonText(reasonCode)}`);
 				this.#acknowledged(message, false);
 			},
 			onMessage: (message) => {
@@ -312,7 +322,7 @@ export class Station {
 					const version = VERSIONS[this.#session.protocolVersion];
 					return host.log("info", `${address}: does not speak a newer version of MQTT; trying ${version}`);
 				}
-				host.log("warning", `${address}: ${reason}; next attempt in ${(retryDelay / 1_000).toFixed(1)} s`);
+				host.log("warning", `${address}: ${printable(reason)}; next attempt in ${(retryDelay / 1_000).toFixed(1)} s`);
 			},
 			onTakenOver: () => {
 				host.log(
@@ -332,7 +342,10 @@ export class Station {
 		this.#feed(now);
 	}
 
-	/** Progress is that the sampler has done its step, and that the link is not late with its own. */
+	/**
+	 * Progress is that the sampler has done its step, and that the link is not late
+	 * with its own. No command feeds: none makes the sampler's next step later.
+	 */
 	#feed(now: number): void {
 		const { deadline } = this.#sampler;
 		if (deadline === Number.POSITIVE_INFINITY || now - this.#link.deadline >= WATCHDOG_MARGIN_MS) return;
@@ -401,7 +414,7 @@ export class Station {
 		const taken = this.#outbox.take(now, this.#farewell !== undefined);
 		if (taken) {
 			const { topic, qos } = this.#settings;
-			const payload = ascii(reportPayload(taken.reading));
+			const payload = bytesOf(reportPayload(taken.reading));
 			return { topic: `${topic}/state`, payload, qos, retain: false, handle: taken.handle };
 		}
 		const { deadline } = this.#outbox;
@@ -418,7 +431,8 @@ export class Station {
 
 	/** The broker has the message, or (5.0) will never take it. */
 	#acknowledged(message: Outgoing, accepted = true): void {
-		const { handle } = message;
+		const { handle, replySize } = message;
+		if (replySize !== undefined) this.#commands.replied(replySize, accepted);
 		if (message === this.#diagnosticsInFlight) this.#diagnosticsInFlight = undefined;
 		if (handle !== undefined) {
 			this.#counters[accepted ? "acknowledged" : "rejected"]++;
@@ -446,7 +460,9 @@ export class Station {
 		if (!this.#diagnosticsWanted || this.#diagnosticsInFlight) return undefined;
 		this.#diagnosticsWanted = false;
 		const machine = this.#host.diagnostics?.();
-		const payload = ascii(JSON.stringify({ uptime: this.#uptime, ...this.counters, ...this.#outbox.wear, ...machine }));
+		const payload = bytesOf(
+			JSON.stringify({ uptime: this.#uptime, ...this.counters, ...this.#outbox.wear, ...machine }),
+		);
 		this.#diagnosticsInFlight = { topic: `${this.#settings.topic}/diagnostics`, payload, qos: 1, retain: true };
 		return this.#diagnosticsInFlight;
 	}
@@ -494,7 +510,7 @@ export class Station {
 	}
 
 	#status(status: "online" | LastStatus): Message {
-		return { topic: `${this.#settings.topic}/status`, payload: ascii(status), qos: 1, retain: true };
+		return { topic: `${this.#settings.topic}/status`, payload: bytesOf(status), qos: 1, retain: true };
 	}
 
 	#clear(timer: unknown): void {

@@ -1,20 +1,84 @@
-/** Small things about texts. */
+/** Small things about texts, and the one place for their UTF-8. */
+import TextDecoder from "text/decoder";
+import TextEncoder from "text/encoder";
 import type { Bytes } from "./host.js";
 
-/** ASCII text as bytes: numbers, JSON of numbers, and status words. */
-export function ascii(text: string): Bytes {
-	const bytes = new Uint8Array(text.length);
-	for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
-	return bytes;
+/** Longest JSON from outside, in bytes: several times what begins an update. */
+const JSON_MAXIMUM = 1_024;
+/** Lists and objects within each other in JSON from outside. Settings need three. */
+const NESTING_MAXIMUM = 4;
+/** Bytes of what others wrote in a line of the log; the rest is cut off. */
+const LINE_MAXIMUM = 256;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+/** With the bit by which `[` differs from `{`, and `]` from `}`. */
+const OPENING = 0x7b;
+const CLOSING = 0x7d;
+const BRACE = 0x20;
+
+/** A text as UTF-8. The encoder is made for each: in a variable it would be in RAM, and linking an image can make none. */
+export function bytesOf(text: string): Bytes {
+	return new TextEncoder().encode(text);
 }
 
-/** Longest JSON that is looked at, in bytes: what begins an update. */
-const JSON_MAXIMUM = 256;
+/** Throws a TypeError for what is not UTF-8. A byte order mark is kept. */
+export function textOf(bytes: Bytes): string {
+	return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+}
 
-/** What JSON in ASCII says; `undefined` for what is none. */
+/** Whether a text has no more bytes than so many. */
+export function fits(text: string, maximum: number): boolean {
+	return text.length <= maximum && bytesOf(text).length <= maximum;
+}
+
+/** A text's beginning, as far as it fits into so many bytes: whole characters. */
+export function cut(text: string, maximum: number): string {
+	if (fits(text, maximum)) return text;
+	const bytes = bytesOf(text.slice(0, maximum));
+	let end = Math.min(maximum, bytes.length);
+	while (((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
+	return textOf(bytes.subarray(0, end));
+}
+
+/** Whether it has control characters, or halves of surrogate pairs, which have no UTF-8: MQTT's strings must not [MQTT-1.5.3]. */
+export function hasControls(text: string): boolean {
+	for (const character of text) {
+		const codePoint = character.codePointAt(0)!;
+		if (codePoint < 0x20 || (codePoint >= 0x7f && codePoint < 0xa0)) return true;
+		if (codePoint >= 0xd800 && codePoint < 0xe000) return true;
+	}
+	return false;
+}
+
+/** What others wrote, for a line of the log. */
+export function printable(text: string): string {
+	let line = "";
+	for (const character of cut(text, LINE_MAXIMUM)) line += hasControls(character) ? "?" : character;
+	return line;
+}
+
+/**
+ * Whether lists and objects are at most `NESTING_MAXIMUM` deep in what may be
+ * JSON in UTF-8: `JSON.parse` calls itself for each level, and a board's stack is small.
+ */
+export function isShallow(bytes: Bytes): boolean {
+	let depth = 0;
+	let quoted = false;
+	for (let at = 0; at < bytes.length; at++) {
+		const byte = bytes[at]!;
+		if (byte === QUOTE) quoted = !quoted;
+		else if (quoted) at += byte === BACKSLASH ? 1 : 0;
+		else if ((byte | BRACE) === OPENING && ++depth > NESTING_MAXIMUM) return false;
+		else if ((byte | BRACE) === CLOSING) depth--;
+	}
+	return true;
+}
+
+/** What JSON from outside says; `undefined` for what is none, or is more than a board takes. */
 export function jsonOf(bytes: Bytes): unknown {
 	try {
-		if (bytes.length <= JSON_MAXIMUM) return JSON.parse(String.fromCharCode(...bytes));
+		if (bytes.length <= JSON_MAXIMUM && isShallow(bytes)) return JSON.parse(textOf(bytes));
 	} catch {
 		// Not JSON.
 	}

@@ -65,7 +65,9 @@ export class Updater {
 		try {
 			if (!update || !this.#publicKey) throw new Error("no updates without updateKey");
 			if (name === "update") {
-				const { size, signature } = Object(jsonOf(payload));
+				const begun = Object(jsonOf(payload));
+				const size = typeof begun.size === "number" ? begun.size : 0;
+				const signature = String(begun.signature);
 				if (size !== this.#size || signature !== this.#signature) {
 					this.#giveUp("by the sender");
 					update.open(size);

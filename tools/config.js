@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as esbuild from "esbuild";
-import { buildFolder, root } from "./build.js";
+import { buildFolder, root, textModules } from "./build.js";
 import { ToolError } from "./moddable.js";
 import { readSettings } from "./settings-file.js";
 
@@ -23,6 +23,7 @@ export async function importTypeScript(path) {
 		format: "esm",
 		platform: "neutral",
 		target: "node20",
+		plugins: [textModules],
 		logLevel: "warning",
 	});
 	return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);

@@ -38,16 +38,17 @@ export const ENGINE_NAMES = words(`
  * is looked up by a text.
  */
 export const INTERNAL_NAMES = words(`
-	accepted acceptedAt acknowledge aliasOf attempts awaiting backoff barometer base birth body bus byBroker calibration
-	choice connackDue connackTimeout counters deadline defer deliverUntil discard due enter equalFrames handle
-	hasOlderVersion hasUntaken highest hygrometer inFlight integer isFarewell known last lastFrame lastSent lastSeq learn
-	leaving limit lived lower lowest measure minimumInterval model networkReady nextMessage noLocal nothingElse
-	oldestSentAt onAcknowledge onConnect onDiagnostic onDisconnect onFault onFlash onMessage onPublish onReading
-	onRecovered onReject onSample onStopped onSubscribe onTakenOver onUnavailable onUnsubscribe optionalString packetId
-	phase pingDue pingSent pipelined pipelining progressed reasonCodes receive received receptive record refused released
-	remove replies reply reset resolver responded responseDue retainAsPublished retainHandling retryAt ringBytes sampleNow
-	sent sentAt session setInterval since skip stableAfter startOver startedAt state subscription thermometer tick
-	tooLarge topicFilter topicFilters transmit transmitted transport unavailable unsent variable versionRefused wear when
+	accepted acceptedAt acknowledge acknowledgement acknowledgesFirst aliasOf attempts awaiting backoff barometer base
+	birth body bus byBroker calibration choice connackDue connackTimeout counters deadline defer deliverUntil discard
+	due enter equalFrames handle handOn hasOlderVersion hasUntaken highest hygrometer inFlight integer isFarewell known
+	last lastFrame lastSent lastSeq learn leaving limit lived lower lowest measure minimumInterval model networkReady
+	nextMessage noLocal nothingElse oldestSentAt onAcknowledge onConnect onDiagnostic onDisconnect onFault onFlash
+	onMessage onPublish onReading onRecovered onReject onSample onStopped onSubscribe onTakenOver onUnavailable
+	onUnsubscribe optionalString packetId phase pingDue pingSent pipelined pipelining progressed reasonCodes receive
+	received receptive record refused released remove replied replies reply replySize reset resolver responded
+	responseDue retainAsPublished retainHandling retryAt ringBytes sampleNow sent sentAt session setInterval since skip
+	stableAfter startedAt startOver state subscription thermometer tick tooLarge topicFilter topicFilters transmit
+	transmitted transport unavailable unsent variable versionRefused wear when
 	allocUnsafe bridgeMode cacheNumbers clean cleanSession clientId cmd consume cork decoder destroy dup emit granted
 	isBuffer messageId parser payload protocolId protocolVersion rap readUInt16BE readUInt32BE readUInt8 reasonCode
 	retain returnCode sessionPresent subscriptions uncork unsubscriptions version will writeUInt32BE writeUInt8

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import * as esbuild from "esbuild";
-import { root } from "./build.js";
+import { root, textModules } from "./build.js";
 import { ToolError } from "./moddable.js";
 
 /**
@@ -60,6 +60,7 @@ async function settingsModules() {
 		format: "esm",
 		platform: "node",
 		target: "node20",
+		plugins: [textModules],
 		logLevel: "warning",
 	});
 	return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);

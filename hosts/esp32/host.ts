@@ -8,7 +8,7 @@ import { parseSettings, type Settings } from "../../src/settings.js";
 import { log, settings as settingsOf } from "./console.js";
 import { led } from "./led.js";
 import { lwipSntp } from "./lwip-sntp.js";
-import { machine } from "./machine.js";
+import { machine, startedOnRequest } from "./machine.js";
 import { SntpClient } from "./ntp-client.js";
 import { RmtPulseCapture } from "./pulse-capture.js";
 import { createClock, dns, socket, timer } from "./sdk-ports.js";
@@ -64,6 +64,7 @@ const host: Host = {
 	watchdog: machine,
 	observer: led,
 	log,
+	startedOnRequest: startedOnRequest(),
 	restart: machine.restart,
 	sleep: machine.sleep,
 	diagnostics: () => ({ board: board.name, image: imageId(), ...machine.facts() }),

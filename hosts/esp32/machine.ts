@@ -1,5 +1,6 @@
 /** Restart, deep sleep, watchdog and diagnostics of an ESP32; the rest is `machine.c`. */
 import type { Host, Watchdog } from "../../src/host.js";
+import { isRequested } from "./restart-reasons.js";
 
 type Machine = Required<Pick<Host, "restart" | "sleep">> & Watchdog & { facts: NonNullable<Host["diagnostics"]> };
 
@@ -15,3 +16,8 @@ export const machine: Machine = Object.freeze({
 	feed: native("xs_machine_feed"),
 	facts: native("xs_machine_facts"),
 });
+
+/** Whether somebody asked for the start of the program that runs. */
+export function startedOnRequest(): boolean {
+	return isRequested(machine.facts().restart);
+}

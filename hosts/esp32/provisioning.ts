@@ -5,6 +5,7 @@
  */
 import type { Host } from "../../src/host.js";
 import { parseSettings } from "../../src/settings.js";
+import { bytesOf, isShallow } from "../../src/text.js";
 
 /** One text, kept as a whole or not at all, whatever happens to the power. */
 export interface SettingsStore {
@@ -44,7 +45,7 @@ export function answer(request: string, builtIn: unknown, store: SettingsStore, 
 	try {
 		if (request === "?") {
 			const stored = store.read();
-			const settings = stored === undefined ? builtIn : JSON.parse(stored);
+			const settings = stored === undefined ? builtIn : parse(stored);
 			return `ok ${stored === undefined ? "built in" : "stored"} ${JSON.stringify(withoutSecrets("", settings))}`;
 		}
 		if (request === "-") store.write();
@@ -59,11 +60,17 @@ export function answer(request: string, builtIn: unknown, store: SettingsStore, 
 }
 
 function usable(text: string, hasTls: boolean): unknown {
-	const settings = JSON.parse(text);
+	const settings = parse(text);
 	if (parseSettings(settings).broker.tls && !hasTls) {
 		throw new Error("broker: this firmware has no TLS for mqtts://; flash one with it: npm run flash -- --tls");
 	}
 	return settings;
+}
+
+/** Its length is bounded by whoever received it. */
+function parse(text: string): unknown {
+	if (!isShallow(bytesOf(text))) throw new Error("lists and objects within each other are too deep for settings");
+	return JSON.parse(text);
 }
 
 /** What an engine says of a text that is not JSON may show a piece of it. */

@@ -4,7 +4,7 @@
  */
 import type { Bytes } from "../../src/host.ts";
 import type { Message } from "../../src/net/mqtt/message.ts";
-import { ascii } from "../../src/text.ts";
+import { bytesOf } from "../../src/text.ts";
 
 /** Bytes of firmware in a message: the station holds one such message in its RAM at a time. */
 export const CHUNK_BYTES = 1_024;
@@ -161,7 +161,7 @@ export class UpdateSender {
 		const message = { qos: 1, retain: false } as const;
 		if (this.#beginWanted) {
 			this.#beginWanted = false;
-			const payload = ascii(JSON.stringify({ size: image.length, signature: hexOf(signature) }));
+			const payload = bytesOf(JSON.stringify({ size: image.length, signature: hexOf(signature) }));
 			// Nobody should begin when this sender has gone; but a station that sleeps is waited for (MQTT 5.0).
 			const properties = this.#asleep ? undefined : { messageExpiryInterval: PATIENCE_MS / 1_000 };
 			return { ...message, topic: `${topic}/cmd/update`, payload, properties };
@@ -230,21 +230,27 @@ export class UpdateSender {
 		if (!begins && !String(command).startsWith("update/")) return;
 		if (this.#phase !== "sending" && !(begins && this.#phase === "beginning")) return;
 		this.#heardAt = now;
-		if (ok !== true && (begins || offset === undefined)) return this.#end(false, `it refuses: ${printable(error)}`);
+		if (ok !== true && offset === undefined) return this.#end(false, `it refuses: ${printable(error)}`);
 		if (typeof offset !== "number" || !(offset >= 0 && offset <= this.#options.image.length)) return;
-		if (begins) this.#goOn(offset, now);
-		else if (ok !== true) this.#begin(now);
+		// The station has started anew, or did not get to what came before.
+		if (ok !== true) {
+			if (!begins || this.#mayBeginAnew()) this.#begin(now);
+		} else if (begins) this.#goOn(offset, now);
 		else this.#advance(offset, now);
 	}
 
 	/** The station has begun, or told where it is. */
 	#goOn(offset: number, now: number): void {
-		if (offset < this.#acknowledged && ++this.#setbacks > SETBACKS_MAXIMUM) {
-			return this.#end(false, "it begins anew again and again: does somebody else update it, too?");
-		}
+		if (offset < this.#acknowledged && !this.#mayBeginAnew()) return;
 		this.#phase = "sending";
 		this.#acknowledged = this.#sent = offset;
 		this.#replyDue = now + REPLY_TIMEOUT_MS;
+	}
+
+	#mayBeginAnew(): boolean {
+		if (++this.#setbacks <= SETBACKS_MAXIMUM) return true;
+		this.#end(false, "it begins anew again and again: does somebody else update it, too?");
+		return false;
 	}
 
 	#advance(offset: number, now: number): void {

@@ -1,5 +1,6 @@
 /** A broker that accepts every connection of a world and acknowledges every PUBLISH at its QoS, at once, while it is up. */
-import { ascii, bytes, CONNACK, CONNACK_SESSION_PRESENT, hex, PINGRESP } from "./transcript.ts";
+import { bytesOf, textOf } from "../../src/text.ts";
+import { bytes, CONNACK, CONNACK_SESSION_PRESENT, hex, PINGRESP } from "./transcript.ts";
 import type { World } from "./world.ts";
 
 export interface Received {
@@ -22,13 +23,18 @@ export class AnsweringBroker {
 	answers = true;
 	/** In its CONNACK (5.0): it takes nothing above. */
 	maximumQoS: 0 | undefined;
+	/** Whether it has a session of the station's, from an earlier run or a connection before. */
+	knowsSession = false;
+	/** Packet ids of QoS 1 messages that it has not answered. */
+	readonly unanswered: number[] = [];
 	connects = 0;
 	disconnects = 0;
+	subscribes = 0;
+	unsubscribes = 0;
 	/** The last CONNECT and the last DISCONNECT, in hexadecimal. */
 	lastConnect = "";
 	lastDisconnect = "";
 	#version = 0;
-	#knowsSession = false;
 	#opened = 0;
 
 	constructor(world: World) {
@@ -37,15 +43,35 @@ export class AnsweringBroker {
 
 	/** Publishes to the station, which has subscribed to everything it is sent. */
 	publishes(topic: string, payload: string, { header = 0x32, packetId = 100, properties = "" } = {}): void {
+		this.#world.socket.receives(this.publishPacket(topic, payload, { header, packetId, properties }));
+		this.work();
+	}
+
+	publishPacket(topic: string, payload: string, { header = 0x32, packetId = 100, properties = "" } = {}): string {
+		const topicBytes = bytesOf(topic);
 		const propertyBytes = bytes(properties);
 		const body = [
-			...[0, topic.length, ...ascii(topic)],
+			...[topicBytes.length >> 8, topicBytes.length & 0xff, ...topicBytes],
 			...(header & 6 ? [0, packetId] : []),
-			...(this.#version < 5 ? [] : [propertyBytes.length, ...propertyBytes]),
-			...ascii(payload),
+			...(this.#version < 5 ? [] : [...variable(propertyBytes.length), ...propertyBytes]),
+			...bytesOf(payload),
 		];
-		const length = body.length < 128 ? [body.length] : [(body.length & 0x7f) | 0x80, body.length >> 7];
-		this.#world.socket.receives(hex(Uint8Array.of(header, ...length, ...body)));
+		return hex(Uint8Array.from([header, ...variable(body.length), ...body]));
+	}
+
+	get now(): number {
+		return this.#world.clock.now();
+	}
+
+	/** Answers a PUBLISH that it had not answered. */
+	accepts(packetId: number): void {
+		this.#world.socket.receives(`40 02 ${hex(Uint8Array.of(packetId >> 8, packetId & 255))}`);
+		this.work();
+	}
+
+	/** Refuses it instead (5.0). */
+	refuses(packetId: number, reasonCode: number): void {
+		this.#world.socket.receives(`40 03 ${hex(Uint8Array.of(packetId >> 8, packetId & 255, reasonCode))}`);
 		this.work();
 	}
 
@@ -89,19 +115,20 @@ export class AnsweringBroker {
 				this.lastConnect = hex(packet);
 				// Behind the fixed header of two bytes and the protocol name of six.
 				this.#version = packet[8]!;
-				if (this.#version < 5) answer(this.#knowsSession ? CONNACK_SESSION_PRESENT : CONNACK);
-				else if (this.maximumQoS === undefined) answer(`20 03 0${this.#knowsSession ? 1 : 0} 00 00`);
-				else answer(`20 05 0${this.#knowsSession ? 1 : 0} 00 02 24 0${this.maximumQoS}`);
-				this.#knowsSession = true;
+				if (this.#version < 5) answer(this.knowsSession ? CONNACK_SESSION_PRESENT : CONNACK);
+				else if (this.maximumQoS === undefined) answer(`20 03 0${this.knowsSession ? 1 : 0} 00 00`);
+				else answer(`20 05 0${this.knowsSession ? 1 : 0} 00 02 24 0${this.maximumQoS}`);
+				this.knowsSession = true;
 				return;
 			case 3: {
 				// Payloads here have at least 128 bytes with their topic, or fewer: one or two bytes of remaining length.
 				const at = packet[1]! < 128 ? 2 : 3;
-				const topicEnd = at + 2 + packet[at + 1]!;
+				const topicEnd = at + 2 + packet[at]! * 256 + packet[at + 1]!;
 				const qos = (packet[0]! >> 1) & 3;
 				const propertiesAt = topicEnd + (qos > 0 ? 2 : 0);
 				const payloadAt = this.#version < 5 ? propertiesAt : propertiesAt + 1 + packet[propertiesAt]!;
-				const text = (from: number, to?: number) => String.fromCharCode(...packet.subarray(from, to));
+				// Whatever leaves a station is UTF-8, or this throws.
+				const text = (from: number, to?: number) => textOf(packet.slice(from, to));
 				this.received.push({
 					topic: text(at + 2, topicEnd),
 					payload: text(payloadAt),
@@ -110,11 +137,20 @@ export class AnsweringBroker {
 					properties: hex(packet.subarray(propertiesAt + 1, payloadAt)),
 				});
 				const [high, low] = [packet[topicEnd]!, packet[topicEnd + 1]!];
+				if (!this.answers && qos === 1) this.unanswered.push((high << 8) | low);
 				return qos === 0 ? undefined : answer(`${qos === 2 ? "50" : "40"} 02 ${high.toString(16)} ${low.toString(16)}`);
+			}
+			case 10: {
+				this.unsubscribes++;
+				const [high, low] = [packet[2]!, packet[3]!];
+				return answer(
+					`b0 ${this.#version < 5 ? "02" : "04"} ${high.toString(16)} ${low.toString(16)}${this.#version < 5 ? "" : " 00 00"}`,
+				);
 			}
 			case 6:
 				return answer(`70 02 ${packet[2]!.toString(16)} ${packet[3]!.toString(16)}`);
 			case 8: {
+				this.subscribes++;
 				const [high, low] = [packet[2]!, packet[3]!];
 				return answer(
 					`90 ${this.#version < 5 ? "03" : "04"} ${high.toString(16)} ${low.toString(16)} ${this.#version < 5 ? "" : "00"} 01`,
@@ -131,4 +167,9 @@ export class AnsweringBroker {
 				return;
 		}
 	}
+}
+
+/** A variable byte integer of one byte or two. */
+function variable(value: number): number[] {
+	return value < 128 ? [value] : [(value & 0x7f) | 0x80, value >> 7];
 }

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { BOARDS, pinProblem } from "../../hosts/esp32/boards.ts";
+import { isRequested } from "../../hosts/esp32/restart-reasons.ts";
 import { parseSettings } from "../../src/settings.ts";
 
 const FOLDER = mkdtempSync(join(tmpdir(), "veleta-board-"));
@@ -147,6 +148,19 @@ test("the watchdog's note explains a panic and what may come of one, and nothing
 	assert.equal(askLast(note, `reason ${CHIP.deepSleep}`), "deep sleep");
 	assert.equal(askLast(`note ${CAUSE.requested} 0`, `reason ${CHIP.panic}`), "panic");
 	assert.equal(askLast(`note ${CAUSE.unfed} 4294967295`, `reason ${CHIP.panic}`), "no progress for 4294967295 s");
+});
+
+test("a start was asked for by what the program noted, or by sleep; not by power, watchdogs and crashes", () => {
+	for (const cause of [CAUSE.requested, CAUSE.update, CAUSE.rollBack])
+		assert.ok(isRequested(askLast(`note ${cause} 0`, `reason ${CHIP.software}`)), `cause ${cause}`);
+	assert.ok(isRequested(askLast(`note ${CAUSE.unexplained} 0`, `reason ${CHIP.deepSleep}`)));
+	for (let chip = -1; chip < 18; chip++) {
+		const causes = chip === CHIP.software ? [CAUSE.unexplained, CAUSE.unfed] : Object.values(CAUSE);
+		for (const cause of causes) {
+			const reason = askLast(`note ${cause} 7`, `reason ${chip}`);
+			assert.equal(isRequested(reason), chip === CHIP.deepSleep, `chip ${chip}, cause ${cause}: ${reason}`);
+		}
+	}
 });
 
 const documentation = readFileSync("docs/esp32.md", "utf8");

@@ -10,6 +10,7 @@ test("nothing set is valid: every setting has a default", () => {
 		password: undefined,
 		id: "station",
 		topic: "veleta/station",
+		commands: ["sample", "interval", "restart", "status", "update"],
 		keepAlive: 90,
 		qos: 1,
 		order: "newest",
@@ -66,6 +67,41 @@ test("the key of updates is a point on P-256", () => {
 	deepEqual([key.length, key[0], key[1], key[64]], [65, 4, 15, 15]);
 });
 
+const ALL = ["sample", "interval", "restart", "status", "update"];
+
+test("all commands are allowed, or those in a list, or none", () => {
+	deepEqual(parseSettings({}).commands, ALL);
+	deepEqual(parseSettings({ commands: false }).commands, []);
+	deepEqual(parseSettings({ commands: [] }).commands, []);
+	deepEqual(parseSettings({ commands: ["status", "sample", "status"] }).commands, ["sample", "status"]);
+});
+
+for (const host of [
+	"test.mosquitto.org",
+	"broker.hivemq.com",
+	"broker.emqx.io",
+	"mqtt.eclipseprojects.io",
+	"mqtt.eclipse.org",
+	"broker.shiftr.io",
+	"public.cloud.shiftr.io",
+	"TEST.Mosquitto.ORG",
+	"test.mosquitto.org.",
+]) {
+	test(`at ${host} no command is allowed but what the settings say`, () => {
+		for (const scheme of ["mqtt", "mqtts"]) {
+			const broker = `${scheme}://${host}`;
+			deepEqual(parseSettings({ broker }).commands, []);
+			deepEqual(parseSettings({ broker, commands: ["status"] }).commands, ["status"]);
+			deepEqual(parseSettings({ broker, commands: ALL }).commands, ALL);
+		}
+	});
+}
+
+test("a broker with a name like a public one's is nobody's but the user's", () => {
+	for (const host of ["mosquitto.org", "test.mosquitto.org.example", "xtest.mosquitto.org", "test-mosquitto.org"])
+		deepEqual(parseSettings({ broker: `mqtt://${host}` }).commands, ALL, host);
+});
+
 test("user and password of their own go before the URL's", () => {
 	const { username, password } = parseSettings({ broker: "mqtt://a:b@h", username: "c", password: "d" });
 	deepEqual([username, password], ["c", "d"]);
@@ -107,6 +143,11 @@ for (const [raw, message] of [
 	[{ id: "a b" }, /^id: needs 1 to 64 letters/],
 	[{ id: "" }, /^id: needs 1 to 64 letters/],
 	[{ topic: "" }, /^topic: must not be empty/],
+	[{ commands: true }, /^commands: must be false, or a list of sample, interval, restart, status, update$/],
+	[{ commands: null }, /^commands: must be false, or a list/],
+	[{ commands: "status" }, /^commands: must be false, or a list/],
+	[{ commands: ["reboot"] }, /^commands: must be false, or a list/],
+	[{ commands: ["status", ["sample"]] }, /^commands: must be false, or a list/],
 	[{ topic: "casa/+" }, /^topic: must not contain \+ or #/],
 	[{ topic: "$SYS/x" }, /^topic: must not begin with \$/],
 	[{ topic: "/casa" }, /^topic: must not begin or end with \//],

@@ -1,5 +1,5 @@
 import type { Bytes, Host, UpdatePort } from "../../src/host.ts";
-import { ascii } from "../../src/text.ts";
+import { bytesOf } from "../../src/text.ts";
 import { Updater } from "../../src/update.ts";
 import { deepEqual, equal, ok, test } from "../harness/harness.ts";
 import { World } from "../harness/world.ts";
@@ -71,7 +71,7 @@ function start({ slots = new Slots(), hasKey = true, hasPort = true } = {}) {
 		/** What was logged since the last time. */
 		logged: () => log.splice(0),
 		begin: (size: unknown = 6, signature: unknown = SIGNATURE) =>
-			updater.receive("update", ascii(JSON.stringify({ size, signature }))),
+			updater.receive("update", bytesOf(JSON.stringify({ size, signature }))),
 		data: (offset: number | string, ...bytes: number[]) => updater.receive(`update/${offset}`, Uint8Array.from(bytes)),
 		cancel: () => updater.receive("update", new Uint8Array(0)),
 	};
@@ -178,7 +178,7 @@ test("what begins nothing gives up the update that is under way", () => {
 		begin();
 		data(0, 1);
 		slots.take();
-		deepEqual(updater.receive("update", ascii(text)), { ok: false, error: "no room" }, text);
+		deepEqual(updater.receive("update", bytesOf(text)), { ok: false, error: "no room" }, text);
 		deepEqual(slots.take()[0], "close");
 		equal(updater.timer, undefined);
 		deepEqual(logged(), ["warning: update: given up at 1 of 6 bytes: by the sender"]);

@@ -78,14 +78,38 @@ test("a sensor that does not work is no reason for a restart", () => {
 	equal(restartedUntil(6 * HOUR), undefined);
 });
 
-test("a longer interval by command gives the watchdog its time", () => {
+test("a longer interval by command gives the watchdog its time, once there was a reading", () => {
 	const { broker, restartedUntil, due } = start({ interval: 60 });
 	equal(restartedUntil(1_000), undefined);
 	broker.publishes("veleta/roof/cmd/interval", "3600");
-	broker.advanceTo(2_000);
+	broker.advanceTo(62_000);
 	ok(due() >= HOUR, `due at ${due()} ms`);
 	equal(restartedUntil(3 * HOUR), undefined);
 });
+
+for (const intervals of [["60"], ["3600"], ["60", "3600"], ["1", "86400"]]) {
+	test(`commands feed no watchdog: interval ${intervals} every second, and a sampler that hangs`, () => {
+		const { broker, restartedUntil, stick, fed } = start({ interval: 60 });
+		equal(restartedUntil(10 * MINUTE + 1_000), undefined);
+		stick();
+		const before = fed();
+		for (let second = 602; second < 719; second++) {
+			for (const name of ["interval", "sample", "status"])
+				broker.publishes(`veleta/roof/cmd/${name}`, intervals[second % intervals.length]!, { header: 0x30 });
+			equal(restartedUntil(second * 1_000), undefined);
+		}
+		equal(fed(), before);
+		ok(restartedUntil(12 * MINUTE + 5_000) !== undefined, "the watchdog does not bite");
+	});
+
+	test(`interval ${intervals} every second does not bring the watchdog to bite`, () => {
+		const { broker, restartedUntil } = start({ interval: 60 });
+		for (let second = 1; second < 1_800; second++) {
+			equal(restartedUntil(second * 1_000), undefined);
+			broker.publishes("veleta/roof/cmd/interval", intervals[second % intervals.length]!, { header: 0x30 });
+		}
+	});
+}
 
 test("a station whose timers come no more is restarted, two minutes after its last step", () => {
 	const { restartedUntil, stick } = start({ interval: 60 });

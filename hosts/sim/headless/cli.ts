@@ -1,7 +1,7 @@
 /** `npm start`: the station in the simulator, and what a subscriber sees of it. */
 import { fileURLToPath } from "node:url";
 import { showAddress } from "../../../src/net/broker-url.ts";
-import { messageOf } from "../../../src/text.ts";
+import { hasControls, messageOf } from "../../../src/text.ts";
 import { type EmbeddedBroker, startBroker } from "./broker.ts";
 import { FirmwareSlots } from "./firmware-slots.ts";
 import { FlashFile } from "./flash-file.ts";
@@ -60,7 +60,8 @@ async function run(options: Options): Promise<void> {
 		// A message may be here before the station has told what led to it.
 		onMessage: (topic, payload) => {
 			// Firmware is nothing for a terminal.
-			if (!topic.includes("/cmd/update/")) runner.whenSettled(() => process.stdout.write(`${topic} ${payload}\n`));
+			if (!topic.includes("/cmd/update/"))
+				runner.whenSettled(() => process.stdout.write(`${plain(`${topic} ${payload}`)}\n`));
 		},
 		onRefused: (reason) => say("watch", `cannot show what arrives: ${reason}`),
 	});
@@ -71,6 +72,11 @@ async function run(options: Options): Promise<void> {
 	await finish(runner, subscriber, broker);
 	slots.end();
 	flash.close();
+}
+
+/** What anybody may have sent, for a terminal. */
+function plain(text: string): string {
+	return Array.from(text, (character) => (hasControls(character) ? "?" : character)).join("");
 }
 
 /**

@@ -64,6 +64,8 @@ export interface Configuration {
 	replay?: { text: string; name?: string };
 	/** Whether the machine has a second place for firmware. */
 	firmwareSlots?: boolean;
+	/** Whether the station's own restart or sleep led to this start. */
+	startedOnRequest?: boolean;
 	/** Whether what the ports use is told apart from what the station uses. */
 	measured?: boolean;
 }

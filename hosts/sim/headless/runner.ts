@@ -100,11 +100,17 @@ export class Runner {
 		return engine;
 	}
 
-	/** Loads the firmware and starts the station. */
-	async start(): Promise<void> {
+	/** Loads the firmware and starts the station; or starts it anew, as it asked for. */
+	async start(startedOnRequest = false): Promise<void> {
 		const { firmware, settings, seed, replay, slots } = this.#options;
 		await this.#engine.evaluate(readFileSync(firmware, "utf8"));
-		const configuration: Configuration = { settings, seed, ...(replay && { replay }), firmwareSlots: !!slots };
+		const configuration: Configuration = {
+			settings,
+			seed,
+			...(replay && { replay }),
+			firmwareSlots: !!slots,
+			startedOnRequest,
+		};
 		await this.#tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });
 		await this.#engine.limit(this.#creation);
 		await this.#tell(Event.Start);
@@ -140,7 +146,7 @@ export class Runner {
 		// To load the firmware takes real time.
 		this.clock.hold();
 		try {
-			await this.start();
+			await this.start(true);
 		} catch (error) {
 			this.#reject(error as Error);
 		} finally {

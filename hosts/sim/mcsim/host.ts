@@ -51,6 +51,9 @@ const host: Host = {
 	...(flash && { flash }),
 	observer: panel.observer,
 	log: logEverywhere,
+	get startedOnRequest() {
+		return panel.startedOnRequest;
+	},
 	restart: () => panel.restart(0),
 	sleep: (duration) => panel.restart(duration),
 };

@@ -16,6 +16,8 @@ export interface Configuration {
 	readonly weather?: Weather;
 	readonly sensorFault: boolean;
 	readonly linkCut: boolean;
+	/** The machine asked for its start, or slept before it. */
+	readonly startedOnRequest?: boolean;
 }
 
 export type ToMachine = { readonly configuration: Configuration };

@@ -26,6 +26,8 @@ export interface RemotePanelOptions {
 export class RemotePanel {
 	readonly observer: NonNullable<Host["observer"]>;
 	readonly #options: RemotePanelOptions;
+	/** Known when the station starts. */
+	startedOnRequest = false;
 	#weather: Weather | undefined;
 	#sensor: SimulatedSensor | undefined;
 	#station: Station | undefined;
@@ -67,7 +69,8 @@ export class RemotePanel {
 	}
 
 	/** What the panel sent. */
-	configure({ configuration: { weather, sensorFault, linkCut } }: ToMachine): void {
+	configure({ configuration: { weather, sensorFault, linkCut, startedOnRequest = false } }: ToMachine): void {
+		this.startedOnRequest = startedOnRequest;
 		this.#weather = weather;
 		this.#options.cable.cut = linkCut;
 		this.#sensor?.silence(sensorFault);

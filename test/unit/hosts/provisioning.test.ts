@@ -53,6 +53,20 @@ test("what was built in applies while nothing is stored", () => {
 	equal(log.length, 0);
 });
 
+test("settings that are nested deeper than any are refused before the engine reads them", () => {
+	for (const text of ["[".repeat(1_000), '{"tls":'.repeat(500), '{"wifi":[[[[1]]]]}']) {
+		const store = new Store();
+		const reply = answer(text, BUILT_IN, store, true);
+		equal(reply, "error lists and objects within each other are too deep for settings");
+		equal(store.writes, 0);
+		const { settings, log } = applicable(new Store(text));
+		equal(settings, JSON.stringify(BUILT_IN));
+		match(log[0]!, /too deep for settings$/);
+		match(answer("?", BUILT_IN, new Store(text), true), /^error .* too deep/);
+	}
+	equal(answer('{"wifi":[{"ssid":"[[[[["}]}', BUILT_IN, new Store(), true), "ok");
+});
+
 test("what is stored applies as a whole: nothing of what was built in is left", () => {
 	const { settings, log } = applicable(new Store('{"id":"stored"}'));
 	equal(settings, '{"id":"stored"}');

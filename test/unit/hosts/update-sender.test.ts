@@ -1,6 +1,6 @@
 import { CHUNK_BYTES, UpdateSender } from "../../../hosts/node/update-sender.ts";
 import type { Message } from "../../../src/net/mqtt/message.ts";
-import { ascii } from "../../../src/text.ts";
+import { bytesOf } from "../../../src/text.ts";
 import { deepEqual, equal, test } from "../../harness/harness.ts";
 
 const SECOND = 1_000;
@@ -20,7 +20,7 @@ function start() {
 		sender.receive(
 			{
 				topic: `veleta/roof/${name}`,
-				payload: ascii(typeof payload === "string" ? payload : JSON.stringify(payload)),
+				payload: bytesOf(typeof payload === "string" ? payload : JSON.stringify(payload)),
 				retain,
 			},
 			now,
@@ -233,16 +233,32 @@ test("for a station that does not sleep, what begins an update is not kept for l
 });
 
 test("what the station refuses is told", () => {
-	for (const [command, ...offset] of [["update"], ["update", 0], ["update/1024"]] as const) {
+	for (const command of ["update", "update/1024"]) {
 		const { sender, hears, sends } = start();
 		sender.subscribed(0);
 		sender.tick(500);
 		sends(500);
 		if (command === "update/1024") hears("reply", 600, { command: "update", ok: true, offset: 0 });
-		hears("reply", 700, { command, ok: false, error: "the signature is wrong\x1b[2J", offset: offset[0] });
+		hears("reply", 700, { command, ok: false, error: "the signature is wrong\x1b[2J" });
 		deepEqual(sender.outcome, { ok: false, text: "it refuses: the signature is wrong?[2J" });
 		deepEqual(sends(700), []);
 	}
+});
+
+test("a station that started anew tells where to begin, and is told again", () => {
+	const { sender, sends, begun, hears } = start();
+	const again = { ok: false, error: "delivered again after a start", offset: 0 };
+	sender.subscribed(0);
+	sender.tick(500);
+	deepEqual(sends(500), [BEGIN]);
+	hears("reply", 600, { command: "update", ...again });
+	deepEqual([sends(600), sender.outcome], [[BEGIN], undefined]);
+	begun(700, 0);
+	deepEqual(sends(700), [chunk(0), chunk(1), chunk(2), chunk(3)]);
+	hears("reply", 800, { command: "update/1024", ...again });
+	deepEqual(sends(800), [BEGIN]);
+	for (let count = 0; count < 5; count++) hears("reply", 900, { command: "update", ...again });
+	equal(sender.outcome?.ok, false);
 });
 
 test("somebody else's update beside this one is found out", () => {

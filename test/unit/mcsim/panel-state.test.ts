@@ -77,6 +77,30 @@ test("the sliders follow the simulated weather until one is moved, which takes o
 	equal(state.configuration.weather, undefined);
 });
 
+test("the machine gets to know whether it asked for its start", () => {
+	const asked = (change: (state: PanelState) => void) => {
+		const state = running();
+		change(state);
+		state.launched(NOON);
+		return state.configuration.startedOnRequest ?? false;
+	};
+	equal(
+		asked(() => {}),
+		false,
+	);
+	ok(asked((state) => state.restarted()));
+	ok(asked((state) => state.slept(5_000, NOON)));
+	for (const end of [(state: PanelState) => state.halted(NOON), (state: PanelState) => state.ended("abort", NOON)]) {
+		equal(
+			asked((state) => {
+				state.slept(5_000, NOON);
+				end(state);
+			}),
+			false,
+		);
+	}
+});
+
 test("taking over without moving a slider keeps the weather as it is", () => {
 	const state = running();
 	state.takeOver(true);

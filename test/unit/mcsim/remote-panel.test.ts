@@ -50,7 +50,9 @@ test("the station starts when the sliders and switches are known, and not before
 		deepEqual(silences, [true]);
 	});
 	equal(starts, 0);
-	panel.configure({ configuration: { sensorFault: true, linkCut: true } });
+	equal(panel.startedOnRequest, false);
+	panel.configure({ configuration: { sensorFault: true, linkCut: true, startedOnRequest: true } });
+	equal(panel.startedOnRequest, true);
 	panel.configure({ configuration: { sensorFault: true, linkCut: true } });
 	equal(starts, 1);
 });

@@ -135,8 +135,10 @@ function setAside(object: Record<string, unknown>): void {
 }
 
 /** Gives the ports what the runner was asked for. */
-export function configure({ settings, seed, replay, firmwareSlots, measured }: Configuration): void {
+export function configure(configuration: Configuration): void {
+	const { settings, seed, replay, firmwareSlots, measured, startedOnRequest } = configuration;
 	host.settings = settings;
+	host.startedOnRequest = startedOnRequest === true;
 	if (firmwareSlots) {
 		const slots = new RemoteSlots(ask, () => host.restart?.());
 		host.update = slots;

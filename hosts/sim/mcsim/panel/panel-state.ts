@@ -56,11 +56,18 @@ export class PanelState {
 	#byHand: Weather | undefined;
 	#sensorFault = false;
 	#linkCut = false;
+	/** Whether the machine asked for its last start, or the next one. */
+	#startedOnRequest = false;
 
 	/** What the machine is told. */
 	get configuration(): Configuration {
 		const weather = this.#byHand;
-		return { ...(weather && { weather }), sensorFault: this.#sensorFault, linkCut: this.#linkCut };
+		return {
+			...(weather && { weather }),
+			sensorFault: this.#sensorFault,
+			linkCut: this.#linkCut,
+			...(this.#startedOnRequest && { startedOnRequest: true }),
+		};
 	}
 
 	get powered(): boolean {
@@ -114,19 +121,27 @@ export class PanelState {
 
 	/** The power is cut. */
 	halted(now: number): void {
+		this.#startedOnRequest = false;
 		this.#machine = { phase: "off" };
 		this.#forget();
 		this.#note("the power is cut", now);
 	}
 
+	/** The machine asks for a start anew. */
+	restarted(): void {
+		this.#startedOnRequest = true;
+	}
+
 	/** The machine sleeps for so many ms. */
 	slept(duration: number, now: number): void {
+		this.restarted();
 		this.#machine = { phase: "asleep", until: now + duration };
 		this.#forget();
 	}
 
 	/** The engine gave up. */
 	ended(reason: string, now: number): void {
+		this.#startedOnRequest = false;
 		this.#machine = { phase: "ended", reason };
 		this.#forget();
 		this.#note(`the program ended: ${reason}`, now);

@@ -94,7 +94,10 @@ class StationBehavior extends DeviceBehavior {
 	}
 
 	#restart(container: PiuContainer, after: number): void {
-		if (after === 0) return application.defer("doReloadFile");
+		if (after === 0) {
+			state.restarted();
+			return application.defer("doReloadFile");
+		}
 		state.slept(after, Date.now());
 		container.defer("onHalt");
 		container.interval = REFRESH_MS;

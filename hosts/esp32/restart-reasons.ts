@@ -1,0 +1,9 @@
+/**
+ * Reasons for a restart that somebody asked for, as `machine-rules.c` words them: the program, or whoever gave it
+ * other settings. One text, which is smaller than a list; no other reason is a part of it.
+ */
+const REQUESTED = "request,update,roll-back,deep sleep";
+
+export function isRequested(restart: unknown): boolean {
+	return REQUESTED.includes(String(restart));
+}
