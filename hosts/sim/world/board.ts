@@ -78,6 +78,8 @@ export interface Sleep {
 /** From power-on to the power cut, or to sleep. */
 interface Period {
 	readonly boot: number;
+	/** Whether the station asked for it. */
+	readonly startedOnRequest: boolean;
 	readonly clock: BoardClock;
 	readonly timers: Set<Event>;
 	network: NetworkPort & { ready?: boolean };
@@ -130,8 +132,8 @@ export class Board {
 		return this.#period !== undefined && (this.#period.network.ready ?? true);
 	}
 
-	/** `kept`: what the wall clock shows. */
-	powerOn(kept?: number): void {
+	/** `kept`: what the wall clock shows; `startedOnRequest`: the station restarted itself, or slept. */
+	powerOn(kept?: number, startedOnRequest = this.asleep): void {
 		this.#options.scheduler.cancel(this.#powerOn);
 		if (this.#period) return;
 		const wakes = this.asleep;
@@ -141,6 +143,7 @@ export class Board {
 		const clock = new BoardClock({ ...crystal, world: scheduler, onSet: (offset) => observer.onClockSet(offset) });
 		const period: Period = {
 			boot: ++this.#boots,
+			startedOnRequest,
 			clock,
 			timers: new Set(),
 			alive: true,
@@ -186,7 +189,7 @@ export class Board {
 		this.#asleep = undefined;
 		scheduler.cancel(this.#powerOn);
 		const kept = keepsTime && time !== undefined ? time + duration : undefined;
-		this.#powerOn = scheduler.after(duration, () => this.powerOn(kept));
+		this.#powerOn = scheduler.after(duration, () => this.powerOn(kept, restart));
 	}
 
 	#end(period: Period): void {
@@ -252,6 +255,7 @@ export class Board {
 			log: (level, text) => {
 				if (period.alive) observer.onLog(level, text);
 			},
+			startedOnRequest: period.startedOnRequest,
 			restart: () => {
 				if (period.alive) this.powerCut(BOOT_MS, { keepsTime: true, restart: true });
 			},

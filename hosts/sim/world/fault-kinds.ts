@@ -232,7 +232,5 @@ export const FAULT_KINDS: readonly FaultKind[] = [
 	blow("power cut", "power", often, ({ board, random, keepsTime }) => {
 		board.powerCut(200 + random.exponential(random.pick([500, 5 * MINUTE, HOUR])), { keepsTime });
 	}),
-	blow("restart by command", "power", sometimes, ({ broker, commandTopic }) =>
-		broker.publish(`${commandTopic}/restart`, "", 1),
-	),
+	blow("restart by command", "power", sometimes, ({ command }) => command("restart")),
 ];

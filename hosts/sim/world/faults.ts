@@ -31,8 +31,8 @@ export interface Reach {
 	readonly after: (delay: number, callback: () => void) => void;
 	/** The world's own, where no fault is. */
 	readonly calm: { readonly conditions: Conditions; readonly broker: BrokerFaults };
-	/** Where commands go. */
-	readonly commandTopic: string;
+	/** Publishes a command to the station. */
+	readonly command: (name: string) => void;
 	/** Whether the station sets its clock. */
 	readonly asksForTime: boolean;
 	/** Whether the wall clock survives a power cut. */

@@ -14,6 +14,7 @@ const OUTBOX = "src/outbox/outbox.ts";
 const LOG = "src/outbox/log.ts";
 const BACKOFF = "src/net/backoff.ts";
 const STATION = "src/station.ts";
+const COMMANDS = "src/commands.ts";
 
 export const MUTANTS: readonly Mutant[] = [
 	{
@@ -137,6 +138,12 @@ export const MUTANTS: readonly Mutant[] = [
 		file: "src/sensors/sampler.ts",
 		find: "this.#misses++;\n\t\tthis.#due = this.#nextSlot(now);",
 		replace: "this.#misses++;\n\t\tthis.#due = Number.POSITIVE_INFINITY;",
+	},
+	{
+		name: "a restart carried out again",
+		file: COMMANDS,
+		find: 'if (dup && name === "restart") throw',
+		replace: 'if (dup && name === "") throw',
 	},
 	{
 		name: "asleep with a plain DISCONNECT",

@@ -73,6 +73,8 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	#boot = 0;
 	/** Whether readings wait in RAM because the flash refuses; and whether it ever did in this period. */
 	#flashFails = false;
+	/** Restarts that the station was told to make. */
+	#restartsWanted = 0;
 	/** Of the last power-on period's end. */
 	#counters: Counters | undefined;
 
@@ -116,6 +118,11 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		this.#options.trace.note(this.#now, text);
 	}
 
+	/** A command is on its way to the station, at QoS 1. */
+	commanded(name: string): void {
+		if (name === "restart") this.#restartsWanted++;
+	}
+
 	// What the board tells.
 
 	onPowerOn(boot: number, clock: BoardClock, wakes: boolean): void {
@@ -157,6 +164,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	onPowerCut(inFlash: boolean, restart: boolean): void {
 		this.#note(restart ? "restart" : inFlash ? "power cut while the flash works" : "power cut");
 		this.counts[restart ? "restarts" : "powerCuts"]++;
+		if (this.counts.restarts > this.#restartsWanted) this.violate("commands", "a restart is carried out again");
 		const { station } = this.board;
 		if (station) {
 			this.#counters = station.counters;

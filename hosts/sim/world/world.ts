@@ -164,7 +164,10 @@ class World {
 			onDamage: () => this.#oracle.flashDamaged(),
 			after: (delay, callback) => scheduler.after(delay, callback),
 			calm: { conditions: { ...this.#network.conditions }, broker: { ...this.#broker.faults } },
-			commandTopic: `${plan.settings.topic}/cmd`,
+			command: (name) => {
+				this.#oracle.commanded(name);
+				this.#broker.publish(`${plan.settings.topic}/cmd/${name}`, "", 1);
+			},
 			asksForTime: plan.asksForTime,
 			keepsTime: plan.keepsTime,
 		};
