@@ -44,7 +44,7 @@ const BUDGET = {
 	stack: (BOARD.stack * 3) / 4,
 	outboxRatio: 1.3,
 	roundTrips: 2,
-	linkedJavaScript: 220 * 1_024,
+	linkedJavaScript: 260_000,
 };
 
 const rows: [what: string, value: string, budget: string][] = [];

@@ -100,7 +100,7 @@ export function bundleForNode(options) {
 		platform: "node",
 		target: "node20",
 		sourcemap: "inline",
-		external: ["aedes", "esbuild"],
+		external: ["aedes", "esbuild", "mqtt"],
 		define: { XS_ENGINE: JSON.stringify(engineProgram) },
 		...options,
 	});
