@@ -43,14 +43,14 @@ export const MUTANTS: readonly Mutant[] = [
 	{
 		name: "no acknowledgement timeout",
 		file: SESSION,
-		find: "return Math.min(this.#outgoing.oldestSentAt, this.#subscriptions.oldestSentAt) + ACKNOWLEDGEMENT_TIMEOUT_MS;",
+		find: "return Math.max(sentAt, Math.min(passedAt, sentAt + PASSING_MAXIMUM_MS)) + ACKNOWLEDGEMENT_TIMEOUT_MS;",
 		replace: "return Number.POSITIVE_INFINITY;",
 	},
 	{
 		name: "no birth message in a resumed session",
 		file: SESSION,
-		find: "connection.unsent = this.#outgoing.entries();\n\t\t\tthis.#giveBirth(connection);",
-		replace: "connection.unsent = this.#outgoing.entries();\n\t\t\tif (!resumed) this.#giveBirth(connection);",
+		find: "connection.unsent = this.#outgoing.entries();\n\t\t\tthis.#giveBirth(connection, now);",
+		replace: "connection.unsent = this.#outgoing.entries();\n\t\t\tif (!resumed) this.#giveBirth(connection, now);",
 	},
 	{
 		name: "no PINGREQ",

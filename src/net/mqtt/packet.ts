@@ -85,6 +85,16 @@ export interface Publish {
 	readonly properties?: Properties | undefined;
 }
 
+/** What is left of a PUBLISH that is larger than the client takes, and was read past. */
+export interface Oversized {
+	readonly cmd: "oversized publish";
+	readonly qos: QoS;
+	/** 0 if `qos` is 0. */
+	readonly packetId: number;
+	/** Bytes of the whole packet. */
+	readonly size: number;
+}
+
 export interface Acknowledgement {
 	readonly cmd: "puback" | "pubrec" | "pubrel" | "pubcomp";
 	readonly packetId: number;
@@ -164,6 +174,9 @@ export type BrokerPacket =
 	| Auth;
 
 export type Packet = BrokerPacket | Connect | Subscribe | Unsubscribe | Empty<"pingreq">;
+
+/** Subscriptions of one client, and with that topic filters of one request and reason codes of its answer. */
+export const SUBSCRIPTIONS_MAXIMUM = 32;
 
 /** The peer broke the protocol: the connection has to be closed [MQTT-4.8.0-1]. */
 export class ProtocolError extends Error {

@@ -5,6 +5,7 @@
  */
 import {
 	ProtocolError,
+	SUBSCRIPTIONS_MAXIMUM,
 	type Suback,
 	type Subscribe,
 	type Subscription,
@@ -14,8 +15,14 @@ import {
 import type { PacketIds } from "./packet-ids.js";
 import { topicFilterFault } from "./topic.js";
 
-/** Subscriptions of one client. */
-const SUBSCRIPTIONS_MAXIMUM = 32;
+/**
+ * So many connections in a row that ended on a request have a likely cause: the
+ * next request comes after everything else, and then ever more rarely.
+ */
+const FAILURES_MAXIMUM = 2;
+/** From the third such end on, the next request waits so long, in ms, twice as long after each, up to an hour. */
+const PAUSE_MS = 60_000;
+const PAUSE_MAXIMUM_MS = 3_600_000;
 
 interface Wish {
 	/** `undefined`: to be unsubscribed from. */
@@ -37,6 +44,9 @@ export class Subscriptions {
 	readonly #requests = new Map<number, Request>();
 	/** Filters in one request: fewer on a connection to a broker that takes small packets only. */
 	#atOnce = SUBSCRIPTIONS_MAXIMUM;
+	/** Connections in a row that ended on a request, and when the next one may leave. */
+	#failures = 0;
+	#due = Number.NEGATIVE_INFINITY;
 
 	constructor(ids: PacketIds) {
 		this.#ids = ids;
@@ -66,6 +76,16 @@ export class Subscriptions {
 		let oldest = Number.POSITIVE_INFINITY;
 		for (const { sentAt } of this.#requests.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
 		return oldest;
+	}
+
+	/**
+	 * When the next request may leave, in ms, if it comes last: after messages and
+	 * their acknowledgements. `undefined`: requests come first. `Infinity`: there is none.
+	 */
+	get dueLast(): number | undefined {
+		if (this.#failures < FAILURES_MAXIMUM) return undefined;
+		for (const { state } of this.#wishes.values()) if (state === "wanted") return this.#due;
+		return Number.POSITIVE_INFINITY;
 	}
 
 	/** Whether an answer is due. */
@@ -131,6 +151,7 @@ export class Subscriptions {
 		}
 		this.#requests.delete(packetId);
 		this.#ids.free(packetId);
+		this.#failures = 0;
 		const filters = filtersOf(packet);
 		// An UNSUBACK has no reason codes before MQTT 5.0.
 		const codes = cmd === "unsuback" && reasonCodes.length === 0 ? filters.map(() => 0) : reasonCodes;
@@ -153,8 +174,15 @@ export class Subscriptions {
 		else this.#wishes.delete(topicFilter);
 	}
 
-	/** The connection has ended: what was not answered has to be asked for again. */
-	disconnected(): void {
+	/**
+	 * The connection has ended: what was not answered has to be asked for again.
+	 * `failedAt`: when the broker ended it, or owed an answer for too long, in ms.
+	 */
+	disconnected(failedAt: number | undefined): void {
+		if (failedAt !== undefined && this.#requests.size > 0) {
+			const pauses = ++this.#failures - FAILURES_MAXIMUM;
+			this.#due = failedAt + (pauses > 0 ? Math.min(PAUSE_MAXIMUM_MS, PAUSE_MS * 2 ** (pauses - 1)) : 0);
+		}
 		this.#atOnce = SUBSCRIPTIONS_MAXIMUM;
 		for (const packetId of this.#requests.keys()) this.#ids.free(packetId);
 		this.#requests.clear();

@@ -1,4 +1,11 @@
-import { type BrokerPacket, Decoder, encode, type Packet, ProtocolError } from "../../../../src/net/mqtt/codec.ts";
+import {
+	type BrokerPacket,
+	Decoder,
+	encode,
+	type Oversized,
+	type Packet,
+	ProtocolError,
+} from "../../../../src/net/mqtt/codec.ts";
 import { deepEqual, equal, ok, test, throws } from "../../../harness/harness.ts";
 import { assertMutations } from "./mutations.ts";
 
@@ -253,7 +260,7 @@ test("MQTT 3.1 is decoded as 3.1.1 is", () => {
 
 test("a packet before a malformed one is given, and nothing after it", () => {
 	const decoder = newDecoder();
-	const packets: BrokerPacket[] = [];
+	const packets: (BrokerPacket | Oversized)[] = [];
 	throws(() => {
 		for (const packet of decoder.push(bytes("40 02 0001  40 02 0000  40 02 0002"))) packets.push(packet);
 	}, /PUBACK: packet id 0/);
@@ -293,7 +300,7 @@ for (const [length, header] of LENGTHS) {
 		equal(packet.length, bytes(header).length + length);
 		for (const piece of [1, 7, 4_096, packet.length]) {
 			const decoder = newDecoder();
-			const packets: BrokerPacket[] = [];
+			const packets: (BrokerPacket | Oversized)[] = [];
 			for (let at = 0; at < packet.length; at += piece) packets.push(...decoder.push(packet.slice(at, at + piece)));
 			deepEqual(packets, [{ ...received, topic: "t", payload }]);
 		}
