@@ -271,7 +271,7 @@ export class Session<M extends Message> {
 		const unanswered = this.#outgoing
 			.entries()
 			.filter((entry) => entry.sentAt !== undefined || entry === leaving?.entry);
-		this.#suspicious = unanswered.length > 0;
+		this.#suspicious = unanswered.length > 0 || connection.careful;
 		const [first] = unanswered;
 		if (!first || unanswered.length > 1 || !proven || this.#subscriptions.awaiting) return;
 		if (endedAt - (first.sentAt ?? leaving!.since) >= BLAME_MS) return;
