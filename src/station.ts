@@ -30,6 +30,12 @@ const FAREWELL_MS = 2_000;
 /** The watchdog lets the next step of the sampler be late by so many ms, and the link. */
 const WATCHDOG_MARGIN_MS = 60_000;
 
+/**
+ * Largest packet that the station receives, in bytes: what `npm run update`
+ * sends has some 1,200, and each of them is in RAM while it is incomplete.
+ */
+const PACKET_SIZE_MAXIMUM = 2_048;
+
 /** A machine that does not sleep because of an update looks again after so many ms. */
 const UPDATE_MS = 10_000;
 
@@ -112,6 +118,7 @@ export class Station {
 	/** Until the broker has them: what would be newer then can wait. */
 	#diagnosticsInFlight: Outgoing | undefined;
 	#dropsTold = false;
+	#oversizedTold = false;
 	#farewell: Farewell | undefined;
 
 	/** Throws an Error where the host lacks what the settings ask for. */
@@ -276,8 +283,23 @@ export class Station {
 			},
 			onAcknowledge: (message) => this.#acknowledged(message),
 			onReject: (message, reasonCode) => {
-				log("warning", `does not take a message to ${message.topic}: ${reasonText(reasonCode)}`);
+				log("warning", `does not take ${this.#nameOf(message)}: ${reasonText(reasonCode)}`);
 				this.#acknowledged(message, false);
+			},
+			maximumPacketSize: PACKET_SIZE_MAXIMUM,
+			onGiveUp: (what) => {
+				if (typeof what === "string")
+					return log("warning", `does not bear the ${what} to ${topic}/status: it is left out`);
+				const { handle } = what;
+				const fate = handle === undefined ? "it is left out" : "it is tried again in six hours, or after a restart";
+				log("warning", `closes the connection when it gets ${this.#nameOf(what)}: ${fate}`);
+				if (what === this.#diagnosticsInFlight) this.#diagnosticsInFlight = undefined;
+				if (handle !== undefined) this.#outbox.setAside(handle, this.#host.clock.now());
+			},
+			onOversized: (size) => {
+				if (this.#oversizedTold) return;
+				this.#oversizedTold = true;
+				log("warning", `has a command of ${size} bytes, and more than ${PACKET_SIZE_MAXIMUM} are not read`);
 			},
 			onMessage: (message) => {
 				// Under an older topic, the broker may keep a subscription that was this station's.
@@ -410,6 +432,13 @@ export class Station {
 		return undefined;
 	}
 
+	/** For the log: the topic of a reply may be a stranger's. */
+	#nameOf({ handle, topic }: Outgoing): string {
+		if (handle !== undefined) return "a reading";
+		const own = ["status", "diagnostics"].find((level) => topic === `${this.#settings.topic}/${level}`);
+		return own === undefined ? "a reply" : `the ${own}`;
+	}
+
 	/** The broker has the message, or (5.0) will never take it. */
 	#acknowledged(message: Outgoing, accepted = true): void {
 		const { handle } = message;
@@ -450,7 +479,7 @@ export class Station {
 		const { clock, network } = this.#host;
 		if (!this.#session.connected || this.#session.inFlight > 0 || this.#commands.pending) return false;
 		// A reading whose time is not known when the machine falls asleep never gets one.
-		return this.#outbox.length === 0 && (clock.time() !== undefined || network.ntp === undefined);
+		return this.#outbox.length === this.#outbox.aside && (clock.time() !== undefined || network.ntp === undefined);
 	}
 
 	/**

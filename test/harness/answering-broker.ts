@@ -1,6 +1,6 @@
 /** A broker that accepts every connection of a world and acknowledges every PUBLISH at its QoS, at once, while it is up. */
 import { ascii, bytes, CONNACK, CONNACK_SESSION_PRESENT, hex, PINGRESP } from "./transcript.ts";
-import type { World } from "./world.ts";
+import type { FakeSocket, World } from "./world.ts";
 
 export interface Received {
 	readonly topic: string;
@@ -20,6 +20,10 @@ export class AnsweringBroker {
 	up = true;
 	/** Whether it answers what it receives. */
 	answers = true;
+	/** What it ends the connection on, in place of taking it. */
+	poison: ((topic: string, payload: string) => boolean) | undefined;
+	/** Whether it ends the connection when it gets a SUBSCRIBE. */
+	closesOnSubscribe = false;
 	/** In its CONNACK (5.0): it takes nothing above. */
 	maximumQoS: 0 | undefined;
 	connects = 0;
@@ -30,6 +34,8 @@ export class AnsweringBroker {
 	#version = 0;
 	#knowsSession = false;
 	#opened = 0;
+	/** The last connection that it ended itself. */
+	#ended: FakeSocket | undefined;
 
 	constructor(world: World) {
 		this.#world = world;
@@ -45,13 +51,18 @@ export class AnsweringBroker {
 			...ascii(payload),
 		];
 		const length = body.length < 128 ? [body.length] : [(body.length & 0x7f) | 0x80, body.length >> 7];
-		this.#world.socket.receives(hex(Uint8Array.of(header, ...length, ...body)));
+		this.#world.socket.receives(hex(Uint8Array.from([header, ...length, ...body])));
 		this.work();
 	}
 
 	/** The readings received, as objects. */
 	get readings(): { readonly [member: string]: unknown }[] {
 		return this.received.filter(({ topic }) => topic.endsWith("/state")).map(({ payload }) => JSON.parse(payload));
+	}
+
+	#end(): void {
+		this.#ended = this.#world.socket;
+		this.#ended.ends("by the broker");
 	}
 
 	/** Lets time pass up to `time`, in steps of `step` ms, and does a broker's work after each. */
@@ -74,7 +85,10 @@ export class AnsweringBroker {
 		const { socket } = this.#world;
 		if (!this.up && !socket.closed) return socket.ends("by the broker");
 		for (let written = socket.takeWritten(); written.length > 0; written = socket.takeWritten()) {
-			for (const packet of written) this.#packet(bytes(packet));
+			for (const packet of written) {
+				if (socket === this.#ended) return;
+				this.#packet(bytes(packet));
+			}
 			if (!socket.closed) socket.opens();
 		}
 	}
@@ -102,6 +116,7 @@ export class AnsweringBroker {
 				const propertiesAt = topicEnd + (qos > 0 ? 2 : 0);
 				const payloadAt = this.#version < 5 ? propertiesAt : propertiesAt + 1 + packet[propertiesAt]!;
 				const text = (from: number, to?: number) => String.fromCharCode(...packet.subarray(from, to));
+				if (this.poison?.(text(at + 2, topicEnd), text(payloadAt))) return this.#end();
 				this.received.push({
 					topic: text(at + 2, topicEnd),
 					payload: text(payloadAt),
@@ -116,6 +131,7 @@ export class AnsweringBroker {
 				return answer(`70 02 ${packet[2]!.toString(16)} ${packet[3]!.toString(16)}`);
 			case 8: {
 				const [high, low] = [packet[2]!, packet[3]!];
+				if (this.closesOnSubscribe) return this.#end();
 				return answer(
 					`90 ${this.#version < 5 ? "03" : "04"} ${high.toString(16)} ${low.toString(16)} ${this.#version < 5 ? "" : "00"} 01`,
 				);
