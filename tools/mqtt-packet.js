@@ -165,11 +165,11 @@ const EDITS = {
 		["protocol.SUBSCRIBE_OPTIONS_RH[jrh]", "jrh << 4"],
 		typeLetters,
 		[/protocol\.propertiesTypes\[(\w+)\]/g, "protocol.typeOfProperty($1)"],
-		["stream.write(Buffer.from([protocol.properties[propName]]))", "writeId()"],
+		["stream.write(Buffer.from([protocol.properties[propName]]))", "stream.write(id)"],
 		[
 			"function writeProperty (stream, propName, value) {",
 			`function writeProperty (stream, propName, value) {
-				const writeId = () => stream.write(Buffer.from([protocol.propertiesCodes.indexOf(propName)]))`,
+				const id = Buffer.from([protocol.propertiesCodes.indexOf(propName)])`,
 		],
 		[/^ *stream\.destroy\(new Error\((.+)\)\)\n *return false$/gm, "return refuse(stream, $1)"],
 		[
