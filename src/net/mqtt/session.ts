@@ -603,7 +603,13 @@ export class Session<M extends Message> {
 		this.#manner.accepted();
 		if (this.#startsClean) {
 			this.#startsClean = false;
-			if (connection.version < 5) throw new SessionDiscardedError();
+			if (connection.version < 5) {
+				// MQTT 3.1 does not tell it again.
+				this.#received.clear();
+				this.#subscriptions.startOver(true);
+				this.#outgoing.startOver(connection.maximumQoS);
+				throw new SessionDiscardedError();
+			}
 		}
 		if (this.#clientId === "") this.#clientId = properties.assignedClientIdentifier ?? "";
 		// MQTT 3.1 does not tell. What it resumed unknown to the client would be delivered twice; what it did not, goes out with DUP.
