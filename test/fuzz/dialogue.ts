@@ -579,6 +579,11 @@ export class Dialogue {
 		for (let round = 0; ; round++) {
 			if (round > ROUNDS_TO_REST) failed(`no rest: ${this.#restlessness()}`);
 			if (this.#spoiled && this.#open) this.#end("after a mutated packet");
+			if (this.#discards && this.#open && this.#broker.phase === "accepted") {
+				// What the broker may have of the message that was given up goes with its session, on the next connection.
+				this.#discards = this.#session.protocolVersion < 5;
+				this.#end("to discard a session");
+			}
 			if (!this.#open) this.#connect();
 			if (this.#broker.phase === "connecting") this.#accept();
 			while (this.#broker.owed.length > 0 && this.#broker.phase === "accepted") this.#answer();

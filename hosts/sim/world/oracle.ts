@@ -40,6 +40,7 @@ const TIMERS_MAXIMUM = 8;
 const FLASH_FAILS = /^flash: .*; readings wait in RAM$/s;
 const FLASH_WORKS = "flash: works again";
 const OLDER_VERSION = "does not speak a newer version of MQTT";
+const SET_ASIDE = "closes the connection when it gets a reading";
 /** Errors that tell of a fault outside of the station. */
 const EXPECTED_ERRORS = [FLASH_FAILS, /^the (bme280|bmp280|dht22|dht11) does not work; readings resume when it does$/];
 
@@ -199,7 +200,14 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		if (FLASH_FAILS.test(text)) this.#flashFailed();
 		else if (text === FLASH_WORKS) this.#flashFails = false;
 		else if (text.includes(OLDER_VERSION)) this.calls.triesAtOnce();
+		else if (text.includes(SET_ASIDE)) this.#setAside();
 		if (level === "error" && !EXPECTED_ERRORS.some((expected) => expected.test(text))) this.violate("error", text);
+	}
+
+	/** At QoS 2 the broker's session goes with a reading that is given up, which before MQTT 5.0 takes a connection of its own. */
+	#setAside(): void {
+		this.readings.setAside(this.#now);
+		this.calls.mayReturnAgain();
 	}
 
 	#flashFailed(): void {

@@ -77,6 +77,7 @@ export class Readings {
 	#version = 5;
 	#highestDelivered = 0;
 	#outOfOrder = false;
+	#asideAt = Number.NEGATIVE_INFINITY;
 
 	constructor(options: ReadingsOptions) {
 		this.#options = options;
@@ -226,6 +227,12 @@ export class Readings {
 		return entry;
 	}
 
+	/** The station has given up a reading for now: its broker ended connections when it had it. */
+	setAside(now: number): void {
+		this.#asideAt = now;
+		this.#outOfOrder = true;
+	}
+
 	/** Where a number was given twice, the content tells which of the two it is. */
 	#find(seq: number, report: Record<string, unknown>): Entry | undefined {
 		const latest = this.entries.get(seq);
@@ -250,6 +257,8 @@ export class Readings {
 		// What follows needs both ends to know of the first delivery.
 		if (entry.deliveredAt < this.#sessionSince || entry.sender !== this.#sender || entry.qos !== qos || qos === 0)
 			return;
+		// One that was set aside was given up before, and is a new message to MQTT.
+		if (entry.deliveredAt <= this.#asideAt) return;
 		if (!dup) violate("duplicate flag", `reading ${seq} came again in the same session without DUP`);
 		if (qos === 2 && !refused && !entry.rejected) {
 			violate("exactly once", `reading ${seq} came twice at QoS 2, although both ends had the session`);

@@ -33,7 +33,7 @@ export interface Properties {
 	readonly topicAlias?: number;
 	readonly maximumQoS?: number;
 	readonly retainAvailable?: boolean;
-	/** Pairs of name and value, in their order; a name may come again. */
+	/** Pairs of name and value, in their order; a name may come again. To be sent: those that come are not kept. */
 	readonly userProperties?: readonly (readonly [name: string, value: string])[];
 	readonly maximumPacketSize?: number;
 	readonly wildcardSubscriptionAvailable?: boolean;
