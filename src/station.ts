@@ -287,20 +287,8 @@ export class Station {
 				this.#acknowledged(message, false);
 			},
 			maximumPacketSize: PACKET_SIZE_MAXIMUM,
-			onGiveUp: (what) => {
-				if (typeof what === "string")
-					return log("warning", `does not bear the ${what} to ${topic}/status: it is left out`);
-				const { handle } = what;
-				const fate = handle === undefined ? "it is left out" : "it is tried again in six hours, or after a restart";
-				log("warning", `closes the connection when it gets ${this.#nameOf(what)}: ${fate}`);
-				if (what === this.#diagnosticsInFlight) this.#diagnosticsInFlight = undefined;
-				if (handle !== undefined) this.#outbox.setAside(handle, this.#host.clock.now());
-			},
-			onOversized: (size) => {
-				if (this.#oversizedTold) return;
-				this.#oversizedTold = true;
-				log("warning", `has a command of ${size} bytes, and more than ${PACKET_SIZE_MAXIMUM} are not read`);
-			},
+			onGiveUp: (what) => this.#gaveUp(what),
+			onOversized: (size) => this.#readPast(size),
 			onMessage: (message) => {
 				// Under an older topic, the broker may keep a subscription that was this station's.
 				const prefix = `${topic}/cmd/`;
@@ -430,6 +418,33 @@ export class Station {
 			Math.max(0, deadline - now),
 		);
 		return undefined;
+	}
+
+	/** The broker ends connections on it. */
+	#gaveUp(what: Outgoing | "birth message" | "will message"): void {
+		const host = this.#host;
+		const broker = showAddress(this.#settings.broker);
+		if (typeof what === "string")
+			return host.log(
+				"warning",
+				`${broker}: does not bear the ${what} to ${this.#settings.topic}/status: it is left out`,
+			);
+		const { handle } = what;
+		const fate = handle === undefined ? "it is left out" : "it is tried again in six hours, or after a restart";
+		host.log("warning", `${broker}: closes the connection when it gets ${this.#nameOf(what)}: ${fate}`);
+		if (what === this.#diagnosticsInFlight) this.#diagnosticsInFlight = undefined;
+		if (handle !== undefined) this.#outbox.setAside(handle, host.clock.now());
+	}
+
+	/** The broker sent a command that is larger than the station takes. */
+	#readPast(size: number): void {
+		if (this.#oversizedTold) return;
+		this.#oversizedTold = true;
+		const broker = showAddress(this.#settings.broker);
+		this.#host.log(
+			"warning",
+			`${broker}: has a command of ${size} bytes, and more than ${PACKET_SIZE_MAXIMUM} are not read`,
+		);
 	}
 
 	/** For the log: the topic of a reply may be a stranger's. */

@@ -207,6 +207,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	/** At QoS 2 the broker's session goes with a reading that is given up, which before MQTT 5.0 takes a connection of its own. */
 	#setAside(): void {
 		this.readings.setAside(this.#now);
+		this.#losses.setAside();
 		this.calls.mayReturnAgain();
 	}
 

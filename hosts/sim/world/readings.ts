@@ -7,6 +7,9 @@ import { Labels } from "./labels.ts";
 import { Numbers } from "./numbers.ts";
 import { type Truth, untruth } from "./probe.ts";
 
+/** For how long a reading is set aside, in ms, whatever the board's clock makes of six hours. */
+const ASIDE_MS = 23_000_000;
+
 /** A reading that the station accepted, or may have. */
 export interface Entry {
 	readonly seq: number;
@@ -225,6 +228,11 @@ export class Readings {
 			sender: this.#sender,
 		});
 		return entry;
+	}
+
+	/** When the last reading that was set aside is tried again, with the first of the next readings. */
+	get asideUntil(): number {
+		return this.#asideAt + ASIDE_MS;
 	}
 
 	/** The station has given up a reading for now: its broker ended connections when it had it. */
