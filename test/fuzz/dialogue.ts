@@ -43,9 +43,12 @@ export class Dialogue {
 	readonly #broker: Broker;
 	readonly #session: Session<Labelled>;
 	readonly #tally: Tally;
+	readonly #cleanSession: boolean;
 	#hasBirth: boolean;
 	/** Whether the session ends what the broker has of it, for which it needs a connection before MQTT 5.0. */
 	#discards = false;
+	/** Whether the broker's session has something that goes with it only. */
+	#leaves = false;
 	readonly #queue: Labelled[] = [];
 	/** What the session told its owner since the last look. */
 	readonly #told: string[] = [];
@@ -78,6 +81,7 @@ export class Dialogue {
 		this.#tally = tally;
 		this.#broker = new Broker(random);
 		const protocolVersion = random.pick([3, 4, 5, 5] as const);
+		this.#cleanSession = random.oneIn(6);
 		this.#hasBirth = random.oneIn(3);
 		const birthPayload = payloadOf(random, BIRTH).slice(0, 8);
 		const birth: Message = {
@@ -96,7 +100,7 @@ export class Dialogue {
 		this.#session = new Session<Labelled>({
 			protocolVersion,
 			clientId: protocolVersion > 3 && random.oneIn(8) ? "" : "veleta",
-			cleanSession: random.oneIn(6),
+			cleanSession: this.#cleanSession,
 			keepAlive: random.pick([0, 1, 5, 60, 0xffff]),
 			pipelining: random.oneIn(2),
 			...(random.oneIn(3) ? { username: "né", password: "p" } : {}),
@@ -152,7 +156,10 @@ export class Dialogue {
 			this.#hasBirth = false;
 			return;
 		}
-		if (this.#taken.get(what.label) === 2) this.#discards = true;
+		if (this.#taken.get(what.label) === 2) {
+			this.#leaves = true;
+			this.#discards = !this.#cleanSession;
+		}
 		this.#done(what.label, false);
 	}
 
@@ -579,9 +586,9 @@ export class Dialogue {
 		for (let round = 0; ; round++) {
 			if (round > ROUNDS_TO_REST) failed(`no rest: ${this.#restlessness()}`);
 			if (this.#spoiled && this.#open) this.#end("after a mutated packet");
-			if (this.#discards && this.#open && this.#broker.phase === "accepted") {
+			if (this.#leaves && this.#open && this.#broker.phase === "accepted") {
 				// What the broker may have of the message that was given up goes with its session, on the next connection.
-				this.#discards = this.#session.protocolVersion < 5;
+				this.#leaves = false;
 				this.#end("to discard a session");
 			}
 			if (!this.#open) this.#connect();
