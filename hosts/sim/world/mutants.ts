@@ -78,6 +78,18 @@ export const MUTANTS: readonly Mutant[] = [
 			'if (handle !== undefined) this.#counters[redelivered ? "redelivered" : "published"]++;\n\t\t\t\tif (handle !== undefined && handle >= 0) this.#outbox.acknowledge(handle);',
 	},
 	{
+		name: "lost when the broker does not bear it",
+		file: STATION,
+		find: "if (handle !== undefined) this.#outbox.setAside(handle, host.clock.now());",
+		replace: "if (handle !== undefined) this.#outbox.acknowledge(handle);",
+	},
+	{
+		name: "sent again for ever to a broker that does not bear it",
+		file: SESSION,
+		find: "if (!suspect || suspect.ends < ENDS_MAXIMUM) return;",
+		replace: "return;",
+	},
+	{
 		name: "numbers that begin anew after a power cut",
 		file: OUTBOX,
 		find: "this.#lastSeq = Math.max(this.#lastSeq, this.#log.lastSeq);",
