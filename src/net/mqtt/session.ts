@@ -251,11 +251,12 @@ export class Session<M extends Message> {
 		} else if (phase === "connected") this.#manner.ended();
 		const accepted = phase === "connected" || phase === "ended";
 		const endedAt = accepted ? (brokerEndedAt ?? connection.dismissedAt) : undefined;
+		const isAnswered = this.#outgoing.oldestSentAt === Number.POSITIVE_INFINITY;
 		if (accepted) this.#judge(connection, endedAt);
 		if (leaving?.message && !leaving.entry) this.#unsent = leaving.message;
 		this.#connection = undefined;
 		this.#outgoing.disconnected();
-		this.#subscriptions.disconnected(endedAt ?? connection.timedOutAt);
+		this.#subscriptions.disconnected(endedAt ?? connection.timedOutAt, connection.proven && isAnswered);
 	}
 
 	/**

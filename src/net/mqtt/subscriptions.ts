@@ -15,12 +15,9 @@ import {
 import type { PacketIds } from "./packet-ids.js";
 import { topicFilterFault } from "./topic.js";
 
-/**
- * So many connections in a row that ended on a request have a likely cause: the
- * next request comes after everything else, and then ever more rarely.
- */
+/** So many connections in a row that ended with a request unanswered have a likely cause: the next request comes last. */
 const FAILURES_MAXIMUM = 2;
-/** From the third such end on, the next request waits so long, in ms, twice as long after each, up to an hour. */
+/** From the second end on for which there was no other cause, the next request waits so long, in ms, twice as long after each, up to an hour. */
 const PAUSE_MS = 60_000;
 const PAUSE_MAXIMUM_MS = 3_600_000;
 
@@ -44,8 +41,9 @@ export class Subscriptions {
 	readonly #requests = new Map<number, Request>();
 	/** Filters in one request: fewer on a connection to a broker that takes small packets only. */
 	#atOnce = SUBSCRIPTIONS_MAXIMUM;
-	/** Connections in a row that ended on a request, and when the next one may leave. */
+	/** Connections in a row that ended with a request unanswered, those of them with nothing else unanswered, and when the next one may leave. */
 	#failures = 0;
+	#ends = 0;
 	#due = Number.NEGATIVE_INFINITY;
 
 	constructor(ids: PacketIds) {
@@ -151,7 +149,7 @@ export class Subscriptions {
 		}
 		this.#requests.delete(packetId);
 		this.#ids.free(packetId);
-		this.#failures = 0;
+		this.#failures = this.#ends = 0;
 		const filters = filtersOf(packet);
 		// An UNSUBACK has no reason codes before MQTT 5.0.
 		const codes = cmd === "unsuback" && reasonCodes.length === 0 ? filters.map(() => 0) : reasonCodes;
@@ -176,12 +174,14 @@ export class Subscriptions {
 
 	/**
 	 * The connection has ended: what was not answered has to be asked for again.
-	 * `failedAt`: when the broker ended it, or owed an answer for too long, in ms.
+	 * `failedAt`: when the broker ended it, or owed an answer for too long, in ms;
+	 * `isAlone`: whether it had answered everything else.
 	 */
-	disconnected(failedAt: number | undefined): void {
+	disconnected(failedAt: number | undefined, isAlone: boolean): void {
 		if (failedAt !== undefined && this.#requests.size > 0) {
-			const pauses = ++this.#failures - FAILURES_MAXIMUM;
-			this.#due = failedAt + (pauses > 0 ? Math.min(PAUSE_MAXIMUM_MS, PAUSE_MS * 2 ** (pauses - 1)) : 0);
+			this.#failures++;
+			const pause = isAlone && ++this.#ends > 1 ? Math.min(PAUSE_MAXIMUM_MS, PAUSE_MS * 2 ** (this.#ends - 2)) : 0;
+			this.#due = failedAt + pause;
 		}
 		this.#atOnce = SUBSCRIPTIONS_MAXIMUM;
 		for (const packetId of this.#requests.keys()) this.#ids.free(packetId);

@@ -114,7 +114,7 @@ test("an answer settles only what it answers: the last word is asked for again a
 	transcript.connects(1_000, CONNACK_SESSION_PRESENT).sends(1_000, "a2 05 00 05 00 01 61");
 });
 
-const subscribe = (packetId: number) => `82 06 00 0${packetId.toString(16)} 00 01 61 01`;
+const subscribe = (packetId: number) => `82 06 00 ${packetId.toString(16).padStart(2, "0")} 00 01 61 01`;
 const suback = (packetId: number) => `90 03 00 0${packetId} 01`;
 
 test("a SUBSCRIBE on which two connections ended comes after the messages and their acknowledgements", () => {
@@ -170,26 +170,37 @@ test("one on which connections end again and again comes ever more rarely, after
 	for (const [now, id] of [
 		[0, 1],
 		[1_000, 2],
-		[2_000, 3],
 	] as const) {
 		transcript
 			.connects(now)
 			.sends(now, subscribe(id))
 			.ends(now + 5);
 	}
-	let ended = 2_005;
-	for (const [index, minutes] of [1, 2, 4, 8, 16, 32, 60, 60].entries()) {
-		const due = ended + minutes * 60_000;
-		// One connection ends for another reason in between.
+	let [ended, id] = [1_005, 3];
+	for (const minutes of [0, 0, 1, 2, 4, 8, 16, 32, 60, 60]) {
+		// The broker answers a message: what it ends the connection on is the SUBSCRIBE.
+		const now = ended + 1_000;
 		transcript
-			.connects(ended + 500, CONNACK_SESSION_PRESENT)
-			.silent(ended + 700)
-			.closes();
-		transcript.connects(ended + 1_000, CONNACK_SESSION_PRESENT).silent(due - 1);
-		equal(transcript.session.deadline, due);
-		transcript.sends(due, subscribe(index + 4)).ends(due + 5);
+			.queues("m")
+			.connects(now, CONNACK_SESSION_PRESENT)
+			.sends(now, publish(id, "t", "m"));
+		const due = Math.max(now + 1, ended + minutes * 60_000);
+		transcript.receives(now + 1, puback(id));
+		if (due > now + 1) transcript.silent(due - 1);
+		equal(transcript.session.deadline, minutes === 0 ? ended : due);
+		transcript.sends(due, subscribe(id + 1)).ends(due + 5);
 		ended = due + 5;
+		id += 2;
 	}
+});
+
+test("connections that end before anything was answered make it come last, and not later", () => {
+	const transcript = subscribing("a");
+	for (let id = 1; id < 12; id++)
+		transcript
+			.connects(id * 1_000)
+			.sends(id * 1_000, subscribe(id))
+			.ends(id * 1_000 + 5);
 });
 
 test("a SUBSCRIBE that the network cut off comes first again, however often", () => {
