@@ -40,6 +40,7 @@ const TIMERS_MAXIMUM = 8;
 const FLASH_FAILS = /^flash: .*; readings wait in RAM$/s;
 const FLASH_WORKS = "flash: works again";
 const OLDER_VERSION = "does not speak a newer version of MQTT";
+const BIRTH_GIVEN_UP = "does not bear the birth message";
 const SET_ASIDE = "closes the connection when it gets a reading";
 /** Errors that tell of a fault outside of the station. */
 const EXPECTED_ERRORS = [FLASH_FAILS, /^the (bme280|bmp280|dht22|dht11) does not work; readings resume when it does$/];
@@ -201,6 +202,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		else if (text === FLASH_WORKS) this.#flashFails = false;
 		else if (text.includes(OLDER_VERSION)) this.calls.triesAtOnce();
 		else if (text.includes(SET_ASIDE)) this.#setAside();
+		else if (text.includes(BIRTH_GIVEN_UP)) this.#status.birthGivenUp(this.#now);
 		if (level === "error" && !EXPECTED_ERRORS.some((expected) => expected.test(text))) this.violate("error", text);
 	}
 

@@ -47,6 +47,8 @@ export class Connection<M> {
 	leaving: Leaving<M> | undefined;
 	/** Whether messages leave one at a time, each when the one before it is acknowledged: one of them may end the connection. */
 	careful = false;
+	/** Whether the birth message is still to come, last: the broker did not bear it before. */
+	birthOwed = false;
 	/** Whether the broker has answered something on this connection. */
 	proven = false;
 	/** When the broker said that it ends the connection because of what it was sent, in ms. */

@@ -57,8 +57,9 @@ const PASSING_MAXIMUM_MS = 1_800_000;
 const ENDS_MAXIMUM = 3;
 /** An end so long after a message left, in ms, has another cause. */
 const BLAME_MS = 10_000;
-/** A birth message that was given up is tried again after so long, in ms. */
-const BIRTH_PAUSE_MS = 21_600_000;
+/** A birth message that was given up is tried again after so long, in ms, twice as long after each time, up to six hours. */
+const BIRTH_PAUSE_MS = 60_000;
+const BIRTH_PAUSE_MAXIMUM_MS = 21_600_000;
 /** Messages of QoS 1 and 2 that a broker of MQTT 5.0 is to have in flight. No promise that it does: see `received-ids.ts`. */
 const RECEIVED_MAXIMUM = 64;
 /** Return code of a CONNACK (3.1.1, table 3.1). */
@@ -115,8 +116,8 @@ export interface SessionOptions<M extends Message> {
 	/**
 	 * The broker ended several connections because of a message from `nextMessage`,
 	 * or of the birth message, or did not accept one with the will. The message is
-	 * not tried again, whether the broker has it or not; the birth message not for
-	 * six hours; the will with the next connection.
+	 * not tried again, whether the broker has it or not; the birth message after a
+	 * while, last; the will with the next connection.
 	 */
 	readonly onGiveUp?: (what: M | "birth message" | "will message") => void;
 	/** A message that is larger than `maximumPacketSize`, in bytes, was read past. It counts as received. */
@@ -146,7 +147,9 @@ export class Session<M extends Message> {
 	#suspicious = false;
 	/** The message on which the broker ended connections when nothing else was unanswered, and how many; `undefined` is the birth message. */
 	#suspect: { readonly message: M | undefined; ends: number } | undefined;
+	/** Not before this does a birth message leave, and how long it waits the next time that it is given up. */
 	#birthDue = Number.NEGATIVE_INFINITY;
+	#birthPause = BIRTH_PAUSE_MS;
 	#connection: Connection<M> | undefined;
 
 	constructor(options: SessionOptions<M>) {
@@ -196,8 +199,8 @@ export class Session<M extends Message> {
 		if (connection.phase !== "connected") return connection.connackDue;
 		const { leaving, keepAlive } = connection;
 		const sendDue = leaving ? leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS : keepAlive.pingDue;
-		const requestDue = leaving ? Number.POSITIVE_INFINITY : this.#requestDueLast(connection);
-		return Math.min(this.#acknowledgementDue(connection), keepAlive.responseDue, sendDue, requestDue);
+		const lastDue = leaving ? Number.POSITIVE_INFINITY : this.#lastDue(connection);
+		return Math.min(this.#acknowledgementDue(connection), keepAlive.responseDue, sendDue, lastDue);
 	}
 
 	/**
@@ -351,14 +354,19 @@ export class Session<M extends Message> {
 		const isLast = connection.careful || this.#subscriptions.dueLast !== undefined;
 		const request = isLast ? undefined : this.#transmitRequest(connection, now);
 		const packet = request ?? this.#transmitMessage(connection, now);
-		if (packet || now < this.#requestDueLast(connection)) return packet;
+		if (packet || now < this.#lastDue(connection)) return packet;
+		if (connection.birthOwed && now >= this.#birthDue) {
+			this.#giveBirth(connection, now);
+			return this.#transmitMessage(connection, now);
+		}
 		return this.#transmitRequest(connection, now);
 	}
 
-	/** When a request that comes last may leave, in ms; `Infinity`: there is none, or not yet. */
-	#requestDueLast(connection: Connection<M>): number {
-		const isFree = connection.phase === "connected" && this.#outgoing.size === 0;
-		return (isFree ? this.#subscriptions.dueLast : undefined) ?? Number.POSITIVE_INFINITY;
+	/** When what comes last may leave, in ms, a request or a birth message; `Infinity`: there is nothing, or not yet. */
+	#lastDue({ phase, birthOwed }: Connection<M>): number {
+		if (phase !== "connected" || this.#outgoing.size > 0) return Number.POSITIVE_INFINITY;
+		const birthDue = birthOwed ? this.#birthDue : Number.POSITIVE_INFINITY;
+		return Math.min(birthDue, this.#subscriptions.dueLast ?? Number.POSITIVE_INFINITY);
 	}
 
 	/** The packet from `transmit` has left: the deadlines of what it asks for begin. */
@@ -640,7 +648,10 @@ export class Session<M extends Message> {
 		this.#outgoing.remove(entry);
 		// A broker that had taken it would take another message with its id for the same one.
 		if (entry.qos === 2) this.#startsClean = !this.#options.cleanSession;
-		if (!message) this.#birthDue = now + BIRTH_PAUSE_MS;
+		if (!message) {
+			this.#birthDue = now + this.#birthPause;
+			this.#birthPause = Math.min(BIRTH_PAUSE_MAXIMUM_MS, 2 * this.#birthPause);
+		}
 		this.#options.onGiveUp?.(message ?? "birth message");
 	}
 
@@ -662,8 +673,9 @@ export class Session<M extends Message> {
 	 * One that is still in flight keeps its place among what comes again [MQTT-4.6.0-1].
 	 */
 	#giveBirth(connection: Connection<M>, now: number): void {
-		if (!this.#options.birth || now < this.#birthDue || connection.unsent.some(({ message }) => message === undefined))
-			return;
+		if (!this.#options.birth || connection.unsent.some(({ message }) => message === undefined)) return;
+		connection.birthOwed = now < this.#birthDue;
+		if (connection.birthOwed) return;
 		const qos = Math.min(1, connection.maximumQoS) as QoS;
 		connection.unsent.unshift(this.#outgoing.enter(undefined, qos));
 	}
@@ -686,6 +698,7 @@ export class Session<M extends Message> {
 		}
 		this.#outgoing.remove(entry);
 		if (entry.message === this.#suspect?.message) this.#suspect = undefined;
+		if (!entry.message) this.#birthPause = BIRTH_PAUSE_MS;
 		if (!entry.message) return;
 		// [5.0: MQTT-4.4.0-2]: a refusal is an acknowledgement, too.
 		if (reasonCode >= 0x80 && cmd !== "pubcomp") this.#options.onReject?.(entry.message, reasonCode);

@@ -20,7 +20,6 @@ import {
 const CONNECT = "10 0d 00 04 4d 51 54 54 04 00 00 3c 00 01 63";
 const BIRTH = { topic: "s", payload: ascii("up"), qos: 1, retain: true } as const;
 const WILL = { topic: "w", payload: ascii("off"), qos: 1, retain: true } as const;
-const HOUR = 3_600_000;
 const again = (packetId: number, text: string) => publish(packetId, "t", text, { dup: true });
 const up = (packetId: number, dup?: true) => publish(packetId, "s", "up", { retain: true, ...(dup && { dup }) });
 
@@ -184,7 +183,7 @@ test("a connection that ends before its CONNACK says nothing of a message", () =
 	transcript.connects(1_000, CONNACK).sends(1_000, publish(2, "t", "a"));
 });
 
-test("a birth message on which connections end is left out for six hours, and the messages go", () => {
+test("a birth message on which connections end is left out, and the messages go; it comes last, ever more rarely", () => {
 	const transcript = new Transcript({ birth: BIRTH }).queues("a").connects(0);
 	transcript.sends(0, up(1), publish(2, "t", "a")).ends(5);
 	for (const now of [1_000, 3_000, 7_000])
@@ -193,12 +192,25 @@ test("a birth message on which connections end is left out for six hours, and th
 			.ends(now + 5);
 	transcript.told.length = 0;
 	proves(transcript, 15_000).tells("gave up the birth message", "resumed").sends(15_000, again(2, "a"));
-	transcript.receives(15_001, puback(2)).closes();
 	transcript
-		.connects(5 * HOUR, CONNACK_SESSION_PRESENT)
-		.sends(5 * HOUR)
-		.closes();
-	transcript.connects(7 * HOUR, CONNACK_SESSION_PRESENT).sends(7 * HOUR, up(3));
+		.receives(15_001, puback(2))
+		.queues("b")
+		.sends(20_000, publish(3, "t", "b"));
+	transcript.receives(20_001, puback(3)).silent(74_999).sends(75_000, up(4)).ends(75_010);
+	// It is as before: two more connections that end on it, and then it waits for two minutes.
+	for (const now of [76_000, 78_000])
+		proves(transcript, now)
+			.sends(now, up(4, true))
+			.ends(now + 5);
+	transcript.told.length = 0;
+	transcript.connects(80_000, CONNACK_SESSION_PRESENT).tells("gave up the birth message", "resumed").silent(139_499);
+	transcript.sends(139_500, PINGREQ).receives(139_501, PINGRESP).silent(198_999).sends(199_000, PINGREQ);
+	transcript.receives(199_001, PINGRESP).silent(199_999).sends(200_000, up(5)).receives(200_001, puback(5)).closes();
+	// The broker bears it again.
+	transcript
+		.queues("c")
+		.connects(201_000, CONNACK_SESSION_PRESENT)
+		.sends(201_000, up(6), publish(7, "t", "c"));
 });
 
 test("a birth message that is innocent goes first, and the message after it is found", () => {
