@@ -36,6 +36,9 @@ const WATCHDOG_MARGIN_MS = 60_000;
  */
 const PACKET_SIZE_MAXIMUM = 2_048;
 
+/** Diagnostics that the broker did not bear are left out for so long, in ms: each try ends three connections. */
+const DIAGNOSTICS_PAUSE_MS = 3_600_000;
+
 /** A machine that does not sleep because of an update looks again after so many ms. */
 const UPDATE_MS = 10_000;
 
@@ -115,6 +118,7 @@ export class Station {
 	#backlogTimer: unknown;
 	#diagnosticsTimer: unknown;
 	#diagnosticsWanted = false;
+	#diagnosticsDue = Number.NEGATIVE_INFINITY;
 	/** Until the broker has them: what would be newer then can wait. */
 	#diagnosticsInFlight: Outgoing | undefined;
 	#dropsTold = false;
@@ -432,7 +436,11 @@ export class Station {
 		const { handle } = what;
 		const fate = handle === undefined ? "it is left out" : "it is tried again in six hours, or after a restart";
 		host.log("warning", `${broker}: closes the connection when it gets ${this.#nameOf(what)}: ${fate}`);
-		if (what === this.#diagnosticsInFlight) this.#diagnosticsInFlight = undefined;
+		if (what === this.#diagnosticsInFlight) {
+			this.#diagnosticsInFlight = undefined;
+			this.#diagnosticsWanted = false;
+			this.#diagnosticsDue = host.clock.now() + DIAGNOSTICS_PAUSE_MS;
+		}
 		if (handle !== undefined) this.#outbox.setAside(handle, host.clock.now());
 	}
 
@@ -475,7 +483,7 @@ export class Station {
 		if (diagnostics === 0 || this.#farewell) return;
 		this.#clear(this.#diagnosticsTimer);
 		this.#diagnosticsTimer = this.#host.timer.set(() => this.#diagnose(), diagnostics * 1_000);
-		if (!this.#session.connected) return;
+		if (!this.#session.connected || this.#host.clock.now() < this.#diagnosticsDue) return;
 		this.#diagnosticsWanted = true;
 		this.#link.wake();
 	}

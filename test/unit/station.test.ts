@@ -358,6 +358,18 @@ test("a status that the broker ends connections on is left out and comes ever mo
 	equal(broker.received.filter(({ topic }) => topic.endsWith("/status")).length, 1);
 });
 
+test("diagnostics that the broker ends connections on are left out for an hour, and the readings go on", () => {
+	const { world, broker, log } = start();
+	broker.poison = (topic) => topic.endsWith("/diagnostics");
+	broker.advanceTo(50 * MINUTE, 500);
+	deepEqual(new Set(numbers(broker)), new Set(upTo(50)));
+	ok(world.sockets.length <= 5, `${world.sockets.length} connections`);
+	equal(log.filter((line) => line.endsWith("when it gets the diagnostics: it is left out")).length, 1);
+	broker.poison = undefined;
+	broker.advanceTo(2 * HOUR, 1_000);
+	ok(broker.received.some(({ topic }) => topic.endsWith("/diagnostics")));
+});
+
 test("a broker that ends the connection on a SUBSCRIBE gets every reading, and few SUBSCRIBEs", () => {
 	const { world, broker } = start();
 	broker.closesOnSubscribe = true;

@@ -10,6 +10,7 @@ import {
 	NO_MATCHING_SUBSCRIBERS,
 	PACKET_IDENTIFIER_IN_USE,
 	PACKET_IDENTIFIER_NOT_FOUND,
+	POISON,
 	PROTOCOL_ERROR,
 	QOS_NOT_SUPPORTED,
 	RECEIVE_MAXIMUM_EXCEEDED,
@@ -111,7 +112,7 @@ export class Incoming {
 		const { poison } = this.#core.faults;
 		if (poison === "" || !String.fromCharCode(...payload.subarray(-poison.length)).endsWith(poison)) return false;
 		this.#core.tally.count("broker: ended for a message");
-		this.#client.end("a message that it does not bear");
+		this.#client.end(POISON);
 		return true;
 	}
 
