@@ -30,6 +30,15 @@ const FAREWELL_MS = 2_000;
 /** The watchdog lets the next step of the sampler be late by so many ms, and the link. */
 const WATCHDOG_MARGIN_MS = 60_000;
 
+/**
+ * Largest packet that the station receives, in bytes: what `npm run update`
+ * sends has some 1,200, and each of them is in RAM while it is incomplete.
+ */
+const PACKET_SIZE_MAXIMUM = 2_048;
+
+/** Diagnostics that the broker did not bear are left out for so long, in ms: each try ends three connections. */
+const DIAGNOSTICS_PAUSE_MS = 3_600_000;
+
 /** A machine that does not sleep because of an update looks again after so many ms. */
 const UPDATE_MS = 10_000;
 
@@ -109,11 +118,13 @@ export class Station {
 	#backlogTimer: unknown;
 	#diagnosticsTimer: unknown;
 	#diagnosticsWanted = false;
+	#diagnosticsDue = Number.NEGATIVE_INFINITY;
 	/** Until the broker has them: what would be newer then can wait. */
 	#diagnosticsInFlight: Outgoing | undefined;
 	#dropsTold = false;
 	/** Why there is no reading, as it was told last; `undefined` since there is one again. */
 	#faultTold: string | undefined;
+	#oversizedTold = false;
 	#farewell: Farewell | undefined;
 
 	/** Throws an Error where the host lacks what the settings ask for. */
@@ -288,9 +299,12 @@ export class Station {
 			onAcknowledge: (message) => this.#acknowledged(message),
 			onReject: (message, reasonCode) => {
 				if (message.replySize === undefined)
-					log("warning", `does not take a message to ${message.topic}: ${reasonText(reasonCode)}`);
+					log("warning", `does not take ${this.#nameOf(message)}: ${reasonText(reasonCode)}`);
 				this.#acknowledged(message, false);
 			},
+			maximumPacketSize: PACKET_SIZE_MAXIMUM,
+			onGiveUp: (what) => this.#gaveUp(what),
+			onOversized: (size) => this.#readPast(size),
 			onMessage: (message) => {
 				// Under an older topic, the broker may keep a subscription that was this station's.
 				const prefix = `${topic}/cmd/`;
@@ -429,6 +443,45 @@ export class Station {
 		return undefined;
 	}
 
+	/** The broker ends connections on it. */
+	#gaveUp(what: Outgoing | "birth message" | "will message"): void {
+		const host = this.#host;
+		const broker = showAddress(this.#settings.broker);
+		if (typeof what === "string")
+			return host.log(
+				"warning",
+				`${broker}: does not bear the ${what} to ${this.#settings.topic}/status: it is left out`,
+			);
+		const { handle, replySize } = what;
+		if (replySize !== undefined) this.#commands.replied(replySize, false);
+		const fate = handle === undefined ? "it is left out" : "it is tried again in six hours, or after a restart";
+		host.log("warning", `${broker}: closes the connection when it gets ${this.#nameOf(what)}: ${fate}`);
+		if (what === this.#diagnosticsInFlight) {
+			this.#diagnosticsInFlight = undefined;
+			this.#diagnosticsWanted = false;
+			this.#diagnosticsDue = host.clock.now() + DIAGNOSTICS_PAUSE_MS;
+		}
+		if (handle !== undefined) this.#outbox.setAside(handle, host.clock.now());
+	}
+
+	/** The broker sent a command that is larger than the station takes. */
+	#readPast(size: number): void {
+		if (this.#oversizedTold) return;
+		this.#oversizedTold = true;
+		const broker = showAddress(this.#settings.broker);
+		this.#host.log(
+			"warning",
+			`${broker}: has a command of ${size} bytes, and more than ${PACKET_SIZE_MAXIMUM} are not read`,
+		);
+	}
+
+	/** For the log: the topic of a reply may be a stranger's. */
+	#nameOf({ handle, topic }: Outgoing): string {
+		if (handle !== undefined) return "a reading";
+		const own = ["status", "diagnostics"].find((level) => topic === `${this.#settings.topic}/${level}`);
+		return own === undefined ? "a reply" : `the ${own}`;
+	}
+
 	/** The broker has the message, or (5.0) will never take it. */
 	#acknowledged(message: Outgoing, accepted = true): void {
 		const { handle, replySize } = message;
@@ -451,7 +504,7 @@ export class Station {
 		if (diagnostics === 0 || this.#farewell) return;
 		this.#clear(this.#diagnosticsTimer);
 		this.#diagnosticsTimer = this.#host.timer.set(() => this.#diagnose(), diagnostics * 1_000);
-		if (!this.#session.connected) return;
+		if (!this.#session.connected || this.#host.clock.now() < this.#diagnosticsDue) return;
 		this.#diagnosticsWanted = true;
 		this.#link.wake();
 	}
@@ -472,7 +525,7 @@ export class Station {
 		const { clock, network } = this.#host;
 		if (!this.#session.connected || this.#session.inFlight > 0 || this.#commands.pending) return false;
 		// A reading whose time is not known when the machine falls asleep never gets one.
-		return this.#outbox.length === 0 && (clock.time() !== undefined || network.ntp === undefined);
+		return this.#outbox.length === this.#outbox.aside && (clock.time() !== undefined || network.ntp === undefined);
 	}
 
 	/**

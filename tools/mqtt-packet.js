@@ -99,6 +99,24 @@ const EDITS = {
 			}
 			_parseProperties () {`,
 		],
+		// A packet of 4 KB may have 800 user properties: nothing is made of them if the option says so.
+		[
+			"      if (name === 'userProperties') {",
+			`      if (name === 'userProperties' && this.settings.ignoreUserProperties) {
+				this._skipString()
+				this._skipString()
+				continue
+			}
+			if (name === 'userProperties') {`,
+		],
+		[
+			"  _parseStringPair () {",
+			`  _skipString () {
+				const length = this._parseNum()
+				if (length > 0) this._pos += length
+			}
+			_parseStringPair () {`,
+		],
 		typeLetters,
 		["constants.propertiesTypes[name]", "constants.typeOfProperty(name)"],
 		[/!constants\.(MQTT5_\w+_CODES)\[([\w.]+)\]/g, "!constants.$1.includes(',' + $2 + ',')"],
@@ -147,11 +165,11 @@ const EDITS = {
 		["protocol.SUBSCRIBE_OPTIONS_RH[jrh]", "jrh << 4"],
 		typeLetters,
 		[/protocol\.propertiesTypes\[(\w+)\]/g, "protocol.typeOfProperty($1)"],
-		["stream.write(Buffer.from([protocol.properties[propName]]))", "writeId()"],
+		["stream.write(Buffer.from([protocol.properties[propName]]))", "stream.write(id)"],
 		[
 			"function writeProperty (stream, propName, value) {",
 			`function writeProperty (stream, propName, value) {
-				const writeId = () => stream.write(Buffer.from([protocol.propertiesCodes.indexOf(propName)]))`,
+				const id = Buffer.from([protocol.propertiesCodes.indexOf(propName)])`,
 		],
 		[/^ *stream\.destroy\(new Error\((.+)\)\)\n *return false$/gm, "return refuse(stream, $1)"],
 		[

@@ -39,7 +39,14 @@ export function say(text: string): void {
 /** What a command adds to the session. */
 type Callbacks<M extends Message> = Pick<
 	SessionOptions<M>,
-	"nextMessage" | "onAcknowledge" | "onReject" | "onConnect" | "onMessage" | "onSubscribe" | "onUnsubscribe"
+	| "nextMessage"
+	| "onAcknowledge"
+	| "onReject"
+	| "onGiveUp"
+	| "onConnect"
+	| "onMessage"
+	| "onSubscribe"
+	| "onUnsubscribe"
 >;
 
 interface ClientOptions {

@@ -41,6 +41,12 @@ export async function publish(options: PubOptions): Promise<number> {
 				rejected++;
 				settled();
 			},
+			onGiveUp: (what) => {
+				if (typeof what === "string") return say(`the broker does not bear the ${what}: it is left out`);
+				say("the broker closes the connection when it gets the message: given up");
+				rejected++;
+				settled();
+			},
 		},
 	);
 	const endIfDone = () => {

@@ -92,6 +92,7 @@ export async function push({ broker, tls, topic, key, file }: PushOptions): Prom
 			onReject: (_message, reasonCode) => {
 				client.fail(progress.line(`the broker does not take the update: ${reasonText(reasonCode)}`));
 			},
+			onGiveUp: () => client.fail(progress.line("the broker closes the connection when it gets the update")),
 			onSubscribe: (topicFilter, reasonCode) => {
 				if (reasonCode >= REFUSED) {
 					return client.fail(progress.line(`the broker refused the subscription to ${topicFilter}`));

@@ -22,6 +22,8 @@ const OPEN_TIMEOUT_TLS_MS = 30_000;
  * the smallest packet that asks for one has 7 bytes.
  */
 const READ_BYTES = 256;
+/** After so many reads, about a TCP window, everything else has its turn, whatever more a broker sends. */
+const READS_MAXIMUM = 24;
 /** No more packets are joined to a segment of so many bytes: about what Ethernet carries. */
 const SEGMENT_BYTES = 1_024;
 /** A connection that ended sooner after the broker accepted it, in ms, was hardly one. */
@@ -65,6 +67,9 @@ export class Link<M extends Message> {
 	#writable = 0;
 	#shortLived = 0;
 	#running = false;
+	/** Reads that are left in this turn, and when one ended for want of them, in ms. */
+	#reads = 0;
+	#unreadSince: number | undefined;
 
 	constructor(options: LinkOptions<M>) {
 		this.#options = options;
@@ -150,11 +155,12 @@ export class Link<M extends Message> {
 				onError: (reason) => {
 					if (!current()) return;
 					// What arrived before the end counts: a refusal is often followed by a close.
-					this.#run(() => {});
+					do this.#run(() => {});
+					while (current() && !this.#running && this.#unreadSince !== undefined);
 					if (!current()) return;
 					const opening = this.#state.phase === "opening";
 					this.#disconnected(opening ? `cannot connect${because(reason)}` : `connection closed${because(reason)}`, {
-						byBroker: true,
+						byBroker: network.ready !== false,
 					});
 				},
 			});
@@ -181,6 +187,8 @@ export class Link<M extends Message> {
 	#run(judge: (now: number) => void): void {
 		if (this.#running) return;
 		this.#running = true;
+		this.#reads = READS_MAXIMUM;
+		this.#unreadSince = undefined;
 		const now = this.#options.clock.now();
 		try {
 			const { session } = this.#options;
@@ -216,6 +224,10 @@ export class Link<M extends Message> {
 	#receive(now: number): void {
 		const { session } = this.#options;
 		while (this.#state.phase === "open" && session.receptive) {
+			if (this.#reads-- <= 0) {
+				this.#unreadSince = now;
+				return;
+			}
 			const bytes = this.#state.socket.read(READ_BYTES);
 			if (bytes === undefined || bytes.byteLength === 0) return;
 			session.receive(bytes instanceof Uint8Array ? (bytes as Bytes) : new Uint8Array(bytes), now);
@@ -274,7 +286,7 @@ export class Link<M extends Message> {
 		const lived =
 			this.#state.phase === "open" && this.#state.acceptedAt !== undefined ? now - this.#state.acceptedAt : undefined;
 		if (lived !== undefined) backoff.lived(lived);
-		this.#end();
+		this.#end(byBroker ? now : undefined);
 		const atOnce = error instanceof SessionDiscardedError || (error instanceof RefusedError && error.hasOlderVersion);
 		const delay = atOnce ? 0 : backoff.next();
 		this.#become({ phase: "waiting", retryAt: now + delay });
@@ -283,9 +295,10 @@ export class Link<M extends Message> {
 		if (this.#shortLived === SHORT_LIVED_MAXIMUM) onTakenOver?.();
 	}
 
-	/** Gives the connection up, whatever its state. */
-	#end(): void {
-		this.#options.session.close();
+	/** Gives the connection up, whatever its state; `brokerEndedAt`: the broker has, then. */
+	#end(brokerEndedAt?: number): void {
+		this.#options.session.close(brokerEndedAt);
+		this.#unreadSince = undefined;
 		this.#leaving = undefined;
 		this.#segment = [];
 		this.#size = this.#writable = 0;
@@ -320,7 +333,8 @@ export class Link<M extends Message> {
 		const state = this.#state;
 		if (state.phase === "waiting") return state.retryAt;
 		if (state.phase === "opening") return state.due;
-		return state.phase === "open" ? this.#options.session.deadline : Number.POSITIVE_INFINITY;
+		if (state.phase === "stopped") return Number.POSITIVE_INFINITY;
+		return Math.min(this.#options.session.deadline, this.#unreadSince ?? Number.POSITIVE_INFINITY);
 	}
 }
 

@@ -20,6 +20,10 @@ const RUNS_MAXIMUM = 16;
 const RESCAN_MS = 60_000;
 /** Acknowledged readings that the flash would not mark yet. With so many, those that wait go on waiting, or a restart would send them all again. */
 const UNMARKED_MAXIMUM = 64;
+/** Readings that were set aside. With one more, the first of them waits to be taken again. */
+const ASIDE_MAXIMUM = 8;
+/** How long a reading is set aside, in ms. */
+const ASIDE_MS = 21_600_000;
 /** No run has this number. */
 const UNKNOWN_RUN = 0xffff;
 /** Numbers have 32 bits. One reading a second reaches this after 136 years. */
@@ -47,6 +51,12 @@ export interface Taken {
 	readonly reading: Reading;
 }
 
+/** A reading that was set aside: its place in the log, or the reading itself; and until when, in ms. */
+interface Aside {
+	readonly place: number | LogRecord;
+	readonly until: number;
+}
+
 export class Outbox {
 	readonly #options: OutboxOptions;
 	readonly #ring: Ring;
@@ -64,6 +74,8 @@ export class Outbox {
 	readonly #taken = new Set<number>();
 	/** Acknowledged, and on their way until flash knows it, too: it is asked again with each reading. */
 	readonly #unmarked = new Set<number>();
+	/** Taken, and not to be sent for now, in the order in which they will be. The ring's wait here, where they hold up nothing. */
+	readonly #aside: Aside[] = [];
 	/** Behind the newest record of this run. */
 	#end = 0;
 	#rescanDue = Number.NEGATIVE_INFINITY;
@@ -80,7 +92,13 @@ export class Outbox {
 	get length(): number {
 		// A mark that the flash took and would not show has been counted by the log, perhaps.
 		this.#markAcknowledged();
-		return Math.max(0, (this.#log?.waiting ?? 0) - this.#unmarked.size) + this.#ring.length;
+		const inRam = this.#ring.length + this.#aside.filter(({ place }) => typeof place !== "number").length;
+		return Math.max(0, (this.#log?.waiting ?? 0) - this.#unmarked.size) + inRam;
+	}
+
+	/** Of these, the ones that were set aside. */
+	get aside(): number {
+		return this.#aside.length;
 	}
 
 	/** Readings that were lost, for want of room or to damage, since the flash was first used. */
@@ -132,6 +150,7 @@ export class Outbox {
 
 	/** The next reading to send; `hurried`, those that waited do not keep their pace. */
 	take(now: number, hurried = false): Taken | undefined {
+		while (this.#aside[0] && now >= this.#aside[0].until) this.#bringBack();
 		// What is in RAM is little, and the sooner it goes the better.
 		const first = this.#takeFresh() ?? this.#takeFromRing();
 		if (first) return first;
@@ -157,6 +176,23 @@ export class Outbox {
 		if (handle < 0) return this.#ring.acknowledge(-1 - handle);
 		if (this.#log?.acknowledge(handle)) this.#taken.delete(handle);
 		else this.#unmarked.add(handle);
+	}
+
+	/**
+	 * A reading that was taken is not to be taken again for six hours: whatever was
+	 * done with it failed, and others wait behind it. It goes on waiting, and a
+	 * restart ends that, too.
+	 */
+	setAside(handle: number, now: number): void {
+		this.#aside.push({ place: handle < 0 ? this.#ring.remove(-1 - handle) : handle, until: now + ASIDE_MS });
+		if (this.#aside.length > ASIDE_MAXIMUM) this.#bringBack();
+	}
+
+	#bringBack(): void {
+		const { place } = this.#aside.shift()!;
+		if (typeof place !== "number") return this.#ring.push(place);
+		this.#taken.delete(place);
+		this.#backlog = Math.min(this.#backlog, place);
 	}
 
 	/** Flash that cannot be read now may be later; until then numbers begin anew, for nobody knows the last one. */

@@ -49,6 +49,13 @@ export class Ring {
 		return { handle, record: decodeSlot(this.#bytes, this.#offset(handle))! };
 	}
 
+	/** Takes out a record that was taken, so that its room is free. Throws as `acknowledge` does. */
+	remove(handle: number): LogRecord {
+		const record = decodeSlot(this.#bytes, this.#offset(handle))!;
+		this.acknowledge(handle);
+		return record;
+	}
+
 	/** Throws a RangeError for a record that is not taken, or was acknowledged before. */
 	acknowledge(handle: number): void {
 		if (!(handle >= this.#first && handle < this.#untaken) || this.#isAcknowledged(handle)) {

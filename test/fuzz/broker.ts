@@ -10,7 +10,7 @@ import type { Bytes } from "../../src/host.ts";
 import * as make from "./broker-packets.ts";
 import { type ClientPacket, readClientPacket } from "./client-packets.ts";
 import type { Random } from "./random.ts";
-import type { Situation } from "./violations.ts";
+import { isOversized, type Situation } from "./violations.ts";
 import {
 	CONNECT,
 	DISCONNECT,
@@ -533,6 +533,8 @@ export class Broker {
 			id = this.#nextId;
 		}
 		const payload = make.payloadOf(random, this.#nextLabel++);
+		// Some are larger than the client takes, or just not.
+		if (random.oneIn(40)) for (let more = random.pick([4_040, 4_096, 9_000]); more > 0; more--) payload.push(0x2e);
 		const out = {
 			qos,
 			retain: random.oneIn(4),
@@ -554,7 +556,8 @@ export class Broker {
 		const { id, qos, topic, payload, retain, dup } = out;
 		const effect = () => {
 			if (qos < 2 || !this.#clientReceived.has(id)) {
-				this.expected.push(`message ${topic} ${make.labelOf(payload)} ${payload.length} ${qos} ${retain} ${dup}`);
+				if (isOversized(bytes)) this.expected.push(`oversized ${bytes.length}`);
+				else this.expected.push(`message ${topic} ${make.labelOf(payload)} ${payload.length} ${qos} ${retain} ${dup}`);
 			}
 			if (qos === 2) this.#clientReceived.add(id);
 			if (qos > 0) this.#reply(qos === 1 ? PUBACK : PUBREC, id, 0);

@@ -4,7 +4,7 @@
  * a `FuzzFailure` at whatever the session must not do.
  */
 import type { Bytes } from "../../src/host.ts";
-import { ConnectionError } from "../../src/net/mqtt/errors.ts";
+import { ConnectionError, SessionDiscardedError } from "../../src/net/mqtt/errors.ts";
 import type { Message } from "../../src/net/mqtt/message.ts";
 import { type Properties, ProtocolError, type QoS } from "../../src/net/mqtt/packet.ts";
 import { Session } from "../../src/net/mqtt/session.ts";
@@ -15,8 +15,8 @@ import { mutate } from "./mutations.ts";
 import { Random } from "./random.ts";
 import type { Tally } from "./tally.ts";
 import { RECEIVED, Trace } from "./trace.ts";
-import { violation } from "./violations.ts";
-import { packet, REASON_CODES } from "./wire.ts";
+import { isOversized, violation } from "./violations.ts";
+import { PINGRESP, packet, REASON_CODES } from "./wire.ts";
 
 interface Labelled extends Message {
 	readonly label: number;
@@ -43,7 +43,12 @@ export class Dialogue {
 	readonly #broker: Broker;
 	readonly #session: Session<Labelled>;
 	readonly #tally: Tally;
-	readonly #hasBirth: boolean;
+	readonly #cleanSession: boolean;
+	#hasBirth: boolean;
+	/** Whether the session ends what the broker has of it, for which it needs a connection before MQTT 5.0. */
+	#discards = false;
+	/** Whether the broker's session has something that goes with it only. */
+	#leaves = false;
 	readonly #queue: Labelled[] = [];
 	/** What the session told its owner since the last look. */
 	readonly #told: string[] = [];
@@ -58,6 +63,8 @@ export class Dialogue {
 	#open = false;
 	#now = 0;
 	#lastReceived = 0;
+	/** When a part of a packet that is too large was last received. */
+	#passedAt = Number.NEGATIVE_INFINITY;
 	#leaving: { readonly bytes: Bytes; readonly packet: ClientPacket; left: number } | undefined;
 	#writable = true;
 	#pieces = READ_BYTES;
@@ -74,6 +81,7 @@ export class Dialogue {
 		this.#tally = tally;
 		this.#broker = new Broker(random);
 		const protocolVersion = random.pick([3, 4, 5, 5] as const);
+		this.#cleanSession = random.oneIn(6);
 		this.#hasBirth = random.oneIn(3);
 		const birthPayload = payloadOf(random, BIRTH).slice(0, 8);
 		const birth: Message = {
@@ -92,7 +100,7 @@ export class Dialogue {
 		this.#session = new Session<Labelled>({
 			protocolVersion,
 			clientId: protocolVersion > 3 && random.oneIn(8) ? "" : "veleta",
-			cleanSession: random.oneIn(6),
+			cleanSession: this.#cleanSession,
 			keepAlive: random.pick([0, 1, 5, 60, 0xffff]),
 			pipelining: random.oneIn(2),
 			...(random.oneIn(3) ? { username: "né", password: "p" } : {}),
@@ -118,6 +126,8 @@ export class Dialogue {
 				tell(`message ${topic} ${labelOf(payload)} ${payload.length} ${qos} ${retain} ${dup}`);
 				if (this.#closesOnMessage) this.#close();
 			},
+			onOversized: (size) => tell(`oversized ${size}`),
+			onGiveUp: (what) => this.#givenUp(what),
 			onSubscribe: (filter, code) => tell(`subscribe ${filter} ${code}`),
 			onUnsubscribe: (filter, code) => tell(`unsubscribe ${filter} ${code}`),
 		});
@@ -134,6 +144,23 @@ export class Dialogue {
 		}
 		this.#tally.dialogues++;
 		this.#tally.sent += this.#broker.packets;
+	}
+
+	/** The session gives up on what the broker has closed connections on: this broker closes them on nothing in particular. */
+	#givenUp(what: Labelled | string): void {
+		this.#tally.ends.set("given up", (this.#tally.ends.get("given up") ?? 0) + 1);
+		if (what === "will message") return;
+		const given = typeof what === "string" ? BIRTH : what.label;
+		for (const [id, { label }] of this.#broker.inFlight) if (label === given) this.#broker.inFlight.delete(id);
+		if (typeof what === "string") {
+			this.#hasBirth = false;
+			return;
+		}
+		if (this.#taken.get(what.label) === 2) {
+			this.#leaves = true;
+			this.#discards = !this.#cleanSession;
+		}
+		this.#done(what.label, false);
 	}
 
 	/** A message of the owner is done with: acknowledged, or rejected. */
@@ -199,7 +226,15 @@ export class Dialogue {
 				this.#pieces = random.pick([1, 2, 7, 100, READ_BYTES]);
 				break;
 			case 18:
-				if (random.oneIn(4)) this.#end("closed");
+				switch (random.below(12)) {
+					case 0:
+						return this.#persecute();
+					case 1:
+					case 2:
+						return this.#end("closed by the broker", true);
+					case 3:
+						return this.#end("closed");
+				}
 				break;
 			case 19:
 				this.#violate();
@@ -250,7 +285,7 @@ export class Dialogue {
 				break;
 			}
 			case 2:
-				return this.#end("closed before the CONNACK");
+				return this.#end("closed before the CONNACK", random.oneIn(2));
 			case 3:
 				this.#advance(this.#now + random.pick([10, 5_000, 11_000]));
 				return;
@@ -355,6 +390,24 @@ export class Dialogue {
 		}
 	}
 
+	/** A broker that answers nothing but PINGREQs, and ends connection after connection. */
+	#persecute(): void {
+		for (let count = this.#random.between(3, 6); count > 0; count--) {
+			if (!this.#open) this.#connect();
+			this.#unblock();
+			if (this.#broker.phase === "connecting") this.#accept();
+			this.#pump();
+			for (let index = this.#pings(); index >= 0; index = this.#pings()) this.#inbox.push(this.#broker.answer(index));
+			this.#pump();
+			if (this.#open) this.#end("persecuted", true);
+			this.#advance(this.#now + 1_000);
+		}
+	}
+
+	#pings(): number {
+		return this.#broker.phase === "accepted" ? this.#broker.owed.findIndex(({ type }) => type === PINGRESP) : -1;
+	}
+
 	/** Moves bytes both ways until nothing moves any more. */
 	#pump(): void {
 		for (let turns = 0; this.#open; turns++) {
@@ -391,6 +444,7 @@ export class Dialogue {
 		while (piece.length < size && this.#inbox.length > 0) {
 			const segment = this.#inbox[0]!;
 			if (segment.verdict !== "valid") odd ??= segment;
+			if (isOversized(segment.bytes)) this.#passedAt = this.#now;
 			const end = Math.min(segment.bytes.length, this.#offset + size - piece.length);
 			for (; this.#offset < end; this.#offset++) piece.push(segment.bytes[this.#offset]!);
 			if (end < segment.bytes.length) break;
@@ -425,6 +479,7 @@ export class Dialogue {
 		if (error === undefined && this.#open && !this.#spoiled && odd?.verdict === "violation" && ended.includes(odd)) {
 			failed(`left open after: ${odd.kind}`);
 		}
+		if (error instanceof SessionDiscardedError) this.#broker.expected.length = 0;
 		this.#compare();
 		if (error !== undefined) this.#thrown(error, odd);
 		else if (!this.#open) this.#broker.close();
@@ -446,6 +501,8 @@ export class Dialogue {
 		if (!(error instanceof ProtocolError) && !(error instanceof ConnectionError)) throw error;
 		if (this.#spoiled) {
 			this.#tally.refused++;
+		} else if (error instanceof SessionDiscardedError && this.#discards) {
+			this.#discards = false;
 		} else if (!odd) {
 			failed(`false alarm: ${error.message}`);
 		} else {
@@ -459,16 +516,16 @@ export class Dialogue {
 		if (violated && this.#random.oneIn(2)) this.#comeToRest();
 	}
 
-	#end(kind?: string): void {
+	#end(kind?: string, byBroker = false): void {
 		if (kind) this.#tally.ends.set(kind, (this.#tally.ends.get(kind) ?? 0) + 1);
-		this.#close();
+		this.#close(byBroker ? this.#now : undefined);
 		this.#broker.close();
 	}
 
 	/** The connection ends, also from within a call of the session's owner. */
-	#close(): void {
-		this.#trace.note(this.#now, "closed");
-		this.#session.close();
+	#close(brokerEndedAt?: number): void {
+		this.#trace.note(this.#now, brokerEndedAt === undefined ? "closed" : "closed by the broker");
+		this.#session.close(brokerEndedAt);
 		this.#open = false;
 		this.#closesOnMessage = false;
 		this.#inbox.length = 0;
@@ -491,7 +548,7 @@ export class Dialogue {
 			this.#open &&
 			!this.#spoiled &&
 			this.#broker.told &&
-			this.#broker.waitingSince + ACKNOWLEDGEMENT_TIMEOUT_MS < this.#now
+			Math.max(this.#broker.waitingSince, this.#passedAt) + ACKNOWLEDGEMENT_TIMEOUT_MS < this.#now
 		) {
 			failed("a broker that owes an acknowledgement for 20 s is not given up");
 		}
@@ -529,12 +586,19 @@ export class Dialogue {
 		for (let round = 0; ; round++) {
 			if (round > ROUNDS_TO_REST) failed(`no rest: ${this.#restlessness()}`);
 			if (this.#spoiled && this.#open) this.#end("after a mutated packet");
+			if (this.#leaves && this.#open && this.#broker.phase === "accepted") {
+				// What the broker may have of the message that was given up goes with its session, on the next connection.
+				this.#leaves = false;
+				this.#end("to discard a session");
+			}
 			if (!this.#open) this.#connect();
 			if (this.#broker.phase === "connecting") this.#accept();
 			while (this.#broker.owed.length > 0 && this.#broker.phase === "accepted") this.#answer();
 			this.#pump();
-			if (this.#open && this.#broker.told && this.#inbox.length === 0 && this.#broker.atRest) break;
-			this.#advance(this.#now + 100);
+			const isAtRest = this.#open && this.#broker.told && this.#inbox.length === 0 && this.#broker.atRest;
+			if (isAtRest && this.#isSubscribed) break;
+			// What connections have ended on may have to wait for an hour.
+			this.#advance(this.#now + (isAtRest ? 5_000 : 100));
 		}
 		if (this.#queue.length > 0) failed(`${this.#queue.length} messages were not asked for`);
 		if (this.#taken.size > 0) failed(`lost: ${[...this.#taken.keys()].join(", ")}`);
@@ -542,17 +606,22 @@ export class Dialogue {
 		if (this.#session.awaiting || !this.#session.connected) failed("waiting at rest");
 		this.#changes = 0;
 		if (this.#broker.tainted) return;
-		for (const filter of this.#wanted)
-			if (!this.#broker.subscriptions.has(filter)) failed(`not subscribed to ${filter}`);
-		for (const filter of this.#broker.subscriptions.keys())
-			if (!this.#wanted.has(filter)) failed(`still subscribed to ${filter}`);
 		if (this.#hasBirth && !this.#broker.birthDelivered) failed("no birth message on this connection");
+	}
+
+	/** Whether the broker has the subscriptions that are wanted, and no others, as far as it can be known. */
+	get #isSubscribed(): boolean {
+		const { subscriptions, tainted } = this.#broker;
+		if (tainted) return true;
+		return this.#wanted.size === subscriptions.size && [...this.#wanted].every((filter) => subscriptions.has(filter));
 	}
 
 	#restlessness(): string {
 		const { owed, inFlight, told } = this.#broker;
 		return JSON.stringify({
 			...this.#broker.pending,
+			wanted: [...this.#wanted],
+			subscriptions: [...this.#broker.subscriptions.keys()],
 			owed: owed.length,
 			inFlight: [...inFlight],
 			told,

@@ -45,6 +45,8 @@ type Maker = (situation: Situation) => Bytes | undefined;
 
 /** Largest packet that the session takes, in bytes. */
 const PACKET_SIZE_MAXIMUM = 4_096;
+/** Whether a PUBLISH is one that is read past. */
+export const isOversized = (bytes: Bytes) => bytes.length > PACKET_SIZE_MAXIMUM;
 /** What is not UTF-8 (RFC 3629): stray and missing continuations, overlong forms, surrogates, beyond U+10FFFF. */
 const BAD_UTF8: readonly (readonly number[])[] = [
 	[0x80],
@@ -122,10 +124,20 @@ const ALWAYS: Readonly<Record<string, Maker>> = {
 		random.oneIn(2)
 			? Uint8Array.of(random.pick([0x50, 0x62, 0x70]), 0x82, 0x80, 0x80, 0x80, 0, ...ID)
 			: Uint8Array.of(random.pick([0x30, 0x32, 0x40, 0x90, 0xb0]), 0xff, 0xff, random.pick([0x80, 0xff]), 0x80, 1),
-	"too large": ({ random, accepted }) => {
+	"too large": ({ random, version, accepted }) => {
 		if (!accepted) return undefined;
 		const size = random.oneIn(2) ? PACKET_SIZE_MAXIMUM - 2 : random.between(PACKET_SIZE_MAXIMUM, 0x0fff_ffff);
-		return Uint8Array.of(random.pick([0x30, 0x32, 0x34]), ...variable(size));
+		return Uint8Array.of(random.pick(version === 5 ? [0x40, 0x50, 0x90, 0xb0, 0xe0] : [0x90]), ...variable(size));
+	},
+	"too large, and no PUBLISH": ({ random, version, accepted }) => {
+		if (!accepted) return undefined;
+		const rest = new Array<number>(PACKET_SIZE_MAXIMUM).fill(0x2e);
+		return random.pick([
+			() => packet(random.pick([0x36, 0x38]), [...text("a"), ...ID, ...rest]),
+			() => packet(0x34, [...text("a"), 0, 0, ...rest]),
+			() => packet(0x32, [...(version === 5 ? [0, 0, ...ID, 3, 0x23, 0, 1] : [0, 0, ...ID]), ...rest]),
+			() => packet(0x30, [0x20, 0, ...rest]),
+		])();
 	},
 	"PINGRESP with a body": () => packet(0xd0, [0]),
 	"QoS 3": ({ version, random }) => publish(version, random.pick([0x36, 0x37, 0x3e]), A, ID),

@@ -1,7 +1,7 @@
 /** A broker that accepts every connection of a world and acknowledges every PUBLISH at its QoS, at once, while it is up. */
 import { bytesOf, textOf } from "../../src/text.ts";
 import { bytes, CONNACK, CONNACK_SESSION_PRESENT, hex, PINGRESP } from "./transcript.ts";
-import type { World } from "./world.ts";
+import type { FakeSocket, World } from "./world.ts";
 
 export interface Received {
 	readonly topic: string;
@@ -21,6 +21,10 @@ export class AnsweringBroker {
 	up = true;
 	/** Whether it answers what it receives. */
 	answers = true;
+	/** What it ends the connection on, in place of taking it. */
+	poison: ((topic: string, payload: string) => boolean) | undefined;
+	/** Whether it ends the connection when it gets a SUBSCRIBE. */
+	closesOnSubscribe = false;
 	/** In its CONNACK (5.0): it takes nothing above. */
 	maximumQoS: 0 | undefined;
 	/** Whether it has a session of the station's, from an earlier run or a connection before. */
@@ -36,6 +40,8 @@ export class AnsweringBroker {
 	lastDisconnect = "";
 	#version = 0;
 	#opened = 0;
+	/** The last connection that it ended itself. */
+	#ended: FakeSocket | undefined;
 
 	constructor(world: World) {
 		this.#world = world;
@@ -80,6 +86,11 @@ export class AnsweringBroker {
 		return this.received.filter(({ topic }) => topic.endsWith("/state")).map(({ payload }) => JSON.parse(payload));
 	}
 
+	#end(): void {
+		this.#ended = this.#world.socket;
+		this.#ended.ends("by the broker");
+	}
+
 	/** Lets time pass up to `time`, in steps of `step` ms, and does a broker's work after each. */
 	advanceTo(time: number, step = 50): void {
 		for (let now = this.#world.clock.now(); now < time; ) {
@@ -100,7 +111,10 @@ export class AnsweringBroker {
 		const { socket } = this.#world;
 		if (!this.up && !socket.closed) return socket.ends("by the broker");
 		for (let written = socket.takeWritten(); written.length > 0; written = socket.takeWritten()) {
-			for (const packet of written) this.#packet(bytes(packet));
+			for (const packet of written) {
+				if (socket === this.#ended) return;
+				this.#packet(bytes(packet));
+			}
 			if (!socket.closed) socket.opens();
 		}
 	}
@@ -129,6 +143,7 @@ export class AnsweringBroker {
 				const payloadAt = this.#version < 5 ? propertiesAt : propertiesAt + 1 + packet[propertiesAt]!;
 				// Whatever leaves a station is UTF-8, or this throws.
 				const text = (from: number, to?: number) => textOf(packet.slice(from, to));
+				if (this.poison?.(text(at + 2, topicEnd), text(payloadAt))) return this.#end();
 				this.received.push({
 					topic: text(at + 2, topicEnd),
 					payload: text(payloadAt),
@@ -152,6 +167,7 @@ export class AnsweringBroker {
 			case 8: {
 				this.subscribes++;
 				const [high, low] = [packet[2]!, packet[3]!];
+				if (this.closesOnSubscribe) return this.#end();
 				return answer(
 					`90 ${this.#version < 5 ? "03" : "04"} ${high.toString(16)} ${low.toString(16)} ${this.#version < 5 ? "" : "00"} 01`,
 				);

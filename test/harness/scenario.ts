@@ -57,6 +57,10 @@ export class Parts {
 		return program;
 	}
 
+	onEnd(end: () => unknown): void {
+		this.#ends.push(end);
+	}
+
 	/** The station's arguments for settings that have no option. */
 	config(settings: object): string[] {
 		const path = join(this.folder, `config-${this.#ends.length}.json`);

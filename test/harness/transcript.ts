@@ -66,6 +66,8 @@ export class Transcript {
 			onPublish: ({ text }, redelivered) => this.told.push(`${redelivered ? "redelivered" : "published"} ${text}`),
 			onAcknowledge: ({ text }) => this.told.push(`acknowledged ${text}`),
 			onReject: ({ text }, reasonCode) => this.told.push(`rejected ${text}: 0x${reasonCode.toString(16)}`),
+			onGiveUp: (what) => this.told.push(`gave up ${typeof what === "string" ? `the ${what}` : what.text}`),
+			onOversized: (size) => this.told.push(`read past ${size} bytes`),
 			onMessage: ({ topic, payload, qos, retain, dup }) => {
 				const flags = `${retain ? " retain" : ""}${dup ? " dup" : ""}`;
 				this.told.push(`message ${topic} ${String.fromCharCode(...payload)} qos ${qos}${flags}`);
@@ -95,6 +97,12 @@ export class Transcript {
 	/** The connection ends. */
 	closes(): this {
 		this.session.close();
+		return this;
+	}
+
+	/** The broker ends the connection. */
+	ends(now: number): this {
+		this.session.close(now);
 		return this;
 	}
 

@@ -15,6 +15,8 @@ import { until } from "../harness/wait.ts";
 
 const command = bundleProgram("hosts/node/update.ts", "update-under-test");
 const IMAGE_BYTES = 100_000;
+/** Bytes of it in a message: nearly as many as the station takes. */
+const PIECE = 2_000;
 /** Long enough to do something in the middle of it. */
 const LARGE_IMAGE_BYTES = 600_000;
 const CHUNK = /Sending PUBLISH to veleta-sim \(.*'veleta\/sim\/cmd\/update\/\d+'/;
@@ -209,14 +211,14 @@ describe("An update over the air", { concurrency: 2 }, () => {
 		const begin = { size: content.length, signature: bench.sign(content) };
 		content[50_000]! ^= 1;
 		broker.publish("veleta/sim/cmd/update", "-m", JSON.stringify(begin));
-		for (let at = 0; at < content.length; at += 4_000) {
-			writeFileSync(chunk, content.subarray(at, at + 4_000));
+		for (let at = 0; at < content.length; at += PIECE) {
+			writeFileSync(chunk, content.subarray(at, at + PIECE));
 			// Not by `publish`, which would keep this process from reading the broker's log.
 			const to = ["-h", "127.0.0.1", "-p", String(broker.port), "-q", "1", "-t", `veleta/sim/cmd/update/${at}`];
 			const pub = new Program("mosquitto_pub", findProgram("mosquitto_pub"), [...to, "-f", chunk], parts.folder);
 			await pub.ended();
 		}
-		const count = Math.ceil(content.length / 4_000) + 1;
+		const count = Math.ceil(content.length / PIECE) + 1;
 		await until("the replies", () => replies().length === published + count);
 		assert.deepEqual(JSON.parse(replies().at(-1)!.payload), {
 			command: "update/100000",

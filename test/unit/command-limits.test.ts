@@ -75,7 +75,7 @@ for (const [length, fits] of [
 	[0, true],
 	[64, true],
 	[65, false],
-	[3_900, false],
+	[1_900, false],
 ] as const) {
 	test(`correlation data of ${length} bytes ${fits ? "comes back" : "is refused"}`, () => {
 		const { broker, commands, replies } = startCommanded();

@@ -336,3 +336,99 @@ test("a refusal tells its reason, but no password", () => {
 	match(log.join("\n"), /localhost:1883: the broker refused the connection: not authorized \(5\)/);
 	ok(!log.join("\n").includes("secret-word"));
 });
+
+test("a reading that the broker ends connections on is set aside and told, the others go on, and after six hours it is tried again", () => {
+	const { world, broker, station, log } = start();
+	broker.poison = (topic, payload) => topic.endsWith("/state") && payload.includes('"seq":3}');
+	broker.advanceTo(20 * MINUTE);
+	deepEqual(
+		[...new Set(numbers(broker))].sort((a, b) => a - b),
+		upTo(20).filter((seq) => seq !== 3),
+	);
+	deepEqual([station.counters.queued, station.counters.dropped], [1, 0]);
+	const told = log.filter((line) => line.includes("closes the connection when it gets a reading"));
+	deepEqual(told, [
+		"warning: localhost:1883: closes the connection when it gets a reading: it is tried again in six hours, or after a restart",
+	]);
+	const sockets = world.sockets.length;
+	broker.poison = undefined;
+	broker.advanceTo(6 * HOUR, 1_000);
+	equal(world.sockets.length, sockets, "one connection lasts");
+	ok(!numbers(broker).includes(3));
+	broker.advanceTo(6 * HOUR + 5 * MINUTE, 1_000);
+	equal(numbers(broker).filter((seq) => seq === 3).length, 1);
+	equal(station.counters.queued, 0);
+});
+
+test("a broker that ends the connection on every reading gets everything else, and all readings when it takes them", () => {
+	const { broker, station } = start();
+	broker.poison = (topic) => topic.endsWith("/state");
+	broker.advanceTo(3 * HOUR, 500);
+	ok(broker.received.some(({ topic }) => topic.endsWith("/diagnostics")));
+	equal(station.counters.acknowledged, 0);
+	broker.poison = undefined;
+	broker.advanceTo(10 * HOUR, 1_000);
+	const { queued, readings, dropped } = station.counters;
+	deepEqual([queued, dropped, new Set(numbers(broker)).size], [0, 0, readings]);
+});
+
+test("a reply that the broker ends connections on is dropped and told without its topic, and the readings go on", () => {
+	const { broker, log } = start({ broker: "mqtt://localhost" });
+	broker.poison = (topic) => topic.startsWith("x/");
+	broker.advanceTo(MINUTE / 2);
+	const topic = "x/".repeat(60);
+	broker.publishes("veleta/roof/cmd/status", "", {
+		properties: `08 00 ${topic.length.toString(16)} ${Array.from(topic, (c) => c.charCodeAt(0).toString(16)).join(" ")}`,
+	});
+	broker.advanceTo(10 * MINUTE);
+	deepEqual(numbers(broker), upTo(10));
+	equal(log.filter((line) => line.endsWith("closes the connection when it gets a reply: it is left out")).length, 1);
+	equal(log.filter((line) => line.includes("x/")).length, 0);
+});
+
+test("a status that the broker ends connections on is left out and comes ever more rarely, and the readings go on", () => {
+	const { broker, log } = start();
+	broker.poison = (topic) => topic.endsWith("/status");
+	broker.advanceTo(HOUR, 500);
+	deepEqual(new Set(numbers(broker)), new Set(upTo(60)));
+	const told = log.filter((line) => line.includes("does not bear the birth message to veleta/roof/status"));
+	ok(told.length >= 3 && told.length <= 6, `${told.length} times`);
+	broker.poison = undefined;
+	broker.advanceTo(2 * HOUR, 1_000);
+	equal(broker.received.filter(({ topic }) => topic.endsWith("/status")).length, 1);
+});
+
+test("diagnostics that the broker ends connections on are left out for an hour, and the readings go on", () => {
+	const { world, broker, log } = start();
+	broker.poison = (topic) => topic.endsWith("/diagnostics");
+	broker.advanceTo(50 * MINUTE, 500);
+	deepEqual(new Set(numbers(broker)), new Set(upTo(50)));
+	ok(world.sockets.length <= 5, `${world.sockets.length} connections`);
+	equal(log.filter((line) => line.endsWith("when it gets the diagnostics: it is left out")).length, 1);
+	broker.poison = undefined;
+	broker.advanceTo(2 * HOUR, 1_000);
+	ok(broker.received.some(({ topic }) => topic.endsWith("/diagnostics")));
+});
+
+test("a broker that ends the connection on a SUBSCRIBE gets every reading, and few SUBSCRIBEs", () => {
+	const { world, broker } = start();
+	broker.closesOnSubscribe = true;
+	broker.advanceTo(6 * HOUR, 500);
+	deepEqual(new Set(numbers(broker)), new Set(upTo(360)));
+	ok(world.sockets.length < 20, `${world.sockets.length} connections`);
+	broker.closesOnSubscribe = false;
+	broker.advanceTo(8 * HOUR, 1_000);
+	broker.publishes("veleta/roof/cmd/status", "");
+	broker.advanceTo(8 * HOUR + 1_000);
+	ok(broker.received.some(({ topic }) => topic === "veleta/roof/reply"));
+});
+
+test("a command that is larger than the station takes is acknowledged, told once, and costs no connection", () => {
+	const { world, broker, log } = start();
+	broker.advanceTo(MINUTE / 2);
+	for (const packetId of [100, 101]) broker.publishes("veleta/roof/cmd/status", "x".repeat(6_000), { packetId });
+	broker.advanceTo(10 * MINUTE);
+	deepEqual(numbers(broker), upTo(10));
+	deepEqual([world.sockets.length, broker.acknowledged], [1, [100, 101]]);
+	equal(log.filter((line) => line.includes("has a command of 60")).length, 1);
+});

@@ -33,6 +33,8 @@ export interface BrokerFaults {
 	oversizedPacket: number;
 	/** Of each PUBLISH: it is taken, and then comes the end, with a DISCONNECT that gives a reason (5.0) or without one. */
 	disconnect: number;
+	/** It takes no PUBLISH whose payload ends like this, but ends the connection when it gets one. Empty: it takes all. */
+	poison: string;
 	/** For so many ms after each CONNACK it reads nothing. */
 	deafFor: number;
 	/** What a CONNACK of MQTT 5.0 tells. Older clients get no limits. */
@@ -65,6 +67,7 @@ export function noFaults(): BrokerFaults {
 		garbage: 0,
 		oversizedPacket: 0,
 		disconnect: 0,
+		poison: "",
 		deafFor: 0,
 		limits: {},
 	};

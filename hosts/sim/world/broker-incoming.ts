@@ -10,6 +10,7 @@ import {
 	NO_MATCHING_SUBSCRIBERS,
 	PACKET_IDENTIFIER_IN_USE,
 	PACKET_IDENTIFIER_NOT_FOUND,
+	POISON,
 	PROTOCOL_ERROR,
 	QOS_NOT_SUPPORTED,
 	RECEIVE_MAXIMUM_EXCEEDED,
@@ -52,6 +53,7 @@ export class Incoming {
 		const { maximumQoS = 2, retainAvailable = true, receiveMaximum = 0xffff } = this.#limits;
 		if (qos > maximumQoS) throw new Violation(`QoS ${qos}`, QOS_NOT_SUPPORTED, true);
 		if (retain && !retainAvailable) throw new Violation("retain", RETAIN_NOT_SUPPORTED, true);
+		if (this.#poisons(packet.payload)) return;
 		const message = { topic, payload: new Uint8Array(packet.payload), qos, retain, properties: packet.properties };
 		if (qos === 0) {
 			if (dup) throw new Violation("DUP with QoS 0 [MQTT-3.3.1-2]", MALFORMED_PACKET);
@@ -103,6 +105,15 @@ export class Incoming {
 		const name = topic === "" && alias !== undefined ? this.#aliases.get(alias) : topic;
 		if (name !== undefined && isTopicName(name)) return name;
 		throw new Violation(`topic name ${JSON.stringify(topic)}`, topic === "" ? PROTOCOL_ERROR : TOPIC_NAME_INVALID);
+	}
+
+	/** The end in place of taking a message, as a fault. Returns whether it came. */
+	#poisons(payload: Uint8Array): boolean {
+		const { poison } = this.#core.faults;
+		if (poison === "" || !String.fromCharCode(...payload.subarray(-poison.length)).endsWith(poison)) return false;
+		this.#core.tally.count("broker: ended for a message");
+		this.#client.end(POISON);
+		return true;
 	}
 
 	/** The end after a message that was taken, as a fault. Returns whether the connection has ended. */

@@ -43,3 +43,6 @@ export class Violation extends Error {
 		this.limit = limit;
 	}
 }
+
+/** Why a connection ends, for the trace: it brought a message that the broker does not bear. */
+export const POISON = "a message that it does not bear";

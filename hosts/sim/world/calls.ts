@@ -104,6 +104,11 @@ export class Calls {
 		this.#acceptedAt = time;
 	}
 
+	/** The station has one more reason to be back without a delay. */
+	mayReturnAgain(): void {
+		this.#returned = false;
+	}
+
 	/** The station has given up what it had. */
 	givenUp(time: number): void {
 		if (this.#state !== "calling" && this.#state !== "connected") return;

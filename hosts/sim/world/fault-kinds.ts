@@ -174,6 +174,10 @@ export const FAULT_KINDS: readonly FaultKind[] = [
 	broken("garbage", sometimes, [MINUTE, HOUR], () => ({ garbage: 0.1 })),
 	broken("oversized packets", sometimes, [MINUTE, HOUR], () => ({ oversizedPacket: 0.1 })),
 	broken("disconnects", sometimes, [MINUTE, HOUR], () => ({ disconnect: 0.2 })),
+	broken("does not bear a message", sometimes, [MINUTE, 2 * HOUR], (random) => ({
+		// Readings whose number ends like this, a few of them or half.
+		poison: random.pick(["77}", "3}", "8}"]),
+	})),
 	broken("deaf", sometimes, [MINUTE, 20 * MINUTE], () => ({ deafFor: DEAF_MS }), DEAF_MS),
 	{
 		name: "sensor",

@@ -80,6 +80,11 @@ export class Losses {
 		this.#dropped = dropped;
 	}
 
+	/** A reading waits that the broker may have: it may be dropped before it is tried again. */
+	setAside(): void {
+		this.#delivered++;
+	}
+
 	/** Nothing waits any more. `flashWasWell`: all the time; or readings were with the broker, and it would not say so. */
 	atTheEnd(counters: Counters, flashWasWell: boolean): void {
 		this.counted(counters);

@@ -44,14 +44,14 @@ export const MUTANTS: readonly Mutant[] = [
 	{
 		name: "no acknowledgement timeout",
 		file: SESSION,
-		find: "return Math.min(this.#outgoing.oldestSentAt, this.#subscriptions.oldestSentAt) + ACKNOWLEDGEMENT_TIMEOUT_MS;",
+		find: "return Math.max(sentAt, Math.min(passedAt, sentAt + PASSING_MAXIMUM_MS)) + ACKNOWLEDGEMENT_TIMEOUT_MS;",
 		replace: "return Number.POSITIVE_INFINITY;",
 	},
 	{
 		name: "no birth message in a resumed session",
 		file: SESSION,
-		find: "connection.unsent = this.#outgoing.entries();\n\t\t\tthis.#giveBirth(connection);",
-		replace: "connection.unsent = this.#outgoing.entries();\n\t\t\tif (!resumed) this.#giveBirth(connection);",
+		find: "connection.unsent = this.#outgoing.entries();\n\t\t\tthis.#giveBirth(connection, now);",
+		replace: "connection.unsent = this.#outgoing.entries();\n\t\t\tif (!resumed) this.#giveBirth(connection, now);",
 	},
 	{
 		name: "no PINGREQ",
@@ -77,6 +77,18 @@ export const MUTANTS: readonly Mutant[] = [
 		find: 'if (handle !== undefined) this.#counters[redelivered ? "redelivered" : "published"]++;',
 		replace:
 			'if (handle !== undefined) this.#counters[redelivered ? "redelivered" : "published"]++;\n\t\t\t\tif (handle !== undefined && handle >= 0) this.#outbox.acknowledge(handle);',
+	},
+	{
+		name: "lost when the broker does not bear it",
+		file: STATION,
+		find: "if (handle !== undefined) this.#outbox.setAside(handle, host.clock.now());",
+		replace: "if (handle !== undefined) this.#outbox.acknowledge(handle);",
+	},
+	{
+		name: "sent again for ever to a broker that does not bear it",
+		file: SESSION,
+		find: "if (!suspect || suspect.ends < ENDS_MAXIMUM) return;",
+		replace: "return;",
 	},
 	{
 		name: "numbers that begin anew after a power cut",

@@ -4,6 +4,7 @@ import type { Sample } from "../../../src/sensors/sensor.ts";
 import type { Counters } from "../../../src/station.ts";
 import { BOOT_MS, type Board, type BoardObserver } from "./board.ts";
 import type { Broker, BrokerObserver, TakenMessage } from "./broker.ts";
+import { POISON } from "./broker-reasons.ts";
 import { Calls } from "./calls.ts";
 import type { BoardClock } from "./clock.ts";
 import type { Health } from "./health.ts";
@@ -40,6 +41,10 @@ const TIMERS_MAXIMUM = 8;
 const FLASH_FAILS = /^flash: .*; readings wait in RAM$/s;
 const FLASH_WORKS = "flash: works again";
 const OLDER_VERSION = "does not speak a newer version of MQTT";
+/** Connections in a row that the broker may end on a message while no reading arrives and none is set aside. */
+const POISON_ENDS_MAXIMUM = 20;
+const BIRTH_GIVEN_UP = "does not bear the birth message";
+const SET_ASIDE = "closes the connection when it gets a reading";
 /** Errors that tell of a fault outside of the station. */
 const EXPECTED_ERRORS = [FLASH_FAILS, /^the (bme280|bmp280|dht22|dht11) does not work; readings resume when it does$/];
 
@@ -71,6 +76,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	/** Since when the station has had the sensor to ask, sleep included. */
 	#askedFrom = 0;
 	#boot = 0;
+	#poisonEnds = 0;
 	/** Whether readings wait in RAM because the flash refuses; and whether it ever did in this period. */
 	#flashFails = false;
 	/** Restarts that the station was told to make. */
@@ -129,6 +135,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		const { plan, probe } = this.#options;
 		this.#note(wakes ? `wakes (${boot})` : `power on (${boot})`);
 		this.counts.boots++;
+		this.#poisonEnds = 0;
 		this.#clock = clock;
 		this.#offset = undefined;
 		this.#poweredAt = this.#now;
@@ -207,7 +214,17 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		if (FLASH_FAILS.test(text)) this.#flashFailed();
 		else if (text === FLASH_WORKS) this.#flashFails = false;
 		else if (text.includes(OLDER_VERSION)) this.calls.triesAtOnce();
+		else if (text.includes(SET_ASIDE)) this.#setAside();
+		else if (text.includes(BIRTH_GIVEN_UP)) this.#status.birthGivenUp(this.#now);
 		if (level === "error" && !EXPECTED_ERRORS.some((expected) => expected.test(text))) this.violate("error", text);
+	}
+
+	/** At QoS 2 the broker's session goes with a reading that is given up, which before MQTT 5.0 takes a connection of its own. */
+	#setAside(): void {
+		this.#poisonEnds = 0;
+		this.readings.setAside(this.#now);
+		this.#losses.setAside();
+		this.calls.mayReturnAgain();
 	}
 
 	#flashFailed(): void {
@@ -283,6 +300,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 				flashWellSince: this.#options.health.wellSince("flash"),
 			});
 			if (entry) this.#progress.delivered(entry, this.#now);
+			this.#poisonEnds = 0;
 		} else if (topic === `${base}/status`) {
 			this.#note(`status ${textOf(payload)}${isWill ? " (will)" : ""}${refused ? " refused" : ""}`);
 			if (refused) this.#status.refused();
@@ -308,6 +326,9 @@ export class Oracle implements BoardObserver, BrokerObserver {
 
 	onDisconnect(_clientId: string, reason: string): void {
 		this.#note(`the broker's connection ends: ${reason}`);
+		if (reason === POISON && ++this.#poisonEnds > POISON_ENDS_MAXIMUM) {
+			this.violate("given up", `the broker ended ${this.#poisonEnds} connections on a message, and it still comes`);
+		}
 	}
 
 	onViolation(_clientId: string, what: string, limit: boolean): void {

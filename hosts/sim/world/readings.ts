@@ -7,6 +7,9 @@ import { Labels } from "./labels.ts";
 import { Numbers } from "./numbers.ts";
 import { type Truth, untruth } from "./probe.ts";
 
+/** For how long a reading is set aside, in ms, whatever the board's clock makes of six hours. */
+const ASIDE_MS = 23_000_000;
+
 /** A reading that the station accepted, or may have. */
 export interface Entry {
 	readonly seq: number;
@@ -77,6 +80,7 @@ export class Readings {
 	#version = 5;
 	#highestDelivered = 0;
 	#outOfOrder = false;
+	#asideAt = Number.NEGATIVE_INFINITY;
 
 	constructor(options: ReadingsOptions) {
 		this.#options = options;
@@ -226,6 +230,17 @@ export class Readings {
 		return entry;
 	}
 
+	/** When the last reading that was set aside is tried again, with the first of the next readings. */
+	get asideUntil(): number {
+		return this.#asideAt + ASIDE_MS;
+	}
+
+	/** The station has given up a reading for now: its broker ended connections when it had it. */
+	setAside(now: number): void {
+		this.#asideAt = now;
+		this.#outOfOrder = true;
+	}
+
 	/** Where a number was given twice, the content tells which of the two it is. */
 	#find(seq: number, report: Record<string, unknown>): Entry | undefined {
 		const latest = this.entries.get(seq);
@@ -250,6 +265,8 @@ export class Readings {
 		// What follows needs both ends to know of the first delivery.
 		if (entry.deliveredAt < this.#sessionSince || entry.sender !== this.#sender || entry.qos !== qos || qos === 0)
 			return;
+		// One that was set aside was given up before, and is a new message to MQTT.
+		if (entry.deliveredAt <= this.#asideAt) return;
 		if (!dup) violate("duplicate flag", `reading ${seq} came again in the same session without DUP`);
 		if (qos === 2 && !refused && !entry.rejected) {
 			violate("exactly once", `reading ${seq} came twice at QoS 2, although both ends had the session`);

@@ -9,6 +9,8 @@ import { keepsWill } from "./sleep-rules.ts";
 const MARGIN_MS = 20_000;
 /** So long after a connection was accepted, in ms, the birth message has arrived. */
 const BIRTH_MS = 30_000;
+/** For how long a station leaves out a birth message that its broker did not bear, in ms; twice as long each time. */
+const BIRTH_PAUSE_MS = 60_000;
 
 export interface StatusRuleOptions {
 	readonly plan: Plan;
@@ -28,6 +30,8 @@ export class StatusRule {
 	/** Seconds, as the last connection had it; 0: the broker waits for ever. */
 	#keepAlive = 0;
 	#version: 3 | 4 | 5 = 5;
+	#birthDue = 0;
+	#birthsGivenUp = 0;
 
 	constructor(options: StatusRuleOptions) {
 		this.#options = options;
@@ -48,6 +52,11 @@ export class StatusRule {
 		this.#birthRefused = false;
 		this.#version = version;
 		this.#keepAlive = (version === 5 ? broker.limits?.serverKeepAlive : undefined) ?? settings.keepAlive;
+	}
+
+	/** The station leaves the birth message out: its broker ended connections when it had it. It comes again after a while. */
+	birthGivenUp(now: number): void {
+		this.#birthDue = now + BIRTH_PAUSE_MS * 2 ** this.#birthsGivenUp++;
 	}
 
 	/** The broker did not take the birth message. It is not sent again before the next connection. */
@@ -77,7 +86,9 @@ export class StatusRule {
 			health.wellSince("connection", "power"),
 			since ?? Number.POSITIVE_INFINITY,
 			this.#poweredSince,
+			this.#birthDue,
 		);
+		if (status === "online") this.#birthsGivenUp = 0;
 		const said = status === "online" || (sleep !== undefined && status === "asleep");
 		if (board.powered && !said && now - well > BIRTH_MS && !this.#birthRefused) {
 			violate(

@@ -247,7 +247,8 @@ class World {
 			const queued = this.#oracle.counters?.queued ?? 0;
 			if (!settled && this.#scheduler.now >= limit) {
 				settled = true;
-				limit = this.#scheduler.now + (DRAIN_FACTOR * 1_000 * queued) / pace + DRAIN_MS;
+				const wait = this.#oracle.readings.asideUntil - this.#scheduler.now;
+				limit = this.#scheduler.now + Math.max(0, wait) + (DRAIN_FACTOR * 1_000 * queued) / pace + DRAIN_MS;
 			}
 			if (asleep && this.#oracle.sleep?.restsSince(calm)) return;
 			if (

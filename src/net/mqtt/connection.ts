@@ -45,6 +45,18 @@ export class Connection<M> {
 	/** What has to be delivered (again) on this connection, oldest first. */
 	unsent: InFlight<M>[] = [];
 	leaving: Leaving<M> | undefined;
+	/** Whether messages leave one at a time, each when the one before it is acknowledged: one of them may end the connection. */
+	careful = false;
+	/** Whether the birth message is still to come, last: the broker did not bear it before. */
+	birthOwed = false;
+	/** Whether the broker has answered something on this connection. */
+	proven = false;
+	/** When the broker said that it ends the connection because of what it was sent, in ms. */
+	dismissedAt: number | undefined;
+	/** When an acknowledgement was overdue, in ms. */
+	timedOutAt: number | undefined;
+	/** When a part of a message that is read past last arrived, in ms: an answer may be behind it. */
+	passedAt = Number.NEGATIVE_INFINITY;
 	/** What the broker told of itself: until the CONNACK, the standard's defaults. */
 	receiveMaximum = 0xffff;
 	maximumPacketSize = Number.POSITIVE_INFINITY;

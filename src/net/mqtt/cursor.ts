@@ -48,12 +48,17 @@ export class Cursor {
 		throw malformed("a variable byte integer of more bytes than it needs or may have [MQTT-1.5.5-1]");
 	}
 
-	/** The UTF-8 of a string; that it is UTF-8, mqtt-packet sees to. */
-	text(): Buffer {
+	/** Reads over a string. An object is made of it only where its bytes do not tell that they are UTF-8. */
+	text(): void {
 		const length = this.number(2);
 		const begin = this.skip(length);
-		const zero = this.#bytes.indexOf(0, begin);
-		if (zero >= 0 && zero < this.at) throw malformed("a property with U+0000 [MQTT-1.5.4-2]");
-		return new Buffer(this.#bytes.buffer, this.#bytes.byteOffset + begin, length);
+		let isAscii = true;
+		for (let at = begin; at < this.at; at++) {
+			const byte = this.#bytes[at]!;
+			if (byte === 0) throw malformed("a property with U+0000 [MQTT-1.5.4-2]");
+			if (byte >= 0x80) isAscii = false;
+		}
+		// Throws where it is not UTF-8 [MQTT-1.5.4-1].
+		if (!isAscii) new Buffer(this.#bytes.buffer, this.#bytes.byteOffset + begin, length).toString();
 	}
 }

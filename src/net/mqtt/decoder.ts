@@ -6,10 +6,12 @@ import { Framer, packetName } from "./framer.js";
 import {
 	type BrokerPacket,
 	MALFORMED_PACKET,
+	type Oversized,
 	PROTOCOL_ERROR,
 	type Properties,
 	ProtocolError,
 	type ProtocolVersion,
+	SUBSCRIPTIONS_MAXIMUM,
 	TOPIC_NAME_INVALID,
 	UNSUPPORTED_PROTOCOL_VERSION,
 } from "./packet.js";
@@ -27,6 +29,14 @@ const DISCONNECT_WITH_WILL_MESSAGE = 0x04;
 const RE_AUTHENTICATE = 0x19;
 /** First byte of an AUTH. */
 const AUTH = 0xf0;
+const SUBACK = 9;
+const UNSUBACK = 11;
+/** In the first byte of a PUBLISH. */
+const QOS_MASK = 6;
+/** Bytes before the reason codes of a SUBACK without properties. */
+const BEFORE_CODES = 4;
+
+const hasCodes = (firstByte: number) => firstByte >> 4 === SUBACK || firstByte >> 4 === UNSUBACK;
 
 /** Bytes between the fixed header and the properties, by packet type; in a PUBLISH the topic name and the packet id, too. */
 const PUBLISH = 3;
@@ -44,10 +54,10 @@ const BEFORE_PROPERTIES: Readonly<Record<number, number>> = Object.freeze({
 	15: 1,
 });
 
-const VERSION_5: Options = Object.freeze({ protocolVersion: 5 });
+const VERSION_5: Options = Object.freeze({ protocolVersion: 5, ignoreUserProperties: true });
 
 export interface DecoderOptions {
-	/** Bytes of a whole packet; a larger one is refused as soon as its fixed header is there. */
+	/** Bytes of a whole packet. A larger PUBLISH is read past, any other refused as soon as its fixed header is there. */
 	readonly maximumPacketSize: number;
 	/** What the CONNECT asked for. */
 	readonly protocolVersion: ProtocolVersion;
@@ -77,17 +87,23 @@ export class Decoder {
 		});
 	}
 
+	/** Whether a PUBLISH that is read past has not ended yet. */
+	get passing(): boolean {
+		return this.#framer.passing;
+	}
+
 	/**
 	 * Gives the packets that `bytes` complete, one at a time, and throws a
 	 * `ProtocolError` at the first that is not as it should be. After that, and
 	 * after a loop over it that was left early, it gives nothing any more.
 	 */
-	*push(bytes: Bytes): Generator<BrokerPacket, void, void> {
+	*push(bytes: Bytes): Generator<BrokerPacket | Oversized, void, void> {
 		if (this.#ended) return;
 		this.#ended = true;
 		for (let at = 0; at < bytes.length; ) {
 			at = this.#framer.take(bytes, at);
 			if (this.#framer.packet) yield this.#decode(this.#framer.packet);
+			else if (this.#framer.oversized) yield this.#framer.oversized;
 		}
 		this.#framer.packet = undefined;
 		this.#ended = false;
@@ -98,6 +114,11 @@ export class Decoder {
 		try {
 			// mqtt-packet asks for a reason code, which may be left out (5.0, 3.15.2.1).
 			if (bytes[0] === AUTH && bytes.length === 2) return { cmd: "auth", reasonCode: 0 };
+			// What would grow with what is in the packet is refused before anything is made of it.
+			const end = this.#version5 ? endOfProperties(bytes) : BEFORE_CODES;
+			if (hasCodes(bytes[0]!) && bytes.length - end > SUBSCRIPTIONS_MAXIMUM) {
+				throw new ProtocolError(`${bytes.length - end} reason codes`, PROTOCOL_ERROR);
+			}
 			this.#parser.parse(bytes);
 			const parsed = this.#parsed!;
 			this.#parsed = undefined;
@@ -153,7 +174,7 @@ function checkedId(packetId: number): number {
 /** A packet of MQTT 5.0. */
 function received5(parsed: Parsed, bytes: Bytes): BrokerPacket {
 	const { cmd, topic, reasonCode = 0 } = parsed;
-	const properties = receivedProperties(parsed, bytes);
+	const properties: Properties | undefined = parsed.properties;
 	switch (cmd) {
 		case "connack":
 			checkConnack(reasonCode, bytes.length === OLDER_CONNACK_SIZE);
@@ -204,16 +225,14 @@ function checkConnack(reasonCode: number, older: boolean): void {
 	if (!known) throw malformed(`reason code ${reasonCode} [5.0: MQTT-3.2.2-8]`);
 }
 
-/** The properties that mqtt-packet read, checked where they are written. */
-function receivedProperties(parsed: Parsed, bytes: Bytes): Properties | undefined {
+/** Checks the properties of a packet of MQTT 5.0, and returns the place after them, or after the packet if it has none. */
+function endOfProperties(bytes: Bytes): number {
 	const packetType = bytes[0]! >> 4;
 	let at = 2 + BEFORE_PROPERTIES[packetType]!;
 	for (let index = 1; bytes[index]! >= 0x80; index++) at++;
-	if (packetType === PUBLISH) at += bytes[at - 2]! * 0x100 + bytes[at - 1]! + (parsed.qos > 0 ? 2 : 0);
-	if (at >= bytes.length) {
-		if (!hasPayload(packetType)) return undefined;
-		throw malformed("no property length [5.0: MQTT-2.2.2-1]");
-	}
-	const userProperties = checkReceivedProperties(bytes, at, packetType);
-	return userProperties ? { ...parsed.properties, userProperties } : parsed.properties;
+	if (packetType === PUBLISH) at += bytes[at - 2]! * 0x100 + bytes[at - 1]! + ((bytes[0]! & QOS_MASK) > 0 ? 2 : 0);
+	if (at < bytes.length) return checkReceivedProperties(bytes, at, packetType);
+	// A CONNACK of the form of 3.1.1 has none.
+	if (!hasPayload(packetType)) return bytes.length;
+	throw malformed("no property length [5.0: MQTT-2.2.2-1]");
 }

@@ -1,9 +1,16 @@
 /**
- * In which manner to open a connection: with which version of MQTT, and whether
- * to send on without waiting for the CONNACK. What was refused is not tried
+ * In which manner to open a connection: with which version of MQTT, whether to
+ * send on without waiting for the CONNACK, and whether with the will. What was refused is not tried
  * again; what failed is followed by something that more brokers bear.
  */
 import type { ProtocolVersion } from "./packet.js";
+
+/**
+ * After so many attempts in a row that the broker refused for want of
+ * authorization or ended without a word, one goes without the will: it may be
+ * to a topic that the broker does not allow.
+ */
+const DOUBTS_MAXIMUM = 3;
 
 export class Manner {
 	/** The highest version that the broker has not refused. */
@@ -11,6 +18,8 @@ export class Manner {
 	#version: ProtocolVersion;
 	#pipelining: boolean;
 	readonly #mayPipeline: boolean;
+	/** Attempts in a row for whose failure the will may be the cause. */
+	#doubts = 0;
 
 	/** Below this there is no speaking, whatever the broker says. */
 	readonly #lowest: ProtocolVersion;
@@ -29,6 +38,21 @@ export class Manner {
 
 	get pipelining(): boolean {
 		return this.#pipelining;
+	}
+
+	/** Whether the next connection is one with the will, where there is one. */
+	get hasWill(): boolean {
+		return this.#doubts < DOUBTS_MAXIMUM;
+	}
+
+	/** The will may be why the broker did not accept the connection. */
+	doubtWill(): void {
+		this.#doubts = this.hasWill ? this.#doubts + 1 : 0;
+	}
+
+	/** The broker has accepted the connection. */
+	accepted(): void {
+		this.#doubts = 0;
 	}
 
 	/** The broker refused the version. Returns whether there is a lower one to try. */

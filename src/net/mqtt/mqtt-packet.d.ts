@@ -28,7 +28,7 @@ declare module "mqtt-packet" {
 		readonly returnCode?: number;
 		/** In MQTT 5.0. */
 		readonly reasonCode?: number;
-		/** Where the packet has some; user properties are sorted by name. */
+		/** Where the packet has some. */
 		readonly properties?: object;
 		/** -1 where the packet ends before it. */
 		readonly messageId: number;
@@ -39,6 +39,8 @@ declare module "mqtt-packet" {
 	/** The version is 4 where this is left out. A CONNECT tells its own. */
 	export interface Options {
 		readonly protocolVersion?: number;
+		/** Whether the parser reads over them; an edit of the bundle's. */
+		readonly ignoreUserProperties?: boolean;
 	}
 
 	export interface Parser {

@@ -33,7 +33,7 @@ export interface Properties {
 	readonly topicAlias?: number;
 	readonly maximumQoS?: number;
 	readonly retainAvailable?: boolean;
-	/** Pairs of name and value, in their order; a name may come again. */
+	/** Pairs of name and value, in their order; a name may come again. To be sent: those that come are not kept. */
 	readonly userProperties?: readonly (readonly [name: string, value: string])[];
 	readonly maximumPacketSize?: number;
 	readonly wildcardSubscriptionAvailable?: boolean;
@@ -83,6 +83,16 @@ export interface Publish {
 	/** Present if `qos` is not 0. */
 	readonly packetId?: number | undefined;
 	readonly properties?: Properties | undefined;
+}
+
+/** What is left of a PUBLISH that is larger than the client takes, and was read past. */
+export interface Oversized {
+	readonly cmd: "oversized publish";
+	readonly qos: QoS;
+	/** 0 if `qos` is 0. */
+	readonly packetId: number;
+	/** Bytes of the whole packet. */
+	readonly size: number;
 }
 
 export interface Acknowledgement {
@@ -164,6 +174,9 @@ export type BrokerPacket =
 	| Auth;
 
 export type Packet = BrokerPacket | Connect | Subscribe | Unsubscribe | Empty<"pingreq">;
+
+/** Subscriptions of one client, and with that topic filters of one request and reason codes of its answer. */
+export const SUBSCRIPTIONS_MAXIMUM = 32;
 
 /** The peer broke the protocol: the connection has to be closed [MQTT-4.8.0-1]. */
 export class ProtocolError extends Error {

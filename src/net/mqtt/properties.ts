@@ -6,7 +6,13 @@
 import { propertiesCodes } from "mqtt-packet";
 import type { Bytes } from "../../host.js";
 import { Cursor, malformed } from "./cursor.js";
-import { PROTOCOL_ERROR, type Properties, ProtocolError, TOPIC_ALIAS_INVALID } from "./packet.js";
+import {
+	PROTOCOL_ERROR,
+	type Properties,
+	ProtocolError,
+	SUBSCRIPTIONS_MAXIMUM,
+	TOPIC_ALIAS_INVALID,
+} from "./packet.js";
 import { checkLength, utf8 } from "./text.js";
 import { topicNameFault } from "./topic.js";
 
@@ -147,15 +153,14 @@ function checkNumber(name: keyof Properties, rule: number, value: number): void 
 	if (!Number.isInteger(value) || !inRange) throw new Error(`Invalid ${name}: ${value}`);
 }
 
-type Pair = [name: string, value: string];
-
 /**
  * Walks over the properties of a received packet, which begin at `at` with
- * their length and which mqtt-packet has read. Returns the user properties,
- * whose order mqtt-packet loses. Throws a `ProtocolError` at what is wrong.
+ * their length, and returns the place after them. Throws a `ProtocolError` at
+ * what is wrong, before mqtt-packet makes anything of it. User properties are
+ * checked and not kept.
  */
-export function checkReceivedProperties(bytes: Bytes, at: number, packetType: number): Pair[] | undefined {
-	if (bytes[at] === 0 && (hasPayload(packetType) || at + 1 === bytes.length)) return undefined;
+export function checkReceivedProperties(bytes: Bytes, at: number, packetType: number): number {
+	if (bytes[at] === 0 && (hasPayload(packetType) || at + 1 === bytes.length)) return at + 1;
 	const cursor = new Cursor(bytes, at);
 	const length = cursor.variable();
 	const end = cursor.at + length;
@@ -163,8 +168,8 @@ export function checkReceivedProperties(bytes: Bytes, at: number, packetType: nu
 		throw malformed(`property length ${length}, but ${bytes.length - cursor.at} bytes`);
 	}
 	cursor.end = end;
-	let pairs: Pair[] | undefined;
 	const seen = new Set<number>();
+	let identifiers = 0;
 	while (cursor.at < end) {
 		const id = cursor.number(1);
 		const name = NAMES[id];
@@ -182,19 +187,21 @@ export function checkReceivedProperties(bytes: Bytes, at: number, packetType: nu
 			case BINARY:
 				cursor.skip(cursor.number(2));
 				break;
-			case PAIR: {
-				const pair: Pair = [cursor.text().toString(), cursor.text().toString()];
-				if (pairs) pairs.push(pair);
-				else pairs = [pair];
+			case PAIR:
+				cursor.text();
+				cursor.text();
 				break;
-			}
 			default: {
 				const value = type === VARIABLE ? cursor.variable() : cursor.number(1 << type);
 				if ((type === BYTE && value > 1) || (value === 0 && isPositive(rule))) {
 					throw new ProtocolError(`${name} ${value}`, name === "topicAlias" ? TOPIC_ALIAS_INVALID : PROTOCOL_ERROR);
 				}
+				// One for each subscription that the message is for (3.3.2.3.8).
+				if (type === VARIABLE && ++identifiers > SUBSCRIPTIONS_MAXIMUM) {
+					throw new ProtocolError(`more than ${SUBSCRIPTIONS_MAXIMUM} × ${name}`, PROTOCOL_ERROR);
+				}
 			}
 		}
 	}
-	return pairs;
+	return end;
 }

@@ -22,6 +22,7 @@ import {
 	type Connack,
 	DISCONNECT_WITH_WILL,
 	type Disconnect,
+	type Oversized,
 	PACKET_IDENTIFIER_NOT_FOUND,
 	PACKET_TOO_LARGE,
 	type Packet,
@@ -50,6 +51,15 @@ const IN_FLIGHT_MAXIMUM = 8;
 const CONNACK_TIMEOUT_MS = 10_000;
 /** From a packet to its acknowledgement, and from handing a packet out to its leaving, in ms. */
 const ACKNOWLEDGEMENT_TIMEOUT_MS = 20_000;
+/** A message that is read past delays the acknowledgements behind it by so much at the most, in ms: 256 MB at 150 KB/s. */
+const PASSING_MAXIMUM_MS = 1_800_000;
+/** So many connections that the broker ended because of one message are enough: it is given up. */
+const ENDS_MAXIMUM = 3;
+/** An end so long after a message left, in ms, has another cause. */
+const BLAME_MS = 10_000;
+/** A birth message that was given up is tried again after so long, in ms, twice as long after each time, up to six hours. */
+const BIRTH_PAUSE_MS = 60_000;
+const BIRTH_PAUSE_MAXIMUM_MS = 21_600_000;
 /** Messages of QoS 1 and 2 that a broker of MQTT 5.0 is to have in flight. No promise that it does: see `received-ids.ts`. */
 const RECEIVED_MAXIMUM = 64;
 /** Return code of a CONNACK (3.1.1, table 3.1). */
@@ -109,6 +119,15 @@ export interface SessionOptions<M extends Message> {
 	 * allow it; `reasonCode` as in table 2-6. It is not tried again.
 	 */
 	readonly onReject?: (message: M, reasonCode: number) => void;
+	/**
+	 * The broker ended several connections because of a message from `nextMessage`,
+	 * or of the birth message, or did not accept one with the will. The message is
+	 * not tried again, whether the broker has it or not; the birth message after a
+	 * while, last; the will with the next connection.
+	 */
+	readonly onGiveUp?: (what: M | "birth message" | "will message") => void;
+	/** A message that is larger than `maximumPacketSize`, in bytes, was read past. It counts as received. */
+	readonly onOversized?: (size: number) => void;
 	/** A message from a subscription: at QoS 2 exactly once. Its payload is valid during the call only. */
 	readonly onMessage?: (message: ReceivedMessage) => void;
 	/** The broker's answer to a subscription: the QoS granted, or a reason code of 0x80 and above. */
@@ -143,6 +162,13 @@ export class Session<M extends Message> {
 	#startsClean: boolean;
 	/** A message of QoS 0 whose connection ended before all of it had left. */
 	#unsent: M | undefined;
+	/** Whether the broker ended the last connection with messages unacknowledged. */
+	#suspicious = false;
+	/** The message on which the broker ended connections when nothing else was unanswered, and how many; `undefined` is the birth message. */
+	#suspect: { readonly message: M | undefined; ends: number } | undefined;
+	/** Not before this does a birth message leave, and how long it waits the next time that it is given up. */
+	#birthDue = Number.NEGATIVE_INFINITY;
+	#birthPause = BIRTH_PAUSE_MS;
 	#connection: Connection<M> | undefined;
 
 	constructor(options: SessionOptions<M>) {
@@ -192,7 +218,8 @@ export class Session<M extends Message> {
 		if (connection.phase !== "connected") return connection.connackDue;
 		const { leaving, keepAlive } = connection;
 		const sendDue = leaving ? leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS : keepAlive.pingDue;
-		return Math.min(this.#acknowledgementDue, keepAlive.responseDue, sendDue);
+		const lastDue = leaving ? Number.POSITIVE_INFINITY : this.#lastDue(connection);
+		return Math.min(this.#acknowledgementDue(connection), keepAlive.responseDue, sendDue, lastDue);
 	}
 
 	/**
@@ -226,14 +253,28 @@ export class Session<M extends Message> {
 			connackTimeout: CONNACK_TIMEOUT_MS,
 		};
 		this.#connection = new Connection(this.#manner.version, terms, now);
-		if (pipelined) this.#giveBirth(this.#connection);
+		if (pipelined) this.#giveBirth(this.#connection, now);
 	}
 
-	/** The connection has ended; what is in flight waits for the next one. */
-	close(): void {
-		if (this.#connection?.phase === "awaiting CONNACK") this.#manner.dropped(this.#connection.pipelined);
-		else if (this.#connection?.phase === "connected") this.#manner.ended();
-		const { leaving } = this.#connection ?? {};
+	/**
+	 * The connection has ended; what is in flight waits for the next one.
+	 *
+	 * `brokerEndedAt` is when the broker closed it, in ms, if that is what happened:
+	 * something that it was sent may be the cause. A network that fails is none of
+	 * the broker's doing.
+	 */
+	close(brokerEndedAt?: number): void {
+		const connection = this.#connection;
+		if (!connection) return;
+		const { phase, leaving } = connection;
+		if (phase === "awaiting CONNACK") {
+			this.#manner.dropped(connection.pipelined);
+			if (brokerEndedAt !== undefined) this.#manner.doubtWill();
+		} else if (phase === "connected") this.#manner.ended();
+		const accepted = phase === "connected" || phase === "ended";
+		const endedAt = accepted ? (brokerEndedAt ?? connection.dismissedAt) : undefined;
+		const isAnswered = this.#outgoing.oldestSentAt === Number.POSITIVE_INFINITY;
+		if (accepted) this.#judge(connection, endedAt);
 		if (leaving?.message && !leaving.entry) this.#unsent = leaving.message;
 		this.#connection = undefined;
 		// What the broker cannot have an acknowledgement of comes again.
@@ -241,7 +282,29 @@ export class Session<M extends Message> {
 			if (acknowledgement && message.qos === 2) this.#received.delete(packetId);
 		this.#held = this.#held.filter(({ acknowledgement }) => !acknowledgement);
 		this.#outgoing.disconnected();
-		this.#subscriptions.disconnected();
+		this.#subscriptions.disconnected(endedAt ?? connection.timedOutAt, connection.proven && isAnswered);
+	}
+
+	/**
+	 * Which message a connection ended on. With several unacknowledged nobody can
+	 * tell: on the next connection they leave one at a time, once the broker has
+	 * answered a PINGREQ. One on which several connections end in this way, right
+	 * after it was sent, is the cause.
+	 */
+	#judge(connection: Connection<M>, endedAt: number | undefined): void {
+		const { leaving, proven } = connection;
+		this.#suspicious = false;
+		if (endedAt === undefined) return;
+		const unanswered = this.#outgoing
+			.entries()
+			.filter((entry) => entry.sentAt !== undefined || entry === leaving?.entry);
+		this.#suspicious = unanswered.length > 0 || connection.careful;
+		const [first] = unanswered;
+		if (!first || unanswered.length > 1 || !proven || this.#subscriptions.awaiting) return;
+		if (endedAt - (first.sentAt ?? leaving!.since) >= BLAME_MS) return;
+		const { message } = first;
+		if (this.#suspect && this.#suspect.message === message) this.#suspect.ends++;
+		else this.#suspect = { message, ends: 1 };
 	}
 
 	/**
@@ -253,6 +316,7 @@ export class Session<M extends Message> {
 		const connection = this.#connection;
 		if (!connection) return;
 		connection.keepAlive.received(now);
+		if (connection.decoder.passing) connection.passedAt = now;
 		try {
 			for (const packet of connection.decoder.push(bytes)) {
 				// Whoever was told of the packet before may have closed the connection.
@@ -279,7 +343,8 @@ export class Session<M extends Message> {
 		if (connection.leaving && now >= connection.leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS) {
 			throw new ConnectionError(`the connection took no data for ${ACKNOWLEDGEMENT_TIMEOUT_MS / 1_000} s`);
 		}
-		if (now >= this.#acknowledgementDue) {
+		if (now >= this.#acknowledgementDue(connection)) {
+			connection.timedOutAt = now;
 			throw new ConnectionError(`no acknowledgement within ${ACKNOWLEDGEMENT_TIMEOUT_MS / 1_000} s`);
 		}
 		if (now >= connection.keepAlive.responseDue) {
@@ -304,9 +369,27 @@ export class Session<M extends Message> {
 		} else if (connection.phase !== "awaiting CONNACK" || !connection.pipelined) {
 			return undefined;
 		}
-		const request = this.#transmitRequest(connection, now);
-		if (request) return request;
-		return this.#transmitMessage(connection, now);
+		if (connection.careful && this.#outgoing.size === 0) connection.careful = this.#suspicious = false;
+		if (connection.careful && !connection.proven) {
+			if (connection.keepAlive.awaiting) return undefined;
+			return this.#leave(connection, { packet: { cmd: "pingreq" }, since: now });
+		}
+		const isLast = connection.careful || this.#subscriptions.dueLast !== undefined;
+		const request = isLast ? undefined : this.#transmitRequest(connection, now);
+		const packet = request ?? this.#transmitMessage(connection, now);
+		if (packet || now < this.#lastDue(connection)) return packet;
+		if (connection.birthOwed && now >= this.#birthDue) {
+			this.#giveBirth(connection, now);
+			return this.#transmitMessage(connection, now);
+		}
+		return this.#transmitRequest(connection, now);
+	}
+
+	/** When what comes last may leave, in ms, a request or a birth message; `Infinity`: there is nothing, or not yet. */
+	#lastDue({ phase, birthOwed }: Connection<M>): number {
+		if (phase !== "connected" || this.#outgoing.size > 0) return Number.POSITIVE_INFINITY;
+		const birthDue = birthOwed ? this.#birthDue : Number.POSITIVE_INFINITY;
+		return Math.min(birthDue, this.#subscriptions.dueLast ?? Number.POSITIVE_INFINITY);
 	}
 
 	/** The packet from `transmit` has left: the deadlines of what it asks for begin. */
@@ -379,8 +462,9 @@ export class Session<M extends Message> {
 		return this.#options.maximumPacketSize ?? PACKET_SIZE_MAXIMUM;
 	}
 
-	get #acknowledgementDue(): number {
-		return Math.min(this.#outgoing.oldestSentAt, this.#subscriptions.oldestSentAt) + ACKNOWLEDGEMENT_TIMEOUT_MS;
+	#acknowledgementDue({ passedAt }: Connection<M>): number {
+		const sentAt = Math.min(this.#outgoing.oldestSentAt, this.#subscriptions.oldestSentAt);
+		return Math.max(sentAt, Math.min(passedAt, sentAt + PASSING_MAXIMUM_MS)) + ACKNOWLEDGEMENT_TIMEOUT_MS;
 	}
 
 	#leave(connection: Connection<M>, leaving: NonNullable<Connection<M>["leaving"]>): Bytes {
@@ -397,7 +481,7 @@ export class Session<M extends Message> {
 			keepAlive,
 			username,
 			password,
-			will: this.#will,
+			will: this.#manner.hasWill ? this.#will : undefined,
 			properties: {
 				sessionExpiryInterval: cleanSession ? 0 : (this.#options.sessionExpiryInterval ?? SESSION_EXPIRY_S),
 				receiveMaximum: RECEIVED_MAXIMUM,
@@ -429,7 +513,9 @@ export class Session<M extends Message> {
 	#transmitMessage(connection: Connection<M>, now: number): Bytes | undefined {
 		for (;;) {
 			// Whatever is not in `unsent` was sent on this connection [5.0: MQTT-3.3.4-7].
-			const quota = connection.receiveMaximum - (this.#outgoing.size - connection.unsent.length);
+			const { careful } = connection;
+			const quota = (careful ? 1 : connection.receiveMaximum) - (this.#outgoing.size - connection.unsent.length);
+			if (careful && quota <= 0) return undefined;
 			// A PUBREL waits for no room [5.0: MQTT-3.3.4-8].
 			const index = quota > 0 ? 0 : connection.unsent.findIndex(({ released }) => released);
 			const entry = connection.unsent[index];
@@ -512,13 +598,15 @@ export class Session<M extends Message> {
 		return undefined;
 	}
 
-	#packet(connection: Connection<M>, packet: BrokerPacket, now: number): void {
-		if (packet.cmd === "connack") return this.#connack(connection, packet);
+	#packet(connection: Connection<M>, packet: BrokerPacket | Oversized, now: number): void {
+		if (packet.cmd === "connack") return this.#connack(connection, packet, now);
 		// The first packet from the broker must be a CONNACK [MQTT-3.2.0-1].
 		if (connection.phase !== "connected" && connection.phase !== "ended") {
 			throw new ProtocolError(`the broker sent a ${packet.cmd.toUpperCase()} before its CONNACK`);
 		}
 		switch (packet.cmd) {
+			case "oversized publish":
+				return this.#receivedOversized(connection, packet, now);
 			case "puback":
 			case "pubrec":
 			case "pubcomp":
@@ -540,8 +628,10 @@ export class Session<M extends Message> {
 				for (const [filter, code] of this.#subscriptions.answered(packet)) this.#options.onUnsubscribe?.(filter, code);
 				return;
 			case "pingresp":
+				connection.proven = true;
 				return connection.keepAlive.responded();
 			case "disconnect":
+				if (isBlame(packet.reasonCode)) connection.dismissedAt = now;
 				throw disconnected(packet);
 			default:
 				// No AUTH without an authentication method in the CONNECT [5.0: MQTT-4.12.0-6].
@@ -549,7 +639,7 @@ export class Session<M extends Message> {
 		}
 	}
 
-	#connack(connection: Connection<M>, packet: Connack): void {
+	#connack(connection: Connection<M>, packet: Connack, now: number): void {
 		if (connection.phase !== "awaiting CONNACK") {
 			throw new ProtocolError(
 				connection.phase === "opened" ? "the broker sent a CONNACK before the CONNECT" : "a second CONNACK",
@@ -564,9 +654,17 @@ export class Session<M extends Message> {
 			throw new ProtocolError("an authentication method that nothing asked for [5.0: MQTT-4.12.0-6]");
 		}
 		connection.accepted(packet);
+		const goesWithoutWill = this.#will !== undefined && !this.#manner.hasWill;
+		this.#manner.accepted();
 		if (this.#startsClean) {
 			this.#startsClean = false;
-			if (connection.version < 5) throw new SessionDiscardedError();
+			if (connection.version < 5) {
+				// MQTT 3.1 does not tell it again.
+				this.#received.clear();
+				this.#subscriptions.startOver(true);
+				this.#outgoing.startOver(connection.maximumQoS);
+				throw new SessionDiscardedError();
+			}
 		}
 		if (this.#clientId === "") this.#clientId = properties.assignedClientIdentifier ?? "";
 		// MQTT 3.1 does not tell. What it resumed unknown to the client would be delivered twice; what it did not, goes out with DUP.
@@ -574,12 +672,33 @@ export class Session<M extends Message> {
 		if (!resumed) this.#received.clear();
 		if (!sessionPresent) this.#subscriptions.startOver(!resumed);
 		if (!connection.pipelined) {
+			this.#giveUp(now);
 			if (resumed) this.#outgoing.lower(connection.maximumQoS);
 			else this.#outgoing.startOver(connection.maximumQoS);
 			connection.unsent = this.#outgoing.entries();
-			this.#giveBirth(connection);
+			this.#giveBirth(connection, now);
+			connection.careful = this.#suspicious;
 		}
 		this.#options.onConnect?.(sessionPresent, connection.version, properties);
+		if (goesWithoutWill) this.#options.onGiveUp?.("will message");
+	}
+
+	/** What the broker ended several connections on is not sent again: what waits behind it goes on. */
+	#giveUp(now: number): void {
+		const suspect = this.#suspect;
+		if (!suspect || suspect.ends < ENDS_MAXIMUM) return;
+		this.#suspect = undefined;
+		const { message } = suspect;
+		const entry = this.#outgoing.entries().find((entry) => entry.message === message);
+		if (!entry) return;
+		this.#outgoing.remove(entry);
+		// A broker that had taken it would take another message with its id for the same one.
+		if (entry.qos === 2) this.#startsClean = !this.#options.cleanSession;
+		if (!message) {
+			this.#birthDue = now + this.#birthPause;
+			this.#birthPause = Math.min(BIRTH_PAUSE_MAXIMUM_MS, 2 * this.#birthPause);
+		}
+		this.#options.onGiveUp?.(message ?? "birth message");
 	}
 
 	#refused(connection: Connection<M>, reasonCode: number, properties: Properties): never {
@@ -588,6 +707,7 @@ export class Session<M extends Message> {
 		const versionRefused = reasonCode === UNACCEPTABLE_PROTOCOL_VERSION || reasonCode === UNSUPPORTED_PROTOCOL_VERSION;
 		const hasOlderVersion = versionRefused && this.#manner.versionRefused();
 		if (!hasOlderVersion) this.#manner.refused();
+		if (WILL_REFUSALS.includes(reasonCode)) this.#manner.doubtWill();
 		// Only the will can have been too much here [5.0: MQTT-3.2.2-12, 3.2.2-13].
 		if (this.#will && reasonCode === QOS_NOT_SUPPORTED) this.#will = { ...this.#will, qos: 0 };
 		if (this.#will && reasonCode === RETAIN_NOT_SUPPORTED) this.#will = { ...this.#will, retain: false };
@@ -598,8 +718,10 @@ export class Session<M extends Message> {
 	 * The birth message goes first, and beside the window: status before readings.
 	 * One that is still in flight keeps its place among what comes again [MQTT-4.6.0-1].
 	 */
-	#giveBirth(connection: Connection<M>): void {
+	#giveBirth(connection: Connection<M>, now: number): void {
 		if (!this.#options.birth || connection.unsent.some(({ message }) => message === undefined)) return;
+		connection.birthOwed = now < this.#birthDue;
+		if (connection.birthOwed) return;
 		const qos = Math.min(1, connection.maximumQoS) as QoS;
 		connection.unsent.unshift(this.#outgoing.enter(undefined, qos));
 	}
@@ -607,6 +729,7 @@ export class Session<M extends Message> {
 	#acknowledged(connection: Connection<M>, packet: Acknowledgement, now: number): void {
 		const { cmd, packetId, reasonCode = 0 } = packet;
 		const entry = this.#outgoing.find(packet);
+		connection.proven = true;
 		if (!entry) {
 			if (cmd === "puback") throw new ProtocolError(`a PUBACK for the packet id ${packetId}, which is not in flight`);
 			// Whatever it was for is over; a PUBREL lets the broker forget it, too [5.0: 4.3.3, table 2-6].
@@ -620,6 +743,8 @@ export class Session<M extends Message> {
 			return connection.reply({ cmd: "pubrel", packetId });
 		}
 		this.#outgoing.remove(entry);
+		if (entry.message === this.#suspect?.message) this.#suspect = undefined;
+		if (!entry.message) this.#birthPause = BIRTH_PAUSE_MS;
 		if (!entry.message) return;
 		// [5.0: MQTT-4.4.0-2]: a refusal is an acknowledgement, too.
 		if (reasonCode >= 0x80 && cmd !== "pubcomp") this.#options.onReject?.(entry.message, reasonCode);
@@ -635,23 +760,53 @@ export class Session<M extends Message> {
 			throw new ProtocolError("a topic alias that was not allowed", TOPIC_ALIAS_INVALID);
 		}
 		const message = { topic, payload, qos, retain, dup, properties };
-		if (qos === 2 && this.#received.has(packetId)) {
-			// Handed on before; the broker has not seen the PUBREC.
-			return connection.reply({ cmd: "pubrec", packetId });
-		}
-		if (qos === 2) {
-			if (!this.#received.add(packetId)) {
-				throw new ProtocolError("too many unreleased QoS 2 messages", RECEIVE_MAXIMUM_EXCEEDED);
-			}
-		}
 		const acknowledgement: Packet | undefined =
 			qos > 0 ? { cmd: qos === 1 ? "puback" : "pubrec", packetId } : undefined;
-		if (this.#options.acknowledgesFirst) this.#held.push({ message, packetId, acknowledgement });
-		else this.#options.onMessage?.(message);
+		// If not, it was handed on before, or is about to be, and the broker has not seen the PUBREC.
+		if (qos < 2 || this.#isNew(packetId)) {
+			if (this.#options.acknowledgesFirst) this.#held.push({ message, packetId, acknowledgement });
+			else this.#options.onMessage?.(message);
+		}
 		if (acknowledgement) connection.reply(acknowledgement);
 		else this.handOn();
 	}
+
+	/** A message that was read past is acknowledged like any other, or the broker would send it again for ever. */
+	#receivedOversized(connection: Connection<M>, { qos, packetId, size }: Oversized, now: number): void {
+		connection.passedAt = now;
+		if (qos < 2 || this.#isNew(packetId)) this.#options.onOversized?.(size);
+		if (qos > 0) connection.reply({ cmd: qos === 1 ? "puback" : "pubrec", packetId });
+	}
+
+	/** Whether a message of QoS 2 has not been received before; from now on it has been. */
+	#isNew(packetId: number): boolean {
+		if (this.#received.has(packetId)) return false;
+		if (this.#received.add(packetId)) return true;
+		throw new ProtocolError("too many unreleased QoS 2 messages", RECEIVE_MAXIMUM_EXCEEDED);
+	}
 }
+
+/** What a CONNACK says of a will to a topic that the broker does not allow: not authorized (3.1.1 and 5.0), topic name not valid. */
+const WILL_REFUSALS: readonly number[] = Object.freeze([5, 0x87, TOPIC_NAME_INVALID]);
+
+/**
+ * Whether a broker's DISCONNECT (5.0, table 3-10) tells of something that it was
+ * sent: one that shuts down, or has let in another client with the same id, ends
+ * the connection whatever it was sent.
+ */
+function isBlame(reasonCode = 0): boolean {
+	return (reasonCode >= 0x80 && reasonCode <= 0x83) || BLAMES.includes(reasonCode);
+}
+
+/** Not authorized, topic name not valid, packet too large, payload format not valid, no retained messages, no such QoS. */
+const BLAMES: readonly number[] = Object.freeze([
+	0x87,
+	TOPIC_NAME_INVALID,
+	PACKET_TOO_LARGE,
+	0x99,
+	RETAIN_NOT_SUPPORTED,
+	QOS_NOT_SUPPORTED,
+]);
 
 /** Without what is not a message's own to tell [5.0: MQTT-3.2.2-17, 3.3.4-6]: one that was received may be sent on. */
 function sendable(properties: Properties): Properties {

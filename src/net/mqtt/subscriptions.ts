@@ -5,6 +5,7 @@
  */
 import {
 	ProtocolError,
+	SUBSCRIPTIONS_MAXIMUM,
 	type Suback,
 	type Subscribe,
 	type Subscription,
@@ -14,8 +15,11 @@ import {
 import type { PacketIds } from "./packet-ids.js";
 import { topicFilterFault } from "./topic.js";
 
-/** Subscriptions of one client. */
-const SUBSCRIPTIONS_MAXIMUM = 32;
+/** So many connections in a row that ended with a request unanswered have a likely cause: the next request comes last. */
+const FAILURES_MAXIMUM = 2;
+/** From the second end on for which there was no other cause, the next request waits so long, in ms, twice as long after each, up to an hour. */
+const PAUSE_MS = 60_000;
+const PAUSE_MAXIMUM_MS = 3_600_000;
 
 interface Wish {
 	/** `undefined`: to be unsubscribed from. */
@@ -37,6 +41,10 @@ export class Subscriptions {
 	readonly #requests = new Map<number, Request>();
 	/** Filters in one request: fewer on a connection to a broker that takes small packets only. */
 	#atOnce = SUBSCRIPTIONS_MAXIMUM;
+	/** Connections in a row that ended with a request unanswered, those of them with nothing else unanswered, and when the next one may leave. */
+	#failures = 0;
+	#ends = 0;
+	#due = Number.NEGATIVE_INFINITY;
 
 	constructor(ids: PacketIds) {
 		this.#ids = ids;
@@ -66,6 +74,16 @@ export class Subscriptions {
 		let oldest = Number.POSITIVE_INFINITY;
 		for (const { sentAt } of this.#requests.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
 		return oldest;
+	}
+
+	/**
+	 * When the next request may leave, in ms, if it comes last: after messages and
+	 * their acknowledgements. `undefined`: requests come first. `Infinity`: there is none.
+	 */
+	get dueLast(): number | undefined {
+		if (this.#failures < FAILURES_MAXIMUM) return undefined;
+		for (const { state } of this.#wishes.values()) if (state === "wanted") return this.#due;
+		return Number.POSITIVE_INFINITY;
 	}
 
 	/** Whether an answer is due. */
@@ -131,6 +149,7 @@ export class Subscriptions {
 		}
 		this.#requests.delete(packetId);
 		this.#ids.free(packetId);
+		this.#failures = this.#ends = 0;
 		const filters = filtersOf(packet);
 		// An UNSUBACK has no reason codes before MQTT 5.0.
 		const codes = cmd === "unsuback" && reasonCodes.length === 0 ? filters.map(() => 0) : reasonCodes;
@@ -153,8 +172,17 @@ export class Subscriptions {
 		else this.#wishes.delete(topicFilter);
 	}
 
-	/** The connection has ended: what was not answered has to be asked for again. */
-	disconnected(): void {
+	/**
+	 * The connection has ended: what was not answered has to be asked for again.
+	 * `failedAt`: when the broker ended it, or owed an answer for too long, in ms;
+	 * `isAlone`: whether it had answered everything else.
+	 */
+	disconnected(failedAt: number | undefined, isAlone: boolean): void {
+		if (failedAt !== undefined && this.#requests.size > 0) {
+			this.#failures++;
+			const pause = isAlone && ++this.#ends > 1 ? Math.min(PAUSE_MAXIMUM_MS, PAUSE_MS * 2 ** (this.#ends - 2)) : 0;
+			this.#due = failedAt + pause;
+		}
 		this.#atOnce = SUBSCRIPTIONS_MAXIMUM;
 		for (const packetId of this.#requests.keys()) this.#ids.free(packetId);
 		this.#requests.clear();

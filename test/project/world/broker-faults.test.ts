@@ -188,6 +188,21 @@ for (const version of VERSIONS) {
 		]);
 	});
 
+	test(`a connection of version ${version} may end in place of a message that is not taken, and others are`, () => {
+		const world = new BrokerWorld({ poison: "7}" });
+		const client = world.connected(version, { will: WILL });
+		client.publish("78}");
+		match(client.answers().join(), /^puback 1/);
+		client.publish("17}", { messageId: 2 });
+		deepEqual(client.answers(), []);
+		match(client.error!, /by the broker/);
+		deepEqual(world.news(), [
+			"c published t 78} QoS 1",
+			"c disconnected: a message that it does not bear",
+			"c published status offline QoS 1 retain will",
+		]);
+	});
+
 	test(`a broker may be deaf for a while to a connection of version ${version}`, () => {
 		const world = new BrokerWorld({ deafFor: 8_000 });
 		const client = world.connected(version);

@@ -181,7 +181,10 @@ test("a message that was not acknowledged is sent again on the next connection",
 	world.advanceTo(600);
 	world.socket.opens();
 	world.socket.receives("20 02 01 00");
-	deepEqual(world.socket.takeWritten(), [CONNECT, publish(1, "t", "a", { dup: true })]);
+	// It may be why the broker ended the connection: first it has to show that this one is well.
+	deepEqual(world.socket.takeWritten(), [CONNECT, PINGREQ]);
+	world.socket.receives("d0 00");
+	deepEqual(world.socket.takeWritten(), [publish(1, "t", "a", { dup: true })]);
 	world.socket.receives(puback(1));
 	deepEqual(world.socket.takeWritten(), []);
 });
@@ -459,4 +462,48 @@ test("a connection that only ended an earlier session says goodbye, and the next
 	world.socket.opens();
 	deepEqual(world.socket.takeWritten(), [CONNECT]);
 	link.stop();
+});
+
+/** The beginning of a PUBLISH of 256 MB at QoS 0, and as many more bytes of it. */
+const endless = (count: number) => `30 ff ff ff 7f 00 01 61 ${"2e ".repeat(count)}`;
+
+test("a broker that sends without end lets everything else have its turn, and what is queued leaves", () => {
+	const { world, queues, connects } = start();
+	connects();
+	world.socket.receives(endless(20_000));
+	const turn = 24 * 256;
+	equal(world.socket.unread, 20_008 - turn);
+	queues("a");
+	deepEqual(world.socket.takeWritten(), [publish(1, "t", "a")]);
+	equal(world.socket.unread, 20_008 - 2 * turn);
+	world.advanceTo(0);
+	equal(world.socket.unread, 0, "the rest is read without anybody's asking");
+	world.advanceTo(59_499);
+	deepEqual(world.socket.takeWritten(), []);
+});
+
+test("a connection that ends is read to its end first, however much has arrived", () => {
+	const { world, log, queues, connects } = start();
+	connects();
+	queues("a");
+	world.socket.receives(`32 ed 2e 00 01 61 00 07 ${"2e ".repeat(6_000 - 8)}`.repeat(5) + puback(1), { quietly: true });
+	world.socket.ends("by the broker");
+	equal(log.length, 1);
+	world.advanceTo(600);
+	world.socket.opens();
+	world.socket.receives("20 02 01 00");
+	deepEqual(world.socket.takeWritten(), [CONNECT]);
+});
+
+test("an end of the network is none of a message's doing", () => {
+	const { world, queues, connects } = start();
+	connects();
+	queues("a");
+	world.network.ready = false;
+	world.socket.ends("aborted");
+	world.network.ready = true;
+	world.advanceTo(2_000);
+	world.socket.opens();
+	world.socket.receives("20 02 01 00");
+	deepEqual(world.socket.takeWritten(), [CONNECT, publish(1, "t", "a", { dup: true })]);
 });

@@ -419,3 +419,48 @@ test("a clock that is set anew changes no label that was given", () => {
 	board.wall = NOON + 3_600_000;
 	equal(board.outbox.take(0)!.reading.time, first);
 });
+
+for (const [what, newFlash] of [
+	["in flash", () => new FlashChip({ blockLength: 256, blocks: 4 })],
+	["in RAM", () => undefined],
+] as const) {
+	test(`a reading ${what} that is set aside waits for six hours, and what is behind it goes on`, () => {
+		const board = new Board({ flash: newFlash(), order: "oldest" });
+		board.pushes(1);
+		const { handle } = board.outbox.take(0)!;
+		board.pushes(2);
+		board.outbox.setAside(handle, 0);
+		deepEqual(board.delivers(), [2, 3]);
+		deepEqual([board.outbox.length, board.outbox.aside, board.outbox.deadline], [1, 1, Number.POSITIVE_INFINITY]);
+		equal(board.takes(21_599_999), undefined);
+		equal(board.takes(21_600_000), 1);
+		deepEqual([board.outbox.length, board.outbox.aside, board.outbox.dropped], [1, 0, 0]);
+	});
+
+	test(`of nine readings ${what} that are set aside, the first waits to be sent again`, () => {
+		const board = new Board({ flash: newFlash(), order: "oldest" });
+		board.pushes(9);
+		for (let now = 0; now < 9_000; now += 1_000) board.outbox.setAside(board.outbox.take(now)!.handle, now);
+		deepEqual([board.outbox.length, board.outbox.aside], [9, 8]);
+		equal(board.takes(9_000), 1);
+		equal(board.takes(10_000), undefined);
+	});
+}
+
+test("a restart brings back what was set aside", () => {
+	const board = new Board();
+	board.pushes(2);
+	board.outbox.setAside(board.outbox.take(0)!.handle, 0);
+	deepEqual(board.restart().delivers(), [1, 2]);
+});
+
+test("readings that are set aside in RAM take up no room in the ring", () => {
+	const board = new Board({ flash: undefined, ringBytes: 3 * 24 });
+	board.pushes(1);
+	board.outbox.setAside(board.outbox.take(0)!.handle, 0);
+	for (let round = 0; round < 5; round++) {
+		board.pushes(3);
+		equal(board.delivers().length, 3);
+	}
+	equal(board.outbox.dropped, 0);
+});

@@ -16,7 +16,13 @@ export class Buffer extends Uint8Array {
 
 	// The rest parameter is for the compiler only: a static `from` has to accept what Uint8Array's accepts.
 	static override from(value: string | ArrayLike<unknown> | Iterable<unknown>, ..._: unknown[]): Buffer {
-		if (typeof value !== "string") return new Buffer(value as ArrayLike<number>);
+		if (typeof value !== "string") {
+			// Not by Uint8Array's constructor, which would iterate: mqtt-packet calls this where the stack is deepest.
+			const { length } = value as ArrayLike<number>;
+			const bytes = new Buffer(length);
+			for (let at = 0; at < length; at++) bytes[at] = (value as ArrayLike<number>)[at]!;
+			return bytes;
+		}
 		const { buffer, byteOffset, length } = utf8(value);
 		return new Buffer(buffer, byteOffset, length);
 	}

@@ -29,14 +29,15 @@ const USER_PROPERTIES: Properties = {
 	],
 };
 const USER_PROPERTIES_HEX = "26 0001 62 0001 31  26 0001 61 0000  26 0001 62 0001 33";
-const MESSAGE_PROPERTIES: Properties = {
+/** As they are handed on: a stranger may send hundreds of user properties. */
+const RECEIVED_PROPERTIES: Properties = {
 	payloadFormatIndicator: true,
 	messageExpiryInterval: 60,
 	contentType: "t",
 	responseTopic: "r/é",
 	correlationData: bytes("ff00"),
-	...USER_PROPERTIES,
 };
+const MESSAGE_PROPERTIES: Properties = { ...RECEIVED_PROPERTIES, ...USER_PROPERTIES };
 /** 43 bytes. */
 const MESSAGE_PROPERTIES_HEX = `01 01  02 0000003c  03 0001 74  08 0004 722fc3a9  09 0002 ff00  ${USER_PROPERTIES_HEX}`;
 
@@ -279,6 +280,8 @@ test("before MQTT 5.0 there is no AUTH", () => {
 	throws(() => encode({ cmd: "auth", reasonCode: 0x18 }, 4), /cannot encode AUTH: Invalid mqtt version/);
 });
 
+const hex2 = (byte: number) => byte.toString(16).padStart(2, "0");
+
 const DECODED: Record<string, [string, BrokerPacket]> = {
 	"a CONNACK": ["20 03 01 00 00", { cmd: "connack", sessionPresent: true, reasonCode: 0 }],
 	"a CONNACK with every property": [
@@ -297,7 +300,6 @@ const DECODED: Record<string, [string, BrokerPacket]> = {
 				assignedClientIdentifier: "v1",
 				topicAliasMaximum: 10,
 				reasonString: "x",
-				...USER_PROPERTIES,
 				wildcardSubscriptionAvailable: true,
 				subscriptionIdentifiersAvailable: false,
 				sharedSubscriptionAvailable: true,
@@ -314,7 +316,7 @@ const DECODED: Record<string, [string, BrokerPacket]> = {
 		{ cmd: "connack", sessionPresent: false, reasonCode: 0x9d, properties: { serverReference: "s" } },
 	],
 	"a PUBLISH without properties": ["30 08 0003 612f62 00 6869", publish],
-	"a PUBLISH with every property, user properties in their order [MQTT-3.3.2-18]": [
+	"a PUBLISH with every property, of which the user properties are not kept": [
 		`3d 3f 0003 612f62 1234 35 ${MESSAGE_PROPERTIES_HEX} 0b 01 0b ffffff7f 23 ffff 6869`,
 		{
 			...publish,
@@ -322,7 +324,7 @@ const DECODED: Record<string, [string, BrokerPacket]> = {
 			retain: true,
 			dup: true,
 			packetId: 0x1234,
-			properties: { ...MESSAGE_PROPERTIES, subscriptionIdentifier: [1, 268_435_455], topicAlias: 65_535 },
+			properties: { ...RECEIVED_PROPERTIES, subscriptionIdentifier: [1, 268_435_455], topicAlias: 65_535 },
 		},
 	],
 	"a PUBLISH with a topic alias in place of the topic name": [
@@ -354,19 +356,9 @@ const DECODED: Record<string, [string, BrokerPacket]> = {
 		"30 08 0001 61 02 01 01 ff00",
 		{ ...publish, topic: "a", payload: bytes("ff00"), properties: { payloadFormatIndicator: true } },
 	],
-	"user properties named as an object's own": [
-		"30 1a 0001 61 16 26 0009 5f5f70726f746f5f5f 0001 31  26 0001 31 0001 32",
-		{
-			...publish,
-			topic: "a",
-			payload: bytes(""),
-			properties: {
-				userProperties: [
-					["__proto__", "1"],
-					["1", "2"],
-				],
-			},
-		},
+	"user properties alone, which are not kept, with an empty one and one that is no ASCII": [
+		"30 17 0001 61 11 26 0006 6e616d65c3a9 0001 31  26 0000 0000 6869",
+		{ ...publish, topic: "a" },
 	],
 	"a property with a byte order mark, which stays [MQTT-1.5.4-3]": [
 		"30 0b 0001 61 07 03 0004 efbbbf61",
@@ -377,7 +369,7 @@ const DECODED: Record<string, [string, BrokerPacket]> = {
 	"a PUBACK with no properties": ["40 04 1234 87 00", { cmd: "puback", packetId: 0x1234, reasonCode: 0x87 }],
 	"a PUBACK with properties": [
 		`40 1c 1234 97 18 1f 0001 78 ${USER_PROPERTIES_HEX}`,
-		{ cmd: "puback", packetId: 0x1234, reasonCode: 0x97, properties: { reasonString: "x", ...USER_PROPERTIES } },
+		{ cmd: "puback", packetId: 0x1234, reasonCode: 0x97, properties: { reasonString: "x" } },
 	],
 	"a PUBREC": ["50 03 0001 91", { cmd: "pubrec", packetId: 1, reasonCode: 0x91 }],
 	"a PUBREL": ["62 04 0001 92 00", { cmd: "pubrel", packetId: 1, reasonCode: 0x92 }],
@@ -629,9 +621,47 @@ test("each property that a CONNACK may not have twice is refused the second time
 	}
 });
 
-test("a packet larger than the maximum is refused when its fixed header is complete (3.1.2.11.4)", () => {
-	const error = throws(() => [...newDecoder(10).push(bytes("30 09"))], /^PUBLISH of 11 bytes, more than 10$/);
-	equal((error as ProtocolError).reasonCode, 0x95);
+test("a packet larger than the maximum is refused when its fixed header is complete, unless it is a PUBLISH (3.1.2.11.4)", () => {
+	for (const [name, first] of [
+		["PUBACK", "40"],
+		["SUBACK", "90"],
+		["UNSUBACK", "b0"],
+		["DISCONNECT", "e0"],
+	] as const) {
+		const error = throws(
+			() => [...newDecoder(10).push(bytes(`${first} 09`))],
+			new RegExp(`^${name} of 11 bytes, more than 10$`),
+		);
+		equal((error as ProtocolError).reasonCode, 0x95);
+	}
+	deepEqual([...newDecoder(10).push(bytes("30 09"))], []);
+});
+
+test("800 user properties are read over, and the ill-formed one among them is found", () => {
+	const packet = (last: string) => {
+		const pairs = [...Array.from({ length: 799 }, () => "26 0000 0000"), last].join(" ");
+		const length = bytes(pairs).length;
+		const sized = (size: number) => `${hex2((size & 0x7f) | 0x80)} ${hex2(size >> 7)}`;
+		return bytes(`30 ${sized(3 + 2 + length)} 0001 61 ${sized(length)} ${pairs}`);
+	};
+	deepEqual([...newDecoder().push(packet("26 0001 6e 0000"))], [{ ...publish, topic: "a", payload: bytes("") }]);
+	throws(() => [...newDecoder().push(packet("26 0001 6e 0001 ff"))], /PUBLISH: invalid UTF-8/);
+	throws(() => [...newDecoder().push(packet("26 0001 00 0001 61"))], /PUBLISH: a property with U\+0000/);
+	throws(() => [...newDecoder().push(packet("26 0001 6e 0002 61"))], /PUBLISH: a property is longer/);
+});
+
+test("what may come again and again in a packet is refused before anything is made of it", () => {
+	const repeated = (property: string, count: number) => {
+		const properties = Array.from({ length: count }, () => property).join(" ");
+		return `30 ${hex2(4 + bytes(properties).length)} 0001 61 ${hex2(bytes(properties).length)} ${properties}`;
+	};
+	deepEqual(decode(repeated("0b 01", 32)).length, 1);
+	throws(() => decode(repeated("0b 01", 33)), /more than 32 × subscriptionIdentifier/);
+	throws(() => decode(repeated("03 0001 74", 2)), /contentType twice/);
+	const codes = (count: number) => `0007 00 ${"00 ".repeat(count)}`;
+	deepEqual(decode(`90 23 ${codes(32)}`).length, 1);
+	throws(() => decode(`90 24 ${codes(33)}`), /SUBACK: 33 reason codes/);
+	throws(() => decode(`b0 24 ${codes(33)}`), /UNSUBACK: 33 reason codes/);
 });
 
 test("many packets in one piece, the last of them incomplete", () => {

@@ -1,4 +1,11 @@
-import { type BrokerPacket, Decoder, encode, type Packet, ProtocolError } from "../../../../src/net/mqtt/codec.ts";
+import {
+	type BrokerPacket,
+	Decoder,
+	encode,
+	type Oversized,
+	type Packet,
+	ProtocolError,
+} from "../../../../src/net/mqtt/codec.ts";
 import { deepEqual, equal, ok, test, throws } from "../../../harness/harness.ts";
 import { assertMutations } from "./mutations.ts";
 
@@ -253,7 +260,7 @@ test("MQTT 3.1 is decoded as 3.1.1 is", () => {
 
 test("a packet before a malformed one is given, and nothing after it", () => {
 	const decoder = newDecoder();
-	const packets: BrokerPacket[] = [];
+	const packets: (BrokerPacket | Oversized)[] = [];
 	throws(() => {
 		for (const packet of decoder.push(bytes("40 02 0001  40 02 0000  40 02 0002"))) packets.push(packet);
 	}, /PUBACK: packet id 0/);
@@ -267,15 +274,78 @@ test("a decoder whose packets were not all taken gives nothing any more", () => 
 	deepEqual([...decoder.push(bytes("40 02 0002"))], []);
 });
 
-test("a packet of the maximum size is accepted, a larger one refused when its fixed header is complete", () => {
+test("a packet of the maximum size is accepted, a larger one refused when its fixed header is complete, unless it is a PUBLISH", () => {
 	const decoder = newDecoder(10);
 	equal([...decoder.push(bytes("30 08 0001 61 6161616161"))].length, 1);
-	deepEqual([...decoder.push(bytes("30"))], []);
-	const error = throws(() => [...decoder.push(bytes("09"))], /^PUBLISH of 11 bytes, more than 10$/);
+	deepEqual([...decoder.push(bytes("90"))], []);
+	const error = throws(() => [...decoder.push(bytes("09"))], /^SUBACK of 11 bytes, more than 10$/);
 	ok(error instanceof ProtocolError);
 	equal(error.reasonCode, 0x95);
-	throws(() => [...newDecoder().push(bytes("30 ff ff ff 7f"))], /PUBLISH of 268435460 bytes/);
+	throws(() => [...newDecoder().push(bytes("90 ff ff ff 7f"))], /SUBACK of 268435460 bytes/);
 });
+
+for (const [qos, first, id] of [
+	[0, "31", ""],
+	[1, "32", "1234"],
+	[1, "3b", "1234"],
+	[2, "34", "1234"],
+] as const) {
+	test(`a PUBLISH of QoS ${qos} (0x${first}) that is too large is read past, in one piece and cut anywhere`, () => {
+		const oversized = { cmd: "oversized publish", qos, packetId: qos > 0 ? 0x1234 : 0, size: 202 };
+		const body = `0014 ${"61".repeat(20)} ${id} `;
+		const length = 199;
+		const packet = bytes(`${first} c701 ${body} ${"2e".repeat(length - bytes(body).length)}`);
+		equal(packet.length, 202);
+		const followed = Uint8Array.of(...packet, 0x40, 2, 0, 9);
+		const puback = { cmd: "puback", packetId: 9, reasonCode: 0 };
+		for (let cut = 0; cut <= followed.length; cut++) {
+			const decoder = newDecoder(201);
+			const pieces = [followed.slice(0, cut), followed.slice(cut)];
+			deepEqual(
+				pieces.flatMap((piece) => [...decoder.push(piece)]),
+				[oversized, puback],
+				`cut at ${cut}`,
+			);
+		}
+		const decoder = newDecoder(201);
+		const packets: unknown[] = [];
+		for (const [at, byte] of followed.entries()) {
+			packets.push(...decoder.push(Uint8Array.of(byte)));
+			equal(decoder.passing, at >= 2 && at < 201, `passing at ${at}`);
+		}
+		deepEqual(packets, [oversized, puback]);
+	});
+}
+
+test("a PUBLISH of 256 MB is read past", () => {
+	const decoder = newDecoder();
+	const piece = new Uint8Array(1 << 20).fill(0x2e);
+	deepEqual([...decoder.push(bytes("32 ff ff ff 7f 0001 61 0007"))], []);
+	let left = 0x0fff_ffff - 5;
+	for (; left > piece.length; left -= piece.length) deepEqual([...decoder.push(piece)], []);
+	ok(decoder.passing);
+	deepEqual(
+		[...decoder.push(piece.subarray(0, left))],
+		[{ cmd: "oversized publish", qos: 1, packetId: 7, size: 0x1000_0004 }],
+	);
+	deepEqual([...decoder.push(bytes("d0 00"))], [{ cmd: "pingresp" }]);
+});
+
+for (const [what, packet, reason] of [
+	["of QoS 3", "36 0b", /QoS 3/],
+	["with DUP at QoS 0", "38 0b", /DUP with QoS 0/],
+	["with packet id 0", "32 0b 0001 61 0000", /packet id 0/],
+	["without a topic name", "30 0b 0000", /empty topic name/],
+	["with a topic name longer than itself", "30 0b 000a", /topic name longer than the packet/],
+	["whose topic name leaves no room for its packet id", "32 0b 0008", /topic name longer than the packet/],
+] as const) {
+	test(`a PUBLISH that is too large and ${what} is refused`, () => {
+		const decoder = newDecoder(10);
+		throws(() => {
+			for (const byte of bytes(packet)) for (const _ of decoder.push(Uint8Array.of(byte)));
+		}, reason);
+	});
+}
 
 /** Remaining lengths around which the fixed header grows (2.2.3), and how it starts then. */
 const LENGTHS: [number, string][] = [
@@ -293,7 +363,7 @@ for (const [length, header] of LENGTHS) {
 		equal(packet.length, bytes(header).length + length);
 		for (const piece of [1, 7, 4_096, packet.length]) {
 			const decoder = newDecoder();
-			const packets: BrokerPacket[] = [];
+			const packets: (BrokerPacket | Oversized)[] = [];
 			for (let at = 0; at < packet.length; at += piece) packets.push(...decoder.push(packet.slice(at, at + piece)));
 			deepEqual(packets, [{ ...received, topic: "t", payload }]);
 		}

@@ -375,7 +375,7 @@ for (const [what, violation, disconnect] of [
 	["a protocol error", `${CONNACK_5}`, "e0 02 82 00"],
 	["a topic name with a wildcard", publish5(0, "+", "x", { qos: 0 }), "e0 02 90 00"],
 	["a topic alias", "30 07 00 01 78 03 23 00 01", "e0 02 94 00"],
-	["a packet larger than the CONNECT allows [5.0: MQTT-3.1.2-24]", "30 fe 1f", "e0 02 95 00"],
+	["an answer larger than the CONNECT allows [5.0: MQTT-3.1.2-24]", "90 fe 1f", "e0 02 95 00"],
 ] as const) {
 	test(`${what} is answered by a DISCONNECT that says why, and nothing after it, and the connection is closed [5.0: MQTT-3.14.4-1, 3.14.4-2, 4.13.2-1]`, () => {
 		const { socket } = linked(CONNACK_5, { protocolVersion: 5 });

@@ -1,5 +1,5 @@
 /** What both codec tests do to received packets: change bytes, cut, and compare. */
-import { type BrokerPacket, type Decoder, ProtocolError } from "../../../../src/net/mqtt/codec.ts";
+import { type BrokerPacket, type Decoder, type Oversized, ProtocolError } from "../../../../src/net/mqtt/codec.ts";
 import { deepEqual, fail, ok } from "../../../harness/harness.ts";
 
 type Piece = Uint8Array<ArrayBuffer>;
@@ -11,7 +11,7 @@ export function assertMutations(valid: readonly Piece[], newDecoder: () => Decod
 		return Math.floor((seed / 0x8000_0000) * bound);
 	};
 	const outcome = (decoder: Decoder, pieces: Piece[]) => {
-		const packets: BrokerPacket[] = [];
+		const packets: (BrokerPacket | Oversized)[] = [];
 		try {
 			for (const piece of pieces) for (const packet of decoder.push(piece)) packets.push(packet);
 		} catch (error) {

@@ -1,6 +1,6 @@
 /** Subscriptions as transcripts in MQTT 3.1.1. */
 import { equal, test, throws } from "../../../harness/harness.ts";
-import { CONNACK, CONNACK_SESSION_PRESENT, publish, Transcript } from "../../../harness/transcript.ts";
+import { CONNACK, CONNACK_SESSION_PRESENT, puback, publish, Transcript } from "../../../harness/transcript.ts";
 
 const CONNECT = "10 0d 00 04 4d 51 54 54 04 00 00 3c 00 01 63";
 const subscribing = (...filters: string[]) => {
@@ -112,4 +112,130 @@ test("an answer settles only what it answers: the last word is asked for again a
 	session.unsubscribe("a");
 	transcript.sends(3, "a2 05 00 04 00 01 61").receives(4, "90 03 00 01 01 b0 02 00 02").closes();
 	transcript.connects(1_000, CONNACK_SESSION_PRESENT).sends(1_000, "a2 05 00 05 00 01 61");
+});
+
+const subscribe = (packetId: number) => `82 06 00 ${packetId.toString(16).padStart(2, "0")} 00 01 61 01`;
+const suback = (packetId: number) => `90 03 00 0${packetId} 01`;
+
+test("a SUBSCRIBE on which two connections ended comes after the messages and their acknowledgements", () => {
+	const transcript = subscribing("a");
+	for (const [now, id] of [
+		[0, 1],
+		[1_000, 2],
+	] as const) {
+		transcript
+			.connects(now)
+			.sends(now, subscribe(id))
+			.ends(now + 5);
+	}
+	transcript
+		.queues("m", "n")
+		.connects(3_000)
+		.sends(3_000, publish(3, "t", "m"), publish(4, "t", "n"))
+		.silent(3_100);
+	transcript.receives(3_100, puback(4)).silent(3_200);
+	transcript.receives(3_200, puback(3)).sends(3_200, subscribe(5)).silent(3_300);
+	transcript.receives(3_300, suback(5)).closes();
+	// Answered, it comes first again.
+	transcript
+		.queues("o")
+		.connects(4_000)
+		.sends(4_000, subscribe(6), publish(7, "t", "o"));
+});
+
+test("with pipelining, it is no more in the first flight", () => {
+	const transcript = new Transcript({ pipelining: true });
+	transcript.session.subscribe({ topicFilter: "a", qos: 1 });
+	for (const [now, id] of [
+		[0, 1],
+		[1_000, 2],
+	] as const) {
+		transcript
+			.opens(now)
+			.sends(now, CONNECT, subscribe(id))
+			.receives(now + 1, CONNACK)
+			.ends(now + 5);
+	}
+	transcript
+		.queues("m")
+		.opens(3_000)
+		.sends(3_000, CONNECT, publish(3, "t", "m"))
+		.silent(3_100);
+	transcript.receives(3_100, CONNACK).silent(3_200).receives(3_200, puback(3)).sends(3_200, subscribe(4));
+});
+
+test("one on which connections end again and again comes ever more rarely, after an hour at the longest, also on a connection that lasts", () => {
+	const transcript = new Transcript({ keepAlive: 0 });
+	transcript.session.subscribe({ topicFilter: "a", qos: 1 });
+	for (const [now, id] of [
+		[0, 1],
+		[1_000, 2],
+	] as const) {
+		transcript
+			.connects(now)
+			.sends(now, subscribe(id))
+			.ends(now + 5);
+	}
+	let [ended, id] = [1_005, 3];
+	for (const minutes of [0, 0, 1, 2, 4, 8, 16, 32, 60, 60]) {
+		// The broker answers a message: what it ends the connection on is the SUBSCRIBE.
+		const now = ended + 1_000;
+		transcript
+			.queues("m")
+			.connects(now, CONNACK_SESSION_PRESENT)
+			.sends(now, publish(id, "t", "m"));
+		const due = Math.max(now + 1, ended + minutes * 60_000);
+		transcript.receives(now + 1, puback(id));
+		if (due > now + 1) transcript.silent(due - 1);
+		equal(transcript.session.deadline, minutes === 0 ? ended : due);
+		transcript.sends(due, subscribe(id + 1)).ends(due + 5);
+		ended = due + 5;
+		id += 2;
+	}
+});
+
+test("connections that end before anything was answered make it come last, and not later", () => {
+	const transcript = subscribing("a");
+	for (let id = 1; id < 12; id++)
+		transcript
+			.connects(id * 1_000)
+			.sends(id * 1_000, subscribe(id))
+			.ends(id * 1_000 + 5);
+});
+
+test("a SUBSCRIBE that the network cut off comes first again, however often", () => {
+	const transcript = subscribing("a");
+	for (let id = 1; id < 6; id++) {
+		transcript.queues("m").connects(1_000 * id);
+		const packets = transcript.session.transmit(1_000 * id);
+		equal(packets?.[0], 0x82);
+		transcript.closes();
+	}
+});
+
+test("one that the broker does not answer comes last, too", () => {
+	const transcript = subscribing("a")
+		.connects(0)
+		.sends(0, subscribe(1))
+		.failsAt(20_000, /no acknowledgement/);
+	transcript
+		.connects(30_000)
+		.sends(30_000, subscribe(2))
+		.failsAt(50_000, /no acknowledgement/);
+	transcript
+		.queues("m")
+		.connects(60_000)
+		.sends(60_000, publish(3, "t", "m"));
+	transcript.receives(60_010, puback(3)).sends(60_010, subscribe(4));
+});
+
+test("where messages were unacknowledged, too, they are settled before the SUBSCRIBE", () => {
+	const transcript = subscribing("a")
+		.queues("m")
+		.connects(0)
+		.sends(0, subscribe(1), publish(2, "t", "m"))
+		.ends(5);
+	transcript.connects(1_000, CONNACK_SESSION_PRESENT).sends(1_000, "c0 00").receives(1_001, "d0 00");
+	transcript.sends(1_001, publish(2, "t", "m", { dup: true })).silent(1_100);
+	transcript.receives(1_100, puback(2)).sends(1_100, subscribe(3));
 });
