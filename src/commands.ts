@@ -18,8 +18,10 @@ const CORRELATION_DATA_MAXIMUM = 64;
 const RESPONSE_TOPIC_MAXIMUM = 256;
 /** Bytes of an error in a reply, whose text may be a driver's: the rest is cut off. */
 const ERROR_MAXIMUM = 160;
-/** Bytes of the replies that the broker does not have yet; what comes on top is not replied to. */
+/** Bytes of the replies that the broker does not have yet; what comes on top is not replied to. An update has four under way. */
 const REPLIES_MAXIMUM = 2_048;
+/** Bytes of a board's RAM that a reply takes beside its texts: its message, and its place in the session. */
+const REPLY_BYTES = 384;
 /** Bytes of what is kept of senders that wait for a sample; what comes on top is refused. */
 const SAMPLE_REQUESTS_MAXIMUM = 512;
 /** What the objects around a reply take in RAM, or around a sender's address, in bytes. */
@@ -235,7 +237,7 @@ export class Commands {
 		const { error } = result;
 		const told = typeof error === "string" ? { error: cut(error, ERROR_MAXIMUM) } : {};
 		const payload = bytesOf(JSON.stringify({ command, ...result, ...told }));
-		const replySize = address.size + payload.length;
+		const replySize = REPLY_BYTES + address.size + payload.length;
 		if (this.#repliesSize + replySize > REPLIES_MAXIMUM) return this.#warn("too many replies wait: one is left out");
 		this.#repliesSize += replySize;
 		this.#replies.push({

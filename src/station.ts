@@ -31,10 +31,12 @@ const FAREWELL_MS = 2_000;
 const WATCHDOG_MARGIN_MS = 60_000;
 
 /**
- * Largest packet that the station receives, in bytes: what `npm run update`
- * sends has some 1,200, and each of them is in RAM while it is incomplete.
+ * Largest packet that the station receives, in bytes beside its topic: what `npm run update`
+ * sends has some 1,100, and each of them is in RAM while it is incomplete.
  */
-const PACKET_SIZE_MAXIMUM = 2_048;
+const PACKET_SIZE_MAXIMUM = 1_280;
+/** A broker of MQTT 5.0 is to hold back only what would take long to read past. */
+const PACKET_SIZE_ANNOUNCED = 65_536;
 
 /** Diagnostics that the broker did not bear are left out for so long, in ms: each try ends three connections. */
 const DIAGNOSTICS_PAUSE_MS = 3_600_000;
@@ -302,7 +304,8 @@ export class Station {
 					log("warning", `does not take ${this.#nameOf(message)}: ${reasonText(reasonCode)}`);
 				this.#acknowledged(message, false);
 			},
-			maximumPacketSize: PACKET_SIZE_MAXIMUM,
+			maximumPacketSize: PACKET_SIZE_MAXIMUM + bytesOf(topic).length,
+			announcedPacketSize: PACKET_SIZE_ANNOUNCED,
 			onGiveUp: (what) => this.#gaveUp(what),
 			onOversized: (size) => this.#readPast(size),
 			onMessage: (message) => {
@@ -469,10 +472,7 @@ export class Station {
 		if (this.#oversizedTold) return;
 		this.#oversizedTold = true;
 		const broker = showAddress(this.#settings.broker);
-		this.#host.log(
-			"warning",
-			`${broker}: has a command of ${size} bytes, and more than ${PACKET_SIZE_MAXIMUM} are not read`,
-		);
+		this.#host.log("warning", `${broker}: has a command of ${size} bytes, which is too large to be read`);
 	}
 
 	/** For the log: the topic of a reply may be a stranger's. */

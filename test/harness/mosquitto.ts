@@ -53,6 +53,7 @@ export class Mosquitto {
 			`persistence_location ${folder}/`,
 			"log_dest stderr",
 			"log_type all",
+			"max_queued_messages 10000",
 			// Root's mosquitto would become another user, who may not write here.
 			...(process.getuid?.() === 0 ? ["user root"] : []),
 			`listener ${broker.port} 127.0.0.1`,

@@ -27,6 +27,8 @@ import { until } from "../harness/wait.ts";
 const FIRMWARE = join(process.cwd(), "build/firmware.js");
 /** Bytes that may be live, whatever has been received. */
 const RAM_MAXIMUM = 26 * 1_024;
+/** The same while more is being received: a command that waits for its acknowledgement, another one, and replies on their way. */
+const BUSY_RAM_MAXIMUM = 29 * 1_024;
 /** So much of the stack may be used; the rest is for what nobody has tried. */
 const STACK_SHARE = 3 / 4;
 /** Long for a busy machine: what is waited for comes as soon as it can. */
@@ -60,7 +62,7 @@ class BoardStation {
 	}
 
 	async start(): Promise<void> {
-		this.#runner = new Runner({
+		const runner = new Runner({
 			firmware: FIRMWARE,
 			settings: {
 				...{ id: ID, interval: 1, keepAlive: 5, diagnostics: 2, backlogRate: 100 },
@@ -74,11 +76,13 @@ class BoardStation {
 			speed: 1,
 			onLog: () => {},
 		});
+		this.#runner = runner;
 		this.#failure = undefined;
-		this.#runner.stopped.catch((error: Error) => {
-			this.#failure = error;
+		// One that was killed ends, too.
+		runner.stopped.catch((error: Error) => {
+			if (this.#runner === runner) this.#failure = error;
 		});
-		await this.#runner.start();
+		await runner.start();
 	}
 
 	/** As `until`, but rejects at once with the reason when the station has ended. */
@@ -94,11 +98,11 @@ class BoardStation {
 	}
 
 	/** Holds what it has in use, and has used, against a board's limits. */
-	async check(part: string): Promise<void> {
+	async check(part: string, maximum = RAM_MAXIMUM): Promise<void> {
 		const { ram, highestRam, highestStack, stack } = await this.#runner!.memory();
 		this.#test.diagnostic(`${part}: ${ram} B live, ${highestRam} at the most; stack ${highestStack} of ${stack} slots`);
 		await this.alive(part, () => true);
-		ok(ram <= RAM_MAXIMUM, `${part}: ${ram} bytes are live`);
+		ok(ram <= maximum, `${part}: ${ram} bytes are live`);
 		ok(highestStack <= stack * STACK_SHARE, `${part}: ${highestStack} of ${stack} slots of the stack`);
 		ok(ram > 1_000 && highestStack > 100, "no station lives with so little");
 	}
@@ -208,12 +212,13 @@ test("4 samples and 40 statuses with 3,900 bytes of correlation data", (context)
 		await station.check("correlation data");
 	}));
 
-test("a thousand commands of 4 KB that waited, and five hundred retained ones", (context) =>
+test("a thousand commands of 4 KB that waited, a thousand of 1.2 KB, and five hundred retained ones", (context) =>
 	withMosquitto(context, {}, async ({ broker, station, subscriber }) => {
 		await station.check("before");
 		station.kill();
-		const commands = Array.from({ length: 1_000 }, (_, index) => `${index}`.padEnd(4_000, "x"));
-		await publishLines(broker, `${TOPIC}/cmd/interval`, commands);
+		const commands = (size: number) => Array.from({ length: 1_000 }, (_, index) => `${index}`.padEnd(size, "x"));
+		await publishLines(broker, `${TOPIC}/cmd/interval`, commands(4_000));
+		await publishLines(broker, `${TOPIC}/cmd/interval`, commands(1_200));
 		await withPublisher(broker, async (publisher) => {
 			for (let count = 0; count < 500; count++) {
 				const payload = "y".repeat(1_000);
@@ -222,16 +227,16 @@ test("a thousand commands of 4 KB that waited, and five hundred retained ones", 
 		});
 		await station.start();
 		const acknowledged = new RegExp(`Received PUBACK from veleta-${ID} `);
-		for (const part of [100, 400, 800, 1_000]) {
+		for (const part of [100, 600, 1_100, 1_300, 1_600, 2_000, 2_100, 2_300, 2_500]) {
 			await station.alive(`${part} acknowledgements`, () => broker.count(acknowledged) >= part);
-			await station.check(`${part} commands`);
+			await station.check(`${part} commands`, BUSY_RAM_MAXIMUM);
 		}
 		await delivers(station, subscriber, 3);
 		await station.check("after");
 		equal(broker.connections(`veleta-${ID}`), 2);
 	}));
 
-test("eight hundred user properties, and response topics of 201 and 255 levels", (context) =>
+test("eight hundred user properties, and a response topic of 255 levels", (context) =>
 	withMosquitto(context, {}, async ({ broker, station, subscriber }) => {
 		await withPublisher(broker, async (publisher) => {
 			const publish = (properties: IClientPublishOptions["properties"]) =>
@@ -253,7 +258,7 @@ test("eight hundred user properties, and response topics of 201 and 255 levels",
 	}));
 
 /** Messages in all, and the connections that they come on: each but the last ends with what is perhaps no packet. */
-const HOSTILE = { messages: 3_000, connections: 10, seed: 10 };
+const HOSTILE = { messages: 3_000, connections: 4, seed: 10 };
 
 test(`${HOSTILE.messages} hostile packets with properties`, async (context) => {
 	const hostile = await HostileBroker.start(await freePort());

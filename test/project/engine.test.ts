@@ -9,7 +9,12 @@ import { FlashChip } from "../../hosts/sim/devices/flash-chip.ts";
 import { createRandom } from "../../hosts/sim/devices/random.ts";
 import { Engine, EngineError, eventOf } from "../../hosts/sim/headless/engine.ts";
 
-const BOARD = creationOf("esp32");
+/** A board's, but for a heap that begins small, so that what is asked for decides how it grows. */
+const BOARD: Creation = {
+	...creationOf("esp32"),
+	heap: { initial: 512, incremental: 64 },
+	chunk: { initial: 1_536, incremental: 512 },
+};
 
 /** What a test's program does when it is told to; the count is how much of it. */
 const PROGRAM = `

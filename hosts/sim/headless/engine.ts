@@ -31,6 +31,11 @@ export interface Figures {
 	readonly highestStack: number;
 	/** Bytes of the stack of this computer, whose frames are not those of a board; as of the last `collect`. */
 	readonly highestNativeStack: number;
+	/**
+	 * Bytes of chunks that a board would have in use; as of the last `collect`, or
+	 * `limit`. Here pointers are longer, and with them the headers of chunks and the elements of arrays.
+	 */
+	readonly boardChunks: number;
 	/** What has been set aside, whether it is in use or not. */
 	readonly reservedSlots: number;
 	readonly reservedChunks: number;
@@ -47,6 +52,7 @@ const FIGURES = [
 	"highestChunks",
 	"highestStack",
 	"highestNativeStack",
+	"boardChunks",
 	"reservedSlots",
 	"reservedChunks",
 ] as const satisfies readonly (keyof Figures)[];
@@ -143,18 +149,16 @@ export class Engine {
 		this.#loaded = this.figures;
 	}
 
-	/** Bytes of RAM in use on a board by what has come since `limit`, garbage included. */
+	/** Bytes of RAM that a board has in use, of what has come since `limit`; as of the last `collect`. */
 	get ram(): number {
-		return this.#ramOf(this.figures.slots, this.figures.chunks);
+		const { slots, boardChunks } = this.figures;
+		return (slots - this.#loaded.slots) * SLOT_BYTES + boardChunks - this.#loaded.boardChunks;
 	}
 
-	/** The most that were in use; garbage counts, and nobody is in a hurry to collect it. */
+	/** The most that were in use; garbage counts, and nobody is in a hurry to collect it. Of chunks as they are here. */
 	get highestRam(): number {
-		return this.#ramOf(this.figures.highestSlots, this.figures.highestChunks);
-	}
-
-	#ramOf(slots: number, chunks: number): number {
-		return (slots - this.#loaded.slots) * SLOT_BYTES + chunks - this.#loaded.chunks;
+		const { highestSlots, highestChunks } = this.figures;
+		return (highestSlots - this.#loaded.slots) * SLOT_BYTES + highestChunks - this.#loaded.chunks;
 	}
 
 	/**

@@ -73,8 +73,13 @@ export class Framer {
 	readonly #header: Bytes = new Uint8Array(FIXED_HEADER_MAXIMUM);
 	#headerLength = 0;
 	#remainingLength = 0;
-	/** A packet whose fixed header is complete and whose rest is not, and how much of it is there. */
+	/**
+	 * A packet whose fixed header is complete and whose rest is not, its size, and how
+	 * much of it is there. It has room for the rest only once that comes: a session that
+	 * is busy with the packet before is not given it yet.
+	 */
 	#partial: Bytes | undefined;
+	#size = 0;
 	#filled = 0;
 	#passing: Passing | undefined;
 
@@ -110,14 +115,19 @@ export class Framer {
 				this.packet = size === bytes.length ? bytes : bytes.subarray(begin, begin + size);
 				return begin + size;
 			}
-			this.#partial = new Uint8Array(size);
+			this.#partial = new Uint8Array(Math.min(size, headerLength + bytes.length - at));
 			this.#partial.set(this.#header.subarray(0, headerLength));
+			this.#size = size;
 			this.#filled = headerLength;
+		} else if (this.#partial.length < this.#size) {
+			const whole = new Uint8Array(this.#size);
+			whole.set(this.#partial);
+			this.#partial = whole;
 		}
-		const end = Math.min(bytes.length, at + this.#partial.length - this.#filled);
+		const end = Math.min(bytes.length, at + this.#size - this.#filled);
 		this.#partial.set(bytes.subarray(at, end), this.#filled);
 		this.#filled += end - at;
-		if (this.#filled === this.#partial.length) {
+		if (this.#filled === this.#size) {
 			this.packet = this.#partial;
 			this.#partial = undefined;
 		}

@@ -98,6 +98,11 @@ export interface SessionOptions<M extends Message> {
 	readonly sessionExpiryInterval?: number;
 	/** Largest packet to receive, in bytes; by default 4,096. A broker of MQTT 5.0 is told. */
 	readonly maximumPacketSize?: number;
+	/**
+	 * What a broker of MQTT 5.0 is told, by default the same. Where it is more, messages of sizes between are read
+	 * past: a broker may stop at what it has to hold back (mosquitto 2.0 does so at 64 messages).
+	 */
+	readonly announcedPacketSize?: number;
 	/** Whether packets may follow the CONNECT before the broker has accepted it; by default they do, where the broker bears it. */
 	readonly pipelining?: boolean;
 	/**
@@ -485,7 +490,7 @@ export class Session<M extends Message> {
 			properties: {
 				sessionExpiryInterval: cleanSession ? 0 : (this.#options.sessionExpiryInterval ?? SESSION_EXPIRY_S),
 				receiveMaximum: RECEIVED_MAXIMUM,
-				maximumPacketSize: this.#maximumPacketSize,
+				maximumPacketSize: this.#options.announcedPacketSize ?? this.#maximumPacketSize,
 			},
 		};
 	}

@@ -20,6 +20,7 @@ extern void fxGrowSlots(txMachine* the, txSize count); /* xsMemory.c has it in n
 
 /* Bytes of a slot on a board, which has pointers of 32 bits. */
 #define BOARD_SLOT_BYTES 16
+#define BOARD_CHUNK_HEADER 8
 /* Slots that a board's machine, which is a clone of a prepared one, keeps on its stack. */
 #define BOARD_STACK_BASE 13
 /* XS 13.3 takes so many slots more for each frame than the 8.2.3 SDK's XS, in all shapes that were measured. */
@@ -46,6 +47,7 @@ static struct {
 	uint32_t chunksGranted;
 	uint32_t highestStack;
 	uint32_t highestNativeStack; /* at the last look */
+	uint32_t boardChunks;
 } board;
 
 /* Of the present command: what ended at the moment less what began, modulo 2^32. */
@@ -163,9 +165,9 @@ char* fxCStackLimit(void)
 
 static void measureNativeStack(void)
 {
-	char* at = nativeStackTop - board.limits.nativeStack;
 	if (!nativeStackTop)
 		return;
+	volatile char* at = (char*)((uintptr_t)nativeStackTop - board.limits.nativeStack);
 	while (at < nativeStackTop && *at == (char)PAINT)
 		at++;
 	board.highestNativeStack = (uint32_t)(nativeStackTop - at);
@@ -297,6 +299,8 @@ static void setFreeChunks(txMachine* the, uint32_t size)
 	block->limit = limit;
 }
 
+static void measureChunks(txMachine* the);
+
 void limitMachine(txMachine* the, const struct limits* limits)
 {
 	char here;
@@ -314,10 +318,14 @@ void limitMachine(txMachine* the, const struct limits* limits)
 	board.highestStack = 0;
 	board.limited = true;
 	if (limits->nativeStack) {
-		the->stackLimit = &here - limits->nativeStack;
 		nativeStackTop = &here;
-		memset(nativeStackTop - limits->nativeStack, PAINT, limits->nativeStack - NATIVE_UNPAINTED);
+		the->stackLimit = (char*)((uintptr_t)&here - limits->nativeStack);
+		/* Volatile, or a compiler spares writes that nobody can read by its rules. */
+		volatile char* at = the->stackLimit;
+		for (uint32_t count = limits->nativeStack - NATIVE_UNPAINTED; count > 0; count--)
+			*at++ = (char)PAINT;
 	}
+	measureChunks(the);
 	beginCommand(the);
 }
 
@@ -353,12 +361,35 @@ void readFigures(txMachine* the, struct figures* figures)
 	figures->highestChunks = (uint32_t)the->peakChunksSize;
 	figures->highestStack = board.highestStack;
 	figures->highestNativeStack = board.highestNativeStack;
+	figures->boardChunks = board.boardChunks;
 	figures->reservedSlots = (uint32_t)the->maximumHeapCount;
 	figures->reservedChunks = (uint32_t)the->maximumChunksSize;
+}
+
+/*
+ * Bytes of chunks as a board counts them, after a collection: headers of 8 bytes and sizes that are multiples of 4, and
+ * the elements of arrays, which are slots, in 16 bytes each.
+ */
+static void measureChunks(txMachine* the)
+{
+	uint32_t bytes = 0;
+	txBlock* block = the->firstBlock;
+	for (txByte* at = (txByte*)block + sizeof(txBlock); at < block->current; at = ((txChunk*)at)->temporary)
+		bytes += BOARD_CHUNK_HEADER + (((uint32_t)((txChunk*)at)->size - (uint32_t)sizeof(txChunk) + 3) & ~3u);
+	for (txSlot* heap = the->firstHeap; heap; heap = heap->next) {
+		for (txSlot* slot = heap + 1; slot < heap->value.reference; slot++) {
+			if (slot->kind != XS_ARRAY_KIND || !slot->value.array.address)
+				continue;
+			txChunk* chunk = (txChunk*)((txByte*)slot->value.array.address - sizeof(txChunk));
+			bytes -= ((uint32_t)chunk->size - (uint32_t)sizeof(txChunk)) / sizeof(txSlot) * (sizeof(txSlot) - BOARD_SLOT_BYTES);
+		}
+	}
+	board.boardChunks = bytes;
 }
 
 void collectGarbage(txMachine* the)
 {
 	fxCollectGarbage(the);
+	measureChunks(the);
 	measureNativeStack();
 }

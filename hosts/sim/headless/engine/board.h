@@ -33,6 +33,7 @@ struct figures {
 	uint32_t highestChunks;
 	uint32_t highestStack; /* slots, as on a board */
 	uint32_t highestNativeStack; /* bytes, as of the last collection that was asked for */
+	uint32_t boardChunks; /* bytes that a board would have in use, as of that collection, or of `limit` */
 	uint32_t reservedSlots; /* those that are free included */
 	uint32_t reservedChunks;
 };
