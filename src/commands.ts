@@ -21,7 +21,7 @@ const ERROR_MAXIMUM = 160;
 /** Bytes of the replies that the broker does not have yet; what comes on top is not replied to. An update has four under way. */
 const REPLIES_MAXIMUM = 2_048;
 /** Bytes of a board's RAM that a reply takes beside its texts: its message, and its place in the session. */
-const REPLY_BYTES = 384;
+const REPLY_BYTES = 256;
 /** Bytes of what is kept of senders that wait for a sample; what comes on top is refused. */
 const SAMPLE_REQUESTS_MAXIMUM = 512;
 /** What the objects around a reply take in RAM, or around a sender's address, in bytes. */
