@@ -31,6 +31,12 @@ const ROOMY: Creation = {
 	heap: { initial: 65_536, incremental: 4_096 },
 	chunk: { initial: 1_024 * 1_024, incremental: 65_536 },
 };
+/** So little at first that the block decides. */
+const GROWING: Creation = {
+	...BOARD,
+	heap: { initial: 32, incremental: 32 },
+	chunk: { initial: 256, incremental: 256 },
+};
 /** In steps of so many bytes the smallest heap is looked for. */
 const HEAP_STEP = 1_024;
 
@@ -126,7 +132,7 @@ async function smallestHeap(settings: object): Promise<number> {
 		const heap = Math.round((lives + dies) / 2 / HEAP_STEP) * HEAP_STEP;
 		let station: ScriptedStation | undefined;
 		try {
-			station = await started(settings, { ...BOARD, static: heap + BOARD.stack * SLOT_BYTES });
+			station = await started(settings, { ...GROWING, static: heap + BOARD.stack * SLOT_BYTES });
 			await live(station);
 			lives = heap;
 		} catch (error) {

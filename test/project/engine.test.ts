@@ -153,6 +153,17 @@ for (const [name, creation] of Object.entries(MEMORIES)) {
 		}));
 }
 
+test("a block that has no room for what its heap begins with is refused", async () => {
+	const engine = new Engine();
+	try {
+		const creation = creationOf("esp32");
+		await rejects(engine.limit({ ...creation, static: 40_000 }), /^RangeError: a block of 40000 bytes is too small/);
+		await engine.limit(creation);
+	} finally {
+		engine.close();
+	}
+});
+
 test("what a program took while it was loaded is none of its limits", async () => {
 	const engine = new Engine();
 	try {

@@ -140,10 +140,14 @@ export class Engine {
 
 	/**
 	 * Collects the garbage; from now on the program has what a board has, and no
-	 * more, on top of what there is: on a board it lies in flash.
+	 * more, on top of what there is: on a board it lies in flash. Rejects with a
+	 * RangeError where the block has no room for what the heap is to begin with.
 	 */
 	async limit({ static: block, stack, heap, chunk }: Creation): Promise<void> {
 		const total = block === undefined ? 0 : block - stack * SLOT_BYTES;
+		if (block !== undefined && heap.initial * SLOT_BYTES + chunk.initial > total) {
+			throw new RangeError(`a block of ${block} bytes is too small for its stack and what its heap begins with`);
+		}
 		const limits = [stack, heap.initial, heap.incremental, chunk.initial, chunk.incremental, total, NATIVE_STACK_BYTES];
 		await this.#command("l", Buffer.from(Uint32Array.from(limits).buffer));
 		this.#loaded = this.figures;
