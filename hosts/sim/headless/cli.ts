@@ -130,6 +130,8 @@ RAM ${memory.ram} bytes, ${memory.highestRam} at the most; stack ${memory.highes
 	);
 }
 
+// `--help | head`: who has read enough closes its end.
+process.stdout.on("error", () => {});
 try {
 	const options = parseOptions(process.argv.slice(2));
 	if (!options) process.stdout.write(USAGE);
