@@ -14,6 +14,7 @@
 #include "xsAll.h"
 #include "screen.h"
 
+#include <signal.h>
 #include <dlfcn.h>
 #include <glib-unix.h>
 #include <sys/mman.h>
@@ -253,6 +254,8 @@ static void launchIn(void* library, txScreen* screen)
 
 int main(int argc, char** argv)
 {
+	/* A broker may be gone when something is written to it: that is an error, and no reason to end. */
+	signal(SIGPIPE, SIG_IGN);
 	if (argc != 8) {
 		fprintf(stderr, "usage: board-engine MC_SO STATIC CHUNK MORE_CHUNK HEAP MORE_HEAP STACK\n");
 		return EXIT_USAGE;
