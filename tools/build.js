@@ -29,11 +29,11 @@ const mqttPacketEntry = `
 	export default { parser, generate, writeToStream };
 `;
 
-/** Whole at any moment, for others that build or run in this folder at the same time. */
-export function writeWhole(path, contents) {
+/** Whole at any moment, for others that build or run in this folder at the same time. `options` as `writeFileSync`'s: the file is a new one. */
+export function writeWhole(path, contents, options) {
 	mkdirSync(dirname(path), { recursive: true });
 	const aside = `${path}.${process.pid}`;
-	writeFileSync(aside, contents);
+	writeFileSync(aside, contents, options);
 	renameSync(aside, path);
 }
 

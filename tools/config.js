@@ -3,11 +3,11 @@
  * Nothing of it is ever shown: it holds passwords.
  */
 import { createPrivateKey } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as esbuild from "esbuild";
-import { buildFolder, root, textModules } from "./build.js";
+import { buildFolder, root, textModules, writeWhole } from "./build.js";
 import { ToolError } from "./moddable.js";
 import { readSettings } from "./settings-file.js";
 
@@ -42,13 +42,9 @@ export async function buildConfig({ board, file = configFile, change = (settings
 		const problem = pinProblem(BOARDS[board], (await parsed(settings)).pins);
 		if (problem !== undefined) throw new ToolError(`${file}: ${problem}`);
 	}
-	mkdirSync(dirname(configModule), { recursive: true });
 	const name = board ?? DEFAULT_BOARD;
 	const { data, clock, dht, led } = BOARDS[name];
-	// Not overwritten: the mode is only for a new file, and another command may be reading the old one.
-	const made = `${configModule}.${process.pid}`;
-	writeFileSync(made, moduleOf(settings, { name, data, clock, dht, led }), { mode: 0o600 });
-	renameSync(made, configModule);
+	writeWhole(configModule, moduleOf(settings, { name, data, clock, dht, led }), { mode: 0o600 });
 }
 
 /** Whether the broker of the settings that were built last, if any were, is at `mqtts://`. */
