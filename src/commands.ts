@@ -20,12 +20,11 @@ const RESPONSE_TOPIC_MAXIMUM = 256;
 const ERROR_MAXIMUM = 160;
 /** Bytes of the replies that the broker does not have yet; what comes on top is not replied to. An update has four under way. */
 const REPLIES_MAXIMUM = 2_048;
-/** Bytes of a board's RAM that a reply takes beside its texts: its message, and its place in the session. */
-const REPLY_BYTES = 256;
 /** Bytes of what is kept of senders that wait for a sample; what comes on top is refused. */
 const SAMPLE_REQUESTS_MAXIMUM = 512;
-/** What the objects around a reply take in RAM, or around a sender's address, in bytes. */
-const OBJECTS = 128;
+/** Bytes of RAM that objects take beside their texts: those of a sender's address, and those of a reply, which has a place in the session. */
+const ADDRESS_BYTES = 128;
+const REPLY_BYTES = 256;
 /** Commands carried out that are known again. A broker has some 20 under way at the most. */
 const REMEMBERED = 20;
 /** A warning that a stranger can cause is not repeated for so long, in ms. */
@@ -119,7 +118,7 @@ export class Commands {
 			topic,
 			// A copy: the message's bytes are those of all that was read with it.
 			correlationData: isLong ? undefined : correlationData?.slice(),
-			size: OBJECTS + (topic === undefined ? 0 : bytesOf(topic).length) + (isLong ? 0 : length),
+			size: ADDRESS_BYTES + (topic === undefined ? 0 : bytesOf(topic).length) + (isLong ? 0 : length),
 		};
 		try {
 			if (isLong) throw new CommandError(`correlation data has ${CORRELATION_DATA_MAXIMUM} bytes at the most`);
