@@ -36,9 +36,6 @@ export interface Figures {
 	 * `limit`. Here pointers are longer, and with them the headers of chunks and the elements of arrays.
 	 */
 	readonly boardChunks: number;
-	/** What has been set aside, whether it is in use or not. */
-	readonly reservedSlots: number;
-	readonly reservedChunks: number;
 }
 /** In the order in which the engine tells them. */
 const FIGURES = [
@@ -53,8 +50,6 @@ const FIGURES = [
 	"highestStack",
 	"highestNativeStack",
 	"boardChunks",
-	"reservedSlots",
-	"reservedChunks",
 ] as const satisfies readonly (keyof Figures)[];
 const FIGURES_BYTES = 4 * FIGURES.length;
 const NONE = figuresOf(() => 0);
@@ -93,7 +88,7 @@ export class Engine {
 	#loaded = NONE;
 	/** Answers the program's `ask`. */
 	onQuestion: (question: Buffer) => Uint8Array = () => new Uint8Array(0);
-	/** What the program prints, and what the engine itself has to say. */
+	/** What the engine has to say beside its messages: of a fault of its own. */
 	onOutput: (text: string) => void = (text) => process.stderr.write(text);
 
 	readonly process: ChildProcess;

@@ -245,7 +245,7 @@ void runJobs(txMachine* the)
 
 /* The machine */
 
-txMachine* createMachine(void* nativeStack, size_t nativeStackSize)
+txMachine* createMachine(void* nativeStack)
 {
 	txCreation creation = {
 		.initialChunkSize = LOADING_CHUNKS,
@@ -260,13 +260,9 @@ txMachine* createMachine(void* nativeStack, size_t nativeStackSize)
 		.parserBufferSize = PARSER_BUFFER,
 		.parserTableModulo = 1993,
 	};
-	txMachine* the;
 	nativeStackLow = nativeStack;
 	fxInitializeSharedCluster();
-	the = fxCreateMachine(&creation, "veleta", NULL, XS_NO_ID);
-	if (the)
-		the->meterInterval = 0;
-	return the;
+	return fxCreateMachine(&creation, "veleta", NULL, XS_NO_ID);
 }
 
 /* Surplus ones become properties of an object that is kept, out of reach for any program. */
@@ -299,7 +295,26 @@ static void setFreeChunks(txMachine* the, uint32_t size)
 	block->limit = limit;
 }
 
-static void measureChunks(txMachine* the);
+/*
+ * Bytes of chunks as a board counts them, after a collection: headers of 8 bytes and sizes that are multiples of 4, and
+ * the elements of arrays, which are slots, in 16 bytes each.
+ */
+static void measureChunks(txMachine* the)
+{
+	uint32_t bytes = 0;
+	txBlock* block = the->firstBlock;
+	for (txByte* at = (txByte*)block + sizeof(txBlock); at < block->current; at = ((txChunk*)at)->temporary)
+		bytes += BOARD_CHUNK_HEADER + (((uint32_t)((txChunk*)at)->size - (uint32_t)sizeof(txChunk) + 3) & ~3u);
+	for (txSlot* heap = the->firstHeap; heap; heap = heap->next) {
+		for (txSlot* slot = heap + 1; slot < heap->value.reference; slot++) {
+			if (slot->kind != XS_ARRAY_KIND || !slot->value.array.address)
+				continue;
+			txChunk* chunk = (txChunk*)((txByte*)slot->value.array.address - sizeof(txChunk));
+			bytes -= ((uint32_t)chunk->size - (uint32_t)sizeof(txChunk)) / sizeof(txSlot) * (sizeof(txSlot) - BOARD_SLOT_BYTES);
+		}
+	}
+	board.boardChunks = bytes;
+}
 
 void limitMachine(txMachine* the, const struct limits* limits)
 {
@@ -362,29 +377,6 @@ void readFigures(txMachine* the, struct figures* figures)
 	figures->highestStack = board.highestStack;
 	figures->highestNativeStack = board.highestNativeStack;
 	figures->boardChunks = board.boardChunks;
-	figures->reservedSlots = (uint32_t)the->maximumHeapCount;
-	figures->reservedChunks = (uint32_t)the->maximumChunksSize;
-}
-
-/*
- * Bytes of chunks as a board counts them, after a collection: headers of 8 bytes and sizes that are multiples of 4, and
- * the elements of arrays, which are slots, in 16 bytes each.
- */
-static void measureChunks(txMachine* the)
-{
-	uint32_t bytes = 0;
-	txBlock* block = the->firstBlock;
-	for (txByte* at = (txByte*)block + sizeof(txBlock); at < block->current; at = ((txChunk*)at)->temporary)
-		bytes += BOARD_CHUNK_HEADER + (((uint32_t)((txChunk*)at)->size - (uint32_t)sizeof(txChunk) + 3) & ~3u);
-	for (txSlot* heap = the->firstHeap; heap; heap = heap->next) {
-		for (txSlot* slot = heap + 1; slot < heap->value.reference; slot++) {
-			if (slot->kind != XS_ARRAY_KIND || !slot->value.array.address)
-				continue;
-			txChunk* chunk = (txChunk*)((txByte*)slot->value.array.address - sizeof(txChunk));
-			bytes -= ((uint32_t)chunk->size - (uint32_t)sizeof(txChunk)) / sizeof(txSlot) * (sizeof(txSlot) - BOARD_SLOT_BYTES);
-		}
-	}
-	board.boardChunks = bytes;
 }
 
 void collectGarbage(txMachine* the)

@@ -34,11 +34,10 @@ struct figures {
 	uint32_t highestStack; /* slots, as on a board */
 	uint32_t highestNativeStack; /* bytes, as of the last collection that was asked for */
 	uint32_t boardChunks; /* bytes that a board would have in use, as of that collection, or of `limit` */
-	uint32_t reservedSlots; /* those that are free included */
-	uint32_t reservedChunks;
 };
 
-xsMachine* createMachine(void* nativeStack, size_t nativeStackSize);
+/* `nativeStack` is where the memory of this thread's stack begins. NULL where there is no memory. */
+xsMachine* createMachine(void* nativeStack);
 /* Garbage is collected before. */
 void limitMachine(xsMachine* the, const struct limits* limits);
 /* From here to the next call is a command, for which `compute` counts. */

@@ -176,17 +176,6 @@ static void asideGlobal(xsMachine* the)
 	setAside(the, xsToBoolean(xsArg(0)));
 }
 
-static void print(xsMachine* the)
-{
-	fprintf(stdout, "%s\n", xsToString(xsArg(0)));
-	fflush(stdout);
-}
-
-static void gc(xsMachine* the)
-{
-	xsCollectGarbage();
-}
-
 /* Flash: a file that is mapped, so that a write is there even if this process is killed the moment after. */
 
 static size_t checkedRange(xsMachine* the, const char* operation, double offset, double length)
@@ -257,8 +246,6 @@ void installGlobals(xsMachine* machine, int descriptor)
 		define(the, &xsVar(2), "drop", drop, 1);
 		define(the, &xsVar(2), "ask", ask, 1);
 		define(the, &xsVar(2), "aside", asideGlobal, 1);
-		define(the, &xsVar(2), "print", print, 1);
-		define(the, &xsVar(2), "gc", gc, 0);
 		if (flash) {
 			xsVar(0) = xsNewObject();
 			define(the, &xsVar(0), "status", flashStatus, 0);

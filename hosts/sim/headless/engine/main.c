@@ -155,16 +155,11 @@ static void run(xsMachine* the, char kind, struct buffer* message)
 	send('!', text.bytes, text.length, NULL, 0);
 }
 
-struct thread {
-	void* stack;
-};
-
-static void* loop(void* context)
+static void* loop(void* nativeStack)
 {
 	static struct buffer message;
-	struct thread* thread = context;
 	char kind;
-	xsMachine* the = createMachine(thread->stack, NATIVE_STACK_BYTES);
+	xsMachine* the = createMachine(nativeStack);
 	if (!the)
 		failed("createMachine");
 	installGlobals(the, FLASH);
@@ -195,13 +190,13 @@ int main(void)
 {
 	pthread_t id;
 	pthread_attr_t attributes;
-	struct thread thread;
+	void* stack;
 	signal(SIGPIPE, SIG_IGN);
-	if (posix_memalign(&thread.stack, 4096, NATIVE_STACK_BYTES))
+	if (posix_memalign(&stack, 4096, NATIVE_STACK_BYTES))
 		failed("posix_memalign");
 	pthread_attr_init(&attributes);
-	pthread_attr_setstack(&attributes, thread.stack, NATIVE_STACK_BYTES);
-	if (pthread_create(&id, &attributes, loop, &thread))
+	pthread_attr_setstack(&attributes, stack, NATIVE_STACK_BYTES);
+	if (pthread_create(&id, &attributes, loop, stack))
 		failed("pthread_create");
 	pthread_join(id, NULL);
 	return 0;
