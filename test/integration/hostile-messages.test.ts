@@ -74,7 +74,8 @@ describe("Messages that could keep a station off", { concurrency: 3 }, () => {
 			await until("the subscription to commands", () => broker.count(/Sending SUBACK to veleta-sim$/) === 1);
 			broker.publish("veleta/sim/cmd/status", "-n", "-V", "5", "-D", "publish", "response-topic", LEVELS);
 			await station.line(/closes the connection when it gets a reply: it is left out$/);
-			assert.equal(station.disconnects.length, 3);
+			// One more, if a reading was unacknowledged at the first end as well: nobody can tell then which it was.
+			assert.ok([3, 4].includes(station.disconnects.length), `${station.disconnects.length} connections ended`);
 			await subscriber.reaches(subscriber.reports().length + 2);
 			await station.stop();
 			const { acknowledged, readings, queued } = station.summary;

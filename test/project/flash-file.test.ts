@@ -17,6 +17,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
+import { Worker } from "node:worker_threads";
 import { FLASH_BYTES, FlashFile } from "../../hosts/sim/headless/flash-file.ts";
 
 async function inFolder(run: (path: string, folder: string) => void | Promise<void>): Promise<void> {
@@ -126,12 +127,32 @@ test("the lock of a process whose number another one has now is in nobody's way"
 		assert.ok(!existsSync(`${path}.lock`));
 	}));
 
-test("a lock without a process is being written, or was left by a power cut", () =>
+test("a lock without a process was left by a power cut, when it is older than the writing of one takes", () =>
 	inFolder((path) => {
 		mkdirSync(join(path, ".."));
 		writeFileSync(`${path}.lock`, "");
-		assert.throws(() => new FlashFile(path), /is in use by process \?/);
 		const aMinuteAgo = new Date(Date.now() - 60_000);
 		utimesSync(`${path}.lock`, aMinuteAgo, aMinuteAgo);
 		new FlashFile(path).close();
+	}));
+
+test("a lock that is being written is waited for, and then says whose it is", () =>
+	inFolder(async (path) => {
+		mkdirSync(join(path, ".."));
+		const writing = `
+			const { parentPort, workerData } = require("node:worker_threads");
+			parentPort.once("message", ([path, text]) => require("node:fs").writeFileSync(path, text));
+			parentPort.postMessage("ready");`;
+		const holder = new Worker(writing, { eval: true });
+		await new Promise((resolve) => holder.once("message", resolve));
+		// What a process of this computer writes: here this one's own.
+		const other = join(path, "..", "other.flash");
+		const flash = new FlashFile(other);
+		writeFileSync(`${path}.lock`, "");
+		holder.postMessage([`${path}.lock`, readFileSync(`${other}.lock`, "utf8")]);
+		assert.throws(() => new FlashFile(path), {
+			message: `${path} is in use by process ${process.pid}; if that is no station, remove ${path}.lock`,
+		});
+		flash.close();
+		await holder.terminate();
 	}));

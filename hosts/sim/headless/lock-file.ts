@@ -8,8 +8,10 @@ import { dirname } from "node:path";
 
 /** A lock file without a process in it is being written; after this time, in ms, whoever wrote it has died. */
 const WRITTEN_WITHIN_MS = 5_000;
-/** Each attempt but the last finds the lock of a dead process, or one that is just given back. */
-const ATTEMPTS_MAXIMUM = 10;
+/** Time between two looks at a lock file that is being written, in ms. */
+const LOOK_MS = 20;
+/** Each attempt but the last finds the lock of a dead process, one that is just given back, or one that is being written. */
+const ATTEMPTS_MAXIMUM = 10 + WRITTEN_WITHIN_MS / LOOK_MS;
 
 export class LockFile {
 	readonly #path: string;
@@ -21,10 +23,12 @@ export class LockFile {
 		mkdirSync(dirname(path), { recursive: true });
 		for (let attempt = 1; !this.#take(); attempt++) {
 			const holder = holderOf(path);
-			if (attempt >= ATTEMPTS_MAXIMUM || holder?.alive) {
-				throw new Error(`is in use by process ${holder?.pid ?? "?"}; if that is no station, remove ${path}`);
+			const { pid, alive, text } = holder ?? {};
+			if (attempt >= ATTEMPTS_MAXIMUM || (alive && pid !== undefined)) {
+				throw new Error(`is in use by process ${pid ?? "?"}; if that is no station, remove ${path}`);
 			}
-			if (holder) this.#breakUp(holder.text);
+			if (alive) pause(LOOK_MS);
+			else if (text !== undefined) this.#breakUp(text);
 		}
 		process.on("exit", this.#release);
 	}
@@ -71,6 +75,11 @@ function holderOf(path: string): { pid: number | undefined; alive: boolean; text
 		if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
 		throw error;
 	}
+}
+
+/** The lock is taken in a constructor, which cannot wait in another way. */
+function pause(ms: number): void {
+	Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 function isAlive(pid: number): boolean {
