@@ -40,52 +40,52 @@ export interface ScriptedStationOptions {
 
 export class ScriptedStation {
 	readonly engine: Engine;
-	readonly #creation: Creation;
-	#now = 0;
-	#timer = Number.POSITIVE_INFINITY;
+	private readonly _creation: Creation;
+	private _now = 0;
+	private _timer = Number.POSITIVE_INFINITY;
 	/** 0: none is opening or open. */
-	#socket = 0;
-	#cost: Cost = nothing();
+	private _socket = 0;
+	private _cost: Cost = nothing();
 	/** Of an event with which there is nothing to do. */
-	#eventCompute = 0;
+	private _eventCompute = 0;
 	/** What the station wrote, a packet each. */
-	#written: Uint8Array[] = [];
+	private _written: Uint8Array[] = [];
 
 	constructor({ flash, creation = creationOf("esp32") }: ScriptedStationOptions = {}) {
 		this.engine = new Engine({ flash: flash?.file });
-		this.#creation = creation;
+		this._creation = creation;
 	}
 
 	/** Loads the firmware and readies the simulated chips and ports; starts nothing. */
 	async load(settings: object, replay?: Configuration["replay"]): Promise<void> {
 		await this.engine.evaluate(readFileSync(FIRMWARE, "utf8"));
 		const configuration = { settings: { id: "bench", interval: 2, ...settings }, seed: 1, replay, measured: true };
-		await this.#tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });
-		await this.engine.limit(this.#creation);
-		await this.#tell(NOTHING); // the first one has more to do
-		await this.#tell(NOTHING);
-		this.#eventCompute = this.engine.figures.compute;
+		await this._tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });
+		await this.engine.limit(this._creation);
+		await this._tell(NOTHING); // the first one has more to do
+		await this._tell(NOTHING);
+		this._eventCompute = this.engine.figures.compute;
 	}
 
 	/** Starts the station; its broker does not answer until `connect` is called. */
 	async start(): Promise<void> {
-		await this.#tell(Event.Start);
+		await this._tell(Event.Start);
 	}
 
 	/** Opens the socket and plays the broker up to the PUBACK of the first reading; returns the round trips that this took. */
 	async connect(): Promise<number> {
 		await this.queue(1);
-		while (this.#socket === 0) await this.#nextTimer();
-		await this.#tell(Event.Writable, { id: this.#socket, count: SOCKET_WINDOW });
+		while (this._socket === 0) await this._nextTimer();
+		await this._tell(Event.Writable, { id: this._socket, count: SOCKET_WINDOW });
 		let trips = 1; // opening the socket took one
 		for (let acknowledged = false; !acknowledged; trips++) {
-			const packets = this.#written.splice(0);
+			const packets = this._written.splice(0);
 			if (packets.length === 0) throw new Error("the station says nothing");
 			for (const packet of packets) {
-				if (packet[0] === 0x10) await this.#receive(CONNACK);
-				else if (packet[0] === 0x82) await this.#receive(Uint8Array.of(0x90, 4, packet[2]!, packet[3]!, 0, 1));
+				if (packet[0] === 0x10) await this._receive(CONNACK);
+				else if (packet[0] === 0x82) await this._receive(Uint8Array.of(0x90, 4, packet[2]!, packet[3]!, 0, 1));
 				else if (packet[0]! >> 4 === 3) {
-					await this.#receive(pubackOf(packet));
+					await this._receive(pubackOf(packet));
 					acknowledged ||= topicOf(packet).endsWith("/state");
 				}
 			}
@@ -95,34 +95,34 @@ export class ScriptedStation {
 
 	/** One reading from the start of the measurement to the PUBACK. The slots and chunks are right if they all fit. */
 	async reading(): Promise<Cost> {
-		this.#cost = nothing();
+		this._cost = nothing();
 		const { slots, chunks } = await this.engine.collect();
-		for (let steps = 0; !this.#written.some((packet) => topicOf(packet).endsWith("/state")); steps++) {
+		for (let steps = 0; !this._written.some((packet) => topicOf(packet).endsWith("/state")); steps++) {
 			if (steps > 20) throw new Error("no reading is published");
-			await this.#nextTimer();
-			for (const packet of this.#written) if (packet[0] === 0xc0) await this.#receive(Uint8Array.of(0xd0, 0));
+			await this._nextTimer();
+			for (const packet of this._written) if (packet[0] === 0xc0) await this._receive(Uint8Array.of(0xd0, 0));
 		}
-		for (const packet of this.#written.splice(0)) if (packet[0]! >> 4 === 3) await this.#receive(pubackOf(packet));
-		this.#cost.slots += this.engine.figures.slots - slots;
-		this.#cost.chunks += this.engine.figures.chunks - chunks;
-		return this.#cost;
+		for (const packet of this._written.splice(0)) if (packet[0]! >> 4 === 3) await this._receive(pubackOf(packet));
+		this._cost.slots += this.engine.figures.slots - slots;
+		this._cost.chunks += this.engine.figures.chunks - chunks;
+		return this._cost;
 	}
 
 	/** The connection ends: the station waits, and connects again when its time has come. */
 	async disconnect(): Promise<void> {
-		const id = this.#socket;
-		this.#socket = 0;
-		this.#written = [];
-		await this.#tell(Event.Closed, { id, bytes: Buffer.from("gone") });
+		const id = this._socket;
+		this._socket = 0;
+		this._written = [];
+		await this._tell(Event.Closed, { id, bytes: Buffer.from("gone") });
 	}
 
 	/** Lets the station sample `count` times with no broker. */
 	async queue(count: number): Promise<void> {
-		while ((await this.counters()).readings < count) await this.#nextTimer();
+		while ((await this.counters()).readings < count) await this._nextTimer();
 	}
 
 	async counters(): Promise<{ readings: number; queued: number; dropped: number }> {
-		const [action] = (await this.#tell(Event.Count)).filter(({ kind }) => kind === Action.Counters);
+		const [action] = (await this._tell(Event.Count)).filter(({ kind }) => kind === Action.Counters);
 		return JSON.parse(Buffer.from(action!.bytes).toString());
 	}
 
@@ -136,35 +136,35 @@ export class ScriptedStation {
 		this.engine.close();
 	}
 
-	async #nextTimer(): Promise<void> {
-		this.#now = Math.max(this.#now, this.#timer);
-		await this.#tell(Event.Timer);
+	private async _nextTimer(): Promise<void> {
+		this._now = Math.max(this._now, this._timer);
+		await this._tell(Event.Timer);
 	}
 
-	async #receive(bytes: Uint8Array): Promise<void> {
-		this.#cost.bytesReceived += bytes.length;
-		await this.#tell(Event.Readable, { id: this.#socket, count: bytes.length, bytes });
+	private async _receive(bytes: Uint8Array): Promise<void> {
+		this._cost.bytesReceived += bytes.length;
+		await this._tell(Event.Readable, { id: this._socket, count: bytes.length, bytes });
 	}
 
-	async #tell(kind: number, options: Parameters<typeof encodeEvent>[3] = {}): Promise<DecodedAction[]> {
-		const actions = await this.engine.tell(encodeEvent(kind, this.#now, NOON + this.#now, options));
+	private async _tell(kind: number, options: Parameters<typeof encodeEvent>[3] = {}): Promise<DecodedAction[]> {
+		const actions = await this.engine.tell(encodeEvent(kind, this._now, NOON + this._now, options));
 		const { compute, asideCompute, asideSlots, asideChunks } = this.engine.figures;
-		this.#cost.compute += compute - this.#eventCompute;
-		this.#cost.asideCompute += asideCompute + this.#eventCompute;
-		this.#cost.slots -= asideSlots;
-		this.#cost.chunks -= asideChunks;
-		for (const action of actions) await this.#do(action);
+		this._cost.compute += compute - this._eventCompute;
+		this._cost.asideCompute += asideCompute + this._eventCompute;
+		this._cost.slots -= asideSlots;
+		this._cost.chunks -= asideChunks;
+		for (const action of actions) await this._do(action);
 		return actions;
 	}
 
-	async #do({ kind, id, value, bytes }: DecodedAction): Promise<void> {
-		if (kind === Action.Timer) this.#timer = value;
-		if (kind === Action.Open) this.#socket = id;
-		if (kind === Action.Close && id === this.#socket) this.#socket = 0;
+	private async _do({ kind, id, value, bytes }: DecodedAction): Promise<void> {
+		if (kind === Action.Timer) this._timer = value;
+		if (kind === Action.Open) this._socket = id;
+		if (kind === Action.Close && id === this._socket) this._socket = 0;
 		if (kind !== Action.Write) return;
-		this.#written.push(...packetsOf(Uint8Array.from(bytes)));
-		this.#cost.bytesSent += bytes.length;
-		await this.#tell(Event.Writable, { id, count: bytes.length });
+		this._written.push(...packetsOf(Uint8Array.from(bytes)));
+		this._cost.bytesSent += bytes.length;
+		await this._tell(Event.Writable, { id, count: bytes.length });
 	}
 }
 

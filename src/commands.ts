@@ -75,42 +75,42 @@ export interface CommandsOptions {
 }
 
 export class Commands {
-	readonly #options: CommandsOptions;
+	private readonly _options: CommandsOptions;
 	/** Where replies go without a response topic. */
-	readonly #topic: string;
-	readonly #replies: Reply[] = [];
-	#repliesSize = 0;
-	#sampleRequests: ReplyAddress[] = [];
+	private readonly _topic: string;
+	private readonly _replies: Reply[] = [];
+	private _repliesSize = 0;
+	private _sampleRequests: ReplyAddress[] = [];
 	/** Whether a command that is delivered again may be the one that brought the machine down. */
-	#doubtful: boolean;
+	private _doubtful: boolean;
 	/** What tells the last commands apart: those that this run has carried out. */
-	readonly #remembered: number[] = [];
+	private readonly _remembered: number[] = [];
 	/** When a warning was last given, in ms, by its text. */
-	#warned: Map<string, number> | undefined;
+	private _warned: Map<string, number> | undefined;
 
 	constructor(options: CommandsOptions) {
-		this.#options = options;
-		this.#topic = `${options.settings.topic}/reply`;
-		this.#doubtful = !options.startedOnRequest;
+		this._options = options;
+		this._topic = `${options.settings.topic}/reply`;
+		this._doubtful = !options.startedOnRequest;
 	}
 
 	/** Whether somebody waits for an answer. */
 	get pending(): boolean {
-		return this.#replies.length > 0 || this.#sampleRequests.length > 0;
+		return this._replies.length > 0 || this._sampleRequests.length > 0;
 	}
 
 	/** The broker has begun a new session: it has nothing left from before this start. */
 	newSession(): void {
-		this.#doubtful = false;
+		this._doubtful = false;
 	}
 
 	/** A message to `<topic>/cmd/<name>`. */
 	receive(name: string, message: ReceivedMessage): void {
 		const { dup, qos, retain, properties = {} } = message;
 		const { responseTopic: topic, correlationData } = properties;
-		if (!dup && !retain && qos > 0) this.#doubtful = false;
-		if (topic !== undefined && !this.#mayReplyTo(topic))
-			return this.#warn("a command is refused: replies do not go to its response topic");
+		if (!dup && !retain && qos > 0) this._doubtful = false;
+		if (topic !== undefined && !this._mayReplyTo(topic))
+			return this._warn("a command is refused: replies do not go to its response topic");
 		const length = correlationData?.length ?? 0;
 		const isLong = length > CORRELATION_DATA_MAXIMUM;
 		const address = {
@@ -123,46 +123,46 @@ export class Commands {
 		try {
 			if (isLong) throw new CommandError(`correlation data has ${CORRELATION_DATA_MAXIMUM} bytes at the most`);
 			if (address.command !== name) throw new CommandError(`a command's name has ${NAME_MAXIMUM} bytes at the most`);
-			this.#carryOut(name, message, address);
+			this._carryOut(name, message, address);
 		} catch (error) {
 			if (!(error instanceof CommandError)) throw error;
 			// With an offset the sender of an update knows where to go on: at its beginning.
 			const offset = isUpdate(name) && dup ? { offset: 0 } : {};
-			this.#reply(address, { ok: false, error: error.message, ...offset });
+			this._reply(address, { ok: false, error: error.message, ...offset });
 		}
 	}
 
 	nextReply(): Reply | undefined {
-		return this.#replies.shift();
+		return this._replies.shift();
 	}
 
 	/** The broker has a reply, or will never take it. */
 	replied(replySize: number, accepted: boolean): void {
-		this.#repliesSize -= replySize;
-		if (!accepted) this.#warn("the broker does not take a reply to a command");
+		this._repliesSize -= replySize;
+		if (!accepted) this._warn("the broker does not take a reply to a command");
 	}
 
 	/** Whoever asked for a sample gets to know what came of it. */
 	sampled(result: Result): void {
-		const addresses = this.#sampleRequests;
-		this.#sampleRequests = [];
-		for (const address of addresses) this.#reply(address, result);
+		const addresses = this._sampleRequests;
+		this._sampleRequests = [];
+		for (const address of addresses) this._reply(address, result);
 	}
 
 	/** Throws a `CommandError` for a name or an argument that is none, and for what must not be carried out. */
-	#carryOut(name: string, message: ReceivedMessage, address: ReplyAddress): void {
-		const { settings, clock, sampler, update, status, onSchedule, restart } = this.#options;
+	private _carryOut(name: string, message: ReceivedMessage, address: ReplyAddress): void {
+		const { settings, clock, sampler, update, status, onSchedule, restart } = this._options;
 		const { sensor } = settings;
 		const { payload } = message;
 		const now = clock.now();
-		this.#check(isUpdate(name) ? "update" : name, message);
+		this._check(isUpdate(name) ? "update" : name, message);
 		switch (name) {
 			case "sample": {
 				if (sampler.deadline === Number.POSITIVE_INFINITY) throw new CommandError("the station stops");
 				let { size } = address;
-				for (const waiting of this.#sampleRequests) size += waiting.size;
+				for (const waiting of this._sampleRequests) size += waiting.size;
 				if (size > SAMPLE_REQUESTS_MAXIMUM) throw new CommandError("too many wait for a sample");
-				this.#sampleRequests.push(address);
+				this._sampleRequests.push(address);
 				sampler.sampleNow(now);
 				return onSchedule();
 			}
@@ -174,16 +174,16 @@ export class Commands {
 				}
 				sampler.setInterval(interval * 1_000, now);
 				onSchedule();
-				return this.#reply(address, { ok: true, interval });
+				return this._reply(address, { ok: true, interval });
 			}
 			case "restart":
 				if (!restart) throw new CommandError("this station cannot restart itself");
-				this.#reply(address, { ok: true });
+				this._reply(address, { ok: true });
 				return restart();
 			case "status":
-				return this.#reply(address, { ok: true, sensor, interval: sampler.interval / 1_000, ...status() });
+				return this._reply(address, { ok: true, sensor, interval: sampler.interval / 1_000, ...status() });
 			default:
-				this.#reply(address, update.receive(name, payload));
+				this._reply(address, update.receive(name, payload));
 				if (update.complete) restart?.();
 		}
 	}
@@ -201,8 +201,8 @@ export class Commands {
 	 * is carried out, until the broker delivers something for the first time, which
 	 * comes after them [MQTT-4.6.0-1].
 	 */
-	#check(name: string, message: ReceivedMessage): void {
-		const { commands } = this.#options.settings;
+	private _check(name: string, message: ReceivedMessage): void {
+		const { commands } = this._options.settings;
 		const allowed = commands.length > 0 ? `there are ${commands.join(", ")}` : "there are none";
 		if (!COMMANDS.includes(name as CommandName)) throw new CommandError(`no such command; ${allowed}`);
 		if (!commands.includes(name as CommandName)) {
@@ -212,34 +212,34 @@ export class Commands {
 		if (retain) throw new CommandError("a retained command is not carried out: publish it without retain");
 		// The PUBACK of the first one may have been lost in the very restart that it asked for.
 		if (dup && name === "restart") throw new CommandError("a restart that is delivered again is not carried out");
-		if (dup && this.#doubtful) throw new CommandError("delivered again after a start, and not carried out again");
+		if (dup && this._doubtful) throw new CommandError("delivered again after a start, and not carried out again");
 		// At QoS 2 it never comes again. An update knows by itself what it has.
 		if (qos !== 1 || name === "update") return;
 		const print = fingerprint(name, message);
-		if (dup && this.#remembered.includes(print)) {
+		if (dup && this._remembered.includes(print)) {
 			throw new CommandError("delivered again, and not carried out again");
 		}
-		this.#remembered.push(print);
-		if (this.#remembered.length > REMEMBERED) this.#remembered.shift();
+		this._remembered.push(print);
+		if (this._remembered.length > REMEMBERED) this._remembered.shift();
 	}
 
 	/** Not where replies would be commands, to whomever, or taken for what a station says of itself; nor where no message can go. */
-	#mayReplyTo(topic: string): boolean {
+	private _mayReplyTo(topic: string): boolean {
 		if (!fits(topic, RESPONSE_TOPIC_MAXIMUM) || topicNameFault(topic) !== undefined) return false;
 		if (hasControls(topic) || topic.startsWith("$") || topic.includes("/cmd/")) return false;
-		const isOwn = topic.startsWith(`${this.#options.settings.topic}/`);
-		return !isOwn || topic === this.#topic || topic.startsWith(`${this.#topic}/`);
+		const isOwn = topic.startsWith(`${this._options.settings.topic}/`);
+		return !isOwn || topic === this._topic || topic.startsWith(`${this._topic}/`);
 	}
 
-	#reply(address: ReplyAddress, result: Result): void {
-		const { command, topic = this.#topic, correlationData } = address;
+	private _reply(address: ReplyAddress, result: Result): void {
+		const { command, topic = this._topic, correlationData } = address;
 		const { error } = result;
 		const told = typeof error === "string" ? { error: cut(error, ERROR_MAXIMUM) } : {};
 		const payload = bytesOf(JSON.stringify({ command, ...result, ...told }));
 		const replySize = REPLY_BYTES + address.size + payload.length;
-		if (this.#repliesSize + replySize > REPLIES_MAXIMUM) return this.#warn("too many replies wait: one is left out");
-		this.#repliesSize += replySize;
-		this.#replies.push({
+		if (this._repliesSize + replySize > REPLIES_MAXIMUM) return this._warn("too many replies wait: one is left out");
+		this._repliesSize += replySize;
+		this._replies.push({
 			topic,
 			payload,
 			qos: 1,
@@ -247,15 +247,15 @@ export class Commands {
 			replySize,
 			...(correlationData && { properties: { correlationData } }),
 		});
-		this.#options.onReply();
+		this._options.onReply();
 	}
 
-	#warn(text: string): void {
-		const { clock, log } = this.#options;
+	private _warn(text: string): void {
+		const { clock, log } = this._options;
 		const now = clock.now();
-		this.#warned ??= new Map();
-		if (now - (this.#warned.get(text) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return;
-		this.#warned.set(text, now);
+		this._warned ??= new Map();
+		if (now - (this._warned.get(text) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return;
+		this._warned.set(text, now);
 		log("warning", text);
 	}
 }

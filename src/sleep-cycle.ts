@@ -19,30 +19,30 @@ export class SleepCycle {
 	readonly sessionExpiryInterval: number;
 	/** When the machine sleeps whatever it has done, in ms. */
 	readonly deadline: number;
-	readonly #interval: number;
-	readonly #startedAt: number;
-	#sampled = false;
+	private readonly _interval: number;
+	private readonly _startedAt: number;
+	private _sampled = false;
 
 	/** The machine woke at `now`, monotonic ms. */
 	constructor({ interval, awake }: Pick<Settings, "interval" | "awake">, now: number) {
 		this.lostAfter = Math.ceil(LOST_AFTER_INTERVALS * interval + awake);
 		this.sessionExpiryInterval = Math.max(SESSION_EXPIRY_S, 2 * this.lostAfter);
 		this.deadline = now + awake * 1_000;
-		this.#interval = interval * 1_000;
-		this.#startedAt = now;
+		this._interval = interval * 1_000;
+		this._startedAt = now;
 	}
 
 	/** The reading that the machine woke for is in the outbox, or there will be none. */
 	sampled(): void {
-		this.#sampled = true;
+		this._sampled = true;
 	}
 
 	get isDone(): boolean {
-		return this.#sampled;
+		return this._sampled;
 	}
 
 	/** Ms until the next reading is due. */
 	sleepFor(now: number): number {
-		return Math.max(SHORTEST_MS, this.#startedAt + this.#interval - now);
+		return Math.max(SHORTEST_MS, this._startedAt + this._interval - now);
 	}
 }

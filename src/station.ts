@@ -92,15 +92,15 @@ interface Farewell {
 }
 
 export class Station {
-	readonly #host: Host;
-	readonly #settings: Settings;
-	readonly #outbox: Outbox;
-	readonly #sampler: Sampler;
-	readonly #link: Link<Outgoing>;
-	readonly #session: Session<Outgoing>;
-	readonly #timeSync: TimeSync;
-	readonly #observer: Observer;
-	readonly #counters = {
+	private readonly _host: Host;
+	private readonly _settings: Settings;
+	private readonly _outbox: Outbox;
+	private readonly _sampler: Sampler;
+	private readonly _link: Link<Outgoing>;
+	private readonly _session: Session<Outgoing>;
+	private readonly _timeSync: TimeSync;
+	private readonly _observer: Observer;
+	private readonly _counters = {
 		readings: 0,
 		faults: 0,
 		published: 0,
@@ -109,92 +109,92 @@ export class Station {
 		rejected: 0,
 		connections: 0,
 	};
-	readonly #updater: Updater;
-	readonly #commands: Commands;
+	private readonly _updater: Updater;
+	private readonly _commands: Commands;
 	/** On machines that sleep between readings. */
-	readonly #sleepCycle: SleepCycle | undefined;
-	readonly #startedAt: number;
-	#samplerTimer: unknown;
-	#sleepTimer: unknown;
+	private readonly _sleepCycle: SleepCycle | undefined;
+	private readonly _startedAt: number;
+	private _samplerTimer: unknown;
+	private _sleepTimer: unknown;
 	/** Until the next reading of those that waited may go. */
-	#backlogTimer: unknown;
-	#diagnosticsTimer: unknown;
-	#diagnosticsWanted = false;
-	#diagnosticsDue = Number.NEGATIVE_INFINITY;
+	private _backlogTimer: unknown;
+	private _diagnosticsTimer: unknown;
+	private _diagnosticsWanted = false;
+	private _diagnosticsDue = Number.NEGATIVE_INFINITY;
 	/** Until the broker has them: what would be newer then can wait. */
-	#diagnosticsInFlight: Outgoing | undefined;
-	#dropsTold = false;
+	private _diagnosticsInFlight: Outgoing | undefined;
+	private _dropsTold = false;
 	/** Why there is no reading, as it was told last; `undefined` since there is one again. */
-	#faultTold: string | undefined;
-	#oversizedTold = false;
-	#farewell: Farewell | undefined;
+	private _faultTold: string | undefined;
+	private _oversizedTold = false;
+	private _farewell: Farewell | undefined;
 
 	/** Throws an Error where the host lacks what the settings ask for. */
 	constructor(host: Host, settings: Settings, observer: Observer = host.observer ?? {}) {
-		this.#host = host;
-		this.#settings = settings;
-		this.#observer = observer;
-		this.#startedAt = host.clock.now();
+		this._host = host;
+		this._settings = settings;
+		this._observer = observer;
+		this._startedAt = host.clock.now();
 		if (settings.broker.tls && !host.network.tls) throw new Error("broker: this firmware has no TLS for mqtts://");
-		this.#outbox = this.#createOutbox();
-		this.#sampler = new Sampler({
+		this._outbox = this._createOutbox();
+		this._sampler = new Sampler({
 			sensor: createSensor(host, settings),
 			interval: settings.interval * 1_000,
-			onSample: (sample, now) => this.#sampled(sample, now),
-			onFault: (reason) => this.#fault(reason),
+			onSample: (sample, now) => this._sampled(sample, now),
+			onFault: (reason) => this._fault(reason),
 			onUnavailable: () => host.log("error", `the ${settings.sensor} does not work; readings resume when it does`),
 			onRecovered: () => host.log("info", `the ${settings.sensor} works again`),
 		});
-		this.#updater = new Updater(host, settings.updateKey);
-		this.#commands = this.#createCommands();
-		this.#sleepCycle = settings.sleep && host.sleep ? new SleepCycle(settings, this.#startedAt) : undefined;
-		this.#session = this.#createSession();
-		if (settings.commands.length > 0) this.#session.subscribe({ topicFilter: `${settings.topic}/cmd/#`, qos: 1 });
-		this.#link = this.#createLink();
+		this._updater = new Updater(host, settings.updateKey);
+		this._commands = this._createCommands();
+		this._sleepCycle = settings.sleep && host.sleep ? new SleepCycle(settings, this._startedAt) : undefined;
+		this._session = this._createSession();
+		if (settings.commands.length > 0) this._session.subscribe({ topicFilter: `${settings.topic}/cmd/#`, qos: 1 });
+		this._link = this._createLink();
 		const { network, timer, clock } = host;
-		this.#timeSync = new TimeSync({
+		this._timeSync = new TimeSync({
 			network,
 			timer,
 			log: (level, text) => host.log(level, text),
 			setTime: (time) => {
 				clock.setTime?.(time);
 				// A machine that sleeps may have waited for that.
-				this.#link.wake();
+				this._link.wake();
 			},
 		});
 	}
 
 	get counters(): Counters {
-		const { dropped, length: queued } = this.#outbox;
-		return { ...this.#counters, dropped, queued };
+		const { dropped, length: queued } = this._outbox;
+		return { ...this._counters, dropped, queued };
 	}
 
 	/** Whether an answer from the network is due. */
 	get awaiting(): boolean {
-		return this.#link.awaiting;
+		return this._link.awaiting;
 	}
 
 	start(): void {
-		const { network, timer } = this.#host;
-		const { length } = this.#outbox;
+		const { network, timer } = this._host;
+		const { length } = this._outbox;
 		if (length > 0)
-			this.#host.log("info", `${countOf(length)} from before ${length === 1 ? "waits" : "wait"} for the broker`);
-		const { broker, commands } = this.#settings;
+			this._host.log("info", `${countOf(length)} from before ${length === 1 ? "waits" : "wait"} for the broker`);
+		const { broker, commands } = this._settings;
 		if (isPublic(broker)) {
 			const commanded = commands.length > 0 ? ", and may send commands" : "; no commands are taken";
-			this.#host.log("warning", `${broker.host} is public: everybody reads what is published${commanded}`);
+			this._host.log("warning", `${broker.host} is public: everybody reads what is published${commanded}`);
 		}
 		network.onReady = () => {
-			this.#timeSync.start();
-			this.#link.networkReady();
+			this._timeSync.start();
+			this._link.networkReady();
 		};
-		this.#timeSync.start();
-		this.#link.start();
-		this.#sample();
-		if (this.#settings.sleep && !this.#sleepCycle)
-			this.#host.log("warning", "sleep: this machine cannot; it stays awake");
-		if (this.#sleepCycle)
-			this.#sleepTimer = timer.set(() => this.#fallAsleep(), this.#sleepCycle.deadline - this.#startedAt);
+		this._timeSync.start();
+		this._link.start();
+		this._sample();
+		if (this._settings.sleep && !this._sleepCycle)
+			this._host.log("warning", "sleep: this machine cannot; it stays awake");
+		if (this._sleepCycle)
+			this._sleepTimer = timer.set(() => this._fallAsleep(), this._sleepCycle.deadline - this._startedAt);
 	}
 
 	/**
@@ -203,37 +203,37 @@ export class Station {
 	 * `offline`: the will.
 	 */
 	stop(onStopped: () => void): void {
-		this.#stop("offline", onStopped);
+		this._stop("offline", onStopped);
 	}
 
-	#stop(status: LastStatus, onStopped: () => void): void {
-		if (this.#farewell) return;
-		this.#sampler.close();
-		this.#timeSync.close();
-		this.#setSamplerTimer();
+	private _stop(status: LastStatus, onStopped: () => void): void {
+		if (this._farewell) return;
+		this._sampler.close();
+		this._timeSync.close();
+		this._setSamplerTimer();
 		const sleeps = status === "asleep";
-		const timer = this.#host.timer.set(() => {
+		const timer = this._host.timer.set(() => {
 			// Whoever gets the DISCONNECT has got the status before it.
-			const { sent, reasonCode } = this.#farewell!;
-			this.#stopped(sleeps && sent ? reasonCode : DISCONNECT_WITH_WILL);
+			const { sent, reasonCode } = this._farewell!;
+			this._stopped(sleeps && sent ? reasonCode : DISCONNECT_WITH_WILL);
 		}, FAREWELL_MS);
-		const deliverUntil = this.#host.clock.now() + (sleeps ? 0 : FAREWELL_DELIVERY_MS);
-		this.#farewell = {
-			message: this.#status(status),
-			reasonCode: sleeps && this.#keepsWill ? DISCONNECT_WITH_WILL : 0,
+		const deliverUntil = this._host.clock.now() + (sleeps ? 0 : FAREWELL_DELIVERY_MS);
+		this._farewell = {
+			message: this._status(status),
+			reasonCode: sleeps && this._keepsWill ? DISCONNECT_WITH_WILL : 0,
 			onStopped,
 			timer,
 			deliverUntil,
 			sent: false,
 			acknowledged: false,
 		};
-		this.#commands.sampled({ ok: false, error: "the station stops" });
-		this.#link.wake();
+		this._commands.sampled({ ok: false, error: "the station stops" });
+		this._link.wake();
 	}
 
-	#createOutbox(): Outbox {
-		const host = this.#host;
-		const { outbox: ringBytes, order, full, backlogRate } = this.#settings;
+	private _createOutbox(): Outbox {
+		const host = this._host;
+		const { outbox: ringBytes, order, full, backlogRate } = this._settings;
 		return new Outbox({
 			flash: host.flash,
 			ringBytes,
@@ -248,26 +248,26 @@ export class Station {
 		});
 	}
 
-	#createCommands(): Commands {
-		const { clock, restart, startedOnRequest = false } = this.#host;
+	private _createCommands(): Commands {
+		const { clock, restart, startedOnRequest = false } = this._host;
 		return new Commands({
-			settings: this.#settings,
+			settings: this._settings,
 			clock,
-			sampler: this.#sampler,
-			log: (level, text) => this.#host.log(level, text),
+			sampler: this._sampler,
+			log: (level, text) => this._host.log(level, text),
 			startedOnRequest,
-			status: () => ({ uptime: this.#uptime, ...this.counters }),
-			update: this.#updater,
-			onSchedule: () => this.#setSamplerTimer(),
-			onReply: () => this.#link.wake(),
-			restart: restart && (() => this.stop(() => restart.call(this.#host))),
+			status: () => ({ uptime: this._uptime, ...this.counters }),
+			update: this._updater,
+			onSchedule: () => this._setSamplerTimer(),
+			onReply: () => this._link.wake(),
+			restart: restart && (() => this.stop(() => restart.call(this._host))),
 		});
 	}
 
-	#createSession(): Session<Outgoing> {
-		const { id, keepAlive, username, password, broker, topic, qos, commands } = this.#settings;
-		const { lostAfter, sessionExpiryInterval } = this.#sleepCycle ?? {};
-		const log = (level: "info" | "warning", text: string) => this.#host.log(level, `${showAddress(broker)}: ${text}`);
+	private _createSession(): Session<Outgoing> {
+		const { id, keepAlive, username, password, broker, topic, qos, commands } = this._settings;
+		const { lostAfter, sessionExpiryInterval } = this._sleepCycle ?? {};
+		const log = (level: "info" | "warning", text: string) => this._host.log(level, `${showAddress(broker)}: ${text}`);
 		return new Session<Outgoing>({
 			clientId: `veleta-${id}`,
 			keepAlive,
@@ -276,42 +276,42 @@ export class Station {
 			username,
 			password,
 			will: {
-				...this.#status("offline"),
+				...this._status("offline"),
 				...(lostAfter !== undefined && { properties: { willDelayInterval: lostAfter } }),
 			},
 			...(sessionExpiryInterval !== undefined && { sessionExpiryInterval }),
-			birth: this.#status("online"),
+			birth: this._status("online"),
 			// A command that brings the machine down must not come again for ever.
 			acknowledgesFirst: true,
-			nextMessage: () => this.#nextMessage(),
+			nextMessage: () => this._nextMessage(),
 			onConnect: (sessionPresent, version) => {
-				this.#counters.connections++;
-				this.#updater.connected();
+				this._counters.connections++;
+				this._updater.connected();
 				// MQTT 3.1 does not tell whether the broker has something left for the station.
-				if (!sessionPresent && version > 3) this.#commands.newSession();
+				if (!sessionPresent && version > 3) this._commands.newSession();
 				// It may remember what an earlier run with other settings subscribed to.
-				else if (commands.length === 0) this.#session.unsubscribe(`${topic}/cmd/#`);
-				this.#observer.onState?.("online");
-				this.#diagnose();
+				else if (commands.length === 0) this._session.unsubscribe(`${topic}/cmd/#`);
+				this._observer.onState?.("online");
+				this._diagnose();
 				log("info", `connected with MQTT ${VERSIONS[version]}, ${sessionPresent ? "session resumed" : "new session"}`);
 			},
 			onPublish: ({ handle }, redelivered) => {
-				if (handle !== undefined) this.#counters[redelivered ? "redelivered" : "published"]++;
+				if (handle !== undefined) this._counters[redelivered ? "redelivered" : "published"]++;
 			},
-			onAcknowledge: (message) => this.#acknowledged(message),
+			onAcknowledge: (message) => this._acknowledged(message),
 			onReject: (message, reasonCode) => {
 				if (message.replySize === undefined)
-					log("warning", `does not take ${this.#nameOf(message)}: ${reasonText(reasonCode)}`);
-				this.#acknowledged(message, false);
+					log("warning", `does not take ${this._nameOf(message)}: ${reasonText(reasonCode)}`);
+				this._acknowledged(message, false);
 			},
 			maximumPacketSize: PACKET_SIZE_MAXIMUM + bytesOf(topic).length,
 			announcedPacketSize: PACKET_SIZE_ANNOUNCED,
-			onGiveUp: (what) => this.#gaveUp(what),
-			onOversized: (size) => this.#readPast(size),
+			onGiveUp: (what) => this._gaveUp(what),
+			onOversized: (size) => this._readPast(size),
 			onMessage: (message) => {
 				// Under an older topic, the broker may keep a subscription that was this station's.
 				const prefix = `${topic}/cmd/`;
-				if (message.topic.startsWith(prefix)) this.#commands.receive(message.topic.slice(prefix.length), message);
+				if (message.topic.startsWith(prefix)) this._commands.receive(message.topic.slice(prefix.length), message);
 			},
 			onSubscribe: (topicFilter, reasonCode) => {
 				if (reasonCode >= 0x80) log("warning", `no commands: it does not let the station subscribe to ${topicFilter}`);
@@ -319,10 +319,10 @@ export class Station {
 		});
 	}
 
-	#createLink(): Link<Outgoing> {
-		const host = this.#host;
+	private _createLink(): Link<Outgoing> {
+		const host = this._host;
 		const { network, clock, timer } = host;
-		const { broker, tls, id } = this.#settings;
+		const { broker, tls, id } = this._settings;
 		const address = showAddress(broker);
 		return new Link({
 			network,
@@ -331,12 +331,12 @@ export class Station {
 			broker,
 			tls,
 			backoff: new Backoff({ random: () => host.random() }),
-			session: this.#session,
+			session: this._session,
 			onDisconnect: (reason, retryDelay, error) => {
-				this.#observer.onState?.("offline");
+				this._observer.onState?.("offline");
 				if (error instanceof SessionDiscardedError) return;
 				if (retryDelay === 0) {
-					const version = VERSIONS[this.#session.protocolVersion];
+					const version = VERSIONS[this._session.protocolVersion];
 					return host.log("info", `${address}: does not speak a newer version of MQTT; trying ${version}`);
 				}
 				host.log("warning", `${address}: ${printable(reason)}; next attempt in ${(retryDelay / 1_000).toFixed(1)} s`);
@@ -351,95 +351,95 @@ export class Station {
 	}
 
 	/** Runs the sampler, and again when it next has something to do. */
-	#sample(): void {
-		this.#samplerTimer = undefined;
-		const now = this.#host.clock.now();
-		this.#sampler.tick(now);
-		this.#setSamplerTimer();
-		this.#feed(now);
+	private _sample(): void {
+		this._samplerTimer = undefined;
+		const now = this._host.clock.now();
+		this._sampler.tick(now);
+		this._setSamplerTimer();
+		this._feed(now);
 	}
 
 	/**
 	 * Progress is that the sampler has done its step, and that the link is not late
 	 * with its own. No command feeds: none makes the sampler's next step later.
 	 */
-	#feed(now: number): void {
-		const { deadline } = this.#sampler;
-		if (deadline === Number.POSITIVE_INFINITY || now - this.#link.deadline >= WATCHDOG_MARGIN_MS) return;
-		this.#host.watchdog?.feed(deadline - now + WATCHDOG_MARGIN_MS);
+	private _feed(now: number): void {
+		const { deadline } = this._sampler;
+		if (deadline === Number.POSITIVE_INFINITY || now - this._link.deadline >= WATCHDOG_MARGIN_MS) return;
+		this._host.watchdog?.feed(deadline - now + WATCHDOG_MARGIN_MS);
 	}
 
-	#setSamplerTimer(): void {
-		const { clock, timer } = this.#host;
-		this.#clear(this.#samplerTimer);
-		this.#samplerTimer = undefined;
-		const { deadline } = this.#sampler;
+	private _setSamplerTimer(): void {
+		const { clock, timer } = this._host;
+		this._clear(this._samplerTimer);
+		this._samplerTimer = undefined;
+		const { deadline } = this._sampler;
 		if (deadline === Number.POSITIVE_INFINITY) return;
-		this.#samplerTimer = timer.set(() => this.#sample(), Math.max(0, deadline - clock.now()));
+		this._samplerTimer = timer.set(() => this._sample(), Math.max(0, deadline - clock.now()));
 	}
 
-	#sampled(sample: Sample, now: number): void {
-		const { dropped } = this.#outbox;
+	private _sampled(sample: Sample, now: number): void {
+		const { dropped } = this._outbox;
 		let seq: number | undefined;
 		try {
-			seq = this.#outbox.push(sample, now);
+			seq = this._outbox.push(sample, now);
 		} catch (error) {
-			return this.#fault(messageOf(error));
+			return this._fault(messageOf(error));
 		}
-		this.#faultTold = undefined;
-		this.#sleepCycle?.sampled();
-		if (this.#outbox.dropped > dropped) this.#tellOfDrops();
-		if (seq === undefined) return this.#commands.sampled({ ok: false, error: "no room for the reading" });
-		this.#counters.readings++;
-		this.#observer.onReading?.(seq, sample, now);
-		this.#commands.sampled({ ok: true, seq });
-		this.#link.wake();
+		this._faultTold = undefined;
+		this._sleepCycle?.sampled();
+		if (this._outbox.dropped > dropped) this._tellOfDrops();
+		if (seq === undefined) return this._commands.sampled({ ok: false, error: "no room for the reading" });
+		this._counters.readings++;
+		this._observer.onReading?.(seq, sample, now);
+		this._commands.sampled({ ok: true, seq });
+		this._link.wake();
 	}
 
-	#tellOfDrops(): void {
-		if (this.#dropsTold) return;
-		this.#dropsTold = true;
-		this.#host.log("warning", `no more readings can be kept: the ${this.#settings.full} are dropped`);
+	private _tellOfDrops(): void {
+		if (this._dropsTold) return;
+		this._dropsTold = true;
+		this._host.log("warning", `no more readings can be kept: the ${this._settings.full} are dropped`);
 	}
 
-	#fault(reason: string): void {
-		this.#counters.faults++;
-		this.#observer.onFault?.(reason);
-		this.#commands.sampled({ ok: false, error: reason });
+	private _fault(reason: string): void {
+		this._counters.faults++;
+		this._observer.onFault?.(reason);
+		this._commands.sampled({ ok: false, error: reason });
 		// The same for days where there is no sensor: the log has it once, the observer and the sender of a command each time.
-		if (reason !== this.#faultTold)
-			this.#host.log("warning", `no reading from the ${this.#settings.sensor}: ${reason}`);
-		this.#faultTold = reason;
-		if (!this.#sleepCycle || this.#sampler.retrying) return;
-		this.#sleepCycle.sampled();
-		this.#link.wake();
+		if (reason !== this._faultTold)
+			this._host.log("warning", `no reading from the ${this._settings.sensor}: ${reason}`);
+		this._faultTold = reason;
+		if (!this._sleepCycle || this._sampler.retrying) return;
+		this._sleepCycle.sampled();
+		this._link.wake();
 	}
 
-	#nextMessage(): Outgoing | undefined {
-		const next = this.#commands.nextReply() ?? this.#nextReport() ?? this.#nextDiagnostics();
+	private _nextMessage(): Outgoing | undefined {
+		const next = this._commands.nextReply() ?? this._nextReport() ?? this._nextDiagnostics();
 		if (next) return next;
-		if (!this.#farewell && this.#sleepCycle?.isDone && this.#isIdle) this.#fallAsleep();
-		if (!this.#farewell || this.#farewell.sent) return undefined;
-		this.#farewell.sent = true;
-		return this.#farewell.message;
+		if (!this._farewell && this._sleepCycle?.isDone && this._isIdle) this._fallAsleep();
+		if (!this._farewell || this._farewell.sent) return undefined;
+		this._farewell.sent = true;
+		return this._farewell.message;
 	}
 
-	#nextReport(): Outgoing | undefined {
-		const { clock, timer } = this.#host;
+	private _nextReport(): Outgoing | undefined {
+		const { clock, timer } = this._host;
 		const now = clock.now();
-		if (this.#farewell && now >= this.#farewell.deliverUntil) return undefined;
-		const taken = this.#outbox.take(now, this.#farewell !== undefined);
+		if (this._farewell && now >= this._farewell.deliverUntil) return undefined;
+		const taken = this._outbox.take(now, this._farewell !== undefined);
 		if (taken) {
-			const { topic, qos } = this.#settings;
+			const { topic, qos } = this._settings;
 			const payload = bytesOf(reportPayload(taken.reading));
 			return { topic: `${topic}/state`, payload, qos, retain: false, handle: taken.handle };
 		}
-		const { deadline } = this.#outbox;
-		if (deadline === Number.POSITIVE_INFINITY || this.#backlogTimer !== undefined) return undefined;
-		this.#backlogTimer = timer.set(
+		const { deadline } = this._outbox;
+		if (deadline === Number.POSITIVE_INFINITY || this._backlogTimer !== undefined) return undefined;
+		this._backlogTimer = timer.set(
 			() => {
-				this.#backlogTimer = undefined;
-				this.#link.wake();
+				this._backlogTimer = undefined;
+				this._link.wake();
 			},
 			Math.max(0, deadline - now),
 		);
@@ -447,140 +447,140 @@ export class Station {
 	}
 
 	/** The broker ends connections on it. */
-	#gaveUp(what: Outgoing | "birth message" | "will message"): void {
-		const host = this.#host;
-		const broker = showAddress(this.#settings.broker);
+	private _gaveUp(what: Outgoing | "birth message" | "will message"): void {
+		const host = this._host;
+		const broker = showAddress(this._settings.broker);
 		if (typeof what === "string")
 			return host.log(
 				"warning",
-				`${broker}: does not bear the ${what} to ${this.#settings.topic}/status: it is left out`,
+				`${broker}: does not bear the ${what} to ${this._settings.topic}/status: it is left out`,
 			);
 		const { handle, replySize } = what;
-		if (replySize !== undefined) this.#commands.replied(replySize, false);
+		if (replySize !== undefined) this._commands.replied(replySize, false);
 		const fate = handle === undefined ? "it is left out" : "it is tried again in six hours, or after a restart";
-		host.log("warning", `${broker}: closes the connection when it gets ${this.#nameOf(what)}: ${fate}`);
-		if (what === this.#diagnosticsInFlight) {
-			this.#diagnosticsInFlight = undefined;
-			this.#diagnosticsWanted = false;
-			this.#diagnosticsDue = host.clock.now() + DIAGNOSTICS_PAUSE_MS;
+		host.log("warning", `${broker}: closes the connection when it gets ${this._nameOf(what)}: ${fate}`);
+		if (what === this._diagnosticsInFlight) {
+			this._diagnosticsInFlight = undefined;
+			this._diagnosticsWanted = false;
+			this._diagnosticsDue = host.clock.now() + DIAGNOSTICS_PAUSE_MS;
 		}
-		if (handle !== undefined) this.#outbox.setAside(handle, host.clock.now());
+		if (handle !== undefined) this._outbox.setAside(handle, host.clock.now());
 	}
 
 	/** The broker sent a command that is larger than the station takes. */
-	#readPast(size: number): void {
-		if (this.#oversizedTold) return;
-		this.#oversizedTold = true;
-		const broker = showAddress(this.#settings.broker);
-		this.#host.log("warning", `${broker}: has a command of ${size} bytes, which is too large to be read`);
+	private _readPast(size: number): void {
+		if (this._oversizedTold) return;
+		this._oversizedTold = true;
+		const broker = showAddress(this._settings.broker);
+		this._host.log("warning", `${broker}: has a command of ${size} bytes, which is too large to be read`);
 	}
 
 	/** For the log: the topic of a reply may be a stranger's. */
-	#nameOf({ handle, topic }: Outgoing): string {
+	private _nameOf({ handle, topic }: Outgoing): string {
 		if (handle !== undefined) return "a reading";
-		const own = ["status", "diagnostics"].find((level) => topic === `${this.#settings.topic}/${level}`);
+		const own = ["status", "diagnostics"].find((level) => topic === `${this._settings.topic}/${level}`);
 		return own === undefined ? "a reply" : `the ${own}`;
 	}
 
 	/** The broker has the message, or (5.0) will never take it. */
-	#acknowledged(message: Outgoing, accepted = true): void {
+	private _acknowledged(message: Outgoing, accepted = true): void {
 		const { handle, replySize } = message;
-		if (replySize !== undefined) this.#commands.replied(replySize, accepted);
-		if (message === this.#diagnosticsInFlight) this.#diagnosticsInFlight = undefined;
+		if (replySize !== undefined) this._commands.replied(replySize, accepted);
+		if (message === this._diagnosticsInFlight) this._diagnosticsInFlight = undefined;
 		if (handle !== undefined) {
-			this.#counters[accepted ? "acknowledged" : "rejected"]++;
-			this.#outbox.acknowledge(handle);
+			this._counters[accepted ? "acknowledged" : "rejected"]++;
+			this._outbox.acknowledge(handle);
 		}
-		const farewell = this.#farewell;
+		const farewell = this._farewell;
 		if (!farewell) return;
 		if (message === farewell.message) farewell.acknowledged = true;
 		// A reading of QoS 2 takes one answer more.
-		if (farewell.acknowledged && this.#session.inFlight === 0) this.#stopped(farewell.reasonCode);
+		if (farewell.acknowledged && this._session.inFlight === 0) this._stopped(farewell.reasonCode);
 	}
 
 	/** Diagnostics are wanted now, and again after a while; without a connection, with the next one. */
-	#diagnose(): void {
-		const { diagnostics } = this.#settings;
-		if (diagnostics === 0 || this.#farewell) return;
-		this.#clear(this.#diagnosticsTimer);
-		this.#diagnosticsTimer = this.#host.timer.set(() => this.#diagnose(), diagnostics * 1_000);
-		if (!this.#session.connected || this.#host.clock.now() < this.#diagnosticsDue) return;
-		this.#diagnosticsWanted = true;
-		this.#link.wake();
+	private _diagnose(): void {
+		const { diagnostics } = this._settings;
+		if (diagnostics === 0 || this._farewell) return;
+		this._clear(this._diagnosticsTimer);
+		this._diagnosticsTimer = this._host.timer.set(() => this._diagnose(), diagnostics * 1_000);
+		if (!this._session.connected || this._host.clock.now() < this._diagnosticsDue) return;
+		this._diagnosticsWanted = true;
+		this._link.wake();
 	}
 
-	#nextDiagnostics(): Outgoing | undefined {
-		if (!this.#diagnosticsWanted || this.#diagnosticsInFlight) return undefined;
-		this.#diagnosticsWanted = false;
-		const machine = this.#host.diagnostics?.();
+	private _nextDiagnostics(): Outgoing | undefined {
+		if (!this._diagnosticsWanted || this._diagnosticsInFlight) return undefined;
+		this._diagnosticsWanted = false;
+		const machine = this._host.diagnostics?.();
 		const payload = bytesOf(
-			JSON.stringify({ uptime: this.#uptime, ...this.counters, ...this.#outbox.wear, ...machine }),
+			JSON.stringify({ uptime: this._uptime, ...this.counters, ...this._outbox.wear, ...machine }),
 		);
-		this.#diagnosticsInFlight = { topic: `${this.#settings.topic}/diagnostics`, payload, qos: 1, retain: true };
-		return this.#diagnosticsInFlight;
+		this._diagnosticsInFlight = { topic: `${this._settings.topic}/diagnostics`, payload, qos: 1, retain: true };
+		return this._diagnosticsInFlight;
 	}
 
 	/** Whether the broker has all there is, and nobody waits for anything. */
-	get #isIdle(): boolean {
-		const { clock, network } = this.#host;
-		if (!this.#session.connected || this.#session.inFlight > 0 || this.#commands.pending) return false;
+	private get _isIdle(): boolean {
+		const { clock, network } = this._host;
+		if (!this._session.connected || this._session.inFlight > 0 || this._commands.pending) return false;
 		// A reading whose time is not known when the machine falls asleep never gets one.
-		return this.#outbox.length === this.#outbox.aside && (clock.time() !== undefined || network.ntp === undefined);
+		return this._outbox.length === this._outbox.aside && (clock.time() !== undefined || network.ntp === undefined);
 	}
 
 	/**
 	 * Whether the broker publishes the will of a machine that does not wake again: the
 	 * will waits, but for the next connection's start in a new session.
 	 */
-	get #keepsWill(): boolean {
-		return this.#session.protocolVersion === 5 && this.#settings.qos !== 2;
+	private get _keepsWill(): boolean {
+		return this._session.protocolVersion === 5 && this._settings.qos !== 2;
 	}
 
 	/** What the machine woke for is done, or its time is over: what was not delivered waits in flash. */
-	#fallAsleep(): void {
-		const cycle = this.#sleepCycle;
-		if (!cycle || this.#farewell) return;
-		if (this.#updater.timer !== undefined) {
+	private _fallAsleep(): void {
+		const cycle = this._sleepCycle;
+		if (!cycle || this._farewell) return;
+		if (this._updater.timer !== undefined) {
 			// An update is under way, or new firmware has to prove itself first: it is over some time.
-			this.#clear(this.#sleepTimer);
-			this.#sleepTimer = this.#host.timer.set(() => this.#fallAsleep(), UPDATE_MS);
+			this._clear(this._sleepTimer);
+			this._sleepTimer = this._host.timer.set(() => this._fallAsleep(), UPDATE_MS);
 			return;
 		}
-		this.#stop("asleep", () => {
-			const { clock, log } = this.#host;
+		this._stop("asleep", () => {
+			const { clock, log } = this._host;
 			const duration = cycle.sleepFor(clock.now());
-			this.#observer.onState?.("asleep");
+			this._observer.onState?.("asleep");
 			log("info", `asleep for ${(duration / 1_000).toFixed(1)} s`);
-			this.#host.sleep?.(duration);
+			this._host.sleep?.(duration);
 		});
 		// Nobody to say goodbye to.
-		if (!this.#session.connected) this.#stopped();
+		if (!this._session.connected) this._stopped();
 	}
 
 	/** Seconds. */
-	get #uptime(): number {
-		return Math.round((this.#host.clock.now() - this.#startedAt) / 1_000);
+	private get _uptime(): number {
+		return Math.round((this._host.clock.now() - this._startedAt) / 1_000);
 	}
 
-	#status(status: "online" | LastStatus): Message {
-		return { topic: `${this.#settings.topic}/status`, payload: bytesOf(status), qos: 1, retain: true };
+	private _status(status: "online" | LastStatus): Message {
+		return { topic: `${this._settings.topic}/status`, payload: bytesOf(status), qos: 1, retain: true };
 	}
 
-	#clear(timer: unknown): void {
-		if (timer !== undefined) this.#host.timer.clear(timer);
+	private _clear(timer: unknown): void {
+		if (timer !== undefined) this._host.timer.clear(timer);
 	}
 
-	#stopped(reasonCode = 0): void {
-		const farewell = this.#farewell;
+	private _stopped(reasonCode = 0): void {
+		const farewell = this._farewell;
 		if (!farewell) return;
-		for (const timer of [farewell.timer, this.#backlogTimer, this.#diagnosticsTimer, this.#sleepTimer])
-			this.#clear(timer);
-		this.#updater.close();
-		this.#farewell = undefined;
-		this.#host.network.onReady = undefined;
-		this.#link.stop(reasonCode);
-		const { length } = this.#outbox;
-		if (length > 0) this.#host.log("warning", `${countOf(length)} ${length === 1 ? "was" : "were"} not delivered`);
+		for (const timer of [farewell.timer, this._backlogTimer, this._diagnosticsTimer, this._sleepTimer])
+			this._clear(timer);
+		this._updater.close();
+		this._farewell = undefined;
+		this._host.network.onReady = undefined;
+		this._link.stop(reasonCode);
+		const { length } = this._outbox;
+		if (length > 0) this._host.log("warning", `${countOf(length)} ${length === 1 ? "was" : "were"} not delivered`);
 		farewell.onStopped();
 	}
 }

@@ -27,31 +27,31 @@ export type UpdateReply = {
 };
 
 export class Updater {
-	readonly #host: Host;
+	private readonly _host: Host;
 	/** Of whoever signs updates; without it there are none. */
-	readonly #publicKey: Bytes | undefined;
+	private readonly _publicKey: Bytes | undefined;
 	/** What began the update that is under way; 0 bytes: none is. */
-	#size = 0;
-	#signature = "";
+	private _size = 0;
+	private _signature = "";
 	/** Bytes written. */
-	#offset = 0;
-	#timer: unknown;
-	#complete = false;
+	private _offset = 0;
+	private _timer: unknown;
+	private _complete = false;
 
 	constructor(host: Host, publicKey: Bytes | undefined) {
-		this.#host = host;
-		this.#publicKey = publicKey;
-		if (host.update?.unconfirmed) this.#wait(JUDGEMENT_MS);
+		this._host = host;
+		this._publicKey = publicKey;
+		if (host.update?.unconfirmed) this._wait(JUDGEMENT_MS);
 	}
 
 	/** Of an update under way, or of new firmware to be judged: while there is a timer, the machine must not sleep. */
 	get timer(): unknown {
-		return this.#timer;
+		return this._timer;
 	}
 
 	/** Whether new firmware waits for a restart. */
 	get complete(): boolean {
-		return this.#complete;
+		return this._complete;
 	}
 
 	/**
@@ -61,81 +61,81 @@ export class Updater {
 	 * the reply.
 	 */
 	receive(name: string, payload: Bytes): UpdateReply {
-		const { update } = this.#host;
+		const { update } = this._host;
 		try {
-			if (!update || !this.#publicKey) throw new Error("no updates without updateKey");
+			if (!update || !this._publicKey) throw new Error("no updates without updateKey");
 			if (name === "update") {
 				const begun = Object(jsonOf(payload));
 				const size = typeof begun.size === "number" ? begun.size : 0;
 				const signature = String(begun.signature);
-				if (size !== this.#size || signature !== this.#signature) {
-					this.#giveUp("by the sender");
+				if (size !== this._size || signature !== this._signature) {
+					this._giveUp("by the sender");
 					update.open(size);
-					this.#size = size;
-					this.#signature = signature;
+					this._size = size;
+					this._signature = signature;
 				}
 			} else {
 				const at = Number(name.slice(PREFIX.length));
-				if (this.#size === 0 || at > this.#offset)
-					return { ok: false, error: "bytes before these are missing", offset: this.#offset };
+				if (this._size === 0 || at > this._offset)
+					return { ok: false, error: "bytes before these are missing", offset: this._offset };
 				// What was written comes again where an acknowledgement was lost.
-				if (at === this.#offset) {
+				if (at === this._offset) {
 					update.write(payload);
-					this.#offset += payload.length;
+					this._offset += payload.length;
 				}
 			}
-			const reply = { ok: true, offset: this.#offset };
-			if (this.#offset < this.#size) this.#wait(SILENCE_MS);
+			const reply = { ok: true, offset: this._offset };
+			if (this._offset < this._size) this._wait(SILENCE_MS);
 			else {
-				update.complete(this.#signature, this.#publicKey);
-				this.#complete = true;
-				this.#forget();
+				update.complete(this._signature, this._publicKey);
+				this._complete = true;
+				this._forget();
 			}
 			return reply;
 		} catch (error) {
-			this.#giveUp(messageOf(error));
+			this._giveUp(messageOf(error));
 			return { ok: false, error: messageOf(error) };
 		}
 	}
 
 	/** The broker has accepted the connection: new firmware works. */
 	connected(): void {
-		const { update, log } = this.#host;
+		const { update, log } = this._host;
 		if (!update?.unconfirmed) return;
-		this.#wait(0);
+		this._wait(0);
 		update.judge(true);
 		log("info", "update: confirmed");
 	}
 
 	/** The program ends: what is under way is given up, and nothing is judged any more. */
 	close(): void {
-		this.#giveUp("the station stops");
-		this.#wait(0);
+		this._giveUp("the station stops");
+		this._wait(0);
 	}
 
 	/** If there is one. */
-	#giveUp(reason: string): void {
-		const { update, log } = this.#host;
-		if (this.#size === 0) return;
-		log("warning", `update: given up at ${this.#offset} of ${this.#size} bytes: ${reason}`);
-		this.#forget();
+	private _giveUp(reason: string): void {
+		const { update, log } = this._host;
+		if (this._size === 0) return;
+		log("warning", `update: given up at ${this._offset} of ${this._size} bytes: ${reason}`);
+		this._forget();
 		update?.close();
 	}
 
-	#forget(): void {
-		this.#size = this.#offset = 0;
-		this.#wait(0);
+	private _forget(): void {
+		this._size = this._offset = 0;
+		this._wait(0);
 	}
 
 	/** 0: for nothing any more. */
-	#wait(delay: number): void {
-		const { update, timer, log } = this.#host;
-		if (this.#timer !== undefined) timer.clear(this.#timer);
-		this.#timer = undefined;
+	private _wait(delay: number): void {
+		const { update, timer, log } = this._host;
+		if (this._timer !== undefined) timer.clear(this._timer);
+		this._timer = undefined;
 		if (delay === 0) return;
-		this.#timer = timer.set(() => {
-			if (this.#size > 0) return this.#giveUp("silence");
-			this.#timer = undefined;
+		this._timer = timer.set(() => {
+			if (this._size > 0) return this._giveUp("silence");
+			this._timer = undefined;
 			log("error", "update: no broker; back to the firmware before");
 			update?.judge(false);
 		}, delay);

@@ -23,32 +23,32 @@ export interface Sntp {
 
 /** It calls back with a time or not at all: how long is too long is up to whoever asked. */
 export class SntpClient implements NTPClient {
-	readonly #options: SntpClientOptions;
-	#timer: unknown;
+	private readonly _options: SntpClientOptions;
+	private _timer: unknown;
 
 	constructor(options: SntpClientOptions) {
-		this.#options = options;
+		this._options = options;
 	}
 
 	getTime(callback: (error: Error | null, time?: number) => void): void {
-		const { sntp, host } = this.#options;
+		const { sntp, host } = this._options;
 		sntp.start(host);
-		this.#look(callback);
+		this._look(callback);
 	}
 
 	close(): void {
-		const { sntp, timer } = this.#options;
-		if (this.#timer !== undefined) timer.clear(this.#timer);
-		this.#timer = undefined;
+		const { sntp, timer } = this._options;
+		if (this._timer !== undefined) timer.clear(this._timer);
+		this._timer = undefined;
 		sntp.stop();
 	}
 
-	#look(callback: (error: null, time: number) => void): void {
-		const { sntp, timer } = this.#options;
-		this.#timer = timer.set(() => {
-			this.#timer = undefined;
+	private _look(callback: (error: null, time: number) => void): void {
+		const { sntp, timer } = this._options;
+		this._timer = timer.set(() => {
+			this._timer = undefined;
 			const time = sntp.time();
-			if (time === undefined) return this.#look(callback);
+			if (time === undefined) return this._look(callback);
 			sntp.stop();
 			callback(null, time);
 		}, LOOK_MS);

@@ -12,17 +12,17 @@ type Request = Parameters<Resolver["resolve"]>[0];
 
 /** An ECMA-419 resolver (clause 22) for one name at a time; `close` forgets what is under way. */
 export class NetResolver implements Resolver {
-	readonly #options: NetResolverOptions;
-	#closed = false;
+	private readonly _options: NetResolverOptions;
+	private _closed = false;
 
 	constructor(options: NetResolverOptions) {
-		this.#options = options;
+		this._options = options;
 	}
 
 	resolve({ host, onResolved, onError }: Request): void {
-		const { net, defer } = this.#options;
+		const { net, defer } = this._options;
 		const settle = (address: string | undefined, reason?: unknown) => {
-			if (this.#closed) return;
+			if (this._closed) return;
 			if (address) onResolved(host, address);
 			else onError(reason);
 		};
@@ -38,6 +38,6 @@ export class NetResolver implements Resolver {
 	}
 
 	close(): void {
-		this.#closed = true;
+		this._closed = true;
 	}
 }

@@ -38,93 +38,93 @@ export interface TcpSocketOptions extends SocketOptions {
 }
 
 export class TcpSocket implements Socket {
-	readonly #options: TcpSocketOptions;
-	#transport: Transport | undefined;
+	private readonly _options: TcpSocketOptions;
+	private _transport: Transport | undefined;
 	/** Taken from the transport, not read yet. Nothing more is taken as long as it has bytes: TCP's window bounds the rest. */
-	#arrived: Bytes | undefined;
-	#inCallback = false;
-	#ended = false;
+	private _arrived: Bytes | undefined;
+	private _inCallback = false;
+	private _ended = false;
 
 	/** What is wrong with the options is told to `onError` too, in a later turn. */
 	constructor(options: TcpSocketOptions) {
-		this.#options = options;
+		this._options = options;
 		try {
-			this.#transport = new options.transport({
+			this._transport = new options.transport({
 				address: options.address ?? options.host,
 				port: options.port,
 				...(options.noDelay === undefined ? {} : { nodelay: options.noDelay }),
-				onReadable: (count) => this.#readable(count),
-				onWritable: (count) => this.#call(() => options.onWritable(count)),
-				onError: () => this.#fail(),
+				onReadable: (count) => this._readable(count),
+				onWritable: (count) => this._call(() => options.onWritable(count)),
+				onError: () => this._fail(),
 			});
 		} catch (error) {
-			options.defer(() => this.#fail(error));
+			options.defer(() => this._fail(error));
 		}
 	}
 
 	/** What arrived before `onError` can still be read inside of it. */
 	read(byteLength = Number.POSITIVE_INFINITY): Bytes | undefined {
-		this.#take();
-		const arrived = this.#arrived;
+		this._take();
+		const arrived = this._arrived;
 		if (!arrived) return undefined;
-		this.#arrived = byteLength < arrived.length ? arrived.subarray(byteLength) : undefined;
+		this._arrived = byteLength < arrived.length ? arrived.subarray(byteLength) : undefined;
 		return arrived.subarray(0, byteLength);
 	}
 
 	write(bytes: Bytes): number {
-		if (this.#ended) return 0;
-		const writable = this.#transport?.write(bytes);
+		if (this._ended) return 0;
+		const writable = this._transport?.write(bytes);
 		if (writable !== undefined) return writable;
-		this.#options.defer(() => this.#fail("write failed"));
+		this._options.defer(() => this._fail("write failed"));
 		return 0;
 	}
 
 	close(): void {
-		this.#ended = true;
-		this.#arrived = undefined;
-		this.#release();
+		this._ended = true;
+		this._arrived = undefined;
+		this._release();
 	}
 
-	#readable(count: number): void {
-		const unread = this.#arrived?.length ?? 0;
-		this.#take();
-		this.#call(() => this.#options.onReadable(unread > 0 ? unread + count : (this.#arrived?.length ?? 0)));
+	private _readable(count: number): void {
+		const unread = this._arrived?.length ?? 0;
+		this._take();
+		this._call(() => this._options.onReadable(unread > 0 ? unread + count : (this._arrived?.length ?? 0)));
 	}
 
-	#take(): void {
-		if (this.#arrived || !this.#transport) return;
-		const buffer = this.#transport.read();
-		if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) this.#arrived = new Uint8Array(buffer);
+	private _take(): void {
+		if (this._arrived || !this._transport) return;
+		const buffer = this._transport.read();
+		if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) this._arrived = new Uint8Array(buffer);
 	}
 
-	#fail(reason?: unknown): void {
-		if (this.#ended) return;
-		this.#take();
-		this.#ended = true;
-		this.#inCallback = true;
+	private _fail(reason?: unknown): void {
+		if (this._ended) return;
+		this._take();
+		this._ended = true;
+		this._inCallback = true;
 		try {
-			this.#options.onError(reason);
+			this._options.onError(reason);
 		} finally {
-			this.#inCallback = false;
+			this._inCallback = false;
 			this.close();
 		}
 	}
 
-	#call(callback: () => void): void {
-		if (this.#ended) return;
-		this.#inCallback = true;
+	private _call(callback: () => void): void {
+		if (this._ended) return;
+		this._inCallback = true;
 		try {
 			callback();
 		} finally {
-			this.#inCallback = false;
-			if (this.#ended) this.#release();
+			this._inCallback = false;
+			if (this._ended) this._release();
 		}
 	}
 
 	/** Not inside a callback: the transport may call the next one, which it would by then no longer keep from collection. */
-	#release(): void {
-		if (this.#inCallback) return;
-		this.#transport?.close();
-		this.#transport = undefined;
+	private _release(): void {
+		if (this._inCallback) return;
+		this._transport?.close();
+		this._transport = undefined;
 	}
 }

@@ -10,22 +10,22 @@
  * cannot be told from a pause.
  */
 export class MonotonicTicks {
-	readonly #ticks: () => number;
-	#last: number;
-	#now = 0;
+	private readonly _ticks: () => number;
+	private _last: number;
+	private _now = 0;
 
 	/** `ticks` reads the counter. */
 	constructor(ticks: () => number) {
-		this.#ticks = ticks;
-		this.#last = ticks();
+		this._ticks = ticks;
+		this._last = ticks();
 	}
 
 	/** Milliseconds since this object was made. */
 	now(): number {
-		const ticks = this.#ticks();
+		const ticks = this._ticks();
 		// The difference modulo 2^32, taken as signed, is right whether or not the counter wrapped in between.
-		this.#now += Math.max(0, (ticks - this.#last) | 0);
-		this.#last = ticks;
-		return this.#now;
+		this._now += Math.max(0, (ticks - this._last) | 0);
+		this._last = ticks;
+		return this._now;
 	}
 }

@@ -50,31 +50,31 @@ const RSA = 1;
 const ECDSA = 3;
 
 export class TlsRecords {
-	readonly #checkSignature: (signature: Bytes) => void;
-	readonly #hasCertificate: boolean;
+	private readonly _checkSignature: (signature: Bytes) => void;
+	private readonly _hasCertificate: boolean;
 	/** The broker has asked for a client certificate. */
-	#wantsCertificate = false;
+	private _wantsCertificate = false;
 	/** Arrived, not taken apart yet. */
-	#arrived: Bytes = NOTHING;
+	private _arrived: Bytes = NOTHING;
 	/** The record that is arriving, or its header, and how much of it is there. */
-	#record: Bytes = new Uint8Array(RECORD_HEADER_BYTES);
-	#filled = 0;
+	private _record: Bytes = new Uint8Array(RECORD_HEADER_BYTES);
+	private _filled = 0;
 	/** Handshake messages that are not whole yet, or have to wait for those before them. */
-	#messages: Bytes = NOTHING;
-	#stage = 0;
+	private _messages: Bytes = NOTHING;
+	private _stage = 0;
 
 	/**
 	 * `checkSignature` throws where the signature of the broker's key is one that
 	 * must not even be looked at; `hasCertificate` tells whether the client has one.
 	 */
 	constructor(checkSignature: (signature: Bytes) => void, hasCertificate: boolean) {
-		this.#checkSignature = checkSignature;
-		this.#hasCertificate = hasCertificate;
+		this._checkSignature = checkSignature;
+		this._hasCertificate = hasCertificate;
 	}
 
 	/** Why the broker ends the handshake: with an alert, or without a word. */
 	refusal(alert?: number): TlsError {
-		if (this.#wantsCertificate && !this.#hasCertificate) {
+		if (this._wantsCertificate && !this._hasCertificate) {
 			return new TlsError("the broker wants a client certificate (tls.certificate)");
 		}
 		return new TlsError(alert ? alertReason(alert) : "closed by the broker during the TLS handshake");
@@ -82,73 +82,73 @@ export class TlsRecords {
 
 	/** Takes what has arrived, once all of the last was taken apart. */
 	push(bytes: Bytes): void {
-		this.#arrived = bytes;
+		this._arrived = bytes;
 	}
 
 	/** The next record for the session; throws a `TlsError` where the broker may not send it. */
 	next(): Bytes | undefined {
 		for (;;) {
-			const message = this.#stage < CHANGING ? this.#nextMessage() : undefined;
+			const message = this._stage < CHANGING ? this._nextMessage() : undefined;
 			if (message) return message;
-			const record = this.#nextRecord();
+			const record = this._nextRecord();
 			if (!record) return undefined;
 			const content = record.subarray(RECORD_HEADER_BYTES);
-			if (this.#stage < CHANGING && record[0] === HANDSHAKE) this.#messages = joined([this.#messages, content]);
+			if (this._stage < CHANGING && record[0] === HANDSHAKE) this._messages = joined([this._messages, content]);
 			else {
-				this.#check(record[0]!, content);
+				this._check(record[0]!, content);
 				return record;
 			}
 		}
 	}
 
-	#nextRecord(): Bytes | undefined {
-		while (this.#arrived.length > 0) {
-			const part = this.#arrived.subarray(0, this.#record.length - this.#filled);
-			this.#record.set(part, this.#filled);
-			this.#filled += part.length;
-			this.#arrived = this.#arrived.subarray(part.length);
-			if (this.#filled < this.#record.length) return undefined;
-			const record = this.#record;
+	private _nextRecord(): Bytes | undefined {
+		while (this._arrived.length > 0) {
+			const part = this._arrived.subarray(0, this._record.length - this._filled);
+			this._record.set(part, this._filled);
+			this._filled += part.length;
+			this._arrived = this._arrived.subarray(part.length);
+			if (this._filled < this._record.length) return undefined;
+			const record = this._record;
 			if (record.length === RECORD_HEADER_BYTES) {
 				const [type, major, , high, low] = record as unknown as [number, number, number, number, number];
 				const length = high * 256 + low;
 				if (type < CHANGE_CIPHER_SPEC || type > APPLICATION_DATA || major !== 3) {
 					throw new TlsError(
-						this.#stage === 0 ? "the broker does not speak TLS on this port" : "TLS: a record of no known type",
+						this._stage === 0 ? "the broker does not speak TLS on this port" : "TLS: a record of no known type",
 					);
 				}
 				if (length === 0 || length > CONTENT_MAXIMUM)
 					throw new TlsError("TLS: a record of a wrong length", DECODE_ERROR);
-				this.#record = new Uint8Array(RECORD_HEADER_BYTES + length);
-				this.#record.set(record);
+				this._record = new Uint8Array(RECORD_HEADER_BYTES + length);
+				this._record.set(record);
 				continue;
 			}
-			this.#record = new Uint8Array(RECORD_HEADER_BYTES);
-			this.#filled = 0;
+			this._record = new Uint8Array(RECORD_HEADER_BYTES);
+			this._filled = 0;
 			return record;
 		}
 		return undefined;
 	}
 
 	/** One handshake message, in a record of its own: the session has to know one before the next can be checked. */
-	#nextMessage(): Bytes | undefined {
-		const messages = this.#messages;
+	private _nextMessage(): Bytes | undefined {
+		const messages = this._messages;
 		if (messages.length < MESSAGE_HEADER_BYTES) return undefined;
 		const [type, high, middle, low] = messages as unknown as [number, number, number, number];
 		const length = MESSAGE_HEADER_BYTES + high * 65_536 + middle * 256 + low;
 		if (length > MESSAGE_MAXIMUM) throw new TlsError("TLS: a handshake message that is too long", DECODE_ERROR);
 		if (messages.length < length) return undefined;
 		const message = messages.subarray(MESSAGE_HEADER_BYTES, length);
-		this.#messages = messages.subarray(length);
-		const expected = MESSAGES[this.#stage]!;
+		this._messages = messages.subarray(length);
+		const expected = MESSAGES[this._stage]!;
 		if (!expected.includes(type)) throw outOfOrder();
 		if (type === SERVER_HELLO && (message[0] !== 3 || message[1] !== 3)) {
 			throw new TlsError("the broker does not speak TLS 1.2", PROTOCOL_VERSION);
 		}
-		if (type === SERVER_KEY_EXCHANGE) this.#checkKey(message);
-		if (type === CERTIFICATE_REQUEST) this.#wantsCertificate = true;
-		this.#stage = type === SERVER_HELLO_DONE ? CHANGING : this.#stage + 1;
-		if (this.#stage === CHANGING && this.#messages.length > 0) throw outOfOrder();
+		if (type === SERVER_KEY_EXCHANGE) this._checkKey(message);
+		if (type === CERTIFICATE_REQUEST) this._wantsCertificate = true;
+		this._stage = type === SERVER_HELLO_DONE ? CHANGING : this._stage + 1;
+		if (this._stage === CHANGING && this._messages.length > 0) throw outOfOrder();
 		const record = new Uint8Array(RECORD_HEADER_BYTES + length);
 		record.set([HANDSHAKE, 3, 3, length >> 8, length & 0xff]);
 		record.set(messages.subarray(0, length), RECORD_HEADER_BYTES);
@@ -156,7 +156,7 @@ export class TlsRecords {
 	}
 
 	/** A key without a signature, or with one of an unknown kind, is a key that the session does not check. */
-	#checkKey(message: Bytes): void {
+	private _checkKey(message: Bytes): void {
 		const [hash, algorithm, high = 0, low = 0] = message.subarray(SIGNATURE_AT);
 		const signature = message.subarray(SIGNATURE_AT + 4);
 		if (
@@ -168,15 +168,15 @@ export class TlsRecords {
 		) {
 			throw new TlsError("TLS: the broker's key is not signed as it has to be", DECODE_ERROR);
 		}
-		if (algorithm === ECDSA) this.#checkSignature(signature);
+		if (algorithm === ECDSA) this._checkSignature(signature);
 	}
 
 	/** A record that the session gets as it is. */
-	#check(type: number, content: Bytes): void {
-		if (type === ALERT && this.#stage <= CHANGING) throw this.refusal(content[1] ?? 0);
-		if (type === CHANGE_CIPHER_SPEC && this.#stage === CHANGING && content.length === 1) this.#stage = FINISHING;
-		else if (type === HANDSHAKE && this.#stage === FINISHING) this.#stage = OPEN;
-		else if (type !== ALERT && (type !== APPLICATION_DATA || this.#stage < OPEN)) throw outOfOrder();
+	private _check(type: number, content: Bytes): void {
+		if (type === ALERT && this._stage <= CHANGING) throw this.refusal(content[1] ?? 0);
+		if (type === CHANGE_CIPHER_SPEC && this._stage === CHANGING && content.length === 1) this._stage = FINISHING;
+		else if (type === HANDSHAKE && this._stage === FINISHING) this._stage = OPEN;
+		else if (type !== ALERT && (type !== APPLICATION_DATA || this._stage < OPEN)) throw outOfOrder();
 	}
 }
 

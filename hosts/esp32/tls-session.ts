@@ -18,10 +18,10 @@ const FATAL = 2;
 
 /** What the SDK's session asks about certificates. */
 class Certificates {
-	readonly #options: TlsSessionOptions;
-	readonly #authorities: readonly Certificate[];
-	readonly #own: readonly Bytes[];
-	#broker: Certificate | undefined;
+	private readonly _options: TlsSessionOptions;
+	private readonly _authorities: readonly Certificate[];
+	private readonly _own: readonly Bytes[];
+	private _broker: Certificate | undefined;
 
 	constructor(options: TlsSessionOptions) {
 		const { ca, certificate = "" } = options;
@@ -31,15 +31,15 @@ class Certificates {
 		if (authorities.length > AUTHORITIES_MAXIMUM) {
 			throw new TlsError(`tls.ca: holds more than ${AUTHORITIES_MAXIMUM} certificates`);
 		}
-		this.#options = options;
-		this.#authorities = authorities.map(decodeCertificate);
-		this.#own = decodePem(certificate, "CERTIFICATE");
+		this._options = options;
+		this._authorities = authorities.map(decodeCertificate);
+		this._own = decodePem(certificate, "CERTIFICATE");
 	}
 
 	/** Throws where they do not prove that the broker is the one that was asked for. */
 	verify(chain: readonly Bytes[]): boolean {
-		const { host, time } = this.#options;
-		this.#broker = checkCertificates(chain, { host, time, authorities: this.#authorities, isSignedBy });
+		const { host, time } = this._options;
+		this._broker = checkCertificates(chain, { host, time, authorities: this._authorities, isSignedBy });
 		return true;
 	}
 
@@ -47,33 +47,33 @@ class Certificates {
 
 	/** The broker's public key, or the private one that belongs to the client's certificate. */
 	getKey(certificate: unknown): object {
-		const { key } = this.#options;
-		return certificate === this.#own[0] && key !== undefined ? decodePrivateKey(key) : decodePublicKey(this.#key);
+		const { key } = this._options;
+		return certificate === this._own[0] && key !== undefined ? decodePrivateKey(key) : decodePublicKey(this._key);
 	}
 
 	findPreferredCert(): readonly Bytes[] {
-		return this.#own;
+		return this._own;
 	}
 
 	checkSignature(signature: Bytes): void {
-		checkEcdsaSignature(signature, this.#key);
+		checkEcdsaSignature(signature, this._key);
 	}
 
-	get #key() {
-		if (!this.#broker) throw new TlsError("TLS: no certificate");
-		return this.#broker.publicKey;
+	private get _key() {
+		if (!this._broker) throw new TlsError("TLS: no certificate");
+		return this._broker.publicKey;
 	}
 }
 
 export class SdkSession extends Session implements TlsSession {
 	/** Until the handshake is over: they take a few KB. */
-	#certificates: Certificates | undefined;
+	private _certificates: Certificates | undefined;
 
 	constructor(options: TlsSessionOptions) {
 		// A session that is taken up again would not have its certificate looked at.
 		super({ ...serverName(options.host), protocolVersion: TLS_1_2, cache: false });
-		this.#certificates = new Certificates(options);
-		this.certificateManager = this.#certificates;
+		this._certificates = new Certificates(options);
+		this.certificateManager = this._certificates;
 		this.initiateHandshake();
 	}
 
@@ -81,7 +81,7 @@ export class SdkSession extends Session implements TlsSession {
 		// Its random numbers come from a seed, which is otherwise made once, and what it shows of them from the same state.
 		RNG.init();
 		const isOver = super.handshake(wire);
-		if (isOver) this.#certificates = undefined;
+		if (isOver) this._certificates = undefined;
 		return isOver;
 	}
 
@@ -104,7 +104,7 @@ export class SdkSession extends Session implements TlsSession {
 
 	checkSignature(signature: Bytes): void {
 		// Where there is nothing to check it with, that is an error, too.
-		this.#certificates!.checkSignature(signature);
+		this._certificates!.checkSignature(signature);
 	}
 }
 

@@ -56,204 +56,204 @@ export interface TlsSocketOptions extends TcpSocketOptions, TlsOptions {
 }
 
 export class TlsSocket implements Socket {
-	readonly #options: TlsSocketOptions;
-	readonly #records: TlsRecords;
-	readonly #wire: Wire;
-	#session: TlsSession | undefined;
-	#tcp: TcpSocket | undefined;
+	private readonly _options: TlsSocketOptions;
+	private readonly _records: TlsRecords;
+	private readonly _wire: Wire;
+	private _session: TlsSession | undefined;
+	private _tcp: TcpSocket | undefined;
 	/** The record that the session is to take. */
-	#record: Bytes | undefined;
+	private _record: Bytes | undefined;
 	/** Encrypted, and not taken by TCP, which takes so much. */
-	#unsent: Bytes[] = [];
-	#writable = 0;
+	private _unsent: Bytes[] = [];
+	private _writable = 0;
 	/** Decrypted, and not read. Nothing more is decrypted as long as there is some. */
-	#arrived: Bytes | undefined;
-	#phase: "new" | "handshake" | "open" | "failed" | "closed" = "new";
+	private _arrived: Bytes | undefined;
+	private _phase: "new" | "handshake" | "open" | "failed" | "closed" = "new";
 
 	/** What is wrong with the options is told to `onError` too, in a later turn. */
 	constructor(options: TlsSocketOptions) {
-		this.#options = options;
-		this.#records = new TlsRecords(
-			(signature) => this.#session!.checkSignature(signature),
+		this._options = options;
+		this._records = new TlsRecords(
+			(signature) => this._session!.checkSignature(signature),
 			options.certificate !== undefined,
 		);
-		this.#wire = {
+		this._wire = {
 			readable: 0,
 			writable: 0,
 			take: () => {
-				const record = this.#record!;
-				this.#record = undefined;
-				this.#wire.readable = 0;
+				const record = this._record!;
+				this._record = undefined;
+				this._wire.readable = 0;
 				return record;
 			},
 			write: (packet) => {
-				this.#unsent.push(packet);
+				this._unsent.push(packet);
 				return 0;
 			},
 		};
-		this.#guard(() => {
+		this._guard(() => {
 			const { host, time, ca, certificate, key } = options;
-			this.#session = new options.session({
+			this._session = new options.session({
 				...{ host, time: time() },
 				...(ca === undefined ? {} : { ca }),
 				...(certificate === undefined ? {} : { certificate }),
 				...(key === undefined ? {} : { key }),
 			});
-			this.#tcp = new TcpSocket({
+			this._tcp = new TcpSocket({
 				...options,
-				onReadable: () => this.#readableNow(),
-				onWritable: (count) => this.#writableNow(count),
-				onError: (reason) => this.#ended(reason),
+				onReadable: () => this._readableNow(),
+				onWritable: (count) => this._writableNow(count),
+				onError: (reason) => this._ended(reason),
 			});
 		});
 	}
 
 	/** What arrived before `onError` can still be read inside of it. */
 	read(byteLength = Number.POSITIVE_INFINITY): Bytes | undefined {
-		if (this.#phase === "open") this.#guard(() => this.#receive());
-		const arrived = this.#arrived;
+		if (this._phase === "open") this._guard(() => this._receive());
+		const arrived = this._arrived;
 		if (!arrived) return undefined;
-		this.#arrived = byteLength < arrived.length ? arrived.subarray(byteLength) : undefined;
+		this._arrived = byteLength < arrived.length ? arrived.subarray(byteLength) : undefined;
 		return arrived.subarray(0, byteLength);
 	}
 
 	write(bytes: Bytes): number {
-		if (this.#phase !== "open") return 0;
-		this.#guard(() => {
-			this.#session?.write(this.#wire, bytes);
-			this.#send();
+		if (this._phase !== "open") return 0;
+		this._guard(() => {
+			this._session?.write(this._wire, bytes);
+			this._send();
 		});
-		return this.#room;
+		return this._room;
 	}
 
 	close(): void {
-		if (this.#phase === "open") {
-			this.#guard(() => {
-				this.#session?.tell(this.#wire, CLOSE_NOTIFY);
-				this.#send();
+		if (this._phase === "open") {
+			this._guard(() => {
+				this._session?.tell(this._wire, CLOSE_NOTIFY);
+				this._send();
 			});
 		}
-		this.#phase = "closed";
-		this.#arrived = this.#session = undefined;
-		this.#unsent = [];
-		this.#tcp?.close();
+		this._phase = "closed";
+		this._arrived = this._session = undefined;
+		this._unsent = [];
+		this._tcp?.close();
 	}
 
 	/** Bytes that may be written. */
-	get #room(): number {
-		if (this.#phase !== "open" || this.#unsent.length > 0) return 0;
-		return Math.max(0, Math.min(WRITE_MAXIMUM, this.#writable - RECORD_OVERHEAD));
+	private get _room(): number {
+		if (this._phase !== "open" || this._unsent.length > 0) return 0;
+		return Math.max(0, Math.min(WRITE_MAXIMUM, this._writable - RECORD_OVERHEAD));
 	}
 
-	#readableNow(): void {
-		const wasOpen = this.#phase === "open";
-		this.#guard(() => this.#receive());
-		if (!wasOpen && this.#room > 0) this.#options.onWritable(this.#room);
-		if (this.#arrived && this.#isUsed) this.#options.onReadable(this.#arrived.length);
+	private _readableNow(): void {
+		const wasOpen = this._phase === "open";
+		this._guard(() => this._receive());
+		if (!wasOpen && this._room > 0) this._options.onWritable(this._room);
+		if (this._arrived && this._isUsed) this._options.onReadable(this._arrived.length);
 	}
 
-	#writableNow(count: number): void {
-		this.#writable = count;
-		this.#guard(() => {
-			if (this.#phase === "new") {
-				this.#phase = "handshake";
-				this.#session?.handshake(this.#wire);
+	private _writableNow(count: number): void {
+		this._writable = count;
+		this._guard(() => {
+			if (this._phase === "new") {
+				this._phase = "handshake";
+				this._session?.handshake(this._wire);
 			}
-			this.#send();
+			this._send();
 		});
-		if (this.#room > 0) this.#options.onWritable(this.#room);
+		if (this._room > 0) this._options.onWritable(this._room);
 	}
 
 	/** TCP has ended. */
-	#ended(reason: unknown): void {
+	private _ended(reason: unknown): void {
 		// An alert that came right before tells more.
-		if (this.#phase === "handshake") this.#guard(() => this.#receive());
-		if (!this.#isUsed) return;
-		if (this.#phase !== "handshake") return this.#tell(reason);
-		this.#tell(this.#records.refusal());
+		if (this._phase === "handshake") this._guard(() => this._receive());
+		if (!this._isUsed) return;
+		if (this._phase !== "handshake") return this._tell(reason);
+		this._tell(this._records.refusal());
 	}
 
 	/** Whether somebody still wants to hear of it. */
-	get #isUsed(): boolean {
-		return this.#phase !== "closed" && this.#phase !== "failed";
+	private get _isUsed(): boolean {
+		return this._phase !== "closed" && this._phase !== "failed";
 	}
 
 	/** Decrypts until there is something to read, or nothing more to decrypt. */
-	#receive(): void {
-		while (!this.#arrived && this.#isUsed) {
-			this.#record = this.#records.next();
-			if (!this.#record) {
-				const bytes = this.#tcp?.read();
+	private _receive(): void {
+		while (!this._arrived && this._isUsed) {
+			this._record = this._records.next();
+			if (!this._record) {
+				const bytes = this._tcp?.read();
 				if (!bytes) return;
-				this.#records.push(bytes);
+				this._records.push(bytes);
 				continue;
 			}
-			this.#wire.readable = this.#record.length;
-			if (this.#phase === "handshake") this.#shakeHands();
+			this._wire.readable = this._record.length;
+			if (this._phase === "handshake") this._shakeHands();
 			else {
-				const data = this.#session!.read(this.#wire);
-				if (data === null) throw new TlsError(alertReason(this.#session!.alerted ?? CLOSE_NOTIFY));
-				if (data && data.length > 0) this.#arrived = data;
+				const data = this._session!.read(this._wire);
+				if (data === null) throw new TlsError(alertReason(this._session!.alerted ?? CLOSE_NOTIFY));
+				if (data && data.length > 0) this._arrived = data;
 			}
 		}
 	}
 
-	#shakeHands(): void {
-		const session = this.#session!;
+	private _shakeHands(): void {
+		const session = this._session!;
 		// The second time it sends what the record asked for.
-		const isOver = session.handshake(this.#wire) || session.handshake(this.#wire);
-		this.#send();
+		const isOver = session.handshake(this._wire) || session.handshake(this._wire);
+		this._send();
 		if (!isOver) return;
 		// A session that was told to stop says that it is over, too.
 		if (session.alerted !== undefined || !session.encrypts) {
-			throw this.#records.refusal(session.alerted);
+			throw this._records.refusal(session.alerted);
 		}
-		this.#phase = "open";
+		this._phase = "open";
 	}
 
 	/** As much as TCP takes, in one segment: a broker that refuses the first record would reset the connection at the next. */
-	#send(): void {
-		if (this.#writable === 0 || this.#unsent.length === 0) return;
-		const bytes = joined(this.#unsent);
-		const part = bytes.subarray(0, this.#writable);
-		this.#unsent = part.length < bytes.length ? [bytes.subarray(part.length)] : [];
-		this.#writable = this.#tcp!.write(part);
+	private _send(): void {
+		if (this._writable === 0 || this._unsent.length === 0) return;
+		const bytes = joined(this._unsent);
+		const part = bytes.subarray(0, this._writable);
+		this._unsent = part.length < bytes.length ? [bytes.subarray(part.length)] : [];
+		this._writable = this._tcp!.write(part);
 	}
 
 	/** Runs what may throw: that ends the connection. */
-	#guard(run: () => void): void {
+	private _guard(run: () => void): void {
 		try {
 			run();
 		} catch (error) {
-			const reason = this.#reasonOf(error);
-			if (!this.#isUsed) return;
-			if (error instanceof TlsError && error.alert !== undefined) this.#tellBroker(error.alert);
-			this.#phase = "failed";
-			this.#options.defer(() => this.#tell(reason));
+			const reason = this._reasonOf(error);
+			if (!this._isUsed) return;
+			if (error instanceof TlsError && error.alert !== undefined) this._tellBroker(error.alert);
+			this._phase = "failed";
+			this._options.defer(() => this._tell(reason));
 		}
 	}
 
-	#tellBroker(alert: number): void {
+	private _tellBroker(alert: number): void {
 		try {
-			this.#session?.tell(this.#wire, alert);
-			this.#send();
+			this._session?.tell(this._wire, alert);
+			this._send();
 		} catch {
 			// It has no right to know.
 		}
 	}
 
 	/** What the session throws has no words for a user, but where an alert has arrived. */
-	#reasonOf(error: unknown): Error {
+	private _reasonOf(error: unknown): Error {
 		if (error instanceof TlsError) return error;
-		const alert = this.#session?.alerted;
+		const alert = this._session?.alerted;
 		if (alert !== undefined) return new Error(alertReason(alert));
 		return new Error(`TLS failed: ${error instanceof Error ? error.message || error.name : error}`);
 	}
 
-	#tell(reason: unknown): void {
-		if (this.#phase === "closed") return;
+	private _tell(reason: unknown): void {
+		if (this._phase === "closed") return;
 		try {
-			this.#options.onError(reason);
+			this._options.onError(reason);
 		} finally {
 			this.close();
 		}

@@ -76,157 +76,157 @@ type Candidate = Wifi & {
 };
 
 export class WifiStation {
-	readonly #options: WifiStationOptions;
-	readonly #candidates: readonly Candidate[];
+	private readonly _options: WifiStationOptions;
+	private readonly _candidates: readonly Candidate[];
 	/** Those that are still to be tried in this round. */
-	#round: Candidate[] = [];
-	#scanning = false;
+	private _round: Candidate[] = [];
+	private _scanning = false;
 	/** The one that is being joined, or is joined. */
-	#current: Candidate | undefined;
+	private _current: Candidate | undefined;
 	/** The attempt is with the remembered access point. */
-	#recalling = false;
-	#ready = false;
+	private _recalling = false;
+	private _ready = false;
 	/** Whether an outage was told of, the end of which is to be told, too; at the start no outage was, but the end will be. */
-	#outage: boolean | undefined;
+	private _outage: boolean | undefined;
 	/** Lost not long ago. */
-	#unsteady = false;
-	#restartAt: number;
-	#timer: unknown;
+	private _unsteady = false;
+	private _restartAt: number;
+	private _timer: unknown;
 
 	/** Begins to join. */
 	constructor(options: WifiStationOptions) {
-		this.#options = options;
-		this.#candidates = options.networks.map((network) => ({ ...network, refused: 0, retryAt: 0, reason: "" }));
-		this.#restartAt = options.clock.now() + RESTART_MS;
-		options.radio.listen((event, detail) => this.#onEvent(event, detail));
-		this.#recall();
+		this._options = options;
+		this._candidates = options.networks.map((network) => ({ ...network, refused: 0, retryAt: 0, reason: "" }));
+		this._restartAt = options.clock.now() + RESTART_MS;
+		options.radio.listen((event, detail) => this._onEvent(event, detail));
+		this._recall();
 	}
 
 	/** Begins with the access point of the last time, which spares the scan of all channels: a second less after deep sleep. */
-	#recall(): void {
-		const remembered = this.#options.radio.remembered();
-		const candidate = this.#candidates.find(({ ssid }) => ssid === remembered);
-		if (!candidate) return this.#begin();
-		this.#recalling = true;
-		this.#join(candidate);
+	private _recall(): void {
+		const remembered = this._options.radio.remembered();
+		const candidate = this._candidates.find(({ ssid }) => ssid === remembered);
+		if (!candidate) return this._begin();
+		this._recalling = true;
+		this._join(candidate);
 	}
 
 	/** A round: every network is tried once, the strongest first. One network needs no scan, as the attempt makes its own. */
-	#begin(): void {
-		const now = this.#options.clock.now();
-		this.#round = this.#candidates.filter(({ retryAt }) => retryAt <= now);
-		this.#scanning = this.#round.length > 1 && this.#options.radio.scan() === undefined;
-		if (this.#scanning) this.#wait(SCAN_TIMEOUT_MS, () => this.#next());
-		else this.#next();
+	private _begin(): void {
+		const now = this._options.clock.now();
+		this._round = this._candidates.filter(({ retryAt }) => retryAt <= now);
+		this._scanning = this._round.length > 1 && this._options.radio.scan() === undefined;
+		if (this._scanning) this._wait(SCAN_TIMEOUT_MS, () => this._next());
+		else this._next();
 	}
 
-	#sort(): void {
-		const ssids = this.#round.map(({ ssid }) => ssid);
-		const strengths = this.#options.radio.found(ssids);
+	private _sort(): void {
+		const ssids = this._round.map(({ ssid }) => ssid);
+		const strengths = this._options.radio.found(ssids);
 		const strength = ({ ssid }: Candidate) => strengths[ssids.indexOf(ssid)] as number;
-		this.#round.sort((a, b) => strength(b) - strength(a));
-		this.#next();
+		this._round.sort((a, b) => strength(b) - strength(a));
+		this._next();
 	}
 
-	#next(): void {
-		this.#scanning = false;
-		const candidate = this.#round.shift();
-		if (candidate) return this.#join(candidate);
-		const { clock, radio, log } = this.#options;
+	private _next(): void {
+		this._scanning = false;
+		const candidate = this._round.shift();
+		if (candidate) return this._join(candidate);
+		const { clock, radio, log } = this._options;
 		const now = clock.now();
-		if (now >= this.#restartAt) {
-			this.#restartAt = now + RESTART_MS;
+		if (now >= this._restartAt) {
+			this._restartAt = now + RESTART_MS;
 			radio.stop();
 		}
-		if (!this.#outage) {
-			const reasons = this.#candidates.map(({ ssid, reason }) => `${ssid}: ${reason}`);
+		if (!this._outage) {
+			const reasons = this._candidates.map(({ ssid, reason }) => `${ssid}: ${reason}`);
 			log("warning", `Wi-Fi: not joined to ${reasons.join("; ")}; trying again`);
 		}
-		this.#outage = true;
-		this.#wait(ROUND_MS, () => this.#begin());
+		this._outage = true;
+		this._wait(ROUND_MS, () => this._begin());
 	}
 
-	#join(candidate: Candidate): void {
-		this.#current = candidate;
-		this.#wait(ASSOCIATION_TIMEOUT_MS, () => this.#giveUp(candidate, "no answer"));
-		const complaint = this.#options.radio.join(candidate, this.#recalling);
-		if (complaint !== undefined) this.#failed(candidate, complaint);
+	private _join(candidate: Candidate): void {
+		this._current = candidate;
+		this._wait(ASSOCIATION_TIMEOUT_MS, () => this._giveUp(candidate, "no answer"));
+		const complaint = this._options.radio.join(candidate, this._recalling);
+		if (complaint !== undefined) this._failed(candidate, complaint);
 	}
 
-	#onEvent(event: number, detail: string): void {
-		const candidate = this.#current;
+	private _onEvent(event: number, detail: string): void {
+		const candidate = this._current;
 		if (event === SCANNED) {
-			if (this.#scanning) this.#sort();
+			if (this._scanning) this._sort();
 		} else if (!candidate) return;
 		else if (event === NO_ADDRESS) {
-			this.#become(false);
-			this.#wait(ADDRESS_TIMEOUT_MS, () => this.#giveUp(candidate, "no address"));
+			this._become(false);
+			this._wait(ADDRESS_TIMEOUT_MS, () => this._giveUp(candidate, "no address"));
 		} else if (event !== ADDRESS) {
-			if (this.#ready) this.#lost(candidate, detail);
-			else this.#failed(candidate, detail, event === REFUSED);
-		} else this.#joined(candidate, detail);
+			if (this._ready) this._lost(candidate, detail);
+			else this._failed(candidate, detail, event === REFUSED);
+		} else this._joined(candidate, detail);
 	}
 
 	/** Also when the address has changed, which nobody has to know: connections from the old one end by themselves. */
-	#joined(candidate: Candidate, address: string): void {
+	private _joined(candidate: Candidate, address: string): void {
 		candidate.refused = 0;
-		this.#recalling = false;
-		if (this.#outage !== false) this.#options.log("info", `Wi-Fi: joined ${candidate.ssid}, address ${address}`);
-		this.#outage = false;
-		this.#wait(STEADY_MS, () => {
-			this.#unsteady = false;
+		this._recalling = false;
+		if (this._outage !== false) this._options.log("info", `Wi-Fi: joined ${candidate.ssid}, address ${address}`);
+		this._outage = false;
+		this._wait(STEADY_MS, () => {
+			this._unsteady = false;
 		});
-		this.#become(true);
+		this._become(true);
 	}
 
-	#lost({ ssid }: Candidate, reason: string): void {
-		const { clock, log } = this.#options;
-		this.#current = undefined;
-		this.#restartAt = clock.now() + RESTART_MS;
-		if (this.#unsteady) this.#wait(ROUND_MS, () => this.#begin());
+	private _lost({ ssid }: Candidate, reason: string): void {
+		const { clock, log } = this._options;
+		this._current = undefined;
+		this._restartAt = clock.now() + RESTART_MS;
+		if (this._unsteady) this._wait(ROUND_MS, () => this._begin());
 		else {
-			this.#unsteady = true;
-			this.#outage = true;
+			this._unsteady = true;
+			this._outage = true;
 			log("warning", `Wi-Fi: lost ${ssid}: ${reason}`);
-			this.#wait(PAUSE_MS, () => this.#recall());
+			this._wait(PAUSE_MS, () => this._recall());
 		}
-		this.#become(false);
+		this._become(false);
 	}
 
-	#giveUp(candidate: Candidate, reason: string): void {
-		this.#options.radio.stop();
-		this.#failed(candidate, reason);
+	private _giveUp(candidate: Candidate, reason: string): void {
+		this._options.radio.stop();
+		this._failed(candidate, reason);
 	}
 
-	#failed(candidate: Candidate, reason: string, refused = false): void {
-		const { clock, log } = this.#options;
+	private _failed(candidate: Candidate, reason: string, refused = false): void {
+		const { clock, log } = this._options;
 		const { ssid } = candidate;
-		this.#current = undefined;
+		this._current = undefined;
 		candidate.reason = reason;
-		if (this.#recalling) {
+		if (this._recalling) {
 			// The access point may have gone, or changed its channel: the round finds out what is wrong with the network.
-			this.#recalling = false;
-			this.#wait(PAUSE_MS, () => this.#begin());
+			this._recalling = false;
+			this._wait(PAUSE_MS, () => this._begin());
 			return;
 		}
 		if (refused && ++candidate.refused > 1) {
 			candidate.retryAt = clock.now() + REFUSED_MS;
 			if (candidate.refused === 2) log("warning", `Wi-Fi: ${ssid}: ${reason}; trying it once a minute`);
 		}
-		this.#wait(PAUSE_MS, () => this.#next());
+		this._wait(PAUSE_MS, () => this._next());
 	}
 
-	#become(ready: boolean): void {
-		if (this.#ready === ready) return;
-		this.#ready = ready;
-		this.#options.onChanged(ready);
+	private _become(ready: boolean): void {
+		if (this._ready === ready) return;
+		this._ready = ready;
+		this._options.onChanged(ready);
 	}
 
-	#wait(delay: number, callback: () => void): void {
-		const { timer } = this.#options;
-		if (this.#timer !== undefined) timer.clear(this.#timer);
-		this.#timer = timer.set(() => {
-			this.#timer = undefined;
+	private _wait(delay: number, callback: () => void): void {
+		const { timer } = this._options;
+		if (this._timer !== undefined) timer.clear(this._timer);
+		this._timer = timer.set(() => {
+			this._timer = undefined;
 			callback();
 		}, delay);
 	}

@@ -63,16 +63,16 @@ export class Client<M extends Message> {
 	readonly session: Session<M>;
 	/** Resolves with the exit code when all is over. */
 	readonly ended: Promise<number>;
-	readonly #options: ClientOptions & ConnectionOptions;
-	readonly #link: Link<M>;
-	#socket: TcpSocket | undefined;
-	#deaf = false;
-	#failures = 0;
-	#finishing = false;
-	#resolve: (exitCode: number) => void = () => {};
+	private readonly _options: ClientOptions & ConnectionOptions;
+	private readonly _link: Link<M>;
+	private _socket: TcpSocket | undefined;
+	private _deaf = false;
+	private _failures = 0;
+	private _finishing = false;
+	private _resolve: (exitCode: number) => void = () => {};
 
 	constructor(connection: ConnectionOptions, options: ClientOptions, callbacks: Callbacks<M>) {
-		this.#options = { ...connection, ...options };
+		this._options = { ...connection, ...options };
 		const { broker, tls, clientId, protocolVersion, cleanSession, keepAlive, username, password, will } = connection;
 		const { sessionExpiryInterval } = connection;
 		const session = new Session<M>({
@@ -82,64 +82,64 @@ export class Client<M extends Message> {
 			pipelining: options.pipelining,
 			...callbacks,
 			onConnect: (sessionPresent, version, properties) => {
-				this.#connected(sessionPresent, version);
+				this._connected(sessionPresent, version);
 				callbacks.onConnect?.(sessionPresent, version, properties);
 			},
 		});
 		this.session = session;
-		const io = this.#socketClass();
-		this.#link = new Link({
+		const io = this._socketClass();
+		this._link = new Link({
 			network: { socket: { io }, tls: { io, connect: connectTls } },
 			...{ clock, timer, broker, tls, session },
 			backoff: new Backoff({ ...RETRY, random: Math.random }),
-			onDisconnect: (reason, retryDelay, error) => this.#disconnected(reason, retryDelay, error),
+			onDisconnect: (reason, retryDelay, error) => this._disconnected(reason, retryDelay, error),
 			onTakenOver: () => say("connections end as soon as they begin: does another client have this client id?"),
 		});
 		this.ended = new Promise((resolve) => {
-			this.#resolve = resolve;
+			this._resolve = resolve;
 		});
 	}
 
 	start(): void {
-		onInterrupt(this.#options.onInterrupt);
-		this.#link.start();
+		onInterrupt(this._options.onInterrupt);
+		this._link.start();
 	}
 
 	/** There is something new to send. */
 	wake(): void {
-		this.#link.wake();
+		this._link.wake();
 	}
 
 	/** The broker has taken or brought something: attempts are counted anew. */
 	progress(): void {
-		this.#failures = 0;
+		this._failures = 0;
 	}
 
 	/** Nothing more is read: what the broker sends stays with it, unacknowledged. */
 	deafen(): void {
-		this.#deaf = true;
+		this._deaf = true;
 	}
 
 	/** Ends the connection in good order once everything has left. */
 	async finish(exitCode: number): Promise<void> {
-		if (this.#finishing) return;
-		this.#finishing = true;
+		if (this._finishing) return;
+		this._finishing = true;
 		// In a later turn: the acknowledgement of the packet at hand has not even been written.
 		await new Promise((resolve) => setImmediate(resolve));
-		await Promise.race([this.#socket?.drained(), late(FAREWELL_MS)]);
-		this.#link.stop();
-		await this.#socket?.closed;
-		this.#resolve(exitCode);
+		await Promise.race([this._socket?.drained(), late(FAREWELL_MS)]);
+		this._link.stop();
+		await this._socket?.closed;
+		this._resolve(exitCode);
 	}
 
 	fail(reason: string): void {
-		if (this.#finishing) return;
+		if (this._finishing) return;
 		say(reason);
 		this.finish(EXIT_FAILED);
 	}
 
-	#connected(sessionPresent: boolean, version: ProtocolVersion): void {
-		const { protocolVersion, fallback, debug } = this.#options;
+	private _connected(sessionPresent: boolean, version: ProtocolVersion): void {
+		const { protocolVersion, fallback, debug } = this._options;
 		if (version !== protocolVersion && !fallback) {
 			return this.fail(`the broker does not speak MQTT ${VERSION_NAMES[protocolVersion]}`);
 		}
@@ -148,27 +148,27 @@ export class Client<M extends Message> {
 		if (debug) say(`connected in MQTT ${VERSION_NAMES[version]}, session ${sessionPresent ? "resumed" : "new"}`);
 	}
 
-	#disconnected(reason: string, retryDelay: number, error: unknown): void {
-		if (this.#finishing) return;
-		const { attempts, fallback, debug } = this.#options;
+	private _disconnected(reason: string, retryDelay: number, error: unknown): void {
+		if (this._finishing) return;
+		const { attempts, fallback, debug } = this._options;
 		if (error instanceof RefusedError) {
 			if (!error.hasOlderVersion || !fallback) return this.fail(reason);
 			if (debug) say(`${reason}; trying an older version`);
 			return;
 		}
-		if (++this.#failures >= attempts) return this.fail(`${reason}; given up after ${attempts} attempts`);
+		if (++this._failures >= attempts) return this.fail(`${reason}; given up after ${attempts} attempts`);
 		say(`${reason}; next attempt in ${(retryDelay / 1_000).toFixed(1)} s`);
 	}
 
 	/** The class of sockets, the latest of which this client keeps an eye on. */
-	#socketClass() {
+	private _socketClass() {
 		const watch = (socket: TcpSocket) => {
-			this.#socket = socket;
+			this._socket = socket;
 		};
-		const deaf = () => this.#deaf;
-		const { packetwise } = this.#options;
+		const deaf = () => this._deaf;
+		const { packetwise } = this._options;
 		return class extends TcpSocket {
-			readonly #boundary = packetwise ? new PacketBoundary() : undefined;
+			private readonly _boundary = packetwise ? new PacketBoundary() : undefined;
 
 			constructor(options: TcpSocketOptions) {
 				super(options);
@@ -177,7 +177,7 @@ export class Client<M extends Message> {
 
 			override read(byteLength?: number): Bytes | undefined {
 				if (deaf()) return undefined;
-				const boundary = this.#boundary;
+				const boundary = this._boundary;
 				if (!boundary) return super.read(byteLength);
 				const bytes = super.read(Math.min(byteLength ?? Number.POSITIVE_INFINITY, boundary.allowed));
 				if (bytes) boundary.read(bytes);

@@ -19,7 +19,7 @@ export type Flags = Readonly<Record<string, { type: "string" | "boolean"; short?
 
 /** The flags of a command line, each by its long name. */
 export class Values {
-	readonly #values = new Map<string, (string | true)[]>();
+	private readonly _values = new Map<string, (string | true)[]>();
 
 	/** Not strict: a value may begin with a dash, as in `-m -12.5`. What is shown of a wrong flag is its name only: a password may be near. */
 	constructor(args: string[], flags: Flags) {
@@ -33,17 +33,17 @@ export class Values {
 			if (!flag) throw new UsageError(`${rawName} is no flag of this command`);
 			if (flag.type === "string" && value === undefined) throw new UsageError(`${rawName} needs a value`);
 			if (flag.type === "boolean" && value !== undefined) throw new UsageError(`${rawName} takes no value`);
-			const earlier = flag.multiple ? (this.#values.get(name) ?? []) : [];
-			this.#values.set(name, [...earlier, value ?? true]);
+			const earlier = flag.multiple ? (this._values.get(name) ?? []) : [];
+			this._values.set(name, [...earlier, value ?? true]);
 		}
 	}
 
 	has(name: string): boolean {
-		return this.#values.has(name);
+		return this._values.has(name);
 	}
 
 	all(name: string): string[] {
-		return (this.#values.get(name) ?? []).map(String);
+		return (this._values.get(name) ?? []).map(String);
 	}
 
 	/** Checked for what MQTT allows as a string. */

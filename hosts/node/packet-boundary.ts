@@ -5,27 +5,27 @@ const CONTINUATION = 0x80;
 
 export class PacketBoundary {
 	/** Bytes of the fixed header that were read; 0 between packets, and inside of the rest. */
-	#header = 0;
+	private _header = 0;
 	/** The remaining length as far as it was read. */
-	#length = 0;
+	private _length = 0;
 	/** What is left of the packet, once its fixed header is known. */
-	#rest = 0;
+	private _rest = 0;
 
 	/** Bytes that may be read next without reading beyond the packet at hand. */
 	get allowed(): number {
-		return this.#rest > 0 ? this.#rest : 1;
+		return this._rest > 0 ? this._rest : 1;
 	}
 
 	/** Takes note of what was read: no more than `allowed`. */
 	read(bytes: Uint8Array): void {
 		const [first] = bytes;
-		if (this.#rest > 0) {
-			this.#rest -= bytes.length;
-		} else if (first !== undefined && this.#header++ > 0) {
-			this.#length += (first % CONTINUATION) * CONTINUATION ** (this.#header - 2);
+		if (this._rest > 0) {
+			this._rest -= bytes.length;
+		} else if (first !== undefined && this._header++ > 0) {
+			this._length += (first % CONTINUATION) * CONTINUATION ** (this._header - 2);
 			if (first >= CONTINUATION) return;
-			this.#rest = this.#length;
-			this.#header = this.#length = 0;
+			this._rest = this._length;
+			this._header = this._length = 0;
 		}
 	}
 }

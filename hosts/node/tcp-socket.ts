@@ -24,35 +24,35 @@ export interface TcpSocketOptions extends SocketOptions {
 export class TcpSocket implements Socket {
 	/** Resolves when nothing is left of the connection. */
 	readonly closed: Promise<void>;
-	readonly #options: TcpSocketOptions;
-	readonly #window: number;
-	readonly #socket: NodeSocket;
-	#arrived: Bytes[] = [];
-	#unread = 0;
-	#unsent = 0;
-	#opened = false;
+	private readonly _options: TcpSocketOptions;
+	private readonly _window: number;
+	private readonly _socket: NodeSocket;
+	private _arrived: Bytes[] = [];
+	private _unread = 0;
+	private _unsent = 0;
+	private _opened = false;
 	/** Nobody is called back any more. */
-	#ended = false;
-	#onDrained: (() => void)[] = [];
+	private _ended = false;
+	private _onDrained: (() => void)[] = [];
 
 	/** Throws a RangeError for a port that there cannot be, and what `connect` throws. */
 	constructor(options: TcpSocketOptions) {
 		const { window = WINDOW } = options;
-		this.#options = options;
-		this.#window = window;
+		this._options = options;
+		this._window = window;
 		const socket = options.connect?.(options) ?? connectTcp(options);
-		this.#socket = socket;
+		this._socket = socket;
 		socket.on(openEvent(socket), () => {
-			this.#opened = true;
-			if (!this.#ended) options.onWritable(window);
+			this._opened = true;
+			if (!this._ended) options.onWritable(window);
 		});
-		socket.on("data", (data) => this.#receive(data));
-		socket.on("error", (error) => this.#end(reasonOf(error, socket)));
-		socket.on("end", () => this.#end("by the broker"));
+		socket.on("data", (data) => this._receive(data));
+		socket.on("error", (error) => this._end(reasonOf(error, socket)));
+		socket.on("end", () => this._end("by the broker"));
 		this.closed = new Promise((resolve) => {
 			socket.on("close", () => {
-				this.#end("");
-				this.#drained();
+				this._end("");
+				this._drained();
 				resolve();
 			});
 		});
@@ -60,36 +60,36 @@ export class TcpSocket implements Socket {
 
 	/** What arrived before `onError` can still be read inside of it. */
 	read(byteLength = Number.POSITIVE_INFINITY): Bytes | undefined {
-		const [first] = this.#arrived;
+		const [first] = this._arrived;
 		if (!first) return undefined;
 		const bytes = first.subarray(0, byteLength);
-		if (bytes.length === first.length) this.#arrived.shift();
-		else this.#arrived[0] = first.subarray(bytes.length);
-		this.#unread -= bytes.length;
-		if (this.#unread < this.#window) this.#socket.resume();
+		if (bytes.length === first.length) this._arrived.shift();
+		else this._arrived[0] = first.subarray(bytes.length);
+		this._unread -= bytes.length;
+		if (this._unread < this._window) this._socket.resume();
 		return bytes;
 	}
 
 	write(bytes: Bytes): number {
-		const writable = this.#window - this.#unsent;
+		const writable = this._window - this._unsent;
 		if (bytes.length > writable) throw new RangeError(`${bytes.length} bytes to write, ${writable} may be`);
-		this.#unsent += bytes.length;
+		this._unsent += bytes.length;
 		// A copy: Node holds on to the bytes, their owner may use them again.
-		this.#socket.write(Uint8Array.from(bytes), (error) => {
+		this._socket.write(Uint8Array.from(bytes), (error) => {
 			if (error) return;
-			this.#unsent -= bytes.length;
-			if (this.#unsent === 0) this.#drained();
-			if (!this.#ended) this.#options.onWritable(this.#window - this.#unsent);
+			this._unsent -= bytes.length;
+			if (this._unsent === 0) this._drained();
+			if (!this._ended) this._options.onWritable(this._window - this._unsent);
 		});
-		return this.#window - this.#unsent;
+		return this._window - this._unsent;
 	}
 
 	/** What was written still leaves, for a second at the most. */
 	close(): void {
-		this.#ended = true;
-		this.#arrived = [];
-		const socket = this.#socket;
-		if (!this.#opened) return void socket.destroy();
+		this._ended = true;
+		this._arrived = [];
+		const socket = this._socket;
+		if (!this._opened) return void socket.destroy();
 		socket.end();
 		// Reads on: the system answers unread bytes with a reset, which can overtake what was written.
 		socket.resume();
@@ -99,27 +99,27 @@ export class TcpSocket implements Socket {
 
 	/** Resolves when the system has taken everything that was written, or will not any more. */
 	drained(): Promise<void> {
-		if (this.#unsent === 0 || this.#socket.destroyed) return Promise.resolve();
-		return new Promise((resolve) => this.#onDrained.push(resolve));
+		if (this._unsent === 0 || this._socket.destroyed) return Promise.resolve();
+		return new Promise((resolve) => this._onDrained.push(resolve));
 	}
 
-	#receive(data: Buffer): void {
-		if (this.#ended) return;
-		this.#arrived.push(new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.length));
-		this.#unread += data.length;
-		if (this.#unread >= this.#window) this.#socket.pause();
-		this.#options.onReadable(this.#unread);
+	private _receive(data: Buffer): void {
+		if (this._ended) return;
+		this._arrived.push(new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.length));
+		this._unread += data.length;
+		if (this._unread >= this._window) this._socket.pause();
+		this._options.onReadable(this._unread);
 	}
 
-	#end(reason: string): void {
-		if (this.#ended) return;
-		this.#ended = true;
-		this.#options.onError(reason);
-		this.#socket.destroy();
+	private _end(reason: string): void {
+		if (this._ended) return;
+		this._ended = true;
+		this._options.onError(reason);
+		this._socket.destroy();
 	}
 
-	#drained(): void {
-		for (const resolve of this.#onDrained.splice(0)) resolve();
+	private _drained(): void {
+		for (const resolve of this._onDrained.splice(0)) resolve();
 	}
 }
 

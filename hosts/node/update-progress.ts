@@ -11,50 +11,50 @@ export interface Output {
 }
 
 export class UpdateProgress {
-	readonly #output: Output;
-	readonly #name: string;
-	readonly #id: string;
-	readonly #size: number;
-	#startedAt: number | undefined;
-	#shownAt = Number.NEGATIVE_INFINITY;
-	#restarting = false;
+	private readonly _output: Output;
+	private readonly _name: string;
+	private readonly _id: string;
+	private readonly _size: number;
+	private _startedAt: number | undefined;
+	private _shownAt = Number.NEGATIVE_INFINITY;
+	private _restarting = false;
 
 	constructor(output: Output, { topic, id, size }: { topic: string; id: string; size: number }) {
-		this.#output = output;
-		this.#name = topic;
-		this.#id = id;
-		this.#size = size;
+		this._output = output;
+		this._name = topic;
+		this._id = id;
+		this._size = size;
 	}
 
 	/** `acknowledged`: bytes that the station has. */
 	show(acknowledged: number, restarting: boolean, now: number): void {
-		if (acknowledged > 0 && this.#startedAt === undefined) {
-			this.#startedAt = now;
-			this.#write(`takes firmware ${this.#id}, ${kilobytes(this.#size)} KB\n`);
+		if (acknowledged > 0 && this._startedAt === undefined) {
+			this._startedAt = now;
+			this._write(`takes firmware ${this._id}, ${kilobytes(this._size)} KB\n`);
 		}
-		if (restarting && !this.#restarting) {
-			this.#restarting = true;
-			const seconds = ((now - (this.#startedAt ?? now)) / 1_000).toFixed(0);
-			this.#write(`has all of it after ${seconds} s, and restarts: new firmware has ten minutes to reach the broker\n`);
+		if (restarting && !this._restarting) {
+			this._restarting = true;
+			const seconds = ((now - (this._startedAt ?? now)) / 1_000).toFixed(0);
+			this._write(`has all of it after ${seconds} s, and restarts: new firmware has ten minutes to reach the broker\n`);
 		}
-		if (!this.#output.isTTY || restarting || acknowledged === 0 || now - this.#shownAt < REFRESH_MS) return;
-		this.#shownAt = now;
-		const percent = Math.floor((100 * acknowledged) / this.#size);
-		this.#write(`${percent} %, ${kilobytes(acknowledged)} of ${kilobytes(this.#size)} KB`);
+		if (!this._output.isTTY || restarting || acknowledged === 0 || now - this._shownAt < REFRESH_MS) return;
+		this._shownAt = now;
+		const percent = Math.floor((100 * acknowledged) / this._size);
+		this._write(`${percent} %, ${kilobytes(acknowledged)} of ${kilobytes(this._size)} KB`);
 	}
 
 	/** How it ended. */
 	end(text: string): void {
-		this.#write(`${text}\n`);
+		this._write(`${text}\n`);
 	}
 
 	/** A text for stderr, behind a line that may be half written. */
 	line(text: string): string {
-		return `${this.#output.isTTY ? CLEAR : ""}${this.#name}: ${text}`;
+		return `${this._output.isTTY ? CLEAR : ""}${this._name}: ${text}`;
 	}
 
-	#write(text: string): void {
-		this.#output.write(`${this.#output.isTTY ? CLEAR : ""}${this.#name}: ${text}`);
+	private _write(text: string): void {
+		this._output.write(`${this._output.isTTY ? CLEAR : ""}${this._name}: ${text}`);
 	}
 }
 

@@ -51,222 +51,222 @@ export interface Received {
 type Phase = "away" | "looking" | "beginning" | "sending" | "restarting" | "over";
 
 export class UpdateSender {
-	readonly #options: UpdateSenderOptions;
-	#phase: Phase = "away";
+	private readonly _options: UpdateSenderOptions;
+	private _phase: Phase = "away";
 	/** Whether the message that begins is to be sent. */
-	#beginWanted = false;
+	private _beginWanted = false;
 	/** Bytes that the station has, and bytes that were sent. */
-	#acknowledged = 0;
-	#sent = 0;
-	#setbacks = 0;
+	private _acknowledged = 0;
+	private _sent = 0;
+	private _setbacks = 0;
 	/** When the station last answered, or was first spoken to. */
-	#heardAt = 0;
-	#replyDue = Number.POSITIVE_INFINITY;
-	#restartingSince = 0;
-	#status = "";
+	private _heardAt = 0;
+	private _replyDue = Number.POSITIVE_INFINITY;
+	private _restartingSince = 0;
+	private _status = "";
 	/** The last diagnostics, and the image in those from before the update. */
-	#diagnostics = "";
-	#imageBefore: string | undefined;
-	#imageNow: string | undefined;
+	private _diagnostics = "";
+	private _imageBefore: string | undefined;
+	private _imageNow: string | undefined;
 	/** When old diagnostics are taken for new ones. */
-	#newsDue = Number.POSITIVE_INFINITY;
-	#outcome: Outcome | undefined;
+	private _newsDue = Number.POSITIVE_INFINITY;
+	private _outcome: Outcome | undefined;
 
 	constructor(options: UpdateSenderOptions) {
-		this.#options = options;
+		this._options = options;
 	}
 
 	/** How it ended, once it has. */
 	get outcome(): Outcome | undefined {
-		return this.#outcome;
+		return this._outcome;
 	}
 
 	/** Bytes that the station has. */
 	get acknowledged(): number {
-		return this.#acknowledged;
+		return this._acknowledged;
 	}
 
 	/** Whether the station has everything, and restarts. */
 	get restarting(): boolean {
-		return this.#phase === "restarting";
+		return this._phase === "restarting";
 	}
 
 	/** Whether there is anything at the station to be cancelled. */
 	get cancellable(): boolean {
-		return this.#phase === "beginning" || this.#phase === "sending";
+		return this._phase === "beginning" || this._phase === "sending";
 	}
 
 	/** The subscriptions stand, for the first time or again. */
 	subscribed(now: number): void {
-		if (this.#phase === "away") {
-			this.#phase = "looking";
-			this.#heardAt = now;
-			this.#replyDue = now + LOOK_MS;
+		if (this._phase === "away") {
+			this._phase = "looking";
+			this._heardAt = now;
+			this._replyDue = now + LOOK_MS;
 		} else if (this.cancellable) {
-			this.#begin(now);
-		} else if (this.#phase === "restarting") {
-			this.#newsDue = now + NEWS_MS;
+			this._begin(now);
+		} else if (this._phase === "restarting") {
+			this._newsDue = now + NEWS_MS;
 		}
 	}
 
 	/** When `tick` has something to do, in ms. */
 	get deadline(): number {
-		switch (this.#phase) {
+		switch (this._phase) {
 			case "away":
 			case "over":
 				return Number.POSITIVE_INFINITY;
 			case "looking":
-				return this.#replyDue;
+				return this._replyDue;
 			case "restarting":
-				return Math.min(this.#restartingSince + JUDGEMENT_MS, this.#newsDue);
+				return Math.min(this._restartingSince + JUDGEMENT_MS, this._newsDue);
 			default:
-				return Math.min(this.#replyDue, this.#asleep ? Number.POSITIVE_INFINITY : this.#heardAt + PATIENCE_MS);
+				return Math.min(this._replyDue, this._asleep ? Number.POSITIVE_INFINITY : this._heardAt + PATIENCE_MS);
 		}
 	}
 
 	tick(now: number): void {
 		if (now < this.deadline) return;
-		if (this.#phase === "looking") return this.#begin(now);
-		if (this.#phase === "restarting") {
-			if (now >= this.#newsDue && this.#imageNow !== undefined && this.#status === "online") return this.#judge();
-			this.#newsDue = Number.POSITIVE_INFINITY;
-			if (now >= this.#restartingSince + JUDGEMENT_MS) this.#end(false, "it has not come back");
+		if (this._phase === "looking") return this._begin(now);
+		if (this._phase === "restarting") {
+			if (now >= this._newsDue && this._imageNow !== undefined && this._status === "online") return this._judge();
+			this._newsDue = Number.POSITIVE_INFINITY;
+			if (now >= this._restartingSince + JUDGEMENT_MS) this._end(false, "it has not come back");
 			return;
 		}
-		if (!this.#asleep && now >= this.#heardAt + PATIENCE_MS) {
-			const status = this.#status === "" ? "" : `; its status is ${this.#status}`;
-			return this.#end(false, `it does not answer${status}`);
+		if (!this._asleep && now >= this._heardAt + PATIENCE_MS) {
+			const status = this._status === "" ? "" : `; its status is ${this._status}`;
+			return this._end(false, `it does not answer${status}`);
 		}
-		this.#begin(now);
+		this._begin(now);
 	}
 
 	/** A message from one of the station's topics. */
 	receive({ topic, payload, retain }: Received, now: number): void {
-		if (this.#phase === "over") return;
+		if (this._phase === "over") return;
 		if (payload.length > REPLY_MAXIMUM) return;
 		const text = String.fromCharCode(...payload);
-		switch (topic.slice(this.#options.topic.length)) {
+		switch (topic.slice(this._options.topic.length)) {
 			case "/status":
-				return this.#heardStatus(text, now);
+				return this._heardStatus(text, now);
 			case "/diagnostics":
-				return this.#heardDiagnostics(text, retain, now);
+				return this._heardDiagnostics(text, retain, now);
 			case "/reply":
-				if (!retain) this.#heardReply(text, now);
+				if (!retain) this._heardReply(text, now);
 		}
 	}
 
 	/** The next message to publish, if there is one now. */
 	nextMessage(now: number): Message | undefined {
-		const { topic, image, signature } = this.#options;
+		const { topic, image, signature } = this._options;
 		const message = { qos: 1, retain: false } as const;
-		if (this.#beginWanted) {
-			this.#beginWanted = false;
+		if (this._beginWanted) {
+			this._beginWanted = false;
 			const payload = bytesOf(JSON.stringify({ size: image.length, signature: hexOf(signature) }));
 			// Nobody should begin when this sender has gone; but a station that sleeps is waited for (MQTT 5.0).
-			const properties = this.#asleep ? undefined : { messageExpiryInterval: PATIENCE_MS / 1_000 };
+			const properties = this._asleep ? undefined : { messageExpiryInterval: PATIENCE_MS / 1_000 };
 			return { ...message, topic: `${topic}/cmd/update`, payload, properties };
 		}
-		const limit = Math.min(image.length, this.#acknowledged + WINDOW_CHUNKS * CHUNK_BYTES);
-		if (this.#phase !== "sending" || this.#sent >= limit) return undefined;
-		const at = this.#sent;
+		const limit = Math.min(image.length, this._acknowledged + WINDOW_CHUNKS * CHUNK_BYTES);
+		if (this._phase !== "sending" || this._sent >= limit) return undefined;
+		const at = this._sent;
 		const payload = image.slice(at, Math.min(at + CHUNK_BYTES, image.length));
-		this.#sent += payload.length;
-		this.#replyDue = now + REPLY_TIMEOUT_MS;
+		this._sent += payload.length;
+		this._replyDue = now + REPLY_TIMEOUT_MS;
 		return { ...message, topic: `${topic}/cmd/update/${at}`, payload };
 	}
 
 	/** Then there is no hurry: the broker keeps messages for it. */
-	get #asleep(): boolean {
-		return this.#status === "asleep";
+	private get _asleep(): boolean {
+		return this._status === "asleep";
 	}
 
 	/** Then it is no use to say anything again, before it says that it is back. */
-	get #gone(): boolean {
-		return this.#asleep || this.#status === "offline";
+	private get _gone(): boolean {
+		return this._asleep || this._status === "offline";
 	}
 
-	#begin(now: number): void {
-		this.#phase = "beginning";
-		this.#beginWanted = true;
-		this.#replyDue = this.#gone ? Number.POSITIVE_INFINITY : now + REPLY_TIMEOUT_MS;
+	private _begin(now: number): void {
+		this._phase = "beginning";
+		this._beginWanted = true;
+		this._replyDue = this._gone ? Number.POSITIVE_INFINITY : now + REPLY_TIMEOUT_MS;
 	}
 
-	#heardStatus(status: string, now: number): void {
-		this.#status = printable(status);
+	private _heardStatus(status: string, now: number): void {
+		this._status = printable(status);
 		if (status !== "online") return;
-		this.#heardAt = now;
+		this._heardAt = now;
 		// Whatever the station knew, it may have forgotten.
-		if (this.cancellable) this.#begin(now);
+		if (this.cancellable) this._begin(now);
 	}
 
-	#heardDiagnostics(text: string, retain: boolean, now: number): void {
+	private _heardDiagnostics(text: string, retain: boolean, now: number): void {
 		const { image } = parse(text);
-		const repeated = retain && text === this.#diagnostics;
-		this.#diagnostics = text;
-		this.#imageNow = image === undefined ? undefined : printable(image);
-		if (this.#imageNow === this.#options.id) {
-			const what = this.#phase === "looking" ? "this firmware already" : "the new firmware";
-			const away = this.#status === "offline" ? "; but its status is offline" : "";
-			return this.#end(true, `it runs ${what}, ${this.#imageNow}${away}`);
+		const repeated = retain && text === this._diagnostics;
+		this._diagnostics = text;
+		this._imageNow = image === undefined ? undefined : printable(image);
+		if (this._imageNow === this._options.id) {
+			const what = this._phase === "looking" ? "this firmware already" : "the new firmware";
+			const away = this._status === "offline" ? "; but its status is offline" : "";
+			return this._end(true, `it runs ${what}, ${this._imageNow}${away}`);
 		}
-		if (this.#phase !== "restarting") {
-			this.#imageBefore = this.#imageNow;
-			if (this.#phase === "looking") this.#begin(now);
+		if (this._phase !== "restarting") {
+			this._imageBefore = this._imageNow;
+			if (this._phase === "looking") this._begin(now);
 		} else if (!repeated) {
-			this.#judge();
+			this._judge();
 		}
 	}
 
 	/** The station is back, and it does not run the new firmware. */
-	#judge(): void {
-		if (this.#imageNow === undefined) return this.#end(false, "it is back, and does not say which firmware it runs");
-		const before = this.#imageNow === this.#imageBefore ? " again" : "";
-		this.#end(false, `it went back: it runs ${this.#imageNow}${before}, and not ${this.#options.id}`);
+	private _judge(): void {
+		if (this._imageNow === undefined) return this._end(false, "it is back, and does not say which firmware it runs");
+		const before = this._imageNow === this._imageBefore ? " again" : "";
+		this._end(false, `it went back: it runs ${this._imageNow}${before}, and not ${this._options.id}`);
 	}
 
-	#heardReply(text: string, now: number): void {
+	private _heardReply(text: string, now: number): void {
 		const { command, ok, offset, error } = parse(text);
 		const begins = command === "update";
 		if (!begins && !String(command).startsWith("update/")) return;
-		if (this.#phase !== "sending" && !(begins && this.#phase === "beginning")) return;
-		this.#heardAt = now;
-		if (ok !== true && offset === undefined) return this.#end(false, `it refuses: ${printable(error)}`);
-		if (typeof offset !== "number" || !(offset >= 0 && offset <= this.#options.image.length)) return;
+		if (this._phase !== "sending" && !(begins && this._phase === "beginning")) return;
+		this._heardAt = now;
+		if (ok !== true && offset === undefined) return this._end(false, `it refuses: ${printable(error)}`);
+		if (typeof offset !== "number" || !(offset >= 0 && offset <= this._options.image.length)) return;
 		// The station has started anew, or did not get to what came before.
 		if (ok !== true) {
-			if (!begins || this.#mayBeginAnew()) this.#begin(now);
-		} else if (begins) this.#goOn(offset, now);
-		else this.#advance(offset, now);
+			if (!begins || this._mayBeginAnew()) this._begin(now);
+		} else if (begins) this._goOn(offset, now);
+		else this._advance(offset, now);
 	}
 
 	/** The station has begun, or told where it is. */
-	#goOn(offset: number, now: number): void {
-		if (offset < this.#acknowledged && !this.#mayBeginAnew()) return;
-		this.#phase = "sending";
-		this.#acknowledged = this.#sent = offset;
-		this.#replyDue = now + REPLY_TIMEOUT_MS;
+	private _goOn(offset: number, now: number): void {
+		if (offset < this._acknowledged && !this._mayBeginAnew()) return;
+		this._phase = "sending";
+		this._acknowledged = this._sent = offset;
+		this._replyDue = now + REPLY_TIMEOUT_MS;
 	}
 
-	#mayBeginAnew(): boolean {
-		if (++this.#setbacks <= SETBACKS_MAXIMUM) return true;
-		this.#end(false, "it begins anew again and again: does somebody else update it, too?");
+	private _mayBeginAnew(): boolean {
+		if (++this._setbacks <= SETBACKS_MAXIMUM) return true;
+		this._end(false, "it begins anew again and again: does somebody else update it, too?");
 		return false;
 	}
 
-	#advance(offset: number, now: number): void {
+	private _advance(offset: number, now: number): void {
 		// An answer to a chunk that came twice can be an old one.
-		if (offset <= this.#acknowledged) return;
-		this.#acknowledged = offset;
-		this.#sent = Math.max(this.#sent, offset);
-		this.#replyDue = now + REPLY_TIMEOUT_MS;
-		if (offset < this.#options.image.length) return;
-		this.#phase = "restarting";
-		this.#restartingSince = now;
+		if (offset <= this._acknowledged) return;
+		this._acknowledged = offset;
+		this._sent = Math.max(this._sent, offset);
+		this._replyDue = now + REPLY_TIMEOUT_MS;
+		if (offset < this._options.image.length) return;
+		this._phase = "restarting";
+		this._restartingSince = now;
 	}
 
-	#end(ok: boolean, text: string): void {
-		this.#phase = "over";
-		this.#outcome = { ok, text };
+	private _end(ok: boolean, text: string): void {
+		this._phase = "over";
+		this._outcome = { ok, text };
 	}
 }
 

@@ -23,38 +23,38 @@ const STABLE_AFTER_MS = 60_000;
 const SHORTEST_MS = 100;
 
 export class Backoff {
-	readonly #base: number;
-	readonly #limit: number;
-	readonly #stableAfter: number;
-	readonly #random: () => number;
-	#attempts = 0;
+	private readonly _base: number;
+	private readonly _limit: number;
+	private readonly _stableAfter: number;
+	private readonly _random: () => number;
+	private _attempts = 0;
 
 	constructor({ base = BASE_MS, limit = LIMIT_MS, stableAfter = STABLE_AFTER_MS, random }: BackoffOptions) {
-		this.#base = base;
-		this.#limit = limit;
-		this.#stableAfter = stableAfter;
-		this.#random = random;
+		this._base = base;
+		this._limit = limit;
+		this._stableAfter = stableAfter;
+		this._random = random;
 	}
 
 	/** Delays drawn since the last success. */
 	get attempts(): number {
-		return this.#attempts;
+		return this._attempts;
 	}
 
 	/** The next delay in ms: uniform between `SHORTEST_MS` and a bound that doubles with each call up to the limit. */
 	next(): number {
-		const bound = Math.min(this.#limit, this.#base * 2 ** Math.min(this.#attempts, 30));
-		this.#attempts++;
-		return SHORTEST_MS + Math.floor(this.#random() * Math.max(0, bound - SHORTEST_MS));
+		const bound = Math.min(this._limit, this._base * 2 ** Math.min(this._attempts, 30));
+		this._attempts++;
+		return SHORTEST_MS + Math.floor(this._random() * Math.max(0, bound - SHORTEST_MS));
 	}
 
 	/** Tells how long a connection lived, in ms, from the broker's acceptance to its end. */
 	lived(duration: number): void {
-		if (duration >= this.#stableAfter) this.#attempts = 0;
+		if (duration >= this._stableAfter) this._attempts = 0;
 	}
 
 	/** Starts over: the network itself has come back. */
 	reset(): void {
-		this.#attempts = 0;
+		this._attempts = 0;
 	}
 }

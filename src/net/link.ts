@@ -56,34 +56,34 @@ type State =
 	| { readonly phase: "open"; readonly socket: Socket; acceptedAt: number | undefined };
 
 export class Link<M extends Message> {
-	readonly #options: LinkOptions<M>;
-	#state: State = { phase: "stopped" };
-	#timer: unknown;
+	private readonly _options: LinkOptions<M>;
+	private _state: State = { phase: "stopped" };
+	private _timer: unknown;
 	/** What of the packet that is leaving the socket has not taken yet, and how much it may be given. */
-	#leaving: Bytes | undefined;
+	private _leaving: Bytes | undefined;
 	/** Told to the session as transmitted, and not written to the socket yet. */
-	#segment: Bytes[] = [];
-	#size = 0;
-	#writable = 0;
-	#shortLived = 0;
-	#running = false;
+	private _segment: Bytes[] = [];
+	private _size = 0;
+	private _writable = 0;
+	private _shortLived = 0;
+	private _running = false;
 	/** Reads that are left in this turn, and when one ended for want of them, in ms. */
-	#reads = 0;
-	#unreadSince: number | undefined;
+	private _reads = 0;
+	private _unreadSince: number | undefined;
 
 	constructor(options: LinkOptions<M>) {
-		this.#options = options;
+		this._options = options;
 	}
 
 	/** Whether bytes to or from the broker are due: a host that runs time faster than real waits for them. */
 	get awaiting(): boolean {
-		return this.#state.phase === "opening" || this.#options.session.awaiting;
+		return this._state.phase === "opening" || this._options.session.awaiting;
 	}
 
 	/** Connects, and from now on again whenever the connection ends. */
 	start(): void {
-		if (this.#state.phase !== "stopped") return;
-		this.#connect();
+		if (this._state.phase !== "stopped") return;
+		this._connect();
 	}
 
 	/**
@@ -91,54 +91,54 @@ export class Link<M extends Message> {
 	 * 5.0 a `reasonCode` other than 0 cannot be told: then the connection just ends.
 	 */
 	stop(reasonCode = 0): void {
-		this.#sendDisconnect(reasonCode);
-		this.#end();
-		this.#become({ phase: "stopped" });
+		this._sendDisconnect(reasonCode);
+		this._end();
+		this._become({ phase: "stopped" });
 	}
 
 	/** There is something new to send. */
 	wake(): void {
-		this.#run(() => {});
+		this._run(() => {});
 	}
 
 	/** The network itself has come (back) up: what was learned about the broker before does not count. */
 	networkReady(): void {
-		if (this.#state.phase !== "waiting") return;
-		this.#options.backoff.reset();
-		this.#connect();
+		if (this._state.phase !== "waiting") return;
+		this._options.backoff.reset();
+		this._connect();
 	}
 
-	#connect(): void {
-		const { network, broker, clock } = this.#options;
+	private _connect(): void {
+		const { network, broker, clock } = this._options;
 		const limit = broker.tls ? OPEN_TIMEOUT_TLS_MS : OPEN_TIMEOUT_MS;
 		const state: State = { phase: "opening", limit, due: clock.now() + limit };
-		this.#become(state);
-		if (broker.tls && !network.tls) return this.#disconnected("this host has no TLS");
-		if (network.ready === false) return this.#disconnected("the network is not up");
+		this._become(state);
+		if (broker.tls && !network.tls) return this._disconnected("this host has no TLS");
+		if (network.ready === false) return this._disconnected("the network is not up");
 		try {
-			if (!network.dns) return this.#openSocket(state, undefined);
+			if (!network.dns) return this._openSocket(state, undefined);
 			const { io, ...options } = network.dns;
 			state.resolver = new io(options);
 			state.resolver.resolve({
 				host: broker.host,
 				onResolved: (_host, address) => {
-					if (this.#state === state) this.#openSocket(state, address);
+					if (this._state === state) this._openSocket(state, address);
 				},
 				onError: (reason) => {
-					if (this.#state === state) this.#disconnected(`cannot resolve ${broker.host}${because(reason)}`);
+					if (this._state === state) this._disconnected(`cannot resolve ${broker.host}${because(reason)}`);
 				},
 			});
 		} catch (error) {
-			this.#disconnected(`cannot connect${because(error)}`);
+			this._disconnected(`cannot connect${because(error)}`);
 		}
 	}
 
-	#openSocket(state: State & { phase: "opening" }, address: string | undefined): void {
-		const { network, broker, tls } = this.#options;
+	private _openSocket(state: State & { phase: "opening" }, address: string | undefined): void {
+		const { network, broker, tls } = this._options;
 		const { io, ...options } = broker.tls ? network.tls! : network.socket;
 		let socket: Socket | undefined;
 		/** A socket that was given up may still call back. */
-		const current = () => this.#state.phase !== "stopped" && "socket" in this.#state && this.#state.socket === socket;
+		const current = () => this._state.phase !== "stopped" && "socket" in this._state && this._state.socket === socket;
 		try {
 			socket = new io({
 				...options,
@@ -147,36 +147,36 @@ export class Link<M extends Message> {
 				...(broker.tls && tls),
 				noDelay: true,
 				onReadable: () => {
-					if (current()) this.#run(() => {});
+					if (current()) this._run(() => {});
 				},
 				onWritable: (count) => {
-					if (current()) this.#writableNow(count);
+					if (current()) this._writableNow(count);
 				},
 				onError: (reason) => {
 					if (!current()) return;
 					// What arrived before the end counts: a refusal is often followed by a close.
-					do this.#run(() => {});
-					while (current() && !this.#running && this.#unreadSince !== undefined);
+					do this._run(() => {});
+					while (current() && !this._running && this._unreadSince !== undefined);
 					if (!current()) return;
-					const opening = this.#state.phase === "opening";
-					this.#disconnected(opening ? `cannot connect${because(reason)}` : `connection closed${because(reason)}`, {
+					const opening = this._state.phase === "opening";
+					this._disconnected(opening ? `cannot connect${because(reason)}` : `connection closed${because(reason)}`, {
 						byBroker: network.ready !== false,
 					});
 				},
 			});
 			state.socket = socket;
 		} catch (error) {
-			this.#disconnected(`cannot connect${because(error)}`);
+			this._disconnected(`cannot connect${because(error)}`);
 		}
 	}
 
-	#writableNow(count: number): void {
-		this.#writable = count;
-		if (this.#state.phase === "opening" && this.#state.socket) {
-			this.#options.session.open(this.#options.clock.now());
-			this.#become({ phase: "open", socket: this.#state.socket, acceptedAt: undefined });
+	private _writableNow(count: number): void {
+		this._writable = count;
+		if (this._state.phase === "opening" && this._state.socket) {
+			this._options.session.open(this._options.clock.now());
+			this._become({ phase: "open", socket: this._state.socket, acceptedAt: undefined });
 		}
-		this.#run(() => {});
+		this._run(() => {});
 	}
 
 	/**
@@ -184,145 +184,148 @@ export class Link<M extends Message> {
 	 * missed deadline ends the connection. Called from within, by whoever was just
 	 * told of something, it does nothing: writing comes last anyway.
 	 */
-	#run(judge: (now: number) => void): void {
-		if (this.#running) return;
-		this.#running = true;
-		this.#reads = READS_MAXIMUM;
-		this.#unreadSince = undefined;
-		const now = this.#options.clock.now();
+	private _run(judge: (now: number) => void): void {
+		if (this._running) return;
+		this._running = true;
+		this._reads = READS_MAXIMUM;
+		this._unreadSince = undefined;
+		const now = this._options.clock.now();
 		try {
-			const { session } = this.#options;
-			this.#receive(now);
+			const { session } = this._options;
+			this._receive(now);
 			judge(now);
 			const deaf = !session.receptive;
-			this.#transmit(now);
-			if (deaf) this.#receive(now);
+			this._transmit(now);
+			if (deaf) this._receive(now);
 		} catch (error) {
-			if (error instanceof ProtocolError) this.#sendDisconnect(error.reasonCode);
-			if (error instanceof SessionDiscardedError) this.#sendDisconnect();
-			return this.#disconnected(messageOf(error), { error });
+			if (error instanceof ProtocolError) this._sendDisconnect(error.reasonCode);
+			if (error instanceof SessionDiscardedError) this._sendDisconnect();
+			return this._disconnected(messageOf(error), { error });
 		} finally {
-			this.#running = false;
+			this._running = false;
 		}
-		this.#setTimer();
+		this._setTimer();
 	}
 
 	/** If it can leave at once: a connection that ends waits for nobody. */
-	#sendDisconnect(reasonCode?: number): void {
-		if (this.#state.phase !== "open" || this.#leaving) return;
+	private _sendDisconnect(reasonCode?: number): void {
+		if (this._state.phase !== "open" || this._leaving) return;
 		// Who is told of a message of QoS 0 may stop at once.
-		this.#flush();
-		const disconnect = this.#options.session.disconnect(reasonCode);
-		if (!disconnect || disconnect.length > this.#writable) return;
+		this._flush();
+		const disconnect = this._options.session.disconnect(reasonCode);
+		if (!disconnect || disconnect.length > this._writable) return;
 		try {
-			this.#state.socket.write(disconnect);
+			this._state.socket.write(disconnect);
 		} catch {
 			// The socket had ended before.
 		}
 	}
 
-	#receive(now: number): void {
-		const { session } = this.#options;
-		while (this.#state.phase === "open" && session.receptive) {
-			if (this.#reads-- <= 0) {
-				this.#unreadSince = now;
+	private _receive(now: number): void {
+		const { session } = this._options;
+		while (this._state.phase === "open" && session.receptive) {
+			if (this._reads-- <= 0) {
+				this._unreadSince = now;
 				return;
 			}
-			const bytes = this.#state.socket.read(READ_BYTES);
+			const bytes = this._state.socket.read(READ_BYTES);
 			if (bytes === undefined || bytes.byteLength === 0) return;
 			session.receive(bytes instanceof Uint8Array ? (bytes as Bytes) : new Uint8Array(bytes), now);
-			if (session.connected) this.#state.acceptedAt ??= now;
-			this.#transmit(now);
+			if (session.connected) this._state.acceptedAt ??= now;
+			this._transmit(now);
 		}
 	}
 
 	/** Packets that are ready leave together, in one segment. */
-	#transmit(now: number): void {
-		const { session } = this.#options;
-		while (this.#state.phase === "open") {
-			while (this.#size < SEGMENT_BYTES) {
+	private _transmit(now: number): void {
+		const { session } = this._options;
+		while (this._state.phase === "open") {
+			while (this._size < SEGMENT_BYTES) {
 				// Asked for even when nothing can be written, so that the session knows what does not get away.
-				this.#leaving ??= session.transmit(now);
-				if (!this.#leaving || this.#size === this.#writable) break;
-				const part = this.#leaving.subarray(0, this.#writable - this.#size);
-				this.#segment.push(part);
-				this.#size += part.length;
-				if (part.length < this.#leaving.length) {
-					this.#leaving = this.#leaving.subarray(part.length);
+				this._leaving ??= session.transmit(now);
+				if (!this._leaving || this._size === this._writable) break;
+				const part = this._leaving.subarray(0, this._writable - this._size);
+				this._segment.push(part);
+				this._size += part.length;
+				if (part.length < this._leaving.length) {
+					this._leaving = this._leaving.subarray(part.length);
 					if (part.length > 0) session.progressed(now);
 				} else {
-					this.#leaving = undefined;
+					this._leaving = undefined;
 					session.transmitted(now);
 				}
 			}
-			if (this.#size === 0) return;
-			this.#flush();
+			if (this._size === 0) return;
+			this._flush();
 			session.handOn();
 		}
 	}
 
-	#flush(): void {
-		if (this.#size === 0 || this.#state.phase !== "open") return;
-		const bytes = joined(this.#segment, this.#size);
-		this.#segment = [];
-		this.#size = 0;
-		this.#writable = this.#state.socket.write(bytes);
+	private _flush(): void {
+		if (this._size === 0 || this._state.phase !== "open") return;
+		const bytes = joined(this._segment, this._size);
+		this._segment = [];
+		this._size = 0;
+		this._writable = this._state.socket.write(bytes);
 	}
 
-	#timeout(): void {
-		const now = this.#options.clock.now();
-		const state = this.#state;
-		if (state.phase === "waiting" && now >= state.retryAt) this.#connect();
+	private _timeout(): void {
+		const now = this._options.clock.now();
+		const state = this._state;
+		if (state.phase === "waiting" && now >= state.retryAt) this._connect();
 		else if (state.phase === "opening" && now >= state.due) {
-			this.#disconnected(`cannot connect: no answer within ${state.limit / 1_000} s`);
-		} else if (state.phase === "open") this.#run((now) => this.#options.session.tick(now));
-		else this.#setTimer();
+			this._disconnected(`cannot connect: no answer within ${state.limit / 1_000} s`);
+		} else if (state.phase === "open") this._run((now) => this._options.session.tick(now));
+		else this._setTimer();
 	}
 
-	#disconnected(reason: string, { byBroker = false, error }: { byBroker?: boolean; error?: unknown } = {}): void {
-		if (this.#state.phase === "stopped") return;
-		const { backoff, clock, onDisconnect, onTakenOver } = this.#options;
+	private _disconnected(
+		reason: string,
+		{ byBroker = false, error }: { byBroker?: boolean; error?: unknown } = {},
+	): void {
+		if (this._state.phase === "stopped") return;
+		const { backoff, clock, onDisconnect, onTakenOver } = this._options;
 		const now = clock.now();
 		const lived =
-			this.#state.phase === "open" && this.#state.acceptedAt !== undefined ? now - this.#state.acceptedAt : undefined;
+			this._state.phase === "open" && this._state.acceptedAt !== undefined ? now - this._state.acceptedAt : undefined;
 		if (lived !== undefined) backoff.lived(lived);
-		this.#end(byBroker ? now : undefined);
+		this._end(byBroker ? now : undefined);
 		const atOnce = error instanceof SessionDiscardedError || (error instanceof RefusedError && error.hasOlderVersion);
 		const delay = atOnce ? 0 : backoff.next();
-		this.#become({ phase: "waiting", retryAt: now + delay });
+		this._become({ phase: "waiting", retryAt: now + delay });
 		onDisconnect?.(reason, delay, error);
-		this.#shortLived = byBroker && lived !== undefined && lived < SHORT_LIVED_MS ? this.#shortLived + 1 : 0;
-		if (this.#shortLived === SHORT_LIVED_MAXIMUM) onTakenOver?.();
+		this._shortLived = byBroker && lived !== undefined && lived < SHORT_LIVED_MS ? this._shortLived + 1 : 0;
+		if (this._shortLived === SHORT_LIVED_MAXIMUM) onTakenOver?.();
 	}
 
 	/** Gives the connection up, whatever its state; `brokerEndedAt`: the broker has, then. */
-	#end(brokerEndedAt?: number): void {
-		this.#options.session.close(brokerEndedAt);
-		this.#unreadSince = undefined;
-		this.#leaving = undefined;
-		this.#segment = [];
-		this.#size = this.#writable = 0;
-		const state = this.#state;
+	private _end(brokerEndedAt?: number): void {
+		this._options.session.close(brokerEndedAt);
+		this._unreadSince = undefined;
+		this._leaving = undefined;
+		this._segment = [];
+		this._size = this._writable = 0;
+		const state = this._state;
 		if (state.phase === "opening") state.resolver?.close?.();
 		if ((state.phase === "opening" || state.phase === "open") && state.socket) state.socket.close();
 	}
 
-	#become(state: State): void {
-		this.#state = state;
-		this.#setTimer();
+	private _become(state: State): void {
+		this._state = state;
+		this._setTimer();
 	}
 
 	/** One timer, at the earliest next deadline. */
-	#setTimer(): void {
-		const { clock, timer } = this.#options;
-		if (this.#timer !== undefined) timer.clear(this.#timer);
-		this.#timer = undefined;
+	private _setTimer(): void {
+		const { clock, timer } = this._options;
+		if (this._timer !== undefined) timer.clear(this._timer);
+		this._timer = undefined;
 		const { deadline } = this;
 		if (deadline === Number.POSITIVE_INFINITY) return;
-		this.#timer = timer.set(
+		this._timer = timer.set(
 			() => {
-				this.#timer = undefined;
-				this.#timeout();
+				this._timer = undefined;
+				this._timeout();
 			},
 			Math.max(0, deadline - clock.now()),
 		);
@@ -330,11 +333,11 @@ export class Link<M extends Message> {
 
 	/** When the next step is due, in ms; `Infinity`: when something happens. */
 	get deadline(): number {
-		const state = this.#state;
+		const state = this._state;
 		if (state.phase === "waiting") return state.retryAt;
 		if (state.phase === "opening") return state.due;
 		if (state.phase === "stopped") return Number.POSITIVE_INFINITY;
-		return Math.min(this.#options.session.deadline, this.#unreadSince ?? Number.POSITIVE_INFINITY);
+		return Math.min(this._options.session.deadline, this._unreadSince ?? Number.POSITIVE_INFINITY);
 	}
 }
 

@@ -20,76 +20,76 @@ export interface TimeSyncOptions {
 }
 
 export class TimeSync {
-	readonly #options: TimeSyncOptions;
-	#timer: unknown;
+	private readonly _options: TimeSyncOptions;
+	private _timer: unknown;
 	/** The client that was asked; held here, or it would be collected. */
-	#client: NTPClient | undefined;
-	#isSet = false;
-	#toldOfFailure = false;
+	private _client: NTPClient | undefined;
+	private _isSet = false;
+	private _toldOfFailure = false;
 
 	constructor(options: TimeSyncOptions) {
-		this.#options = options;
+		this._options = options;
 	}
 
 	/** The network is up: asks now, unless somebody was asked and has not answered, or the time was set not long ago. */
 	start(): void {
-		if (!this.#client && !this.#isSet) this.#ask();
+		if (!this._client && !this._isSet) this._ask();
 	}
 
 	close(): void {
-		this.#after(undefined);
+		this._after(undefined);
 	}
 
-	#ask(): void {
-		const { ntp, ready } = this.#options.network;
+	private _ask(): void {
+		const { ntp, ready } = this._options.network;
 		if (!ntp) return;
-		if (ready === false) return this.#after(RETRY_MS);
-		this.#after(ANSWER_TIMEOUT_MS);
+		if (ready === false) return this._after(RETRY_MS);
+		this._after(ANSWER_TIMEOUT_MS);
 		try {
 			const { io, ...options } = ntp;
 			const client = new io(options);
-			this.#client = client;
+			this._client = client;
 			client.getTime((error, time) => {
-				if (this.#client !== client) return;
-				if (error || time === undefined) this.#failed(error?.message ?? "no time");
-				else this.#answered(time);
+				if (this._client !== client) return;
+				if (error || time === undefined) this._failed(error?.message ?? "no time");
+				else this._answered(time);
 			});
 		} catch (error) {
-			this.#failed(messageOf(error));
+			this._failed(messageOf(error));
 		}
 	}
 
-	#answered(time: number): void {
-		if (!(time >= EARLIEST_MS)) return this.#failed("it tells a time of long ago");
-		const client = this.#client;
-		this.#options.setTime(time);
+	private _answered(time: number): void {
+		if (!(time >= EARLIEST_MS)) return this._failed("it tells a time of long ago");
+		const client = this._client;
+		this._options.setTime(time);
 		// Whoever was told may have closed this.
-		if (this.#client !== client) return;
-		if (this.#toldOfFailure) this.#options.log("info", "time: set");
-		this.#toldOfFailure = false;
-		this.#isSet = true;
-		this.#after(AGAIN_MS);
+		if (this._client !== client) return;
+		if (this._toldOfFailure) this._options.log("info", "time: set");
+		this._toldOfFailure = false;
+		this._isSet = true;
+		this._after(AGAIN_MS);
 	}
 
-	#failed(reason: string): void {
-		if (!this.#toldOfFailure) this.#options.log("warning", `time: not set: ${reason}; readings wait for their time`);
-		this.#toldOfFailure = true;
-		this.#after(RETRY_MS);
+	private _failed(reason: string): void {
+		if (!this._toldOfFailure) this._options.log("warning", `time: not set: ${reason}; readings wait for their time`);
+		this._toldOfFailure = true;
+		this._after(RETRY_MS);
 	}
 
 	/** Whoever was asked is not listened to any more; the next one is asked after `delay` ms. */
-	#after(delay: number | undefined): void {
-		const { timer } = this.#options;
-		this.#client?.close();
-		this.#client = undefined;
-		if (this.#timer !== undefined) timer.clear(this.#timer);
-		this.#timer = delay === undefined ? undefined : timer.set(() => this.#due(), delay);
+	private _after(delay: number | undefined): void {
+		const { timer } = this._options;
+		this._client?.close();
+		this._client = undefined;
+		if (this._timer !== undefined) timer.clear(this._timer);
+		this._timer = delay === undefined ? undefined : timer.set(() => this._due(), delay);
 	}
 
-	#due(): void {
-		this.#timer = undefined;
-		this.#isSet = false;
-		if (this.#client) return this.#failed("no answer");
-		this.#ask();
+	private _due(): void {
+		this._timer = undefined;
+		this._isSet = false;
+		if (this._client) return this._failed("no answer");
+		this._ask();
 	}
 }

@@ -47,26 +47,26 @@ const HEADER_SLOTS = 2;
 const MAGIC = 0x56_4c_01_00;
 
 export class Log {
-	readonly #flash: Flash;
-	readonly #blocks: number;
-	readonly #blockLength: number;
+	private readonly _flash: Flash;
+	private readonly _blocks: number;
+	private readonly _blockLength: number;
 	/** Slots of a block. */
-	readonly #slots: number;
+	private readonly _slots: number;
 	/** Of each block: readings that wait, and those that would if they were not damaged. */
-	readonly #waiting: Uint16Array;
-	readonly #damaged: Uint16Array;
+	private readonly _waiting: Uint16Array;
+	private readonly _damaged: Uint16Array;
 	/** The newest block's sequence number: at 168 readings to a block, 32 bits last longer than any flash. */
-	#newest = 0;
+	private _newest = 0;
 	/** The slot of the newest block that is written next. */
-	#free: number;
-	#lastSeq = 0;
+	private _free: number;
+	private _lastSeq = 0;
 	/** Slots that may hold what `append` wrote elsewhere, because the flash would neither keep them nor void them. */
-	readonly #abandoned = new Set<number>();
+	private readonly _abandoned = new Set<number>();
 	/** Blocks whose counts may be wrong, because the flash could not be read. */
-	readonly #uncounted = new Set<number>();
+	private readonly _uncounted = new Set<number>();
 	/** Readings dropped, but for those that the damaged slots tell of. */
-	#dropped = 0;
-	#writes = 0;
+	private _dropped = 0;
+	private _writes = 0;
 
 	/**
 	 * Reads the whole area, and calls back for each waiting reading and each note, oldest first. An area that holds
@@ -76,64 +76,64 @@ export class Log {
 		const { blocks, blockLength } = flash.status();
 		const slots = Math.floor(blockLength / SLOT_BYTES);
 		if (blocks < BLOCKS_MINIMUM || slots <= HEADER_SLOTS) throw new RangeError("the flash is too small");
-		this.#flash = flash;
-		this.#blocks = blocks;
-		this.#blockLength = blockLength;
-		this.#free = this.#slots = slots;
-		this.#waiting = new Uint16Array(blocks);
-		this.#damaged = new Uint16Array(blocks);
+		this._flash = flash;
+		this._blocks = blocks;
+		this._blockLength = blockLength;
+		this._free = this._slots = slots;
+		this._waiting = new Uint16Array(blocks);
+		this._damaged = new Uint16Array(blocks);
 		for (let block = 0; block < blocks; block++) {
-			const bytes = this.#read(block * slots, HEADER_SLOTS * SLOT_BYTES);
+			const bytes = this._read(block * slots, HEADER_SLOTS * SLOT_BYTES);
 			for (let at = 0; at < bytes.length; at += SLOT_BYTES) {
 				const header = decodeSlot(bytes, at);
 				if (header?.kind !== HEADER || header.seq % blocks !== block) continue;
 				const view = new DataView(header.body.buffer);
 				if (view.getUint32(8) !== MAGIC + blocks) continue;
-				if (header.seq <= this.#newest) continue;
-				this.#newest = header.seq;
-				this.#lastSeq = view.getUint32(0);
-				this.#dropped = view.getUint32(4);
+				if (header.seq <= this._newest) continue;
+				this._newest = header.seq;
+				this._lastSeq = view.getUint32(0);
+				this._dropped = view.getUint32(4);
 			}
 		}
-		if (this.#newest > 0) this.#free = HEADER_SLOTS;
+		if (this._newest > 0) this._free = HEADER_SLOTS;
 		let unknown = 0;
-		for (let sequence = Math.max(1, this.#newest - blocks + 2); sequence <= this.#newest; sequence++) {
+		for (let sequence = Math.max(1, this._newest - blocks + 2); sequence <= this._newest; sequence++) {
 			// All of these were opened: this is what is in them even if one's header is damaged twice.
-			unknown = this.#scan(sequence, onRecord);
+			unknown = this._scan(sequence, onRecord);
 		}
-		this.#lastSeq += unknown;
+		this._lastSeq += unknown;
 	}
 
 	/** The highest `seq` so far, and of readings that are damaged what it may have been; 0 before the first. */
 	get lastSeq(): number {
-		return this.#lastSeq;
+		return this._lastSeq;
 	}
 
 	/** Readings that are neither acknowledged nor dropped. */
 	get waiting(): number {
-		this.#settle();
-		return sum(this.#waiting);
+		this._settle();
+		return sum(this._waiting);
 	}
 
 	/** Readings lost to a full log or to damage since the flash was first used. */
 	get dropped(): number {
-		this.#settle();
-		return this.#dropped + sum(this.#damaged);
+		this._settle();
+		return this._dropped + sum(this._damaged);
 	}
 
 	/** Block erases since the flash was first used, but for those of openings that failed or were cut. */
 	get erases(): number {
-		return this.#newest;
+		return this._newest;
 	}
 
 	/** Records written since the start. */
 	get writes(): number {
-		return this.#writes;
+		return this._writes;
 	}
 
 	/** Whether the next record drops readings that wait. */
 	get full(): boolean {
-		return this.#free === this.#slots && this.#waiting[(this.#newest + 2) % this.#blocks]! > 0;
+		return this._free === this._slots && this._waiting[(this._newest + 2) % this._blocks]! > 0;
 	}
 
 	/**
@@ -144,36 +144,36 @@ export class Log {
 		const slot = encodeSlot(record);
 		this.repair();
 		for (let tries = 0; tries < TRIES; tries++) {
-			if (this.#free === this.#slots) this.#open();
-			const position = this.#newest * this.#slots + this.#free++;
+			if (this._free === this._slots) this._open();
+			const position = this._newest * this._slots + this._free++;
 			const mark = record.kind < NOTE ? COMMITTED : ACKNOWLEDGED;
 			// Without its mark, damage would let it count as never written, and its number as free.
-			if (this.#write(position, slot) && this.#mark(position, mark)) {
-				if (record.kind < NOTE) this.#waiting[this.#newest % this.#blocks]!++;
-				this.#lastSeq = Math.max(this.#lastSeq, record.seq);
-				this.#writes++;
+			if (this._write(position, slot) && this._mark(position, mark)) {
+				if (record.kind < NOTE) this._waiting[this._newest % this._blocks]!++;
+				this._lastSeq = Math.max(this._lastSeq, record.seq);
+				this._writes++;
 				return position;
 			}
-			if (!this.#mark(position, VOID)) this.#abandon(position);
+			if (!this._mark(position, VOID)) this._abandon(position);
 		}
 		throw new Error("the flash does not keep what is written");
 	}
 
 	/** A reading, unless it is acknowledged, damaged or gone; `undefined` also where the flash refuses. */
 	read(position: number): LogRecord | undefined {
-		const slot = this.#load(position);
-		if (slot === undefined || isAcknowledged(slot[0]!) || this.#abandoned.has(position)) return undefined;
+		const slot = this._load(position);
+		if (slot === undefined || isAcknowledged(slot[0]!) || this._abandoned.has(position)) return undefined;
 		const record = decodeSlot(slot, 0);
-		if (record === undefined) this.#doubt(position);
+		if (record === undefined) this._doubt(position);
 		return record && record.kind < NOTE ? record : undefined;
 	}
 
 	/** The first position from `position` on with a waiting reading. Blocks without one are not read. */
 	next(position: number): number | undefined {
-		let at = Math.max(position, (this.#newest - this.#blocks + 2) * this.#slots);
-		while (at < this.#newest * this.#slots + this.#free) {
-			const sequence = Math.floor(at / this.#slots);
-			if (this.#waiting[sequence % this.#blocks] === 0) at = (sequence + 1) * this.#slots;
+		let at = Math.max(position, (this._newest - this._blocks + 2) * this._slots);
+		while (at < this._newest * this._slots + this._free) {
+			const sequence = Math.floor(at / this._slots);
+			if (this._waiting[sequence % this._blocks] === 0) at = (sequence + 1) * this._slots;
 			else if (this.read(at)) return at;
 			else at++;
 		}
@@ -185,76 +185,76 @@ export class Log {
 	 * meanwhile was counted as dropped, and is no longer.
 	 */
 	acknowledge(position: number): boolean {
-		if (this.#age(position) > this.#blocks - 2) {
-			if (this.#dropped > 0) this.#dropped--;
+		if (this._age(position) > this._blocks - 2) {
+			if (this._dropped > 0) this._dropped--;
 			return true;
 		}
-		const slot = this.#load(position);
+		const slot = this._load(position);
 		if (slot === undefined) return false;
 		if (isAcknowledged(slot[0]!)) {
 			// It was marked before, and could not be read then.
-			this.#doubt(position);
+			this._doubt(position);
 			return true;
 		}
-		const block = Math.floor(position / this.#slots) % this.#blocks;
-		const marked = this.#mark(position, ACKNOWLEDGED);
-		if (marked && decodeSlot(slot, 0) && this.#waiting[block]! > 0) this.#waiting[block]!--;
-		else this.#doubt(position);
+		const block = Math.floor(position / this._slots) % this._blocks;
+		const marked = this._mark(position, ACKNOWLEDGED);
+		if (marked && decodeSlot(slot, 0) && this._waiting[block]! > 0) this._waiting[block]!--;
+		else this._doubt(position);
 		return marked;
 	}
 
 	/** Tries again what the flash has refused: to count a block's readings, to void a slot. `append` does, too. */
 	repair(): void {
-		this.#settle();
-		for (const position of this.#abandoned) {
-			if (this.#age(position) > this.#blocks - 2 || this.#mark(position, VOID)) this.#abandoned.delete(position);
+		this._settle();
+		for (const position of this._abandoned) {
+			if (this._age(position) > this._blocks - 2 || this._mark(position, VOID)) this._abandoned.delete(position);
 		}
 	}
 
 	/** Counts a reading that its owner had to drop. It is in flash with the next block. */
 	drop(): void {
-		this.#dropped++;
+		this._dropped++;
 	}
 
 	/** Erases the next block and writes its header. Throws an Error where the flash refuses; the log is as it was then. */
-	#open(): void {
-		const sequence = this.#newest + 1;
-		const evicted = (sequence + 1) % this.#blocks;
-		const dropped = this.#dropped + this.#waiting[evicted]! + this.#damaged[evicted]!;
+	private _open(): void {
+		const sequence = this._newest + 1;
+		const evicted = (sequence + 1) % this._blocks;
+		const dropped = this._dropped + this._waiting[evicted]! + this._damaged[evicted]!;
 		const body = new DataView(new ArrayBuffer(12));
-		body.setUint32(0, this.#lastSeq);
+		body.setUint32(0, this._lastSeq);
 		body.setUint32(4, dropped);
-		body.setUint32(8, MAGIC + this.#blocks);
+		body.setUint32(8, MAGIC + this._blocks);
 		const header = encodeSlot({ kind: HEADER, seq: sequence, body: new Uint8Array(body.buffer) });
-		this.#flash.eraseBlock(sequence % this.#blocks);
-		const first = this.#write(sequence * this.#slots, header);
-		const second = this.#write(sequence * this.#slots + 1, header);
+		this._flash.eraseBlock(sequence % this._blocks);
+		const first = this._write(sequence * this._slots, header);
+		const second = this._write(sequence * this._slots + 1, header);
 		if (!first && !second) throw new Error("the flash keeps no header");
-		this.#newest = sequence;
-		this.#free = HEADER_SLOTS;
-		this.#dropped = dropped;
-		this.#waiting[evicted] = this.#damaged[evicted] = 0;
+		this._newest = sequence;
+		this._free = HEADER_SLOTS;
+		this._dropped = dropped;
+		this._waiting[evicted] = this._damaged[evicted] = 0;
 	}
 
-	#abandon(position: number): void {
-		this.#abandoned.add(position);
-		if (this.#abandoned.size <= ABANDONED_MAXIMUM) return;
-		for (const oldest of this.#abandoned) return void this.#abandoned.delete(oldest);
+	private _abandon(position: number): void {
+		this._abandoned.add(position);
+		if (this._abandoned.size <= ABANDONED_MAXIMUM) return;
+		for (const oldest of this._abandoned) return void this._abandoned.delete(oldest);
 	}
 
 	/** A slot was not what it should be: its block's readings are counted anew, as the next start would, when somebody asks. */
-	#doubt(position: number): void {
-		this.#uncounted.add(Math.floor(position / this.#slots));
+	private _doubt(position: number): void {
+		this._uncounted.add(Math.floor(position / this._slots));
 	}
 
-	#settle(): void {
-		for (const sequence of [...this.#uncounted]) {
-			this.#uncounted.delete(sequence);
-			if (this.#age(sequence * this.#slots) > this.#blocks - 2) continue;
+	private _settle(): void {
+		for (const sequence of [...this._uncounted]) {
+			this._uncounted.delete(sequence);
+			if (this._age(sequence * this._slots) > this._blocks - 2) continue;
 			try {
-				this.#scan(sequence);
+				this._scan(sequence);
 			} catch {
-				this.#uncounted.add(sequence);
+				this._uncounted.add(sequence);
 			}
 		}
 	}
@@ -263,31 +263,31 @@ export class Log {
 	 * Counts a block's readings and finds its first free slot, if it is the newest. Returns how many slots behind the
 	 * last good one were committed: each may be a reading that was sent.
 	 */
-	#scan(sequence: number, onRecord?: (record: LogRecord, position: number) => void): number {
+	private _scan(sequence: number, onRecord?: (record: LogRecord, position: number) => void): number {
 		let waiting = 0;
 		let damaged = 0;
 		let unknown = 0;
 		let free = HEADER_SLOTS;
-		for (let index = HEADER_SLOTS; index < this.#slots; index += SLOTS_AT_ONCE) {
-			const position = sequence * this.#slots + index;
-			const bytes = this.#read(position, Math.min(SLOTS_AT_ONCE, this.#slots - index) * SLOT_BYTES);
+		for (let index = HEADER_SLOTS; index < this._slots; index += SLOTS_AT_ONCE) {
+			const position = sequence * this._slots + index;
+			const bytes = this._read(position, Math.min(SLOTS_AT_ONCE, this._slots - index) * SLOT_BYTES);
 			for (let at = 0; at < bytes.length; at += SLOT_BYTES) {
 				const mark = bytes[at]!;
 				const acknowledged = isAcknowledged(mark);
 				const note = bytes[at + KIND]! >= NOTE;
-				if (acknowledged && !note && sequence !== this.#newest) continue;
+				if (acknowledged && !note && sequence !== this._newest) continue;
 				if (isBlank(bytes, at)) continue;
 				free = index + at / SLOT_BYTES + 1;
-				if (this.#abandoned.has(position + at / SLOT_BYTES)) continue;
+				if (this._abandoned.has(position + at / SLOT_BYTES)) continue;
 				const record = decodeSlot(bytes, at);
 				if (record) {
 					unknown = 0;
-					this.#lastSeq = Math.max(this.#lastSeq, record.seq);
+					this._lastSeq = Math.max(this._lastSeq, record.seq);
 					if (acknowledged && !(note && isCommitted(mark))) continue;
 					if (!note) {
 						waiting++;
 						// Cut off before its mark was there: from now on it may be sent.
-						if (!isCommitted(mark)) this.#mark(position + at / SLOT_BYTES, mark & COMMITTED);
+						if (!isCommitted(mark)) this._mark(position + at / SLOT_BYTES, mark & COMMITTED);
 					}
 					onRecord?.(record, position + at / SLOT_BYTES);
 				} else if (isCommitted(mark)) {
@@ -296,38 +296,38 @@ export class Log {
 				}
 			}
 		}
-		this.#waiting[sequence % this.#blocks] = waiting;
-		this.#damaged[sequence % this.#blocks] = damaged;
+		this._waiting[sequence % this._blocks] = waiting;
+		this._damaged[sequence % this._blocks] = damaged;
 		// Never back: a slot that took nothing before is not tried again.
-		if (sequence === this.#newest) this.#free = Math.max(this.#free, free);
+		if (sequence === this._newest) this._free = Math.max(this._free, free);
 		return unknown;
 	}
 
 	/** Openings since that of the position's block: 0 for the newest, negative for one that is yet to come. */
-	#age(position: number): number {
-		return this.#newest - Math.floor(position / this.#slots);
+	private _age(position: number): number {
+		return this._newest - Math.floor(position / this._slots);
 	}
 
 	/** The slot at a position, if its block is in use and the flash can be read. */
-	#load(position: number): Bytes | undefined {
-		const age = this.#age(position);
-		if (!(age >= 0 && age < this.#blocks - 1)) return undefined;
+	private _load(position: number): Bytes | undefined {
+		const age = this._age(position);
+		if (!(age >= 0 && age < this._blocks - 1)) return undefined;
 		try {
-			return this.#read(position, SLOT_BYTES);
+			return this._read(position, SLOT_BYTES);
 		} catch {
 			return undefined;
 		}
 	}
 
-	#read(position: number, byteLength: number): Bytes {
-		return new Uint8Array(this.#flash.read(byteLength, this.#offset(position)) as ArrayBuffer);
+	private _read(position: number, byteLength: number): Bytes {
+		return new Uint8Array(this._flash.read(byteLength, this._offset(position)) as ArrayBuffer);
 	}
 
 	/** Whether the flash holds what was to be written. */
-	#write(position: number, bytes: Bytes): boolean {
-		this.#program(position, bytes);
+	private _write(position: number, bytes: Bytes): boolean {
+		this._program(position, bytes);
 		try {
-			const written = this.#read(position, bytes.length);
+			const written = this._read(position, bytes.length);
 			return bytes.every((byte, index) => byte === written[index]);
 		} catch {
 			return false;
@@ -335,24 +335,24 @@ export class Log {
 	}
 
 	/** That the flash refuses is no answer: it may have done it all the same. Reading it tells. */
-	#program(position: number, bytes: Bytes): void {
+	private _program(position: number, bytes: Bytes): void {
 		try {
-			this.#flash.write(bytes, this.#offset(position));
+			this._flash.write(bytes, this._offset(position));
 		} catch {
 			// See above.
 		}
 	}
 
 	/** Whether the slot now counts as marked: for that, most of the bits do. */
-	#mark(position: number, mark: number): boolean {
-		this.#program(position, Uint8Array.of(mark));
-		const written = this.#load(position)?.[0] ?? 0xff;
+	private _mark(position: number, mark: number): boolean {
+		this._program(position, Uint8Array.of(mark));
+		const written = this._load(position)?.[0] ?? 0xff;
 		return (mark & 0xf0) === 0 ? isAcknowledged(written) : isCommitted(written);
 	}
 
-	#offset(position: number): number {
-		const block = Math.floor(position / this.#slots) % this.#blocks;
-		return block * this.#blockLength + (position % this.#slots) * SLOT_BYTES;
+	private _offset(position: number): number {
+		const block = Math.floor(position / this._slots) % this._blocks;
+		return block * this._blockLength + (position % this._slots) * SLOT_BYTES;
 	}
 }
 

@@ -58,63 +58,63 @@ interface Aside {
 }
 
 export class Outbox {
-	readonly #options: OutboxOptions;
-	readonly #ring: Ring;
-	#log: Log | undefined;
-	#lastSeq = 0;
+	private readonly _options: OutboxOptions;
+	private readonly _ring: Ring;
+	private _log: Log | undefined;
+	private _lastSeq = 0;
 	/** This run's number, unknown until the flash can be read, and whether one of its readings waits in flash for the clock to be set. */
-	#run = UNKNOWN_RUN;
-	#unlabelled = false;
+	private _run = UNKNOWN_RUN;
+	private _unlabelled = false;
 	/** Wall-clock ms since 1970 at which the monotonic time of a run was 0, as far as it is known and needed. */
-	readonly #startedAt = new Map<number, number>();
+	private readonly _startedAt = new Map<number, number>();
 	/** The newest reading, until it is taken. */
-	#fresh: number | undefined;
+	private _fresh: number | undefined;
 	/** Nothing before this position waits to be taken, and of what is behind it, these are on their way. */
-	#backlog = 0;
-	readonly #taken = new Set<number>();
+	private _backlog = 0;
+	private readonly _taken = new Set<number>();
 	/** Acknowledged, and on their way until flash knows it, too: it is asked again with each reading. */
-	readonly #unmarked = new Set<number>();
+	private readonly _unmarked = new Set<number>();
 	/** Taken, and not to be sent for now, in the order in which they will be. The ring's wait here, where they hold up nothing. */
-	readonly #aside: Aside[] = [];
+	private readonly _aside: Aside[] = [];
 	/** Behind the newest record of this run. */
-	#end = 0;
-	#rescanDue = Number.NEGATIVE_INFINITY;
-	#backlogDue = Number.NEGATIVE_INFINITY;
-	#failing = false;
+	private _end = 0;
+	private _rescanDue = Number.NEGATIVE_INFINITY;
+	private _backlogDue = Number.NEGATIVE_INFINITY;
+	private _failing = false;
 
 	constructor(options: OutboxOptions) {
-		this.#options = options;
-		this.#ring = new Ring(options.ringBytes);
-		this.#mount();
+		this._options = options;
+		this._ring = new Ring(options.ringBytes);
+		this._mount();
 	}
 
 	/** Readings that are not acknowledged. */
 	get length(): number {
 		// A mark that the flash took and would not show has been counted by the log, perhaps.
-		this.#markAcknowledged();
-		const inRam = this.#ring.length + this.#aside.filter(({ place }) => typeof place !== "number").length;
-		return Math.max(0, (this.#log?.waiting ?? 0) - this.#unmarked.size) + inRam;
+		this._markAcknowledged();
+		const inRam = this._ring.length + this._aside.filter(({ place }) => typeof place !== "number").length;
+		return Math.max(0, (this._log?.waiting ?? 0) - this._unmarked.size) + inRam;
 	}
 
 	/** Of these, the ones that were set aside. */
 	get aside(): number {
-		return this.#aside.length;
+		return this._aside.length;
 	}
 
 	/** Readings that were lost, for want of room or to damage, since the flash was first used. */
 	get dropped(): number {
-		return (this.#log?.dropped ?? 0) + this.#ring.dropped;
+		return (this._log?.dropped ?? 0) + this._ring.dropped;
 	}
 
 	/** Block erases since the flash was first used, and records written since the start. */
 	get wear(): { readonly erases: number; readonly writes: number } | undefined {
-		return this.#log && { erases: this.#log.erases, writes: this.#log.writes };
+		return this._log && { erases: this._log.erases, writes: this._log.writes };
 	}
 
 	/** When `take` has something again that it has nothing of now, in ms; `Infinity`: not by itself. */
 	get deadline(): number {
-		if (this.#nextWaiting() !== undefined) return this.#backlogDue;
-		return this.#hasSkipped ? Math.max(this.#rescanDue, this.#backlogDue) : Number.POSITIVE_INFINITY;
+		if (this._nextWaiting() !== undefined) return this._backlogDue;
+		return this._hasSkipped ? Math.max(this._rescanDue, this._backlogDue) : Number.POSITIVE_INFINITY;
 	}
 
 	/**
@@ -123,59 +123,59 @@ export class Outbox {
 	 * no number.
 	 */
 	push(sample: Sample, ticks: number): number | undefined {
-		const { order, full, clock } = this.#options;
+		const { order, full, clock } = this._options;
 		const time = clock.time();
-		if (!this.#log) this.#mount();
-		this.#markAcknowledged();
-		this.#labelRun();
-		const seq = this.#lastSeq >= SEQ_MAXIMUM ? 1 : this.#lastSeq + 1;
+		if (!this._log) this._mount();
+		this._markAcknowledged();
+		this._labelRun();
+		const seq = this._lastSeq >= SEQ_MAXIMUM ? 1 : this._lastSeq + 1;
 		const record = encodeReading({
 			seq,
 			sample,
-			...(time === undefined ? { when: ticks, run: this.#run } : { when: time, run: undefined }),
+			...(time === undefined ? { when: ticks, run: this._run } : { when: time, run: undefined }),
 		});
-		this.#lastSeq = seq;
-		if (full === "newest" && this.#log?.full) {
-			this.#log.drop();
+		this._lastSeq = seq;
+		if (full === "newest" && this._log?.full) {
+			this._log.drop();
 			return undefined;
 		}
-		const position = this.#append(record);
-		if (position === undefined) this.#ring.push(record);
+		const position = this._append(record);
+		if (position === undefined) this._ring.push(record);
 		else {
-			if (time === undefined) this.#unlabelled = true;
-			if (order === "newest") this.#fresh = position;
+			if (time === undefined) this._unlabelled = true;
+			if (order === "newest") this._fresh = position;
 		}
 		return seq;
 	}
 
 	/** The next reading to send; `hurried`, those that waited do not keep their pace. */
 	take(now: number, hurried = false): Taken | undefined {
-		while (this.#aside[0] && now >= this.#aside[0].until) this.#bringBack();
+		while (this._aside[0] && now >= this._aside[0].until) this._bringBack();
 		// What is in RAM is little, and the sooner it goes the better.
-		const first = this.#takeFresh() ?? this.#takeFromRing();
+		const first = this._takeFresh() ?? this._takeFromRing();
 		if (first) return first;
-		if (now < this.#backlogDue && !hurried) return undefined;
-		let position = this.#nextWaiting();
+		if (now < this._backlogDue && !hurried) return undefined;
+		let position = this._nextWaiting();
 		if (position === undefined) {
-			if (!this.#hasSkipped || now < this.#rescanDue) return undefined;
-			this.#backlog = 0;
-			this.#rescanDue = now + RESCAN_MS;
-			this.#log?.repair();
-			this.#markAcknowledged();
-			position = this.#nextWaiting();
+			if (!this._hasSkipped || now < this._rescanDue) return undefined;
+			this._backlog = 0;
+			this._rescanDue = now + RESCAN_MS;
+			this._log?.repair();
+			this._markAcknowledged();
+			position = this._nextWaiting();
 		}
-		this.#backlogDue = now + 1_000 / this.#options.backlogRate;
+		this._backlogDue = now + 1_000 / this._options.backlogRate;
 		if (position === undefined) return undefined;
 		// Not again, whatever comes of it: one that cannot be read now is searched for later.
-		this.#backlog = position + 1;
-		return this.#takenFrom(position);
+		this._backlog = position + 1;
+		return this._takenFrom(position);
 	}
 
 	/** The broker has a reading that was taken, or will never take it. */
 	acknowledge(handle: number): void {
-		if (handle < 0) return this.#ring.acknowledge(-1 - handle);
-		if (this.#log?.acknowledge(handle)) this.#taken.delete(handle);
-		else this.#unmarked.add(handle);
+		if (handle < 0) return this._ring.acknowledge(-1 - handle);
+		if (this._log?.acknowledge(handle)) this._taken.delete(handle);
+		else this._unmarked.add(handle);
 	}
 
 	/**
@@ -184,133 +184,133 @@ export class Outbox {
 	 * restart ends that, too.
 	 */
 	setAside(handle: number, now: number): void {
-		this.#aside.push({ place: handle < 0 ? this.#ring.remove(-1 - handle) : handle, until: now + ASIDE_MS });
-		if (this.#aside.length > ASIDE_MAXIMUM) this.#bringBack();
+		this._aside.push({ place: handle < 0 ? this._ring.remove(-1 - handle) : handle, until: now + ASIDE_MS });
+		if (this._aside.length > ASIDE_MAXIMUM) this._bringBack();
 	}
 
-	#bringBack(): void {
-		const { place } = this.#aside.shift()!;
-		if (typeof place !== "number") return this.#ring.push(place);
-		this.#taken.delete(place);
-		this.#backlog = Math.min(this.#backlog, place);
+	private _bringBack(): void {
+		const { place } = this._aside.shift()!;
+		if (typeof place !== "number") return this._ring.push(place);
+		this._taken.delete(place);
+		this._backlog = Math.min(this._backlog, place);
 	}
 
 	/** Flash that cannot be read now may be later; until then numbers begin anew, for nobody knows the last one. */
-	#mount(): void {
-		const { flash } = this.#options;
+	private _mount(): void {
+		const { flash } = this._options;
 		if (!flash) return;
 		let run = 0;
 		try {
-			this.#log = new Log(flash, (record) => {
-				run = this.#found(record, run);
+			this._log = new Log(flash, (record) => {
+				run = this._found(record, run);
 			});
-			this.#run = run;
-			this.#lastSeq = Math.max(this.#lastSeq, this.#log.lastSeq);
-			this.#works();
+			this._run = run;
+			this._lastSeq = Math.max(this._lastSeq, this._log.lastSeq);
+			this._works();
 		} catch (error) {
-			this.#failed(error);
+			this._failed(error);
 		}
 	}
 
 	/** What the log still has from before: returns the number of the run behind the last one found, `next` until then. */
-	#found(record: LogRecord, next: number): number {
+	private _found(record: LogRecord, next: number): number {
 		const note = decodeClockNote(record);
 		const { run } = note ?? decodeReading(record);
 		if (run === undefined) return next;
 		const following = (run + 1) % UNKNOWN_RUN;
 		// The readings of a run come before its note. Without readings that wait, the note is of no use.
-		if (note && next === following) this.#keepStart(run, note.startedAt);
+		if (note && next === following) this._keepStart(run, note.startedAt);
 		return following;
 	}
 
-	#keepStart(run: number, startedAt: number): void {
-		this.#startedAt.set(run, startedAt);
-		if (this.#startedAt.size <= RUNS_MAXIMUM) return;
-		for (const oldest of this.#startedAt.keys()) return void this.#startedAt.delete(oldest);
+	private _keepStart(run: number, startedAt: number): void {
+		this._startedAt.set(run, startedAt);
+		if (this._startedAt.size <= RUNS_MAXIMUM) return;
+		for (const oldest of this._startedAt.keys()) return void this._startedAt.delete(oldest);
 	}
 
 	/** Once the clock is set, what this run's readings are labelled with is fixed, and outlives a restart as they do. */
-	#labelRun(): void {
-		if (this.#startedAt.has(this.#run)) return;
-		const { clock } = this.#options;
+	private _labelRun(): void {
+		if (this._startedAt.has(this._run)) return;
+		const { clock } = this._options;
 		const time = clock.time();
 		if (time === undefined) return;
 		const startedAt = time - clock.now();
-		this.#startedAt.set(this.#run, startedAt);
-		if (this.#unlabelled) this.#append(encodeClockNote(this.#run, startedAt, this.#lastSeq));
+		this._startedAt.set(this._run, startedAt);
+		if (this._unlabelled) this._append(encodeClockNote(this._run, startedAt, this._lastSeq));
 	}
 
-	#append(record: LogRecord): number | undefined {
-		if (!this.#log) return undefined;
+	private _append(record: LogRecord): number | undefined {
+		if (!this._log) return undefined;
 		try {
-			const position = this.#log.append(record);
-			this.#end = position + 1;
-			this.#works();
+			const position = this._log.append(record);
+			this._end = position + 1;
+			this._works();
 			return position;
 		} catch (error) {
-			this.#failed(error);
+			this._failed(error);
 			return undefined;
 		}
 	}
 
-	#markAcknowledged(): void {
-		for (const handle of this.#unmarked) {
-			if (!this.#log?.acknowledge(handle)) continue;
-			this.#unmarked.delete(handle);
-			this.#taken.delete(handle);
+	private _markAcknowledged(): void {
+		for (const handle of this._unmarked) {
+			if (!this._log?.acknowledge(handle)) continue;
+			this._unmarked.delete(handle);
+			this._taken.delete(handle);
 		}
 	}
 
-	#works(): void {
-		if (this.#failing) this.#options.onFlash(undefined);
-		this.#failing = false;
+	private _works(): void {
+		if (this._failing) this._options.onFlash(undefined);
+		this._failing = false;
 	}
 
-	#failed(error: unknown): void {
-		if (!this.#failing) this.#options.onFlash(error);
-		this.#failing = true;
+	private _failed(error: unknown): void {
+		if (!this._failing) this._options.onFlash(error);
+		this._failing = true;
 	}
 
 	/** Whether more waits than is on its way and found: the flash would not let it be read before. */
-	get #hasSkipped(): boolean {
-		return (this.#log?.waiting ?? 0) > this.#taken.size;
+	private get _hasSkipped(): boolean {
+		return (this._log?.waiting ?? 0) > this._taken.size;
 	}
 
-	#takeFresh(): Taken | undefined {
-		const position = this.#fresh;
-		this.#fresh = undefined;
-		return position === undefined ? undefined : this.#takenFrom(position);
+	private _takeFresh(): Taken | undefined {
+		const position = this._fresh;
+		this._fresh = undefined;
+		return position === undefined ? undefined : this._takenFrom(position);
 	}
 
-	#takeFromRing(): Taken | undefined {
-		const taken = this.#ring.take();
-		return taken && { handle: -1 - taken.handle, reading: this.#labelled(taken.record) };
+	private _takeFromRing(): Taken | undefined {
+		const taken = this._ring.take();
+		return taken && { handle: -1 - taken.handle, reading: this._labelled(taken.record) };
 	}
 
-	#takenFrom(position: number): Taken | undefined {
-		const record = this.#log?.read(position);
+	private _takenFrom(position: number): Taken | undefined {
+		const record = this._log?.read(position);
 		if (!record) return undefined;
-		this.#taken.add(position);
-		return { handle: position, reading: this.#labelled(record) };
+		this._taken.add(position);
+		return { handle: position, reading: this._labelled(record) };
 	}
 
 	/** The oldest that waits and was not taken. */
-	#nextWaiting(): number | undefined {
-		if (this.#unmarked.size >= UNMARKED_MAXIMUM) return undefined;
+	private _nextWaiting(): number | undefined {
+		if (this._unmarked.size >= UNMARKED_MAXIMUM) return undefined;
 		for (;;) {
-			const position = this.#log?.next(this.#backlog);
+			const position = this._log?.next(this._backlog);
 			// What is searched is not searched again.
-			this.#backlog = position ?? this.#end;
-			if (position === undefined || !this.#taken.has(position)) return position;
-			this.#backlog++;
+			this._backlog = position ?? this._end;
+			if (position === undefined || !this._taken.has(position)) return position;
+			this._backlog++;
 		}
 	}
 
-	#labelled(record: LogRecord): Reading {
-		this.#labelRun();
+	private _labelled(record: LogRecord): Reading {
+		this._labelRun();
 		const { seq, when, run, sample } = decodeReading(record);
 		if (run === undefined) return { seq, time: when, sample };
-		const startedAt = this.#startedAt.get(run);
+		const startedAt = this._startedAt.get(run);
 		return { seq, time: startedAt === undefined ? undefined : startedAt + when, sample };
 	}
 }

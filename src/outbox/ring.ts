@@ -9,67 +9,67 @@ import type { Bytes } from "../host.js";
 import { ACKNOWLEDGED, decodeSlot, encodeSlot, type LogRecord, SLOT_BYTES } from "./slot.js";
 
 export class Ring {
-	readonly #bytes: Bytes;
-	readonly #slots: number;
+	private readonly _bytes: Bytes;
+	private readonly _slots: number;
 	/** Records are counted: the oldest, the first that was not taken, and the one that comes next. */
-	#first = 0;
-	#untaken = 0;
-	#next = 0;
-	#dropped = 0;
+	private _first = 0;
+	private _untaken = 0;
+	private _next = 0;
+	private _dropped = 0;
 
 	/** @param size bytes of RAM: 24 for each record */
 	constructor(size: number) {
-		this.#slots = Math.floor(size / SLOT_BYTES);
-		this.#bytes = new Uint8Array(this.#slots * SLOT_BYTES);
+		this._slots = Math.floor(size / SLOT_BYTES);
+		this._bytes = new Uint8Array(this._slots * SLOT_BYTES);
 	}
 
 	/** Records that are not acknowledged, and those behind one that is not. */
 	get length(): number {
-		return this.#next - this.#first;
+		return this._next - this._first;
 	}
 
 	/** Records that found no room, or had to make it. */
 	get dropped(): number {
-		return this.#dropped;
+		return this._dropped;
 	}
 
 	push(record: LogRecord): void {
-		if (this.length === this.#slots) {
-			this.#dropped++;
-			if (this.#untaken > this.#first) return;
-			this.#untaken = ++this.#first;
+		if (this.length === this._slots) {
+			this._dropped++;
+			if (this._untaken > this._first) return;
+			this._untaken = ++this._first;
 		}
-		this.#bytes.set(encodeSlot(record), this.#offset(this.#next++));
+		this._bytes.set(encodeSlot(record), this._offset(this._next++));
 	}
 
 	/** The oldest record that was not taken, with what names it to `acknowledge`. */
 	take(): { readonly handle: number; readonly record: LogRecord } | undefined {
-		if (this.#untaken === this.#next) return undefined;
-		const handle = this.#untaken++;
-		return { handle, record: decodeSlot(this.#bytes, this.#offset(handle))! };
+		if (this._untaken === this._next) return undefined;
+		const handle = this._untaken++;
+		return { handle, record: decodeSlot(this._bytes, this._offset(handle))! };
 	}
 
 	/** Takes out a record that was taken, so that its room is free. Throws as `acknowledge` does. */
 	remove(handle: number): LogRecord {
-		const record = decodeSlot(this.#bytes, this.#offset(handle))!;
+		const record = decodeSlot(this._bytes, this._offset(handle))!;
 		this.acknowledge(handle);
 		return record;
 	}
 
 	/** Throws a RangeError for a record that is not taken, or was acknowledged before. */
 	acknowledge(handle: number): void {
-		if (!(handle >= this.#first && handle < this.#untaken) || this.#isAcknowledged(handle)) {
+		if (!(handle >= this._first && handle < this._untaken) || this._isAcknowledged(handle)) {
 			throw new RangeError(`nothing was taken as ${handle}`);
 		}
-		this.#bytes[this.#offset(handle)] = ACKNOWLEDGED;
-		while (this.#first < this.#untaken && this.#isAcknowledged(this.#first)) this.#first++;
+		this._bytes[this._offset(handle)] = ACKNOWLEDGED;
+		while (this._first < this._untaken && this._isAcknowledged(this._first)) this._first++;
 	}
 
-	#isAcknowledged(handle: number): boolean {
-		return this.#bytes[this.#offset(handle)] === ACKNOWLEDGED;
+	private _isAcknowledged(handle: number): boolean {
+		return this._bytes[this._offset(handle)] === ACKNOWLEDGED;
 	}
 
-	#offset(handle: number): number {
-		return (handle % this.#slots) * SLOT_BYTES;
+	private _offset(handle: number): number {
+		return (handle % this._slots) * SLOT_BYTES;
 	}
 }

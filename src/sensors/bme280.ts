@@ -83,16 +83,16 @@ interface Chip {
 
 export class BME280 implements Sensor {
 	readonly minimumInterval = MINIMUM_INTERVAL_MS;
-	readonly #options: BME280Options;
+	private readonly _options: BME280Options;
 	/** The one open bus object: a second one at the same address is refused on ESP32. */
-	#bus: I2C | undefined;
-	#chip: Chip | undefined;
-	#failures = 0;
-	#closed = false;
+	private _bus: I2C | undefined;
+	private _chip: Chip | undefined;
+	private _failures = 0;
+	private _closed = false;
 
 	/** Touches no bus: the first measurement does. */
 	constructor(options: BME280Options) {
-		this.#options = options;
+		this._options = options;
 	}
 
 	/**
@@ -105,28 +105,28 @@ export class BME280 implements Sensor {
 	 * broke off. Values out of range may be a disturbance; three in a row are not.
 	 */
 	*measure(): Measurement {
-		if (this.#closed) throw new SensorError("the sensor is closed");
+		if (this._closed) throw new SensorError("the sensor is closed");
 		try {
-			this.#chip ??= yield* this.#start();
-			const sample = yield* this.#convert(this.#chip);
-			this.#failures = 0;
+			this._chip ??= yield* this._start();
+			const sample = yield* this._convert(this._chip);
+			this._failures = 0;
 			return sample;
 		} catch (error) {
-			this.#failures++;
-			if (error instanceof BusError || this.#failures % FAILURES_BEFORE_RESTART === 0) this.#forget();
+			this._failures++;
+			if (error instanceof BusError || this._failures % FAILURES_BEFORE_RESTART === 0) this._forget();
 			throw error;
 		}
 	}
 
 	close(): void {
-		this.#closed = true;
-		this.#forget();
+		this._closed = true;
+		this._forget();
 	}
 
-	#forget(): void {
-		this.#chip = undefined;
-		const bus = this.#bus;
-		this.#bus = undefined;
+	private _forget(): void {
+		this._chip = undefined;
+		const bus = this._bus;
+		this._bus = undefined;
 		try {
 			bus?.close();
 		} catch {
@@ -135,57 +135,57 @@ export class BME280 implements Sensor {
 	}
 
 	/** Finds the chip, resets it, and reads and checks its calibration. */
-	*#start(): Generator<number, Chip, void> {
-		const { bus, address, id } = this.#probe();
+	private *_start(): Generator<number, Chip, void> {
+		const { bus, address, id } = this._probe();
 		writeRegister(bus, RESET, RESET_WORD);
 		yield START_UP_MS;
 		const copied = yield* poll(bus, IM_UPDATE, START_UP_POLLS);
 		if (!copied) throw new SensorError(`the chip at ${hex(address)} did not start: its calibration is not there`);
 
 		const first = readRegisters(bus, CALIBRATION, CALIBRATION_BYTES);
-		const second = this.#measuresHumidity
+		const second = this._measuresHumidity
 			? readRegisters(bus, HUMIDITY_CALIBRATION, HUMIDITY_CALIBRATION_BYTES)
 			: undefined;
 		const calibration = parseCalibration(first, second);
 		// Filter off, as the readings are far apart. Writes to it count in sleep mode only, which follows a reset.
 		writeRegister(bus, CONFIG, 0);
-		this.#options.onDiagnostic?.(`${id === BME280_ID ? "BME280" : "BMP280"} found at ${hex(address)}`);
+		this._options.onDiagnostic?.(`${id === BME280_ID ? "BME280" : "BMP280"} found at ${hex(address)}`);
 		return { bus, address, id, calibration, lastFrame: new Uint8Array(0), equalFrames: 0 };
 	}
 
-	get #measuresHumidity(): boolean {
-		return this.#options.model === "bme280";
+	private get _measuresHumidity(): boolean {
+		return this._options.model === "bme280";
 	}
 
 	/** Asks at each address for the chip's id and leaves the bus open where it is the right one. */
-	#probe(): { bus: I2C; address: number; id: number } {
-		const { sensor, address: only } = this.#options;
+	private _probe(): { bus: I2C; address: number; id: number } {
+		const { sensor, address: only } = this._options;
 		const { io, ...options } = sensor;
 		const addresses = only === undefined ? ADDRESSES : [only];
 		let stranger: SensorError | undefined;
 		let silence = "";
 		for (const address of addresses) {
-			this.#forget();
+			this._forget();
 			try {
 				const bus = new io({ hz: DEFAULT_HZ, ...options, address });
-				this.#bus = bus;
+				this._bus = bus;
 				const [id = 0] = request(bus, CHIP_ID, 1);
-				const objection = this.#objection(id, address);
+				const objection = this._objection(id, address);
 				if (objection === undefined) return { bus, address, id };
 				stranger ??= objection;
 			} catch (error) {
 				silence = messageOf(error);
 			}
 		}
-		this.#forget();
+		this._forget();
 		throw stranger ?? new BusError(`no chip answered at ${addresses.map(hex).join(" or ")}: ${silence}`);
 	}
 
 	/** Why a chip with this id will not do. */
-	#objection(id: number, address: number): SensorError | undefined {
+	private _objection(id: number, address: number): SensorError | undefined {
 		if (id === BME280_ID) return undefined;
 		if (BMP280_IDS.includes(id)) {
-			if (!this.#measuresHumidity) return undefined;
+			if (!this._measuresHumidity) return undefined;
 			return new SensorError(
 				`the chip at ${hex(address)} is a BMP280 (id ${hex(id)}), which measures no humidity: set \`sensor\` to bmp280`,
 			);
@@ -196,7 +196,7 @@ export class BME280 implements Sensor {
 	}
 
 	/** One measurement in forced mode. */
-	*#convert(chip: Chip): Generator<number, Sample, void> {
+	private *_convert(chip: Chip): Generator<number, Sample, void> {
 		const { bus, address, calibration } = chip;
 		// One byte that tells a chip replaced, or a bus gone wrong, from bad weather.
 		const [id = 0] = readRegisters(bus, CHIP_ID, 1);
@@ -204,14 +204,14 @@ export class BME280 implements Sensor {
 			throw new BusError(`the chip at ${hex(address)} has changed: its id was ${hex(chip.id)} and is ${hex(id)}`);
 		}
 		// Written each time: a chip that was without power for a moment has forgotten it.
-		if (this.#measuresHumidity) writeRegister(bus, CTRL_HUM, OVERSAMPLING.humidity);
+		if (this._measuresHumidity) writeRegister(bus, CTRL_HUM, OVERSAMPLING.humidity);
 		writeRegister(bus, CTRL_MEAS, (OVERSAMPLING.temperature << 5) | (OVERSAMPLING.pressure << 2) | FORCED_MODE);
-		yield measuringTime(this.#measuresHumidity);
+		yield measuringTime(this._measuresHumidity);
 		if (!(yield* poll(bus, MEASURING, MEASURING_POLLS))) throw new SensorError("the chip did not finish measuring");
 
-		const frame = readRegisters(bus, DATA, this.#measuresHumidity ? 8 : 6);
+		const frame = readRegisters(bus, DATA, this._measuresHumidity ? 8 : 6);
 		const conditions = decodeFrame(calibration, frame);
-		this.#watchForFreeze(chip, frame);
+		this._watchForFreeze(chip, frame);
 		return {
 			thermometer: { temperature: conditions.temperature },
 			...(conditions.humidity !== undefined && { hygrometer: { humidity: conditions.humidity } }),
@@ -219,13 +219,13 @@ export class BME280 implements Sensor {
 		};
 	}
 
-	#watchForFreeze(chip: Chip, frame: Uint8Array): void {
+	private _watchForFreeze(chip: Chip, frame: Uint8Array): void {
 		const equal = frame.every((byte, index) => byte === chip.lastFrame[index]);
 		chip.equalFrames = equal ? chip.equalFrames + 1 : 1;
 		chip.lastFrame = frame;
 		if (chip.equalFrames < EQUAL_FRAMES_BEFORE_RESTART) return;
-		this.#options.onDiagnostic?.(`${chip.equalFrames} measurements gave the same bits: starting the chip anew`);
-		this.#forget();
+		this._options.onDiagnostic?.(`${chip.equalFrames} measurements gave the same bits: starting the chip anew`);
+		this._forget();
 	}
 }
 

@@ -31,43 +31,43 @@ const POLLS = 5;
 
 export class DHT implements Sensor {
 	readonly minimumInterval: number;
-	readonly #options: DHTOptions;
-	#capture: PulseCapture | undefined;
-	#poweredUp = false;
+	private readonly _options: DHTOptions;
+	private _capture: PulseCapture | undefined;
+	private _poweredUp = false;
 	/** Whether the sensor holds a value that is not older than the last request. */
-	#primed = false;
-	#closed = false;
+	private _primed = false;
+	private _closed = false;
 
 	/** Touches no pin: the first measurement does. */
 	constructor(options: DHTOptions) {
-		this.#options = options;
+		this._options = options;
 		this.minimumInterval = MINIMUM_INTERVALS_MS[options.model];
 	}
 
 	/** Takes one frame, or two. Throws a `SensorError` for silence and for a frame that cannot be believed. */
 	*measure(): Measurement {
-		if (this.#closed) throw new SensorError("the sensor is closed");
-		if (!this.#poweredUp) {
+		if (this._closed) throw new SensorError("the sensor is closed");
+		if (!this._poweredUp) {
 			yield POWER_UP_MS;
-			this.#poweredUp = true;
+			this._poweredUp = true;
 		}
-		if (!this.#primed || this.#options.discard === "each") {
-			yield* this.#request();
-			this.#primed = true;
+		if (!this._primed || this._options.discard === "each") {
+			yield* this._request();
+			this._primed = true;
 			yield this.minimumInterval;
 		}
-		const bytes = decodeFrame(yield* this.#request());
-		return this.#options.model === "dht11" ? dht11Sample(bytes) : dht22Sample(bytes);
+		const bytes = decodeFrame(yield* this._request());
+		return this._options.model === "dht11" ? dht11Sample(bytes) : dht22Sample(bytes);
 	}
 
 	close(): void {
-		this.#closed = true;
-		this.#release();
+		this._closed = true;
+		this._release();
 	}
 
-	#release(): void {
-		const capture = this.#capture;
-		this.#capture = undefined;
+	private _release(): void {
+		const capture = this._capture;
+		this._capture = undefined;
 		try {
 			capture?.close();
 		} catch {
@@ -76,12 +76,12 @@ export class DHT implements Sensor {
 	}
 
 	/** Sends the start signal and waits, within a bound, for the pulses. */
-	*#request(): Generator<number, ArrayLike<number>, void> {
+	private *_request(): Generator<number, ArrayLike<number>, void> {
 		let pulses: ArrayLike<number> | undefined;
 		try {
-			const { io, ...options } = this.#options.sensor;
-			this.#capture ??= new io(options);
-			const capture = this.#capture;
+			const { io, ...options } = this._options.sensor;
+			this._capture ??= new io(options);
+			const capture = this._capture;
 			capture.hold();
 			try {
 				yield START_LOW_MS;
@@ -96,12 +96,12 @@ export class DHT implements Sensor {
 				pulses = capture.read();
 			}
 		} catch (error) {
-			this.#release();
+			this._release();
 			throw new SensorError(`the line cannot be used: ${messageOf(error)}`);
 		}
 		if (pulses !== undefined && pulses.length > 1) return pulses;
 		// It may have been without power; then its next frame is its first.
-		this.#primed = false;
+		this._primed = false;
 		throw new SensorError("the sensor did not answer");
 	}
 }

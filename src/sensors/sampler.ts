@@ -36,30 +36,30 @@ const ROUNDING_MS = 0.5;
 const SHORTEST_STEP_MS = 1;
 
 export class Sampler {
-	readonly #options: SamplerOptions;
-	#interval: number;
+	private readonly _options: SamplerOptions;
+	private _interval: number;
 	/** The time of a slot; the others follow at multiples of the interval, so that delays do not add up. */
-	#origin: number | undefined;
+	private _origin: number | undefined;
 	/** When the next measurement is wanted. */
-	#due = 0;
+	private _due = 0;
 	/** Before this the sensor must not be asked. */
-	#earliest = 0;
-	#measurement: Measurement | undefined;
-	#startedAt = 0;
-	#stepDue = 0;
-	#retries = 0;
-	#misses = 0;
-	#closed = false;
+	private _earliest = 0;
+	private _measurement: Measurement | undefined;
+	private _startedAt = 0;
+	private _stepDue = 0;
+	private _retries = 0;
+	private _misses = 0;
+	private _closed = false;
 
 	constructor(options: SamplerOptions) {
 		if (!(options.interval > 0)) throw new RangeError("the interval must be positive");
-		this.#options = options;
-		this.#interval = options.interval;
+		this._options = options;
+		this._interval = options.interval;
 	}
 
 	/** Time in ms from one sample to the next. */
 	get interval(): number {
-		return this.#interval;
+		return this._interval;
 	}
 
 	/**
@@ -69,28 +69,28 @@ export class Sampler {
 	 */
 	setInterval(interval: number, now: number): void {
 		if (!(interval > 0)) throw new RangeError("the interval must be positive");
-		if (interval === this.#interval) return;
-		this.#interval = interval;
-		if (this.#origin === undefined) return;
-		this.#origin = this.#startedAt;
-		this.#due = Math.min(this.#due, this.#nextSlot(now));
-		if (this.#measurement === undefined) this.#origin = this.#due;
+		if (interval === this._interval) return;
+		this._interval = interval;
+		if (this._origin === undefined) return;
+		this._origin = this._startedAt;
+		this._due = Math.min(this._due, this._nextSlot(now));
+		if (this._measurement === undefined) this._origin = this._due;
 	}
 
 	/** When `tick` has something to do, in ms; Infinity once closed. The first sample is wanted at once. */
 	get deadline(): number {
-		if (this.#closed) return Number.POSITIVE_INFINITY;
-		return this.#measurement === undefined ? Math.max(this.#due, this.#earliest) : this.#stepDue;
+		if (this._closed) return Number.POSITIVE_INFINITY;
+		return this._measurement === undefined ? Math.max(this._due, this._earliest) : this._stepDue;
 	}
 
 	/** Whether the last measurements failed so often that the sensor counts as gone. */
 	get unavailable(): boolean {
-		return this.#misses >= MISSES_UNTIL_UNAVAILABLE;
+		return this._misses >= MISSES_UNTIL_UNAVAILABLE;
 	}
 
 	/** Whether a failed measurement is tried again before the next slot. */
 	get retrying(): boolean {
-		return this.#retries > 0;
+		return this._retries > 0;
 	}
 
 	/**
@@ -98,35 +98,35 @@ export class Sampler {
 	 * is a failed measurement.
 	 */
 	tick(now: number): void {
-		if (now < this.deadline || this.#closed) return;
+		if (now < this.deadline || this._closed) return;
 		let step: IteratorResult<number, Sample>;
 		try {
-			if (this.#measurement === undefined) {
-				this.#begin(now);
-				this.#measurement = this.#options.sensor.measure();
+			if (this._measurement === undefined) {
+				this._begin(now);
+				this._measurement = this._options.sensor.measure();
 			}
-			step = this.#measurement.next();
+			step = this._measurement.next();
 		} catch (error) {
-			this.#missed(describe(error), now);
+			this._missed(describe(error), now);
 			return;
 		}
-		if (step.done) this.#succeeded(step.value, now);
-		else this.#wait(step.value, now);
+		if (step.done) this._succeeded(step.value, now);
+		else this._wait(step.value, now);
 	}
 
-	#begin(now: number): void {
+	private _begin(now: number): void {
 		const { deadline } = this;
-		const punctual = this.#origin !== undefined && now - deadline <= this.#options.sensor.minimumInterval * LATENESS;
-		this.#startedAt = punctual ? deadline : now;
-		this.#origin ??= now;
+		const punctual = this._origin !== undefined && now - deadline <= this._options.sensor.minimumInterval * LATENESS;
+		this._startedAt = punctual ? deadline : now;
+		this._origin ??= now;
 	}
 
-	#wait(delay: number, now: number): void {
-		this.#stepDue = now + Math.max(SHORTEST_STEP_MS, delay);
+	private _wait(delay: number, now: number): void {
+		this._stepDue = now + Math.max(SHORTEST_STEP_MS, delay);
 		// Compared so that a delay that is not a number fails, too.
-		if (this.#stepDue <= this.#startedAt + LONGEST_MEASUREMENT_MS) return;
-		this.#abandon();
-		this.#missed(`the measurement would take longer than ${LONGEST_MEASUREMENT_MS / 1_000} s`, now);
+		if (this._stepDue <= this._startedAt + LONGEST_MEASUREMENT_MS) return;
+		this._abandon();
+		this._missed(`the measurement would take longer than ${LONGEST_MEASUREMENT_MS / 1_000} s`, now);
 	}
 
 	/**
@@ -134,64 +134,64 @@ export class Sampler {
 	 * again. A measurement under way is the answer.
 	 */
 	sampleNow(now: number): void {
-		this.#due = Math.min(this.#due, now);
+		this._due = Math.min(this._due, now);
 	}
 
 	/** Abandons a measurement under way and closes the sensor. Calling it twice does no harm. */
 	close(): void {
-		if (this.#closed) return;
-		this.#closed = true;
-		this.#abandon();
-		this.#options.sensor.close();
+		if (this._closed) return;
+		this._closed = true;
+		this._abandon();
+		this._options.sensor.close();
 	}
 
-	#abandon(): void {
+	private _abandon(): void {
 		try {
-			this.#measurement?.return(undefined as never);
+			this._measurement?.return(undefined as never);
 		} catch {
 			// It was not going to have a say any more.
 		}
-		this.#measurement = undefined;
+		this._measurement = undefined;
 	}
 
-	#succeeded(sample: Sample, now: number): void {
-		this.#finish(now);
+	private _succeeded(sample: Sample, now: number): void {
+		this._finish(now);
 		const recovered = this.unavailable;
-		this.#misses = 0;
-		this.#retries = 0;
-		this.#due = this.#nextSlot(now);
-		if (recovered) this.#options.onRecovered?.(now);
-		this.#options.onSample(sample, now);
+		this._misses = 0;
+		this._retries = 0;
+		this._due = this._nextSlot(now);
+		if (recovered) this._options.onRecovered?.(now);
+		this._options.onSample(sample, now);
 	}
 
-	#missed(reason: string, now: number): void {
-		this.#finish(now);
-		this.#misses++;
-		this.#due = this.#nextSlot(now);
-		if (this.#retries < RETRIES && !this.unavailable && this.#earliest < this.#due) {
-			this.#retries++;
-			this.#due = this.#earliest;
+	private _missed(reason: string, now: number): void {
+		this._finish(now);
+		this._misses++;
+		this._due = this._nextSlot(now);
+		if (this._retries < RETRIES && !this.unavailable && this._earliest < this._due) {
+			this._retries++;
+			this._due = this._earliest;
 		} else {
-			this.#retries = 0;
+			this._retries = 0;
 		}
-		this.#options.onFault(reason, now, this.#misses);
-		if (this.#misses === MISSES_UNTIL_UNAVAILABLE) this.#options.onUnavailable?.(now);
+		this._options.onFault(reason, now, this._misses);
+		if (this._misses === MISSES_UNTIL_UNAVAILABLE) this._options.onUnavailable?.(now);
 	}
 
-	#finish(now: number): void {
-		this.#measurement = undefined;
-		const { minimumInterval } = this.#options.sensor;
+	private _finish(now: number): void {
+		this._measurement = undefined;
+		const { minimumInterval } = this._options.sensor;
 		// A longer measurement has asked the sensor more than once, the last time near its end.
-		const since = now - this.#startedAt > minimumInterval ? now : this.#startedAt;
-		this.#earliest = since + minimumInterval;
+		const since = now - this._startedAt > minimumInterval ? now : this._startedAt;
+		this._earliest = since + minimumInterval;
 	}
 
 	/** The first slot after `now` at which the sensor may be asked; those before it are left out. */
-	#nextSlot(now: number): number {
-		const interval = this.#interval;
-		const origin = this.#origin ?? now;
+	private _nextSlot(now: number): number {
+		const interval = this._interval;
+		const origin = this._origin ?? now;
 		const passed = Math.floor((now - origin) / interval);
-		const allowed = Math.ceil((this.#earliest - ROUNDING_MS - origin) / interval);
+		const allowed = Math.ceil((this._earliest - ROUNDING_MS - origin) / interval);
 		return origin + Math.max(passed + 1, allowed) * interval;
 	}
 }

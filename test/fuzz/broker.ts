@@ -94,7 +94,7 @@ export class Broker {
 	/** Messages that may be delivered twice, as a session was lost while they were in flight. */
 	readonly restarted = new Set<number>();
 	/** Messages of the client that have left at least once and are not done with. */
-	readonly #published = new Set<number>();
+	private readonly _published = new Set<number>();
 	birthDelivered = false;
 	/** When the first PINGREQ that is not answered came, in ms. */
 	pingedSince = Number.POSITIVE_INFINITY;
@@ -102,34 +102,34 @@ export class Broker {
 	packets = 0;
 	/** Whether what the client received leaves its state open: then only a new session is certain. */
 	tainted = false;
-	readonly #random: Random;
-	readonly #requests = new Map<number, { readonly type: number; readonly filters: readonly string[] }>();
+	private readonly _random: Random;
+	private readonly _requests = new Map<number, { readonly type: number; readonly filters: readonly string[] }>();
 	/** QoS 2 messages of the client between PUBLISH and PUBREL. */
-	readonly #incoming = new Map<number, number>();
+	private readonly _incoming = new Map<number, number>();
 	/** Messages to the client that it has not acknowledged, in order. */
-	readonly #outgoing = new Map<number, Out>();
+	private readonly _outgoing = new Map<number, Out>();
 	/** Ids of QoS 2 messages that the client must not hand on again. */
-	readonly #clientReceived = new Set<number>();
+	private readonly _clientReceived = new Set<number>();
 	/** Acknowledgements that the client has to send, by type. */
-	readonly #replies = new Map<number, { readonly id: number; readonly reasonCode: number }[]>();
-	readonly #aliases = new Map<number, string>();
-	#connection = 0;
-	#hasSession = false;
-	#present = false;
+	private readonly _replies = new Map<number, { readonly id: number; readonly reasonCode: number }[]>();
+	private readonly _aliases = new Map<number, string>();
+	private _connection = 0;
+	private _hasSession = false;
+	private _present = false;
 	/** Whether the client sent a QoS or a size that the broker does not take, before it could know. */
-	#refusing = false;
-	#tooLarge = false;
-	#terms: make.Terms = {};
-	#order = 0;
+	private _refusing = false;
+	private _tooLarge = false;
+	private _terms: make.Terms = {};
+	private _order = 0;
 	/** Of each message. */
-	readonly #orders = new Map<number, number>();
-	#redelivered = -1;
-	#nextId = 0;
-	#nextLabel = 1;
-	#releasedAgain = -1;
+	private readonly _orders = new Map<number, number>();
+	private _redelivered = -1;
+	private _nextId = 0;
+	private _nextLabel = 1;
+	private _releasedAgain = -1;
 
 	constructor(random: Random) {
-		this.#random = random;
+		this._random = random;
 	}
 
 	/** The TCP connection is there. */
@@ -138,11 +138,11 @@ export class Broker {
 		this.told = false;
 		this.version = undefined;
 		this.birthDelivered = false;
-		this.#connection++;
-		this.#redelivered = -1;
-		this.#aliases.clear();
+		this._connection++;
+		this._redelivered = -1;
+		this._aliases.clear();
 		this.pingedSince = Number.POSITIVE_INFINITY;
-		this.#releasedAgain = -1;
+		this._releasedAgain = -1;
 		// A client whose state is open gets a new session: whatever it had in flight is over.
 		if (!this.tainted) return;
 		for (const { label } of this.inFlight.values()) this.restarted.add(label);
@@ -152,25 +152,25 @@ export class Broker {
 	close(): void {
 		this.phase = "closed";
 		this.owed.length = 0;
-		this.#requests.clear();
-		this.#replies.clear();
+		this._requests.clear();
+		this._replies.clear();
 	}
 
 	/** Whether everything that was asked for is done, as far as the broker can tell. */
 	get atRest(): boolean {
-		if (this.owed.length > 0 || this.#requests.size > 0 || this.inFlight.size > 0 || this.#outgoing.size > 0)
+		if (this.owed.length > 0 || this._requests.size > 0 || this.inFlight.size > 0 || this._outgoing.size > 0)
 			return false;
-		for (const replies of this.#replies.values()) if (replies.length > 0) return false;
-		return this.#incoming.size === 0;
+		for (const replies of this._replies.values()) if (replies.length > 0) return false;
+		return this._incoming.size === 0;
 	}
 
 	/** What is open, for people. */
 	get pending(): object {
 		return {
-			incoming: [...this.#incoming],
-			outgoing: [...this.#outgoing.keys()],
-			replies: [...this.#replies],
-			requests: [...this.#requests.keys()],
+			incoming: [...this._incoming],
+			outgoing: [...this._outgoing.keys()],
+			replies: [...this._replies],
+			requests: [...this._requests.keys()],
 		};
 	}
 
@@ -178,7 +178,7 @@ export class Broker {
 	get waitingSince(): number {
 		let oldest = Number.POSITIVE_INFINITY;
 		for (const { connection, sentAt } of this.inFlight.values()) {
-			if (connection === this.#connection && sentAt < oldest) oldest = sentAt;
+			if (connection === this._connection && sentAt < oldest) oldest = sentAt;
 		}
 		return oldest;
 	}
@@ -186,16 +186,16 @@ export class Broker {
 	situation(accepted: boolean): Situation {
 		const ids = (qos: number) =>
 			[...this.inFlight]
-				.filter(([, entry]) => entry.qos === qos && !entry.released && entry.connection === this.#connection)
+				.filter(([, entry]) => entry.qos === qos && !entry.released && entry.connection === this._connection)
 				.map(([id]) => id);
 		return {
-			random: this.#random,
+			random: this._random,
 			version: this.version!,
 			accepted,
 			cleanSession: this.cleanSession,
 			atQoS1: ids(1),
 			atQoS2: ids(2),
-			requests: [...this.#requests].map(([id, { type, filters }]) => ({ id, type, filters: filters.length })),
+			requests: [...this._requests].map(([id, { type, filters }]) => ({ id, type, filters: filters.length })),
 		};
 	}
 
@@ -207,18 +207,18 @@ export class Broker {
 		} else if (this.phase !== "connecting" && this.phase !== "accepted") {
 			failed(`packet type ${sent.type} while ${this.phase}`);
 		}
-		this.#tooLarge =
-			sent.type !== CONNECT && bytes.length > (this.#terms.maximumPacketSize ?? Number.POSITIVE_INFINITY);
+		this._tooLarge =
+			sent.type !== CONNECT && bytes.length > (this._terms.maximumPacketSize ?? Number.POSITIVE_INFINITY);
 		if (!this.told || this.tainted) return sent;
-		const { maximumQoS, retainAvailable, topicAliasMaximum, receiveMaximum } = this.#terms;
-		if (this.#tooLarge) failed(`a packet of ${bytes.length} bytes, more than ${this.#terms.maximumPacketSize}`);
+		const { maximumQoS, retainAvailable, topicAliasMaximum, receiveMaximum } = this._terms;
+		if (this._tooLarge) failed(`a packet of ${bytes.length} bytes, more than ${this._terms.maximumPacketSize}`);
 		if (sent.type !== PUBLISH) return sent;
 		if (sent.qos > (maximumQoS ?? 2)) failed(`QoS ${sent.qos}, more than the maximum ${maximumQoS}`);
 		if (sent.retain && retainAvailable === 0) failed("retain although it is not available");
 		if ((sent.alias ?? 0) > (topicAliasMaximum ?? 0)) failed(`topic alias ${sent.alias}`);
 		if (sent.qos === 0) return sent;
 		let onConnection = 0;
-		for (const { connection } of this.inFlight.values()) if (connection === this.#connection) onConnection++;
+		for (const { connection } of this.inFlight.values()) if (connection === this._connection) onConnection++;
 		if (onConnection >= (receiveMaximum ?? 0xffff)) {
 			failed(`PUBLISH number ${onConnection + 1} in flight, of ${receiveMaximum}`);
 		}
@@ -228,64 +228,70 @@ export class Broker {
 	/** A packet of the client has arrived. */
 	arrived(sent: ClientPacket, now: number): void {
 		this.packets++;
-		if (this.#tooLarge && sent.type !== CONNECT) this.#refusing = true;
+		if (this._tooLarge && sent.type !== CONNECT) this._refusing = true;
 		switch (sent.type) {
 			case CONNECT:
 				this.version = sent.version;
 				this.cleanSession = sent.cleanSession;
 				this.clientId = sent.clientId;
 				this.phase = "connecting";
-				this.#refusing = false;
-				this.#beginSession();
-				this.#settleTerms();
+				this._refusing = false;
+				this._beginSession();
+				this._settleTerms();
 				return;
 			case PUBLISH:
-				return this.#arrivedPublish(sent, now);
+				return this._arrivedPublish(sent, now);
 			case PUBACK:
 			case PUBREC:
 			case PUBCOMP:
-				return this.#acknowledged(sent.type, sent.id, sent.reasonCode);
+				return this._acknowledged(sent.type, sent.id, sent.reasonCode);
 			case PUBREL:
-				return this.#released(sent.id, sent.reasonCode, now);
+				return this._released(sent.id, sent.reasonCode, now);
 			case SUBSCRIBE:
 			case UNSUBSCRIBE: {
 				const { type, id, filters } = sent;
-				if (this.#requests.has(id) || this.inFlight.has(id)) failed(`packet id ${id} is in use`);
-				if (this.#refusing) return;
-				this.#requests.set(id, { type, filters });
-				const codes = filters.map(() => this.#random.pick(this.#answerCodes(type)));
+				if (this._requests.has(id) || this.inFlight.has(id)) failed(`packet id ${id} is in use`);
+				if (this._refusing) return;
+				this._requests.set(id, { type, filters });
+				const codes = filters.map(() => this._random.pick(this._answerCodes(type)));
 				for (const [index, filter] of filters.entries()) {
 					if (type === SUBSCRIBE) this.subscriptions.set(filter, codes[index]!);
 					else this.subscriptions.delete(filter);
 				}
-				this.#owe(type === SUBSCRIBE ? SUBACK : UNSUBACK, id, now, codes, filters);
+				this._owe(type === SUBSCRIBE ? SUBACK : UNSUBACK, id, now, codes, filters);
 				return;
 			}
 			case PINGREQ:
 				this.pingedSince = Math.min(this.pingedSince, now);
-				this.#owe(PINGRESP, 0, now);
+				this._owe(PINGRESP, 0, now);
 				return;
 			case DISCONNECT:
 				this.phase = "ended";
 		}
 	}
 
-	#answerCodes(type: number): readonly number[] {
+	private _answerCodes(type: number): readonly number[] {
 		if (this.version === 5) return REASON_CODES[type + 1]!;
 		if (type === UNSUBSCRIBE) return [0];
 		return this.version === 4 ? [0, 1, 2, 0x80] : [0, 1, 2];
 	}
 
-	#owe(type: number, id: number, since: number, codes: readonly number[] = [0], filters: readonly string[] = []): void {
+	private _owe(
+		type: number,
+		id: number,
+		since: number,
+		codes: readonly number[] = [0],
+		filters: readonly string[] = [],
+	): void {
 		this.owed.push({ type, id, codes, filters, since });
 	}
 
-	#arrivedPublish(sent: ClientPacket & { type: typeof PUBLISH }, now: number): void {
+	private _arrivedPublish(sent: ClientPacket & { type: typeof PUBLISH }, now: number): void {
 		const { id, qos, dup, alias } = sent;
 		let { topic } = sent;
 		if (alias !== undefined) {
-			if (topic === "") topic = this.#aliases.get(alias) ?? failed(`topic alias ${alias} stands for nothing`);
-			this.#aliases.set(alias, topic);
+			if (topic === "") topic = this._aliases.get(alias) ?? failed(`topic alias ${alias} stands for nothing`);
+			this._aliases.set(alias, topic);
 		}
 		const label = make.labelOf(sent.payload);
 		const birth = label === BIRTH;
@@ -294,140 +300,140 @@ export class Broker {
 			if (entry.label !== label) failed(`packet id ${id} for message ${label}, while it is message ${entry.label}'s`);
 			if (!dup) failed("a redelivery without DUP");
 			if (entry.released) failed("a PUBLISH after its PUBREC");
-			if (entry.connection === this.#connection) failed("a redelivery on the same connection");
-			if (!birth && entry.order < this.#redelivered) failed("redeliveries out of order");
+			if (entry.connection === this._connection) failed("a redelivery on the same connection");
+			if (!birth && entry.order < this._redelivered) failed("redeliveries out of order");
 		} else if (!this.tainted) {
 			if (dup) failed("DUP on the first delivery");
-			if (this.#requests.has(id)) failed(`packet id ${id} is in use`);
+			if (this._requests.has(id)) failed(`packet id ${id} is in use`);
 			for (const other of qos > 0 ? this.inFlight.values() : []) {
 				if (other.label === label) failed(`message ${label} under a second packet id`);
 			}
 		}
 		// Also under a new id, because its QoS was lowered, a message keeps its place.
-		const order = entry?.order ?? this.#orders.get(label) ?? ++this.#order;
-		this.#orders.set(label, order);
+		const order = entry?.order ?? this._orders.get(label) ?? ++this._order;
+		this._orders.set(label, order);
 		if (!birth) {
-			this.#redelivered = order;
-			this.expected.push(`publish ${label} ${this.#published.has(label)}`);
-			this.#published.add(label);
+			this._redelivered = order;
+			this.expected.push(`publish ${label} ${this._published.has(label)}`);
+			this._published.add(label);
 			if (qos < 2) this.restarted.add(label);
 		}
-		if (qos > (this.#terms.maximumQoS ?? 2)) this.#refusing = true;
+		if (qos > (this._terms.maximumQoS ?? 2)) this._refusing = true;
 		if (qos === 0) {
-			this.#deliver(label);
+			this._deliver(label);
 			if (!birth) this.expected.push(`acknowledge ${label}`);
 			return;
 		}
-		this.inFlight.set(id, { label, qos, released: false, connection: this.#connection, order, sentAt: now });
+		this.inFlight.set(id, { label, qos, released: false, connection: this._connection, order, sentAt: now });
 		if (this.inFlight.size > WINDOW && !this.tainted) failed(`${this.inFlight.size} messages in flight`);
-		if (this.#refusing) return;
-		const refuses = this.version === 5 && !birth && this.#random.oneIn(12);
-		const code = refuses ? this.#random.pick([0x80, 0x83, 0x87, 0x90, 0x97]) : 0;
-		if (qos === 1 || !this.#incoming.has(id)) {
-			if (!refuses) this.#deliver(label);
-			if (!refuses && qos === 2) this.#incoming.set(id, label);
-			return this.#owe(qos === 1 ? PUBACK : PUBREC, id, now, [code]);
+		if (this._refusing) return;
+		const refuses = this.version === 5 && !birth && this._random.oneIn(12);
+		const code = refuses ? this._random.pick([0x80, 0x83, 0x87, 0x90, 0x97]) : 0;
+		if (qos === 1 || !this._incoming.has(id)) {
+			if (!refuses) this._deliver(label);
+			if (!refuses && qos === 2) this._incoming.set(id, label);
+			return this._owe(qos === 1 ? PUBACK : PUBREC, id, now, [code]);
 		}
-		if (this.#incoming.get(id) !== label && !this.tainted)
+		if (this._incoming.get(id) !== label && !this.tainted)
 			failed(`packet id ${id} before its PUBREL for another message`);
-		this.#owe(PUBREC, id, now);
+		this._owe(PUBREC, id, now);
 	}
 
-	#deliver(label: number): void {
+	private _deliver(label: number): void {
 		if (label === BIRTH) this.birthDelivered = true;
 		else this.deliveries.set(label, (this.deliveries.get(label) ?? 0) + 1);
 	}
 
-	#released(id: number, reasonCode: number, now: number): void {
+	private _released(id: number, reasonCode: number, now: number): void {
 		const entry = this.inFlight.get(id);
-		const reply = this.#replies.get(PUBREL)?.[0];
+		const reply = this._replies.get(PUBREL)?.[0];
 		if (reply?.id === id) {
-			this.#replies.get(PUBREL)!.shift();
+			this._replies.get(PUBREL)!.shift();
 			if (reasonCode !== reply.reasonCode && this.version === 5) failed(`a PUBREL with reason code ${reasonCode}`);
 		} else if (!this.tainted) {
-			if (!entry?.released || entry.connection === this.#connection)
+			if (!entry?.released || entry.connection === this._connection)
 				failed(`a PUBREL for ${id} that nothing asked for`);
-			if (entry.label !== BIRTH && entry.order < this.#releasedAgain) failed("PUBRELs out of order");
+			if (entry.label !== BIRTH && entry.order < this._releasedAgain) failed("PUBRELs out of order");
 		}
 		if (entry) {
-			if (entry.connection !== this.#connection && entry.label !== BIRTH) this.#releasedAgain = entry.order;
-			entry.connection = this.#connection;
+			if (entry.connection !== this._connection && entry.label !== BIRTH) this._releasedAgain = entry.order;
+			entry.connection = this._connection;
 			entry.sentAt = now;
 		}
-		const known = this.#incoming.delete(id);
-		this.#owe(PUBCOMP, id, now, [known ? 0 : 0x92]);
+		const known = this._incoming.delete(id);
+		this._owe(PUBCOMP, id, now, [known ? 0 : 0x92]);
 	}
 
 	/** The client acknowledges something of the broker's. */
-	#acknowledged(type: number, id: number, reasonCode: number): void {
-		const reply = this.#replies.get(type)?.shift();
+	private _acknowledged(type: number, id: number, reasonCode: number): void {
+		const reply = this._replies.get(type)?.shift();
 		if (!this.tainted && reply?.id !== id) failed(`acknowledgement ${type} of ${id} instead of ${reply?.id}`);
 		if (reply && this.version === 5 && reasonCode !== reply.reasonCode) failed(`reason code ${reasonCode} for ${id}`);
-		const out = this.#outgoing.get(id);
+		const out = this._outgoing.get(id);
 		if (!out) return;
-		if (type !== PUBREC) this.#outgoing.delete(id);
+		if (type !== PUBREC) this._outgoing.delete(id);
 		else if (!out.released) {
 			out.released = true;
-			this.#owe(PUBREL, id, 0);
+			this._owe(PUBREL, id, 0);
 		}
 	}
 
 	/** Whether there is a session to go on with. */
-	#beginSession(): void {
+	private _beginSession(): void {
 		const { cleanSession, tainted } = this;
-		this.#present = this.#hasSession && !cleanSession && !tainted && !this.#random.oneIn(4);
-		if (this.#present) return;
+		this._present = this._hasSession && !cleanSession && !tainted && !this._random.oneIn(4);
+		if (this._present) return;
 		// Until the client knows, nothing else can be told to it.
-		this.#hasSession = false;
-		this.#incoming.clear();
-		this.#outgoing.clear();
+		this._hasSession = false;
+		this._incoming.clear();
+		this._outgoing.clear();
 		this.subscriptions.clear();
 		for (const { label } of this.inFlight.values()) this.restarted.add(label);
 	}
 
 	/** What the broker takes is settled when it sees the CONNECT; in a session that goes on, most of it stays as it was. */
-	#settleTerms(): void {
-		const before = this.#terms;
-		this.#terms = this.version === 5 ? make.randomTerms(this.#random) : {};
-		if (this.#present && this.version === 5) {
+	private _settleTerms(): void {
+		const before = this._terms;
+		this._terms = this.version === 5 ? make.randomTerms(this._random) : {};
+		if (this._present && this.version === 5) {
 			const { maximumQoS, maximumPacketSize } = before;
-			delete this.#terms.maximumQoS;
-			delete this.#terms.maximumPacketSize;
-			if (maximumQoS !== undefined) this.#terms.maximumQoS = maximumQoS;
-			if (maximumPacketSize !== undefined) this.#terms.maximumPacketSize = maximumPacketSize;
+			delete this._terms.maximumQoS;
+			delete this._terms.maximumPacketSize;
+			if (maximumQoS !== undefined) this._terms.maximumQoS = maximumQoS;
+			if (maximumPacketSize !== undefined) this._terms.maximumPacketSize = maximumPacketSize;
 		}
-		if (this.version === 5 && this.clientId === "") this.#terms.assignedClientIdentifier = "assigned";
+		if (this.version === 5 && this.clientId === "") this._terms.assignedClientIdentifier = "assigned";
 	}
 
 	/** The CONNACK that accepts, and what has to follow it. */
 	accept(): Segment[] {
 		const version = this.version!;
-		const present = this.#present;
-		const terms = this.#terms;
+		const present = this._present;
+		const terms = this._terms;
 		this.phase = "accepted";
 		const effect = () => {
 			this.told = true;
 			// MQTT 3.1 has no way to begin a new session that the client is sure of.
 			this.tainted &&= version === 3 && !this.cleanSession;
-			this.#hasSession = !this.cleanSession;
+			this._hasSession = !this.cleanSession;
 			// MQTT 3.1 does not tell: its client goes on as if there was one, unless it asked for a clean one.
 			if (!present && (version > 3 || this.cleanSession)) {
-				this.#clientReceived.clear();
-				for (const [id, { connection }] of this.inFlight) if (connection !== this.#connection) this.inFlight.delete(id);
+				this._clientReceived.clear();
+				for (const [id, { connection }] of this.inFlight) if (connection !== this._connection) this.inFlight.delete(id);
 			}
 			// What is of a QoS that the broker does not take, the client has to send anew.
 			for (const [id, { qos, released, label, connection }] of this.inFlight) {
-				if (qos <= (terms.maximumQoS ?? 2) || released || connection === this.#connection) continue;
+				if (qos <= (terms.maximumQoS ?? 2) || released || connection === this._connection) continue;
 				this.inFlight.delete(id);
 				this.restarted.add(label);
 			}
 			this.expected.push(`connect ${present && version > 3} ${version}`);
 		};
-		const bytes = make.connack(this.#random, version, present && version > 3, 0, terms);
+		const bytes = make.connack(this._random, version, present && version > 3, 0, terms);
 		const segments: Segment[] = [{ bytes, verdict: "valid", kind: "CONNACK", effect }];
-		for (const [id, out] of this.#outgoing) segments.push(out.released ? this.#pubrel(id) : this.#publishAgain(out));
-		if (this.#refusing) {
-			const bytes = packet(0xe0, [this.#tooLarge ? 0x95 : 0x9b, 0]);
+		for (const [id, out] of this._outgoing) segments.push(out.released ? this._pubrel(id) : this._publishAgain(out));
+		if (this._refusing) {
+			const bytes = packet(0xe0, [this._tooLarge ? 0x95 : 0x9b, 0]);
 			segments.push({
 				bytes,
 				verdict: "violation",
@@ -441,7 +447,7 @@ export class Broker {
 	finished(label: number): number | undefined {
 		const delivered = this.deliveries.get(label) ?? 0;
 		this.deliveries.delete(label);
-		this.#published.delete(label);
+		this._published.delete(label);
 		const again = this.restarted.delete(label);
 		return this.tainted ? undefined : again ? Math.min(delivered, 1) : delivered;
 	}
@@ -457,7 +463,7 @@ export class Broker {
 		const version = this.version!;
 		const { type, id, codes, filters } = this.owed.splice(index, 1)[0]!;
 		const code = codes[0] ?? 0;
-		const random = this.#random;
+		const random = this._random;
 		switch (type) {
 			case PINGRESP:
 				return {
@@ -469,12 +475,12 @@ export class Broker {
 					},
 				};
 			case PUBREL:
-				return this.#pubrel(id);
+				return this._pubrel(id);
 			case SUBACK:
 			case UNSUBACK: {
 				const bytes = make.answer(random, version, type, id, codes);
 				const effect = () => {
-					this.#requests.delete(id);
+					this._requests.delete(id);
 					const what = type === SUBACK ? "subscribe" : "unsubscribe";
 					for (const [index, filter] of filters.entries()) {
 						this.expected.push(`${what} ${filter} ${type === UNSUBACK && version < 5 ? 0 : codes[index]}`);
@@ -488,19 +494,19 @@ export class Broker {
 					bytes,
 					verdict: "valid",
 					kind: `acknowledgement ${type}`,
-					effect: () => this.#acknowledge(type, id, code),
+					effect: () => this._acknowledge(type, id, code),
 				};
 			}
 		}
 	}
 
 	/** The client has an acknowledgement of one of its messages. */
-	#acknowledge(type: number, id: number, code: number): void {
+	private _acknowledge(type: number, id: number, code: number): void {
 		const entry = this.inFlight.get(id);
 		if (!entry) return;
 		if (type === PUBREC && code < 0x80) {
 			entry.released = true;
-			this.#reply(PUBREL, id, 0);
+			this._reply(PUBREL, id, 0);
 			return;
 		}
 		this.inFlight.delete(id);
@@ -509,30 +515,30 @@ export class Broker {
 		else this.expected.push(`acknowledge ${entry.label}`);
 	}
 
-	#reply(type: number, id: number, reasonCode: number): void {
-		const replies = this.#replies.get(type);
+	private _reply(type: number, id: number, reasonCode: number): void {
+		const replies = this._replies.get(type);
 		if (replies) replies.push({ id, reasonCode });
-		else this.#replies.set(type, [{ id, reasonCode }]);
+		else this._replies.set(type, [{ id, reasonCode }]);
 	}
 
-	#pubrel(id: number): Segment {
-		const bytes = make.acknowledgement(this.#random, this.version!, PUBREL, id);
-		const effect = () => this.#reply(PUBCOMP, id, this.#clientReceived.delete(id) ? 0 : 0x92);
+	private _pubrel(id: number): Segment {
+		const bytes = make.acknowledgement(this._random, this.version!, PUBREL, id);
+		const effect = () => this._reply(PUBCOMP, id, this._clientReceived.delete(id) ? 0 : 0x92);
 		return { bytes, verdict: "valid", kind: "PUBREL", effect };
 	}
 
 	/** A new message to the client, or `undefined` while it has enough of them. */
 	publish(): Segment | undefined {
-		const random = this.#random;
-		if (this.#outgoing.size >= OUTGOING_MAXIMUM) return undefined;
+		const random = this._random;
+		if (this._outgoing.size >= OUTGOING_MAXIMUM) return undefined;
 		const qos = random.below(3);
 		let id = 0;
 		if (qos > 0) {
-			do this.#nextId = random.oneIn(20) ? random.between(1, 0xffff) : (this.#nextId % 0xffff) + 1;
-			while (this.#outgoing.has(this.#nextId) || this.#clientReceived.has(this.#nextId));
-			id = this.#nextId;
+			do this._nextId = random.oneIn(20) ? random.between(1, 0xffff) : (this._nextId % 0xffff) + 1;
+			while (this._outgoing.has(this._nextId) || this._clientReceived.has(this._nextId));
+			id = this._nextId;
 		}
-		const payload = make.payloadOf(random, this.#nextLabel++);
+		const payload = make.payloadOf(random, this._nextLabel++);
 		// Some are larger than the client takes, or just not.
 		if (random.oneIn(40)) for (let more = random.pick([4_040, 4_096, 9_000]); more > 0; more--) payload.push(0x2e);
 		const out = {
@@ -544,25 +550,25 @@ export class Broker {
 			payload,
 			released: false,
 		};
-		if (qos > 0) this.#outgoing.set(id, out);
-		return this.#publishSegment(out);
+		if (qos > 0) this._outgoing.set(id, out);
+		return this._publishSegment(out);
 	}
 
-	#publishAgain(out: Out): Segment {
-		return this.#publishSegment({ ...out, dup: true });
+	private _publishAgain(out: Out): Segment {
+		return this._publishSegment({ ...out, dup: true });
 	}
 
-	#publishSegment(out: make.Published): Segment {
+	private _publishSegment(out: make.Published): Segment {
 		const { id, qos, topic, payload, retain, dup } = out;
 		const effect = () => {
-			if (qos < 2 || !this.#clientReceived.has(id)) {
+			if (qos < 2 || !this._clientReceived.has(id)) {
 				if (isOversized(bytes)) this.expected.push(`oversized ${bytes.length}`);
 				else this.expected.push(`message ${topic} ${make.labelOf(payload)} ${payload.length} ${qos} ${retain} ${dup}`);
 			}
-			if (qos === 2) this.#clientReceived.add(id);
-			if (qos > 0) this.#reply(qos === 1 ? PUBACK : PUBREC, id, 0);
+			if (qos === 2) this._clientReceived.add(id);
+			if (qos > 0) this._reply(qos === 1 ? PUBACK : PUBREC, id, 0);
 		};
-		const bytes = make.publish(this.#random, this.version!, out);
+		const bytes = make.publish(this._random, this.version!, out);
 		return { bytes, verdict: "valid", kind: `PUBLISH at QoS ${qos}`, effect };
 	}
 }

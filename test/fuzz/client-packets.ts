@@ -52,17 +52,17 @@ function wrong(what: string): never {
 class Reader {
 	at = 0;
 	end: number;
-	readonly #bytes: Uint8Array;
+	private readonly _bytes: Uint8Array;
 
 	constructor(bytes: Uint8Array) {
-		this.#bytes = bytes;
+		this._bytes = bytes;
 		this.end = bytes.length;
 	}
 
 	take(length: number): Uint8Array {
 		if (this.at + length > this.end) wrong("a packet that ends too soon");
 		this.at += length;
-		return this.#bytes.subarray(this.at - length, this.at);
+		return this._bytes.subarray(this.at - length, this.at);
 	}
 
 	number(size: number): number {

@@ -1,24 +1,24 @@
 /** Pseudorandom numbers that two numbers decide: the seed of a run and the number of a dialogue in it. */
 export class Random {
-	#a: number;
-	#b: number;
-	#c: number;
-	#counter = 1;
+	private _a: number;
+	private _b: number;
+	private _c: number;
+	private _counter = 1;
 
 	constructor(seed: number, stream = 0) {
-		this.#a = seed | 0;
-		this.#b = stream | 0;
-		this.#c = Math.floor(seed / 0x1_0000_0000) | 0;
+		this._a = seed | 0;
+		this._b = stream | 0;
+		this._c = Math.floor(seed / 0x1_0000_0000) | 0;
 		for (let index = 0; index < 12; index++) this.next();
 	}
 
 	/** 32 bits: "small fast counting" (Doty-Humphrey, PractRand), which needs no more than additions and shifts. */
 	next(): number {
-		const sum = (this.#a + this.#b + this.#counter) | 0;
-		this.#counter = (this.#counter + 1) | 0;
-		this.#a = this.#b ^ (this.#b >>> 9);
-		this.#b = (this.#c + (this.#c << 3)) | 0;
-		this.#c = (((this.#c << 21) | (this.#c >>> 11)) + sum) | 0;
+		const sum = (this._a + this._b + this._counter) | 0;
+		this._counter = (this._counter + 1) | 0;
+		this._a = this._b ^ (this._b >>> 9);
+		this._b = (this._c + (this._c << 3)) | 0;
+		this._c = (((this._c << 21) | (this._c >>> 11)) + sum) | 0;
 		return sum >>> 0;
 	}
 

@@ -10,21 +10,21 @@ export const RECEIVED = "received";
 type Event = [now: number, what: string, bytes?: readonly number[] | Bytes];
 
 export class Trace {
-	readonly #events: Event[] = [];
+	private readonly _events: Event[] = [];
 
 	/** Bytes received, packets handed out, or something else that happened. */
 	note(now: number, what: string, bytes?: readonly number[] | Bytes): void {
-		const last = this.#events.at(-1);
+		const last = this._events.at(-1);
 		if (what === RECEIVED && last?.[1] === RECEIVED && last[0] === now) {
 			for (const byte of bytes!) (last[2] as number[]).push(byte);
 			return;
 		}
-		this.#events.push(bytes ? [now, what, bytes] : [now, what]);
-		if (this.#events.length > 2 * SHOWN_EVENTS) this.#events.splice(0, SHOWN_EVENTS);
+		this._events.push(bytes ? [now, what, bytes] : [now, what]);
+		if (this._events.length > 2 * SHOWN_EVENTS) this._events.splice(0, SHOWN_EVENTS);
 	}
 
 	toString(): string {
-		return this.#events.map(shown).join("\n");
+		return this._events.map(shown).join("\n");
 	}
 }
 

@@ -13,7 +13,7 @@ export interface Received {
 }
 
 export class AnsweringBroker {
-	readonly #world: World;
+	private readonly _world: World;
 	readonly received: Received[] = [];
 	/** The packet ids of the PUBACKs received. */
 	readonly acknowledged: number[] = [];
@@ -38,18 +38,18 @@ export class AnsweringBroker {
 	/** The last CONNECT and the last DISCONNECT, in hexadecimal. */
 	lastConnect = "";
 	lastDisconnect = "";
-	#version = 0;
-	#opened = 0;
+	private _version = 0;
+	private _opened = 0;
 	/** The last connection that it ended itself. */
-	#ended: FakeSocket | undefined;
+	private _ended: FakeSocket | undefined;
 
 	constructor(world: World) {
-		this.#world = world;
+		this._world = world;
 	}
 
 	/** Publishes to the station, which has subscribed to everything it is sent. */
 	publishes(topic: string, payload: string, { header = 0x32, packetId = 100, properties = "" } = {}): void {
-		this.#world.socket.receives(this.publishPacket(topic, payload, { header, packetId, properties }));
+		this._world.socket.receives(this.publishPacket(topic, payload, { header, packetId, properties }));
 		this.work();
 	}
 
@@ -59,25 +59,25 @@ export class AnsweringBroker {
 		const body = [
 			...[topicBytes.length >> 8, topicBytes.length & 0xff, ...topicBytes],
 			...(header & 6 ? [0, packetId] : []),
-			...(this.#version < 5 ? [] : [...variable(propertyBytes.length), ...propertyBytes]),
+			...(this._version < 5 ? [] : [...variable(propertyBytes.length), ...propertyBytes]),
 			...bytesOf(payload),
 		];
 		return hex(Uint8Array.from([header, ...variable(body.length), ...body]));
 	}
 
 	get now(): number {
-		return this.#world.clock.now();
+		return this._world.clock.now();
 	}
 
 	/** Answers a PUBLISH that it had not answered. */
 	accepts(packetId: number): void {
-		this.#world.socket.receives(`40 02 ${hex(Uint8Array.of(packetId >> 8, packetId & 255))}`);
+		this._world.socket.receives(`40 02 ${hex(Uint8Array.of(packetId >> 8, packetId & 255))}`);
 		this.work();
 	}
 
 	/** Refuses it instead (5.0). */
 	refuses(packetId: number, reasonCode: number): void {
-		this.#world.socket.receives(`40 03 ${hex(Uint8Array.of(packetId >> 8, packetId & 255, reasonCode))}`);
+		this._world.socket.receives(`40 03 ${hex(Uint8Array.of(packetId >> 8, packetId & 255, reasonCode))}`);
 		this.work();
 	}
 
@@ -86,50 +86,50 @@ export class AnsweringBroker {
 		return this.received.filter(({ topic }) => topic.endsWith("/state")).map(({ payload }) => JSON.parse(payload));
 	}
 
-	#end(): void {
-		this.#ended = this.#world.socket;
-		this.#ended.ends("by the broker");
+	private _end(): void {
+		this._ended = this._world.socket;
+		this._ended.ends("by the broker");
 	}
 
 	/** Lets time pass up to `time`, in steps of `step` ms, and does a broker's work after each. */
 	advanceTo(time: number, step = 50): void {
-		for (let now = this.#world.clock.now(); now < time; ) {
+		for (let now = this._world.clock.now(); now < time; ) {
 			now = Math.min(time, now + step);
-			this.#world.advanceTo(now);
+			this._world.advanceTo(now);
 			this.work();
 		}
 	}
 
 	/** Opens or refuses what has come in, and answers until nothing more is said. */
 	work(): void {
-		for (; this.#opened < this.#world.sockets.length; this.#opened++) {
-			const socket = this.#world.sockets[this.#opened]!;
+		for (; this._opened < this._world.sockets.length; this._opened++) {
+			const socket = this._world.sockets[this._opened]!;
 			if (socket.closed) continue;
 			if (this.up) socket.opens();
 			else socket.ends("connection refused");
 		}
-		const { socket } = this.#world;
+		const { socket } = this._world;
 		if (!this.up && !socket.closed) return socket.ends("by the broker");
 		for (let written = socket.takeWritten(); written.length > 0; written = socket.takeWritten()) {
 			for (const packet of written) {
-				if (socket === this.#ended) return;
-				this.#packet(bytes(packet));
+				if (socket === this._ended) return;
+				this._packet(bytes(packet));
 			}
 			if (!socket.closed) socket.opens();
 		}
 	}
 
-	#packet(packet: Uint8Array): void {
+	private _packet(packet: Uint8Array): void {
 		const answer = (hex: string) => {
-			if (this.answers) this.#world.socket.receives(hex);
+			if (this.answers) this._world.socket.receives(hex);
 		};
 		switch (packet[0]! >> 4) {
 			case 1:
 				this.connects++;
 				this.lastConnect = hex(packet);
 				// Behind the fixed header of two bytes and the protocol name of six.
-				this.#version = packet[8]!;
-				if (this.#version < 5) answer(this.knowsSession ? CONNACK_SESSION_PRESENT : CONNACK);
+				this._version = packet[8]!;
+				if (this._version < 5) answer(this.knowsSession ? CONNACK_SESSION_PRESENT : CONNACK);
 				else if (this.maximumQoS === undefined) answer(`20 03 0${this.knowsSession ? 1 : 0} 00 00`);
 				else answer(`20 05 0${this.knowsSession ? 1 : 0} 00 02 24 0${this.maximumQoS}`);
 				this.knowsSession = true;
@@ -140,10 +140,10 @@ export class AnsweringBroker {
 				const topicEnd = at + 2 + packet[at]! * 256 + packet[at + 1]!;
 				const qos = (packet[0]! >> 1) & 3;
 				const propertiesAt = topicEnd + (qos > 0 ? 2 : 0);
-				const payloadAt = this.#version < 5 ? propertiesAt : propertiesAt + 1 + packet[propertiesAt]!;
+				const payloadAt = this._version < 5 ? propertiesAt : propertiesAt + 1 + packet[propertiesAt]!;
 				// Whatever leaves a station is UTF-8, or this throws.
 				const text = (from: number, to?: number) => textOf(packet.slice(from, to));
-				if (this.poison?.(text(at + 2, topicEnd), text(payloadAt))) return this.#end();
+				if (this.poison?.(text(at + 2, topicEnd), text(payloadAt))) return this._end();
 				this.received.push({
 					topic: text(at + 2, topicEnd),
 					payload: text(payloadAt),
@@ -159,7 +159,7 @@ export class AnsweringBroker {
 				this.unsubscribes++;
 				const [high, low] = [packet[2]!, packet[3]!];
 				return answer(
-					`b0 ${this.#version < 5 ? "02" : "04"} ${high.toString(16)} ${low.toString(16)}${this.#version < 5 ? "" : " 00 00"}`,
+					`b0 ${this._version < 5 ? "02" : "04"} ${high.toString(16)} ${low.toString(16)}${this._version < 5 ? "" : " 00 00"}`,
 				);
 			}
 			case 6:
@@ -167,9 +167,9 @@ export class AnsweringBroker {
 			case 8: {
 				this.subscribes++;
 				const [high, low] = [packet[2]!, packet[3]!];
-				if (this.closesOnSubscribe) return this.#end();
+				if (this.closesOnSubscribe) return this._end();
 				return answer(
-					`90 ${this.#version < 5 ? "03" : "04"} ${high.toString(16)} ${low.toString(16)} ${this.#version < 5 ? "" : "00"} 01`,
+					`90 ${this._version < 5 ? "03" : "04"} ${high.toString(16)} ${low.toString(16)} ${this._version < 5 ? "" : "00"} 01`,
 				);
 			}
 			case 4:

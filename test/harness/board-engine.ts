@@ -55,12 +55,12 @@ export interface Figures {
 }
 
 export class BoardEngine {
-	readonly #program: string;
-	readonly #library: string;
+	private readonly _program: string;
+	private readonly _library: string;
 
 	private constructor(program: string, library: string) {
-		this.#program = program;
-		this.#library = library;
+		this._program = program;
+		this._library = library;
 	}
 
 	/**
@@ -94,8 +94,8 @@ export class BoardEngine {
 		mkdirSync(join(folder, ".veleta"), { recursive: true });
 		const { static: block = 0, chunk, heap, stack } = creation;
 		const sizes = [block, chunk.initial, chunk.incremental, heap.initial, heap.incremental, stack];
-		const args = [this.#library, ...sizes].map(String);
-		return new BoardStation(new Program("the station within a board's limits", this.#program, args, folder));
+		const args = [this._library, ...sizes].map(String);
+		return new BoardStation(new Program("the station within a board's limits", this._program, args, folder));
 	}
 }
 
@@ -132,15 +132,15 @@ export class BoardStation {
 
 	/** Resolves with the figures since the last ones. */
 	async figures(): Promise<Figures> {
-		const before = this.#figures.length;
+		const before = this._figures.length;
 		this.program.signal("SIGUSR1");
-		await until("the engine's figures", () => this.#figures.length > before || this.program.exit);
+		await until("the engine's figures", () => this._figures.length > before || this.program.exit);
 		return this.last;
 	}
 
 	/** The last ones; the engine's end tells some, too. */
 	get last(): Figures {
-		const last = this.#figures.at(-1);
+		const last = this._figures.at(-1);
 		if (!last) throw new Error(`no figures: ${this.program.lines.slice(-10).join("\n")}`);
 		return JSON.parse(last.slice("figures ".length));
 	}
@@ -159,7 +159,7 @@ export class BoardStation {
 		return this.program.kill();
 	}
 
-	get #figures(): string[] {
+	private get _figures(): string[] {
 		return this.program.lines.filter((line) => line.startsWith("figures "));
 	}
 }

@@ -32,11 +32,11 @@ const KEYS = {
 export type KeyKind = keyof typeof KEYS;
 
 export class Certificates {
-	readonly #folder: string;
-	#count = 0;
+	private readonly _folder: string;
+	private _count = 0;
 
 	constructor(folder: string) {
-		this.#folder = folder;
+		this._folder = folder;
 		mkdirSync(folder, { recursive: true });
 	}
 
@@ -46,7 +46,7 @@ export class Certificates {
 	}
 
 	selfSigned(issue: Issue = {}): Identity {
-		const { path, identity } = this.#paths();
+		const { path, identity } = this._paths();
 		const request = ["req", "-x509", "-nodes", ...KEYS[issue.kind ?? "ec"], "-keyout", identity.key];
 		const subject = ["-subj", `/CN=${issue.commonName ?? "localhost"}`, "-days", String(issue.days ?? 2)];
 		const configuration = `${path}.cnf`;
@@ -67,13 +67,13 @@ export class Certificates {
 
 	/** One that `issuer` has issued. */
 	issue(issuer: Identity, issue: Issue = {}): Identity {
-		const { path, identity } = this.#paths();
+		const { path, identity } = this._paths();
 		const request = ["req", "-new", "-nodes", ...KEYS[issue.kind ?? "ec"], "-keyout", identity.key];
 		openssl(...request, "-subj", `/CN=${issue.commonName ?? "localhost"}`, "-out", `${path}.csr`);
 		writeFileSync(`${path}.ext`, `${extensionsOf(issue).join("\n")}\n`);
 		openssl(
 			...["x509", "-req", "-in", `${path}.csr`, "-CA", issuer.certificate, "-CAkey", issuer.key],
-			...["-set_serial", String(this.#count), "-days", String(issue.days ?? 2), "-sha256"],
+			...["-set_serial", String(this._count), "-days", String(issue.days ?? 2), "-sha256"],
 			...["-extfile", `${path}.ext`, "-out", identity.certificate],
 		);
 		return identity;
@@ -81,14 +81,14 @@ export class Certificates {
 
 	/** The same key, with the certificates of its issuers behind its own. */
 	chain(identity: Identity, ...issuers: Identity[]): Identity {
-		const { identity: chained } = this.#paths();
+		const { identity: chained } = this._paths();
 		const certificates = [identity, ...issuers].map(({ certificate }) => readFileSync(certificate, "utf8"));
 		writeFileSync(chained.certificate, certificates.join(""));
 		return { certificate: chained.certificate, key: identity.key };
 	}
 
-	#paths(): { path: string; identity: Identity } {
-		const path = join(this.#folder, String(++this.#count));
+	private _paths(): { path: string; identity: Identity } {
+		const path = join(this._folder, String(++this._count));
 		return { path, identity: { certificate: `${path}.pem`, key: `${path}.key` } };
 	}
 }

@@ -40,19 +40,19 @@ export class DisturbingProxy {
 	/** Connections accepted, and those cut. */
 	accepted = 0;
 	cut = 0;
-	readonly #options: DisturbingProxyOptions;
-	readonly #random: () => number;
-	readonly #server: Server;
-	readonly #sockets = new Set<Socket>();
-	readonly #pairs = new Set<Pair>();
-	#calm = false;
+	private readonly _options: DisturbingProxyOptions;
+	private readonly _random: () => number;
+	private readonly _server: Server;
+	private readonly _sockets = new Set<Socket>();
+	private readonly _pairs = new Set<Pair>();
+	private _calm = false;
 
 	private constructor(options: DisturbingProxyOptions, server: Server) {
-		this.#options = options;
-		this.#random = createRandom(options.seed);
-		this.#server = server;
+		this._options = options;
+		this._random = createRandom(options.seed);
+		this._server = server;
 		this.port = (server.address() as { port: number }).port;
-		server.on("connection", (client) => this.#accept(client));
+		server.on("connection", (client) => this._accept(client));
 	}
 
 	static async start(options: DisturbingProxyOptions): Promise<DisturbingProxy> {
@@ -63,42 +63,42 @@ export class DisturbingProxy {
 
 	/** Cuts no more; resolves when what was about to be cut has been. */
 	async calm(): Promise<void> {
-		this.#calm = true;
-		await until("the last cut", () => [...this.#pairs].every(({ left }) => left > 0));
+		this._calm = true;
+		await until("the last cut", () => [...this._pairs].every(({ left }) => left > 0));
 	}
 
 	/** Ends everything. */
 	close(): void {
-		this.#server.close();
-		for (const socket of this.#sockets) socket.destroy();
+		this._server.close();
+		for (const socket of this._sockets) socket.destroy();
 	}
 
-	#accept(client: Socket): void {
+	private _accept(client: Socket): void {
 		this.accepted++;
-		const broker = connect({ host: "127.0.0.1", port: this.#options.target, noDelay: true });
-		const doomed = this.accepted <= this.#options.cuts && !this.#calm;
+		const broker = connect({ host: "127.0.0.1", port: this._options.target, noDelay: true });
+		const doomed = this.accepted <= this._options.cuts && !this._calm;
 		const pair: Pair = {
 			sockets: [client, broker],
-			left: doomed ? this.#draw(CUT_AFTER.least, CUT_AFTER.most) : Number.POSITIVE_INFINITY,
-			counting: !this.#options.sparesConnack,
+			left: doomed ? this._draw(CUT_AFTER.least, CUT_AFTER.most) : Number.POSITIVE_INFINITY,
+			counting: !this._options.sparesConnack,
 		};
-		this.#pairs.add(pair);
+		this._pairs.add(pair);
 		for (const socket of pair.sockets) {
-			this.#sockets.add(socket);
+			this._sockets.add(socket);
 			socket.on("error", () => {}); // followed by "close"
 			socket.on("close", () => {
-				this.#sockets.delete(socket);
-				this.#pairs.delete(pair);
+				this._sockets.delete(socket);
+				this._pairs.delete(pair);
 			});
 		}
-		this.#carry(client, broker, pair, () => {});
-		this.#carry(broker, client, pair, () => {
+		this._carry(client, broker, pair, () => {});
+		this._carry(broker, client, pair, () => {
 			pair.counting = true;
 		});
 	}
 
 	/** Passes on what arrives, in its order; tells when nothing is on its way any more. */
-	#carry(from: Socket, to: Socket, pair: Pair, onIdle: () => void): void {
+	private _carry(from: Socket, to: Socket, pair: Pair, onIdle: () => void): void {
 		const waiting: Buffer[] = [];
 		let busy = false;
 		let ended = false;
@@ -114,22 +114,22 @@ export class DisturbingProxy {
 				to.write(piece);
 				next();
 			};
-			if (this.#draw(1, DELAYED) === 1) setTimeout(send, this.#draw(1, DELAY_MAXIMUM_MS));
+			if (this._draw(1, DELAYED) === 1) setTimeout(send, this._draw(1, DELAY_MAXIMUM_MS));
 			else setImmediate(send);
 		};
 		from.on("data", (data: Buffer) => {
 			if (pair.left <= 0) return;
-			const counts = pair.counting && !this.#calm;
+			const counts = pair.counting && !this._calm;
 			// What is beyond the cut does not get through, nor does what still waits then.
 			const passed = counts ? data.subarray(0, pair.left) : data;
 			if (counts) pair.left -= data.length;
 			for (let at = 0; at < passed.length; ) {
-				const length = this.#draw(1, PIECE_MAXIMUM);
+				const length = this._draw(1, PIECE_MAXIMUM);
 				waiting.push(passed.subarray(at, at + length));
 				at += length;
 			}
 			if (!busy) next();
-			if (pair.left <= 0) setTimeout(() => this.#cut(pair), this.#draw(0, DELAY_MAXIMUM_MS));
+			if (pair.left <= 0) setTimeout(() => this._cut(pair), this._draw(0, DELAY_MAXIMUM_MS));
 		});
 		from.on("end", () => {
 			ended = true;
@@ -141,10 +141,10 @@ export class DisturbingProxy {
 	}
 
 	/** With a reset, or as if the other side had closed. */
-	#cut({ sockets }: Pair): void {
+	private _cut({ sockets }: Pair): void {
 		if (sockets.some((socket) => socket.destroyed)) return;
 		this.cut++;
-		const reset = this.#random() < 0.5;
+		const reset = this._random() < 0.5;
 		for (const socket of sockets) {
 			if (reset) socket.resetAndDestroy();
 			else socket.destroy();
@@ -152,7 +152,7 @@ export class DisturbingProxy {
 	}
 
 	/** A whole number between two, both included. */
-	#draw(least: number, most: number): number {
-		return least + Math.floor(this.#random() * (most - least + 1));
+	private _draw(least: number, most: number): number {
+		return least + Math.floor(this._random() * (most - least + 1));
 	}
 }

@@ -38,20 +38,20 @@ export class HostileBroker {
 	/** Replies to commands, wherever they were to go. */
 	replies = 0;
 	connections = 0;
-	readonly #server: Server;
-	#socket: Socket | undefined;
-	#subscribed = false;
-	#version: Version | undefined;
-	readonly #unacknowledged = new Set<number>();
-	#nextId = 1;
+	private readonly _server: Server;
+	private _socket: Socket | undefined;
+	private _subscribed = false;
+	private _version: Version | undefined;
+	private readonly _unacknowledged = new Set<number>();
+	private _nextId = 1;
 
 	private constructor(server: Server) {
-		this.#server = server;
-		server.on("connection", (socket) => this.#accept(socket));
+		this._server = server;
+		server.on("connection", (socket) => this._accept(socket));
 	}
 
 	get port(): number {
-		return (this.#server.address() as AddressInfo).port;
+		return (this._server.address() as AddressInfo).port;
 	}
 
 	static async start(port: number): Promise<HostileBroker> {
@@ -61,72 +61,72 @@ export class HostileBroker {
 	}
 
 	close(): void {
-		this.#server.close();
-		this.#socket?.destroy();
+		this._server.close();
+		this._socket?.destroy();
 	}
 
 	/** Resolves when a station has subscribed on the connection that there is. */
 	async ready(): Promise<void> {
-		await until("the station's subscription", () => this.#subscribed, 120_000);
+		await until("the station's subscription", () => this._subscribed, 120_000);
 	}
 
 	/** Sends a message, unless the connection has ended: resolves with whether it was sent. */
 	async publish(message: HostileMessage): Promise<boolean> {
 		const { qos } = message;
-		await until("acknowledgements", () => !this.#subscribed || this.#unacknowledged.size < IN_FLIGHT_MAXIMUM);
-		const id = this.#nextId;
+		await until("acknowledgements", () => !this._subscribed || this._unacknowledged.size < IN_FLIGHT_MAXIMUM);
+		const id = this._nextId;
 		if (qos > 0) {
-			this.#unacknowledged.add(id);
-			this.#nextId = (id % 0xffff) + 1;
+			this._unacknowledged.add(id);
+			this._nextId = (id % 0xffff) + 1;
 		}
-		const socket = this.#socket;
-		if (!socket || !this.#subscribed) return false;
+		const socket = this._socket;
+		if (!socket || !this._subscribed) return false;
 		await new Promise((resolve) => socket.write(publishOf(message, id), resolve));
 		return true;
 	}
 
 	/** Resolves when everything sent is acknowledged, or the connection has ended. */
 	async settled(): Promise<void> {
-		await until("the last acknowledgements", () => !this.#subscribed || this.#unacknowledged.size === 0);
+		await until("the last acknowledgements", () => !this._subscribed || this._unacknowledged.size === 0);
 	}
 
 	/** Sends bytes as they are, and ends the connection, unless the station does so first. */
 	async end(bytes: Uint8Array): Promise<void> {
-		this.#socket?.end(bytes);
-		await until("the end of the connection", () => !this.#subscribed);
+		this._socket?.end(bytes);
+		await until("the end of the connection", () => !this._subscribed);
 	}
 
-	#accept(socket: Socket): void {
+	private _accept(socket: Socket): void {
 		this.connections++;
-		this.#socket = socket;
-		this.#version = undefined;
-		this.#unacknowledged.clear();
+		this._socket = socket;
+		this._version = undefined;
+		this._unacknowledged.clear();
 		let received = Buffer.alloc(0);
 		socket.on("data", (bytes) => {
 			received = Buffer.concat([received, bytes]);
 			for (let length = packetLength(received); length > 0; length = packetLength(received)) {
-				this.#packet(socket, received.subarray(0, length));
+				this._packet(socket, received.subarray(0, length));
 				received = received.subarray(length);
 			}
 		});
 		socket.on("error", () => {});
 		socket.on("close", () => {
-			if (this.#socket !== socket) return;
-			this.#subscribed = false;
-			this.#socket = undefined;
+			if (this._socket !== socket) return;
+			this._subscribed = false;
+			this._socket = undefined;
 		});
 	}
 
-	#packet(socket: Socket, bytes: Uint8Array): void {
-		const received = readClientPacket(bytes, this.#version);
+	private _packet(socket: Socket, bytes: Uint8Array): void {
+		const received = readClientPacket(bytes, this._version);
 		const answer = (type: number, ...body: number[]) => socket.write(packet(firstByte(type), body));
 		switch (received.type) {
 			case CONNECT:
-				this.#version = received.version;
+				this._version = received.version;
 				return void answer(CONNACK, 0, 0, 0);
 			case SUBSCRIBE:
 				answer(SUBACK, ...u16(received.id), 0, ...received.filters.map(() => 1));
-				this.#subscribed = true;
+				this._subscribed = true;
 				return;
 			case PUBLISH:
 				if (received.topic.endsWith("/state")) {
@@ -138,7 +138,7 @@ export class HostileBroker {
 				return;
 			case PUBACK:
 			case PUBCOMP:
-				this.#unacknowledged.delete(received.id);
+				this._unacknowledged.delete(received.id);
 				return;
 			case PUBREC:
 				return void answer(PUBREL, ...u16(received.id));

@@ -54,18 +54,18 @@ export interface McsimOptions {
 }
 
 export class Mcsim {
-	readonly #screen: Program;
-	readonly #display: string;
-	readonly #program: Program;
+	private readonly _screen: Program;
+	private readonly _display: string;
+	private readonly _program: Program;
 
 	private constructor(screen: Program, display: string, { moddable, project, folder }: McsimOptions) {
-		this.#screen = screen;
-		this.#display = display;
+		this._screen = screen;
+		this._display = display;
 		const home = join(folder, "home");
 		// mcsim and the SDK's files make neither of them.
 		mkdirSync(join(home, ".config/tech.moddable.mcsim"), { recursive: true });
 		mkdirSync(join(folder, ".veleta"), { recursive: true });
-		this.#program = new Program(
+		this._program = new Program(
 			"mcsim",
 			findProgram("env"),
 			[
@@ -87,7 +87,7 @@ export class Mcsim {
 		const screen = new Program("Xvfb", findProgram("Xvfb"), screenOptions, options.folder);
 		try {
 			const mcsim = new Mcsim(screen, `:${await screen.line(/^\d+$/)}`, options);
-			await until("mcsim's window", () => mcsim.#hasWindow());
+			await until("mcsim's window", () => mcsim._hasWindow());
 			return mcsim;
 		} catch (error) {
 			await screen.kill();
@@ -97,13 +97,13 @@ export class Mcsim {
 
 	/** Moves the slider of the temperature by so many pixels. */
 	async moveTemperature(from: number, to: number): Promise<void> {
-		this.#xdotool("mousemove", `${from}`, `${SLIDER.y}`, "mousedown", "1");
+		this._xdotool("mousemove", `${from}`, `${SLIDER.y}`, "mousedown", "1");
 		for (let step = 1; step <= 5; step++) {
 			await observe(MOVE_MS);
-			this.#xdotool("mousemove", `${Math.round(from + ((to - from) * step) / 5)}`, `${SLIDER.y}`);
+			this._xdotool("mousemove", `${Math.round(from + ((to - from) * step) / 5)}`, `${SLIDER.y}`);
 		}
 		await observe(MOVE_MS);
-		this.#xdotool("mouseup", "1");
+		this._xdotool("mouseup", "1");
 	}
 
 	/** Where the slider of a BME280's temperature stands at so many °C, in pixels. */
@@ -112,34 +112,34 @@ export class Mcsim {
 	}
 
 	async toggle(name: keyof typeof SWITCHES): Promise<void> {
-		this.#xdotool("mousemove", `${SWITCH_X}`, `${SWITCHES[name]}`, "mousedown", "1");
+		this._xdotool("mousemove", `${SWITCH_X}`, `${SWITCHES[name]}`, "mousedown", "1");
 		await observe(MOVE_MS);
-		this.#xdotool("mouseup", "1");
+		this._xdotool("mouseup", "1");
 	}
 
 	/** Resolves with the first line of the station's log that matches. */
 	log(pattern: RegExp): Promise<string> {
-		return this.#program.line(pattern);
+		return this._program.line(pattern);
 	}
 
 	async close(): Promise<void> {
-		await this.#program.kill();
-		await this.#screen.kill();
+		await this._program.kill();
+		await this._screen.kill();
 	}
 
-	#hasWindow(): boolean {
-		if (this.#program.exit) throw new Error(`mcsim ended: ${this.#program.lines.join("; ")}`);
+	private _hasWindow(): boolean {
+		if (this._program.exit) throw new Error(`mcsim ended: ${this._program.lines.join("; ")}`);
 		try {
-			this.#xdotool("search", "--onlyvisible", "--name", "mcsim");
+			this._xdotool("search", "--onlyvisible", "--name", "mcsim");
 			return true;
 		} catch {
 			return false;
 		}
 	}
 
-	#xdotool(...argumentsOf: string[]): void {
+	private _xdotool(...argumentsOf: string[]): void {
 		execFileSync(findProgram("xdotool"), argumentsOf, {
-			env: { ...process.env, DISPLAY: this.#display },
+			env: { ...process.env, DISPLAY: this._display },
 			stdio: "ignore",
 		});
 	}

@@ -25,12 +25,12 @@ export class Mosquitto {
 	readonly tlsPort: number;
 	/** Of all its lives. */
 	readonly log: string[] = [];
-	readonly #folder: string;
-	#settings: readonly string[] = [];
-	#program: Program | undefined;
+	private readonly _folder: string;
+	private _settings: readonly string[] = [];
+	private _program: Program | undefined;
 
 	private constructor(folder: string, port: number, tlsPort: number) {
-		this.#folder = folder;
+		this._folder = folder;
 		this.port = port;
 		this.tlsPort = tlsPort;
 	}
@@ -47,7 +47,7 @@ export class Mosquitto {
 				execFileSync(findProgram("mosquitto_passwd"), ["-b", passwords, name, password]);
 			}
 		}
-		broker.#settings = [
+		broker._settings = [
 			...(users ? ["allow_anonymous false", `password_file ${passwords}`] : ["allow_anonymous true"]),
 			"persistence true",
 			`persistence_location ${folder}/`,
@@ -65,59 +65,59 @@ export class Mosquitto {
 
 	/** Sets who it is for those who connect with TLS, from its next start on. */
 	configure(tls: BrokerTls | undefined): void {
-		const settings = [...this.#settings];
+		const settings = [...this._settings];
 		if (tls) {
 			const { identity, clientAuthority } = tls;
 			settings.push(`listener ${this.tlsPort} 127.0.0.1`);
 			settings.push(`certfile ${identity.certificate}`, `keyfile ${identity.key}`);
 			if (clientAuthority) settings.push(`cafile ${clientAuthority.certificate}`, "require_certificate true");
 		}
-		writeFileSync(join(this.#folder, "mosquitto.conf"), `${settings.join("\n")}\n`);
+		writeFileSync(join(this._folder, "mosquitto.conf"), `${settings.join("\n")}\n`);
 	}
 
 	/** Starts it again, after `kill` or `stop`; resolves when it listens. */
 	async restart(program = findProgram("mosquitto")): Promise<void> {
 		const from = this.log.length;
-		this.#program = new Program(
+		this._program = new Program(
 			`mosquitto on port ${this.port}`,
 			program,
-			["-c", join(this.#folder, "mosquitto.conf")],
-			this.#folder,
+			["-c", join(this._folder, "mosquitto.conf")],
+			this._folder,
 			this.log,
 		);
-		await this.#program.line(/mosquitto version .* running/, undefined, from);
+		await this._program.line(/mosquitto version .* running/, undefined, from);
 	}
 
 	/** As a power cut would: nothing is saved, nobody is told. */
 	async kill(): Promise<void> {
-		await this.#program?.kill();
+		await this._program?.kill();
 	}
 
 	/** In good order: sessions and retained messages are saved. */
 	async stop(): Promise<void> {
-		this.#program?.signal("SIGTERM");
-		await this.#program?.ended();
+		this._program?.signal("SIGTERM");
+		await this._program?.ended();
 	}
 
 	/** Neither reads nor writes until `resume`; connections stay open. */
 	pause(): void {
-		this.#program?.signal("SIGSTOP");
+		this._program?.signal("SIGSTOP");
 	}
 
 	resume(): void {
-		this.#program?.signal("SIGCONT");
+		this._program?.signal("SIGCONT");
 	}
 
 	/** Saves sessions and retained messages, so that they outlive a `kill`. */
 	async save(): Promise<void> {
-		rmSync(this.#database, { force: true });
-		this.#program?.signal("SIGUSR1");
-		await until("mosquitto to save its database", () => existsSync(this.#database));
+		rmSync(this._database, { force: true });
+		this._program?.signal("SIGUSR1");
+		await until("mosquitto to save its database", () => existsSync(this._database));
 	}
 
 	/** Loses what was saved; for a broker that does not run. */
 	forget(): void {
-		rmSync(this.#database, { force: true });
+		rmSync(this._database, { force: true });
 	}
 
 	/** Publishes with mosquitto_pub, at QoS 1; `args` are more of its arguments, the message among them. */
@@ -136,8 +136,8 @@ export class Mosquitto {
 		return this.count(new RegExp(`New client connected from .* as ${clientId} `));
 	}
 
-	get #database(): string {
-		return join(this.#folder, "mosquitto.db");
+	private get _database(): string {
+		return join(this._folder, "mosquitto.db");
 	}
 }
 

@@ -21,7 +21,7 @@ export interface Place {
 
 /** The programs of one test. */
 export class Programs {
-	readonly #programs: Program[] = [];
+	private readonly _programs: Program[] = [];
 
 	/** Runs the command with these arguments. */
 	async mqtt(...args: string[]): Promise<Program> {
@@ -52,17 +52,17 @@ export class Programs {
 
 	/** A program that ends with the test. */
 	own(program: Program): Program {
-		this.#programs.push(program);
+		this._programs.push(program);
 		return program;
 	}
 
 	/** What they printed, for a failure. */
 	show(): string {
-		return this.#programs.map(({ name, lines }) => `--- ${name}\n${lines.slice(-LINES_SHOWN).join("\n")}\n`).join("");
+		return this._programs.map(({ name, lines }) => `--- ${name}\n${lines.slice(-LINES_SHOWN).join("\n")}\n`).join("");
 	}
 
 	async close(): Promise<void> {
-		for (const program of this.#programs) await program.kill();
+		for (const program of this._programs) await program.kill();
 	}
 }
 

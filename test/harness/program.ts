@@ -41,14 +41,14 @@ export class Program {
 	/** What it printed to stderr. */
 	readonly errors: string[] = [];
 	exit: Exit | undefined;
-	readonly #child: ChildProcess;
+	private readonly _child: ChildProcess;
 
 	/** @param lines where to put the lines, for a program that is started again */
 	constructor(name: string, file: string, args: readonly string[], cwd: string, lines: string[] = []) {
 		this.name = name;
 		this.lines = lines;
 		const child = spawn(file, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
-		this.#child = child;
+		this._child = child;
 		running.add(child);
 		splitLines(child.stdout!, (line) => this.lines.push(line));
 		splitLines(child.stderr!, (line) => {
@@ -83,7 +83,7 @@ export class Program {
 	}
 
 	signal(signal: NodeJS.Signals): void {
-		this.#child.kill(signal);
+		this._child.kill(signal);
 	}
 
 	ended(within = PATIENCE_MS): Promise<Exit> {

@@ -21,9 +21,9 @@ const DIAGNOSTICS = 1;
 const ON_THEIR_WAY = 2;
 
 export class RealStory {
-	readonly #parts: Parts;
-	readonly #story: Story;
-	readonly #config: readonly string[];
+	private readonly _parts: Parts;
+	private readonly _story: Story;
+	private readonly _config: readonly string[];
 	readonly broker: Mosquitto;
 	readonly proxy: TcpProxy;
 	readonly subscriber: MosquittoSub;
@@ -31,12 +31,12 @@ export class RealStory {
 	readonly stations: StationProcess[] = [];
 
 	private constructor(parts: Parts, story: Story, broker: Mosquitto, proxy: TcpProxy, subscriber: MosquittoSub) {
-		this.#parts = parts;
-		this.#story = story;
+		this._parts = parts;
+		this._story = story;
 		this.broker = broker;
 		this.proxy = proxy;
 		this.subscriber = subscriber;
-		this.#config = parts.config({ diagnostics: DIAGNOSTICS, ...story.settings });
+		this._config = parts.config({ diagnostics: DIAGNOSTICS, ...story.settings });
 	}
 
 	/** Resolves at the end of the story: the station has been stopped, and all that it had is delivered and judged. */
@@ -45,7 +45,7 @@ export class RealStory {
 		const proxy = await parts.proxy(broker);
 		const subscriber = await parts.subscriber(broker, "veleta/#", { durable: true, qos: 2 });
 		const real = new RealStory(parts, story, broker, proxy, subscriber);
-		await real.#live();
+		await real._live();
 		judge(subscriber.arrivals, story, story.readings);
 		return real;
 	}
@@ -54,19 +54,19 @@ export class RealStory {
 		return this.stations.at(-1)!;
 	}
 
-	#start(): void {
-		const { speed } = this.#story;
-		const state = join(this.#parts.folder, "station.flash");
-		this.stations.push(this.#parts.station(this.proxy, ...this.#config, "--state", state, "--speed", String(speed)));
+	private _start(): void {
+		const { speed } = this._story;
+		const state = join(this._parts.folder, "station.flash");
+		this.stations.push(this._parts.station(this.proxy, ...this._config, "--state", state, "--speed", String(speed)));
 	}
 
-	async #live(): Promise<void> {
-		const { steps, speed } = this.#story;
-		const moments = steps.flatMap((step) => this.#momentsOf(step)).sort((a, b) => a.at - b.at);
+	private async _live(): Promise<void> {
+		const { steps, speed } = this._story;
+		const moments = steps.flatMap((step) => this._momentsOf(step)).sort((a, b) => a.at - b.at);
 		let began = performance.now();
 		for (const { at, act } of moments) {
 			if (at > 0 && this.stations.length === 0) {
-				this.#start();
+				this._start();
 				// The station's time begins when its engine has been started.
 				await this.station.line(/found at|next attempt in|connected with/);
 				began = performance.now();
@@ -74,7 +74,7 @@ export class RealStory {
 			await observe(Math.max(0, began + (at * 1_000) / speed - performance.now()));
 			await act();
 		}
-		await this.#delivered();
+		await this._delivered();
 		assert.deepEqual(await this.station.stop(), { code: 0, signal: null });
 		const { dropped, queued } = this.station.summary;
 		assert.deepEqual({ dropped, queued }, { dropped: 0, queued: 0 });
@@ -83,21 +83,21 @@ export class RealStory {
 		await until("the station's farewell", isLast, COMES_BACK);
 	}
 
-	#momentsOf({ at, happening, lasts = 0 }: Step): { at: number; act: () => unknown }[] {
-		const [begin, end] = this.#acts[happening];
+	private _momentsOf({ at, happening, lasts = 0 }: Step): { at: number; act: () => unknown }[] {
+		const [begin, end] = this._acts[happening];
 		return [{ at, act: begin }, ...(end ? [{ at: at + lasts, act: end }] : [])];
 	}
 
-	readonly #acts: Record<Happening, [begin: () => unknown, end?: () => unknown]> = {
+	private readonly _acts: Record<Happening, [begin: () => unknown, end?: () => unknown]> = {
 		"broker away": [() => this.broker.stop(), () => this.broker.restart()],
-		"power cut": [() => this.station.kill(), () => this.#start()],
+		"power cut": [() => this.station.kill(), () => this._start()],
 		"connections reset": [() => this.proxy.cut()],
 		"connections refused": [() => this.proxy.shut(), () => this.proxy.open()],
 		"link lost": [() => this.proxy.freeze(), () => this.proxy.thaw()],
 	};
 
 	/** Resolves when the last of the station's lives tells that no backlog waits any more. */
-	async #delivered(): Promise<void> {
+	private async _delivered(): Promise<void> {
 		await this.station.line(/connected with/, COMES_BACK);
 		const told = this.subscriber.messages.length;
 		await until(

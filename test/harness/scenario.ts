@@ -18,26 +18,26 @@ const LINES_SHOWN = 60;
 export class Parts {
 	/** Of its own, and gone at the end. */
 	readonly folder = mkdtempSync(join(tmpdir(), "veleta-test-"));
-	readonly #shown: { name: string; lines: readonly string[] }[] = [];
-	readonly #ends: (() => unknown)[] = [];
+	private readonly _shown: { name: string; lines: readonly string[] }[] = [];
+	private readonly _ends: (() => unknown)[] = [];
 
 	async mosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
-		const broker = await Mosquitto.start(join(this.folder, `broker-${this.#ends.length}`), options);
-		this.#ends.push(() => broker.kill());
-		this.#shown.push({ name: `mosquitto on port ${broker.port}`, lines: broker.log });
+		const broker = await Mosquitto.start(join(this.folder, `broker-${this._ends.length}`), options);
+		this._ends.push(() => broker.kill());
+		this._shown.push({ name: `mosquitto on port ${broker.port}`, lines: broker.log });
 		return broker;
 	}
 
 	async subscriber(broker: Mosquitto, filter: string, options: Partial<SubscriberOptions> = {}): Promise<MosquittoSub> {
 		const subscriber = await MosquittoSub.start(broker, this.folder, { filters: [filter], ...options });
-		this.#ends.push(() => subscriber.kill());
-		this.#shown.push({ name: `mosquitto_sub ${filter}`, lines: subscriber.lines });
+		this._ends.push(() => subscriber.kill());
+		this._shown.push({ name: `mosquitto_sub ${filter}`, lines: subscriber.lines });
 		return subscriber;
 	}
 
 	async proxy(broker: Mosquitto): Promise<TcpProxy> {
 		const proxy = await TcpProxy.start(broker.port);
-		this.#ends.push(() => proxy.shut());
+		this._ends.push(() => proxy.shut());
 		return proxy;
 	}
 
@@ -45,36 +45,36 @@ export class Parts {
 	station(where: { readonly port: number } | undefined, ...args: string[]): StationProcess {
 		const broker = where ? ["--broker", `mqtt://127.0.0.1:${where.port}`] : [];
 		const station = new StationProcess(this.folder, [...broker, ...args]);
-		this.#ends.push(() => station.kill());
-		this.#shown.push({ name: `station ${args.join(" ")}`, lines: station.lines });
+		this._ends.push(() => station.kill());
+		this._shown.push({ name: `station ${args.join(" ")}`, lines: station.lines });
 		return station;
 	}
 
 	/** Takes over a program: ended with the others, and shown. */
 	own(program: Program): Program {
-		this.#ends.push(() => program.kill());
-		this.#shown.push({ name: program.name, lines: program.lines });
+		this._ends.push(() => program.kill());
+		this._shown.push({ name: program.name, lines: program.lines });
 		return program;
 	}
 
 	onEnd(end: () => unknown): void {
-		this.#ends.push(end);
+		this._ends.push(end);
 	}
 
 	/** The station's arguments for settings that have no option. */
 	config(settings: object): string[] {
-		const path = join(this.folder, `config-${this.#ends.length}.json`);
+		const path = join(this.folder, `config-${this._ends.length}.json`);
 		writeFileSync(path, JSON.stringify(settings));
 		return ["--config", path];
 	}
 
 	/** What the parts printed, for a failure. */
 	show(): string {
-		return this.#shown.map(({ name, lines }) => `--- ${name}\n${lines.slice(-LINES_SHOWN).join("\n")}\n`).join("");
+		return this._shown.map(({ name, lines }) => `--- ${name}\n${lines.slice(-LINES_SHOWN).join("\n")}\n`).join("");
 	}
 
 	async close(): Promise<void> {
-		for (const end of this.#ends.reverse()) await end();
+		for (const end of this._ends.reverse()) await end();
 		rmSync(this.folder, { recursive: true, force: true });
 	}
 }

@@ -28,12 +28,12 @@ export class SerialBoard {
 	/** Of the pseudo-terminal. */
 	readonly path: string;
 	readonly requests: string[];
-	readonly #child: ChildProcess;
+	private readonly _child: ChildProcess;
 
 	private constructor(path: string, requests: string[], child: ChildProcess) {
 		this.path = path;
 		this.requests = requests;
-		this.#child = child;
+		this._child = child;
 	}
 
 	/** `answer` gives the reply to a request; without a reply the board is silent. */
@@ -62,17 +62,17 @@ export class SerialBoard {
 
 	/** A line that the board says of its own. */
 	log(text: string): void {
-		this.#child.stdin!.write(`log ${text}\n`);
+		this._child.stdin!.write(`log ${text}\n`);
 	}
 
 	/** What it has received is gone. */
 	restart(): void {
-		this.#child.stdin!.write("restart\n");
+		this._child.stdin!.write("restart\n");
 	}
 
 	/** Unplugs it: the terminal is gone. */
 	async end(): Promise<void> {
-		this.#child.stdin!.end();
-		await until("the end of the board", () => this.#child.exitCode !== null || this.#child.signalCode !== null);
+		this._child.stdin!.end();
+		await until("the end of the board", () => this._child.exitCode !== null || this._child.signalCode !== null);
 	}
 }

@@ -23,45 +23,45 @@ const READINGS_MINIMUM = 5;
 const CUT_WITHIN_BYTES = 60;
 
 export class SimulatedStory {
-	readonly #story: Story;
-	readonly #random: Random;
-	readonly #scheduler = new Scheduler();
-	readonly #network: Network;
-	readonly #broker: Broker;
-	readonly #board: Board;
-	readonly #flash: FlashChip;
-	readonly #arrivals: Arrival[] = [];
+	private readonly _story: Story;
+	private readonly _random: Random;
+	private readonly _scheduler = new Scheduler();
+	private readonly _network: Network;
+	private readonly _broker: Broker;
+	private readonly _board: Board;
+	private readonly _flash: FlashChip;
+	private readonly _arrivals: Arrival[] = [];
 	/** The numbers of the readings that the station has accepted. */
-	readonly #accepted = new Set<number>();
-	readonly #log: string[] = [];
+	private readonly _accepted = new Set<number>();
+	private readonly _log: string[] = [];
 	/** In an operation of the flash. */
 	cuts = 0;
 
 	private constructor(story: Story, seed: number) {
-		this.#story = story;
+		this._story = story;
 		const random = new Random(seed);
-		this.#random = random;
-		const scheduler = this.#scheduler;
+		this._random = random;
+		const scheduler = this._scheduler;
 		const settings = parseSettings({ id: "sim", ...story.settings });
-		this.#flash = new FlashChip({ blockLength: 4_096, blocks: 16, random: () => random.next() });
-		this.#network = new Network(scheduler, random.fork("network"));
-		this.#broker = new Broker({
+		this._flash = new FlashChip({ blockLength: 4_096, blocks: 16, random: () => random.next() });
+		this._network = new Network(scheduler, random.fork("network"));
+		this._broker = new Broker({
 			scheduler,
 			random: random.fork("broker"),
-			network: this.#network,
+			network: this._network,
 			observer: {
 				onPublish: ({ topic, payload, time }) => {
 					if (!topic.endsWith("/state")) return;
 					const text = Buffer.from(payload).toString();
-					this.#arrivals.push({ seq: JSON.parse(text).seq, payload: text, time });
+					this._arrivals.push({ seq: JSON.parse(text).seq, payload: text, time });
 				},
 				onViolation: (_clientId, what) => assert.fail(`the station broke the protocol: ${what}`),
 			},
 		});
-		this.#board = new Board({
+		this._board = new Board({
 			scheduler,
 			random: random.fork("board"),
-			network: this.#network,
+			network: this._network,
 			timeServer: new TimeServer({
 				world: scheduler,
 				after: (delay, callback) => scheduler.after(delay, callback),
@@ -69,13 +69,13 @@ export class SimulatedStory {
 				reachable: () => true,
 			}),
 			probe: new Probe(settings.sensor, scheduler, seed),
-			flash: this.#flash,
+			flash: this._flash,
 			settings,
 			crystal: { drift: 0, counterStart: undefined },
 			asksForTime: false,
 			hasWifi: false,
 			lateness: 0,
-			observer: this.#observer(),
+			observer: this._observer(),
 		});
 	}
 
@@ -83,95 +83,95 @@ export class SimulatedStory {
 	static live(story: Story, seed: number): SimulatedStory {
 		const simulated = new SimulatedStory(story, seed);
 		try {
-			simulated.#live();
+			simulated._live();
 		} catch (error) {
-			const course = simulated.#log.slice(-LINES_SHOWN).join("\n");
+			const course = simulated._log.slice(-LINES_SHOWN).join("\n");
 			throw new Error(`with seed ${seed}: ${(error as Error).message}\n${course}`, { cause: error });
 		}
 		return simulated;
 	}
 
-	#live(): void {
-		const { steps } = this.#story;
+	private _live(): void {
+		const { steps } = this._story;
 		for (const step of steps) {
-			if (step.at === 0) this.#begin(step);
-			else this.#scheduler.after(step.at * 1_000, () => this.#begin(step));
+			if (step.at === 0) this._begin(step);
+			else this._scheduler.after(step.at * 1_000, () => this._begin(step));
 		}
-		this.#board.powerOn(EPOCH);
+		this._board.powerOn(EPOCH);
 		const end = Math.max(...steps.map(({ at, lasts = 0 }) => at + lasts)) * 1_000;
-		this.#scheduler.run(end);
-		this.#flash.cutAfter = undefined;
-		while (!this.#delivered()) {
-			assert.ok(this.#scheduler.now < end + DELIVERED_WITHIN_MS, "readings still wait");
-			this.#scheduler.run(this.#scheduler.now + LOOK_MS);
+		this._scheduler.run(end);
+		this._flash.cutAfter = undefined;
+		while (!this._delivered()) {
+			assert.ok(this._scheduler.now < end + DELIVERED_WITHIN_MS, "readings still wait");
+			this._scheduler.run(this._scheduler.now + LOOK_MS);
 		}
-		judge(this.#arrivals, this.#story, READINGS_MINIMUM);
-		const arrived = new Set(this.#arrivals.map(({ seq }) => seq));
+		judge(this._arrivals, this._story, READINGS_MINIMUM);
+		const arrived = new Set(this._arrivals.map(({ seq }) => seq));
 		assert.deepEqual(
-			[...this.#accepted].filter((seq) => !arrived.has(seq)),
+			[...this._accepted].filter((seq) => !arrived.has(seq)),
 			[],
 			"accepted and never delivered",
 		);
-		assert.equal(this.#board.station!.counters.dropped, 0);
+		assert.equal(this._board.station!.counters.dropped, 0);
 	}
 
-	#delivered(): boolean {
-		const { station } = this.#board;
-		return station?.counters.queued === 0 && this.#broker.connectedSince("veleta-sim") !== undefined;
+	private _delivered(): boolean {
+		const { station } = this._board;
+		return station?.counters.queued === 0 && this._broker.connectedSince("veleta-sim") !== undefined;
 	}
 
-	#begin(step: Step): void {
-		this.#log.push(`${(this.#scheduler.now / 1_000).toFixed(3)} ${step.happening}`);
-		const [begin, end] = this.#acts[step.happening];
+	private _begin(step: Step): void {
+		this._log.push(`${(this._scheduler.now / 1_000).toFixed(3)} ${step.happening}`);
+		const [begin, end] = this._acts[step.happening];
 		const lasts = (step.lasts ?? 0) * 1_000;
 		begin(lasts);
-		if (end) this.#scheduler.after(lasts, end);
+		if (end) this._scheduler.after(lasts, end);
 	}
 
-	readonly #acts: Record<Happening, [begin: (lasts: number) => void, end?: () => void]> = {
+	private readonly _acts: Record<Happening, [begin: (lasts: number) => void, end?: () => void]> = {
 		"broker away": [
-			(downFor) => this.#broker.restart({ keepSessions: true, keepRetained: true, downFor, wills: "published" }),
+			(downFor) => this._broker.restart({ keepSessions: true, keepRetained: true, downFor, wills: "published" }),
 		],
-		"power cut": [(lasts) => this.#cutPower(lasts)],
-		"connections reset": [() => this.#network.resetAll()],
+		"power cut": [(lasts) => this._cutPower(lasts)],
+		"connections reset": [() => this._network.resetAll()],
 		"connections refused": [
 			() => {
-				this.#network.resetAll();
-				this.#network.conditions.refuse = true;
+				this._network.resetAll();
+				this._network.conditions.refuse = true;
 			},
 			() => {
-				this.#network.conditions.refuse = false;
+				this._network.conditions.refuse = false;
 			},
 		],
 		"link lost": [
 			() => {
-				this.#network.conditions.linkUp = false;
+				this._network.conditions.linkUp = false;
 			},
 			() => {
-				this.#network.conditions.linkUp = true;
+				this._network.conditions.linkUp = true;
 			},
 		],
 	};
 
 	/** At once, or in the middle of the flash's next operations. */
-	#cutPower(lasts: number): void {
-		if (this.#random.chance(0.5)) this.#flash.cutAfter = this.#random.integer(0, CUT_WITHIN_BYTES);
-		else this.#board.powerCut(lasts, { keepsTime: true });
+	private _cutPower(lasts: number): void {
+		if (this._random.chance(0.5)) this._flash.cutAfter = this._random.integer(0, CUT_WITHIN_BYTES);
+		else this._board.powerCut(lasts, { keepsTime: true });
 	}
 
-	#observer(): BoardObserver {
-		const note = (text: string) => this.#log.push(`${(this.#scheduler.now / 1_000).toFixed(3)} ${text}`);
+	private _observer(): BoardObserver {
+		const note = (text: string) => this._log.push(`${(this._scheduler.now / 1_000).toFixed(3)} ${text}`);
 		return {
 			onPowerOn: (_boot, clock) => {
 				// A computer's clock goes on while a process is not there.
-				clock.setTime(EPOCH + this.#scheduler.now);
+				clock.setTime(EPOCH + this._scheduler.now);
 			},
 			onStarted: () => {},
 			onPowerCut: (inFlash) => {
 				if (inFlash) this.cuts++;
 				note(`power cut${inFlash ? " in the flash" : ""}`);
 			},
-			onReading: (seq) => this.#accepted.add(seq),
+			onReading: (seq) => this._accepted.add(seq),
 			onClockSet: () => {},
 			onLog: (level, text) => note(`${level}: ${text}`),
 			onException: (error) => assert.fail(`thrown and not caught: ${error instanceof Error ? error.stack : error}`),

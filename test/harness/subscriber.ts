@@ -32,18 +32,18 @@ export interface SubscriberOptions {
 let count = 0;
 
 export class MosquittoSub {
-	readonly #broker: Mosquitto;
-	readonly #program: Program;
-	readonly #id = `subscriber-${process.pid}-${++count}`;
+	private readonly _broker: Mosquitto;
+	private readonly _program: Program;
+	private readonly _id = `subscriber-${process.pid}-${++count}`;
 
 	private constructor(broker: Mosquitto, folder: string, options: SubscriberOptions) {
-		this.#broker = broker;
+		this._broker = broker;
 		const { filters, durable, qos = 1, username, password } = options;
-		this.#program = new Program(
-			this.#id,
+		this._program = new Program(
+			this._id,
 			findProgram("mosquitto_sub"),
 			[
-				...["-h", "127.0.0.1", "-p", String(broker.port), "-i", this.#id, "-q", String(qos), "-F", "%j"],
+				...["-h", "127.0.0.1", "-p", String(broker.port), "-i", this._id, "-q", String(qos), "-F", "%j"],
 				...(durable ? ["-c"] : []),
 				...(username === undefined ? [] : ["-u", username]),
 				...(password === undefined ? [] : ["-P", password]),
@@ -62,24 +62,24 @@ export class MosquittoSub {
 
 	/** Resolves when the broker has answered its `times`th subscription: it comes back by itself, and subscribes again. */
 	async subscribed(times: number): Promise<void> {
-		const pattern = new RegExp(`Sending SUBACK to ${this.#id}$`);
-		await until(`subscription ${times} of ${this.#id}`, () => this.#broker.count(pattern) >= times);
+		const pattern = new RegExp(`Sending SUBACK to ${this._id}$`);
+		await until(`subscription ${times} of ${this._id}`, () => this._broker.count(pattern) >= times);
 	}
 
 	/** Everything received, in order. */
 	get messages(): Message[] {
-		return this.#told.map(({ topic, payload, qos, retain }) => ({ topic, payload, qos, retain: retain === 1 }));
+		return this._told.map(({ topic, payload, qos, retain }) => ({ topic, payload, qos, retain: retain === 1 }));
 	}
 
 	/** The readings among the messages, with their times since 1970. */
 	get arrivals(): Arrival[] {
-		return this.#told
+		return this._told
 			.filter(({ topic }) => topic.endsWith("/state"))
 			.map(({ tst, payload }) => ({ seq: JSON.parse(payload).seq, payload, time: timeOf(tst) }));
 	}
 
-	get #told() {
-		return this.#program.lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+	private get _told() {
+		return this._program.lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
 	}
 
 	/** The readings among the messages, of all topics that end with `state` or of one. */
@@ -96,21 +96,21 @@ export class MosquittoSub {
 
 	/** Resolves with the first message that is as wanted. */
 	message(what: string, wanted: (message: Message) => boolean, within = PATIENCE_MS): Promise<Message> {
-		return until(`${what} at ${this.#id}`, () => this.messages.find(wanted), within);
+		return until(`${what} at ${this._id}`, () => this.messages.find(wanted), within);
 	}
 
 	/** Resolves when readings have arrived up to `seq`. */
 	async reaches(seq: number, within = PATIENCE_MS, topic?: string): Promise<void> {
-		await until(`reading ${seq} at ${this.#id}`, () => this.highest(topic) >= seq, within);
+		await until(`reading ${seq} at ${this._id}`, () => this.highest(topic) >= seq, within);
 	}
 
 	/** What it printed, for a failure. */
 	get lines(): readonly string[] {
-		return this.#program.lines;
+		return this._program.lines;
 	}
 
 	kill(): Promise<void> {
-		return this.#program.kill();
+		return this._program.kill();
 	}
 }
 

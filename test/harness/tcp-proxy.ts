@@ -16,15 +16,15 @@ export class TcpProxy {
 	behaviour: Behaviour = "transparent";
 	/** Connections accepted. */
 	accepted = 0;
-	readonly #target: number;
-	readonly #sockets = new Set<Socket>();
-	#server: Server | undefined;
+	private readonly _target: number;
+	private readonly _sockets = new Set<Socket>();
+	private _server: Server | undefined;
 	/** What waits while nothing passes, in its order. */
-	#held: (() => void)[] | undefined;
+	private _held: (() => void)[] | undefined;
 
 	private constructor(port: number, target: number) {
 		this.port = port;
-		this.#target = target;
+		this._target = target;
 	}
 
 	/** @param target the broker's port */
@@ -36,58 +36,58 @@ export class TcpProxy {
 
 	/** Listens (again). */
 	async open(): Promise<void> {
-		const server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
-		this.#server = server;
+		const server = createServer({ noDelay: true }, (socket) => this._accept(socket));
+		this._server = server;
 		await new Promise<void>((resolve, reject) => server.once("error", reject).listen(this.port, "127.0.0.1", resolve));
 	}
 
 	/** Cuts everything; from now on connections are refused. */
 	shut(): void {
-		this.#server?.close();
+		this._server?.close();
 		this.cut();
 	}
 
 	/** Cuts every connection. */
 	cut(): void {
-		for (const socket of this.#sockets) socket.resetAndDestroy();
+		for (const socket of this._sockets) socket.resetAndDestroy();
 	}
 
 	/** From now on nothing passes, no end either; connections are accepted all the same. */
 	freeze(): void {
-		this.#held ??= [];
+		this._held ??= [];
 	}
 
 	/** What was held passes now. */
 	thaw(): void {
-		const held = this.#held ?? [];
-		this.#held = undefined;
+		const held = this._held ?? [];
+		this._held = undefined;
 		for (const pass of held) pass();
 	}
 
 	/** Calls back at once, or when the network passes something again. */
-	readonly #pass = (what: () => void): void => {
-		if (this.#held) this.#held.push(what);
+	private readonly _pass = (what: () => void): void => {
+		if (this._held) this._held.push(what);
 		else what();
 	};
 
-	#accept(client: Socket): void {
+	private _accept(client: Socket): void {
 		this.accepted++;
-		this.#watch(client);
+		this._watch(client);
 		if (this.behaviour === "silent") {
 			client.resume();
 			return;
 		}
-		const broker = connect({ host: "127.0.0.1", port: this.#target, noDelay: true });
-		this.#watch(broker);
+		const broker = connect({ host: "127.0.0.1", port: this._target, noDelay: true });
+		this._watch(broker);
 		const pass = this.behaviour === "bytewise" ? passBytewise : passOn;
-		pass(client, broker, this.#pass);
-		pass(broker, client, this.#pass);
+		pass(client, broker, this._pass);
+		pass(broker, client, this._pass);
 	}
 
-	#watch(socket: Socket): void {
-		this.#sockets.add(socket);
+	private _watch(socket: Socket): void {
+		this._sockets.add(socket);
 		socket.on("error", () => {}); // followed by "close"
-		socket.on("close", () => this.#sockets.delete(socket));
+		socket.on("close", () => this._sockets.delete(socket));
 	}
 }
 

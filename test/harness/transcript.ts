@@ -109,14 +109,14 @@ export class Transcript {
 	/** Opens a connection that the broker accepts. */
 	connects(now: number, connack = CONNACK): this {
 		this.opens(now);
-		this.#pump(now);
+		this._pump(now);
 		return this.receives(now, connack);
 	}
 
 	/** Exactly these packets leave at `now`. */
 	sends(now: number, ...packets: string[]): this {
 		this.session.tick(now);
-		deepEqual(this.#pump(now), packets, `sent at ${now} ms`);
+		deepEqual(this._pump(now), packets, `sent at ${now} ms`);
 		return this;
 	}
 
@@ -160,7 +160,7 @@ export class Transcript {
 		return this;
 	}
 
-	#pump(now: number): string[] {
+	private _pump(now: number): string[] {
 		const sent: string[] = [];
 		for (let packet = this.session.transmit(now); packet; packet = this.session.transmit(now)) {
 			sent.push(hex(packet));

@@ -9,19 +9,19 @@ interface Timer {
 }
 
 export class World {
-	#now = 0;
-	readonly #timers = new Set<Timer>();
+	private _now = 0;
+	private readonly _timers = new Set<Timer>();
 	/** Every socket that was opened, the newest last. */
 	readonly sockets: FakeSocket[] = [];
 
-	readonly clock: Clock = { now: () => this.#now, time: () => Date.UTC(2026, 10, 21) + this.#now };
+	readonly clock: Clock = { now: () => this._now, time: () => Date.UTC(2026, 10, 21) + this._now };
 	readonly timer: TimerPort = {
 		set: (callback, delay) => {
-			const timer = { callback, due: this.#now + delay };
-			this.#timers.add(timer);
+			const timer = { callback, due: this._now + delay };
+			this._timers.add(timer);
 			return timer;
 		},
-		clear: (timer) => void this.#timers.delete(timer as Timer),
+		clear: (timer) => void this._timers.delete(timer as Timer),
 	};
 	readonly network: { -readonly [port in keyof NetworkPort]: NetworkPort[port] };
 
@@ -47,15 +47,15 @@ export class World {
 	/** Lets time pass, calling every timer when it is due. */
 	advanceTo(time: number): void {
 		for (let turns = 0; ; turns++) {
-			if (turns > 100_000) fail(`timers without end at ${this.#now} ms`);
+			if (turns > 100_000) fail(`timers without end at ${this._now} ms`);
 			let next: Timer | undefined;
-			for (const timer of this.#timers) if (timer.due <= time && (!next || timer.due < next.due)) next = timer;
+			for (const timer of this._timers) if (timer.due <= time && (!next || timer.due < next.due)) next = timer;
 			if (!next) break;
-			this.#timers.delete(next);
-			this.#now = Math.max(this.#now, next.due);
+			this._timers.delete(next);
+			this._now = Math.max(this._now, next.due);
 			next.callback();
 		}
-		this.#now = time;
+		this._now = time;
 	}
 }
 
@@ -64,10 +64,10 @@ export class FakeSocket implements Socket {
 	readonly options: SocketOptions;
 	/** What was written, as hexadecimal bytes, a string for each write. */
 	readonly writes: string[] = [];
-	#untaken: Bytes = new Uint8Array(0);
+	private _untaken: Bytes = new Uint8Array(0);
 	closed = false;
-	#writable = 0;
-	#received: Bytes = new Uint8Array(0);
+	private _writable = 0;
+	private _received: Bytes = new Uint8Array(0);
 
 	constructor(options: SocketOptions) {
 		this.options = options;
@@ -75,14 +75,14 @@ export class FakeSocket implements Socket {
 
 	/** The network takes `count` bytes in all now; the first time, the connection is open. */
 	opens(count = 5_744): void {
-		this.#writable = count;
+		this._writable = count;
 		this.options.onWritable(count);
 	}
 
 	/** The broker sends; with `quietly`, the callback comes later than a timer. */
 	receives(packets: string, { quietly = false } = {}): void {
-		this.#received = bytes(`${hex(this.#received)} ${packets}`);
-		if (!quietly) this.options.onReadable(this.#received.length);
+		this._received = bytes(`${hex(this._received)} ${packets}`);
+		if (!quietly) this.options.onReadable(this._received.length);
 	}
 
 	/** The connection ends or fails. */
@@ -93,32 +93,32 @@ export class FakeSocket implements Socket {
 	/** The whole packets that were written since the last call, as hexadecimal bytes. */
 	takeWritten(): string[] {
 		const packets: string[] = [];
-		for (let size = sizeOf(this.#untaken); size <= this.#untaken.length; size = sizeOf(this.#untaken)) {
-			packets.push(hex(this.#untaken.subarray(0, size)));
-			this.#untaken = this.#untaken.slice(size);
+		for (let size = sizeOf(this._untaken); size <= this._untaken.length; size = sizeOf(this._untaken)) {
+			packets.push(hex(this._untaken.subarray(0, size)));
+			this._untaken = this._untaken.slice(size);
 		}
 		return packets;
 	}
 
 	get unread(): number {
-		return this.#received.length;
+		return this._received.length;
 	}
 
-	read(byteLength = this.#received.length): Bytes | undefined {
+	read(byteLength = this._received.length): Bytes | undefined {
 		if (this.closed) fail("a closed socket is read");
-		if (this.#received.length === 0) return undefined;
-		const part = this.#received.slice(0, byteLength);
-		this.#received = this.#received.slice(byteLength);
+		if (this._received.length === 0) return undefined;
+		const part = this._received.slice(0, byteLength);
+		this._received = this._received.slice(byteLength);
 		return part;
 	}
 
 	write(bytes: Bytes): number {
 		if (this.closed) fail("a closed socket is written to");
-		if (bytes.length > this.#writable) fail(`${bytes.length} bytes are written, ${this.#writable} may be`);
+		if (bytes.length > this._writable) fail(`${bytes.length} bytes are written, ${this._writable} may be`);
 		this.writes.push(hex(bytes));
-		this.#untaken = joined(this.#untaken, bytes);
-		this.#writable -= bytes.length;
-		return this.#writable;
+		this._untaken = joined(this._untaken, bytes);
+		this._writable -= bytes.length;
+		return this._writable;
 	}
 
 	close(): void {

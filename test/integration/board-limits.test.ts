@@ -47,18 +47,18 @@ after(() => rmSync(folder, { recursive: true }));
 
 /** A station in an engine, and its flash, which outlives it. */
 class BoardStation {
-	readonly #test: TestContext;
-	readonly #port: number;
-	readonly #settings: object;
-	readonly #flash = new FlashFile(undefined);
-	readonly #slots = new FirmwareSlots(undefined, FIRMWARE);
-	#runner: Runner | undefined;
-	#failure: Error | undefined;
+	private readonly _test: TestContext;
+	private readonly _port: number;
+	private readonly _settings: object;
+	private readonly _flash = new FlashFile(undefined);
+	private readonly _slots = new FirmwareSlots(undefined, FIRMWARE);
+	private _runner: Runner | undefined;
+	private _failure: Error | undefined;
 
 	constructor(context: TestContext, port: number, settings: object = {}) {
-		this.#test = context;
-		this.#port = port;
-		this.#settings = settings;
+		this._test = context;
+		this._port = port;
+		this._settings = settings;
 	}
 
 	async start(): Promise<void> {
@@ -66,21 +66,21 @@ class BoardStation {
 			firmware: FIRMWARE,
 			settings: {
 				...{ id: ID, interval: 1, keepAlive: 5, diagnostics: 2, backlogRate: 100 },
-				broker: `mqtt://127.0.0.1:${this.#port}`,
+				broker: `mqtt://127.0.0.1:${this._port}`,
 				updateKey: publicPoint(privateKey).toString("hex"),
-				...this.#settings,
+				...this._settings,
 			},
-			flash: this.#flash,
-			slots: this.#slots,
+			flash: this._flash,
+			slots: this._slots,
 			seed: 1,
 			speed: 1,
 			onLog: () => {},
 		});
-		this.#runner = runner;
-		this.#failure = undefined;
+		this._runner = runner;
+		this._failure = undefined;
 		// One that was killed ends, too.
 		runner.stopped.catch((error: Error) => {
-			if (this.#runner === runner) this.#failure = error;
+			if (this._runner === runner) this._failure = error;
 		});
 		await runner.start();
 	}
@@ -90,7 +90,7 @@ class BoardStation {
 		await until(
 			what,
 			() => {
-				if (this.#failure) throw this.#failure;
+				if (this._failure) throw this._failure;
 				return condition();
 			},
 			PATIENCE_MS,
@@ -99,8 +99,8 @@ class BoardStation {
 
 	/** Holds what it has in use, and has used, against a board's limits. */
 	async check(part: string, maximum = RAM_MAXIMUM): Promise<void> {
-		const { ram, highestRam, highestStack, stack } = await this.#runner!.memory();
-		this.#test.diagnostic(`${part}: ${ram} B live, ${highestRam} at the most; stack ${highestStack} of ${stack} slots`);
+		const { ram, highestRam, highestStack, stack } = await this._runner!.memory();
+		this._test.diagnostic(`${part}: ${ram} B live, ${highestRam} at the most; stack ${highestStack} of ${stack} slots`);
 		await this.alive(part, () => true);
 		ok(ram <= maximum, `${part}: ${ram} bytes are live`);
 		ok(highestStack <= stack * STACK_SHARE, `${part}: ${highestStack} of ${stack} slots of the stack`);
@@ -109,14 +109,14 @@ class BoardStation {
 
 	/** As a power cut would. */
 	kill(): void {
-		this.#runner?.close();
-		this.#runner = undefined;
+		this._runner?.close();
+		this._runner = undefined;
 	}
 
 	close(): void {
 		this.kill();
-		this.#slots.end();
-		this.#flash.close();
+		this._slots.end();
+		this._flash.close();
 	}
 }
 

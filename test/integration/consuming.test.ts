@@ -32,32 +32,32 @@ with database:
 `;
 
 class Archive {
-	readonly #parts: Parts;
-	readonly #broker: Mosquitto;
-	#program: Program | undefined;
+	private readonly _parts: Parts;
+	private readonly _broker: Mosquitto;
+	private _program: Program | undefined;
 
 	constructor(parts: Parts, broker: Mosquitto) {
-		this.#parts = parts;
-		this.#broker = broker;
+		this._parts = parts;
+		this._broker = broker;
 		writeFileSync(join(parts.folder, "archive.py"), SCRIPT);
 	}
 
 	get program(): Program {
-		return this.#program!;
+		return this._program!;
 	}
 
 	/** Resolves when it has subscribed. */
 	async start(): Promise<void> {
-		const { port, log } = this.#broker;
+		const { port, log } = this._broker;
 		const from = log.length;
 		const args = ["archive.py", "127.0.0.1", String(port)];
-		this.#program = this.#parts.own(new Program("archive.py", python(), args, this.#parts.folder));
+		this._program = this._parts.own(new Program("archive.py", python(), args, this._parts.folder));
 		const subscribed = () => log.slice(from).some((line) => line.endsWith("Sending SUBACK to archive"));
 		await until("the script's subscription", () => subscribed() || this.program.exit !== undefined);
 	}
 
 	rows(sql: string): string[] {
-		const arguments_ = ["-c", QUERY, join(this.#parts.folder, "readings.db"), sql];
+		const arguments_ = ["-c", QUERY, join(this._parts.folder, "readings.db"), sql];
 		return execFileSync(python(), arguments_, { encoding: "utf8" }).split("\n").slice(0, -1);
 	}
 

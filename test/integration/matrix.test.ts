@@ -112,8 +112,8 @@ class Station {
 	readonly received: ReceivedMessage[] = [];
 	readonly versions = new Set<ProtocolVersion>();
 	acknowledged = 0;
-	readonly #queue: Message[] = [];
-	readonly #link: Link<Message>;
+	private readonly _queue: Message[] = [];
+	private readonly _link: Link<Message>;
 
 	constructor({ topic, version, persistent, seed }: Combination, proxy: DisturbingProxy) {
 		this.proxy = proxy;
@@ -122,7 +122,7 @@ class Station {
 			protocolVersion: version,
 			cleanSession: !persistent,
 			keepAlive: 60,
-			nextMessage: () => this.#queue.shift(),
+			nextMessage: () => this._queue.shift(),
 			onConnect: (_sessionPresent, version) => this.versions.add(version),
 			onPublish: (_message, redelivered) => {
 				if (redelivered) total.redelivered++;
@@ -130,7 +130,7 @@ class Station {
 			onAcknowledge: () => this.acknowledged++,
 			onMessage: (message) => this.received.push({ ...message, payload: message.payload.slice() }),
 		});
-		this.#link = new Link({
+		this._link = new Link({
 			...{ network, clock, timer, session: this.session },
 			broker: { host: "127.0.0.1", port: proxy.port },
 			backoff: new Backoff({ ...RETRY, random: createRandom(seed) }),
@@ -148,25 +148,25 @@ class Station {
 			if (cuts > 0) assert.ok(proxy.cut > 0, "no connection was cut");
 			assert.deepEqual([...station.versions], [version]);
 		} finally {
-			station.#link.stop();
+			station._link.stop();
 			proxy.close();
 			total.cuts += proxy.cut;
 		}
 	}
 
 	connect(): void {
-		this.#link.start();
+		this._link.start();
 	}
 
 	publish(message: Message): void {
-		this.#queue.push(message);
-		this.#link.wake();
+		this._queue.push(message);
+		this._link.wake();
 	}
 
 	/** Subscribes, once more if need be. */
 	subscribe(...subscriptions: { topicFilter: string; qos: QoS }[]): void {
 		for (const subscription of subscriptions) this.session.subscribe(subscription);
-		this.#link.wake();
+		this._link.wake();
 	}
 
 	/** What has arrived on a topic. */

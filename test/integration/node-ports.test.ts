@@ -21,23 +21,23 @@ class Pair {
 	readonly peer: Promise<NodeSocket>;
 	/** Called after each event. */
 	onEvent = () => {};
-	readonly #server: Server;
+	private readonly _server: Server;
 
 	private constructor(server: Server, window: number) {
-		this.#server = server;
+		this._server = server;
 		this.peer = new Promise((resolve) => server.once("connection", resolve));
 		this.socket = new TcpSocket({
 			host: "127.0.0.1",
 			port: (server.address() as { port: number }).port,
 			noDelay: true,
 			window,
-			onReadable: (count) => this.#tell(`readable ${count}`),
-			onWritable: (count) => this.#tell(`writable ${count}`),
-			onError: (reason) => this.#tell(`error ${reason}`),
+			onReadable: (count) => this._tell(`readable ${count}`),
+			onWritable: (count) => this._tell(`writable ${count}`),
+			onError: (reason) => this._tell(`error ${reason}`),
 		});
 	}
 
-	#tell(event: string): void {
+	private _tell(event: string): void {
 		this.events.push(event);
 		this.onEvent();
 	}
@@ -55,7 +55,7 @@ class Pair {
 		} finally {
 			pair.socket.close();
 			peer.destroy();
-			pair.#server.close();
+			pair._server.close();
 		}
 	}
 }

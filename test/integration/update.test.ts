@@ -24,16 +24,16 @@ const CHUNK = /Sending PUBLISH to veleta-sim \(.*'veleta\/sim\/cmd\/update\/\d+'
 /** A station that takes updates, and what it takes to give it one. */
 class Bench {
 	readonly parts: Parts;
-	readonly #privateKey: KeyObject;
-	readonly #keyFile: string;
+	private readonly _privateKey: KeyObject;
+	private readonly _keyFile: string;
 
 	constructor(parts: Parts) {
 		this.parts = parts;
-		this.#privateKey = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
-		this.#keyFile = this.#file("key.pem", this.#privateKey.export({ type: "pkcs8", format: "pem" }));
+		this._privateKey = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+		this._keyFile = this._file("key.pem", this._privateKey.export({ type: "pkcs8", format: "pem" }));
 	}
 
-	#file(name: string, content: string | Buffer): string {
+	private _file(name: string, content: string | Buffer): string {
 		const path = join(this.parts.folder, name);
 		writeFileSync(path, content);
 		return path;
@@ -41,7 +41,7 @@ class Bench {
 
 	/** With its settings; `args` are more of its arguments. */
 	station(broker: { readonly port: number }, ...args: string[]) {
-		const updateKey = publicPoint(this.#privateKey).toString("hex");
+		const updateKey = publicPoint(this._privateKey).toString("hex");
 		const state = join(this.parts.folder, "station.flash");
 		return this.parts.station(
 			broker,
@@ -56,17 +56,17 @@ class Bench {
 
 	image(name: string, { size = IMAGE_BYTES, version = name } = {}) {
 		const content = createImage(version, size);
-		return { path: this.#file(name, content), id: readImage(content).id, content };
+		return { path: this._file(name, content), id: readImage(content).id, content };
 	}
 
-	async update(broker: { readonly port: number }, path: string, key = this.#keyFile): Promise<Program> {
+	async update(broker: { readonly port: number }, path: string, key = this._keyFile): Promise<Program> {
 		const where = ["--broker", `mqtt://127.0.0.1:${broker.port}`, "--id", "sim"];
 		const args = [await command, ...where, "--key", key, path];
 		return this.parts.own(new Program("npm run update", process.execPath, args, this.parts.folder));
 	}
 
 	sign(content: Buffer): string {
-		return signImage(content, this.#privateKey).toString("hex");
+		return signImage(content, this._privateKey).toString("hex");
 	}
 }
 

@@ -67,23 +67,23 @@ after(async () => {
 /** A station and whoever watches it, with a broker that knows of nothing before. */
 class Bench {
 	readonly creation: Creation;
-	readonly #folder: string;
-	#station: BoardStation | undefined;
-	#subscriber: MosquittoSub | undefined;
-	readonly #test: TestContext;
+	private readonly _folder: string;
+	private _station: BoardStation | undefined;
+	private _subscriber: MosquittoSub | undefined;
+	private readonly _test: TestContext;
 
 	constructor(creation: Creation, test: TestContext) {
 		this.creation = creation;
-		this.#test = test;
-		this.#folder = mkdtempSync(join(folder, "station-"));
+		this._test = test;
+		this._folder = mkdtempSync(join(folder, "station-"));
 	}
 
 	get station(): BoardStation {
-		return this.#station!;
+		return this._station!;
 	}
 
 	get subscriber(): MosquittoSub {
-		return this.#subscriber!;
+		return this._subscriber!;
 	}
 
 	/** A broker without sessions or messages from before. */
@@ -92,11 +92,11 @@ class Bench {
 		broker.forget();
 		broker.log.length = 0;
 		await broker.restart();
-		this.#subscriber = await MosquittoSub.start(broker, this.#folder, { filters: [`${TOPIC}/#`, "answers/#"] });
+		this._subscriber = await MosquittoSub.start(broker, this._folder, { filters: [`${TOPIC}/#`, "answers/#"] });
 	}
 
 	start(other = engine): void {
-		this.#station = other.start(this.creation, this.#folder);
+		this._station = other.start(this.creation, this._folder);
 	}
 
 	async online(times = 1): Promise<void> {
@@ -132,7 +132,7 @@ class Bench {
 	checkFigures(part: string, figures: Figures): void {
 		const { stack } = this.creation;
 		const { slots, chunks, peakSlots, peakChunks, reserved } = figures;
-		this.#test.diagnostic(
+		this._test.diagnostic(
 			`${part}: ${figures.stack} of ${stack} slots of stack, live ${slots} slots and ${chunks} B of chunks, ` +
 				`at the peak ${peakSlots} and ${peakChunks} B, ${reserved} B taken`,
 		);
@@ -165,8 +165,8 @@ class Bench {
 	}
 
 	async close(): Promise<void> {
-		await this.#station?.kill();
-		await this.#subscriber?.kill();
+		await this._station?.kill();
+		await this._subscriber?.kill();
 	}
 }
 

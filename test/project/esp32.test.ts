@@ -255,8 +255,8 @@ test("the partition table has a place for readings at the end of 4 MB, and the m
 
 test("the size of linked JavaScript is counted from the linker's tables and texts", () => {
 	const source = String.raw`
-		#define mxHeapCount 3
-		#define mxKeysCount 2
+		private _define mxHeapCount 3
+		private _define mxKeysCount 2
 		static const txSlot gxHeap[mxHeapCount];
 		static const txSlot gxHeap[mxHeapCount] = {
 		{ .code = "\x0f\x00\x9e" }, { .string = "abcd" }, { .string = "abcd" },

@@ -108,19 +108,19 @@ const Ask = { Names: 0, Start: 1, Judge: 2 };
 
 /** The suite in some engine, case by case; `tell` resolves with what the suite replied, if it did. */
 class Suite {
-	readonly #tell: (kind: number, count: number) => Promise<string | undefined>;
+	private readonly _tell: (kind: number, count: number) => Promise<string | undefined>;
 
 	constructor(tell: (kind: number, count: number) => Promise<string | undefined>) {
-		this.#tell = tell;
+		this._tell = tell;
 	}
 
 	async names(): Promise<string[]> {
-		return JSON.parse((await this.#tell(Ask.Names, 0))!);
+		return JSON.parse((await this._tell(Ask.Names, 0))!);
 	}
 
 	async run(index: number): Promise<Result> {
-		await this.#tell(Ask.Start, index);
-		return JSON.parse((await this.#tell(Ask.Judge, index))!);
+		await this._tell(Ask.Start, index);
+		return JSON.parse((await this._tell(Ask.Judge, index))!);
 	}
 }
 

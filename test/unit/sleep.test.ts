@@ -19,12 +19,12 @@ class Machine {
 	world!: World;
 	broker!: AnsweringBroker;
 	station!: Station;
-	readonly #raw: Record<string, unknown>;
-	readonly #ports: (world: World) => Partial<Host>;
+	private readonly _raw: Record<string, unknown>;
+	private readonly _ports: (world: World) => Partial<Host>;
 
 	constructor(raw: Record<string, unknown> = {}, ports: (world: World) => Partial<Host> = () => ({})) {
-		this.#raw = { id: "roof", sleep: true, ...raw };
-		this.#ports = ports;
+		this._raw = { id: "roof", sleep: true, ...raw };
+		this._ports = ports;
 	}
 
 	wake(answers = true): this {
@@ -32,9 +32,9 @@ class Machine {
 		this.world = world;
 		this.broker = new AnsweringBroker(world);
 		this.broker.answers = answers;
-		const settings = parseSettings(this.#raw);
+		const settings = parseSettings(this._raw);
 		const host: Host = {
-			settings: this.#raw,
+			settings: this._raw,
 			clock: world.clock,
 			timer: world.timer,
 			random: () => 0.5,
@@ -44,7 +44,7 @@ class Machine {
 			sleep: (duration) => this.sleeps.push({ at: world.clock.now(), duration }),
 			observer: { onState: (state) => this.states.push(state) },
 			...createSimulatedSensor({ sensor: settings.sensor, clock: world.clock, seed: 1 }),
-			...this.#ports(world),
+			...this._ports(world),
 		};
 		this.station = new Station(host, settings);
 		this.station.start();

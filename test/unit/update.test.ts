@@ -11,40 +11,40 @@ const MINUTE = 60_000;
 
 /** An update port that keeps what it is told, a line for each call. */
 class Slots implements UpdatePort {
-	readonly #calls: string[] = [];
+	private readonly _calls: string[] = [];
 	unconfirmed = false;
 	/** The next call of this name throws an Error. */
 	refuses = "";
 
 	judge(works: boolean): void {
-		this.#call(works ? "confirm" : "roll back");
+		this._call(works ? "confirm" : "roll back");
 		if (works) this.unconfirmed = false;
 	}
 
 	open(byteLength: number): void {
-		this.#call("open", String(byteLength));
+		this._call("open", String(byteLength));
 		if (!(byteLength > 0)) throw new Error("no room");
 	}
 
 	write(bytes: Bytes): void {
-		this.#call("write", Array.from(bytes).join(","));
+		this._call("write", Array.from(bytes).join(","));
 	}
 
 	complete(signature: string, publicKey: Bytes): void {
-		this.#call("complete", `${signature} with a key of ${publicKey.length}`);
+		this._call("complete", `${signature} with a key of ${publicKey.length}`);
 	}
 
 	close(): void {
-		this.#call("close");
+		this._call("close");
 	}
 
 	/** What was called since the last time. */
 	take(): string[] {
-		return this.#calls.splice(0);
+		return this._calls.splice(0);
 	}
 
-	#call(name: string, text = ""): void {
-		this.#calls.push(`${name}${text && ` ${text}`}`);
+	private _call(name: string, text = ""): void {
+		this._calls.push(`${name}${text && ` ${text}`}`);
 		if (name !== this.refuses) return;
 		this.refuses = "";
 		throw new Error("worn out");

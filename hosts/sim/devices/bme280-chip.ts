@@ -74,37 +74,37 @@ const NORMAL_MODE = 3;
 export class BME280Chip implements I2CChip {
 	/** May change at any time. */
 	fault: BME280Fault = "none";
-	readonly #options: BME280ChipOptions;
-	readonly #model: "bme280" | "bmp280";
-	readonly #recording: BME280Recording;
-	#frame = 0;
-	#pointer = 0;
-	#copiedAt = 0;
-	#ctrlHum = 0;
-	#ctrlMeas = 0;
-	#config = 0;
+	private readonly _options: BME280ChipOptions;
+	private readonly _model: "bme280" | "bmp280";
+	private readonly _recording: BME280Recording;
+	private _frame = 0;
+	private _pointer = 0;
+	private _copiedAt = 0;
+	private _ctrlHum = 0;
+	private _ctrlMeas = 0;
+	private _config = 0;
 	/** ctrl_hum as it was when ctrl_meas was written last: what counts. */
-	#humidityOversampling = 0;
+	private _humidityOversampling = 0;
 	/** Written during a forced measurement, and waiting for its end. */
-	#nextCtrlMeas: number | undefined;
+	private _nextCtrlMeas: number | undefined;
 	/** When the measurement under way ends; Infinity without one. */
-	#doneAt = Number.POSITIVE_INFINITY;
-	#data = Uint8Array.from(SENTINELS);
+	private _doneAt = Number.POSITIVE_INFINITY;
+	private _data = Uint8Array.from(SENTINELS);
 
 	constructor(options: BME280ChipOptions) {
-		this.#options = options;
-		this.#model = options.model ?? "bme280";
-		this.#recording = options.recording ?? CALIBRATION;
+		this._options = options;
+		this._model = options.model ?? "bme280";
+		this._recording = options.recording ?? CALIBRATION;
 		this.powerOn();
 	}
 
 	/** Takes the power away for a moment. */
 	powerOn(): void {
-		this.#copiedAt = this.#options.clock.now() + COPY_MS;
-		this.#ctrlHum = this.#ctrlMeas = this.#config = this.#humidityOversampling = 0;
-		this.#nextCtrlMeas = undefined;
-		this.#doneAt = Number.POSITIVE_INFINITY;
-		this.#data = Uint8Array.from(SENTINELS);
+		this._copiedAt = this._options.clock.now() + COPY_MS;
+		this._ctrlHum = this._ctrlMeas = this._config = this._humidityOversampling = 0;
+		this._nextCtrlMeas = undefined;
+		this._doneAt = Number.POSITIVE_INFINITY;
+		this._data = Uint8Array.from(SENTINELS);
 	}
 
 	get holdsBus(): boolean {
@@ -114,101 +114,101 @@ export class BME280Chip implements I2CChip {
 	/** A register's number, alone to be read from, or before each value to be written. */
 	write(bytes: Uint8Array): boolean {
 		if (this.fault === "absent") return false;
-		this.#proceed();
+		this._proceed();
 		for (let index = 0; index < bytes.length; index += 2) {
-			this.#pointer = bytes[index] ?? 0;
+			this._pointer = bytes[index] ?? 0;
 			const value = bytes[index + 1];
-			if (value !== undefined) this.#writeRegister(this.#pointer, value);
+			if (value !== undefined) this._writeRegister(this._pointer, value);
 		}
 		return true;
 	}
 
 	read(byteLength: number): Uint8Array | undefined {
 		if (this.fault === "absent") return undefined;
-		this.#proceed();
+		this._proceed();
 		const bytes = Uint8Array.from({ length: byteLength }, (_, offset) =>
-			this.#readRegister((this.#pointer + offset) & 0xff),
+			this._readRegister((this._pointer + offset) & 0xff),
 		);
-		this.#pointer = (this.#pointer + byteLength) & 0xff;
+		this._pointer = (this._pointer + byteLength) & 0xff;
 		return bytes;
 	}
 
-	get #copying(): boolean {
-		return this.#options.clock.now() < this.#copiedAt || this.fault === "neverReady";
+	private get _copying(): boolean {
+		return this._options.clock.now() < this._copiedAt || this.fault === "neverReady";
 	}
 
-	#writeRegister(register: number, value: number): void {
-		if (this.#copying) return;
+	private _writeRegister(register: number, value: number): void {
+		if (this._copying) return;
 		if (register === 0xe0 && value === RESET_WORD) this.powerOn();
-		if (register === 0xf2 && this.#model === "bme280") this.#ctrlHum = value & 7;
-		if (register === 0xf5 && (this.#ctrlMeas & 3) !== NORMAL_MODE) this.#config = value;
+		if (register === 0xf2 && this._model === "bme280") this._ctrlHum = value & 7;
+		if (register === 0xf5 && (this._ctrlMeas & 3) !== NORMAL_MODE) this._config = value;
 		if (register !== 0xf4) return;
-		const forcedUnderWay = this.#doneAt !== Number.POSITIVE_INFINITY && (this.#ctrlMeas & 3) !== NORMAL_MODE;
-		if (forcedUnderWay) this.#nextCtrlMeas = value;
-		else this.#control(value, this.#options.clock.now());
+		const forcedUnderWay = this._doneAt !== Number.POSITIVE_INFINITY && (this._ctrlMeas & 3) !== NORMAL_MODE;
+		if (forcedUnderWay) this._nextCtrlMeas = value;
+		else this._control(value, this._options.clock.now());
 	}
 
 	/** Takes ctrl_meas into effect. */
-	#control(value: number, now: number): void {
-		this.#ctrlMeas = value;
-		this.#humidityOversampling = this.#ctrlHum;
-		this.#doneAt = (value & 3) === 0 ? Number.POSITIVE_INFINITY : now + this.#measuringTime;
+	private _control(value: number, now: number): void {
+		this._ctrlMeas = value;
+		this._humidityOversampling = this._ctrlHum;
+		this._doneAt = (value & 3) === 0 ? Number.POSITIVE_INFINITY : now + this._measuringTime;
 	}
 
 	/** Typical time in ms. */
-	get #measuringTime(): number {
-		const { temperature, pressure, humidity } = this.#oversampling;
+	private get _measuringTime(): number {
+		const { temperature, pressure, humidity } = this._oversampling;
 		return 1 + 2 * temperature + (pressure && 2 * pressure + 0.5) + (humidity && 2 * humidity + 0.5);
 	}
 
 	/** Samples for each channel: 0, 1, 2, 4, 8 or 16. */
-	get #oversampling(): { temperature: number; pressure: number; humidity: number } {
+	private get _oversampling(): { temperature: number; pressure: number; humidity: number } {
 		const times = (code: number) => (code === 0 ? 0 : 2 ** Math.min(code - 1, 4));
 		return {
-			temperature: times(this.#ctrlMeas >> 5),
-			pressure: times((this.#ctrlMeas >> 2) & 7),
-			humidity: times(this.#humidityOversampling),
+			temperature: times(this._ctrlMeas >> 5),
+			pressure: times((this._ctrlMeas >> 2) & 7),
+			humidity: times(this._humidityOversampling),
 		};
 	}
 
 	/** Does what was to happen since the last transfer. */
-	#proceed(): void {
-		const now = this.#options.clock.now();
-		if (now < this.#doneAt || this.fault === "neverDone") return;
-		if (this.fault !== "frozen") this.#data = this.#measured();
-		if ((this.#ctrlMeas & 3) === NORMAL_MODE) {
-			const standby = STANDBY_MS[this.#model][this.#config >> 5] ?? 0;
-			const period = standby + this.#measuringTime;
-			this.#doneAt += period * (Math.floor((now - this.#doneAt) / period) + 1);
+	private _proceed(): void {
+		const now = this._options.clock.now();
+		if (now < this._doneAt || this.fault === "neverDone") return;
+		if (this.fault !== "frozen") this._data = this._measured();
+		if ((this._ctrlMeas & 3) === NORMAL_MODE) {
+			const standby = STANDBY_MS[this._model][this._config >> 5] ?? 0;
+			const period = standby + this._measuringTime;
+			this._doneAt += period * (Math.floor((now - this._doneAt) / period) + 1);
 			return;
 		}
-		const doneAt = this.#doneAt;
-		this.#ctrlMeas &= ~3;
-		this.#doneAt = Number.POSITIVE_INFINITY;
-		const next = this.#nextCtrlMeas;
-		this.#nextCtrlMeas = undefined;
+		const doneAt = this._doneAt;
+		this._ctrlMeas &= ~3;
+		this._doneAt = Number.POSITIVE_INFINITY;
+		const next = this._nextCtrlMeas;
+		this._nextCtrlMeas = undefined;
 		if (next === undefined) return;
-		this.#control(next, doneAt);
-		this.#proceed();
+		this._control(next, doneAt);
+		this._proceed();
 	}
 
 	/** The data registers after a measurement. */
-	#measured(): Uint8Array<ArrayBuffer> {
-		const { frames, first, second } = this.#recording;
-		const frame = frames[this.#frame++ % frames.length] ?? this.#encoded(first, second);
+	private _measured(): Uint8Array<ArrayBuffer> {
+		const { frames, first, second } = this._recording;
+		const frame = frames[this._frame++ % frames.length] ?? this._encoded(first, second);
 		const data = Uint8Array.from(SENTINELS);
-		const { temperature, pressure, humidity } = this.#oversampling;
+		const { temperature, pressure, humidity } = this._oversampling;
 		if (pressure > 0 && this.fault !== "skipsPressure") data.set(frame.subarray(0, 3), 0);
 		if (temperature > 0 && this.fault !== "skipsTemperature") data.set(frame.subarray(3, 6), 3);
 		if (humidity > 0 && this.fault !== "skipsHumidity") data.set(frame.subarray(6, 8), 6);
 		return data;
 	}
 
-	#encoded(first: Uint8Array, second: Uint8Array): Uint8Array {
-		const counts = countsFor(parseCalibration(first, second), this.#options.weather());
-		const { temperature, pressure } = this.#oversampling;
+	private _encoded(first: Uint8Array, second: Uint8Array): Uint8Array {
+		const counts = countsFor(parseCalibration(first, second), this._options.weather());
+		const { temperature, pressure } = this._oversampling;
 		// Each doubling of the samples gives a bit; the filter gives all 20.
-		const filtered = ((this.#config >> 2) & 7) !== 0;
+		const filtered = ((this._config >> 2) & 7) !== 0;
 		const rounded = (value: number, samples: number) =>
 			filtered || samples === 0 ? value : value & (0xfffff << (4 - Math.log2(samples)));
 		const bytes20 = (value: number) => [value >> 12, (value >> 4) & 0xff, (value & 0x0f) << 4];
@@ -220,39 +220,39 @@ export class BME280Chip implements I2CChip {
 		]);
 	}
 
-	#readRegister(register: number): number {
+	private _readRegister(register: number): number {
 		if (this.fault === "zeros") return 0;
 		if (this.fault === "ones") return 0xff;
 		if (this.fault === "echo") return register;
-		if (register === 0xd0) return CHIP_IDS[this.#model];
-		if (register === 0xf2) return this.#ctrlHum;
-		if (register === 0xf3) return this.#status;
-		if (register === 0xf4) return this.#ctrlMeas;
-		if (register === 0xf5) return this.#config;
-		if (register >= 0xf7 && register <= 0xfe) return this.#readData(register - 0xf7);
-		return this.#readCalibration(register);
+		if (register === 0xd0) return CHIP_IDS[this._model];
+		if (register === 0xf2) return this._ctrlHum;
+		if (register === 0xf3) return this._status;
+		if (register === 0xf4) return this._ctrlMeas;
+		if (register === 0xf5) return this._config;
+		if (register >= 0xf7 && register <= 0xfe) return this._readData(register - 0xf7);
+		return this._readCalibration(register);
 	}
 
-	get #status(): number {
-		const now = this.#options.clock.now();
-		const standby = now < this.#doneAt - this.#measuringTime;
-		const measuring = this.#doneAt !== Number.POSITIVE_INFINITY && !standby;
-		return (measuring ? 0x08 : 0) | (this.#copying ? 0x01 : 0);
+	private get _status(): number {
+		const now = this._options.clock.now();
+		const standby = now < this._doneAt - this._measuringTime;
+		const measuring = this._doneAt !== Number.POSITIVE_INFINITY && !standby;
+		return (measuring ? 0x08 : 0) | (this._copying ? 0x01 : 0);
 	}
 
-	#readData(index: number): number {
+	private _readData(index: number): number {
 		if (this.fault === "dataZeros") return 0;
 		if (this.fault === "dataOnes") return 0xff;
-		return this.#data[index] ?? 0;
+		return this._data[index] ?? 0;
 	}
 
 	/** A BMP280 has nothing where a BME280 has its humidity's calibration. */
-	#readCalibration(register: number): number {
-		if (this.#copying || this.fault === "calibrationZeros") return 0;
-		const { first, second } = this.#recording;
-		const last = this.#model === "bme280" ? 0xa1 : 0x9f;
+	private _readCalibration(register: number): number {
+		if (this._copying || this.fault === "calibrationZeros") return 0;
+		const { first, second } = this._recording;
+		const last = this._model === "bme280" ? 0xa1 : 0x9f;
 		if (register >= 0x88 && register <= last) return first[register - 0x88] ?? 0;
-		if (register >= 0xe1 && this.#model === "bme280") return second[register - 0xe1] ?? 0;
+		if (register >= 0xe1 && this._model === "bme280") return second[register - 0xe1] ?? 0;
 		return 0;
 	}
 }

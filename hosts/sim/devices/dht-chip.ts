@@ -109,48 +109,48 @@ const LEAD_LEVELS = 3;
 export class DHTChip {
 	/** May change at any time. */
 	fault: DHTFault = "none";
-	readonly #options: DHTChipOptions;
-	readonly #random: () => number;
-	#poweredAt = 0;
-	#answeredAt = Number.NEGATIVE_INFINITY;
+	private readonly _options: DHTChipOptions;
+	private readonly _random: () => number;
+	private _poweredAt = 0;
+	private _answeredAt = Number.NEGATIVE_INFINITY;
 	/** What it measured when it was asked last, or when it got power: what it answers with. */
-	#measured: Weather;
-	#recording = 0;
+	private _measured: Weather;
+	private _recording = 0;
 
 	constructor(options: DHTChipOptions) {
-		this.#options = options;
-		this.#random = createRandom(options.seed ?? 0);
-		this.#measured = { ...options.weather() };
+		this._options = options;
+		this._random = createRandom(options.seed ?? 0);
+		this._measured = { ...options.weather() };
 		this.powerOn();
 	}
 
 	/** Takes the power away for a moment. */
 	powerOn(): void {
-		this.#poweredAt = this.#options.clock.now();
-		this.#answeredAt = Number.NEGATIVE_INFINITY;
-		this.#measured = { ...this.#options.weather() };
+		this._poweredAt = this._options.clock.now();
+		this._answeredAt = Number.NEGATIVE_INFINITY;
+		this._measured = { ...this._options.weather() };
 	}
 
 	/** What the line does after a host let go of it that held it low for `startLow` ms: levels in µs, high first; none if it stays high. */
 	answer(startLow: number): readonly number[] {
-		const now = this.#options.clock.now();
-		const { model, recordings = [], jitter = 0 } = this.#options;
+		const now = this._options.clock.now();
+		const { model, recordings = [], jitter = 0 } = this._options;
 		const timing = TIMINGS[model];
-		const asleep = now - this.#poweredAt < POWER_UP_MS || now - this.#answeredAt < timing.busy;
+		const asleep = now - this._poweredAt < POWER_UP_MS || now - this._answeredAt < timing.busy;
 		if (this.fault === "absent" || asleep || startLow < timing.startLow) return [];
-		this.#answeredAt = now;
-		const recording = recordings.at((this.#recording++ - 1) % recordings.length);
-		const levels = recording ? [recording.startHigh, ...recording.durations] : this.#levels(timing);
-		this.#measured = { ...this.#options.weather() };
+		this._answeredAt = now;
+		const recording = recordings.at((this._recording++ - 1) % recordings.length);
+		const levels = recording ? [recording.startHigh, ...recording.durations] : this._levels(timing);
+		this._measured = { ...this._options.weather() };
 		if (this.fault === "truncated") levels.length = LEAD_LEVELS + 2 * 24;
-		if (this.fault === "flippedBit") this.#flip(levels, timing);
-		if (this.fault === "glitch") this.#split(levels);
+		if (this.fault === "flippedBit") this._flip(levels, timing);
+		if (this.fault === "glitch") this._split(levels);
 		const error = this.fault === "noise" ? NOISE_US : jitter;
-		return error > 0 ? this.#shifted(levels, error) : levels;
+		return error > 0 ? this._shifted(levels, error) : levels;
 	}
 
-	#levels(timing: Timing): number[] {
-		const bytes = this.fault === "zeros" ? [0, 0, 0, 0, 0] : encode(this.#options.model, this.#measured);
+	private _levels(timing: Timing): number[] {
+		const bytes = this.fault === "zeros" ? [0, 0, 0, 0, 0] : encode(this._options.model, this._measured);
 		const levels = [START_HIGH_US, ...timing.response];
 		for (let bit = 0; bit < 40; bit++) {
 			const set = (bytes[bit >> 3]! >> (7 - (bit & 7))) & 1;
@@ -160,21 +160,21 @@ export class DHTChip {
 	}
 
 	/** Turns one bit of a frame into its opposite. */
-	#flip(levels: number[], { zero, one }: Timing): void {
-		const high = LEAD_LEVELS + 2 * Math.floor(this.#random() * 40) + 1;
+	private _flip(levels: number[], { zero, one }: Timing): void {
+		const high = LEAD_LEVELS + 2 * Math.floor(this._random() * 40) + 1;
 		levels[high] = levels[high]! > (zero + one) / 2 ? zero : one;
 	}
 
 	/** Cuts a bit's low level in two. */
-	#split(levels: number[]): void {
-		const low = LEAD_LEVELS + 2 * Math.floor(this.#random() * 40);
+	private _split(levels: number[]): void {
+		const low = LEAD_LEVELS + 2 * Math.floor(this._random() * 40);
 		const half = (levels[low]! - GLITCH_US) / 2;
 		levels.splice(low, 1, half, GLITCH_US, half);
 	}
 
 	/** Moves each edge by up to `error` µs. */
-	#shifted(levels: readonly number[], error: number): number[] {
-		const shifts = levels.map(() => error * (2 * this.#random() - 1));
+	private _shifted(levels: readonly number[], error: number): number[] {
+		const shifts = levels.map(() => error * (2 * this._random() - 1));
 		return levels.map((level, index) => Math.max(0, level + shifts[index]! - (shifts[index - 1] ?? 0)));
 	}
 }
@@ -201,10 +201,10 @@ function words(humidity: number, temperature: number): readonly number[] {
 export function createPulseCapture(chip: DHTChip, clock: { now(): number }): PulseCaptureConstructor {
 	let inUse = false;
 	return class SimulatedPulseCapture implements PulseCapture {
-		#heldAt: number | undefined;
-		#levels: readonly number[] = [];
-		#completeAt = Number.POSITIVE_INFINITY;
-		#open = true;
+		private _heldAt: number | undefined;
+		private _levels: readonly number[] = [];
+		private _completeAt = Number.POSITIVE_INFINITY;
+		private _open = true;
 
 		constructor(_options: { readonly [option: string]: unknown }) {
 			if (inUse) throw new RangeError("inUse");
@@ -212,37 +212,37 @@ export function createPulseCapture(chip: DHTChip, clock: { now(): number }): Pul
 		}
 
 		hold(): void {
-			this.#check();
-			this.#heldAt = clock.now();
+			this._check();
+			this._heldAt = clock.now();
 		}
 
 		release(): void {
-			this.#check();
-			if (this.#heldAt === undefined) return;
+			this._check();
+			if (this._heldAt === undefined) return;
 			const now = clock.now();
-			this.#levels = chip.answer(now - this.#heldAt);
-			this.#heldAt = undefined;
-			const frame = this.#levels.reduce((sum, level) => sum + level, 0) / 1_000;
-			this.#completeAt = this.#levels.length === 0 ? Number.POSITIVE_INFINITY : now + frame + REST_MS;
+			this._levels = chip.answer(now - this._heldAt);
+			this._heldAt = undefined;
+			const frame = this._levels.reduce((sum, level) => sum + level, 0) / 1_000;
+			this._completeAt = this._levels.length === 0 ? Number.POSITIVE_INFINITY : now + frame + REST_MS;
 		}
 
 		read(): ArrayLike<number> | undefined {
-			this.#check();
-			if (clock.now() < this.#completeAt) return undefined;
+			this._check();
+			if (clock.now() < this._completeAt) return undefined;
 			// Handed over, as a receiver's buffer is.
-			const levels = this.#levels;
-			this.#levels = [];
-			this.#completeAt = Number.POSITIVE_INFINITY;
+			const levels = this._levels;
+			this._levels = [];
+			this._completeAt = Number.POSITIVE_INFINITY;
 			return levels;
 		}
 
 		close(): void {
-			if (this.#open) inUse = false;
-			this.#open = false;
+			if (this._open) inUse = false;
+			this._open = false;
 		}
 
-		#check(): void {
-			if (!this.#open) throw new Error("closed");
+		private _check(): void {
+			if (!this._open) throw new Error("closed");
 		}
 	};
 }

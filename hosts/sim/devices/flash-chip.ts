@@ -43,35 +43,35 @@ export class FlashChip implements Flash {
 	 * is how much of the work it does before, from 0 to 1.
 	 */
 	failing: ((operation: FlashOperation, offset: number) => boolean | number) | undefined;
-	readonly #blockLength: number;
-	readonly #blocks: number;
-	readonly #random: () => number;
-	#powered = true;
+	private readonly _blockLength: number;
+	private readonly _blocks: number;
+	private readonly _random: () => number;
+	private _powered = true;
 
 	constructor({ blockLength, blocks, image, random = createRandom(1) }: FlashChipOptions) {
 		const size = blockLength * blocks;
 		if (image && image.length !== size) throw new RangeError(`an image of ${image.length} bytes for ${size}`);
 		this.image = image ?? new Uint8Array(size).fill(0xff);
 		this.erases = new Array<number>(blocks).fill(0);
-		this.#blockLength = blockLength;
-		this.#blocks = blocks;
-		this.#random = random;
+		this._blockLength = blockLength;
+		this._blocks = blocks;
+		this._random = random;
 	}
 
 	/** Whether the power is on. */
 	get powered(): boolean {
-		return this.#powered;
+		return this._powered;
 	}
 
 	/** Ends a power cut, and forgets `cutAfter`. */
 	powerOn(): void {
-		this.#powered = true;
+		this._powered = true;
 		this.cutAfter = undefined;
 	}
 
 	/** Flips so many bits at random places. */
 	flipBits(count: number): void {
-		for (let flipped = 0; flipped < count; flipped++) this.flipBit(this.#below(this.image.length * 8));
+		for (let flipped = 0; flipped < count; flipped++) this.flipBit(this._below(this.image.length * 8));
 	}
 
 	/** Flips a bit; they are counted from the first byte's least significant one. */
@@ -80,48 +80,48 @@ export class FlashChip implements Flash {
 	}
 
 	status(): { blockLength: number; blocks: number } {
-		this.#needPower();
-		return { blockLength: this.#blockLength, blocks: this.#blocks };
+		this._needPower();
+		return { blockLength: this._blockLength, blocks: this._blocks };
 	}
 
 	read(byteLength: number, byteOffset: number): ArrayBuffer {
-		this.#begin("read", byteOffset, byteLength, 0, () => undefined);
+		this._begin("read", byteOffset, byteLength, 0, () => undefined);
 		return this.image.slice(byteOffset, byteOffset + byteLength).buffer;
 	}
 
 	write(bytes: Bytes, byteOffset: number): void {
 		this.writes++;
-		this.#begin("write", byteOffset, bytes.length, bytes.length, (index, whole) => {
+		this._begin("write", byteOffset, bytes.length, bytes.length, (index, whole) => {
 			const byte = bytes[index]!;
 			const before = this.image[byteOffset + index]!;
 			if (byte & ~before) this.overwrites++;
-			this.image[byteOffset + index] = before & (whole ? byte : byte | this.#below(256));
+			this.image[byteOffset + index] = before & (whole ? byte : byte | this._below(256));
 		});
 	}
 
 	eraseBlock(block: number): void {
-		const start = block * this.#blockLength;
-		const first = this.#below(ERASE_STEPS);
-		if (block >= 0 && block < this.#blocks) this.erases[block]!++;
+		const start = block * this._blockLength;
+		const first = this._below(ERASE_STEPS);
+		if (block >= 0 && block < this._blocks) this.erases[block]!++;
 		// Which part of a block is erased first is up to the chip.
-		this.#begin("erase", start, this.#blockLength, ERASE_STEPS, (index, whole) => {
+		this._begin("erase", start, this._blockLength, ERASE_STEPS, (index, whole) => {
 			const step = (first + index) % ERASE_STEPS;
-			const end = start + Math.floor(((step + 1) * this.#blockLength) / ERASE_STEPS);
-			for (let at = start + Math.floor((step * this.#blockLength) / ERASE_STEPS); at < end; at++) {
-				this.image[at] = whole ? 0xff : this.#below(256);
+			const end = start + Math.floor(((step + 1) * this._blockLength) / ERASE_STEPS);
+			for (let at = start + Math.floor((step * this._blockLength) / ERASE_STEPS); at < end; at++) {
+				this.image[at] = whole ? 0xff : this._below(256);
 			}
 		});
 	}
 
 	/** Does an operation's steps, as far as it gets; `whole` tells whether the step is completed. */
-	#begin(
+	private _begin(
 		operation: FlashOperation,
 		offset: number,
 		length: number,
 		steps: number,
 		step: (index: number, whole: boolean) => void,
 	): void {
-		this.#needPower();
+		this._needPower();
 		if (!(offset >= 0 && length >= 0 && offset + length <= this.image.length)) {
 			throw new RangeError(`${operation} of ${length} bytes at ${offset} in a flash of ${this.image.length}`);
 		}
@@ -130,9 +130,9 @@ export class FlashChip implements Flash {
 		for (let index = 0; index < done; index++) {
 			if (this.cutAfter === 0) {
 				step(index, false);
-				this.#powered = false;
+				this._powered = false;
 				this.onPowerCut?.();
-				this.#needPower();
+				this._needPower();
 			}
 			if (this.cutAfter !== undefined) this.cutAfter--;
 			step(index, true);
@@ -140,11 +140,11 @@ export class FlashChip implements Flash {
 		if (failure !== false) throw new Error(`flash ${operation} failed`);
 	}
 
-	#needPower(): void {
-		if (!this.#powered) throw new PowerCut("the power is off");
+	private _needPower(): void {
+		if (!this._powered) throw new PowerCut("the power is off");
 	}
 
-	#below(bound: number): number {
-		return Math.floor(this.#random() * bound);
+	private _below(bound: number): number {
+		return Math.floor(this._random() * bound);
 	}
 }

@@ -19,7 +19,7 @@ export interface I2CChip {
 export function createI2C(chips: ReadonlyMap<number, I2CChip>): I2CConstructor {
 	const open = new Set<number>();
 	return class SimulatedI2C implements I2C {
-		#address: number | undefined;
+		private _address: number | undefined;
 
 		constructor({ address, hz }: I2COptions) {
 			if (address === undefined) throw new RangeError("address required");
@@ -27,27 +27,27 @@ export function createI2C(chips: ReadonlyMap<number, I2CChip>): I2CConstructor {
 			if (hz !== undefined && !(hz > 0 && hz <= 1_000_000)) throw new RangeError("invalid hz");
 			if (open.has(address)) throw new RangeError("duplicate address");
 			open.add(address);
-			this.#address = address;
+			this._address = address;
 		}
 
 		read(byteLength: number): ArrayBuffer {
-			const bytes = this.#chip("read failed").read(byteLength);
+			const bytes = this._chip("read failed").read(byteLength);
 			if (bytes === undefined) throw new Error("read failed");
 			return Uint8Array.from(bytes).buffer;
 		}
 
 		write(bytes: Uint8Array): void {
-			if (!this.#chip("write failed").write(bytes)) throw new Error("write failed");
+			if (!this._chip("write failed").write(bytes)) throw new Error("write failed");
 		}
 
 		close(): void {
-			if (this.#address !== undefined) open.delete(this.#address);
-			this.#address = undefined;
+			if (this._address !== undefined) open.delete(this._address);
+			this._address = undefined;
 		}
 
-		#chip(failure: string): I2CChip {
-			if (this.#address === undefined) throw new Error("closed");
-			const chip = chips.get(this.#address);
+		private _chip(failure: string): I2CChip {
+			if (this._address === undefined) throw new Error("closed");
+			const chip = chips.get(this._address);
 			for (const { holdsBus } of chips.values()) {
 				if (holdsBus) throw new Error(failure);
 			}

@@ -85,19 +85,19 @@ export class Engine {
 	/** As the last command left them. */
 	figures = NONE;
 	/** Those of `limit`. */
-	#loaded = NONE;
+	private _loaded = NONE;
 	/** Answers the program's `ask`. */
 	onQuestion: (question: Buffer) => Uint8Array = () => new Uint8Array(0);
 	/** What the engine has to say beside its messages: of a fault of its own. */
 	onOutput: (text: string) => void = (text) => process.stderr.write(text);
 
 	readonly process: ChildProcess;
-	readonly #input: Writable;
-	#received: Buffer = Buffer.alloc(0);
-	#pending: Pending | undefined;
-	#queue: Promise<unknown> = Promise.resolve();
-	#ended: EngineError | undefined;
-	readonly #kill = () => this.process.kill("SIGKILL");
+	private readonly _input: Writable;
+	private _received: Buffer = Buffer.alloc(0);
+	private _pending: Pending | undefined;
+	private _queue: Promise<unknown> = Promise.resolve();
+	private _ended: EngineError | undefined;
+	private readonly _kill = () => this.process.kill("SIGKILL");
 
 	/** Throws an `EngineError` that says what to do where the engine is not built. */
 	constructor({ flash }: EngineOptions = {}) {
@@ -107,30 +107,30 @@ export class Engine {
 			stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", flash ?? "ignore"],
 			detached: true,
 		});
-		this.#input = this.process.stdio[3] as Writable;
+		this._input = this.process.stdio[3] as Writable;
 		const output = this.process.stdio[4] as Readable;
 		// The exit tells the reason.
-		for (const stream of [this.#input, output]) stream.on("error", () => {});
-		output.on("data", (data: Buffer) => this.#receive(data));
+		for (const stream of [this._input, output]) stream.on("error", () => {});
+		output.on("data", (data: Buffer) => this._receive(data));
 		for (const text of [this.process.stdout, this.process.stderr]) {
 			text?.on("data", (data: Buffer) => this.onOutput(data.toString()));
 		}
-		this.process.on("error", (error) => this.#end(new EngineError(`cannot start the XS engine: ${error.message}`)));
+		this.process.on("error", (error) => this._end(new EngineError(`cannot start the XS engine: ${error.message}`)));
 		this.process.on("close", (code, signal) => {
-			process.off("exit", this.#kill);
-			this.#end(new EngineError(`the XS engine ended (${signal ?? `exit code ${code}`})`));
+			process.off("exit", this._kill);
+			this._end(new EngineError(`the XS engine ended (${signal ?? `exit code ${code}`})`));
 		});
-		process.on("exit", this.#kill);
+		process.on("exit", this._kill);
 	}
 
 	/** Whether it has ended, as a board that restarts. */
 	get ended(): boolean {
-		return this.#ended !== undefined;
+		return this._ended !== undefined;
 	}
 
 	/** Evaluates a script. */
 	async evaluate(script: string): Promise<void> {
-		await this.#command("e", Buffer.from(script));
+		await this._command("e", Buffer.from(script));
 	}
 
 	/**
@@ -144,20 +144,20 @@ export class Engine {
 			throw new RangeError(`a block of ${block} bytes is too small for its stack and what its heap begins with`);
 		}
 		const limits = [stack, heap.initial, heap.incremental, chunk.initial, chunk.incremental, total, NATIVE_STACK_BYTES];
-		await this.#command("l", Buffer.from(Uint32Array.from(limits).buffer));
-		this.#loaded = this.figures;
+		await this._command("l", Buffer.from(Uint32Array.from(limits).buffer));
+		this._loaded = this.figures;
 	}
 
 	/** Bytes of RAM that a board has in use, of what has come since `limit`; as of the last `collect`. */
 	get ram(): number {
 		const { slots, boardChunks } = this.figures;
-		return (slots - this.#loaded.slots) * SLOT_BYTES + boardChunks - this.#loaded.boardChunks;
+		return (slots - this._loaded.slots) * SLOT_BYTES + boardChunks - this._loaded.boardChunks;
 	}
 
 	/** The most that were in use; garbage counts, and nobody is in a hurry to collect it. Of chunks as they are here. */
 	get highestRam(): number {
 		const { highestSlots, highestChunks } = this.figures;
-		return (highestSlots - this.#loaded.slots) * SLOT_BYTES + highestChunks - this.#loaded.chunks;
+		return (highestSlots - this._loaded.slots) * SLOT_BYTES + highestChunks - this._loaded.chunks;
 	}
 
 	/**
@@ -165,80 +165,80 @@ export class Engine {
 	 * wants done. A function is asked for the event when its turn has come.
 	 */
 	tell(event: Uint8Array | (() => Uint8Array)): Promise<DecodedAction[]> {
-		return this.#command("c", event);
+		return this._command("c", event);
 	}
 
 	/** Collects the garbage: the figures are those of what is alive. */
 	async collect(): Promise<Figures> {
-		await this.#command("g", Buffer.alloc(0));
+		await this._command("g", Buffer.alloc(0));
 		return this.figures;
 	}
 
 	/** Resolves when the commands given until now are done, whatever came of them. */
 	async settled(): Promise<void> {
-		await this.#queue;
+		await this._queue;
 	}
 
 	/** Ends the engine; by force if it is busy for ever, or if this process ends first. */
 	close(): void {
-		this.#input.end();
-		setTimeout(this.#kill, END_TIMEOUT_MS).unref();
+		this._input.end();
+		setTimeout(this._kill, END_TIMEOUT_MS).unref();
 	}
 
-	#command(kind: string, bytes: Uint8Array | (() => Uint8Array)): Promise<DecodedAction[]> {
-		const reply = this.#queue.then(
+	private _command(kind: string, bytes: Uint8Array | (() => Uint8Array)): Promise<DecodedAction[]> {
+		const reply = this._queue.then(
 			() =>
 				new Promise<DecodedAction[]>((resolve, reject) => {
-					if (this.#ended) return reject(this.#ended);
-					this.#pending = { resolve, reject };
-					this.#send(kind, typeof bytes === "function" ? bytes() : bytes);
+					if (this._ended) return reject(this._ended);
+					this._pending = { resolve, reject };
+					this._send(kind, typeof bytes === "function" ? bytes() : bytes);
 				}),
 		);
-		this.#queue = reply.catch(() => {});
+		this._queue = reply.catch(() => {});
 		return reply;
 	}
 
-	#send(kind: string, bytes: Uint8Array): void {
+	private _send(kind: string, bytes: Uint8Array): void {
 		const message = Buffer.allocUnsafe(HEADER_BYTES + bytes.length);
 		message.writeUInt32LE(bytes.length, 0);
 		message.write(kind, 4, "latin1");
 		message.set(bytes, HEADER_BYTES);
-		this.#input.write(message);
+		this._input.write(message);
 	}
 
-	#receive(data: Buffer): void {
-		this.#received = this.#received.length ? Buffer.concat([this.#received, data]) : data;
-		while (this.#received.length >= HEADER_BYTES) {
-			const end = HEADER_BYTES + this.#received.readUInt32LE(0);
-			if (this.#received.length < end) return;
-			const kind = this.#received.toString("latin1", 4, HEADER_BYTES);
-			const bytes = this.#received.subarray(HEADER_BYTES, end);
-			this.#received = this.#received.subarray(end);
-			this.#message(kind, bytes);
+	private _receive(data: Buffer): void {
+		this._received = this._received.length ? Buffer.concat([this._received, data]) : data;
+		while (this._received.length >= HEADER_BYTES) {
+			const end = HEADER_BYTES + this._received.readUInt32LE(0);
+			if (this._received.length < end) return;
+			const kind = this._received.toString("latin1", 4, HEADER_BYTES);
+			const bytes = this._received.subarray(HEADER_BYTES, end);
+			this._received = this._received.subarray(end);
+			this._message(kind, bytes);
 		}
 	}
 
-	#message(kind: string, bytes: Buffer): void {
-		if (kind === "?") return this.#send("a", this.onQuestion(bytes));
+	private _message(kind: string, bytes: Buffer): void {
+		if (kind === "?") return this._send("a", this.onQuestion(bytes));
 		if (kind === "x") {
-			this.#readFigures(bytes);
-			return this.#end(new EngineError(`XS abort: ${bytes.toString("utf8", FIGURES_BYTES)}`));
+			this._readFigures(bytes);
+			return this._end(new EngineError(`XS abort: ${bytes.toString("utf8", FIGURES_BYTES)}`));
 		}
-		const pending = this.#pending;
-		this.#pending = undefined;
+		const pending = this._pending;
+		this._pending = undefined;
 		if (kind === "!") return pending?.reject(new EngineError(bytes.toString()));
-		this.#readFigures(bytes);
+		this._readFigures(bytes);
 		pending?.resolve(decodeActions(bytes.subarray(FIGURES_BYTES)));
 	}
 
-	#readFigures(bytes: Buffer): void {
+	private _readFigures(bytes: Buffer): void {
 		this.figures = figuresOf((index) => bytes.readUInt32LE(4 * index));
 	}
 
-	#end(error: EngineError): void {
-		this.#ended ??= error;
-		this.#pending?.reject(this.#ended);
-		this.#pending = undefined;
+	private _end(error: EngineError): void {
+		this._ended ??= error;
+		this._pending?.reject(this._ended);
+		this._pending = undefined;
 	}
 }
 

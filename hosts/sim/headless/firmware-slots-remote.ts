@@ -29,46 +29,46 @@ export type Call = (request: ArrayBuffer) => ArrayBuffer;
 
 /** XS's side. `restart` starts the machine anew. */
 export class RemoteSlots implements UpdatePort {
-	readonly #call: Call;
-	readonly #restart: () => void;
+	private readonly _call: Call;
+	private readonly _restart: () => void;
 
 	constructor(call: Call, restart: () => void) {
-		this.#call = call;
-		this.#restart = restart;
+		this._call = call;
+		this._restart = restart;
 	}
 
 	get unconfirmed(): boolean {
-		return this.#ask(Operation.IsUnconfirmed)[0] === 1;
+		return this._ask(Operation.IsUnconfirmed)[0] === 1;
 	}
 
 	judge(works: boolean): void {
-		this.#ask(Operation.Judge, Uint8Array.of(works ? 1 : 0));
-		if (!works) this.#restart();
+		this._ask(Operation.Judge, Uint8Array.of(works ? 1 : 0));
+		if (!works) this._restart();
 	}
 
 	open(byteLength: number): void {
-		this.#ask(Operation.Open, new Uint8Array(Float64Array.of(byteLength).buffer));
+		this._ask(Operation.Open, new Uint8Array(Float64Array.of(byteLength).buffer));
 	}
 
 	write(bytes: Bytes): void {
-		this.#ask(Operation.Write, bytes);
+		this._ask(Operation.Write, bytes);
 	}
 
 	complete(signature: string, publicKey: Bytes): void {
 		const characters = Uint8Array.from(signature, (character) => character.charCodeAt(0));
-		this.#ask(Operation.Complete, publicKey, characters);
+		this._ask(Operation.Complete, publicKey, characters);
 	}
 
 	close(): void {
-		this.#ask(Operation.Close);
+		this._ask(Operation.Close);
 	}
 
 	/** What identifies the firmware that runs. */
 	get id(): string {
-		return characters(this.#ask(Operation.Id));
+		return characters(this._ask(Operation.Id));
 	}
 
-	#ask(operation: number, ...parts: Bytes[]): Bytes {
+	private _ask(operation: number, ...parts: Bytes[]): Bytes {
 		const request = new Uint8Array(parts.reduce((length, part) => length + part.length, 1));
 		request[0] = operation;
 		let at = 1;
@@ -76,7 +76,7 @@ export class RemoteSlots implements UpdatePort {
 			request.set(part, at);
 			at += part.length;
 		}
-		const answer = new Uint8Array(this.#call(request.buffer));
+		const answer = new Uint8Array(this._call(request.buffer));
 		if (answer[0] === DONE) return answer.subarray(1);
 		throw new Error(characters(answer.subarray(1)));
 	}

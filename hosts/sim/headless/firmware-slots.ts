@@ -32,16 +32,16 @@ const SLOTS_AT = 4_096;
 
 export class FirmwareSlots implements UpdatePort {
 	/** The id of the program that the simulator runs: of a slot with nothing in it. */
-	readonly #builtIn: string;
-	readonly #record: Buffer = Buffer.alloc(RECORD_BYTES);
-	readonly #file: number | undefined;
+	private readonly _builtIn: string;
+	private readonly _record: Buffer = Buffer.alloc(RECORD_BYTES);
+	private readonly _file: number | undefined;
 	/** Instead of a file. */
-	readonly #memory: Buffer | undefined;
-	#running = 0;
-	#image: FirmwareImage | undefined;
+	private readonly _memory: Buffer | undefined;
+	private _running = 0;
+	private _image: FirmwareImage | undefined;
 	/** Whether the other slot is being written, and how much of it is. */
-	#open = false;
-	#length = 0;
+	private _open = false;
+	private _length = 0;
 
 	/**
 	 * @param path the file, which is made if it is not there; without it, nothing outlives the process
@@ -49,108 +49,108 @@ export class FirmwareSlots implements UpdatePort {
 	 * Throws an Error that names the file if it cannot be used.
 	 */
 	constructor(path: string | undefined, program: string) {
-		this.#builtIn = idOf(createHash("sha256").update(readFileSync(program)).digest());
-		this.#record.set(MARK);
-		this.#record.set([State.Valid, State.GivenUp], STATES_AT);
-		if (path === undefined) this.#memory = Buffer.alloc(SLOTS_AT + 2 * SLOT_BYTES);
-		else this.#file = openFile(path, this.#record);
+		this._builtIn = idOf(createHash("sha256").update(readFileSync(program)).digest());
+		this._record.set(MARK);
+		this._record.set([State.Valid, State.GivenUp], STATES_AT);
+		if (path === undefined) this._memory = Buffer.alloc(SLOTS_AT + 2 * SLOT_BYTES);
+		else this._file = openFile(path, this._record);
 		this.boot();
 	}
 
 	/** The machine starts. */
 	boot(): void {
-		this.#open = false;
-		const next = this.#record[BOOT_AT]!;
-		if (this.#record[STATES_AT + next] === State.Unconfirmed) this.#enter(next, State.GivenUp, 1 - next);
-		this.#running = this.#record[BOOT_AT]!;
-		if (this.#state === State.New) this.#enter(this.#running, State.Unconfirmed);
-		const length = this.#record.readUInt32BE(LENGTHS_AT + 4 * this.#running);
-		this.#image = length === 0 ? undefined : readImage(this.#read(this.#running, length));
+		this._open = false;
+		const next = this._record[BOOT_AT]!;
+		if (this._record[STATES_AT + next] === State.Unconfirmed) this._enter(next, State.GivenUp, 1 - next);
+		this._running = this._record[BOOT_AT]!;
+		if (this._state === State.New) this._enter(this._running, State.Unconfirmed);
+		const length = this._record.readUInt32BE(LENGTHS_AT + 4 * this._running);
+		this._image = length === 0 ? undefined : readImage(this._read(this._running, length));
 	}
 
 	/** What identifies the firmware that runs. */
 	get id(): string {
-		return this.#image?.id ?? this.#builtIn;
+		return this._image?.id ?? this._builtIn;
 	}
 
 	/** Whether the firmware that runs gets into the network. */
 	get hasNetwork(): boolean {
-		return this.#image?.version !== NO_NETWORK;
+		return this._image?.version !== NO_NETWORK;
 	}
 
 	get unconfirmed(): boolean {
-		return this.#state === State.Unconfirmed;
+		return this._state === State.Unconfirmed;
 	}
 
 	/** Firmware that works stays; otherwise the next start is one of the other slot, if there is firmware in it. */
 	judge(works: boolean): void {
-		const other = 1 - this.#running;
-		if (works) this.#enter(this.#running, State.Valid);
-		else if (this.#record[STATES_AT + other] === State.Valid) this.#enter(this.#running, State.GivenUp, other);
+		const other = 1 - this._running;
+		if (works) this._enter(this._running, State.Valid);
+		else if (this._record[STATES_AT + other] === State.Valid) this._enter(this._running, State.GivenUp, other);
 	}
 
 	open(byteLength: number): void {
-		if (this.#record[BOOT_AT] !== this.#running) throw new Error("the new firmware waits for a restart");
+		if (this._record[BOOT_AT] !== this._running) throw new Error("the new firmware waits for a restart");
 		if (!(byteLength > 0 && byteLength <= SLOT_BYTES)) throw new Error(`firmware has 1 to ${SLOT_BYTES} bytes`);
 		if (this.unconfirmed) throw new Error("the flash refuses an update");
-		this.#enter(1 - this.#running, State.GivenUp);
-		this.#open = true;
-		this.#length = 0;
+		this._enter(1 - this._running, State.GivenUp);
+		this._open = true;
+		this._length = 0;
 	}
 
 	write(bytes: Bytes): void {
-		if (!this.#open) throw new Error("no update is open");
-		const end = this.#length + bytes.length;
-		if (end > SLOT_BYTES || (this.#length === 0 && end > 0 && bytes[0] !== IMAGE_MAGIC)) {
+		if (!this._open) throw new Error("no update is open");
+		const end = this._length + bytes.length;
+		if (end > SLOT_BYTES || (this._length === 0 && end > 0 && bytes[0] !== IMAGE_MAGIC)) {
 			throw new Error("the flash does not take it");
 		}
-		this.#write(bytes, SLOTS_AT + (1 - this.#running) * SLOT_BYTES + this.#length);
-		this.#length = end;
+		this._write(bytes, SLOTS_AT + (1 - this._running) * SLOT_BYTES + this._length);
+		this._length = end;
 	}
 
 	complete(signature: string, publicKey: Bytes): void {
-		if (!this.#open) throw new Error("no update is open");
-		const slot = 1 - this.#running;
-		const image = this.#read(slot, this.#length);
+		if (!this._open) throw new Error("no update is open");
+		const slot = 1 - this._running;
+		const image = this._read(slot, this._length);
 		if (!isSigned(image, Buffer.from(signature, "hex"), publicKey)) throw new Error("the signature is wrong");
-		this.#open = false;
+		this._open = false;
 		readImage(image);
-		this.#record.writeUInt32BE(this.#length, LENGTHS_AT + 4 * slot);
-		this.#enter(slot, State.New, slot);
+		this._record.writeUInt32BE(this._length, LENGTHS_AT + 4 * slot);
+		this._enter(slot, State.New, slot);
 	}
 
 	/** Gives up what is not complete. */
 	close(): void {
-		this.#open = false;
+		this._open = false;
 	}
 
 	/** Gives the file back. */
 	end(): void {
-		if (this.#file !== undefined) closeSync(this.#file);
+		if (this._file !== undefined) closeSync(this._file);
 	}
 
 	/** Of the slot that runs. */
-	get #state(): number {
-		return this.#record[STATES_AT + this.#running]!;
+	private get _state(): number {
+		return this._record[STATES_AT + this._running]!;
 	}
 
 	/** Changes a slot's state, and if need be which slot starts next, at once. */
-	#enter(slot: number, state: number, next: number = this.#record[BOOT_AT]!): void {
-		this.#record[STATES_AT + slot] = state;
-		this.#record[BOOT_AT] = next;
-		this.#write(this.#record, 0);
+	private _enter(slot: number, state: number, next: number = this._record[BOOT_AT]!): void {
+		this._record[STATES_AT + slot] = state;
+		this._record[BOOT_AT] = next;
+		this._write(this._record, 0);
 	}
 
-	#write(bytes: Uint8Array, offset: number): void {
-		if (this.#file === undefined) this.#memory!.set(bytes, offset);
-		else writeSync(this.#file, bytes, 0, bytes.length, offset);
+	private _write(bytes: Uint8Array, offset: number): void {
+		if (this._file === undefined) this._memory!.set(bytes, offset);
+		else writeSync(this._file, bytes, 0, bytes.length, offset);
 	}
 
-	#read(slot: number, length: number): Buffer {
+	private _read(slot: number, length: number): Buffer {
 		const offset = SLOTS_AT + slot * SLOT_BYTES;
-		if (this.#file === undefined) return this.#memory!.subarray(offset, offset + length);
+		if (this._file === undefined) return this._memory!.subarray(offset, offset + length);
 		const bytes = Buffer.alloc(length);
-		readSync(this.#file, bytes, 0, length, offset);
+		readSync(this._file, bytes, 0, length, offset);
 		return bytes;
 	}
 }

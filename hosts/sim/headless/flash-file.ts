@@ -18,34 +18,34 @@ export const FLASH_BYTES = 16 * 4_096;
 export class FlashFile {
 	/** The descriptor of the open file. */
 	readonly file: number;
-	#lock: LockFile | undefined;
+	private _lock: LockFile | undefined;
 
 	/**
 	 * @param path the file, which is made if it is not there; without it, nothing outlives the process
 	 * Throws an Error that names the file if it cannot be used, or another process uses it.
 	 */
 	constructor(path: string | undefined) {
-		this.file = path === undefined ? openTemporary() : this.#open(path);
+		this.file = path === undefined ? openTemporary() : this._open(path);
 	}
 
 	/** Gives the file back. */
 	close(): void {
 		closeSync(this.file);
-		this.#lock?.release();
-		this.#lock = undefined;
+		this._lock?.release();
+		this._lock = undefined;
 	}
 
-	#open(path: string): number {
+	private _open(path: string): number {
 		let file: number | undefined;
 		try {
 			mkdirSync(dirname(path), { recursive: true });
-			this.#lock = new LockFile(`${path}.lock`);
+			this._lock = new LockFile(`${path}.lock`);
 			file = openFile(path);
 			if (fstatSync(file).size === FLASH_BYTES) return file;
 			throw new Error(`is not a flash image of ${FLASH_BYTES} bytes; remove it to begin anew`);
 		} catch (error) {
 			if (file !== undefined) closeSync(file);
-			this.#lock?.release();
+			this._lock?.release();
 			const { code, message } = error as NodeJS.ErrnoException;
 			throw new Error(`${path} ${code === undefined ? message : `cannot be used (${code})`}`);
 		}

@@ -14,33 +14,33 @@ const LOOK_MS = 20;
 const ATTEMPTS_MAXIMUM = 10 + WRITTEN_WITHIN_MS / LOOK_MS;
 
 export class LockFile {
-	readonly #path: string;
-	readonly #release = () => rmSync(this.#path, { force: true });
+	private readonly _path: string;
+	private readonly _release = () => rmSync(this._path, { force: true });
 
 	/** Throws an Error if a process that is alive has the lock. It is given back by `release`, or when this process ends. */
 	constructor(path: string) {
-		this.#path = path;
+		this._path = path;
 		mkdirSync(dirname(path), { recursive: true });
-		for (let attempt = 1; !this.#take(); attempt++) {
+		for (let attempt = 1; !this._take(); attempt++) {
 			const holder = holderOf(path);
 			const { pid, alive, text } = holder ?? {};
 			if (attempt >= ATTEMPTS_MAXIMUM || (alive && pid !== undefined)) {
 				throw new Error(`is in use by process ${pid ?? "?"}; if that is no station, remove ${path}`);
 			}
 			if (alive) pause(LOOK_MS);
-			else if (text !== undefined) this.#breakUp(text);
+			else if (text !== undefined) this._breakUp(text);
 		}
-		process.on("exit", this.#release);
+		process.on("exit", this._release);
 	}
 
 	release(): void {
-		process.off("exit", this.#release);
-		this.#release();
+		process.off("exit", this._release);
+		this._release();
 	}
 
-	#take(): boolean {
+	private _take(): boolean {
 		try {
-			writeFileSync(this.#path, `${process.pid} ${startOf(process.pid)}\n`, { flag: "wx" });
+			writeFileSync(this._path, `${process.pid} ${startOf(process.pid)}\n`, { flag: "wx" });
 			return true;
 		} catch (error) {
 			if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
@@ -49,13 +49,13 @@ export class LockFile {
 	}
 
 	/** Of several processes that find the same dead lock, the renaming lets one through; it looks whether it has got that lock. */
-	#breakUp(text: string): void {
-		const aside = `${this.#path}.${process.pid}`;
+	private _breakUp(text: string): void {
+		const aside = `${this._path}.${process.pid}`;
 		try {
-			renameSync(this.#path, aside);
+			renameSync(this._path, aside);
 			const taken = readFileSync(aside, "utf8");
 			if (taken === text) rmSync(aside);
-			else renameSync(aside, this.#path);
+			else renameSync(aside, this._path);
 		} catch (error) {
 			if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
 		}

@@ -55,45 +55,45 @@ interface Connection {
 
 export class Runner {
 	/** A new one after the station has restarted itself, and for each wake of one that sleeps. */
-	#engine: Engine;
-	readonly #creation: Creation = creationOf(BOARD);
+	private _engine: Engine;
+	private readonly _creation: Creation = creationOf(BOARD);
 	/** Of the engines before. */
-	readonly #highest = { ram: 0, stack: 0 };
+	private readonly _highest = { ram: 0, stack: 0 };
 	/** Resolves when the station has stopped; rejects with an `XsError` when the engine has failed. */
 	readonly stopped: Promise<void>;
 	readonly clock: SimulatedClock;
 	/** Bytes that went to the broker and came from it. */
 	readonly wire = { sent: 0, received: 0 };
 
-	readonly #options: RunnerOptions;
-	readonly #connections = new Map<number, Connection>();
-	#timer: NodeJS.Timeout | undefined;
-	#immediate: NodeJS.Immediate | undefined;
-	#timerDue = Number.POSITIVE_INFINITY;
-	#counters: Counters | undefined;
+	private readonly _options: RunnerOptions;
+	private readonly _connections = new Map<number, Connection>();
+	private _timer: NodeJS.Timeout | undefined;
+	private _immediate: NodeJS.Immediate | undefined;
+	private _timerDue = Number.POSITIVE_INFINITY;
+	private _counters: Counters | undefined;
 	/** What the station counted before it restarted itself, or fell asleep. */
-	#before: Counters | undefined;
-	#asleep = false;
-	#stopping = false;
+	private _before: Counters | undefined;
+	private _asleep = false;
+	private _stopping = false;
 	/** The start after a restart or a sleep. */
-	#booted: Promise<void> | undefined;
-	#ended = false;
-	#resolve = () => {};
-	#reject: (error: Error) => void = () => {};
+	private _booted: Promise<void> | undefined;
+	private _ended = false;
+	private _resolve = () => {};
+	private _reject: (error: Error) => void = () => {};
 
 	constructor(options: RunnerOptions) {
-		this.#options = options;
+		this._options = options;
 		this.clock = new SimulatedClock(options.speed, () => performance.now(), Date.now());
 		this.stopped = new Promise((resolve, reject) => {
-			this.#resolve = resolve;
-			this.#reject = reject;
+			this._resolve = resolve;
+			this._reject = reject;
 		});
 		this.stopped.catch(() => {}); // whoever awaits it is told; nobody may await it yet
-		this.#engine = this.#createEngine();
+		this._engine = this._createEngine();
 	}
 
-	#createEngine(): Engine {
-		const { flash, slots, onLog } = this.#options;
+	private _createEngine(): Engine {
+		const { flash, slots, onLog } = this._options;
 		const engine = new Engine({ flash: flash.file });
 		engine.onOutput = (text) => onLog("error", text.trimEnd());
 		if (slots) engine.onQuestion = (question) => answerSlots(slots, question);
@@ -102,8 +102,8 @@ export class Runner {
 
 	/** Loads the firmware and starts the station; or starts it anew, as it asked for. */
 	async start(startedOnRequest = false): Promise<void> {
-		const { firmware, settings, seed, replay, slots } = this.#options;
-		await this.#engine.evaluate(readFileSync(firmware, "utf8"));
+		const { firmware, settings, seed, replay, slots } = this._options;
+		await this._engine.evaluate(readFileSync(firmware, "utf8"));
 		const configuration: Configuration = {
 			settings,
 			seed,
@@ -111,167 +111,167 @@ export class Runner {
 			firmwareSlots: !!slots,
 			startedOnRequest,
 		};
-		await this.#tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });
-		await this.#engine.limit(this.#creation);
-		await this.#tell(Event.Start);
+		await this._tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });
+		await this._engine.limit(this._creation);
+		await this._tell(Event.Start);
 	}
 
 	/** Stops the station in good order. One that is asleep is silent. */
 	async stop(): Promise<void> {
-		this.#stopping = true;
-		await this.#booted;
-		if (this.#asleep) this.#resolve();
-		else await this.#tell(Event.Stop);
+		this._stopping = true;
+		await this._booted;
+		if (this._asleep) this._resolve();
+		else await this._tell(Event.Stop);
 		await this.stopped;
 	}
 
 	/** Throws an Error if the station did not start: the log tells why. */
 	async counters(): Promise<Counters> {
-		if (this.#asleep && this.#before) return this.#before;
-		await this.#tell(Event.Count);
-		if (!this.#counters) throw new Error("the station did not start");
-		return sum(this.#before, this.#counters);
+		if (this._asleep && this._before) return this._before;
+		await this._tell(Event.Count);
+		if (!this._counters) throw new Error("the station did not start");
+		return sum(this._before, this._counters);
 	}
 
 	/** What a board does: its memory is gone, its flash stays. */
-	async #restart(): Promise<void> {
-		this.#measure();
-		this.#engine.close();
-		this.#closeConnections();
-		this.#options.slots?.boot();
-		this.#engine = this.#createEngine();
-		this.#asleep = false;
-		this.#timerDue = this.clock.nextTimer = Number.POSITIVE_INFINITY;
+	private async _restart(): Promise<void> {
+		this._measure();
+		this._engine.close();
+		this._closeConnections();
+		this._options.slots?.boot();
+		this._engine = this._createEngine();
+		this._asleep = false;
+		this._timerDue = this.clock.nextTimer = Number.POSITIVE_INFINITY;
 		this.clock.await(false);
 		// To load the firmware takes real time.
 		this.clock.hold();
 		try {
 			await this.start(true);
 		} catch (error) {
-			this.#reject(error as Error);
+			this._reject(error as Error);
 		} finally {
 			this.clock.release();
 		}
 	}
 
 	/** Nothing reaches the machine for `duration` simulated ms. Its engine is kept until then, to be asked for its memory. */
-	#sleep(duration: number): void {
-		this.#asleep = true;
+	private _sleep(duration: number): void {
+		this._asleep = true;
 		this.clock.await(false);
-		this.#timerDue = this.clock.nextTimer = this.clock.now() + duration;
-		if (this.#stopping) this.#resolve();
+		this._timerDue = this.clock.nextTimer = this.clock.now() + duration;
+		if (this._stopping) this._resolve();
 	}
 
-	#wake(): void {
-		if (!this.#stopping) this.#booted = this.#restart();
+	private _wake(): void {
+		if (!this._stopping) this._booted = this._restart();
 	}
 
 	/** Calls back when the station has dealt with all that has arrived at this process until now; in the order of the calls. */
 	whenSettled(callback: () => void): void {
-		setImmediate(() => this.#engine.settled().then(callback));
+		setImmediate(() => this._engine.settled().then(callback));
 	}
 
 	async memory(): Promise<Memory> {
-		this.#measure();
-		await this.#engine.collect();
-		const { ram, stack } = this.#highest;
-		return { ram: this.#engine.ram, highestRam: ram, highestStack: stack, stack: this.#creation.stack };
+		this._measure();
+		await this._engine.collect();
+		const { ram, stack } = this._highest;
+		return { ram: this._engine.ram, highestRam: ram, highestStack: stack, stack: this._creation.stack };
 	}
 
-	#measure(): void {
-		this.#highest.ram = Math.max(this.#highest.ram, this.#engine.highestRam);
-		this.#highest.stack = Math.max(this.#highest.stack, this.#engine.figures.highestStack);
+	private _measure(): void {
+		this._highest.ram = Math.max(this._highest.ram, this._engine.highestRam);
+		this._highest.stack = Math.max(this._highest.stack, this._engine.figures.highestStack);
 	}
 
 	/** Ends the engine and whatever is open. */
 	close(): void {
-		this.#clearTimer();
-		this.#closeConnections();
-		this.#ended = true;
-		this.#engine.close();
+		this._clearTimer();
+		this._closeConnections();
+		this._ended = true;
+		this._engine.close();
 	}
 
-	#closeConnections(): void {
-		for (const { socket } of this.#connections.values()) socket.destroy();
-		this.#connections.clear();
+	private _closeConnections(): void {
+		for (const { socket } of this._connections.values()) socket.destroy();
+		this._connections.clear();
 	}
 
-	async #tell(kind: number, options: { id?: number; count?: number; bytes?: Uint8Array } = {}): Promise<void> {
-		const engine = this.#engine;
+	private async _tell(kind: number, options: { id?: number; count?: number; bytes?: Uint8Array } = {}): Promise<void> {
+		const engine = this._engine;
 		/** The machine that was told is no more. */
-		const gone = () => this.#asleep || engine !== this.#engine;
+		const gone = () => this._asleep || engine !== this._engine;
 		if (gone()) return;
 		this.clock.hold();
 		try {
 			// The time is read when the engine is free for the event, not when the event happened.
 			const event = () => encodeEvent(kind, this.clock.now(), this.clock.time(), options);
-			for (const action of await engine.tell(event)) if (!gone()) this.#do(action);
+			for (const action of await engine.tell(event)) if (!gone()) this._do(action);
 		} catch (error) {
-			if (!gone()) this.#reject(error as Error);
+			if (!gone()) this._reject(error as Error);
 			return;
 		} finally {
 			this.clock.release();
 		}
-		this.#setTimer();
+		this._setTimer();
 	}
 
-	#do({ kind, id, value, bytes }: DecodedAction): void {
-		const connection = this.#connections.get(id);
+	private _do({ kind, id, value, bytes }: DecodedAction): void {
+		const connection = this._connections.get(id);
 		const text = () => Buffer.from(bytes).toString();
 		switch (kind) {
 			case Action.Open:
-				return this.#open(id, () => connectTcp({ ...addressOf(text()), noDelay: true }));
+				return this._open(id, () => connectTcp({ ...addressOf(text()), noDelay: true }));
 			case Action.OpenTls:
-				return this.#open(id, () => connectTls({ ...JSON.parse(text()), noDelay: true }));
+				return this._open(id, () => connectTls({ ...JSON.parse(text()), noDelay: true }));
 			case Action.Write:
-				return this.#write(id, Uint8Array.from(bytes));
+				return this._write(id, Uint8Array.from(bytes));
 			case Action.Read:
 				if (!connection) return;
 				connection.unread -= value;
 				if (connection.unread < SOCKET_WINDOW) connection.socket.resume();
 				return;
 			case Action.Close:
-				this.#connections.delete(id);
+				this._connections.delete(id);
 				connection?.socket.destroySoon();
 				return;
 			case Action.Timer:
-				this.#timerDue = value;
+				this._timerDue = value;
 				this.clock.nextTimer = value;
 				return;
 			case Action.Awaiting:
 				return this.clock.await(value === 1);
 			case Action.Log:
-				return this.#options.onLog(LEVELS[id] ?? "error", text());
+				return this._options.onLog(LEVELS[id] ?? "error", text());
 			case Action.Counters:
-				this.#counters = JSON.parse(text());
+				this._counters = JSON.parse(text());
 				return;
 			case Action.Restart:
-				this.#before = sum(this.#before, JSON.parse(text()));
-				this.#options.onLog("info", "restarts");
-				this.#booted = this.#restart();
+				this._before = sum(this._before, JSON.parse(text()));
+				this._options.onLog("info", "restarts");
+				this._booted = this._restart();
 				return;
 			case Action.Sleep:
-				this.#before = sum(this.#before, JSON.parse(text()));
-				return this.#sleep(value);
+				this._before = sum(this._before, JSON.parse(text()));
+				return this._sleep(value);
 			case Action.Stopped:
-				return this.#resolve();
+				return this._resolve();
 		}
 	}
 
-	#open(id: number, connect: () => Socket): void {
+	private _open(id: number, connect: () => Socket): void {
 		let socket: Socket;
 		try {
-			if (this.#options.slots?.hasNetwork === false) throw new Error("this firmware does not get into the network");
+			if (this._options.slots?.hasNetwork === false) throw new Error("this firmware does not get into the network");
 			socket = connect();
 		} catch (error) {
-			this.#tell(Event.Closed, { id, bytes: Buffer.from((error as Error).message) });
+			this._tell(Event.Closed, { id, bytes: Buffer.from((error as Error).message) });
 			return;
 		}
 		const connection: Connection = { socket, unread: 0 };
-		this.#connections.set(id, connection);
-		const current = () => this.#connections.get(id) === connection;
+		this._connections.set(id, connection);
+		const current = () => this._connections.get(id) === connection;
 		socket.on(openEvent(socket), () => {
-			if (current()) this.#tell(Event.Writable, { id, count: SOCKET_WINDOW });
+			if (current()) this._tell(Event.Writable, { id, count: SOCKET_WINDOW });
 		});
 		socket.on("data", (data) => {
 			if (!current()) return;
@@ -279,47 +279,47 @@ export class Runner {
 			this.clock.renewPatience();
 			connection.unread += data.length;
 			if (connection.unread >= SOCKET_WINDOW) socket.pause();
-			this.#tell(Event.Readable, { id, count: data.length, bytes: data });
+			this._tell(Event.Readable, { id, count: data.length, bytes: data });
 		});
-		socket.on("error", (error) => this.#closed(id, connection, reasonOf(error, socket)));
-		socket.on("end", () => this.#closed(id, connection, "by the broker"));
-		socket.on("close", () => this.#closed(id, connection, ""));
+		socket.on("error", (error) => this._closed(id, connection, reasonOf(error, socket)));
+		socket.on("end", () => this._closed(id, connection, "by the broker"));
+		socket.on("close", () => this._closed(id, connection, ""));
 	}
 
-	#write(id: number, bytes: Uint8Array): void {
-		const connection = this.#connections.get(id);
+	private _write(id: number, bytes: Uint8Array): void {
+		const connection = this._connections.get(id);
 		if (!connection) return;
 		this.wire.sent += bytes.length;
 		connection.socket.write(bytes, (error) => {
-			if (!error && this.#connections.get(id) === connection) this.#tell(Event.Writable, { id, count: bytes.length });
+			if (!error && this._connections.get(id) === connection) this._tell(Event.Writable, { id, count: bytes.length });
 		});
 	}
 
-	#closed(id: number, connection: Connection, reason: string): void {
-		if (this.#connections.get(id) !== connection) return;
-		this.#connections.delete(id);
+	private _closed(id: number, connection: Connection, reason: string): void {
+		if (this._connections.get(id) !== connection) return;
+		this._connections.delete(id);
 		connection.socket.destroy();
-		this.#tell(Event.Closed, { id, bytes: Buffer.from(reason) });
+		this._tell(Event.Closed, { id, bytes: Buffer.from(reason) });
 	}
 
-	#setTimer(): void {
-		this.#clearTimer();
-		if (this.#timerDue === Number.POSITIVE_INFINITY || this.#ended) return;
-		const delay = Math.min(this.clock.realDelayUntil(this.#timerDue), TIMER_MAXIMUM);
+	private _setTimer(): void {
+		this._clearTimer();
+		if (this._timerDue === Number.POSITIVE_INFINITY || this._ended) return;
+		const delay = Math.min(this.clock.realDelayUntil(this._timerDue), TIMER_MAXIMUM);
 		const call = () => {
 			// Early: a timer of Node's counts whole milliseconds, and an immediate does not wait at all.
-			if (this.clock.now() < this.#timerDue) this.#setTimer();
-			else if (this.#asleep) this.#wake();
-			else this.#tell(Event.Timer);
+			if (this.clock.now() < this._timerDue) this._setTimer();
+			else if (this._asleep) this._wake();
+			else this._tell(Event.Timer);
 		};
 		// A timer of Node's takes 1 ms at least, which at a high speed is long.
-		if (delay < 1 && this.#options.speed > 1) this.#immediate = setImmediate(call);
-		else this.#timer = setTimeout(call, delay);
+		if (delay < 1 && this._options.speed > 1) this._immediate = setImmediate(call);
+		else this._timer = setTimeout(call, delay);
 	}
 
-	#clearTimer(): void {
-		clearTimeout(this.#timer);
-		clearImmediate(this.#immediate);
+	private _clearTimer(): void {
+		clearTimeout(this._timer);
+		clearImmediate(this._immediate);
 	}
 }
 

@@ -9,14 +9,14 @@
 const PATIENCE_MS = 1_000;
 
 export class SimulatedClock {
-	readonly #speed: number;
-	readonly #realNow: () => number;
-	readonly #wallStart: number;
-	#real: number;
-	#simulated = 0;
-	#limit = Number.POSITIVE_INFINITY;
-	#holds = 0;
-	#awaitingSince: number | undefined;
+	private readonly _speed: number;
+	private readonly _realNow: () => number;
+	private readonly _wallStart: number;
+	private _real: number;
+	private _simulated = 0;
+	private _limit = Number.POSITIVE_INFINITY;
+	private _holds = 0;
+	private _awaitingSince: number | undefined;
 
 	/**
 	 * @param speed simulated seconds per real second
@@ -24,47 +24,47 @@ export class SimulatedClock {
 	 * @param wallStart wall-clock time in ms at the beginning
 	 */
 	constructor(speed: number, realNow: () => number, wallStart: number) {
-		this.#speed = speed;
-		this.#realNow = realNow;
-		this.#wallStart = wallStart;
-		this.#real = realNow();
+		this._speed = speed;
+		this._realNow = realNow;
+		this._wallStart = wallStart;
+		this._real = realNow();
 	}
 
 	/** Simulated ms since the beginning. */
 	now(): number {
-		const real = this.#realNow();
-		const slowly = Math.min(real - this.#real, this.#patience());
-		const simulated = this.#simulated + slowly + (real - this.#real - slowly) * this.#speed;
-		this.#simulated = Math.max(this.#simulated, Math.min(simulated, this.#limit));
-		this.#real = real;
-		return this.#simulated;
+		const real = this._realNow();
+		const slowly = Math.min(real - this._real, this._patience());
+		const simulated = this._simulated + slowly + (real - this._real - slowly) * this._speed;
+		this._simulated = Math.max(this._simulated, Math.min(simulated, this._limit));
+		this._real = real;
+		return this._simulated;
 	}
 
 	/** Simulated wall-clock time in ms. */
 	time(): number {
-		return this.#wallStart + this.now();
+		return this._wallStart + this.now();
 	}
 
 	/** Whether an answer from the network is due, from now on. */
 	await(awaiting: boolean): void {
 		this.now();
-		this.#awaitingSince = awaiting ? this.#real : undefined;
+		this._awaitingSince = awaiting ? this._real : undefined;
 	}
 
 	/** Something has arrived: the patience begins anew. */
 	renewPatience(): void {
-		if (this.#awaitingSince !== undefined) this.await(true);
+		if (this._awaitingSince !== undefined) this.await(true);
 	}
 
 	/** The engine is at work, until as many calls of `release`. */
 	hold(): void {
 		this.now();
-		this.#holds++;
+		this._holds++;
 	}
 
 	release(): void {
 		this.now();
-		this.#holds--;
+		this._holds--;
 	}
 
 	/**
@@ -73,20 +73,20 @@ export class SimulatedClock {
 	 */
 	set nextTimer(due: number) {
 		this.now();
-		if (this.#speed > 1) this.#limit = due;
+		if (this._speed > 1) this._limit = due;
 	}
 
 	/** Real ms until the simulated time `due`, if nothing changes until then. */
 	realDelayUntil(due: number): number {
 		const missing = due - this.now();
 		if (missing <= 0) return 0;
-		const patience = this.#patience();
-		return missing <= patience ? missing : patience + (missing - patience) / this.#speed;
+		const patience = this._patience();
+		return missing <= patience ? missing : patience + (missing - patience) / this._speed;
 	}
 
 	/** Real ms for which time has its real pace, counted from when it was last read. */
-	#patience(): number {
-		if (this.#holds > 0) return Number.POSITIVE_INFINITY;
-		return this.#awaitingSince === undefined ? 0 : Math.max(0, this.#awaitingSince + PATIENCE_MS - this.#real);
+	private _patience(): number {
+		if (this._holds > 0) return Number.POSITIVE_INFINITY;
+		return this._awaitingSince === undefined ? 0 : Math.max(0, this._awaitingSince + PATIENCE_MS - this._real);
 	}
 }

@@ -30,17 +30,17 @@ export interface SubscriberOptions {
 }
 
 export class Subscriber {
-	readonly #link: Link<Message>;
-	#onSubscribed: () => void = () => {};
+	private readonly _link: Link<Message>;
+	private _onSubscribed: () => void = () => {};
 	/** Resolves when the first subscription stands, or was refused. */
 	readonly subscribed = new Promise<void>((resolve) => {
-		this.#onSubscribed = resolve;
+		this._onSubscribed = resolve;
 	});
 
 	constructor({ broker, tls, username, password, filter, onMessage, onRefused }: SubscriberOptions) {
 		const refused = (reason: string) => {
 			this.close();
-			this.#onSubscribed();
+			this._onSubscribed();
 			onRefused(reason);
 		};
 		const session = new Session({
@@ -52,12 +52,12 @@ export class Subscriber {
 			password,
 			onMessage: ({ topic, payload }) => onMessage(topic, Buffer.from(payload).toString()),
 			onSubscribe: (topicFilter, reasonCode) => {
-				if (reasonCode < 0x80) this.#onSubscribed();
+				if (reasonCode < 0x80) this._onSubscribed();
 				else refused(`it does not allow a subscription to ${topicFilter}: ${reasonText(reasonCode)}`);
 			},
 		});
 		session.subscribe({ topicFilter: filter, qos: 1 });
-		this.#link = new Link({
+		this._link = new Link({
 			network,
 			clock,
 			timer,
@@ -69,10 +69,10 @@ export class Subscriber {
 				if (error instanceof RefusedError && !error.hasOlderVersion) refused(reason);
 			},
 		});
-		this.#link.start();
+		this._link.start();
 	}
 
 	close(): void {
-		this.#link.stop();
+		this._link.stop();
 	}
 }

@@ -12,26 +12,26 @@ import type { Bytes, NetworkPort, Socket, SocketConstructor, SocketOptions } fro
 type SocketPort = NetworkPort["socket"];
 
 export class Cable {
-	#cut = false;
-	readonly #ends = new Set<() => void>();
+	private _cut = false;
+	private readonly _ends = new Set<() => void>();
 
 	get cut(): boolean {
-		return this.#cut;
+		return this._cut;
 	}
 
 	set cut(cut: boolean) {
-		if (this.#cut === cut) return;
-		this.#cut = cut;
-		if (!cut) for (const mended of [...this.#ends]) mended();
+		if (this._cut === cut) return;
+		this._cut = cut;
+		if (!cut) for (const mended of [...this._ends]) mended();
 	}
 
 	/** Calls back each time the cable has become whole, until it is unplugged. */
 	plug(mended: () => void): void {
-		this.#ends.add(mended);
+		this._ends.add(mended);
 	}
 
 	unplug(mended: () => void): void {
-		this.#ends.delete(mended);
+		this._ends.delete(mended);
 	}
 }
 
@@ -42,84 +42,84 @@ export function throughCable(port: SocketPort, cable: Cable): SocketPort {
 
 function socketThrough(io: SocketConstructor, cable: Cable): SocketConstructor {
 	return class CableSocket implements Socket {
-		readonly #options: SocketOptions;
-		readonly #mended = () => this.#catchUp();
-		#socket: Socket | undefined;
-		#closed = false;
+		private readonly _options: SocketOptions;
+		private readonly _mended = () => this._catchUp();
+		private _socket: Socket | undefined;
+		private _closed = false;
 		/** What may be written, as far as the station knows. */
-		#writable = 0;
+		private _writable = 0;
 		/** Written since the cut: never more than the socket takes. */
-		#held: Bytes[] = [];
+		private _held: Bytes[] = [];
 		/** What the socket said since the cut. */
-		#missed: { writable?: number; readable?: number; ended?: { reason: unknown } } = {};
+		private _missed: { writable?: number; readable?: number; ended?: { reason: unknown } } = {};
 
 		constructor(options: SocketOptions) {
-			this.#options = options;
-			cable.plug(this.#mended);
-			if (!cable.cut) this.#open();
+			this._options = options;
+			cable.plug(this._mended);
+			if (!cable.cut) this._open();
 		}
 
 		read(byteLength?: number): ArrayBuffer | Uint8Array | undefined {
-			return cable.cut ? undefined : this.#socket?.read(byteLength);
+			return cable.cut ? undefined : this._socket?.read(byteLength);
 		}
 
 		write(bytes: Bytes): number {
 			if (cable.cut) {
-				this.#held.push(bytes.slice());
-				this.#writable -= bytes.length;
+				this._held.push(bytes.slice());
+				this._writable -= bytes.length;
 			} else {
-				this.#writable = this.#socket?.write(bytes) ?? 0;
+				this._writable = this._socket?.write(bytes) ?? 0;
 			}
-			return this.#writable;
+			return this._writable;
 		}
 
 		/** The broker learns of it when the cable is whole. */
 		close(): void {
-			this.#closed = true;
-			if (!cable.cut) this.#release();
+			this._closed = true;
+			if (!cable.cut) this._release();
 		}
 
-		#open(): void {
-			const { onWritable, onReadable, onError } = this.#options;
-			this.#socket = new io({
-				...this.#options,
+		private _open(): void {
+			const { onWritable, onReadable, onError } = this._options;
+			this._socket = new io({
+				...this._options,
 				onWritable: (count) => {
 					if (cable.cut) {
-						this.#missed.writable = count;
+						this._missed.writable = count;
 					} else {
-						this.#writable = count;
+						this._writable = count;
 						onWritable(count);
 					}
 				},
 				onReadable: (count) => {
-					if (cable.cut) this.#missed.readable = count;
+					if (cable.cut) this._missed.readable = count;
 					else onReadable(count);
 				},
 				onError: (reason) => {
-					if (cable.cut) this.#missed.ended = { reason };
+					if (cable.cut) this._missed.ended = { reason };
 					else onError(reason);
 				},
 			});
 		}
 
 		/** The cable is whole again. */
-		#catchUp(): void {
-			const { writable, readable, ended } = this.#missed;
-			this.#missed = {};
-			const held = this.#held.splice(0);
-			if (this.#closed) return this.#release();
-			if (!this.#socket) return this.#open();
-			if (ended) return this.#options.onError(ended.reason);
-			if (writable !== undefined) this.#writable = writable;
-			for (const bytes of held) this.#writable = this.#socket.write(bytes);
-			if (writable !== undefined) this.#options.onWritable(this.#writable);
-			if (readable !== undefined && !this.#closed) this.#options.onReadable(readable);
+		private _catchUp(): void {
+			const { writable, readable, ended } = this._missed;
+			this._missed = {};
+			const held = this._held.splice(0);
+			if (this._closed) return this._release();
+			if (!this._socket) return this._open();
+			if (ended) return this._options.onError(ended.reason);
+			if (writable !== undefined) this._writable = writable;
+			for (const bytes of held) this._writable = this._socket.write(bytes);
+			if (writable !== undefined) this._options.onWritable(this._writable);
+			if (readable !== undefined && !this._closed) this._options.onReadable(readable);
 		}
 
-		#release(): void {
-			cable.unplug(this.#mended);
-			this.#socket?.close();
-			this.#socket = undefined;
+		private _release(): void {
+			cable.unplug(this._mended);
+			this._socket?.close();
+			this._socket = undefined;
 		}
 	};
 }

@@ -15,12 +15,12 @@ const STEP = 256;
  * nothing here keeps them from it.
  */
 export class FileFlash implements Flash {
-	readonly #file: File;
+	private readonly _file: File;
 
 	/** Throws an Error where the file can be neither opened nor made. One of another size is begun anew. */
 	constructor(path: string) {
-		this.#file = new File(path, true);
-		if (this.#file.length === BLOCK_LENGTH * BLOCKS) return;
+		this._file = new File(path, true);
+		if (this._file.length === BLOCK_LENGTH * BLOCKS) return;
 		for (let block = 0; block < BLOCKS; block++) this.eraseBlock(block);
 	}
 
@@ -29,21 +29,21 @@ export class FileFlash implements Flash {
 	}
 
 	read(byteLength: number, byteOffset: number): ArrayBuffer {
-		this.#file.position = byteOffset;
-		return this.#file.read(ArrayBuffer, byteLength);
+		this._file.position = byteOffset;
+		return this._file.read(ArrayBuffer, byteLength);
 	}
 
 	/** Clears bits and sets none. */
 	write(bytes: Bytes, byteOffset: number): void {
 		const image = new Uint8Array(this.read(bytes.length, byteOffset));
 		for (let index = 0; index < image.length; index++) image[index]! &= bytes[index]!;
-		this.#file.position = byteOffset;
-		this.#file.write(image.buffer);
+		this._file.position = byteOffset;
+		this._file.write(image.buffer);
 	}
 
 	eraseBlock(block: number): void {
 		const erased = new Uint8Array(STEP).fill(0xff);
-		this.#file.position = block * BLOCK_LENGTH;
-		for (let written = 0; written < BLOCK_LENGTH; written += STEP) this.#file.write(erased.buffer);
+		this._file.position = block * BLOCK_LENGTH;
+		for (let written = 0; written < BLOCK_LENGTH; written += STEP) this._file.write(erased.buffer);
 	}
 }

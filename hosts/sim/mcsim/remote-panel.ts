@@ -25,95 +25,95 @@ export interface RemotePanelOptions {
 
 export class RemotePanel {
 	readonly observer: NonNullable<Host["observer"]>;
-	readonly #options: RemotePanelOptions;
+	private readonly _options: RemotePanelOptions;
 	/** Known when the station starts. */
 	startedOnRequest = false;
-	#weather: Weather | undefined;
-	#sensor: SimulatedSensor | undefined;
-	#station: Station | undefined;
-	#startedAt = 0;
-	#onConfigured: (() => void) | undefined;
+	private _weather: Weather | undefined;
+	private _sensor: SimulatedSensor | undefined;
+	private _station: Station | undefined;
+	private _startedAt = 0;
+	private _onConfigured: (() => void) | undefined;
 
 	constructor(options: RemotePanelOptions) {
-		this.#options = options;
+		this._options = options;
 		const { clock, post } = options;
 		this.observer = {
 			onReading: (seq, sample) => {
 				const time = clock.time();
 				post({ report: JSON.parse(reportPayload({ seq, time, sample })) });
-				this.#postStatus();
+				this._postStatus();
 			},
 			onState: (connection) => {
 				post({ connection });
-				this.#postStatus();
+				this._postStatus();
 			},
 		};
 	}
 
 	/** What surrounds the sensor now. */
 	weather(): Weather {
-		const { clock, seed } = this.#options;
+		const { clock, seed } = this._options;
 		const time = clock.time() ?? 0;
-		return this.#weather ? unsteady(this.#weather, time) : weatherAt(time, seed);
+		return this._weather ? unsteady(this._weather, time) : weatherAt(time, seed);
 	}
 
 	/** The sensor that the panel's switch silences. */
 	connect(sensor: SimulatedSensor): void {
-		this.#sensor = sensor;
+		this._sensor = sensor;
 	}
 
 	/** Calls back once, when the sliders and switches are known. */
 	whenConfigured(callback: () => void): void {
-		this.#onConfigured = callback;
-		this.#options.timer.set(() => this.#start(), PATIENCE_MS);
+		this._onConfigured = callback;
+		this._options.timer.set(() => this._start(), PATIENCE_MS);
 	}
 
 	/** What the panel sent. */
 	configure({ configuration: { weather, sensorFault, linkCut, startedOnRequest = false } }: ToMachine): void {
 		this.startedOnRequest = startedOnRequest;
-		this.#weather = weather;
-		this.#options.cable.cut = linkCut;
-		this.#sensor?.silence(sensorFault);
-		this.#start();
+		this._weather = weather;
+		this._options.cable.cut = linkCut;
+		this._sensor?.silence(sensorFault);
+		this._start();
 	}
 
 	/** The panel gets to know what station this is. */
 	introduce({ id, sensor, broker, interval, keepAlive, topic }: Settings): void {
-		this.#options.post({ identity: { id, sensor, broker: showAddress(broker), interval, keepAlive, topic } });
+		this._options.post({ identity: { id, sensor, broker: showAddress(broker), interval, keepAlive, topic } });
 	}
 
 	/** From now on the panel shows what this station does. */
 	watch(station: Station): void {
-		this.#station = station;
-		this.#startedAt = this.#options.clock.now();
-		this.#tick();
+		this._station = station;
+		this._startedAt = this._options.clock.now();
+		this._tick();
 	}
 
 	log(level: LogLevel, text: string): void {
-		this.#options.post({ line: { level, text } });
+		this._options.post({ line: { level, text } });
 	}
 
 	/** Asks for a start anew, `after` ms from now. */
 	restart(after: number): void {
-		this.#postStatus();
-		this.#options.post({ restart: { after } });
+		this._postStatus();
+		this._options.post({ restart: { after } });
 	}
 
-	#start(): void {
-		const start = this.#onConfigured;
-		this.#onConfigured = undefined;
+	private _start(): void {
+		const start = this._onConfigured;
+		this._onConfigured = undefined;
 		start?.();
 	}
 
-	#tick(): void {
-		this.#postStatus();
-		this.#options.timer.set(() => this.#tick(), STATUS_MS);
+	private _tick(): void {
+		this._postStatus();
+		this._options.timer.set(() => this._tick(), STATUS_MS);
 	}
 
-	#postStatus(): void {
-		const { clock, post } = this.#options;
-		if (!this.#station) return;
-		const uptime = Math.floor((clock.now() - this.#startedAt) / 1_000);
-		post({ status: { uptime, totals: this.#station.counters, weather: this.weather() } });
+	private _postStatus(): void {
+		const { clock, post } = this._options;
+		if (!this._station) return;
+		const uptime = Math.floor((clock.now() - this._startedAt) / 1_000);
+		post({ status: { uptime, totals: this._station.counters, weather: this.weather() } });
 	}
 }

@@ -35,7 +35,7 @@ export function watchedNetwork(
 		}
 	}
 	class WatchedSocket extends socket.io {
-		#open = true;
+		private _open = true;
 
 		constructor(options: SocketOptions) {
 			super({
@@ -60,11 +60,11 @@ export function watchedNetwork(
 		}
 
 		override close(): void {
-			if (this.#open && power.alive) {
+			if (this._open && power.alive) {
 				power.sockets--;
 				observer.onGivenUp();
 			}
-			this.#open = false;
+			this._open = false;
 			super.close();
 		}
 	}

@@ -89,60 +89,60 @@ interface Period {
 }
 
 export class Board {
-	readonly #options: BoardOptions;
-	#period: Period | undefined;
-	#powerOn: Event | undefined;
+	private readonly _options: BoardOptions;
+	private _period: Period | undefined;
+	private _powerOn: Event | undefined;
 	/** Since when it sleeps, in the world's ms, and what the wall clock showed then. */
-	#asleep: { readonly since: number; readonly time: number | undefined } | undefined;
-	#boots = 0;
+	private _asleep: { readonly since: number; readonly time: number | undefined } | undefined;
+	private _boots = 0;
 
 	constructor(options: BoardOptions) {
-		this.#options = options;
+		this._options = options;
 	}
 
 	get powered(): boolean {
-		return this.#period !== undefined;
+		return this._period !== undefined;
 	}
 
 	get asleep(): boolean {
-		return this.#asleep !== undefined;
+		return this._asleep !== undefined;
 	}
 
 	/** The station, while it has power and could be started. */
 	get station(): Station | undefined {
-		return this.#period?.station;
+		return this._period?.station;
 	}
 
 	get clock(): BoardClock | undefined {
-		return this.#period?.clock;
+		return this._period?.clock;
 	}
 
 	/** Timers that the station has set. */
 	get timers(): number {
-		return this.#period?.timers.size ?? 0;
+		return this._period?.timers.size ?? 0;
 	}
 
 	/** Sockets that the station has open. */
 	get sockets(): number {
-		return this.#period?.sockets ?? 0;
+		return this._period?.sockets ?? 0;
 	}
 
 	/** Whether the board's network is there. */
 	get ready(): boolean {
-		return this.#period !== undefined && (this.#period.network.ready ?? true);
+		return this._period !== undefined && (this._period.network.ready ?? true);
 	}
 
 	/** `kept`: what the wall clock shows; `startedOnRequest`: the station restarted itself, or slept. */
 	powerOn(kept?: number, startedOnRequest = this.asleep): void {
-		this.#options.scheduler.cancel(this.#powerOn);
-		if (this.#period) return;
+		this._options.scheduler.cancel(this._powerOn);
+		if (this._period) return;
 		const wakes = this.asleep;
-		this.#asleep = undefined;
-		const { scheduler, crystal, hasWifi, observer, random, flash } = this.#options;
+		this._asleep = undefined;
+		const { scheduler, crystal, hasWifi, observer, random, flash } = this._options;
 		flash?.powerOn();
 		const clock = new BoardClock({ ...crystal, world: scheduler, onSet: (offset) => observer.onClockSet(offset) });
 		const period: Period = {
-			boot: ++this.#boots,
+			boot: ++this._boots,
 			startedOnRequest,
 			clock,
 			timers: new Set(),
@@ -151,16 +151,16 @@ export class Board {
 			sockets: 0,
 			station: undefined,
 		};
-		this.#period = period;
+		this._period = period;
 		observer.onPowerOn(period.boot, clock, wakes);
 		if (kept !== undefined) clock.setTime(kept);
-		const host = this.#host(period);
+		const host = this._host(period);
 		period.network = host.network;
 		if (hasWifi) {
-			this.#after(period, 200 + random.next() * JOIN_MS, () => this.networkChanged());
+			this._after(period, 200 + random.next() * JOIN_MS, () => this.networkChanged());
 		}
-		this.#guard(period, () => {
-			const station = new Station(host, this.#options.settings, {
+		this._guard(period, () => {
+			const station = new Station(host, this._options.settings, {
 				onReading: (seq, sample, now) => {
 					if (period.alive) observer.onReading(seq, sample, now);
 				},
@@ -177,58 +177,58 @@ export class Board {
 	 * clock going; `restart`: the station did it to itself.
 	 */
 	powerCut(duration: number, { keepsTime = false, inFlash = false, restart = false } = {}): void {
-		const period = this.#period;
-		if (!period && !this.#asleep) return;
-		const { scheduler, network, observer } = this.#options;
-		const time = period ? period.clock.time() : this.#timeAsleep;
+		const period = this._period;
+		if (!period && !this._asleep) return;
+		const { scheduler, network, observer } = this._options;
+		const time = period ? period.clock.time() : this._timeAsleep;
 		observer.onPowerCut(inFlash, restart);
 		if (period) {
-			this.#end(period);
+			this._end(period);
 			network.powerLost();
 		}
-		this.#asleep = undefined;
-		scheduler.cancel(this.#powerOn);
+		this._asleep = undefined;
+		scheduler.cancel(this._powerOn);
 		const kept = keepsTime && time !== undefined ? time + duration : undefined;
-		this.#powerOn = scheduler.after(duration, () => this.powerOn(kept, restart));
+		this._powerOn = scheduler.after(duration, () => this.powerOn(kept, restart));
 	}
 
-	#end(period: Period): void {
+	private _end(period: Period): void {
 		period.alive = false;
-		for (const timer of period.timers) this.#options.scheduler.cancel(timer);
-		this.#period = undefined;
+		for (const timer of period.timers) this._options.scheduler.cancel(timer);
+		this._period = undefined;
 	}
 
 	/** The station falls asleep for `duration` ms. */
-	#sleep(period: Period, duration: number): void {
-		const { scheduler, network, observer, sleep = { drift: 0, hasty: false } } = this.#options;
+	private _sleep(period: Period, duration: number): void {
+		const { scheduler, network, observer, sleep = { drift: 0, hasty: false } } = this._options;
 		const time = period.clock.time();
 		observer.onAsleep?.(duration);
-		this.#end(period);
+		this._end(period);
 		network.stationAsleep(sleep.hasty);
-		this.#asleep = { since: scheduler.now, time };
+		this._asleep = { since: scheduler.now, time };
 		// That oscillator counts what has passed, too: the wall clock takes its word for it.
 		const kept = time === undefined ? undefined : time + duration + BOOT_MS;
-		this.#powerOn = scheduler.after((duration + BOOT_MS) / (1 + sleep.drift / 1_000_000), () => this.powerOn(kept));
+		this._powerOn = scheduler.after((duration + BOOT_MS) / (1 + sleep.drift / 1_000_000), () => this.powerOn(kept));
 	}
 
-	get #timeAsleep(): number | undefined {
-		if (this.#asleep?.time === undefined) return undefined;
-		return this.#asleep.time + this.#options.scheduler.now - this.#asleep.since;
+	private get _timeAsleep(): number | undefined {
+		if (this._asleep?.time === undefined) return undefined;
+		return this._asleep.time + this._options.scheduler.now - this._asleep.since;
 	}
 
 	/** The network of a board with Wi-Fi has come or gone. */
 	networkChanged(): void {
-		const period = this.#period;
-		if (!period || !this.#options.hasWifi) return;
-		const ready = this.#options.network.conditions.linkUp;
+		const period = this._period;
+		if (!period || !this._options.hasWifi) return;
+		const ready = this._options.network.conditions.linkUp;
 		if (period.network.ready === ready) return;
 		period.network.ready = ready;
-		this.#options.observer.onNetwork(ready);
-		if (ready) this.#guard(period, () => period.network.onReady?.());
+		this._options.observer.onNetwork(ready);
+		if (ready) this._guard(period, () => period.network.onReady?.());
 	}
 
-	#host(period: Period): Host {
-		const { settings, probe, flash, observer, random, asksForTime, hasWifi, timeServer } = this.#options;
+	private _host(period: Period): Host {
+		const { settings, probe, flash, observer, random, asksForTime, hasWifi, timeServer } = this._options;
 		const { clock } = period;
 		const dice = random.fork(`boot ${period.boot}`);
 		return {
@@ -238,20 +238,20 @@ export class Board {
 				: { now: () => clock.now(), time: () => clock.time() },
 			timer: {
 				// In whole ms, as real ones.
-				set: (callback, delay) => this.#after(period, clock.worldDelay(Math.ceil(delay)) + this.#lateness(), callback),
+				set: (callback, delay) => this._after(period, clock.worldDelay(Math.ceil(delay)) + this._lateness(), callback),
 				clear: (timer) => {
 					period.timers.delete(timer as Event);
-					this.#options.scheduler.cancel(timer as Event);
+					this._options.scheduler.cancel(timer as Event);
 				},
 			},
 			random: () => dice.next(),
 			...probe.port(() => period.alive),
 			network: {
-				...watchedNetwork(this.#options.network, period, observer, (run) => this.#guard(period, run)),
+				...watchedNetwork(this._options.network, period, observer, (run) => this._guard(period, run)),
 				...(asksForTime && { ntp: { io: timeServer.client(() => period.alive) } }),
 				...(hasWifi && { ready: false }),
 			},
-			...(flash && { flash: this.#flash(period, flash) }),
+			...(flash && { flash: this._flash(period, flash) }),
 			log: (level, text) => {
 				if (period.alive) observer.onLog(level, text);
 			},
@@ -260,39 +260,39 @@ export class Board {
 				if (period.alive) this.powerCut(BOOT_MS, { keepsTime: true, restart: true });
 			},
 			sleep: (duration) => {
-				if (period.alive) this.#sleep(period, duration);
+				if (period.alive) this._sleep(period, duration);
 			},
 		};
 	}
 
-	#lateness(): number {
-		const { lateness, random } = this.#options;
+	private _lateness(): number {
+		const { lateness, random } = this._options;
 		return lateness === 0 ? 0 : random.next() * lateness;
 	}
 
-	#after(period: Period, delay: number, callback: () => void): Event | undefined {
+	private _after(period: Period, delay: number, callback: () => void): Event | undefined {
 		if (!period.alive) return undefined;
-		const timer = this.#options.scheduler.after(delay, () => {
+		const timer = this._options.scheduler.after(delay, () => {
 			period.timers.delete(timer);
-			this.#guard(period, callback);
+			this._guard(period, callback);
 		});
 		period.timers.add(timer);
 		return timer;
 	}
 
 	/** Runs what is the station's. What it throws at a power cut is of no interest any more. */
-	#guard(period: Period, run: () => void): void {
+	private _guard(period: Period, run: () => void): void {
 		if (!period.alive) return;
 		try {
 			run();
 		} catch (error) {
-			if (period.alive) this.#options.observer.onException(error);
+			if (period.alive) this._options.observer.onException(error);
 		}
 	}
 
 	/** A cut in the middle leaves the flash as it is, and the station dead while it is still on the stack. */
-	#flash(period: Period, chip: FlashChip): Flash {
-		const { random } = this.#options;
+	private _flash(period: Period, chip: FlashChip): Flash {
+		const { random } = this._options;
 		const operation = <Result>(run: () => Result): Result => {
 			if (!period.alive) throw new Error("no power");
 			try {

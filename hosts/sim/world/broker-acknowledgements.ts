@@ -28,70 +28,70 @@ export interface AcknowledgementOptions extends FaultSource {
 }
 
 export class Acknowledgements {
-	readonly #options: AcknowledgementOptions;
-	readonly #delayed = new Set<Event>();
-	#latestDue = 0;
+	private readonly _options: AcknowledgementOptions;
+	private readonly _delayed = new Set<Event>();
+	private _latestDue = 0;
 
 	constructor(options: AcknowledgementOptions) {
-		this.#options = options;
+		this._options = options;
 	}
 
 	/** Sends it at once, or later, but behind those before it; or does something else in its place. */
 	send(acknowledgement: Acknowledgement): void {
-		const { scheduler, random, tally, faults } = this.#options;
-		if (faults.acknowledgementDelay <= 0 && this.#delayed.size === 0) return this.#leave(acknowledgement);
+		const { scheduler, random, tally, faults } = this._options;
+		if (faults.acknowledgementDelay <= 0 && this._delayed.size === 0) return this._leave(acknowledgement);
 		if (faults.acknowledgementDelay > 0) tally.count("broker: delayed acknowledgement");
 		const due = scheduler.now + random.next() * faults.acknowledgementDelay;
-		this.#latestDue = Math.max(this.#latestDue, due);
-		const event = scheduler.at(this.#latestDue, () => {
-			this.#delayed.delete(event);
-			this.#leave(acknowledgement);
+		this._latestDue = Math.max(this._latestDue, due);
+		const event = scheduler.at(this._latestDue, () => {
+			this._delayed.delete(event);
+			this._leave(acknowledgement);
 		});
-		this.#delayed.add(event);
+		this._delayed.add(event);
 	}
 
 	/** Those that wait will not leave any more. */
 	stop(): void {
-		for (const event of this.#delayed) this.#options.scheduler.cancel(event);
-		this.#delayed.clear();
+		for (const event of this._delayed) this._options.scheduler.cancel(event);
+		this._delayed.clear();
 	}
 
-	#leave(acknowledgement: Acknowledgement): void {
-		const { faults, write, onSent } = this.#options;
-		if (happens(this.#options, "garbage", faults.garbage)) write(this.#garbage());
-		if (happens(this.#options, "oversized packet", faults.oversizedPacket)) write(this.#oversized());
-		if (happens(this.#options, "lost acknowledgement", faults.lostAcknowledgement)) return;
-		if (happens(this.#options, "wrong acknowledgement", faults.wrongAcknowledgement))
-			return this.#write(this.#wrong(acknowledgement));
-		this.#write(acknowledgement);
-		if (happens(this.#options, "duplicate acknowledgement", faults.duplicateAcknowledgement))
-			this.#write(acknowledgement);
+	private _leave(acknowledgement: Acknowledgement): void {
+		const { faults, write, onSent } = this._options;
+		if (happens(this._options, "garbage", faults.garbage)) write(this._garbage());
+		if (happens(this._options, "oversized packet", faults.oversizedPacket)) write(this._oversized());
+		if (happens(this._options, "lost acknowledgement", faults.lostAcknowledgement)) return;
+		if (happens(this._options, "wrong acknowledgement", faults.wrongAcknowledgement))
+			return this._write(this._wrong(acknowledgement));
+		this._write(acknowledgement);
+		if (happens(this._options, "duplicate acknowledgement", faults.duplicateAcknowledgement))
+			this._write(acknowledgement);
 		onSent(acknowledgement);
 	}
 
-	#write({ cmd, packetId, reasonCode }: Acknowledgement): void {
-		const { write, version } = this.#options;
+	private _write({ cmd, packetId, reasonCode }: Acknowledgement): void {
+		const { write, version } = this._options;
 		write(encodePacket({ cmd, messageId: packetId, reasonCode }, version));
 	}
 
-	#wrong({ cmd, packetId }: Acknowledgement): Acknowledgement {
+	private _wrong({ cmd, packetId }: Acknowledgement): Acknowledgement {
 		const far = ((packetId + FAR_AWAY) % 0xffff) + 1;
 		const other = cmd === "puback" ? "pubrec" : "puback";
 		// A PUBACK in place of a PUBCOMP would be right for nobody, and wrong for no message that counts.
-		if (cmd === "pubcomp" || this.#options.random.chance(0.5)) return { cmd, packetId: far, reasonCode: 0 };
+		if (cmd === "pubcomp" || this._options.random.chance(0.5)) return { cmd, packetId: far, reasonCode: 0 };
 		return { cmd: other, packetId, reasonCode: 0 };
 	}
 
 	/** Its first byte is no packet type, so that it cannot be taken for an acknowledgement by chance. */
-	#garbage(): Uint8Array<ArrayBuffer> {
-		const { random } = this.#options;
+	private _garbage(): Uint8Array<ArrayBuffer> {
+		const { random } = this._options;
 		const bytes = Uint8Array.from({ length: random.integer(1, GARBAGE_MAXIMUM) }, () => random.integer(0, 0xff));
 		bytes[0] = random.integer(0, 0x0f);
 		return bytes;
 	}
 
-	#oversized(): Uint8Array<ArrayBuffer> {
-		const { random, version, maximumPacketSize = ASSUMED_PACKET_SIZE } = this.#options;
+	private _oversized(): Uint8Array<ArrayBuffer> {
+		const { random, version, maximumPacketSize = ASSUMED_PACKET_SIZE } = this._options;
 		const payload = new Uint8Array(maximumPacketSize + random.integer(...TOO_LARGE_BY));
 		return encodePacket({ cmd: "publish", topic: "oversized", payload, qos: 0, retain: false, dup: false }, version);
 	}

@@ -106,18 +106,18 @@ export type ClientPacket =
 
 /** Packets of a client, out of bytes in pieces of any size. A CONNECT decides the version of what follows. */
 export class PacketReader {
-	#packets: ClientPacket[] = [];
+	private _packets: ClientPacket[] = [];
 	/** Nobody listens for "error": `parse` throws it. */
-	readonly #parser = parser({}).on("packet", (packet) => this.#packets.push(packet as unknown as ClientPacket));
+	private readonly _parser = parser({}).on("packet", (packet) => this._packets.push(packet as unknown as ClientPacket));
 
 	/** The packets that `bytes` complete, and what is wrong with the one after them. After an error there is no going on. */
 	push(bytes: Bytes): { readonly packets: readonly ClientPacket[]; readonly error?: string } {
-		this.#packets = [];
+		this._packets = [];
 		try {
-			this.#parser.parse(bytes);
-			return { packets: this.#packets };
+			this._parser.parse(bytes);
+			return { packets: this._packets };
 		} catch (error) {
-			return { packets: this.#packets, error: (error as Error).message };
+			return { packets: this._packets, error: (error as Error).message };
 		}
 	}
 }

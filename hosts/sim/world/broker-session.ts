@@ -43,7 +43,7 @@ export class BrokerSession {
 	/** By packet id, in the order of their first delivery. */
 	readonly inFlight = new Map<number, InFlight>();
 	readonly queue: Message[] = [];
-	#latestId = 0;
+	private _latestId = 0;
 
 	constructor(clientId: string) {
 		this.clientId = clientId;
@@ -79,9 +79,9 @@ export class BrokerSession {
 
 	/** A packet id that is not in use, for a message that is in flight from now on. */
 	enter(message: Message): number {
-		do this.#latestId = (this.#latestId % 0xffff) + 1;
-		while (this.inFlight.has(this.#latestId));
-		this.inFlight.set(this.#latestId, { message, released: false });
-		return this.#latestId;
+		do this._latestId = (this._latestId % 0xffff) + 1;
+		while (this.inFlight.has(this._latestId));
+		this.inFlight.set(this._latestId, { message, released: false });
+		return this._latestId;
 	}
 }

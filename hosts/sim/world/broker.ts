@@ -58,44 +58,44 @@ export interface PublishOptions {
 export class Broker {
 	/** May be changed at any time. */
 	readonly faults: BrokerFaults;
-	readonly #options: BrokerOptions;
-	readonly #core: BrokerCore;
-	readonly #sessions = new Map<string, BrokerSession>();
+	private readonly _options: BrokerOptions;
+	private readonly _core: BrokerCore;
+	private readonly _sessions = new Map<string, BrokerSession>();
 	/** By client id, those that were accepted. */
-	readonly #clients = new Map<string, BrokerClient>();
+	private readonly _clients = new Map<string, BrokerClient>();
 	/** Of all connections, those that were not accepted, too. */
-	readonly #connections = new Set<BrokerClient>();
-	readonly #retained = new Map<string, Message>();
-	readonly #forgottenWills = new Set<string>();
-	#unlisten: (() => void) | undefined;
-	#start: Event | undefined;
-	#assigned = 0;
+	private readonly _connections = new Set<BrokerClient>();
+	private readonly _retained = new Map<string, Message>();
+	private readonly _forgottenWills = new Set<string>();
+	private _unlisten: (() => void) | undefined;
+	private _start: Event | undefined;
+	private _assigned = 0;
 
 	/** It listens at once. */
 	constructor(options: BrokerOptions) {
-		this.#options = options;
+		this._options = options;
 		this.faults = { ...noFaults(), ...options.faults };
 		const { scheduler, random, tally = new Tally() } = options;
-		this.#core = {
+		this._core = {
 			scheduler,
 			random,
 			tally,
 			faults: this.faults,
-			assignId: () => `assigned-${++this.#assigned}`,
-			begin: (client, packet) => this.#begin(client, packet),
-			take: (client, message, dup) => this.#take(client.clientId, message, dup, false),
+			assignId: () => `assigned-${++this._assigned}`,
+			begin: (client, packet) => this._begin(client, packet),
+			take: (client, message, dup) => this._take(client.clientId, message, dup, false),
 			refuse: (client, message, dup, reasonCode) =>
-				options.observer?.onRefuse?.(this.#taken(client.clientId, message, dup, false), reasonCode),
+				options.observer?.onRefuse?.(this._taken(client.clientId, message, dup, false), reasonCode),
 			violation: (client, what, limit) => options.observer?.onViolation?.(client.clientId, what, limit),
-			subscribed: (session, filter) => this.#giveRetained(session, filter),
-			ended: (client, accepted, reason) => this.#ended(client, accepted, reason),
+			subscribed: (session, filter) => this._giveRetained(session, filter),
+			ended: (client, accepted, reason) => this._ended(client, accepted, reason),
 		};
-		this.#listen();
+		this._listen();
 	}
 
 	/** Whether it listens. */
 	get up(): boolean {
-		return this.#unlisten !== undefined;
+		return this._unlisten !== undefined;
 	}
 
 	/**
@@ -103,18 +103,18 @@ export class Broker {
 	 * since: what is retained there may be out of date.
 	 */
 	get forgottenWills(): ReadonlySet<string> {
-		return this.#forgottenWills;
+		return this._forgottenWills;
 	}
 
 	/** The payload of the retained message, as text; `undefined`: there is none. */
 	status(topic: string): string | undefined {
-		const message = this.#retained.get(topic);
+		const message = this._retained.get(topic);
 		return message && new TextDecoder().decode(message.payload);
 	}
 
 	/** Since when the client is connected, in ms; `undefined`: it is not. */
 	connectedSince(clientId: string): number | undefined {
-		return this.#clients.get(clientId)?.connectedAt;
+		return this._clients.get(clientId)?.connectedAt;
 	}
 
 	/** Publishes as another client would. The observer is not told. */
@@ -125,144 +125,149 @@ export class Broker {
 		{ retain = false, properties }: PublishOptions = {},
 	): void {
 		const bytes = new Uint8Array(typeof payload === "string" ? new TextEncoder().encode(payload) : payload);
-		this.#route({ topic, payload: bytes, qos, retain, properties }, undefined);
+		this._route({ topic, payload: bytes, qos, retain, properties }, undefined);
 	}
 
 	/** Ends all connections, in MQTT 5.0 with a DISCONNECT where there is a reason code. Wills are published. */
 	disconnectAll(reasonCode?: number): void {
-		for (const client of [...this.#connections]) client.end("by the operator", reasonCode);
+		for (const client of [...this._connections]) client.end("by the operator", reasonCode);
 	}
 
 	/** Loses all connections, and comes back. While it is down, it stays down for `downFor` from now. */
 	restart({ keepSessions, keepRetained, downFor, connections = "reset", wills = "forgotten" }: RestartOptions): void {
-		const { scheduler, tally } = this.#core;
+		const { scheduler, tally } = this._core;
 		tally.count("broker: restart");
-		this.#unlisten?.();
-		this.#unlisten = undefined;
-		const clients = [...this.#clients];
-		this.#clients.clear();
-		for (const client of [...this.#connections]) client.stop(connections);
-		this.#connections.clear();
+		this._unlisten?.();
+		this._unlisten = undefined;
+		const clients = [...this._clients];
+		this._clients.clear();
+		for (const client of [...this._connections]) client.stop(connections);
+		this._connections.clear();
 		const lost: WillPacket[] = [];
 		for (const [clientId, { will }] of clients) {
 			if (!will) continue;
-			if (wills === "published") this.#takeWill(clientId, will);
+			if (wills === "published") this._takeWill(clientId, will);
 			else lost.push(will);
 		}
-		for (const session of this.#sessions.values()) {
+		for (const session of this._sessions.values()) {
 			const { delayedWill } = session;
 			if (!delayedWill) continue;
 			scheduler.cancel(delayedWill.event);
 			session.delayedWill = undefined;
-			if (wills === "published") this.#takeWill(session.clientId, delayedWill.will);
+			if (wills === "published") this._takeWill(session.clientId, delayedWill.will);
 			else lost.push(delayedWill.will);
 		}
-		if (!keepRetained) this.#retained.clear();
-		for (const { topic, retain } of lost) if (retain && this.#retained.has(topic)) this.#forgottenWills.add(topic);
-		for (const session of [...this.#sessions.values()]) {
-			if (!keepSessions) this.#endSession(session);
-			else if (!session.expiry) this.#away(session);
+		if (!keepRetained) this._retained.clear();
+		for (const { topic, retain } of lost) if (retain && this._retained.has(topic)) this._forgottenWills.add(topic);
+		for (const session of [...this._sessions.values()]) {
+			if (!keepSessions) this._endSession(session);
+			else if (!session.expiry) this._away(session);
 		}
-		scheduler.cancel(this.#start);
-		this.#start = scheduler.after(downFor, () => this.#listen());
-		for (const [clientId] of clients) this.#options.observer?.onDisconnect?.(clientId, "restart of the broker");
+		scheduler.cancel(this._start);
+		this._start = scheduler.after(downFor, () => this._listen());
+		for (const [clientId] of clients) this._options.observer?.onDisconnect?.(clientId, "restart of the broker");
 	}
 
-	#listen(): void {
-		this.#start = undefined;
-		this.#unlisten = this.#options.network.listen((connection: ServerConnection) => {
-			this.#connections.add(new BrokerClient(this.#core, connection));
+	private _listen(): void {
+		this._start = undefined;
+		this._unlisten = this._options.network.listen((connection: ServerConnection) => {
+			this._connections.add(new BrokerClient(this._core, connection));
 		});
 	}
 
-	#begin(client: BrokerClient, packet: ConnectPacket): { session: BrokerSession; present: boolean } {
+	private _begin(client: BrokerClient, packet: ConnectPacket): { session: BrokerSession; present: boolean } {
 		const { clientId } = client;
-		this.#clients.get(clientId)?.end("taken over", SESSION_TAKEN_OVER);
+		this._clients.get(clientId)?.end("taken over", SESSION_TAKEN_OVER);
 		const version5 = packet.protocolVersion === 5;
-		let session = this.#sessions.get(clientId);
+		let session = this._sessions.get(clientId);
 		// A session that ends with its connection is not there any more.
 		if (session && packet.clean) {
-			this.#endSession(session);
+			this._endSession(session);
 			session = undefined;
 		}
 		const present = session !== undefined;
 		const expiryInterval = version5 ? (packet.properties?.sessionExpiryInterval ?? 0) : packet.clean ? 0 : NEVER_S;
 		session ??= new BrokerSession(clientId);
 		session.expiryInterval = expiryInterval;
-		this.#sessions.set(clientId, session);
-		const { scheduler } = this.#core;
+		this._sessions.set(clientId, session);
+		const { scheduler } = this._core;
 		scheduler.cancel(session.expiry);
 		scheduler.cancel(session.delayedWill?.event);
 		session.expiry = session.delayedWill = undefined;
-		this.#clients.set(clientId, client);
-		this.#options.observer?.onConnect?.(clientId, { version: packet.protocolVersion, sessionPresent: present });
+		this._clients.set(clientId, client);
+		this._options.observer?.onConnect?.(clientId, { version: packet.protocolVersion, sessionPresent: present });
 		return { session, present };
 	}
 
-	#ended(client: BrokerClient, accepted: boolean, reason: string): void {
-		this.#connections.delete(client);
+	private _ended(client: BrokerClient, accepted: boolean, reason: string): void {
+		this._connections.delete(client);
 		if (!accepted) return;
 		const { clientId, session, will } = client;
-		if (this.#clients.get(clientId) === client) this.#clients.delete(clientId);
-		this.#options.observer?.onDisconnect?.(clientId, reason);
+		if (this._clients.get(clientId) === client) this._clients.delete(clientId);
+		this._options.observer?.onDisconnect?.(clientId, reason);
 		if (!session) return;
 		const delay = Math.min(will?.properties?.willDelayInterval ?? 0, session.expiryInterval);
 		if (will && delay > 0) {
-			const event = this.#core.scheduler.after(delay * 1_000, () => this.#publishDelayed(session));
+			const event = this._core.scheduler.after(delay * 1_000, () => this._publishDelayed(session));
 			session.delayedWill = { event, will };
-		} else if (will) this.#takeWill(clientId, will);
-		this.#away(session);
+		} else if (will) this._takeWill(clientId, will);
+		this._away(session);
 	}
 
 	/** The session's time begins to run. */
-	#away(session: BrokerSession): void {
+	private _away(session: BrokerSession): void {
 		const { expiryInterval } = session;
-		if (expiryInterval === 0) this.#endSession(session);
+		if (expiryInterval === 0) this._endSession(session);
 		else if (expiryInterval < NEVER_S) {
-			session.expiry = this.#core.scheduler.after(expiryInterval * 1_000, () => this.#endSession(session));
+			session.expiry = this._core.scheduler.after(expiryInterval * 1_000, () => this._endSession(session));
 		}
 	}
 
 	/** A will that waits for the session's end does not wait any longer [5.0: MQTT-3.1.3-9]. */
-	#endSession(session: BrokerSession): void {
-		this.#core.scheduler.cancel(session.expiry);
+	private _endSession(session: BrokerSession): void {
+		this._core.scheduler.cancel(session.expiry);
 		session.expiry = undefined;
-		if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
-		this.#publishDelayed(session);
+		if (this._sessions.get(session.clientId) === session) this._sessions.delete(session.clientId);
+		this._publishDelayed(session);
 	}
 
-	#publishDelayed(session: BrokerSession): void {
+	private _publishDelayed(session: BrokerSession): void {
 		const { delayedWill } = session;
 		if (!delayedWill) return;
-		this.#core.scheduler.cancel(delayedWill.event);
+		this._core.scheduler.cancel(delayedWill.event);
 		session.delayedWill = undefined;
-		this.#takeWill(session.clientId, delayedWill.will);
+		this._takeWill(session.clientId, delayedWill.will);
 	}
 
-	#takeWill(clientId: string, { topic, payload, qos, retain, properties = {} }: WillPacket): void {
+	private _takeWill(clientId: string, { topic, payload, qos, retain, properties = {} }: WillPacket): void {
 		const { willDelayInterval, ...others } = properties;
-		this.#take(clientId, { topic, payload: new Uint8Array(payload), qos, retain, properties: others }, false, true);
+		this._take(clientId, { topic, payload: new Uint8Array(payload), qos, retain, properties: others }, false, true);
 	}
 
-	#take(clientId: string, message: Message, dup: boolean, isWill: boolean): boolean {
-		this.#options.observer?.onPublish?.(this.#taken(clientId, message, dup, isWill));
-		return this.#route(message, clientId);
+	private _take(clientId: string, message: Message, dup: boolean, isWill: boolean): boolean {
+		this._options.observer?.onPublish?.(this._taken(clientId, message, dup, isWill));
+		return this._route(message, clientId);
 	}
 
-	#taken(clientId: string, { topic, payload, qos, retain }: Message, dup: boolean, isWill: boolean): TakenMessage {
-		return { topic, payload, qos, retain, dup, clientId, time: this.#core.scheduler.now, isWill };
+	private _taken(
+		clientId: string,
+		{ topic, payload, qos, retain }: Message,
+		dup: boolean,
+		isWill: boolean,
+	): TakenMessage {
+		return { topic, payload, qos, retain, dup, clientId, time: this._core.scheduler.now, isWill };
 	}
 
 	/** To whom it may concern; returns whether there is anybody. */
-	#route(message: Message, publisher: string | undefined): boolean {
+	private _route(message: Message, publisher: string | undefined): boolean {
 		if (message.retain) {
-			this.#forgottenWills.delete(message.topic);
-			if (message.payload.length > 0) this.#retained.set(message.topic, message);
-			else this.#retained.delete(message.topic);
+			this._forgottenWills.delete(message.topic);
+			if (message.payload.length > 0) this._retained.set(message.topic, message);
+			else this._retained.delete(message.topic);
 		}
 		let wanted = false;
-		for (const session of this.#sessions.values()) {
-			const client = this.#clients.get(session.clientId);
+		for (const session of this._sessions.values()) {
+			const client = this._clients.get(session.clientId);
 			if (!session.offer(message, publisher, client !== undefined)) continue;
 			wanted = true;
 			client?.deliver();
@@ -270,9 +275,9 @@ export class Broker {
 		return wanted;
 	}
 
-	#giveRetained(session: BrokerSession, filter: string): void {
+	private _giveRetained(session: BrokerSession, filter: string): void {
 		const { qos, identifier } = session.subscriptions.get(filter)!;
-		for (const [topic, message] of this.#retained) {
+		for (const [topic, message] of this._retained) {
 			if (matches(filter, topic)) session.enqueue(message, qos, true, identifier === undefined ? [] : [identifier]);
 		}
 	}

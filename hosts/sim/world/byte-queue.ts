@@ -2,29 +2,29 @@
 import type { Bytes } from "../../../src/host.ts";
 
 export class ByteQueue {
-	#pieces: Bytes[] = [];
-	#length = 0;
+	private _pieces: Bytes[] = [];
+	private _length = 0;
 
 	/** Bytes in all. */
 	get length(): number {
-		return this.#length;
+		return this._length;
 	}
 
 	/** Bytes of the first piece; 0 where there is none. */
 	get first(): number {
-		return this.#pieces[0]?.length ?? 0;
+		return this._pieces[0]?.length ?? 0;
 	}
 
 	push(piece: Bytes): void {
 		if (piece.length === 0) return;
-		this.#pieces.push(piece);
-		this.#length += piece.length;
+		this._pieces.push(piece);
+		this._length += piece.length;
 	}
 
 	/** Puts pieces in front of the others, in their order. */
 	unshift(pieces: readonly Bytes[]): void {
-		this.#pieces.unshift(...pieces);
-		for (const { length } of pieces) this.#length += length;
+		this._pieces.unshift(...pieces);
+		for (const { length } of pieces) this._length += length;
 	}
 
 	/** The first `size` bytes of all pieces, of which there must be as many. */
@@ -43,16 +43,16 @@ export class ByteQueue {
 
 	/** At most `size` bytes of the first piece, which must be there. */
 	takeOfFirst(size: number): Bytes {
-		const first = this.#pieces[0]!;
+		const first = this._pieces[0]!;
 		const part = first.subarray(0, size);
-		if (part.length === first.length) this.#pieces.shift();
-		else this.#pieces[0] = first.subarray(part.length);
-		this.#length -= part.length;
+		if (part.length === first.length) this._pieces.shift();
+		else this._pieces[0] = first.subarray(part.length);
+		this._length -= part.length;
 		return part;
 	}
 
 	clear(): void {
-		this.#pieces = [];
-		this.#length = 0;
+		this._pieces = [];
+		this._length = 0;
 	}
 }

@@ -21,131 +21,131 @@ export interface CallsOptions {
 
 export class Calls {
 	attempts = 0;
-	readonly #options: CallsOptions;
-	#state: "idle" | "calling" | "connected" | "waiting" = "idle";
-	#since = 0;
+	private readonly _options: CallsOptions;
+	private _state: "idle" | "calling" | "connected" | "waiting" = "idle";
+	private _since = 0;
 	/** Delays since the last success; `undefined` while it is not certain whether there was one. */
-	#delays: number | undefined = 0;
-	#countedFrom = 0;
-	#counted = 0;
-	#acceptedAt: number | undefined;
-	#immediate = false;
+	private _delays: number | undefined = 0;
+	private _countedFrom = 0;
+	private _counted = 0;
+	private _acceptedAt: number | undefined;
+	private _immediate = false;
 	/** The connection may have been for an earlier session's end only, as one in a power-on period is. */
-	#mayReturn = false;
-	#returned = false;
+	private _mayReturn = false;
+	private _returned = false;
 
 	constructor(options: CallsOptions) {
-		this.#options = options;
+		this._options = options;
 	}
 
 	/** The station begins anew; or it has lost its power, or its network, and `idle` says so. */
 	reset(time: number, idle: boolean): void {
-		this.#state = idle ? "idle" : "waiting";
-		this.#since = time;
-		this.#start(time);
-		this.#immediate = true;
-		this.#acceptedAt = undefined;
-		this.#mayReturn = false;
-		if (idle) this.#returned = false;
+		this._state = idle ? "idle" : "waiting";
+		this._since = time;
+		this._start(time);
+		this._immediate = true;
+		this._acceptedAt = undefined;
+		this._mayReturn = false;
+		if (idle) this._returned = false;
 	}
 
 	/** The network has come: whoever waits calls at once. */
 	networkReady(time: number): void {
-		if (this.#state === "calling" || this.#state === "connected") this.#delays = undefined;
+		if (this._state === "calling" || this._state === "connected") this._delays = undefined;
 		else this.reset(time, false);
 	}
 
 	/** The network has gone: attempts without one are not seen from outside. */
 	networkLost(): void {
-		if (this.#state === "waiting") this.#state = "idle";
-		this.#delays = undefined;
+		if (this._state === "waiting") this._state = "idle";
+		this._delays = undefined;
 	}
 
 	attempt(time: number): void {
-		const { violate, lateness } = this.#options;
+		const { violate, lateness } = this._options;
 		this.attempts++;
-		if (this.#state === "waiting") {
-			const delay = time - this.#since;
-			if (delay < SHORTEST_MS && !this.#immediate && this.#mayReturn && !this.#returned) {
-				this.#returned = true;
+		if (this._state === "waiting") {
+			const delay = time - this._since;
+			if (delay < SHORTEST_MS && !this._immediate && this._mayReturn && !this._returned) {
+				this._returned = true;
 				this.triesAtOnce();
 			}
-			const bound = this.#bound;
+			const bound = this._bound;
 			if (delay > bound + lateness) {
 				violate("backoff", `the next attempt came after ${Math.round(delay)} ms, and ${bound} are the most`);
 			}
-			if (!this.#immediate && delay < SHORTEST_MS - 1) {
+			if (!this._immediate && delay < SHORTEST_MS - 1) {
 				violate("backoff", `the next attempt came after ${Math.round(delay)} ms, and ${SHORTEST_MS} are the least`);
 			}
-			if (!this.#immediate) this.#counted++;
-			const beyond = this.#counted - BURST;
-			if (beyond > 0 && time - this.#countedFrom < beyond * MEAN_MINIMUM_MS) {
-				violate("backoff", `${this.#counted} attempts within ${Math.round(time - this.#countedFrom)} ms`);
+			if (!this._immediate) this._counted++;
+			const beyond = this._counted - BURST;
+			if (beyond > 0 && time - this._countedFrom < beyond * MEAN_MINIMUM_MS) {
+				violate("backoff", `${this._counted} attempts within ${Math.round(time - this._countedFrom)} ms`);
 			}
-		} else if (this.#state !== "idle") {
+		} else if (this._state !== "idle") {
 			violate("backoff", "a second attempt beside the first");
 		}
-		this.#state = "calling";
-		this.#since = time;
-		this.#immediate = this.#mayReturn = false;
-		this.#acceptedAt = undefined;
+		this._state = "calling";
+		this._since = time;
+		this._immediate = this._mayReturn = false;
+		this._acceptedAt = undefined;
 	}
 
-	get #bound(): number {
-		if (this.#delays === undefined) return LIMIT_MS;
-		return Math.min(LIMIT_MS, BASE_MS * 2 ** Math.max(0, this.#delays - 1));
+	private get _bound(): number {
+		if (this._delays === undefined) return LIMIT_MS;
+		return Math.min(LIMIT_MS, BASE_MS * 2 ** Math.max(0, this._delays - 1));
 	}
 
 	/** The broker has accepted the attempt. `mayReturn`: the station may be back without a delay. */
 	accepted(time: number, mayReturn: boolean): void {
-		if (this.#state !== "calling") return;
-		this.#mayReturn = mayReturn;
-		this.#state = "connected";
-		this.#acceptedAt = time;
+		if (this._state !== "calling") return;
+		this._mayReturn = mayReturn;
+		this._state = "connected";
+		this._acceptedAt = time;
 	}
 
 	/** The station has one more reason to be back without a delay. */
 	mayReturnAgain(): void {
-		this.#returned = false;
+		this._returned = false;
 	}
 
 	/** The station has given up what it had. */
 	givenUp(time: number): void {
-		if (this.#state !== "calling" && this.#state !== "connected") return;
-		this.#state = "waiting";
-		this.#since = time;
-		const lived = this.#acceptedAt === undefined ? 0 : time - this.#acceptedAt;
+		if (this._state !== "calling" && this._state !== "connected") return;
+		this._state = "waiting";
+		this._since = time;
+		const lived = this._acceptedAt === undefined ? 0 : time - this._acceptedAt;
 		const certain = lived >= STABLE_AFTER_MS + ACCEPTANCE_MS || lived < STABLE_AFTER_MS - 100;
-		if (lived >= STABLE_AFTER_MS + ACCEPTANCE_MS) this.#start(time);
+		if (lived >= STABLE_AFTER_MS + ACCEPTANCE_MS) this._start(time);
 		else if (!certain) {
-			this.#delays = undefined;
-			this.#countedFrom = time;
-			this.#counted = 0;
+			this._delays = undefined;
+			this._countedFrom = time;
+			this._counted = 0;
 		}
-		if (this.#delays !== undefined) this.#delays++;
+		if (this._delays !== undefined) this._delays++;
 	}
 
 	/** It tries again at once, with an older version of MQTT for instance, which is no delay of the backoff's. */
 	triesAtOnce(): void {
-		this.#immediate = true;
-		if (this.#delays !== undefined) this.#delays--;
+		this._immediate = true;
+		if (this._delays !== undefined) this._delays--;
 	}
 
-	#start(time: number): void {
-		this.#delays = 0;
-		this.#countedFrom = time;
-		this.#counted = 0;
+	private _start(time: number): void {
+		this._delays = 0;
+		this._countedFrom = time;
+		this._counted = 0;
 	}
 
 	/** To be asked from time to time. `expected`: whether the station may call at all. */
 	tick(time: number, expected: boolean): void {
-		const { violate, lateness } = this.#options;
+		const { violate, lateness } = this._options;
 		if (!expected) return;
-		const waited = time - this.#since;
-		if (this.#state === "waiting" && waited > LIMIT_MS + lateness) {
+		const waited = time - this._since;
+		if (this._state === "waiting" && waited > LIMIT_MS + lateness) {
 			violate("backoff", `no attempt to connect for ${Math.round(waited / 1_000)} s`);
 		}
-		if (this.#state === "calling" && waited > ATTEMPT_MAXIMUM_MS + lateness) {
+		if (this._state === "calling" && waited > ATTEMPT_MAXIMUM_MS + lateness) {
 			violate("stuck", `an attempt to connect goes on for ${Math.round(waited / 1_000)} s`);
 		}
 	}

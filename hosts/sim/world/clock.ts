@@ -22,37 +22,37 @@ export interface BoardClockOptions extends Crystal {
 
 /** The clocks of one power-on period. */
 export class BoardClock implements Clock {
-	readonly #options: BoardClockOptions;
-	readonly #poweredAt: number;
-	readonly #rate: number;
-	readonly #ticks: MonotonicTicks | undefined;
+	private readonly _options: BoardClockOptions;
+	private readonly _poweredAt: number;
+	private readonly _rate: number;
+	private readonly _ticks: MonotonicTicks | undefined;
 	/** Wall-clock time when `now()` was 0. */
-	#offset: number | undefined;
+	private _offset: number | undefined;
 
 	constructor(options: BoardClockOptions) {
-		this.#options = options;
+		this._options = options;
 		const { world, drift, counterStart } = options;
-		this.#poweredAt = world.now;
-		this.#rate = 1 + drift / 1_000_000;
+		this._poweredAt = world.now;
+		this._rate = 1 + drift / 1_000_000;
 		if (counterStart !== undefined)
-			this.#ticks = new MonotonicTicks(() => (counterStart + Math.floor(this.#elapsed)) | 0);
+			this._ticks = new MonotonicTicks(() => (counterStart + Math.floor(this._elapsed)) | 0);
 	}
 
-	get #elapsed(): number {
-		return (this.#options.world.now - this.#poweredAt) * this.#rate;
+	private get _elapsed(): number {
+		return (this._options.world.now - this._poweredAt) * this._rate;
 	}
 
 	now(): number {
-		return this.#ticks?.now() ?? this.#elapsed;
+		return this._ticks?.now() ?? this._elapsed;
 	}
 
 	time(): number | undefined {
-		return this.#offset === undefined ? undefined : this.#offset + this.now();
+		return this._offset === undefined ? undefined : this._offset + this.now();
 	}
 
 	setTime(time: number): void {
-		this.#offset = time - this.now();
-		this.#options.onSet(this.#offset);
+		this._offset = time - this.now();
+		this._options.onSet(this._offset);
 	}
 
 	/** Moves the wall clock by so many ms, if it is set. */
@@ -63,7 +63,7 @@ export class BoardClock implements Clock {
 
 	/** The world's ms for a delay of this clock's. */
 	worldDelay(delay: number): number {
-		return delay / this.#rate;
+		return delay / this._rate;
 	}
 }
 
@@ -90,40 +90,40 @@ export class TimeServer {
 	fault: TimeServerFault = "none";
 	/** Times told, and questions that stayed without one. */
 	answers = 0;
-	readonly #options: TimeServerOptions;
+	private readonly _options: TimeServerOptions;
 
 	constructor(options: TimeServerOptions) {
-		this.#options = options;
+		this._options = options;
 	}
 
 	/** A class for a board, which is asked no more when `alive` is false. */
 	client(alive: () => boolean): NTPClientConstructor {
 		const server = this;
 		return class SimulatedNTPClient implements NTPClient {
-			#open = true;
-			#asked = false;
+			private _open = true;
+			private _asked = false;
 
 			constructor(_options: { readonly [option: string]: unknown }) {
 				if (!alive()) throw new Error("no power");
 			}
 
 			getTime(callback: (error: Error | null, time?: number) => void): void {
-				if (!this.#open || this.#asked) throw new Error("closed");
-				this.#asked = true;
-				server.#ask((error, time) => {
-					if (this.#open && alive()) callback(error, time);
+				if (!this._open || this._asked) throw new Error("closed");
+				this._asked = true;
+				server._ask((error, time) => {
+					if (this._open && alive()) callback(error, time);
 				});
 			}
 
 			close(): void {
-				this.#open = false;
+				this._open = false;
 			}
 		};
 	}
 
 	/** What is wrong decides itself when the question arrives: it never comes back, or with a wrong time. */
-	#ask(callback: (error: Error | null, time?: number) => void): void {
-		const { after, random, reachable, world } = this.#options;
+	private _ask(callback: (error: Error | null, time?: number) => void): void {
+		const { after, random, reachable, world } = this._options;
 		const way = () => 1 + (random() * LATENCY_MS) / 2;
 		const error = random() < 0.5 ? undefined : new Error("no answer");
 		after(way(), () => {

@@ -17,38 +17,38 @@ export interface FaultScheduleOptions {
 }
 
 export class FaultSchedule {
-	readonly #options: FaultScheduleOptions;
+	private readonly _options: FaultScheduleOptions;
 	/** What ends the faults that act. */
-	readonly #acting = new Map<Active, () => void>();
-	#ended = false;
+	private readonly _acting = new Map<Active, () => void>();
+	private _ended = false;
 
 	constructor(options: FaultScheduleOptions) {
-		this.#options = options;
+		this._options = options;
 	}
 
 	start(): void {
-		for (const active of this.#options.faults) {
+		for (const active of this._options.faults) {
 			// A stream of its own: what one kind does changes nothing of when another one comes.
-			const reach = { ...this.#options.reach, random: this.#options.reach.random.fork(active.kind.name) };
-			this.#awaitNext(active, reach);
+			const reach = { ...this._options.reach, random: this._options.reach.random.fork(active.kind.name) };
+			this._awaitNext(active, reach);
 		}
 	}
 
 	/** Ends what acts, and nothing follows. */
 	end(): void {
-		this.#ended = true;
-		for (const over of [...this.#acting.values()]) over();
+		this._ended = true;
+		for (const over of [...this._acting.values()]) over();
 	}
 
-	#awaitNext(active: Active, reach: Reach): void {
-		if (this.#ended) return;
-		this.#options.scheduler.after(reach.random.exponential(DAY_MS / active.perDay), () => {
-			if (!this.#ended) this.#begin(active, reach);
+	private _awaitNext(active: Active, reach: Reach): void {
+		if (this._ended) return;
+		this._options.scheduler.after(reach.random.exponential(DAY_MS / active.perDay), () => {
+			if (!this._ended) this._begin(active, reach);
 		});
 	}
 
-	#begin(active: Active, reach: Reach): void {
-		const { scheduler, health, tally, trace } = this.#options;
+	private _begin(active: Active, reach: Reach): void {
+		const { scheduler, health, tally, trace } = this._options;
 		const { name, area, aftermath = 0 } = active.kind;
 		const duration = between(reach.random, active.kind.duration);
 		tally.count(name);
@@ -56,13 +56,13 @@ export class FaultSchedule {
 		health.disturbed(area);
 		const end = active.kind.begin(reach, duration);
 		const over = () => {
-			if (!this.#acting.delete(active)) return;
+			if (!this._acting.delete(active)) return;
 			end();
 			if (duration > 0) trace.note(scheduler.now, `over: ${name}`);
 			scheduler.after(aftermath, () => health.ended(area, scheduler.now));
-			this.#awaitNext(active, reach);
+			this._awaitNext(active, reach);
 		};
-		this.#acting.set(active, over);
+		this._acting.set(active, over);
 		if (duration > 0) scheduler.after(duration, over);
 		else over();
 	}

@@ -5,22 +5,22 @@ import type { Entry } from "./readings.ts";
 const TOLERANCE_MS = 2;
 
 export class Labels {
-	readonly #violate: (kind: string, text: string) => void;
+	private readonly _violate: (kind: string, text: string) => void;
 	/** What the wall clock was ahead of the monotonic one, each time it was set, by power-on period. */
-	readonly #offsets = new Map<number, number[]>();
-	#boot = 0;
+	private readonly _offsets = new Map<number, number[]>();
+	private _boot = 0;
 
 	constructor(violate: (kind: string, text: string) => void) {
-		this.#violate = violate;
+		this._violate = violate;
 	}
 
 	poweredOn(boot: number): void {
-		this.#boot = boot;
-		this.#offsets.set(boot, []);
+		this._boot = boot;
+		this._offsets.set(boot, []);
 	}
 
 	clockSet(offset: number): void {
-		this.#offsets.get(this.#boot)?.push(offset);
+		this._offsets.get(this._boot)?.push(offset);
 	}
 
 	/**
@@ -28,15 +28,15 @@ export class Labels {
 	 * the settings that followed in the same power-on period.
 	 */
 	judge({ seq, boot, ticks, offset }: Entry, label: unknown): void {
-		const offsets = offset === undefined ? (this.#offsets.get(boot) ?? []) : [offset];
+		const offsets = offset === undefined ? (this._offsets.get(boot) ?? []) : [offset];
 		if (label === undefined) {
-			if (offset !== undefined) this.#violate("label", `reading ${seq} has no time although the clock was set`);
+			if (offset !== undefined) this._violate("label", `reading ${seq} has no time although the clock was set`);
 			return;
 		}
 		const time = typeof label === "string" ? Date.parse(label) : Number.NaN;
 		if (offsets.some((offset) => Math.abs(time - (offset + ticks)) <= TOLERANCE_MS)) return;
 		const expected = offsets.map((offset) => new Date(offset + ticks).toISOString()).join(" or ");
-		this.#violate(
+		this._violate(
 			"label",
 			`reading ${seq} has the time ${label} instead of ${expected || "none: the clock was not set"}`,
 		);

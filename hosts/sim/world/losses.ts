@@ -19,78 +19,78 @@ export interface LossesOptions {
 }
 
 export class Losses {
-	readonly #options: LossesOptions;
+	private readonly _options: LossesOptions;
 	/** What the station's counter showed last, and what it forgot at power cuts. */
-	#dropped = 0;
-	#forgotten = 0;
+	private _dropped = 0;
+	private _forgotten = 0;
 	/** Readings that waited at the last power cut. */
-	#queued = 0;
+	private _queued = 0;
 	/** How many more may wait afterwards. */
-	#blur = CUT_MAXIMUM;
+	private _blur = CUT_MAXIMUM;
 	/** Readings that were with the broker, but not acknowledged, at a power cut: they may be dropped afterwards. */
-	#delivered = 0;
+	private _delivered = 0;
 	/** Whether the flash has ever refused, and whether bits of it have changed by themselves. */
-	#flashFailed = false;
-	#flashDamaged = false;
+	private _flashFailed = false;
+	private _flashDamaged = false;
 
 	constructor(options: LossesOptions) {
-		this.#options = options;
+		this._options = options;
 	}
 
 	/** The flash refuses: from now on readings wait in RAM. */
 	flashFailed(): void {
-		this.#flashFailed = true;
+		this._flashFailed = true;
 	}
 
 	flashDamaged(): void {
-		this.#flashDamaged = true;
+		this._flashDamaged = true;
 	}
 
 	/** What the station counts, looked at from time to time. */
 	counted({ dropped }: Counters): void {
-		this.#dropped = dropped;
+		this._dropped = dropped;
 	}
 
 	/** `orderly`: the station wanted it, and its flash does what it is asked; `flashRefuses`: now, or not long ago. */
 	powerCut(counters: Counters, { orderly = false, flashRefuses = false } = {}): void {
 		this.counted(counters);
-		this.#queued = counters.queued;
-		this.#blur = (orderly ? 0 : CUT_MAXIMUM) + (flashRefuses ? UNMARKED_MAXIMUM : 0);
-		const { readings } = this.#options;
-		const unacknowledged = counters.queued - readings.missing.length + this.#dropped + this.#forgotten;
-		this.#delivered += Math.min(WINDOW, Math.max(0, unacknowledged));
+		this._queued = counters.queued;
+		this._blur = (orderly ? 0 : CUT_MAXIMUM) + (flashRefuses ? UNMARKED_MAXIMUM : 0);
+		const { readings } = this._options;
+		const unacknowledged = counters.queued - readings.missing.length + this._dropped + this._forgotten;
+		this._delivered += Math.min(WINDOW, Math.max(0, unacknowledged));
 	}
 
 	/** The station has started. What it counted in RAM only is gone: drops of the ring, and of the newest. */
 	started({ dropped, queued }: Counters): void {
-		const { plan, violate } = this.#options;
-		const most = this.#queued + this.#blur;
-		if (queued > most && !this.#flashFailed && !this.#flashDamaged) {
+		const { plan, violate } = this._options;
+		const most = this._queued + this._blur;
+		if (queued > most && !this._flashFailed && !this._flashDamaged) {
 			violate(
 				"resurrection",
-				`${queued} readings wait after the start, and ${this.#queued} waited before the power cut`,
+				`${queued} readings wait after the start, and ${this._queued} waited before the power cut`,
 			);
 		}
-		if (dropped < this.#dropped) {
-			this.#forgotten += this.#dropped - dropped;
-			if (!this.#flashFailed && plan.settings.full === "oldest") {
-				violate("dropped", `the count of dropped readings went back from ${this.#dropped} to ${dropped}`);
+		if (dropped < this._dropped) {
+			this._forgotten += this._dropped - dropped;
+			if (!this._flashFailed && plan.settings.full === "oldest") {
+				violate("dropped", `the count of dropped readings went back from ${this._dropped} to ${dropped}`);
 			}
 		}
-		this.#dropped = dropped;
+		this._dropped = dropped;
 	}
 
 	/** A reading waits that the broker may have: it may be dropped before it is tried again. */
 	setAside(): void {
-		this.#delivered++;
+		this._delivered++;
 	}
 
 	/** Nothing waits any more. `flashWasWell`: all the time; or readings were with the broker, and it would not say so. */
 	atTheEnd(counters: Counters, flashWasWell: boolean): void {
 		this.counted(counters);
-		const { plan, readings, violate } = this.#options;
+		const { plan, readings, violate } = this._options;
 		const { missing, numbers } = readings;
-		const counted = this.#dropped + this.#forgotten;
+		const counted = this._dropped + this._forgotten;
 		if (missing.length > counted) {
 			const which = missing.slice(0, NAMED).map(({ seq }) => seq);
 			violate(
@@ -98,9 +98,9 @@ export class Losses {
 				`${missing.length} readings are lost (${which.join(", ")}…), and ${counted} are counted as dropped`,
 			);
 		}
-		const most = missing.length + numbers.skipped + this.#delivered;
+		const most = missing.length + numbers.skipped + this._delivered;
 		// A newest reading that is dropped twice in a row across a power cut gets the same number twice.
-		if (counted > most && flashWasWell && !this.#flashFailed && plan.settings.full === "oldest") {
+		if (counted > most && flashWasWell && !this._flashFailed && plan.settings.full === "oldest") {
 			violate("lost", `${counted} readings are counted as dropped, and ${most} at most are lost`);
 		}
 	}

@@ -26,8 +26,8 @@ export const MUTANTS: readonly Mutant[] = [
 	{
 		name: "a packet id used again while in flight",
 		file: "src/net/mqtt/packet-ids.ts",
-		find: "do this.#last = (this.#last % LARGEST) + 1;\n\t\twhile (this.#inUse.has(this.#last));",
-		replace: "this.#last = (this.#last % 4) + 1;",
+		find: "do this._last = (this._last % LARGEST) + 1;\n\t\twhile (this._inUse.has(this._last));",
+		replace: "this._last = (this._last % 4) + 1;",
 	},
 	{
 		name: "PUBLISH again in place of PUBREL",
@@ -38,8 +38,8 @@ export const MUTANTS: readonly Mutant[] = [
 	{
 		name: "the session kept that the broker has lost",
 		file: SESSION,
-		find: "else this.#outgoing.startOver(connection.maximumQoS);",
-		replace: "else this.#outgoing.lower(connection.maximumQoS);",
+		find: "else this._outgoing.startOver(connection.maximumQoS);",
+		replace: "else this._outgoing.lower(connection.maximumQoS);",
 	},
 	{
 		name: "no acknowledgement timeout",
@@ -50,39 +50,39 @@ export const MUTANTS: readonly Mutant[] = [
 	{
 		name: "no birth message in a resumed session",
 		file: SESSION,
-		find: "connection.unsent = this.#outgoing.entries();\n\t\t\tthis.#giveBirth(connection, now);",
-		replace: "connection.unsent = this.#outgoing.entries();\n\t\t\tif (!resumed) this.#giveBirth(connection, now);",
+		find: "connection.unsent = this._outgoing.entries();\n\t\t\tthis._giveBirth(connection, now);",
+		replace: "connection.unsent = this._outgoing.entries();\n\t\t\tif (!resumed) this._giveBirth(connection, now);",
 	},
 	{
 		name: "no PINGREQ",
 		file: "src/net/mqtt/keep-alive.ts",
-		find: "return this.#lastSent + this.#idle;",
+		find: "return this._lastSent + this._idle;",
 		replace: "return Number.POSITIVE_INFINITY;",
 	},
 	{
 		name: "a backoff that does not grow",
 		file: BACKOFF,
-		find: "this.#attempts++;",
+		find: "this._attempts++;",
 		replace: "",
 	},
 	{
 		name: "a backoff that does not start over",
 		file: BACKOFF,
-		find: "if (duration >= this.#stableAfter) this.#attempts = 0;",
+		find: "if (duration >= this._stableAfter) this._attempts = 0;",
 		replace: "",
 	},
 	{
 		name: "acknowledged when it is sent",
 		file: STATION,
-		find: 'if (handle !== undefined) this.#counters[redelivered ? "redelivered" : "published"]++;',
+		find: 'if (handle !== undefined) this._counters[redelivered ? "redelivered" : "published"]++;',
 		replace:
-			'if (handle !== undefined) this.#counters[redelivered ? "redelivered" : "published"]++;\n\t\t\t\tif (handle !== undefined && handle >= 0) this.#outbox.acknowledge(handle);',
+			'if (handle !== undefined) this._counters[redelivered ? "redelivered" : "published"]++;\n\t\t\t\tif (handle !== undefined && handle >= 0) this._outbox.acknowledge(handle);',
 	},
 	{
 		name: "lost when the broker does not bear it",
 		file: STATION,
-		find: "if (handle !== undefined) this.#outbox.setAside(handle, host.clock.now());",
-		replace: "if (handle !== undefined) this.#outbox.acknowledge(handle);",
+		find: "if (handle !== undefined) this._outbox.setAside(handle, host.clock.now());",
+		replace: "if (handle !== undefined) this._outbox.acknowledge(handle);",
 	},
 	{
 		name: "sent again for ever to a broker that does not bear it",
@@ -93,25 +93,25 @@ export const MUTANTS: readonly Mutant[] = [
 	{
 		name: "numbers that begin anew after a power cut",
 		file: OUTBOX,
-		find: "this.#lastSeq = Math.max(this.#lastSeq, this.#log.lastSeq);",
-		replace: "this.#lastSeq = Math.max(this.#lastSeq, this.#log.waiting);",
+		find: "this._lastSeq = Math.max(this._lastSeq, this._log.lastSeq);",
+		replace: "this._lastSeq = Math.max(this._lastSeq, this._log.waiting);",
 	},
 	{
 		name: "a time of another run",
 		file: OUTBOX,
-		find: "const startedAt = this.#startedAt.get(run);",
-		replace: "const startedAt = this.#startedAt.get(this.#run);",
+		find: "const startedAt = this._startedAt.get(run);",
+		replace: "const startedAt = this._startedAt.get(this._run);",
 	},
 	{
 		name: "a fresh reading behind the backlog",
 		file: OUTBOX,
-		find: 'if (order === "newest") this.#fresh = position;',
+		find: 'if (order === "newest") this._fresh = position;',
 		replace: "",
 	},
 	{
 		name: "a backlog without a pace",
 		file: OUTBOX,
-		find: "this.#backlogDue = now + 1_000 / this.#options.backlogRate;",
+		find: "this._backlogDue = now + 1_000 / this._options.backlogRate;",
 		replace: "",
 	},
 	{
@@ -123,19 +123,19 @@ export const MUTANTS: readonly Mutant[] = [
 	{
 		name: "evicted readings not counted",
 		file: LOG,
-		find: "const dropped = this.#dropped + this.#waiting[evicted]! + this.#damaged[evicted]!;",
-		replace: "const dropped = this.#dropped;",
+		find: "const dropped = this._dropped + this._waiting[evicted]! + this._damaged[evicted]!;",
+		replace: "const dropped = this._dropped;",
 	},
 	{
 		name: "a block opened without an erase",
 		file: LOG,
-		find: "this.#flash.eraseBlock(sequence % this.#blocks);",
+		find: "this._flash.eraseBlock(sequence % this._blocks);",
 		replace: "",
 	},
 	{
 		name: "acknowledged in RAM only",
 		file: LOG,
-		find: "const marked = this.#mark(position, ACKNOWLEDGED);",
+		find: "const marked = this._mark(position, ACKNOWLEDGED);",
 		replace: "const marked = true;",
 	},
 	{
@@ -143,13 +143,13 @@ export const MUTANTS: readonly Mutant[] = [
 		file: LOG,
 		find: "const mark = record.kind < NOTE ? COMMITTED : ACKNOWLEDGED;",
 		replace:
-			"const mark = record.kind < NOTE ? COMMITTED : ACKNOWLEDGED;\n\t\t\tthis.#mark(position, mark);\n\t\t\tslot[0] = mark;",
+			"const mark = record.kind < NOTE ? COMMITTED : ACKNOWLEDGED;\n\t\t\tthis._mark(position, mark);\n\t\t\tslot[0] = mark;",
 	},
 	{
 		name: "no more samples after a failed one",
 		file: "src/sensors/sampler.ts",
-		find: "this.#misses++;\n\t\tthis.#due = this.#nextSlot(now);",
-		replace: "this.#misses++;\n\t\tthis.#due = Number.POSITIVE_INFINITY;",
+		find: "this._misses++;\n\t\tthis._due = this._nextSlot(now);",
+		replace: "this._misses++;\n\t\tthis._due = Number.POSITIVE_INFINITY;",
 	},
 	{
 		name: "a restart carried out again",
@@ -160,7 +160,7 @@ export const MUTANTS: readonly Mutant[] = [
 	{
 		name: "asleep with a plain DISCONNECT",
 		file: STATION,
-		find: "sleeps && this.#keepsWill ? DISCONNECT_WITH_WILL : 0",
+		find: "sleeps && this._keepsWill ? DISCONNECT_WITH_WILL : 0",
 		replace: "0",
 	},
 	{
@@ -172,19 +172,19 @@ export const MUTANTS: readonly Mutant[] = [
 	{
 		name: "awake for as long as the broker is away",
 		file: STATION,
-		find: "this.#sleepTimer = timer.set(() => this.#fallAsleep(), this.#sleepCycle.deadline - this.#startedAt);",
-		replace: "this.#sleepTimer = undefined;",
+		find: "this._sleepTimer = timer.set(() => this._fallAsleep(), this._sleepCycle.deadline - this._startedAt);",
+		replace: "this._sleepTimer = undefined;",
 	},
 	{
 		name: "awake until its time is over",
 		file: "src/sleep-cycle.ts",
-		find: "return this.#sampled;",
+		find: "return this._sampled;",
 		replace: "return false;",
 	},
 	{
 		name: "asleep before it has a reading",
 		file: STATION,
-		find: "this.#sleepCycle?.isDone && this.#isIdle",
-		replace: "this.#isIdle",
+		find: "this._sleepCycle?.isDone && this._isIdle",
+		replace: "this._isIdle",
 	},
 ];

@@ -12,50 +12,50 @@ const QUESTIONS_MAXIMUM = 4;
 const SLOW_MS = [1_000, 20_000] as const;
 
 export class NameResolver implements Resolver {
-	readonly #medium: Medium;
-	readonly #on: () => boolean;
-	readonly #pending = new Set<Event>();
+	private readonly _medium: Medium;
+	private readonly _on: () => boolean;
+	private readonly _pending = new Set<Event>();
 
 	/** @param on whether the station that asks is on, and runs */
 	constructor(medium: Medium, on: () => boolean) {
-		this.#medium = medium;
-		this.#on = on;
+		this._medium = medium;
+		this._on = on;
 	}
 
 	resolve(options: Parameters<Resolver["resolve"]>[0]): void {
-		this.#ask(options, 1);
+		this._ask(options, 1);
 	}
 
 	close(): void {
-		for (const event of this.#pending) this.#medium.scheduler.cancel(event);
-		this.#pending.clear();
+		for (const event of this._pending) this._medium.scheduler.cancel(event);
+		this._pending.clear();
 	}
 
-	#ask(options: Parameters<Resolver["resolve"]>[0], question: number): void {
-		const { conditions, random } = this.#medium;
+	private _ask(options: Parameters<Resolver["resolve"]>[0], question: number): void {
+		const { conditions, random } = this._medium;
 		const asked = conditions.linkUp;
 		const slowness = conditions.dns === "slow" ? random.integer(...SLOW_MS) : 0;
-		if (conditions.dns !== "works" && question === 1) this.#medium.count(`network: name resolution ${conditions.dns}`);
-		this.#after(this.#medium.delay() + this.#medium.delay() + slowness, () => {
+		if (conditions.dns !== "works" && question === 1) this._medium.count(`network: name resolution ${conditions.dns}`);
+		this._after(this._medium.delay() + this._medium.delay() + slowness, () => {
 			if (conditions.dns === "silent") return;
-			if (!asked || !conditions.linkUp) return this.#askAgain(options, question);
+			if (!asked || !conditions.linkUp) return this._askAgain(options, question);
 			if (conditions.dns === "fails") return options.onError("there is no such host");
 			options.onResolved(options.host, ADDRESS);
 		});
 	}
 
-	#askAgain(options: Parameters<Resolver["resolve"]>[0], question: number): void {
-		this.#after(REPETITION_MS, () => {
-			if (question < QUESTIONS_MAXIMUM) this.#ask(options, question + 1);
+	private _askAgain(options: Parameters<Resolver["resolve"]>[0], question: number): void {
+		this._after(REPETITION_MS, () => {
+			if (question < QUESTIONS_MAXIMUM) this._ask(options, question + 1);
 			else options.onError("the name server does not answer");
 		});
 	}
 
-	#after(delay: number, callback: () => void): void {
-		const event = this.#medium.scheduler.after(delay, () => {
-			this.#pending.delete(event);
-			if (this.#on()) callback();
+	private _after(delay: number, callback: () => void): void {
+		const event = this._medium.scheduler.after(delay, () => {
+			this._pending.delete(event);
+			if (this._on()) callback();
 		});
-		this.#pending.add(event);
+		this._pending.add(event);
 	}
 }

@@ -30,19 +30,19 @@ export interface HalfOpenOptions {
 
 export class Network {
 	readonly conditions: Conditions;
-	readonly #medium: ConnectionMedium;
-	readonly #connections = new Set<Connection>();
-	#listener: ((connection: ServerConnection) => void) | undefined;
-	#nextId = 1;
-	#linkUp: boolean;
-	#linkLostAt = 0;
+	private readonly _medium: ConnectionMedium;
+	private readonly _connections = new Set<Connection>();
+	private _listener: ((connection: ServerConnection) => void) | undefined;
+	private _nextId = 1;
+	private _linkUp: boolean;
+	private _linkLostAt = 0;
 	/** What the sockets of the present power-on share. */
-	#power = { on: true };
+	private _power = { on: true };
 
 	/** Without `tally` nothing is counted. */
 	constructor(scheduler: Scheduler, random: Random, conditions: Partial<Conditions> = {}, tally = new Tally()) {
-		const setLink = (up: boolean) => this.#setLink(up);
-		const linkUp = () => this.#linkUp;
+		const setLink = (up: boolean) => this._setLink(up);
+		const linkUp = () => this._linkUp;
 		this.conditions = {
 			...DEFAULT_CONDITIONS,
 			...conditions,
@@ -53,9 +53,9 @@ export class Network {
 				setLink(up);
 			},
 		};
-		this.#linkUp = conditions.linkUp ?? true;
-		const listener = () => this.#listener;
-		this.#medium = {
+		this._linkUp = conditions.linkUp ?? true;
+		const listener = () => this._listener;
+		this._medium = {
 			scheduler,
 			random,
 			conditions: this.conditions,
@@ -64,7 +64,7 @@ export class Network {
 			get listener() {
 				return listener();
 			},
-			ended: (connection) => void this.#connections.delete(connection),
+			ended: (connection) => void this._connections.delete(connection),
 		};
 	}
 
@@ -73,10 +73,10 @@ export class Network {
 	 * leaves open connections alone. Throws an Error where somebody listens already.
 	 */
 	listen(handler: (connection: ServerConnection) => void): () => void {
-		if (this.#listener) throw new Error("somebody listens already");
-		this.#listener = handler;
+		if (this._listener) throw new Error("somebody listens already");
+		this._listener = handler;
 		return () => {
-			if (this.#listener === handler) this.#listener = undefined;
+			if (this._listener === handler) this._listener = undefined;
 		};
 	}
 
@@ -85,19 +85,19 @@ export class Network {
 	 * while `alive` returns false, nor after `powerLost`; what it still calls has no effect then.
 	 */
 	ports(alive: () => boolean): Required<Pick<NetworkPort, "socket" | "dns">> {
-		const power = this.#power;
+		const power = this._power;
 		const on = () => power.on && alive();
-		const medium = this.#medium;
+		const medium = this._medium;
 		const sockets: SocketNetwork = {
 			on,
 			connect: (station) => {
 				if (this.stationSockets >= SOCKETS_MAXIMUM) throw new Error("no socket left");
-				const connection = new Connection(this.#nextId++, medium, station);
-				this.#connections.add(connection);
+				const connection = new Connection(this._nextId++, medium, station);
+				this._connections.add(connection);
 				return connection;
 			},
 		};
-		for (const connection of [...this.#connections]) connection.stationReturned();
+		for (const connection of [...this._connections]) connection.stationReturned();
 		return {
 			socket: {
 				io: class extends StationSocket {
@@ -119,24 +119,24 @@ export class Network {
 	/** Connections that the station has open, or is opening. */
 	get stationSockets(): number {
 		let sockets = 0;
-		for (const { stationPresent } of this.#connections) if (stationPresent) sockets++;
+		for (const { stationPresent } of this._connections) if (stationPresent) sockets++;
 		return sockets;
 	}
 
 	/** Connections that the broker has open. */
 	get brokerConnections(): number {
 		let connections = 0;
-		for (const { serverPresent } of this.#connections) if (serverPresent) connections++;
+		for (const { serverPresent } of this._connections) if (serverPresent) connections++;
 		return connections;
 	}
 
 	/** Every connection ends at once: both ends get an error, and what was under way is lost. */
 	resetAll(): void {
-		for (const connection of [...this.#connections]) {
-			this.#medium.count("network: connection reset");
+		for (const connection of [...this._connections]) {
+			this._medium.count("network: connection reset");
 			connection.sever("silence");
-			this.#medium.scheduler.after(0, () => connection.failServer("reset"));
-			this.#medium.scheduler.after(0, () => connection.failStation("reset by the broker"));
+			this._medium.scheduler.after(0, () => connection.failServer("reset"));
+			this._medium.scheduler.after(0, () => connection.failStation("reset by the broker"));
 		}
 	}
 
@@ -145,11 +145,11 @@ export class Network {
 	 * arrives.
 	 */
 	halfOpenAll({ told = "nobody", answer = "reset" }: HalfOpenOptions = {}): void {
-		for (const connection of [...this.#connections]) {
-			this.#medium.count(`network: half-open connection, ${answer} in answer`);
+		for (const connection of [...this._connections]) {
+			this._medium.count(`network: half-open connection, ${answer} in answer`);
 			connection.sever(answer);
-			if (told === "broker") this.#medium.scheduler.after(0, () => connection.failServer("reset"));
-			if (told === "station") this.#medium.scheduler.after(0, () => connection.failStation("reset by the broker"));
+			if (told === "broker") this._medium.scheduler.after(0, () => connection.failServer("reset"));
+			if (told === "station") this._medium.scheduler.after(0, () => connection.failStation("reset by the broker"));
 		}
 	}
 
@@ -159,11 +159,11 @@ export class Network {
 	 * gets `answer`.
 	 */
 	powerLost(answer: HalfOpenAnswer = "reset"): void {
-		this.#power.on = false;
-		this.#power = { on: true };
-		for (const connection of [...this.#connections]) {
+		this._power.on = false;
+		this._power = { on: true };
+		for (const connection of [...this._connections]) {
 			if (!connection.stationPresent) continue;
-			this.#medium.count("network: connection of a station without power");
+			this._medium.count("network: connection of a station without power");
 			connection.loseStation(answer);
 		}
 	}
@@ -173,23 +173,23 @@ export class Network {
 	 * turns its radio off in haste, what is under way has not left.
 	 */
 	stationAsleep(hasty: boolean): void {
-		this.#power.on = false;
-		this.#power = { on: true };
-		for (const connection of [...this.#connections]) connection.stationAsleep(hasty);
+		this._power.on = false;
+		this._power = { on: true };
+		for (const connection of [...this._connections]) connection.stationAsleep(hasty);
 	}
 
-	#setLink(up: boolean): void {
-		if (up === this.#linkUp) return;
-		this.#linkUp = up;
-		const { scheduler, random } = this.#medium;
-		const connections = [...this.#connections];
+	private _setLink(up: boolean): void {
+		if (up === this._linkUp) return;
+		this._linkUp = up;
+		const { scheduler, random } = this._medium;
+		const connections = [...this._connections];
 		if (!up) {
-			this.#medium.count("network: link lost");
-			this.#linkLostAt = scheduler.now;
+			this._medium.count("network: link lost");
+			this._linkLostAt = scheduler.now;
 			for (const connection of connections) connection.linkLost();
 			return;
 		}
-		const away = Math.min(scheduler.now - this.#linkLostAt, REPETITION_MAXIMUM_MS);
+		const away = Math.min(scheduler.now - this._linkLostAt, REPETITION_MAXIMUM_MS);
 		for (const connection of connections) connection.linkReturned(random.next() * away);
 	}
 }

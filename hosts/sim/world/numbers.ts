@@ -12,51 +12,51 @@ export class Numbers {
 	/** Numbers that were given again, as the flash had not kept them; and those of readings for which there was no room. */
 	reused = 0;
 	skipped = 0;
-	readonly #options: NumbersOptions;
+	private readonly _options: NumbersOptions;
 	/** Of the last reading whose number is certainly in flash. */
-	#durable = 0;
+	private _durable = 0;
 	/** Whether one more may be in flash: the power was cut while it was written. */
-	#uncertain = false;
+	private _uncertain = false;
 	/** Whether the next one may be any. */
-	#any = false;
+	private _any = false;
 
 	constructor(options: NumbersOptions) {
-		this.#options = options;
+		this._options = options;
 	}
 
 	/** The flash could not be read at the start: numbers may begin anew. */
 	lost(): void {
-		this.#any = true;
+		this._any = true;
 	}
 
 	/** What the next reading may get. */
 	get possible(): ReadonlySet<number> {
-		return new Set([this.last + 1, this.#durable + 1]);
+		return new Set([this.last + 1, this._durable + 1]);
 	}
 
 	powerCut(inFlash: boolean): void {
-		this.#uncertain ||= inFlash;
+		this._uncertain ||= inFlash;
 	}
 
 	/** `before`: who had the number, if anybody. */
 	given(seq: number, isVolatile: boolean, before: Entry | undefined): void {
-		this.#judge(seq, isVolatile, before);
+		this._judge(seq, isVolatile, before);
 		this.last = seq;
-		if (!isVolatile) this.#durable = seq;
-		this.#uncertain = false;
+		if (!isVolatile) this._durable = seq;
+		this._uncertain = false;
 	}
 
-	#judge(seq: number, isVolatile: boolean, before: Entry | undefined): void {
-		const { violate, full } = this.#options;
-		if (this.#any) {
+	private _judge(seq: number, isVolatile: boolean, before: Entry | undefined): void {
+		const { violate, full } = this._options;
+		if (this._any) {
 			if (before) this.reused++;
-			if (!isVolatile) this.#any = false;
+			if (!isVolatile) this._any = false;
 			return;
 		}
 		const { last } = this;
-		const highest = last + (this.#uncertain ? 2 : 1);
+		const highest = last + (this._uncertain ? 2 : 1);
 		// What was only in RAM at a power cut gives its number back.
-		if (seq > this.#durable && seq <= last && before?.volatile) this.reused++;
+		if (seq > this._durable && seq <= last && before?.volatile) this.reused++;
 		else if (seq > highest && full === "newest") this.skipped += seq - highest;
 		else if (!(seq > last && seq <= highest)) {
 			violate("number", `the number ${seq} follows ${last}${before ? ", and was in use before" : ""}`);

@@ -75,38 +75,38 @@ export interface Truth {
 
 export class Probe {
 	readonly model: SensorModel;
-	readonly #airs = allAirs();
-	readonly #world: { now(): number };
-	readonly #chip: BME280Chip | DHTChip;
-	#next: number;
+	private readonly _airs = allAirs();
+	private readonly _world: { now(): number };
+	private readonly _chip: BME280Chip | DHTChip;
+	private _next: number;
 	/** What the chip measured last, and before that. */
-	#last: Air;
-	#previous: Air;
+	private _last: Air;
+	private _previous: Air;
 	/** When the station last had to do with the chip, in the world's ms. */
 	askedAt = 0;
 	/** Until when, in the world's ms, a reading may have been deceived. */
-	#deceivedUntil = 0;
+	private _deceivedUntil = 0;
 
 	constructor(model: SensorModel, world: { readonly now: number }, seed: number) {
 		this.model = model;
-		this.#world = { now: () => world.now };
-		this.#next = seed % AIRS;
-		this.#last = this.#previous = this.#airs[this.#next]!;
-		const weather = () => this.#measure().weather;
+		this._world = { now: () => world.now };
+		this._next = seed % AIRS;
+		this._last = this._previous = this._airs[this._next]!;
+		const weather = () => this._measure().weather;
 		if (model === "bme280" || model === "bmp280") {
-			const frames = Object.defineProperty([] as Uint8Array[], 0, { get: () => this.#measure().frame });
+			const frames = Object.defineProperty([] as Uint8Array[], 0, { get: () => this._measure().frame });
 			const recording = { name: "air", first: FIRST, second: SECOND, frames };
-			this.#chip = new BME280Chip({ clock: this.#world, weather, model, recording });
+			this._chip = new BME280Chip({ clock: this._world, weather, model, recording });
 		} else {
-			this.#chip = new DHTChip({ clock: this.#world, weather, model, seed });
+			this._chip = new DHTChip({ clock: this._world, weather, model, seed });
 		}
 	}
 
 	/** The bus for one power-on period; the chip gets its power, too. It hears nobody who is not `alive`. */
 	port(alive: () => boolean): Pick<Host, "i2c" | "pulses"> {
-		const chip = this.#chip;
+		const chip = this._chip;
 		const asked = () => {
-			if (alive()) this.askedAt = this.#world.now();
+			if (alive()) this.askedAt = this._world.now();
 			return alive();
 		};
 		chip.powerOn();
@@ -120,7 +120,7 @@ export class Probe {
 			};
 			return { i2c: { io: createI2C(new Map([[ADDRESS, watched]])) } };
 		}
-		const Capture = createPulseCapture(chip, this.#world);
+		const Capture = createPulseCapture(chip, this._world);
 		class WatchedCapture extends Capture {
 			override hold(): void {
 				if (asked()) super.hold();
@@ -130,24 +130,24 @@ export class Probe {
 	}
 
 	get fault(): BME280Fault | DHTFault {
-		return this.#chip.fault;
+		return this._chip.fault;
 	}
 
 	set fault(fault: BME280Fault | DHTFault) {
-		if (this.#deceives) this.#deceivedUntil = this.#world.now() + 5_000;
-		this.#chip.fault = fault as never;
+		if (this._deceives) this._deceivedUntil = this._world.now() + 5_000;
+		this._chip.fault = fault as never;
 	}
 
 	/** The faults that this chip may have. */
 	get faults(): readonly (BME280Fault | DHTFault)[] {
-		return this.#chip instanceof BME280Chip ? BME280_FAULTS : DHT_FAULTS;
+		return this._chip instanceof BME280Chip ? BME280_FAULTS : DHT_FAULTS;
 	}
 
 	/** What a reading taken at this moment says, in the units of the wire; `undefined` where nobody can know. */
 	get truth(): Truth | undefined {
-		if (this.#deceives || this.#world.now() < this.#deceivedUntil) return undefined;
-		if (this.#chip instanceof BME280Chip) {
-			const { temperature, humidity, pressure } = this.#last.exact;
+		if (this._deceives || this._world.now() < this._deceivedUntil) return undefined;
+		if (this._chip instanceof BME280Chip) {
+			const { temperature, humidity, pressure } = this._last.exact;
 			return {
 				temperature,
 				humidity: this.model === "bme280" ? humidity * 100 : undefined,
@@ -155,7 +155,7 @@ export class Probe {
 			};
 		}
 		// It answers with what it measured when it was asked before.
-		const { temperature, humidity } = this.#previous.weather;
+		const { temperature, humidity } = this._previous.weather;
 		const coarse = this.model === "dht11";
 		return {
 			temperature: coarse ? Math.round(temperature) : Math.round(temperature * 10) / 10,
@@ -164,16 +164,16 @@ export class Probe {
 		};
 	}
 
-	get #deceives(): boolean {
+	private get _deceives(): boolean {
 		const { model } = this;
-		return (model === "dht11" || model === "dht22") && DECEPTIVE[model].includes(this.#chip.fault as DHTFault);
+		return (model === "dht11" || model === "dht22") && DECEPTIVE[model].includes(this._chip.fault as DHTFault);
 	}
 
-	#measure(): Air {
-		this.#previous = this.#last;
-		this.#last = this.#airs[this.#next]!;
-		this.#next = (this.#next + 1) % AIRS;
-		return this.#last;
+	private _measure(): Air {
+		this._previous = this._last;
+		this._last = this._airs[this._next]!;
+		this._next = (this._next + 1) % AIRS;
+		return this._last;
 	}
 }
 

@@ -40,15 +40,15 @@ interface Window {
 export class Progress {
 	/** After so many ms without faults the station is connected. */
 	readonly settleMs: number;
-	readonly #options: ProgressOptions;
+	private readonly _options: ProgressOptions;
 	/** Backlog that leaves in a second, at least. */
-	readonly #pace: number;
-	#fresh: Entry[] = [];
-	#window: Window | undefined;
-	#connected = false;
+	private readonly _pace: number;
+	private _fresh: Entry[] = [];
+	private _window: Window | undefined;
+	private _connected = false;
 
 	constructor(options: ProgressOptions) {
-		this.#options = options;
+		this._options = options;
 		const { settings, conditions, broker } = options.plan;
 		const detection =
 			1_000 * (Math.max(settings.keepAlive, broker.limits?.serverKeepAlive ?? 0) + settings.interval) + TCP_GIVES_UP_MS;
@@ -60,35 +60,35 @@ export class Progress {
 		const reachable = trips === 0 ? Number.POSITIVE_INFINITY : (0.5 * window) / (trips * roundTrip);
 		const pace = 0.8 * Math.min(settings.backlogRate, reachable);
 		// Of the backlog of a station that sleeps, one reading at least leaves in each wake.
-		this.#pace = sleep ? Math.min(pace, 1_000 / sleep.cycle) : pace;
+		this._pace = sleep ? Math.min(pace, 1_000 / sleep.cycle) : pace;
 	}
 
 	/** Readings of the backlog that leave in a second, at least. */
 	get pace(): number {
-		return this.#pace;
+		return this._pace;
 	}
 
 	/** The station has begun anew. */
 	interrupted(_time: number): void {
-		this.#window = undefined;
-		this.#fresh = [];
-		this.#connected = false;
+		this._window = undefined;
+		this._fresh = [];
+		this._connected = false;
 	}
 
 	accepted(entry: Entry): void {
-		if (this.#connected && this.#options.plan.settings.order === "newest") this.#fresh.push(entry);
+		if (this._connected && this._options.plan.settings.order === "newest") this._fresh.push(entry);
 	}
 
 	delivered(entry: Entry, _time: number): void {
-		const at = this.#fresh.indexOf(entry);
-		if (at >= 0) this.#fresh.splice(at, 1);
+		const at = this._fresh.indexOf(entry);
+		if (at >= 0) this._fresh.splice(at, 1);
 	}
 
 	/** `connectedSince`: as the broker sees it. */
 	tick(now: number, counters: Counters, connectedSince: number | undefined, poweredAt: number): void {
-		const { health, violate } = this.#options;
+		const { health, violate } = this._options;
 		// Without a keep-alive, only readings show that a connection is half-open.
-		const needed = this.#options.plan.settings.keepAlive === 0 ? (["sensor"] as const) : [];
+		const needed = this._options.plan.settings.keepAlive === 0 ? (["sensor"] as const) : [];
 		const wellSince = Math.max(health.wellSince("connection", "power", ...needed), poweredAt);
 		const settled = now - wellSince > this.settleMs;
 		if (settled && connectedSince === undefined) {
@@ -97,19 +97,19 @@ export class Progress {
 				`nothing has been wrong for ${Math.round((now - wellSince) / 1_000)} s, and the station is not connected`,
 			);
 		}
-		this.#connected = settled && connectedSince !== undefined && now - connectedSince > FRESH_MS;
-		if (!this.#connected) this.#fresh = [];
-		for (const { at, seq } of this.#fresh) {
+		this._connected = settled && connectedSince !== undefined && now - connectedSince > FRESH_MS;
+		if (!this._connected) this._fresh = [];
+		for (const { at, seq } of this._fresh) {
 			if (now - at > FRESH_MS)
 				violate("fresh", `reading ${seq} has not arrived ${Math.round((now - at) / 1_000)} s after it was taken`);
 		}
-		this.#judgePace(now, counters);
+		this._judgePace(now, counters);
 	}
 
-	#judgePace(now: number, { published, readings, queued }: Counters): void {
-		const { violate, health, plan } = this.#options;
-		const window = this.#window;
-		const calm = this.#connected && health.wellSince("flash") < now - FLASH_AFTERMATH_MS;
+	private _judgePace(now: number, { published, readings, queued }: Counters): void {
+		const { violate, health, plan } = this._options;
+		const window = this._window;
+		const calm = this._connected && health.wellSince("flash") < now - FLASH_AFTERMATH_MS;
 		if (window) {
 			window.calm &&= calm;
 			if (now - window.time < WINDOW_MS) return;
@@ -120,7 +120,7 @@ export class Progress {
 			const most = plan.settings.backlogRate * seconds + (readings - window.readings) + inRam + IN_FLIGHT + BLUR;
 			if (gone > most)
 				violate("backlog", `${gone} readings left within ${Math.round(seconds)} s, and ${Math.round(most)} may`);
-			const least = Math.min(window.queued - IN_FLIGHT, this.#pace * seconds) - BLUR;
+			const least = Math.min(window.queued - IN_FLIGHT, this._pace * seconds) - BLUR;
 			if (window.calm && gone < least) {
 				violate(
 					"backlog",
@@ -128,6 +128,6 @@ export class Progress {
 				);
 			}
 		}
-		this.#window = { time: now, published, readings, queued, calm };
+		this._window = { time: now, published, readings, queued, calm };
 	}
 }

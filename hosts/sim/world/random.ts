@@ -8,28 +8,28 @@
 const WARM_UP = 12;
 
 export class Random {
-	readonly #key: string;
-	#a: number;
-	#b: number;
-	#c: number;
-	#counter = 1;
+	private readonly _key: string;
+	private _a: number;
+	private _b: number;
+	private _c: number;
+	private _counter = 1;
 
 	/** @param seed of the world; a number is as good as its decimal digits */
 	constructor(seed: number | string) {
-		this.#key = String(seed);
-		this.#a = hash(this.#key, 0x9e3779b9);
-		this.#b = hash(this.#key, 0x7f4a7c15);
-		this.#c = hash(this.#key, 0xf39cc060);
+		this._key = String(seed);
+		this._a = hash(this._key, 0x9e3779b9);
+		this._b = hash(this._key, 0x7f4a7c15);
+		this._c = hash(this._key, 0xf39cc060);
 		for (let index = 0; index < WARM_UP; index++) this.next();
 	}
 
 	/** Uniform in [0, 1), in steps of 2^-32: "small fast counting" (Doty-Humphrey, PractRand). */
 	next(): number {
-		const sum = (this.#a + this.#b + this.#counter) | 0;
-		this.#counter = (this.#counter + 1) | 0;
-		this.#a = this.#b ^ (this.#b >>> 9);
-		this.#b = (this.#c + (this.#c << 3)) | 0;
-		this.#c = (((this.#c << 21) | (this.#c >>> 11)) + sum) | 0;
+		const sum = (this._a + this._b + this._counter) | 0;
+		this._counter = (this._counter + 1) | 0;
+		this._a = this._b ^ (this._b >>> 9);
+		this._b = (this._c + (this._c << 3)) | 0;
+		this._c = (((this._c << 21) | (this._c >>> 11)) + sum) | 0;
 		return (sum >>> 0) / 0x1_0000_0000;
 	}
 
@@ -55,7 +55,7 @@ export class Random {
 
 	/** A stream of its own. It depends on the label, not on what was drawn before: one label, one stream. */
 	fork(label: string): Random {
-		return new Random(`${this.#key}/${label}`);
+		return new Random(`${this._key}/${label}`);
 	}
 }
 

@@ -66,26 +66,26 @@ export class Readings {
 	/** The latest with each number. */
 	readonly entries = new Map<number, Entry>();
 	readonly counts = { accepted: 0, deliveries: 0, redeliveries: 0, rejected: 0, forgotten: 0 };
-	readonly #options: ReadingsOptions;
-	readonly #labels: Labels;
-	readonly #numbers: Numbers;
-	#boot = 0;
+	private readonly _options: ReadingsOptions;
+	private readonly _labels: Labels;
+	private readonly _numbers: Numbers;
+	private _boot = 0;
 	/** Readings of this power-on period that the flash refused. */
-	#inRam: Entry[] = [];
+	private _inRam: Entry[] = [];
 	/** Since when the broker's session and the station's are the same, in the world's ms, and counted by connections. */
-	#sessionSince = 0;
-	#connection = 0;
-	#resumed = false;
-	#sender = 0;
-	#version = 5;
-	#highestDelivered = 0;
-	#outOfOrder = false;
-	#asideAt = Number.NEGATIVE_INFINITY;
+	private _sessionSince = 0;
+	private _connection = 0;
+	private _resumed = false;
+	private _sender = 0;
+	private _version = 5;
+	private _highestDelivered = 0;
+	private _outOfOrder = false;
+	private _asideAt = Number.NEGATIVE_INFINITY;
 
 	constructor(options: ReadingsOptions) {
-		this.#options = options;
-		this.#labels = new Labels(options.violate);
-		this.#numbers = new Numbers(options);
+		this._options = options;
+		this._labels = new Labels(options.violate);
+		this._numbers = new Numbers(options);
 	}
 
 	/** Readings that neither have arrived nor were rejected. */
@@ -99,18 +99,18 @@ export class Readings {
 	}
 
 	poweredOn(boot: number): void {
-		this.#boot = boot;
-		this.#labels.poweredOn(boot);
+		this._boot = boot;
+		this._labels.poweredOn(boot);
 	}
 
 	clockSet(offset: number): void {
-		this.#labels.clockSet(offset);
+		this._labels.clockSet(offset);
 	}
 
 	/** The flash could not be read at the start, or bits of it have changed: numbers may come again. */
 	numbersLost(): void {
-		this.#numbers.lost();
-		this.#outOfOrder = true;
+		this._numbers.lost();
+		this._outOfOrder = true;
 	}
 
 	/** `pending`: what the station would have accepted next, had the power been there a moment longer. */
@@ -120,17 +120,17 @@ export class Readings {
 			| { readonly ticks: number; readonly truth: Truth | undefined; readonly offset: number | undefined }
 			| undefined,
 	): void {
-		this.#sessionSince = time;
-		for (const entry of this.#inRam) {
+		this._sessionSince = time;
+		for (const entry of this._inRam) {
 			if (!isMissing(entry)) continue;
 			entry.forgotten = true;
 			this.counts.forgotten++;
 		}
-		this.#inRam = [];
-		this.#numbers.powerCut(pending !== undefined);
+		this._inRam = [];
+		this._numbers.powerCut(pending !== undefined);
 		if (!pending) return;
-		for (const seq of this.#numbers.possible) {
-			this.#enter(seq, { ...pending, at: time, volatile: false, hindered: true, uncertain: true });
+		for (const seq of this._numbers.possible) {
+			this._enter(seq, { ...pending, at: time, volatile: false, hindered: true, uncertain: true });
 		}
 	}
 
@@ -149,24 +149,24 @@ export class Readings {
 		this.counts.accepted++;
 		let before = this.entries.get(seq);
 		while (before?.uncertain) before = before.earlier;
-		this.#numbers.given(seq, sample.volatile, before);
-		const entry = this.#enter(seq, { ...sample, uncertain: false });
-		if (entry.volatile) this.#inRam.push(entry);
+		this._numbers.given(seq, sample.volatile, before);
+		const entry = this._enter(seq, { ...sample, uncertain: false });
+		if (entry.volatile) this._inRam.push(entry);
 	}
 
 	/** Numbers given twice, and left out. */
 	get numbers(): Readonly<Pick<Numbers, "reused" | "skipped">> {
-		return this.#numbers;
+		return this._numbers;
 	}
 
-	#enter(
+	private _enter(
 		seq: number,
 		sample: Pick<Entry, "ticks" | "at" | "offset" | "truth" | "volatile" | "hindered" | "uncertain">,
 	): Entry {
 		const entry: Entry = {
 			...sample,
 			seq,
-			boot: this.#boot,
+			boot: this._boot,
 			earlier: this.entries.get(seq),
 			deliveries: 0,
 			deliveredAt: 0,
@@ -183,16 +183,16 @@ export class Readings {
 
 	/** `sender`: the power-on period of the station that connected, if that is certain. */
 	connected(version: number, sessionPresent: boolean, time: number, sender: number | undefined): void {
-		this.#connection++;
-		this.#sender = sender ?? -this.#connection;
-		this.#version = version;
-		this.#resumed = sessionPresent;
-		if (!sessionPresent) this.#sessionSince = time;
+		this._connection++;
+		this._sender = sender ?? -this._connection;
+		this._version = version;
+		this._resumed = sessionPresent;
+		if (!sessionPresent) this._sessionSince = time;
 	}
 
 	/** A message to the station's topic of readings has arrived; returns whether it is a first delivery, and the entry. */
 	delivered(delivery: Delivery): Entry | undefined {
-		const { violate } = this.#options;
+		const { violate } = this._options;
 		let report: Record<string, unknown>;
 		try {
 			report = JSON.parse(delivery.payload);
@@ -200,7 +200,7 @@ export class Readings {
 			return void violate("content", `a report that is no JSON: ${delivery.payload}`);
 		}
 		const { seq } = report;
-		const entry = typeof seq === "number" ? this.#find(seq, report) : undefined;
+		const entry = typeof seq === "number" ? this._find(seq, report) : undefined;
 		if (!entry) return void violate("content", `a reading that was never taken: ${delivery.payload}`);
 		const { time, ...values } = report;
 		const text = JSON.stringify(values);
@@ -210,39 +210,39 @@ export class Readings {
 			violate("content", `reading ${seq} came as ${entry.values} and then as ${text}`);
 		}
 		entry.values ??= text;
-		this.#labels.judge(entry, time);
-		this.#judgeRepetition(entry, delivery);
+		this._labels.judge(entry, time);
+		this._judgeRepetition(entry, delivery);
 		if (delivery.refused) {
 			if (entry.deliveries === 0 && !entry.rejected) this.counts.rejected++;
 			entry.rejected = true;
 		} else {
 			if (entry.deliveries > 0) this.counts.redeliveries++;
-			else if (!entry.rejected) this.#judgeOrder(entry, delivery);
+			else if (!entry.rejected) this._judgeOrder(entry, delivery);
 			this.counts.deliveries++;
 			entry.deliveries++;
 		}
 		Object.assign(entry, {
 			deliveredAt: delivery.time,
-			connection: this.#connection,
+			connection: this._connection,
 			qos: delivery.qos,
-			sender: this.#sender,
+			sender: this._sender,
 		});
 		return entry;
 	}
 
 	/** When the last reading that was set aside is tried again, with the first of the next readings. */
 	get asideUntil(): number {
-		return this.#asideAt + ASIDE_MS;
+		return this._asideAt + ASIDE_MS;
 	}
 
 	/** The station has given up a reading for now: its broker ended connections when it had it. */
 	setAside(now: number): void {
-		this.#asideAt = now;
-		this.#outOfOrder = true;
+		this._asideAt = now;
+		this._outOfOrder = true;
 	}
 
 	/** Where a number was given twice, the content tells which of the two it is. */
-	#find(seq: number, report: Record<string, unknown>): Entry | undefined {
+	private _find(seq: number, report: Record<string, unknown>): Entry | undefined {
 		const latest = this.entries.get(seq);
 		for (let entry = latest; entry; entry = entry.earlier) {
 			if (!entry.truth || !untruth(report, entry.truth)) return entry;
@@ -250,36 +250,36 @@ export class Readings {
 		return latest;
 	}
 
-	#judgeRepetition(entry: Entry, { qos, dup, refused, hindered }: Delivery): void {
-		const { violate } = this.#options;
+	private _judgeRepetition(entry: Entry, { qos, dup, refused, hindered }: Delivery): void {
+		const { violate } = this._options;
 		const { seq } = entry;
 		const before = entry.deliveries > 0 || entry.rejected;
-		if (qos > 0 && dup && !this.#resumed && entry.connection !== this.#connection && this.#version !== 3) {
+		if (qos > 0 && dup && !this._resumed && entry.connection !== this._connection && this._version !== 3) {
 			violate("duplicate flag", `reading ${seq} says it is a redelivery in a new session`);
 		}
 		// Flash that would not say whether it kept a reading may have it twice.
 		if (!before || entry.hindered || hindered) return;
-		if (entry.connection === this.#connection) {
+		if (entry.connection === this._connection) {
 			violate("repetition", `reading ${seq} came twice on one connection`);
 		}
 		// What follows needs both ends to know of the first delivery.
-		if (entry.deliveredAt < this.#sessionSince || entry.sender !== this.#sender || entry.qos !== qos || qos === 0)
+		if (entry.deliveredAt < this._sessionSince || entry.sender !== this._sender || entry.qos !== qos || qos === 0)
 			return;
 		// One that was set aside was given up before, and is a new message to MQTT.
-		if (entry.deliveredAt <= this.#asideAt) return;
+		if (entry.deliveredAt <= this._asideAt) return;
 		if (!dup) violate("duplicate flag", `reading ${seq} came again in the same session without DUP`);
 		if (qos === 2 && !refused && !entry.rejected) {
 			violate("exactly once", `reading ${seq} came twice at QoS 2, although both ends had the session`);
 		}
 	}
 
-	#judgeOrder({ seq, at, hindered, rejected }: Entry, delivery: Delivery): void {
+	private _judgeOrder({ seq, at, hindered, rejected }: Entry, delivery: Delivery): void {
 		// What the broker refused at first and then took has lost its place, and what could not be read when its turn was.
 		if (hindered || delivery.hindered || rejected || delivery.flashWellSince > at) return;
-		if (this.#options.order === "oldest" && !this.#outOfOrder && seq < this.#highestDelivered) {
-			this.#options.violate("order", `reading ${seq} came after ${this.#highestDelivered}`);
+		if (this._options.order === "oldest" && !this._outOfOrder && seq < this._highestDelivered) {
+			this._options.violate("order", `reading ${seq} came after ${this._highestDelivered}`);
 		}
-		this.#highestDelivered = Math.max(seq, this.#highestDelivered);
+		this._highestDelivered = Math.max(seq, this._highestDelivered);
 	}
 }
 

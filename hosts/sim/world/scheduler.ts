@@ -36,43 +36,43 @@ class Entry implements Event {
 }
 
 export class Scheduler {
-	#now = 0;
-	#order = 0;
-	#running = false;
+	private _now = 0;
+	private _order = 0;
+	private _running = false;
 	/** A binary heap: no entry is later than the two at twice its index and one and two further. */
-	readonly #heap: Entry[] = [];
+	private readonly _heap: Entry[] = [];
 
 	/** Simulated ms since the beginning, as a double. */
 	get now(): number {
-		return this.#now;
+		return this._now;
 	}
 
 	/** How many events are to happen. */
 	get pending(): number {
-		return this.#heap.length;
+		return this._heap.length;
 	}
 
 	/** When the next event is to happen, in ms; `Infinity`: there is none. */
 	get next(): number {
-		return this.#heap[0]?.time ?? Number.POSITIVE_INFINITY;
+		return this._heap[0]?.time ?? Number.POSITIVE_INFINITY;
 	}
 
 	/** Calls back at `time`, in ms; for a moment that has passed, as soon as possible. Throws a RangeError where it is not a number. */
 	at(time: number, callback: () => void): Event {
 		if (Number.isNaN(time)) throw new RangeError("an event at no time at all");
-		const entry = new Entry(Math.max(time, this.#now), this.#order++, callback);
-		this.#rise(entry, this.#heap.length);
+		const entry = new Entry(Math.max(time, this._now), this._order++, callback);
+		this._rise(entry, this._heap.length);
 		return entry;
 	}
 
 	/** Calls back `delay` ms from now; never before the caller has returned. */
 	after(delay: number, callback: () => void): Event {
-		return this.at(this.#now + delay, callback);
+		return this.at(this._now + delay, callback);
 	}
 
 	/** The event will not happen. If it has happened, or there is none, this does nothing. */
 	cancel(event: Event | undefined): void {
-		if (event?.pending) this.#remove(event as Entry);
+		if (event?.pending) this._remove(event as Entry);
 	}
 
 	/**
@@ -80,38 +80,38 @@ export class Scheduler {
 	 * then. Throws what a callback throws, and an Error where time stands still.
 	 */
 	run(until: number): void {
-		if (this.#running) throw new Error("time is passing already");
-		this.#running = true;
+		if (this._running) throw new Error("time is passing already");
+		this._running = true;
 		try {
-			let instant = this.#now;
+			let instant = this._now;
 			let events = 0;
-			for (let entry = this.#heap[0]; entry && entry.time <= until; entry = this.#heap[0]) {
+			for (let entry = this._heap[0]; entry && entry.time <= until; entry = this._heap[0]) {
 				if (entry.time > instant) {
 					instant = entry.time;
 					events = 0;
 				}
 				if (++events > EVENTS_PER_INSTANT_MAXIMUM) throw new Error(`events without end at ${instant} ms`);
-				this.#now = entry.time;
-				this.#remove(entry);
+				this._now = entry.time;
+				this._remove(entry);
 				entry.callback();
 			}
-			if (Number.isFinite(until)) this.#now = Math.max(this.#now, until);
+			if (Number.isFinite(until)) this._now = Math.max(this._now, until);
 		} finally {
-			this.#running = false;
+			this._running = false;
 		}
 	}
 
-	#remove(entry: Entry): void {
+	private _remove(entry: Entry): void {
 		const { index } = entry;
 		entry.index = NOWHERE;
-		const last = this.#heap.pop()!;
+		const last = this._heap.pop()!;
 		if (last === entry) return;
-		if (index > 0 && before(last, this.#heap[(index - 1) >> 1]!)) this.#rise(last, index);
-		else this.#sink(last, index);
+		if (index > 0 && before(last, this._heap[(index - 1) >> 1]!)) this._rise(last, index);
+		else this._sink(last, index);
 	}
 
-	#rise(entry: Entry, from: number): void {
-		const heap = this.#heap;
+	private _rise(entry: Entry, from: number): void {
+		const heap = this._heap;
 		let index = from;
 		while (index > 0) {
 			const above = (index - 1) >> 1;
@@ -125,8 +125,8 @@ export class Scheduler {
 		entry.index = index;
 	}
 
-	#sink(entry: Entry, from: number): void {
-		const heap = this.#heap;
+	private _sink(entry: Entry, from: number): void {
+		const heap = this._heap;
 		let index = from;
 		for (;;) {
 			let below = 2 * index + 1;

@@ -37,78 +37,78 @@ export interface ServerConnection {
 export class ServerEnd implements ServerConnection {
 	onData: (bytes: Bytes) => void = () => {};
 	onEnd: (reason: EndReason) => void = () => {};
-	readonly #connection: Connection;
-	readonly #scheduler: Scheduler;
-	#open = true;
-	#paused = false;
+	private readonly _connection: Connection;
+	private readonly _scheduler: Scheduler;
+	private _open = true;
+	private _paused = false;
 	/** Whether the station has closed. */
-	#finished = false;
+	private _finished = false;
 
 	constructor(connection: Connection, scheduler: Scheduler) {
-		this.#connection = connection;
-		this.#scheduler = scheduler;
+		this._connection = connection;
+		this._scheduler = scheduler;
 	}
 
 	get id(): number {
-		return this.#connection.id;
+		return this._connection.id;
 	}
 
 	get open(): boolean {
-		return this.#open;
+		return this._open;
 	}
 
 	get buffered(): number {
-		return this.#connection.down.outstanding;
+		return this._connection.down.outstanding;
 	}
 
 	write(bytes: Bytes): void {
-		if (this.#open) this.#connection.down.write(bytes.slice());
+		if (this._open) this._connection.down.write(bytes.slice());
 	}
 
 	end(): void {
-		if (this.#close()) this.#connection.closeServer();
+		if (this._close()) this._connection.closeServer();
 	}
 
 	reset(): void {
-		if (this.#close()) this.#connection.resetServer();
+		if (this._close()) this._connection.resetServer();
 	}
 
 	vanish(answer: HalfOpenAnswer = "reset"): void {
-		if (this.#close()) this.#connection.loseServer(answer);
+		if (this._close()) this._connection.loseServer(answer);
 	}
 
 	pause(): void {
-		this.#paused = true;
+		this._paused = true;
 	}
 
 	resume(): void {
-		this.#paused = false;
-		this.#scheduler.after(0, () => this.readable());
+		this._paused = false;
+		this._scheduler.after(0, () => this.readable());
 	}
 
 	/** Hands on what has arrived, unless it is to wait. */
 	readable(): void {
-		while (this.#open && !this.#paused) {
-			const bytes = this.#connection.up.read(Number.POSITIVE_INFINITY);
+		while (this._open && !this._paused) {
+			const bytes = this._connection.up.read(Number.POSITIVE_INFINITY);
 			if (bytes) this.onData(bytes);
-			else if (this.#finished) this.#connection.failServer("closed");
+			else if (this._finished) this._connection.failServer("closed");
 			else return;
 		}
 	}
 
 	/** The station has closed; what it sent before comes first. */
 	finished(): void {
-		this.#finished = true;
+		this._finished = true;
 		this.readable();
 	}
 
 	ended(reason: EndReason): void {
-		if (this.#close()) this.onEnd(reason);
+		if (this._close()) this.onEnd(reason);
 	}
 
-	#close(): boolean {
-		const open = this.#open;
-		this.#open = false;
+	private _close(): boolean {
+		const open = this._open;
+		this._open = false;
 		return open;
 	}
 }

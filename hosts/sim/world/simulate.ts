@@ -174,38 +174,38 @@ async function runMutants({ days, from, workers }: Options, { bundleWorker }: To
 class Runner {
 	/** Resolves at its end, with a problem if it did not end by itself. */
 	readonly ended: Promise<string | undefined>;
-	readonly #worker: Worker;
-	#stopped = false;
+	private readonly _worker: Worker;
+	private _stopped = false;
 
 	constructor(path: string, order: Order, onReport: (report: Report) => void) {
-		this.#worker = new Worker(path, { workerData: order, execArgv: ["--enable-source-maps"] });
+		this._worker = new Worker(path, { workerData: order, execArgv: ["--enable-source-maps"] });
 		let last: number | undefined;
 		let problem: string | undefined;
 		const hangs = () => {
 			problem = `a world after the one of seed ${last ?? "none"} hangs`;
-			void this.#worker.terminate();
+			void this._worker.terminate();
 		};
 		let watch = setTimeout(hangs, HANG_MS);
-		this.#worker.on("message", (report: Report) => {
+		this._worker.on("message", (report: Report) => {
 			last = report.seed;
 			clearTimeout(watch);
 			watch = setTimeout(hangs, HANG_MS);
-			if (!this.#stopped) onReport(report);
+			if (!this._stopped) onReport(report);
 		});
-		this.#worker.on("error", (error: Error) => {
+		this._worker.on("error", (error: Error) => {
 			problem = `the thread failed after the world of seed ${last ?? "none"}: ${error.stack ?? error.message}`;
 		});
 		this.ended = new Promise((resolve) => {
-			this.#worker.on("exit", () => {
+			this._worker.on("exit", () => {
 				clearTimeout(watch);
-				resolve(this.#stopped ? undefined : problem);
+				resolve(this._stopped ? undefined : problem);
 			});
 		});
 	}
 
 	stop(): void {
-		this.#stopped = true;
-		void this.#worker.terminate();
+		this._stopped = true;
+		void this._worker.terminate();
 	}
 }
 

@@ -47,66 +47,66 @@ export function keepsWill({ settings, sleep }: Plan, version: 3 | 4 | 5): boolea
 }
 
 export class SleepRules {
-	readonly #options: SleepRulesOptions;
-	#wokeAt = 0;
+	private readonly _options: SleepRulesOptions;
+	private _wokeAt = 0;
 	/** Since when it has had power, sleep included; `Infinity`: it has none. */
-	#aliveSince = Number.POSITIVE_INFINITY;
-	#clock: Clock | undefined;
+	private _aliveSince = Number.POSITIVE_INFINITY;
+	private _clock: Clock | undefined;
 	/** The clock at the start, and whether the time was known then. */
-	#startedAt = 0;
-	#timeKnown = false;
-	#queued = 0;
-	#readings: Entry[] = [];
+	private _startedAt = 0;
+	private _timeKnown = false;
+	private _queued = 0;
+	private _readings: Entry[] = [];
 	/** What the broker was told in this wake, and when it was told that last. */
-	#statuses: string[] = [];
-	#toldAt = 0;
-	#version: 3 | 4 | 5 = 5;
+	private _statuses: string[] = [];
+	private _toldAt = 0;
+	private _version: 3 | 4 | 5 = 5;
 	/** When the wake began after which nothing was left to do, and the station said so. */
-	#rested: number | undefined;
+	private _rested: number | undefined;
 
 	constructor(options: SleepRulesOptions) {
-		this.#options = options;
+		this._options = options;
 	}
 
 	poweredOn(now: number, wakes: boolean): void {
-		if (!wakes) this.#aliveSince = now;
-		this.#wokeAt = now;
-		this.#readings = [];
-		this.#statuses = [];
+		if (!wakes) this._aliveSince = now;
+		this._wokeAt = now;
+		this._readings = [];
+		this._statuses = [];
 	}
 
 	powerLost(): void {
-		this.#aliveSince = Number.POSITIVE_INFINITY;
+		this._aliveSince = Number.POSITIVE_INFINITY;
 	}
 
 	/** With what it has found in its flash. */
 	started({ queued }: Counters, clock: Clock): void {
-		this.#queued = queued;
-		this.#clock = clock;
-		this.#startedAt = clock.now();
-		this.#timeKnown = clock.time() !== undefined;
+		this._queued = queued;
+		this._clock = clock;
+		this._startedAt = clock.now();
+		this._timeKnown = clock.time() !== undefined;
 	}
 
 	accepted(entry: Entry): void {
-		this.#readings.push(entry);
+		this._readings.push(entry);
 	}
 
 	connected(version: 3 | 4 | 5): void {
-		this.#version = version;
+		this._version = version;
 	}
 
 	/** A status message of the station's has arrived. */
 	told(status: string, now: number): void {
-		this.#statuses.push(status);
-		this.#toldAt = now;
+		this._statuses.push(status);
+		this._toldAt = now;
 	}
 
 	/** The broker publishes the will: a station that keeps its word gives no reason for that. */
 	willPublished(now: number): void {
-		const { sleep, health, violate, plan } = this.#options;
+		const { sleep, health, violate, plan } = this._options;
 		// Where the last packet was lost, the broker learns of the end by the keep-alive.
-		if (sleep.hasty && !keepsWill(plan, this.#version)) return;
-		const calm = now - Math.max(this.#aliveSince, health.wellSince("connection", "power", "flash"));
+		if (sleep.hasty && !keepsWill(plan, this._version)) return;
+		const calm = now - Math.max(this._aliveSince, health.wellSince("connection", "power", "flash"));
 		if (calm > sleep.lostAfter + 2 * sleep.cycle) {
 			violate("status", `the will is published, and nothing has been wrong for ${seconds(calm)} s`);
 		}
@@ -114,87 +114,87 @@ export class SleepRules {
 
 	/** Whether the station wakes for its time only, and has nothing left to do since `time`. */
 	restsSince(time: number): boolean {
-		return this.#rested !== undefined && this.#rested > time;
+		return this._rested !== undefined && this._rested > time;
 	}
 
 	/** The time awake is over, and the station says goodbye. */
 	isEnding(now: number): boolean {
-		return now - this.#wokeAt > this.#options.sleep.awake * 1_000 - LATENESS_MS;
+		return now - this._wokeAt > this._options.sleep.awake * 1_000 - LATENESS_MS;
 	}
 
 	tick(now: number): void {
-		this.#judgeTime(now);
-		const said = this.#statuses.at(-1) === "asleep" && now - this.#toldAt > FAREWELL_MS + LATENESS_MS;
-		if (said && this.#isCalm)
-			this.#options.violate("status", `it said asleep, and is awake ${seconds(now - this.#toldAt)} s later`);
+		this._judgeTime(now);
+		const said = this._statuses.at(-1) === "asleep" && now - this._toldAt > FAREWELL_MS + LATENESS_MS;
+		if (said && this._isCalm)
+			this._options.violate("status", `it said asleep, and is awake ${seconds(now - this._toldAt)} s later`);
 	}
 
 	fellAsleep(now: number, duration: number, { queued }: Counters, sockets: number): void {
-		const { plan, violate } = this.#options;
-		this.#judgeTime(now);
-		const due = this.#startedAt + plan.settings.interval * 1_000 - this.#clock!.now();
+		const { plan, violate } = this._options;
+		this._judgeTime(now);
+		const due = this._startedAt + plan.settings.interval * 1_000 - this._clock!.now();
 		if (Math.abs(duration - Math.max(SHORTEST_MS, due)) > ROUNDING_MS) {
 			violate("sleep", `asleep for ${seconds(duration)} s, and the next reading is due in ${seconds(due)} s`);
 		}
 		if (sockets > 0) violate("levels", `${sockets} sockets are open when it falls asleep`);
-		if (this.#isCalm) this.#judgeCalmWake(now, queued);
-		this.#rested = queued === 0 && this.#statuses.at(-1) === "asleep" ? this.#wokeAt : undefined;
+		if (this._isCalm) this._judgeCalmWake(now, queued);
+		this._rested = queued === 0 && this._statuses.at(-1) === "asleep" ? this._wokeAt : undefined;
 	}
 
 	/** Whatever is wrong: it is not awake for longer than it may be. */
-	#judgeTime(now: number): void {
-		const { sleep, plan, violate } = this.#options;
-		const awake = now - this.#wokeAt;
+	private _judgeTime(now: number): void {
+		const { sleep, plan, violate } = this._options;
+		const awake = now - this._wokeAt;
 		if (awake > sleep.awake * 1_000 + FAREWELL_MS + plan.lateness + LATENESS_MS) {
 			violate("sleep", `awake for ${seconds(awake)} s, and ${sleep.awake} s are the most`);
 		}
 	}
 
 	/** Whether nothing has been wrong in this wake, nor not long before. */
-	get #isCalm(): boolean {
-		const { health, plan } = this.#options;
+	private get _isCalm(): boolean {
+		const { health, plan } = this._options;
 		const well = health.wellSince("connection", "power", "sensor", "flash", "time");
-		return well + AFTERMATH_MS < this.#wokeAt && plan.worn === 0 && plan.blocks > 0;
+		return well + AFTERMATH_MS < this._wokeAt && plan.worn === 0 && plan.blocks > 0;
 	}
 
-	#judgeCalmWake(now: number, queued: number): void {
-		const { plan, violate } = this.#options;
+	private _judgeCalmWake(now: number, queued: number): void {
+		const { plan, violate } = this._options;
 		const { order, full } = plan.settings;
-		const awake = now - this.#wokeAt;
-		const limited = this.#isLimited;
-		if (this.#readings.length === 0 && !(full === "newest" && this.#queued > 0)) {
+		const awake = now - this._wokeAt;
+		const limited = this._isLimited;
+		if (this._readings.length === 0 && !(full === "newest" && this._queued > 0)) {
 			violate("sleep", "a wake without a reading");
 		}
-		const behind = order === "oldest" && this.#queued > 0;
-		const missing = behind ? undefined : this.#readings.find(isMissing);
+		const behind = order === "oldest" && this._queued > 0;
+		const missing = behind ? undefined : this._readings.find(isMissing);
 		if (missing) violate("sleep", `asleep, and reading ${missing.seq} has not arrived`);
-		const statuses = this.#statuses.join(", ");
+		const statuses = this._statuses.join(", ");
 		// A limit of the broker's may cost a connection whose CONNACK was not waited for.
 		if (!(limited ? /^(online, ){1,2}asleep$/ : /^online, asleep$/).test(statuses))
 			violate("status", `what it said in a wake: ${statuses || "nothing"}`);
-		if (plan.asksForTime && this.#clock!.time() === undefined) {
+		if (plan.asksForTime && this._clock!.time() === undefined) {
 			violate("sleep", "asleep before it has got the time: its readings will never have theirs");
 		}
-		if (this.#queued > 0 && queued >= this.#queued) {
-			violate("backlog", `${this.#queued} readings waited when it woke, and ${queued} when it fell asleep`);
+		if (this._queued > 0 && queued >= this._queued) {
+			violate("backlog", `${this._queued} readings waited when it woke, and ${queued} when it fell asleep`);
 		}
 		// Readings so close together that there were more of them in this wake wait like a backlog.
-		const hasBacklog = this.#queued > 0 || this.#readings.length > 1;
-		if (!hasBacklog && (this.#timeKnown || !plan.asksForTime) && awake > this.#needed) {
+		const hasBacklog = this._queued > 0 || this._readings.length > 1;
+		if (!hasBacklog && (this._timeKnown || !plan.asksForTime) && awake > this._needed) {
 			violate("sleep", `awake for ${seconds(awake)} s, and there was nothing to wait for`);
 		}
 	}
 
-	get #isLimited(): boolean {
-		return Object.keys(this.#options.plan.broker.limits ?? {}).length > 0;
+	private get _isLimited(): boolean {
+		return Object.keys(this._options.plan.broker.limits ?? {}).length > 0;
 	}
 
 	/** Ms for a reading and its delivery. */
-	get #needed(): number {
-		const { conditions, hasWifi, lateness } = this.#options.plan;
+	private get _needed(): number {
+		const { conditions, hasWifi, lateness } = this._options.plan;
 		const way = conditions.latency + conditions.jitter + lateness;
 		const join = hasWifi ? JOIN_LEAST_MS + JOIN_MS : 0;
-		const retry = this.#isLimited ? RETRY_MS + WAYS_TO_CONNECT * way : 0;
+		const retry = this._isLimited ? RETRY_MS + WAYS_TO_CONNECT * way : 0;
 		return MEASUREMENT_MS + join + retry + WAYS * way + LATENESS_MS;
 	}
 }

@@ -12,65 +12,65 @@ export interface SocketNetwork {
 }
 
 export class StationSocket implements Socket, StationEnd {
-	readonly #options: SocketOptions;
-	readonly #network: SocketNetwork;
-	readonly #connection: Connection | undefined;
-	#state: "connecting" | "open" | "failing" | "ended" = "connecting";
+	private readonly _options: SocketOptions;
+	private readonly _network: SocketNetwork;
+	private readonly _connection: Connection | undefined;
+	private _state: "connecting" | "open" | "failing" | "ended" = "connecting";
 
 	constructor(options: SocketOptions, network: SocketNetwork) {
-		this.#options = options;
-		this.#network = network;
-		if (network.on()) this.#connection = network.connect(this);
+		this._options = options;
+		this._network = network;
+		if (network.on()) this._connection = network.connect(this);
 	}
 
 	/** At most `byteLength` bytes of those that arrived together, where there are any. What arrived before `onError` may be read inside of it. */
 	read(byteLength = Number.POSITIVE_INFINITY): Bytes | undefined {
-		if (!this.#network.on()) return undefined;
-		if (this.#state === "ended") throw new Error("a socket is read that is not to be used any more");
-		return byteLength > 0 ? this.#connection?.down.read(byteLength) : undefined;
+		if (!this._network.on()) return undefined;
+		if (this._state === "ended") throw new Error("a socket is read that is not to be used any more");
+		return byteLength > 0 ? this._connection?.down.read(byteLength) : undefined;
 	}
 
 	/** Throws a RangeError for more bytes than may be written, and an Error after the end. */
 	write(bytes: Bytes): number {
-		if (!this.#network.on() || this.#state === "failing") return 0;
-		if (this.#state === "ended") throw new Error("a socket is written to that is not to be used any more");
-		const writable = this.#writable;
+		if (!this._network.on() || this._state === "failing") return 0;
+		if (this._state === "ended") throw new Error("a socket is written to that is not to be used any more");
+		const writable = this._writable;
 		if (bytes.length > writable) throw new RangeError(`${bytes.length} bytes to write, ${writable} may be`);
-		this.#connection?.up.write(bytes.slice());
-		return this.#writable;
+		this._connection?.up.write(bytes.slice());
+		return this._writable;
 	}
 
 	/** What was written still leaves. Calling it twice, or after `onError`, does no harm. */
 	close(): void {
-		this.#state = "ended";
-		if (this.#network.on()) this.#connection?.closeStation();
+		this._state = "ended";
+		if (this._network.on()) this._connection?.closeStation();
 	}
 
 	onReadable(): void {
-		if (this.#listens) this.#options.onReadable(this.#connection!.down.unread);
+		if (this._listens) this._options.onReadable(this._connection!.down.unread);
 	}
 
 	onWritable(): void {
-		if (!this.#listens) return;
-		this.#state = "open";
-		this.#options.onWritable(this.#writable);
+		if (!this._listens) return;
+		this._state = "open";
+		this._options.onWritable(this._writable);
 	}
 
 	onError(reason: string): void {
-		if (!this.#listens) return;
-		this.#state = "failing";
+		if (!this._listens) return;
+		this._state = "failing";
 		try {
-			this.#options.onError(reason);
+			this._options.onError(reason);
 		} finally {
-			this.#state = "ended";
+			this._state = "ended";
 		}
 	}
 
-	get #listens(): boolean {
-		return this.#network.on() && this.#state !== "ended" && this.#state !== "failing";
+	private get _listens(): boolean {
+		return this._network.on() && this._state !== "ended" && this._state !== "failing";
 	}
 
-	get #writable(): number {
-		return this.#state === "open" ? WINDOW - (this.#connection?.up.unacknowledged ?? 0) : 0;
+	private get _writable(): number {
+		return this._state === "open" ? WINDOW - (this._connection?.up.unacknowledged ?? 0) : 0;
 	}
 }

@@ -19,78 +19,78 @@ export interface StatusRuleOptions {
 }
 
 export class StatusRule {
-	readonly #options: StatusRuleOptions;
+	private readonly _options: StatusRuleOptions;
 	/** Since when the station has had no power, in the world's ms. */
-	#unpoweredSince: number | undefined = 0;
-	#poweredSince = 0;
+	private _unpoweredSince: number | undefined = 0;
+	private _poweredSince = 0;
 	/** Since when the broker has been up, as far as it was seen. */
-	#upSince = 0;
-	#wasUp = true;
-	#birthRefused = false;
+	private _upSince = 0;
+	private _wasUp = true;
+	private _birthRefused = false;
 	/** Seconds, as the last connection had it; 0: the broker waits for ever. */
-	#keepAlive = 0;
-	#version: 3 | 4 | 5 = 5;
-	#birthDue = 0;
-	#birthsGivenUp = 0;
+	private _keepAlive = 0;
+	private _version: 3 | 4 | 5 = 5;
+	private _birthDue = 0;
+	private _birthsGivenUp = 0;
 
 	constructor(options: StatusRuleOptions) {
-		this.#options = options;
+		this._options = options;
 	}
 
 	/** Also after a sleep: what the broker has of a connection from before is no connection of this start's. */
 	poweredOn(now: number): void {
-		this.#unpoweredSince = undefined;
-		this.#poweredSince = now;
+		this._unpoweredSince = undefined;
+		this._poweredSince = now;
 	}
 
 	powerLost(time: number): void {
-		this.#unpoweredSince = time;
+		this._unpoweredSince = time;
 	}
 
 	connected(version: 3 | 4 | 5): void {
-		const { settings, broker } = this.#options.plan;
-		this.#birthRefused = false;
-		this.#version = version;
-		this.#keepAlive = (version === 5 ? broker.limits?.serverKeepAlive : undefined) ?? settings.keepAlive;
+		const { settings, broker } = this._options.plan;
+		this._birthRefused = false;
+		this._version = version;
+		this._keepAlive = (version === 5 ? broker.limits?.serverKeepAlive : undefined) ?? settings.keepAlive;
 	}
 
 	/** The station leaves the birth message out: its broker ended connections when it had it. It comes again after a while. */
 	birthGivenUp(now: number): void {
-		this.#birthDue = now + BIRTH_PAUSE_MS * 2 ** this.#birthsGivenUp++;
+		this._birthDue = now + BIRTH_PAUSE_MS * 2 ** this._birthsGivenUp++;
 	}
 
 	/** The broker did not take the birth message. It is not sent again before the next connection. */
 	refused(): void {
-		this.#birthRefused = true;
+		this._birthRefused = true;
 	}
 
 	tick(now: number, board: Board, broker: Broker): void {
-		const { plan, health, violate } = this.#options;
+		const { plan, health, violate } = this._options;
 		const topic = `${plan.settings.topic}/status`;
-		if (broker.up && !this.#wasUp) this.#upSince = now;
-		this.#wasUp = broker.up;
+		if (broker.up && !this._wasUp) this._upSince = now;
+		this._wasUp = broker.up;
 		if (!broker.up) return;
 		const status = broker.status(topic);
 		// Faults of the network and the broker may delay what the station had sent.
-		const from = Math.max(this.#unpoweredSince ?? now, this.#upSince, health.wellSince("connection"));
+		const from = Math.max(this._unpoweredSince ?? now, this._upSince, health.wellSince("connection"));
 		const away = now - from;
 		const { sleep } = plan;
-		const delay = sleep && this.#version === 5 ? sleep.lostAfter : 0;
-		const patience = 1_500 * this.#keepAlive + delay + MARGIN_MS;
-		const isAlive = status === "online" || (status === "asleep" && keepsWill(plan, this.#version));
-		if (isAlive && this.#keepAlive > 0 && away > patience && !broker.forgottenWills.has(topic)) {
+		const delay = sleep && this._version === 5 ? sleep.lostAfter : 0;
+		const patience = 1_500 * this._keepAlive + delay + MARGIN_MS;
+		const isAlive = status === "online" || (status === "asleep" && keepsWill(plan, this._version));
+		if (isAlive && this._keepAlive > 0 && away > patience && !broker.forgottenWills.has(topic)) {
 			violate("status", `the status is ${status}, and the station has had no power for ${Math.round(away / 1_000)} s`);
 		}
 		const since = broker.connectedSince(`veleta-${plan.settings.id}`);
 		const well = Math.max(
 			health.wellSince("connection", "power"),
 			since ?? Number.POSITIVE_INFINITY,
-			this.#poweredSince,
-			this.#birthDue,
+			this._poweredSince,
+			this._birthDue,
 		);
-		if (status === "online") this.#birthsGivenUp = 0;
+		if (status === "online") this._birthsGivenUp = 0;
 		const said = status === "online" || (sleep !== undefined && status === "asleep");
-		if (board.powered && !said && now - well > BIRTH_MS && !this.#birthRefused) {
+		if (board.powered && !said && now - well > BIRTH_MS && !this._birthRefused) {
 			violate(
 				"status",
 				`the status is ${status}, and the station has been connected for ${Math.round((now - since!) / 1_000)} s`,

@@ -35,224 +35,224 @@ export class Connection {
 	/** Towards the broker, and towards the station. */
 	readonly up: Flow;
 	readonly down: Flow;
-	readonly #medium: ConnectionMedium;
-	#station: StationEnd | undefined;
-	#server: ServerEnd | undefined;
-	#opened = false;
-	#handshake: Event | undefined;
-	#timeout: Event | undefined;
-	#repetition = SYN_REPETITION_MS;
+	private readonly _medium: ConnectionMedium;
+	private _station: StationEnd | undefined;
+	private _server: ServerEnd | undefined;
+	private _opened = false;
+	private _handshake: Event | undefined;
+	private _timeout: Event | undefined;
+	private _repetition = SYN_REPETITION_MS;
 	/** Whether resets come late: something between the ends lost the connection, or somebody came back. */
-	#lateResets = false;
-	#severed = false;
-	#stationOff = false;
+	private _lateResets = false;
+	private _severed = false;
+	private _stationOff = false;
 
 	constructor(id: number, medium: ConnectionMedium, station: StationEnd) {
 		this.id = id;
-		this.#medium = medium;
-		this.#station = station;
+		this._medium = medium;
+		this._station = station;
 		this.up = new Flow(medium, {
-			arrived: () => this.#server?.readable(),
-			finished: () => this.#server?.finished(),
-			acknowledged: () => this.#station?.onWritable(),
+			arrived: () => this._server?.readable(),
+			finished: () => this._server?.finished(),
+			acknowledged: () => this._station?.onWritable(),
 			gaveUp: () => this.failStation("no answer"),
-			unwanted: () => this.#answerStation(),
+			unwanted: () => this._answerStation(),
 		});
 		this.down = new Flow(medium, {
-			arrived: () => this.#station?.onReadable(),
+			arrived: () => this._station?.onReadable(),
 			finished: () => this.failStation("closed by the broker"),
 			acknowledged: () => {},
 			gaveUp: () => this.failServer("timed out"),
-			unwanted: () => this.#answerServer(),
+			unwanted: () => this._answerServer(),
 		});
-		this.#timeout = medium.scheduler.after(CONNECT_TIMEOUT_MS, () => this.failStation("no answer"));
-		if (medium.conditions.linkUp) this.#sendSyn();
+		this._timeout = medium.scheduler.after(CONNECT_TIMEOUT_MS, () => this.failStation("no answer"));
+		if (medium.conditions.linkUp) this._sendSyn();
 	}
 
 	get stationPresent(): boolean {
-		return this.#station !== undefined;
+		return this._station !== undefined;
 	}
 
 	get serverPresent(): boolean {
-		return this.#server !== undefined;
+		return this._server !== undefined;
 	}
 
 	/** The station closes: what it wrote still arrives, then the broker is told. */
 	closeStation(): void {
-		if (!this.#station) return;
-		this.#station = undefined;
-		this.#endHandshake();
+		if (!this._station) return;
+		this._station = undefined;
+		this._endHandshake();
 		this.down.sink = "discard";
-		if (this.#opened) {
+		if (this._opened) {
 			this.up.close();
-			this.#settle();
-		} else this.#abandon();
+			this._settle();
+		} else this._abandon();
 	}
 
 	closeServer(): void {
-		this.#server = undefined;
+		this._server = undefined;
 		refuse(this.up);
 		this.down.close();
-		this.#settle();
+		this._settle();
 	}
 
 	/** The broker ends it at once. A reset is not repeated: if it is lost, the connection is half-open at the station. */
 	resetServer(): void {
-		this.#server = undefined;
+		this._server = undefined;
 		refuse(this.up);
 		this.down.abort();
-		if (!this.#severed) this.#answerStation();
-		this.#settle();
+		if (!this._severed) this._answerStation();
+		this._settle();
 	}
 
 	/** An end is gone without a word. */
 	loseServer(answer: HalfOpenAnswer): void {
-		this.#server = undefined;
-		if (!this.#severed) this.up.sink = answer;
+		this._server = undefined;
+		if (!this._severed) this.up.sink = answer;
 		this.down.senderLost();
-		this.#settle();
+		this._settle();
 	}
 
 	/** With "reset" there is no answer before `stationReturned`. */
 	loseStation(answer: HalfOpenAnswer): void {
-		this.#station = undefined;
-		this.#endHandshake();
-		this.#stationOff = answer === "reset" && !this.#severed;
-		if (!this.#severed) this.down.sink = "silence";
+		this._station = undefined;
+		this._endHandshake();
+		this._stationOff = answer === "reset" && !this._severed;
+		if (!this._severed) this.down.sink = "silence";
 		this.up.senderLost();
-		this.#settle();
+		this._settle();
 	}
 
 	/** The station, which may have closed, sleeps; if it did so in haste, what is under way to either end is lost. */
 	stationAsleep(hasty: boolean): void {
 		if (hasty) this.sever("silence");
-		if (this.#station) this.loseStation("reset");
+		if (this._station) this.loseStation("reset");
 		else this.up.senderLost();
 	}
 
 	/** The station is on again: what is repeated to it gets an answer. */
 	stationReturned(): void {
-		if (!this.#stationOff) return;
-		this.#stationOff = false;
+		if (!this._stationOff) return;
+		this._stationOff = false;
 		this.down.sink = "reset";
-		this.#lateResets = true;
-		if (this.down.unanswered) this.#answerServer();
+		this._lateResets = true;
+		if (this.down.unanswered) this._answerServer();
 	}
 
 	/** Something between the two ends has lost the connection. */
 	sever(answer: HalfOpenAnswer): void {
-		this.#lateResets = true;
-		this.#severed = true;
+		this._lateResets = true;
+		this._severed = true;
 		this.up.sink = answer;
 		this.down.sink = answer;
 	}
 
 	failStation(reason: string): void {
-		const station = this.#station;
+		const station = this._station;
 		if (!station) return;
-		this.#station = undefined;
-		this.#endHandshake();
+		this._station = undefined;
+		this._endHandshake();
 		this.up.abort();
 		refuse(this.down);
-		this.#settle();
+		this._settle();
 		station.onError(reason);
 	}
 
 	failServer(reason: EndReason): void {
-		const server = this.#server;
+		const server = this._server;
 		if (!server) return;
-		this.#server = undefined;
+		this._server = undefined;
 		this.down.abort();
 		refuse(this.up);
-		this.#settle();
+		this._settle();
 		server.ended(reason);
 	}
 
 	linkLost(): void {
 		this.up.linkLost();
 		this.down.linkLost();
-		this.#medium.scheduler.cancel(this.#handshake);
-		this.#handshake = undefined;
+		this._medium.scheduler.cancel(this._handshake);
+		this._handshake = undefined;
 	}
 
 	/** Whatever is to be repeated is repeated `delay` ms from now. */
 	linkReturned(delay: number): void {
 		this.up.linkReturned(delay);
 		this.down.linkReturned(delay);
-		if (this.#opened || !this.#station || this.#handshake) return;
+		if (this._opened || !this._station || this._handshake) return;
 		const wait = Math.min(delay, SYN_REPETITION_MS);
-		this.#handshake = this.#medium.scheduler.after(wait, () => (this.#server ? this.#open() : this.#sendSyn()));
+		this._handshake = this._medium.scheduler.after(wait, () => (this._server ? this._open() : this._sendSyn()));
 	}
 
-	#sendSyn(): void {
-		const { scheduler } = this.#medium;
-		this.#handshake = scheduler.after(this.#medium.delay(), () => this.#synArrived());
+	private _sendSyn(): void {
+		const { scheduler } = this._medium;
+		this._handshake = scheduler.after(this._medium.delay(), () => this._synArrived());
 	}
 
-	#synArrived(): void {
-		const { scheduler, conditions, listener } = this.#medium;
+	private _synArrived(): void {
+		const { scheduler, conditions, listener } = this._medium;
 		if (conditions.unanswered) {
-			this.#medium.count("network: connection not answered");
-			this.#handshake = scheduler.after(this.#repetition, () => this.#sendSyn());
-			this.#repetition *= 2;
+			this._medium.count("network: connection not answered");
+			this._handshake = scheduler.after(this._repetition, () => this._sendSyn());
+			this._repetition *= 2;
 			return;
 		}
-		const back = scheduler.now + this.#medium.delay();
+		const back = scheduler.now + this._medium.delay();
 		if (conditions.refuse || !listener) {
-			this.#medium.count("network: connection refused");
-			this.#handshake = scheduler.at(back, () => this.failStation("connection refused"));
+			this._medium.count("network: connection refused");
+			this._handshake = scheduler.at(back, () => this.failStation("connection refused"));
 			return;
 		}
 		this.down.notBefore(back);
-		this.#handshake = scheduler.at(back, () => this.#open());
-		this.#server = new ServerEnd(this, scheduler);
-		listener(this.#server);
+		this._handshake = scheduler.at(back, () => this._open());
+		this._server = new ServerEnd(this, scheduler);
+		listener(this._server);
 	}
 
-	#open(): void {
-		this.#endHandshake();
-		this.#opened = true;
-		this.#station?.onWritable();
+	private _open(): void {
+		this._endHandshake();
+		this._opened = true;
+		this._station?.onWritable();
 	}
 
-	#endHandshake(): void {
-		const { scheduler } = this.#medium;
-		scheduler.cancel(this.#handshake);
-		scheduler.cancel(this.#timeout);
-		this.#handshake = this.#timeout = undefined;
+	private _endHandshake(): void {
+		const { scheduler } = this._medium;
+		scheduler.cancel(this._handshake);
+		scheduler.cancel(this._timeout);
+		this._handshake = this._timeout = undefined;
 	}
 
 	/** The station gives up an attempt: the broker, if it has taken the connection, gets a reset. */
-	#abandon(): void {
+	private _abandon(): void {
 		this.up.abort();
 		this.down.abort();
-		if (this.#server) this.#answerServer();
-		else this.#settle();
+		if (this._server) this._answerServer();
+		else this._settle();
 	}
 
 	/** A reset towards an end, as the answer to what arrived where nobody is. */
-	#answerStation(): void {
-		this.#medium.scheduler.after(this.#answerDelay(), () => {
-			if (this.#medium.conditions.linkUp) this.failStation("reset by the broker");
+	private _answerStation(): void {
+		this._medium.scheduler.after(this._answerDelay(), () => {
+			if (this._medium.conditions.linkUp) this.failStation("reset by the broker");
 		});
 	}
 
-	#answerServer(): void {
-		this.#medium.scheduler.after(this.#answerDelay(), () => {
-			if (this.#medium.conditions.linkUp) this.failServer("reset");
+	private _answerServer(): void {
+		this._medium.scheduler.after(this._answerDelay(), () => {
+			if (this._medium.conditions.linkUp) this.failServer("reset");
 		});
 	}
 
-	#answerDelay(): number {
+	private _answerDelay(): number {
 		const [least, most] = LATE_RESET_MS;
-		return this.#medium.delay() + (this.#lateResets ? this.#medium.random.integer(least, most) : 0);
+		return this._medium.delay() + (this._lateResets ? this._medium.random.integer(least, most) : 0);
 	}
 
-	#settle(): void {
-		if (this.#station || this.#server) return;
+	private _settle(): void {
+		if (this._station || this._server) return;
 		this.up.abort();
 		this.down.abort();
-		this.#medium.ended(this);
+		this._medium.ended(this);
 	}
 }
 

@@ -41,21 +41,21 @@ interface Segment {
 const NOTHING: Bytes = new Uint8Array(0);
 
 export class Flow {
-	readonly #medium: Medium;
-	readonly #listener: FlowListener;
-	readonly #waiting = new ByteQueue();
-	readonly #arrived = new ByteQueue();
-	#flying: Segment[] = [];
-	#flyingBytes = 0;
+	private readonly _medium: Medium;
+	private readonly _listener: FlowListener;
+	private readonly _waiting = new ByteQueue();
+	private readonly _arrived = new ByteQueue();
+	private _flying: Segment[] = [];
+	private _flyingBytes = 0;
 	/** Bytes delivered whose acknowledgement has not reached the sender. */
-	#delivered = 0;
-	#close: "no" | "waiting" | "sent" = "no";
-	#senderGone = false;
-	#latestArrival = 0;
+	private _delivered = 0;
+	private _close: "no" | "waiting" | "sent" = "no";
+	private _senderGone = false;
+	private _latestArrival = 0;
 	/** The moment to go on sending, the acknowledgement under way, and the sender's patience. */
-	#resumption: Event | undefined;
-	#acknowledgement: Event | undefined;
-	#patience: Event | undefined;
+	private _resumption: Event | undefined;
+	private _acknowledgement: Event | undefined;
+	private _patience: Event | undefined;
 	/**
 	 * What becomes of what arrives: "reset" answers it, "silence" loses it, which the
 	 * sender notices, "discard" loses it, which the sender does not notice.
@@ -63,177 +63,177 @@ export class Flow {
 	sink: "deliver" | "reset" | "silence" | "discard" = "deliver";
 
 	constructor(medium: Medium, listener: FlowListener) {
-		this.#medium = medium;
-		this.#listener = listener;
+		this._medium = medium;
+		this._listener = listener;
 	}
 
 	/** Bytes written that have not arrived. */
 	get outstanding(): number {
-		return this.#waiting.length + this.#flyingBytes;
+		return this._waiting.length + this._flyingBytes;
 	}
 
 	/** Bytes written that the sender has to keep. */
 	get unacknowledged(): number {
-		return this.outstanding + this.#delivered;
+		return this.outstanding + this._delivered;
 	}
 
 	/** Bytes that may be read. */
 	get unread(): number {
-		return this.#arrived.length;
+		return this._arrived.length;
 	}
 
 	/** Whether the sender is waiting for an acknowledgement that cannot come. */
 	get unanswered(): boolean {
-		return this.#patience !== undefined;
+		return this._patience !== undefined;
 	}
 
 	/** Nothing arrives before `time`. */
 	notBefore(time: number): void {
-		this.#latestArrival = time;
+		this._latestArrival = time;
 	}
 
 	write(bytes: Bytes): void {
-		this.#waiting.push(bytes);
-		if (this.#medium.conditions.segmentation === "random") {
-			this.#resumeAfter(this.#medium.random.next() * COALESCING_MS);
-		} else this.#send();
+		this._waiting.push(bytes);
+		if (this._medium.conditions.segmentation === "random") {
+			this._resumeAfter(this._medium.random.next() * COALESCING_MS);
+		} else this._send();
 	}
 
 	/** Closes: the FIN follows what was written. */
 	close(): void {
-		if (this.#close !== "no") return;
-		this.#close = "waiting";
-		this.#send();
+		if (this._close !== "no") return;
+		this._close = "waiting";
+		this._send();
 	}
 
 	/** At most `byteLength` of the bytes that arrived together. */
 	read(byteLength: number): Bytes | undefined {
-		if (this.#arrived.length === 0) return undefined;
-		const bytes = this.#arrived.takeOfFirst(byteLength);
-		if (this.#waiting.length > 0) this.#resumeAfter(this.#medium.delay());
+		if (this._arrived.length === 0) return undefined;
+		const bytes = this._arrived.takeOfFirst(byteLength);
+		if (this._waiting.length > 0) this._resumeAfter(this._medium.delay());
 		return bytes;
 	}
 
 	/** The sender is gone without a word: what has left still arrives. */
 	senderLost(): void {
-		this.#senderGone = true;
-		this.#waiting.clear();
-		this.#close = "no";
-		this.#stop();
+		this._senderGone = true;
+		this._waiting.clear();
+		this._close = "no";
+		this._stop();
 	}
 
 	/** Nothing happens any more; what arrived may still be read. */
 	abort(): void {
 		this.senderLost();
-		for (const { event } of this.#flying) this.#medium.scheduler.cancel(event);
-		this.#flying = [];
-		this.#flyingBytes = 0;
+		for (const { event } of this._flying) this._medium.scheduler.cancel(event);
+		this._flying = [];
+		this._flyingBytes = 0;
 	}
 
 	linkLost(): void {
-		const lost = this.#flying;
-		for (const { event } of lost) this.#medium.scheduler.cancel(event);
-		this.#flying = [];
-		this.#flyingBytes = 0;
-		this.#stop({ butPatience: true });
-		if (this.#senderGone) return;
-		this.#waiting.unshift(lost.filter(({ last }) => !last).map(({ bytes }) => bytes));
-		if (this.#close === "sent") this.#close = "waiting";
-		if (this.unacknowledged > 0 || this.#close === "waiting") this.#expectAcknowledgement();
+		const lost = this._flying;
+		for (const { event } of lost) this._medium.scheduler.cancel(event);
+		this._flying = [];
+		this._flyingBytes = 0;
+		this._stop({ butPatience: true });
+		if (this._senderGone) return;
+		this._waiting.unshift(lost.filter(({ last }) => !last).map(({ bytes }) => bytes));
+		if (this._close === "sent") this._close = "waiting";
+		if (this.unacknowledged > 0 || this._close === "waiting") this._expectAcknowledgement();
 	}
 
 	/** What was lost is repeated `delay` ms from now. */
 	linkReturned(delay: number): void {
-		if (!this.#patience || this.sink === "silence") return;
-		this.#medium.scheduler.cancel(this.#patience);
-		this.#patience = undefined;
-		if (this.#waiting.length > 0 || this.#close === "waiting") {
-			this.#medium.count("network: repeated segments");
-			this.#resumeAfter(delay);
+		if (!this._patience || this.sink === "silence") return;
+		this._medium.scheduler.cancel(this._patience);
+		this._patience = undefined;
+		if (this._waiting.length > 0 || this._close === "waiting") {
+			this._medium.count("network: repeated segments");
+			this._resumeAfter(delay);
 		}
-		if (this.#delivered > 0) this.#acknowledgeAfter(delay + 2 * this.#medium.delay());
+		if (this._delivered > 0) this._acknowledgeAfter(delay + 2 * this._medium.delay());
 	}
 
-	#stop({ butPatience = false } = {}): void {
-		const { scheduler } = this.#medium;
-		scheduler.cancel(this.#resumption);
-		scheduler.cancel(this.#acknowledgement);
-		this.#resumption = this.#acknowledgement = undefined;
+	private _stop({ butPatience = false } = {}): void {
+		const { scheduler } = this._medium;
+		scheduler.cancel(this._resumption);
+		scheduler.cancel(this._acknowledgement);
+		this._resumption = this._acknowledgement = undefined;
 		if (butPatience) return;
-		scheduler.cancel(this.#patience);
-		this.#patience = undefined;
+		scheduler.cancel(this._patience);
+		this._patience = undefined;
 	}
 
-	#resumeAfter(delay: number): void {
-		this.#resumption ??= this.#medium.scheduler.after(delay, () => {
-			this.#resumption = undefined;
-			this.#send();
+	private _resumeAfter(delay: number): void {
+		this._resumption ??= this._medium.scheduler.after(delay, () => {
+			this._resumption = undefined;
+			this._send();
 		});
 	}
 
 	/** Sends as much as the receiver's window takes. */
-	#send(): void {
-		if (this.#resumption || this.#senderGone) return;
-		if (!this.#medium.conditions.linkUp) return this.#expectAcknowledgement();
-		while (this.#waiting.length > 0) {
-			const room = WINDOW - this.#flyingBytes - this.#arrived.length;
+	private _send(): void {
+		if (this._resumption || this._senderGone) return;
+		if (!this._medium.conditions.linkUp) return this._expectAcknowledgement();
+		while (this._waiting.length > 0) {
+			const room = WINDOW - this._flyingBytes - this._arrived.length;
 			if (room <= 0) return;
-			this.#fly(this.#waiting.take(this.#segmentSize(Math.min(room, SEGMENT_MAXIMUM))), false);
+			this._fly(this._waiting.take(this._segmentSize(Math.min(room, SEGMENT_MAXIMUM))), false);
 		}
-		if (this.#close !== "waiting") return;
-		this.#close = "sent";
-		this.#fly(NOTHING, true);
+		if (this._close !== "waiting") return;
+		this._close = "sent";
+		this._fly(NOTHING, true);
 	}
 
-	#segmentSize(most: number): number {
-		const { random, conditions } = this.#medium;
+	private _segmentSize(most: number): number {
+		const { random, conditions } = this._medium;
 		if (conditions.segmentation === "bytes") return 1;
-		if (conditions.segmentation === "whole") return Math.min(most, this.#waiting.first);
-		return Math.min(most, this.#waiting.length, random.integer(1, random.chance(0.5) ? SMALL_SEGMENT : most));
+		if (conditions.segmentation === "whole") return Math.min(most, this._waiting.first);
+		return Math.min(most, this._waiting.length, random.integer(1, random.chance(0.5) ? SMALL_SEGMENT : most));
 	}
 
-	#fly(bytes: Bytes, last: boolean): void {
-		const { scheduler } = this.#medium;
-		this.#latestArrival = Math.max(this.#latestArrival, scheduler.now + this.#medium.delay());
-		const event = scheduler.at(this.#latestArrival, () => this.#arrive());
-		this.#flying.push({ bytes, last, event });
-		this.#flyingBytes += bytes.length;
+	private _fly(bytes: Bytes, last: boolean): void {
+		const { scheduler } = this._medium;
+		this._latestArrival = Math.max(this._latestArrival, scheduler.now + this._medium.delay());
+		const event = scheduler.at(this._latestArrival, () => this._arrive());
+		this._flying.push({ bytes, last, event });
+		this._flyingBytes += bytes.length;
 	}
 
-	#arrive(): void {
-		const { bytes, last } = this.#flying.shift()!;
-		this.#flyingBytes -= bytes.length;
-		if (this.sink === "reset") return this.#listener.unwanted();
+	private _arrive(): void {
+		const { bytes, last } = this._flying.shift()!;
+		this._flyingBytes -= bytes.length;
+		if (this.sink === "reset") return this._listener.unwanted();
 		if (this.sink === "silence") {
-			this.#delivered += bytes.length;
-			if (!this.#senderGone) this.#expectAcknowledgement();
+			this._delivered += bytes.length;
+			if (!this._senderGone) this._expectAcknowledgement();
 			return;
 		}
-		if (bytes.length > 0 && !this.#senderGone) {
-			this.#delivered += bytes.length;
-			this.#acknowledgeAfter(this.#medium.delay());
+		if (bytes.length > 0 && !this._senderGone) {
+			this._delivered += bytes.length;
+			this._acknowledgeAfter(this._medium.delay());
 		}
 		if (this.sink === "discard") return;
-		if (last) return this.#listener.finished();
-		this.#arrived.push(bytes);
-		this.#listener.arrived();
+		if (last) return this._listener.finished();
+		this._arrived.push(bytes);
+		this._listener.arrived();
 	}
 
 	/** One acknowledgement serves for all that arrives until it is there. */
-	#acknowledgeAfter(delay: number): void {
-		this.#acknowledgement ??= this.#medium.scheduler.after(delay, () => {
-			this.#acknowledgement = undefined;
-			this.#delivered = 0;
-			this.#listener.acknowledged();
+	private _acknowledgeAfter(delay: number): void {
+		this._acknowledgement ??= this._medium.scheduler.after(delay, () => {
+			this._acknowledgement = undefined;
+			this._delivered = 0;
+			this._listener.acknowledged();
 		});
 	}
 
-	#expectAcknowledgement(): void {
-		const { scheduler, conditions } = this.#medium;
-		this.#patience ??= scheduler.after(conditions.giveUpAfter, () => {
-			this.#patience = undefined;
-			this.#medium.count("network: connection given up");
-			this.#listener.gaveUp();
+	private _expectAcknowledgement(): void {
+		const { scheduler, conditions } = this._medium;
+		this._patience ??= scheduler.after(conditions.giveUpAfter, () => {
+			this._patience = undefined;
+			this._medium.count("network: connection given up");
+			this._listener.gaveUp();
 		});
 	}
 }

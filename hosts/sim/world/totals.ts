@@ -7,7 +7,7 @@ const HOUR_MS = 3_600_000;
 export class Totals {
 	worlds = 0;
 	readonly faults = new Map<string, number>();
-	readonly #stats: Record<keyof Stats, number> = {
+	private readonly _stats: Record<keyof Stats, number> = {
 		simulated: 0,
 		readings: 0,
 		deliveries: 0,
@@ -24,35 +24,35 @@ export class Totals {
 		erases: 0,
 		writes: 0,
 	};
-	readonly #began = performance.now();
+	private readonly _began = performance.now();
 
 	add({ stats, faults }: Pick<Report, "stats" | "faults">): void {
 		this.worlds++;
-		for (const name of Object.keys(this.#stats) as (keyof Stats)[]) this.#stats[name] += stats[name];
+		for (const name of Object.keys(this._stats) as (keyof Stats)[]) this._stats[name] += stats[name];
 		for (const [kind, count] of faults) this.faults.set(kind, (this.faults.get(kind) ?? 0) + count);
 	}
 
-	get #seconds(): number {
-		return (performance.now() - this.#began) / 1_000;
+	private get _seconds(): number {
+		return (performance.now() - this._began) / 1_000;
 	}
 
 	/** One line. */
 	get progress(): string {
-		const { readings, powerCuts, simulated } = this.#stats;
+		const { readings, powerCuts, simulated } = this._stats;
 		return (
-			`${Math.round(this.#seconds)} s: ${this.worlds} worlds, ${Math.round(simulated / HOUR_MS)} simulated hours, ` +
+			`${Math.round(this._seconds)} s: ${this.worlds} worlds, ${Math.round(simulated / HOUR_MS)} simulated hours, ` +
 			`${readings} readings, ${powerCuts} power cuts`
 		);
 	}
 
 	/** What was survived. */
 	table(): string {
-		const stats = this.#stats;
+		const stats = this._stats;
 		const hours = stats.simulated / HOUR_MS;
 		const rows: (readonly [string, string | number])[] = [
 			["worlds", this.worlds],
 			["simulated hours", Math.round(hours)],
-			["simulated hours per second", Math.round(hours / this.#seconds)],
+			["simulated hours per second", Math.round(hours / this._seconds)],
 			["readings", stats.readings],
 			["deliveries", stats.deliveries],
 			["redeliveries", stats.redeliveries],

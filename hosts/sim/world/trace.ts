@@ -12,58 +12,58 @@ export class Trace {
 	onLine: ((line: string) => void) | undefined;
 	/** The highest protocol level that a broker has accepted last: packets look different in it. */
 	version: 3 | 4 | 5 = 5;
-	readonly #notes: Note[] = [];
-	#digest = 0x811c9dc5;
-	#frozen = false;
+	private readonly _notes: Note[] = [];
+	private _digest = 0x811c9dc5;
+	private _frozen = false;
 
 	/** 32 bits of all that happened: two runs of a seed have the same. */
 	get digest(): number {
-		return this.#digest >>> 0;
+		return this._digest >>> 0;
 	}
 
 	note(time: number, what: string): void {
-		this.#mix(time);
-		for (let index = 0; index < what.length; index++) this.#step(what.charCodeAt(index));
-		this.#keep([time, what]);
+		this._mix(time);
+		for (let index = 0; index < what.length; index++) this._step(what.charCodeAt(index));
+		this._keep([time, what]);
 	}
 
 	bytes(time: number, direction: "sent" | "received", bytes: Bytes): void {
-		this.#mix(time);
-		for (let index = 0; index < bytes.length; index++) this.#step(bytes[index]!);
-		this.#keep([time, direction, bytes]);
+		this._mix(time);
+		for (let index = 0; index < bytes.length; index++) this._step(bytes[index]!);
+		this._keep([time, direction, bytes]);
 	}
 
 	/** What happens from now on is not of interest any more. */
 	freeze(): void {
-		this.#frozen = true;
+		this._frozen = true;
 	}
 
 	/** The last lines. */
 	lines(): string[] {
-		return this.#notes.flatMap((note) => this.#shown(note)).slice(-SHOWN_LINES);
+		return this._notes.flatMap((note) => this._shown(note)).slice(-SHOWN_LINES);
 	}
 
-	#keep(note: Note): void {
-		if (this.#frozen) return;
-		if (this.onLine) for (const line of this.#shown(note)) this.onLine(line);
-		this.#notes.push(note);
-		if (this.#notes.length > 2 * SHOWN_LINES) this.#notes.splice(0, SHOWN_LINES);
+	private _keep(note: Note): void {
+		if (this._frozen) return;
+		if (this.onLine) for (const line of this._shown(note)) this.onLine(line);
+		this._notes.push(note);
+		if (this._notes.length > 2 * SHOWN_LINES) this._notes.splice(0, SHOWN_LINES);
 	}
 
-	#shown([time, what, bytes]: Note): string[] {
+	private _shown([time, what, bytes]: Note): string[] {
 		const when = showTime(time);
 		if (!bytes) return [`${when}  ${what}`];
 		const arrow = what === "sent" ? "→" : "←";
 		return describePackets(bytes, this.version).map((line) => `${when}  ${arrow} ${line}`);
 	}
 
-	#mix(time: number): void {
-		this.#step(Math.floor(time * 1_000) | 0);
-		this.#step(Math.floor(time / 1_000));
+	private _mix(time: number): void {
+		this._step(Math.floor(time * 1_000) | 0);
+		this._step(Math.floor(time / 1_000));
 	}
 
-	#step(value: number): void {
-		this.#digest = Math.imul(this.#digest ^ value, 0x01000193);
+	private _step(value: number): void {
+		this._digest = Math.imul(this._digest ^ value, 0x01000193);
 	}
 }
 

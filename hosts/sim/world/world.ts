@@ -81,212 +81,212 @@ export function runWorld(seed: number, days: number, options: WorldOptions = {})
 }
 
 class World {
-	readonly #seed: number;
-	readonly #random: Random;
-	readonly #plan: Plan;
-	readonly #scheduler = new Scheduler();
-	readonly #tally = new Tally();
-	readonly #trace = new Trace();
-	readonly #health = new Health();
-	readonly #network: Network;
-	readonly #broker: Broker;
-	readonly #board: Board;
-	readonly #flash: FlashChip | undefined;
-	readonly #oracle: Oracle;
-	readonly #faults: FaultSchedule;
-	#violation: Outcome["violation"];
+	private readonly _seed: number;
+	private readonly _random: Random;
+	private readonly _plan: Plan;
+	private readonly _scheduler = new Scheduler();
+	private readonly _tally = new Tally();
+	private readonly _trace = new Trace();
+	private readonly _health = new Health();
+	private readonly _network: Network;
+	private readonly _broker: Broker;
+	private readonly _board: Board;
+	private readonly _flash: FlashChip | undefined;
+	private readonly _oracle: Oracle;
+	private readonly _faults: FaultSchedule;
+	private _violation: Outcome["violation"];
 
 	constructor(seed: number, days: number, { onLine }: WorldOptions) {
-		this.#seed = seed;
+		this._seed = seed;
 		const random = new Random(seed);
-		this.#random = random;
+		this._random = random;
 		const plan = drawPlan(random.fork("plan"), days);
-		this.#plan = plan;
-		this.#trace.onLine = onLine;
-		const scheduler = this.#scheduler;
-		const tally = this.#tally;
+		this._plan = plan;
+		this._trace.onLine = onLine;
+		const scheduler = this._scheduler;
+		const tally = this._tally;
 		const probe = new Probe(plan.settings.sensor, scheduler, random.integer(0, 1_000_000));
-		this.#oracle = new Oracle({
+		this._oracle = new Oracle({
 			plan,
 			scheduler,
 			probe,
-			health: this.#health,
-			trace: this.#trace,
-			onViolation: (violation) => this.#violated(violation),
+			health: this._health,
+			trace: this._trace,
+			onViolation: (violation) => this._violated(violation),
 		});
-		this.#network = new Network(scheduler, random.fork("network"), plan.conditions, tally);
-		this.#broker = new Broker({
+		this._network = new Network(scheduler, random.fork("network"), plan.conditions, tally);
+		this._broker = new Broker({
 			scheduler,
 			random: random.fork("broker"),
-			network: this.#network,
+			network: this._network,
 			tally,
-			observer: this.#oracle,
+			observer: this._oracle,
 			faults: plan.broker,
 		});
 		const timeServer = new TimeServer({
 			world: scheduler,
 			after: (delay, callback) => scheduler.after(delay, callback),
 			random: fractions(random.fork("time server")),
-			reachable: () => this.#network.conditions.linkUp,
+			reachable: () => this._network.conditions.linkUp,
 		});
 		if (plan.blocks > 0) {
-			this.#flash = new FlashChip({
+			this._flash = new FlashChip({
 				blockLength: BLOCK_BYTES,
 				blocks: plan.blocks,
 				random: fractions(random.fork("flash")),
 			});
 			if (plan.worn > 0) {
-				this.#flash.failing = (operation, offset) =>
+				this._flash.failing = (operation, offset) =>
 					operation === "write" && noise(seed, Math.floor(offset / SLOT_BYTES)) < plan.worn;
 			}
 		}
-		this.#board = new Board({
+		this._board = new Board({
 			...plan,
 			scheduler,
 			random: random.fork("board"),
-			network: this.#network,
+			network: this._network,
 			timeServer,
 			probe,
-			flash: this.#flash,
+			flash: this._flash,
 			settings: parseSettings(plan.settings),
-			observer: this.#oracle,
+			observer: this._oracle,
 		});
-		this.#oracle.board = this.#board;
-		this.#oracle.broker = this.#broker;
+		this._oracle.board = this._board;
+		this._oracle.broker = this._broker;
 		const reach: Reach = {
 			random: random.fork("fault"),
-			network: this.#network,
-			broker: this.#broker,
+			network: this._network,
+			broker: this._broker,
 			timeServer,
 			probe,
-			flash: this.#flash,
-			board: this.#board,
-			onDamage: () => this.#oracle.flashDamaged(),
+			flash: this._flash,
+			board: this._board,
+			onDamage: () => this._oracle.flashDamaged(),
 			after: (delay, callback) => scheduler.after(delay, callback),
-			calm: { conditions: { ...this.#network.conditions }, broker: { ...this.#broker.faults } },
+			calm: { conditions: { ...this._network.conditions }, broker: { ...this._broker.faults } },
 			command: (name) => {
-				this.#oracle.commanded(name);
-				this.#broker.publish(`${plan.settings.topic}/cmd/${name}`, "", 1);
+				this._oracle.commanded(name);
+				this._broker.publish(`${plan.settings.topic}/cmd/${name}`, "", 1);
 			},
 			asksForTime: plan.asksForTime,
 			keepsTime: plan.keepsTime,
 		};
-		this.#faults = new FaultSchedule({
+		this._faults = new FaultSchedule({
 			scheduler,
 			reach,
 			faults: plan.faults,
-			health: this.#health,
-			trace: this.#trace,
+			health: this._health,
+			trace: this._trace,
 			tally,
 		});
 	}
 
 	run(): Outcome {
-		const { duration, clockSet } = this.#plan;
-		this.#board.powerOn(clockSet ? EPOCH : undefined);
-		this.#ticks();
-		if (!this.#plan.asksForTime) this.#setClock();
-		this.#pass(WARM_UP_MS);
-		this.#faults.start();
-		this.#pass(duration);
-		this.#calmDown();
-		this.#drain();
-		if (!this.#violation) this.#oracle.atTheEnd();
-		return this.#outcome();
+		const { duration, clockSet } = this._plan;
+		this._board.powerOn(clockSet ? EPOCH : undefined);
+		this._ticks();
+		if (!this._plan.asksForTime) this._setClock();
+		this._pass(WARM_UP_MS);
+		this._faults.start();
+		this._pass(duration);
+		this._calmDown();
+		this._drain();
+		if (!this._violation) this._oracle.atTheEnd();
+		return this._outcome();
 	}
 
 	/** Lets time pass, unless there was a violation. */
-	#pass(duration: number): void {
-		const until = this.#scheduler.now + duration;
-		while (!this.#violation && this.#scheduler.now < until) {
+	private _pass(duration: number): void {
+		const until = this._scheduler.now + duration;
+		while (!this._violation && this._scheduler.now < until) {
 			try {
-				this.#scheduler.run(Math.min(until, this.#scheduler.next));
+				this._scheduler.run(Math.min(until, this._scheduler.next));
 			} catch (error) {
-				this.#oracle.onException(error);
+				this._oracle.onException(error);
 			}
 		}
 	}
 
-	#ticks(): void {
-		this.#scheduler.after(TICK_MS, () => {
-			this.#oracle.tick();
-			this.#ticks();
+	private _ticks(): void {
+		this._scheduler.after(TICK_MS, () => {
+			this._oracle.tick();
+			this._ticks();
 		});
 	}
 
 	/** Where the station does not ask for the time, others set its clock: after a while, and now and then anew. */
-	#setClock(): void {
-		const random = this.#random.fork("clock");
+	private _setClock(): void {
+		const random = this._random.fork("clock");
 		const set = () => {
-			const { clock } = this.#board;
-			if (clock) clock.setTime(EPOCH + this.#scheduler.now + Math.round(1_000 * (random.next() - 0.5)));
-			this.#scheduler.after(random.exponential(DAY_MS / 4), set);
+			const { clock } = this._board;
+			if (clock) clock.setTime(EPOCH + this._scheduler.now + Math.round(1_000 * (random.next() - 0.5)));
+			this._scheduler.after(random.exponential(DAY_MS / 4), set);
 		};
-		this.#scheduler.after(random.exponential(DAY_MS / 24), set);
+		this._scheduler.after(random.exponential(DAY_MS / 24), set);
 	}
 
 	/** From now on nothing is wrong. */
-	#calmDown(): void {
-		this.#faults.end();
-		if (!this.#broker.up) this.#broker.restart({ keepSessions: true, keepRetained: true, downFor: 0 });
-		if (this.#flash) this.#flash.cutAfter = undefined;
-		this.#trace.note(this.#scheduler.now, "calm from now on");
-		if (!this.#board.asleep) this.#board.powerOn();
+	private _calmDown(): void {
+		this._faults.end();
+		if (!this._broker.up) this._broker.restart({ keepSessions: true, keepRetained: true, downFor: 0 });
+		if (this._flash) this._flash.cutAfter = undefined;
+		this._trace.note(this._scheduler.now, "calm from now on");
+		if (!this._board.asleep) this._board.powerOn();
 	}
 
 	/** Until nothing waits any more. */
-	#drain(): void {
-		const { pace, settleMs } = this.#oracle;
+	private _drain(): void {
+		const { pace, settleMs } = this._oracle;
 		// A station that could not read its flash does not know what waits there.
-		const looked = this.#scheduler.now + 2_000 * parseSettings(this.#plan.settings).interval;
-		while (this.#oracle.flashFails && !this.#violation && this.#scheduler.now < looked) this.#pass(LOOK_MS);
-		const calm = this.#scheduler.now;
+		const looked = this._scheduler.now + 2_000 * parseSettings(this._plan.settings).interval;
+		while (this._oracle.flashFails && !this._violation && this._scheduler.now < looked) this._pass(LOOK_MS);
+		const calm = this._scheduler.now;
 		let limit = calm + settleMs;
-		for (let settled = false; !this.#violation; ) {
-			const { station, asleep } = this.#board;
-			const queued = this.#oracle.counters?.queued ?? 0;
-			if (!settled && this.#scheduler.now >= limit) {
+		for (let settled = false; !this._violation; ) {
+			const { station, asleep } = this._board;
+			const queued = this._oracle.counters?.queued ?? 0;
+			if (!settled && this._scheduler.now >= limit) {
 				settled = true;
-				const wait = this.#oracle.readings.asideUntil - this.#scheduler.now;
-				limit = this.#scheduler.now + Math.max(0, wait) + (DRAIN_FACTOR * 1_000 * queued) / pace + DRAIN_MS;
+				const wait = this._oracle.readings.asideUntil - this._scheduler.now;
+				limit = this._scheduler.now + Math.max(0, wait) + (DRAIN_FACTOR * 1_000 * queued) / pace + DRAIN_MS;
 			}
-			if (asleep && this.#oracle.sleep?.restsSince(calm)) return;
+			if (asleep && this._oracle.sleep?.restsSince(calm)) return;
 			if (
-				!this.#plan.sleep &&
+				!this._plan.sleep &&
 				station &&
 				queued === 0 &&
 				!station.awaiting &&
-				this.#broker.connectedSince(this.#clientId) !== undefined
+				this._broker.connectedSince(this._clientId) !== undefined
 			)
 				return;
-			if (settled && this.#scheduler.now >= limit) {
-				this.#oracle.violate("drain", `${queued} readings still wait, with nothing wrong`);
+			if (settled && this._scheduler.now >= limit) {
+				this._oracle.violate("drain", `${queued} readings still wait, with nothing wrong`);
 			}
-			this.#pass(queued > 100 ? TICK_MS : LOOK_MS);
+			this._pass(queued > 100 ? TICK_MS : LOOK_MS);
 		}
 	}
 
-	get #clientId(): string {
-		return `veleta-${this.#plan.settings.id}`;
+	private get _clientId(): string {
+		return `veleta-${this._plan.settings.id}`;
 	}
 
-	#violated(violation: Violation): void {
-		if (this.#violation) return;
-		this.#trace.note(violation.time, `VIOLATION (${violation.kind}): ${violation.text}`);
-		this.#violation = { ...violation, lastLines: this.#trace.lines() };
-		this.#trace.freeze();
+	private _violated(violation: Violation): void {
+		if (this._violation) return;
+		this._trace.note(violation.time, `VIOLATION (${violation.kind}): ${violation.text}`);
+		this._violation = { ...violation, lastLines: this._trace.lines() };
+		this._trace.freeze();
 	}
 
-	#outcome(): Outcome {
-		const { readings, counts, calls } = this.#oracle;
+	private _outcome(): Outcome {
+		const { readings, counts, calls } = this._oracle;
 		const { accepted, deliveries, redeliveries, rejected, forgotten } = readings.counts;
 		const stats = {
-			simulated: this.#scheduler.now,
+			simulated: this._scheduler.now,
 			readings: accepted,
 			deliveries,
 			redeliveries,
 			rejected,
-			dropped: this.#oracle.counters?.dropped ?? 0,
+			dropped: this._oracle.counters?.dropped ?? 0,
 			forgotten,
 			reused: readings.numbers.reused,
 			powerCuts: counts.powerCuts,
@@ -294,16 +294,16 @@ class World {
 			sleeps: counts.sleeps,
 			attempts: calls.attempts,
 			connections: counts.connections,
-			erases: this.#flash?.erases.reduce((sum, erases) => sum + erases, 0) ?? 0,
-			writes: this.#flash?.writes ?? 0,
+			erases: this._flash?.erases.reduce((sum, erases) => sum + erases, 0) ?? 0,
+			writes: this._flash?.writes ?? 0,
 		};
 		return {
-			seed: this.#seed,
-			violation: this.#violation,
+			seed: this._seed,
+			violation: this._violation,
 			stats,
-			faults: this.#tally,
-			digest: this.#trace.digest,
-			plan: this.#plan,
+			faults: this._tally,
+			digest: this._trace.digest,
+			plan: this._plan,
 		};
 	}
 }

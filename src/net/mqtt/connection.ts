@@ -62,8 +62,8 @@ export class Connection<M> {
 	maximumPacketSize = Number.POSITIVE_INFINITY;
 	maximumQoS: QoS = 2;
 	retainAvailable = true;
-	#topicAliasMaximum = 0;
-	readonly #aliases = new Map<string, number>();
+	private _topicAliasMaximum = 0;
+	private readonly _aliases = new Map<string, number>();
 
 	constructor(
 		version: ProtocolVersion,
@@ -84,7 +84,7 @@ export class Connection<M> {
 		this.maximumPacketSize = properties.maximumPacketSize ?? this.maximumPacketSize;
 		this.maximumQoS = (properties.maximumQoS as QoS | undefined) ?? this.maximumQoS;
 		this.retainAvailable = properties.retainAvailable ?? true;
-		this.#topicAliasMaximum = Math.min(properties.topicAliasMaximum ?? 0, ALIASES_MAXIMUM);
+		this._topicAliasMaximum = Math.min(properties.topicAliasMaximum ?? 0, ALIASES_MAXIMUM);
 		// [MQTT-3.2.2-21]: the broker's keep-alive wins.
 		const { serverKeepAlive } = properties;
 		if (serverKeepAlive === undefined) return;
@@ -99,14 +99,14 @@ export class Connection<M> {
 
 	/** The alias for a topic, if the broker takes one, and whether it knows it already [5.0: MQTT-3.3.2-10]. */
 	aliasOf(topic: string): { readonly topicAlias: number; readonly known: boolean } | undefined {
-		const topicAlias = this.#aliases.get(topic);
+		const topicAlias = this._aliases.get(topic);
 		if (topicAlias !== undefined) return { topicAlias, known: true };
-		if (this.#aliases.size >= this.#topicAliasMaximum) return undefined;
-		return { topicAlias: this.#aliases.size + 1, known: false };
+		if (this._aliases.size >= this._topicAliasMaximum) return undefined;
+		return { topicAlias: this._aliases.size + 1, known: false };
 	}
 
 	/** The topic leaves together with its alias. */
 	learn(topic: string, topicAlias: number): void {
-		this.#aliases.set(topic, topicAlias);
+		this._aliases.set(topic, topicAlias);
 	}
 }

@@ -12,10 +12,10 @@ export class Cursor {
 	at: number;
 	/** What is read has to end there. */
 	end: number;
-	readonly #bytes: Bytes;
+	private readonly _bytes: Bytes;
 
 	constructor(bytes: Bytes, at: number) {
-		this.#bytes = bytes;
+		this._bytes = bytes;
 		this.at = at;
 		this.end = bytes.length;
 	}
@@ -31,7 +31,7 @@ export class Cursor {
 	/** An integer of 1, 2 or 4 bytes. */
 	number(size: number): number {
 		let value = 0;
-		for (let at = this.skip(size); at < this.at; at++) value = value * 0x100 + this.#bytes[at]!;
+		for (let at = this.skip(size); at < this.at; at++) value = value * 0x100 + this._bytes[at]!;
 		return value;
 	}
 
@@ -54,11 +54,11 @@ export class Cursor {
 		const begin = this.skip(length);
 		let isAscii = true;
 		for (let at = begin; at < this.at; at++) {
-			const byte = this.#bytes[at]!;
+			const byte = this._bytes[at]!;
 			if (byte === 0) throw malformed("a property with U+0000 [MQTT-1.5.4-2]");
 			if (byte >= 0x80) isAscii = false;
 		}
 		// Throws where it is not UTF-8 [MQTT-1.5.4-1].
-		if (!isAscii) new Buffer(this.#bytes.buffer, this.#bytes.byteOffset + begin, length).toString();
+		if (!isAscii) new Buffer(this._bytes.buffer, this._bytes.byteOffset + begin, length).toString();
 	}
 }

@@ -72,24 +72,24 @@ export interface DecoderOptions {
  * reason code.
  */
 export class Decoder {
-	readonly #framer: Framer;
-	readonly #parser: Parser;
-	readonly #version5: boolean;
-	#parsed: Parsed | undefined;
-	#ended = false;
+	private readonly _framer: Framer;
+	private readonly _parser: Parser;
+	private readonly _version5: boolean;
+	private _parsed: Parsed | undefined;
+	private _ended = false;
 
 	constructor({ maximumPacketSize, protocolVersion }: DecoderOptions) {
-		this.#framer = new Framer(maximumPacketSize, protocolVersion);
-		this.#version5 = protocolVersion === 5;
+		this._framer = new Framer(maximumPacketSize, protocolVersion);
+		this._version5 = protocolVersion === 5;
 		// Nobody listens for "error": `parse` throws it.
-		this.#parser = parser(this.#version5 ? VERSION_5 : undefined).on("packet", (parsed) => {
-			this.#parsed = parsed;
+		this._parser = parser(this._version5 ? VERSION_5 : undefined).on("packet", (parsed) => {
+			this._parsed = parsed;
 		});
 	}
 
 	/** Whether a PUBLISH that is read past has not ended yet. */
 	get passing(): boolean {
-		return this.#framer.passing;
+		return this._framer.passing;
 	}
 
 	/**
@@ -98,31 +98,31 @@ export class Decoder {
 	 * after a loop over it that was left early, it gives nothing any more.
 	 */
 	*push(bytes: Bytes): Generator<BrokerPacket | Oversized, void, void> {
-		if (this.#ended) return;
-		this.#ended = true;
+		if (this._ended) return;
+		this._ended = true;
 		for (let at = 0; at < bytes.length; ) {
-			at = this.#framer.take(bytes, at);
-			if (this.#framer.packet) yield this.#decode(this.#framer.packet);
-			else if (this.#framer.oversized) yield this.#framer.oversized;
+			at = this._framer.take(bytes, at);
+			if (this._framer.packet) yield this._decode(this._framer.packet);
+			else if (this._framer.oversized) yield this._framer.oversized;
 		}
-		this.#framer.packet = undefined;
-		this.#ended = false;
+		this._framer.packet = undefined;
+		this._ended = false;
 	}
 
 	/** One whole packet and nothing else, so that the parser cannot read on into the next. */
-	#decode(bytes: Bytes): BrokerPacket {
+	private _decode(bytes: Bytes): BrokerPacket {
 		try {
 			// mqtt-packet asks for a reason code, which may be left out (5.0, 3.15.2.1).
 			if (bytes[0] === AUTH && bytes.length === 2) return { cmd: "auth", reasonCode: 0 };
 			// What would grow with what is in the packet is refused before anything is made of it.
-			const end = this.#version5 ? endOfProperties(bytes) : BEFORE_CODES;
+			const end = this._version5 ? endOfProperties(bytes) : BEFORE_CODES;
 			if (hasCodes(bytes[0]!) && bytes.length - end > SUBSCRIPTIONS_MAXIMUM) {
 				throw new ProtocolError(`${bytes.length - end} reason codes`, PROTOCOL_ERROR);
 			}
-			this.#parser.parse(bytes);
-			const parsed = this.#parsed!;
-			this.#parsed = undefined;
-			return this.#version5 ? received5(parsed, bytes) : received(parsed);
+			this._parser.parse(bytes);
+			const parsed = this._parsed!;
+			this._parsed = undefined;
+			return this._version5 ? received5(parsed, bytes) : received(parsed);
 		} catch (error) {
 			const message = `${packetName(bytes[0]!)}: ${(error as Error).message}`;
 			throw new ProtocolError(message, error instanceof ProtocolError ? error.reasonCode : MALFORMED_PACKET);

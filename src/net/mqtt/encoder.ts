@@ -52,13 +52,13 @@ export function encode(packet: Packet, protocolVersion: ProtocolVersion): Bytes 
 
 /** What mqtt-packet writes a packet to, piece by piece. */
 class Chunks {
-	readonly #chunks: Uint8Array[] = [];
-	#length = 0;
+	private readonly _chunks: Uint8Array[] = [];
+	private _length = 0;
 
 	write(chunk: Uint8Array | string): boolean {
 		const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
-		this.#chunks.push(bytes);
-		this.#length += bytes.length;
+		this._chunks.push(bytes);
+		this._length += bytes.length;
 		return true;
 	}
 
@@ -68,10 +68,10 @@ class Chunks {
 	}
 
 	join(): Bytes {
-		const bytes = new Uint8Array(this.#length);
+		const bytes = new Uint8Array(this._length);
 		let at = 0;
-		for (let index = 0; index < this.#chunks.length; index++) {
-			const chunk = this.#chunks[index]!;
+		for (let index = 0; index < this._chunks.length; index++) {
+			const chunk = this._chunks[index]!;
 			bytes.set(chunk, at);
 			at += chunk.length;
 		}

@@ -14,10 +14,10 @@
 const LEAD_MS = 500;
 
 export class KeepAlive {
-	readonly #idle: number;
-	readonly #responseTimeout: number;
-	#lastSent: number;
-	#responseDue = Number.POSITIVE_INFINITY;
+	private readonly _idle: number;
+	private readonly _responseTimeout: number;
+	private _lastSent: number;
+	private _responseDue = Number.POSITIVE_INFINITY;
 
 	/**
 	 * @param seconds the keep-alive of the CONNECT packet, 0 to 65535; 0 turns PINGREQs off
@@ -25,49 +25,49 @@ export class KeepAlive {
 	 */
 	constructor(seconds: number, responseTimeout: number, now: number) {
 		const interval = seconds * 1_000;
-		this.#idle = seconds === 0 ? Number.POSITIVE_INFINITY : interval - Math.min(LEAD_MS, interval / 4);
-		this.#responseTimeout = responseTimeout;
-		this.#lastSent = now;
+		this._idle = seconds === 0 ? Number.POSITIVE_INFINITY : interval - Math.min(LEAD_MS, interval / 4);
+		this._responseTimeout = responseTimeout;
+		this._lastSent = now;
 	}
 
 	/** When a PINGREQ is to be sent, in ms. */
 	get pingDue(): number {
-		return this.#lastSent + this.#idle;
+		return this._lastSent + this._idle;
 	}
 
 	/** When the broker has been silent for too long after a PINGREQ, in ms. */
 	get responseDue(): number {
-		return this.#responseDue;
+		return this._responseDue;
 	}
 
 	/** When the last packet left, in ms. */
 	get lastSent(): number {
-		return this.#lastSent;
+		return this._lastSent;
 	}
 
 	/** A packet has left. */
 	sent(now: number): void {
-		this.#lastSent = now;
+		this._lastSent = now;
 	}
 
 	/** A PINGREQ has left: only from now on can the broker answer it. */
 	pingSent(now: number): void {
-		this.#lastSent = now;
-		if (!this.awaiting) this.#responseDue = now + this.#responseTimeout;
+		this._lastSent = now;
+		if (!this.awaiting) this._responseDue = now + this._responseTimeout;
 	}
 
 	/** Something arrived. */
 	received(now: number): void {
-		if (this.awaiting) this.#responseDue = now + this.#responseTimeout;
+		if (this.awaiting) this._responseDue = now + this._responseTimeout;
 	}
 
 	/** A PINGRESP arrived. */
 	responded(): void {
-		this.#responseDue = Number.POSITIVE_INFINITY;
+		this._responseDue = Number.POSITIVE_INFINITY;
 	}
 
 	/** Whether a PINGREQ waits for its answer. */
 	get awaiting(): boolean {
-		return this.#responseDue !== Number.POSITIVE_INFINITY;
+		return this._responseDue !== Number.POSITIVE_INFINITY;
 	}
 }

@@ -14,52 +14,52 @@ const DOUBTS_MAXIMUM = 3;
 
 export class Manner {
 	/** The highest version that the broker has not refused. */
-	#highest: ProtocolVersion;
-	#version: ProtocolVersion;
-	#pipelining: boolean;
-	readonly #mayPipeline: boolean;
+	private _highest: ProtocolVersion;
+	private _version: ProtocolVersion;
+	private _pipelining: boolean;
+	private readonly _mayPipeline: boolean;
 	/** Attempts in a row for whose failure the will may be the cause. */
-	#doubts = 0;
+	private _doubts = 0;
 
 	/** Below this there is no speaking, whatever the broker says. */
-	readonly #lowest: ProtocolVersion;
+	private readonly _lowest: ProtocolVersion;
 
 	constructor(version: ProtocolVersion, pipelining: boolean, lowest: ProtocolVersion) {
-		this.#lowest = lowest;
-		this.#highest = version;
-		this.#version = version;
-		this.#mayPipeline = pipelining;
-		this.#pipelining = pipelining;
+		this._lowest = lowest;
+		this._highest = version;
+		this._version = version;
+		this._mayPipeline = pipelining;
+		this._pipelining = pipelining;
 	}
 
 	get version(): ProtocolVersion {
-		return this.#version;
+		return this._version;
 	}
 
 	get pipelining(): boolean {
-		return this.#pipelining;
+		return this._pipelining;
 	}
 
 	/** Whether the next connection is one with the will, where there is one. */
 	get hasWill(): boolean {
-		return this.#doubts < DOUBTS_MAXIMUM;
+		return this._doubts < DOUBTS_MAXIMUM;
 	}
 
 	/** The will may be why the broker did not accept the connection. */
 	doubtWill(): void {
-		this.#doubts = this.hasWill ? this.#doubts + 1 : 0;
+		this._doubts = this.hasWill ? this._doubts + 1 : 0;
 	}
 
 	/** The broker has accepted the connection. */
 	accepted(): void {
-		this.#doubts = 0;
+		this._doubts = 0;
 	}
 
 	/** The broker refused the version. Returns whether there is a lower one to try. */
 	versionRefused(): boolean {
-		if (this.#version === this.#lowest) return false;
-		this.#highest = this.#version = this.#version === 5 ? 4 : 3;
-		this.#pipelining = this.#mayPipeline;
+		if (this._version === this._lowest) return false;
+		this._highest = this._version = this._version === 5 ? 4 : 3;
+		this._pipelining = this._mayPipeline;
 		return true;
 	}
 
@@ -69,12 +69,12 @@ export class Manner {
 	 * doing: the next one is of the highest version again.
 	 */
 	ended(): void {
-		this.#version = this.#highest;
+		this._version = this._highest;
 	}
 
 	/** It refused for another reason: no use in sending on until it lets the client in. */
 	refused(): void {
-		this.#pipelining = false;
+		this._pipelining = false;
 	}
 
 	/**
@@ -84,12 +84,12 @@ export class Manner {
 	 */
 	dropped(pipelined: boolean): void {
 		if (pipelined) {
-			this.#pipelining = false;
-		} else if (this.#version === 5) {
-			this.#version = 4;
+			this._pipelining = false;
+		} else if (this._version === 5) {
+			this._version = 4;
 		} else {
-			this.#version = this.#highest;
-			this.#pipelining = this.#mayPipeline;
+			this._version = this._highest;
+			this._pipelining = this._mayPipeline;
 		}
 	}
 }

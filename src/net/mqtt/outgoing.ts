@@ -23,42 +23,42 @@ export interface InFlight<M> {
 }
 
 export class Outgoing<M extends Message> {
-	readonly #ids: PacketIds;
+	private readonly _ids: PacketIds;
 	/** In the order of the first transmission, which is the order of redelivery [MQTT-4.6.0-1]. */
-	#inFlight = new Map<number, InFlight<M>>();
+	private _inFlight = new Map<number, InFlight<M>>();
 
 	constructor(ids: PacketIds) {
-		this.#ids = ids;
+		this._ids = ids;
 	}
 
 	/** Messages that are not acknowledged. */
 	get size(): number {
-		return this.#inFlight.size;
+		return this._inFlight.size;
 	}
 
 	/** In the order of redelivery. */
 	entries(): InFlight<M>[] {
-		return [...this.#inFlight.values()];
+		return [...this._inFlight.values()];
 	}
 
 	/** When the packet that has waited longest for its acknowledgement left on this connection, in ms. */
 	get oldestSentAt(): number {
 		let oldest = Number.POSITIVE_INFINITY;
-		for (const { sentAt } of this.#inFlight.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
+		for (const { sentAt } of this._inFlight.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
 		return oldest;
 	}
 
 	enter(message: M | undefined, qos: QoS, published = false): InFlight<M> {
-		const packetId = this.#ids.take();
+		const packetId = this._ids.take();
 		const entry = { packetId, message, qos, transmitted: false, published, released: false, sentAt: undefined };
-		this.#inFlight.set(packetId, entry);
+		this._inFlight.set(packetId, entry);
 		return entry;
 	}
 
 	/** The entry is acknowledged, or given up. */
 	remove({ packetId }: InFlight<M>): void {
-		this.#inFlight.delete(packetId);
-		this.#ids.free(packetId);
+		this._inFlight.delete(packetId);
+		this._ids.free(packetId);
 	}
 
 	/**
@@ -66,7 +66,7 @@ export class Outgoing<M extends Message> {
 	 * `ProtocolError` where the acknowledgement does not suit it.
 	 */
 	find({ cmd, packetId }: Acknowledgement): InFlight<M> | undefined {
-		const entry = this.#inFlight.get(packetId);
+		const entry = this._inFlight.get(packetId);
 		if (entry?.sentAt === undefined) return undefined;
 		const suits =
 			cmd === "puback"
@@ -83,10 +83,10 @@ export class Outgoing<M extends Message> {
 	lower(maximumQoS: QoS): void {
 		for (const entry of this.entries()) {
 			// Behind those before it, also if it stays as it is: the order lasts.
-			this.#inFlight.delete(entry.packetId);
-			if (entry.qos <= maximumQoS || entry.released) this.#inFlight.set(entry.packetId, entry);
+			this._inFlight.delete(entry.packetId);
+			if (entry.qos <= maximumQoS || entry.released) this._inFlight.set(entry.packetId, entry);
 			else {
-				this.#ids.free(entry.packetId);
+				this._ids.free(entry.packetId);
 				this.enter(entry.message, maximumQoS, entry.published);
 			}
 		}
@@ -94,7 +94,7 @@ export class Outgoing<M extends Message> {
 
 	/** The connection has ended. */
 	disconnected(): void {
-		for (const entry of this.#inFlight.values()) entry.sentAt = undefined;
+		for (const entry of this._inFlight.values()) entry.sentAt = undefined;
 	}
 
 	/**

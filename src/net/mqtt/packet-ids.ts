@@ -3,19 +3,19 @@
 const LARGEST = 0xffff;
 
 export class PacketIds {
-	readonly #inUse = new Set<number>();
-	#last = 0;
+	private readonly _inUse = new Set<number>();
+	private _last = 0;
 
 	/** An id that is not in use [MQTT-2.3.1-2; 5.0: 2.2.1-3]. Whoever takes ids takes few: windows are small. */
 	take(): number {
-		do this.#last = (this.#last % LARGEST) + 1;
-		while (this.#inUse.has(this.#last));
-		this.#inUse.add(this.#last);
-		return this.#last;
+		do this._last = (this._last % LARGEST) + 1;
+		while (this._inUse.has(this._last));
+		this._inUse.add(this._last);
+		return this._last;
 	}
 
 	/** The id is free again: what it was for is acknowledged, or given up. */
 	free(packetId: number): void {
-		this.#inUse.delete(packetId);
+		this._inUse.delete(packetId);
 	}
 }

@@ -16,34 +16,34 @@ interface Range {
 }
 
 export class ReceivedIds {
-	#ranges: Range[] = [];
+	private _ranges: Range[] = [];
 
 	has(packetId: number): boolean {
-		return this.#ranges.some(({ first, last }) => first <= packetId && packetId <= last);
+		return this._ranges.some(({ first, last }) => first <= packetId && packetId <= last);
 	}
 
 	/** An id that is not there yet. Returns whether there was room for it. */
 	add(packetId: number): boolean {
-		const newest = this.#ranges.at(-1);
+		const newest = this._ranges.at(-1);
 		if (newest && newest.last === packetId - 1) newest.last = packetId;
-		else if (this.#ranges.length >= RANGES_MAXIMUM) return false;
-		else this.#ranges.push({ first: packetId, last: packetId });
+		else if (this._ranges.length >= RANGES_MAXIMUM) return false;
+		else this._ranges.push({ first: packetId, last: packetId });
 		return true;
 	}
 
 	/** Returns whether it was there. */
 	delete(packetId: number): boolean {
-		const index = this.#ranges.findIndex(({ first, last }) => first <= packetId && packetId <= last);
-		const range = this.#ranges[index];
+		const index = this._ranges.findIndex(({ first, last }) => first <= packetId && packetId <= last);
+		const range = this._ranges[index];
 		if (!range) return false;
 		const { last } = range;
-		if (packetId < last) this.#ranges.splice(index + 1, 0, { first: packetId + 1, last });
+		if (packetId < last) this._ranges.splice(index + 1, 0, { first: packetId + 1, last });
 		range.last = packetId - 1;
-		if (range.last < range.first) this.#ranges.splice(index, 1);
+		if (range.last < range.first) this._ranges.splice(index, 1);
 		return true;
 	}
 
 	clear(): void {
-		this.#ranges = [];
+		this._ranges = [];
 	}
 }

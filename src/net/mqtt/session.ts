@@ -149,63 +149,63 @@ interface Held {
 }
 
 export class Session<M extends Message> {
-	readonly #options: SessionOptions<M>;
-	readonly #manner: Manner;
-	readonly #ids = new PacketIds();
-	readonly #outgoing = new Outgoing<M>(this.#ids);
-	readonly #subscriptions = new Subscriptions(this.#ids);
+	private readonly _options: SessionOptions<M>;
+	private readonly _manner: Manner;
+	private readonly _ids = new PacketIds();
+	private readonly _outgoing = new Outgoing<M>(this._ids);
+	private readonly _subscriptions = new Subscriptions(this._ids);
 	/** Ids of QoS 2 messages that were handed on and whose PUBREL is to come [MQTT-4.3.3-2]. */
-	readonly #received = new ReceivedIds();
+	private readonly _received = new ReceivedIds();
 	/**
 	 * Messages to be handed on, in the order in which they came: what one call of
 	 * `receive` brought, as the session is not `receptive` while there are any.
 	 */
-	#held: Held[] = [];
-	#clientId: string;
+	private _held: Held[] = [];
+	private _clientId: string;
 	/** As far as the broker takes it. */
-	#will: Will | undefined;
-	#startsClean: boolean;
+	private _will: Will | undefined;
+	private _startsClean: boolean;
 	/** A message of QoS 0 whose connection ended before all of it had left. */
-	#unsent: M | undefined;
+	private _unsent: M | undefined;
 	/** Whether the broker ended the last connection with messages unacknowledged. */
-	#suspicious = false;
+	private _suspicious = false;
 	/** The message on which the broker ended connections when nothing else was unanswered, and how many; `undefined` is the birth message. */
-	#suspect: { readonly message: M | undefined; ends: number } | undefined;
+	private _suspect: { readonly message: M | undefined; ends: number } | undefined;
 	/** Not before this does a birth message leave, and how long it waits the next time that it is given up. */
-	#birthDue = Number.NEGATIVE_INFINITY;
-	#birthPause = BIRTH_PAUSE_MS;
-	#connection: Connection<M> | undefined;
+	private _birthDue = Number.NEGATIVE_INFINITY;
+	private _birthPause = BIRTH_PAUSE_MS;
+	private _connection: Connection<M> | undefined;
 
 	constructor(options: SessionOptions<M>) {
-		this.#options = options;
-		this.#clientId = options.clientId;
-		this.#will = options.will;
-		this.#startsClean = options.cleanStart === true && !options.cleanSession;
+		this._options = options;
+		this._clientId = options.clientId;
+		this._will = options.will;
+		this._startsClean = options.cleanStart === true && !options.cleanSession;
 		// MQTT 3.1 knows no empty client id.
 		const lowest = options.clientId === "" ? 4 : 3;
-		this.#manner = new Manner(options.protocolVersion ?? 5, options.pipelining ?? true, lowest);
+		this._manner = new Manner(options.protocolVersion ?? 5, options.pipelining ?? true, lowest);
 	}
 
 	/** Whether the broker has accepted the connection. */
 	get connected(): boolean {
-		return this.#connection?.phase === "connected";
+		return this._connection?.phase === "connected";
 	}
 
 	/** The version that the next connection is opened with, or the present one was. */
 	get protocolVersion(): ProtocolVersion {
-		return this.#manner.version;
+		return this._manner.version;
 	}
 
 	/** Messages sent and not acknowledged. */
 	get inFlight(): number {
-		return this.#outgoing.size;
+		return this._outgoing.size;
 	}
 
 	/** Whether an answer of the broker is due. */
 	get awaiting(): boolean {
-		if (!this.#connection) return false;
-		const { phase, keepAlive } = this.#connection;
-		return phase !== "connected" || this.#outgoing.size > 0 || this.#subscriptions.awaiting || keepAlive.awaiting;
+		if (!this._connection) return false;
+		const { phase, keepAlive } = this._connection;
+		return phase !== "connected" || this._outgoing.size > 0 || this._subscriptions.awaiting || keepAlive.awaiting;
 	}
 
 	/**
@@ -213,18 +213,18 @@ export class Session<M extends Message> {
 	 * should be read: a broker that does not take its answers is not listened to.
 	 */
 	get receptive(): boolean {
-		return this.#connection?.replies.length === 0 && this.#held.length === 0;
+		return this._connection?.replies.length === 0 && this._held.length === 0;
 	}
 
 	/** When `tick` is to be called, in ms; `Infinity`: not needed. */
 	get deadline(): number {
-		const connection = this.#connection;
+		const connection = this._connection;
 		if (!connection) return Number.POSITIVE_INFINITY;
 		if (connection.phase !== "connected") return connection.connackDue;
 		const { leaving, keepAlive } = connection;
 		const sendDue = leaving ? leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS : keepAlive.pingDue;
-		const lastDue = leaving ? Number.POSITIVE_INFINITY : this.#lastDue(connection);
-		return Math.min(this.#acknowledgementDue(connection), keepAlive.responseDue, sendDue, lastDue);
+		const lastDue = leaving ? Number.POSITIVE_INFINITY : this._lastDue(connection);
+		return Math.min(this._acknowledgementDue(connection), keepAlive.responseDue, sendDue, lastDue);
 	}
 
 	/**
@@ -232,11 +232,11 @@ export class Session<M extends Message> {
 	 * there are too many, or the topic filter is none.
 	 */
 	subscribe(subscription: Subscription): void {
-		this.#subscriptions.subscribe(subscription);
+		this._subscriptions.subscribe(subscription);
 	}
 
 	unsubscribe(topicFilter: string): void {
-		this.#subscriptions.unsubscribe(topicFilter);
+		this._subscriptions.unsubscribe(topicFilter);
 	}
 
 	/**
@@ -248,17 +248,17 @@ export class Session<M extends Message> {
 	 * the CONNACK's session present flag first.
 	 */
 	open(now: number): void {
-		const discards = this.#startsClean && this.#manner.version < 5;
-		const pipelined = this.#manner.pipelining && this.#outgoing.size === 0 && !discards;
-		const { keepAlive } = this.#options;
+		const discards = this._startsClean && this._manner.version < 5;
+		const pipelined = this._manner.pipelining && this._outgoing.size === 0 && !discards;
+		const { keepAlive } = this._options;
 		const terms = {
 			pipelined,
 			keepAlive,
-			maximumPacketSize: this.#maximumPacketSize,
+			maximumPacketSize: this._maximumPacketSize,
 			connackTimeout: CONNACK_TIMEOUT_MS,
 		};
-		this.#connection = new Connection(this.#manner.version, terms, now);
-		if (pipelined) this.#giveBirth(this.#connection, now);
+		this._connection = new Connection(this._manner.version, terms, now);
+		if (pipelined) this._giveBirth(this._connection, now);
 	}
 
 	/**
@@ -269,25 +269,25 @@ export class Session<M extends Message> {
 	 * the broker's doing.
 	 */
 	close(brokerEndedAt?: number): void {
-		const connection = this.#connection;
+		const connection = this._connection;
 		if (!connection) return;
 		const { phase, leaving } = connection;
 		if (phase === "awaiting CONNACK") {
-			this.#manner.dropped(connection.pipelined);
-			if (brokerEndedAt !== undefined) this.#manner.doubtWill();
-		} else if (phase === "connected") this.#manner.ended();
+			this._manner.dropped(connection.pipelined);
+			if (brokerEndedAt !== undefined) this._manner.doubtWill();
+		} else if (phase === "connected") this._manner.ended();
 		const accepted = phase === "connected" || phase === "ended";
 		const endedAt = accepted ? (brokerEndedAt ?? connection.dismissedAt) : undefined;
-		const isAnswered = this.#outgoing.oldestSentAt === Number.POSITIVE_INFINITY;
-		if (accepted) this.#judge(connection, endedAt);
-		if (leaving?.message && !leaving.entry) this.#unsent = leaving.message;
-		this.#connection = undefined;
+		const isAnswered = this._outgoing.oldestSentAt === Number.POSITIVE_INFINITY;
+		if (accepted) this._judge(connection, endedAt);
+		if (leaving?.message && !leaving.entry) this._unsent = leaving.message;
+		this._connection = undefined;
 		// What the broker cannot have an acknowledgement of comes again.
-		for (const { message, packetId, acknowledgement } of this.#held)
-			if (acknowledgement && message.qos === 2) this.#received.delete(packetId);
-		this.#held = this.#held.filter(({ acknowledgement }) => !acknowledgement);
-		this.#outgoing.disconnected();
-		this.#subscriptions.disconnected(endedAt ?? connection.timedOutAt, connection.proven && isAnswered);
+		for (const { message, packetId, acknowledgement } of this._held)
+			if (acknowledgement && message.qos === 2) this._received.delete(packetId);
+		this._held = this._held.filter(({ acknowledgement }) => !acknowledgement);
+		this._outgoing.disconnected();
+		this._subscriptions.disconnected(endedAt ?? connection.timedOutAt, connection.proven && isAnswered);
 	}
 
 	/**
@@ -296,20 +296,20 @@ export class Session<M extends Message> {
 	 * answered a PINGREQ. One on which several connections end in this way, right
 	 * after it was sent, is the cause.
 	 */
-	#judge(connection: Connection<M>, endedAt: number | undefined): void {
+	private _judge(connection: Connection<M>, endedAt: number | undefined): void {
 		const { leaving, proven } = connection;
-		this.#suspicious = false;
+		this._suspicious = false;
 		if (endedAt === undefined) return;
-		const unanswered = this.#outgoing
+		const unanswered = this._outgoing
 			.entries()
 			.filter((entry) => entry.sentAt !== undefined || entry === leaving?.entry);
-		this.#suspicious = unanswered.length > 0 || connection.careful;
+		this._suspicious = unanswered.length > 0 || connection.careful;
 		const [first] = unanswered;
-		if (!first || unanswered.length > 1 || !proven || this.#subscriptions.awaiting) return;
+		if (!first || unanswered.length > 1 || !proven || this._subscriptions.awaiting) return;
 		if (endedAt - (first.sentAt ?? leaving!.since) >= BLAME_MS) return;
 		const { message } = first;
-		if (this.#suspect && this.#suspect.message === message) this.#suspect.ends++;
-		else this.#suspect = { message, ends: 1 };
+		if (this._suspect && this._suspect.message === message) this._suspect.ends++;
+		else this._suspect = { message, ends: 1 };
 	}
 
 	/**
@@ -318,20 +318,20 @@ export class Session<M extends Message> {
 	 * be closed.
 	 */
 	receive(bytes: Bytes, now: number): void {
-		const connection = this.#connection;
+		const connection = this._connection;
 		if (!connection) return;
 		connection.keepAlive.received(now);
 		if (connection.decoder.passing) connection.passedAt = now;
 		try {
 			for (const packet of connection.decoder.push(bytes)) {
 				// Whoever was told of the packet before may have closed the connection.
-				if (this.#connection !== connection) return;
-				this.#packet(connection, packet, now);
+				if (this._connection !== connection) return;
+				this._packet(connection, packet, now);
 			}
 		} catch (error) {
 			// It accepts 5.0 in the form of 3.1.1, and would take properties for payload: it does not know 5.0.
 			if (error instanceof ProtocolError && error.reasonCode === UNSUPPORTED_PROTOCOL_VERSION) {
-				this.#refused(connection, UNSUPPORTED_PROTOCOL_VERSION, {});
+				this._refused(connection, UNSUPPORTED_PROTOCOL_VERSION, {});
 			}
 			throw error;
 		}
@@ -339,7 +339,7 @@ export class Session<M extends Message> {
 
 	/** Throws a `ConnectionError` when the broker has been silent for too long. */
 	tick(now: number): void {
-		const connection = this.#connection;
+		const connection = this._connection;
 		if (!connection) return;
 		if (connection.phase !== "connected") {
 			if (now < connection.connackDue) return;
@@ -348,7 +348,7 @@ export class Session<M extends Message> {
 		if (connection.leaving && now >= connection.leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS) {
 			throw new ConnectionError(`the connection took no data for ${ACKNOWLEDGEMENT_TIMEOUT_MS / 1_000} s`);
 		}
-		if (now >= this.#acknowledgementDue(connection)) {
+		if (now >= this._acknowledgementDue(connection)) {
 			connection.timedOutAt = now;
 			throw new ConnectionError(`no acknowledgement within ${ACKNOWLEDGEMENT_TIMEOUT_MS / 1_000} s`);
 		}
@@ -362,63 +362,63 @@ export class Session<M extends Message> {
 	 * `transmitted` to be called then, before the next one is asked for.
 	 */
 	transmit(now: number): Bytes | undefined {
-		const connection = this.#connection;
+		const connection = this._connection;
 		if (!connection || connection.leaving) return undefined;
 		if (connection.phase === "opened")
-			return this.#leave(connection, { packet: this.#connect(connection.version), since: now });
+			return this._leave(connection, { packet: this._connect(connection.version), since: now });
 		if (connection.phase === "connected") {
 			const reply = connection.replies.shift();
-			if (reply) return this.#leave(connection, { packet: reply, since: now });
+			if (reply) return this._leave(connection, { packet: reply, since: now });
 			if (now >= connection.keepAlive.pingDue)
-				return this.#leave(connection, { packet: { cmd: "pingreq" }, since: now });
+				return this._leave(connection, { packet: { cmd: "pingreq" }, since: now });
 		} else if (connection.phase !== "awaiting CONNACK" || !connection.pipelined) {
 			return undefined;
 		}
-		if (connection.careful && this.#outgoing.size === 0) connection.careful = this.#suspicious = false;
+		if (connection.careful && this._outgoing.size === 0) connection.careful = this._suspicious = false;
 		if (connection.careful && !connection.proven) {
 			if (connection.keepAlive.awaiting) return undefined;
-			return this.#leave(connection, { packet: { cmd: "pingreq" }, since: now });
+			return this._leave(connection, { packet: { cmd: "pingreq" }, since: now });
 		}
-		const isLast = connection.careful || this.#subscriptions.dueLast !== undefined;
-		const request = isLast ? undefined : this.#transmitRequest(connection, now);
-		const packet = request ?? this.#transmitMessage(connection, now);
-		if (packet || now < this.#lastDue(connection)) return packet;
-		if (connection.birthOwed && now >= this.#birthDue) {
-			this.#giveBirth(connection, now);
-			return this.#transmitMessage(connection, now);
+		const isLast = connection.careful || this._subscriptions.dueLast !== undefined;
+		const request = isLast ? undefined : this._transmitRequest(connection, now);
+		const packet = request ?? this._transmitMessage(connection, now);
+		if (packet || now < this._lastDue(connection)) return packet;
+		if (connection.birthOwed && now >= this._birthDue) {
+			this._giveBirth(connection, now);
+			return this._transmitMessage(connection, now);
 		}
-		return this.#transmitRequest(connection, now);
+		return this._transmitRequest(connection, now);
 	}
 
 	/** When what comes last may leave, in ms, a request or a birth message; `Infinity`: there is nothing, or not yet. */
-	#lastDue({ phase, birthOwed }: Connection<M>): number {
-		if (phase !== "connected" || this.#outgoing.size > 0) return Number.POSITIVE_INFINITY;
-		const birthDue = birthOwed ? this.#birthDue : Number.POSITIVE_INFINITY;
-		return Math.min(birthDue, this.#subscriptions.dueLast ?? Number.POSITIVE_INFINITY);
+	private _lastDue({ phase, birthOwed }: Connection<M>): number {
+		if (phase !== "connected" || this._outgoing.size > 0) return Number.POSITIVE_INFINITY;
+		const birthDue = birthOwed ? this._birthDue : Number.POSITIVE_INFINITY;
+		return Math.min(birthDue, this._subscriptions.dueLast ?? Number.POSITIVE_INFINITY);
 	}
 
 	/** The packet from `transmit` has left: the deadlines of what it asks for begin. */
 	transmitted(now: number): void {
-		const connection = this.#connection;
+		const connection = this._connection;
 		if (!connection?.leaving) return;
 		const { packet, entry, message } = connection.leaving;
 		connection.leaving = undefined;
 		if (packet.cmd === "pingreq") connection.keepAlive.pingSent(now);
 		else connection.keepAlive.sent(now);
 		if (packet.cmd === "connect") connection.phase = "awaiting CONNACK";
-		if (this.#held.length > 0)
-			for (const held of this.#held) if (held.acknowledgement === packet) held.acknowledgement = undefined;
-		if (packet.cmd === "subscribe" || packet.cmd === "unsubscribe") this.#subscriptions.sent(packet.packetId, now);
+		if (this._held.length > 0)
+			for (const held of this._held) if (held.acknowledgement === packet) held.acknowledgement = undefined;
+		if (packet.cmd === "subscribe" || packet.cmd === "unsubscribe") this._subscriptions.sent(packet.packetId, now);
 		const redelivered = entry?.published ?? false;
 		if (entry) {
 			entry.transmitted = entry.published = true;
 			entry.sentAt = now;
 			// A broker that takes nothing above QoS 0 acknowledges nothing.
-			if (entry.qos === 0) this.#outgoing.remove(entry);
+			if (entry.qos === 0) this._outgoing.remove(entry);
 		}
 		if (!message) return;
-		this.#options.onPublish?.(message, redelivered);
-		if (!entry || entry.qos === 0) this.#options.onAcknowledge?.(message);
+		this._options.onPublish?.(message, redelivered);
+		if (!entry || entry.qos === 0) this._options.onAcknowledge?.(message);
 	}
 
 	/**
@@ -432,19 +432,19 @@ export class Session<M extends Message> {
 	 * has to tell it by.
 	 */
 	handOn(): void {
-		const connection = this.#connection;
+		const connection = this._connection;
 		// Whoever is told of one may end the connection.
-		while (connection && this.#connection === connection) {
-			const held = this.#held[0];
+		while (connection && this._connection === connection) {
+			const held = this._held[0];
 			if (!held || held.acknowledgement) return;
-			this.#held.shift();
-			this.#options.onMessage?.(held.message);
+			this._held.shift();
+			this._options.onMessage?.(held.message);
 		}
 	}
 
 	/** A part of the packet from `transmit` has left: a slow connection is not a stuck one. */
 	progressed(now: number): void {
-		if (this.#connection?.leaving) this.#connection.leaving.since = now;
+		if (this._connection?.leaving) this._connection.leaving.since = now;
 	}
 
 	/**
@@ -454,60 +454,60 @@ export class Session<M extends Message> {
 	 * end is just a close.
 	 */
 	disconnect(reasonCode = 0): Bytes | undefined {
-		const connection = this.#connection;
+		const connection = this._connection;
 		if (!connection || connection.leaving || connection.phase !== "connected") return undefined;
 		connection.phase = "ended";
 		if (reasonCode !== 0 && connection.version < 5) return undefined;
 		// After an error the will is to be published [5.0: MQTT-3.14.4-3]. Mosquitto 2.0 does so for this code alone.
-		const told = reasonCode >= 0x80 && this.#options.will ? DISCONNECT_WITH_WILL : reasonCode;
+		const told = reasonCode >= 0x80 && this._options.will ? DISCONNECT_WITH_WILL : reasonCode;
 		return encode({ cmd: "disconnect", reasonCode: told }, connection.version);
 	}
 
-	get #maximumPacketSize(): number {
-		return this.#options.maximumPacketSize ?? PACKET_SIZE_MAXIMUM;
+	private get _maximumPacketSize(): number {
+		return this._options.maximumPacketSize ?? PACKET_SIZE_MAXIMUM;
 	}
 
-	#acknowledgementDue({ passedAt }: Connection<M>): number {
-		const sentAt = Math.min(this.#outgoing.oldestSentAt, this.#subscriptions.oldestSentAt);
+	private _acknowledgementDue({ passedAt }: Connection<M>): number {
+		const sentAt = Math.min(this._outgoing.oldestSentAt, this._subscriptions.oldestSentAt);
 		return Math.max(sentAt, Math.min(passedAt, sentAt + PASSING_MAXIMUM_MS)) + ACKNOWLEDGEMENT_TIMEOUT_MS;
 	}
 
-	#leave(connection: Connection<M>, leaving: NonNullable<Connection<M>["leaving"]>): Bytes {
+	private _leave(connection: Connection<M>, leaving: NonNullable<Connection<M>["leaving"]>): Bytes {
 		connection.leaving = leaving;
 		return encode(leaving.packet, connection.version);
 	}
 
-	#connect(version: ProtocolVersion): Packet {
-		const { keepAlive, username, password, cleanSession } = this.#options;
+	private _connect(version: ProtocolVersion): Packet {
+		const { keepAlive, username, password, cleanSession } = this._options;
 		return {
 			cmd: "connect",
-			clientId: this.#clientId,
-			cleanSession: this.#isClean(version),
+			clientId: this._clientId,
+			cleanSession: this._isClean(version),
 			keepAlive,
 			username,
 			password,
-			will: this.#manner.hasWill ? this.#will : undefined,
+			will: this._manner.hasWill ? this._will : undefined,
 			properties: {
-				sessionExpiryInterval: cleanSession ? 0 : (this.#options.sessionExpiryInterval ?? SESSION_EXPIRY_S),
+				sessionExpiryInterval: cleanSession ? 0 : (this._options.sessionExpiryInterval ?? SESSION_EXPIRY_S),
 				receiveMaximum: RECEIVED_MAXIMUM,
-				maximumPacketSize: this.#options.announcedPacketSize ?? this.#maximumPacketSize,
+				maximumPacketSize: this._options.announcedPacketSize ?? this._maximumPacketSize,
 			},
 		};
 	}
 
 	/** Before MQTT 5.0 a session that cannot be found again must be a clean one [MQTT-3.1.3-7]. */
-	#isClean(version: ProtocolVersion): boolean {
-		return this.#options.cleanSession === true || this.#startsClean || (this.#clientId === "" && version < 5);
+	private _isClean(version: ProtocolVersion): boolean {
+		return this._options.cleanSession === true || this._startsClean || (this._clientId === "" && version < 5);
 	}
 
 	/** The next SUBSCRIBE or UNSUBSCRIBE, no larger than the broker takes it [5.0: MQTT-3.2.2-15]. */
-	#transmitRequest(connection: Connection<M>, now: number): Bytes | undefined {
-		for (let request = this.#subscriptions.next(); request; request = this.#subscriptions.next()) {
-			const bytes = this.#leave(connection, { packet: request, since: now });
+	private _transmitRequest(connection: Connection<M>, now: number): Bytes | undefined {
+		for (let request = this._subscriptions.next(); request; request = this._subscriptions.next()) {
+			const bytes = this._leave(connection, { packet: request, since: now });
 			if (bytes.length <= connection.maximumPacketSize) return bytes;
 			connection.leaving = undefined;
-			const topicFilter = this.#subscriptions.tooLarge(request);
-			const { onSubscribe, onUnsubscribe } = this.#options;
+			const topicFilter = this._subscriptions.tooLarge(request);
+			const { onSubscribe, onUnsubscribe } = this._options;
 			if (topicFilter !== undefined)
 				(request.cmd === "subscribe" ? onSubscribe : onUnsubscribe)?.(topicFilter, PACKET_TOO_LARGE);
 		}
@@ -515,11 +515,11 @@ export class Session<M extends Message> {
 	}
 
 	/** What is to be delivered again, then new messages, as far as the window reaches. */
-	#transmitMessage(connection: Connection<M>, now: number): Bytes | undefined {
+	private _transmitMessage(connection: Connection<M>, now: number): Bytes | undefined {
 		for (;;) {
 			// Whatever is not in `unsent` was sent on this connection [5.0: MQTT-3.3.4-7].
 			const { careful } = connection;
-			const quota = (careful ? 1 : connection.receiveMaximum) - (this.#outgoing.size - connection.unsent.length);
+			const quota = (careful ? 1 : connection.receiveMaximum) - (this._outgoing.size - connection.unsent.length);
 			if (careful && quota <= 0) return undefined;
 			// A PUBREL waits for no room [5.0: MQTT-3.3.4-8].
 			const index = quota > 0 ? 0 : connection.unsent.findIndex(({ released }) => released);
@@ -527,28 +527,28 @@ export class Session<M extends Message> {
 			if (entry) {
 				connection.unsent.splice(index, 1);
 				const bytes = entry.released
-					? this.#leave(connection, { packet: { cmd: "pubrel", packetId: entry.packetId }, since: now, entry })
-					: this.#publish(connection, (entry.message ?? this.#options.birth)!, now, entry);
+					? this._leave(connection, { packet: { cmd: "pubrel", packetId: entry.packetId }, since: now, entry })
+					: this._publish(connection, (entry.message ?? this._options.birth)!, now, entry);
 				if (bytes) return bytes;
 				continue;
 			}
-			if (quota <= 0 || this.#outgoing.size >= IN_FLIGHT_MAXIMUM) return undefined;
-			const message = this.#unsent ?? this.#options.nextMessage?.();
-			this.#unsent = undefined;
+			if (quota <= 0 || this._outgoing.size >= IN_FLIGHT_MAXIMUM) return undefined;
+			const message = this._unsent ?? this._options.nextMessage?.();
+			this._unsent = undefined;
 			if (!message) return undefined;
 			const qos = Math.min(message.qos, connection.maximumQoS) as 0 | 1 | 2;
 			if (qos === 0 && connection.phase !== "connected") {
 				// Should the broker not accept the connection, nobody would tell, and the message were lost.
-				this.#unsent = message;
+				this._unsent = message;
 				return undefined;
 			}
-			const bytes = this.#publish(connection, message, now, qos > 0 ? this.#outgoing.enter(message, qos) : undefined);
+			const bytes = this._publish(connection, message, now, qos > 0 ? this._outgoing.enter(message, qos) : undefined);
 			if (bytes) return bytes;
 		}
 	}
 
 	/** The PUBLISH packet; `undefined` where the broker takes none of its size: then the message is given back. */
-	#publish(
+	private _publish(
 		connection: Connection<M>,
 		message: Message,
 		now: number,
@@ -569,7 +569,7 @@ export class Session<M extends Message> {
 		let reasonCode = PACKET_TOO_LARGE;
 		const leave = (packet: Publish) => {
 			try {
-				const bytes = this.#leave(connection, { packet, since: now, entry, message: own });
+				const bytes = this._leave(connection, { packet, since: now, entry, message: own });
 				if (bytes.length <= connection.maximumPacketSize) return bytes;
 			} catch {
 				// The encoder refuses what MQTT does not allow: a topic with a wildcard, for instance.
@@ -581,45 +581,45 @@ export class Session<M extends Message> {
 		// Without an alias it must fit, too: it may have to be delivered again on a connection that knows none.
 		if (!alias || connection.maximumPacketSize < Number.POSITIVE_INFINITY) {
 			const bytes = leave(packet);
-			if (!bytes) return this.#giveBack(connection, entry, own, reasonCode);
+			if (!bytes) return this._giveBack(connection, entry, own, reasonCode);
 			if (!alias) return bytes;
 		}
 		const { topicAlias, known } = alias;
 		const bytes = leave({ ...packet, topic: known ? "" : topic, properties: { ...packet.properties, topicAlias } });
 		if (bytes) connection.learn(topic, topicAlias);
-		return bytes ?? leave(packet) ?? this.#giveBack(connection, entry, own, reasonCode);
+		return bytes ?? leave(packet) ?? this._giveBack(connection, entry, own, reasonCode);
 	}
 
 	/** The message cannot be sent, now or later. */
-	#giveBack(
+	private _giveBack(
 		connection: Connection<M>,
 		entry: InFlight<M> | undefined,
 		own: M | undefined,
 		reasonCode: number,
 	): undefined {
 		connection.leaving = undefined;
-		if (entry) this.#outgoing.remove(entry);
-		if (own) this.#options.onReject?.(own, reasonCode);
+		if (entry) this._outgoing.remove(entry);
+		if (own) this._options.onReject?.(own, reasonCode);
 		return undefined;
 	}
 
-	#packet(connection: Connection<M>, packet: BrokerPacket | Oversized, now: number): void {
-		if (packet.cmd === "connack") return this.#connack(connection, packet, now);
+	private _packet(connection: Connection<M>, packet: BrokerPacket | Oversized, now: number): void {
+		if (packet.cmd === "connack") return this._connack(connection, packet, now);
 		// The first packet from the broker must be a CONNACK [MQTT-3.2.0-1].
 		if (connection.phase !== "connected" && connection.phase !== "ended") {
 			throw new ProtocolError(`the broker sent a ${packet.cmd.toUpperCase()} before its CONNACK`);
 		}
 		switch (packet.cmd) {
 			case "oversized publish":
-				return this.#receivedOversized(connection, packet, now);
+				return this._receivedOversized(connection, packet, now);
 			case "puback":
 			case "pubrec":
 			case "pubcomp":
-				return this.#acknowledged(connection, packet, now);
+				return this._acknowledged(connection, packet, now);
 			case "publish":
-				return this.#receivedPublish(connection, packet);
+				return this._receivedPublish(connection, packet);
 			case "pubrel": {
-				const known = this.#received.delete(packet.packetId);
+				const known = this._received.delete(packet.packetId);
 				return connection.reply({
 					cmd: "pubcomp",
 					packetId: packet.packetId,
@@ -627,10 +627,10 @@ export class Session<M extends Message> {
 				});
 			}
 			case "suback":
-				for (const [filter, code] of this.#subscriptions.answered(packet)) this.#options.onSubscribe?.(filter, code);
+				for (const [filter, code] of this._subscriptions.answered(packet)) this._options.onSubscribe?.(filter, code);
 				return;
 			case "unsuback":
-				for (const [filter, code] of this.#subscriptions.answered(packet)) this.#options.onUnsubscribe?.(filter, code);
+				for (const [filter, code] of this._subscriptions.answered(packet)) this._options.onUnsubscribe?.(filter, code);
 				return;
 			case "pingresp":
 				connection.proven = true;
@@ -644,78 +644,78 @@ export class Session<M extends Message> {
 		}
 	}
 
-	#connack(connection: Connection<M>, packet: Connack, now: number): void {
+	private _connack(connection: Connection<M>, packet: Connack, now: number): void {
 		if (connection.phase !== "awaiting CONNACK") {
 			throw new ProtocolError(
 				connection.phase === "opened" ? "the broker sent a CONNACK before the CONNECT" : "a second CONNACK",
 			);
 		}
 		const { reasonCode, sessionPresent, properties = {} } = packet;
-		if (reasonCode !== 0) this.#refused(connection, reasonCode, properties);
-		if (sessionPresent && this.#isClean(connection.version)) {
+		if (reasonCode !== 0) this._refused(connection, reasonCode, properties);
+		if (sessionPresent && this._isClean(connection.version)) {
 			throw new ProtocolError("a session is present although a clean one was asked for [MQTT-3.2.2-1]");
 		}
 		if (properties.authenticationMethod !== undefined) {
 			throw new ProtocolError("an authentication method that nothing asked for [5.0: MQTT-4.12.0-6]");
 		}
 		connection.accepted(packet);
-		const goesWithoutWill = this.#will !== undefined && !this.#manner.hasWill;
-		this.#manner.accepted();
-		if (this.#startsClean) {
-			this.#startsClean = false;
+		const goesWithoutWill = this._will !== undefined && !this._manner.hasWill;
+		this._manner.accepted();
+		if (this._startsClean) {
+			this._startsClean = false;
 			if (connection.version < 5) {
 				// MQTT 3.1 does not tell it again.
-				this.#received.clear();
-				this.#subscriptions.startOver(true);
-				this.#outgoing.startOver(connection.maximumQoS);
+				this._received.clear();
+				this._subscriptions.startOver(true);
+				this._outgoing.startOver(connection.maximumQoS);
 				throw new SessionDiscardedError();
 			}
 		}
-		if (this.#clientId === "") this.#clientId = properties.assignedClientIdentifier ?? "";
+		if (this._clientId === "") this._clientId = properties.assignedClientIdentifier ?? "";
 		// MQTT 3.1 does not tell. What it resumed unknown to the client would be delivered twice; what it did not, goes out with DUP.
-		const resumed = sessionPresent || (connection.version === 3 && !this.#options.cleanSession);
-		if (!resumed) this.#received.clear();
-		if (!sessionPresent) this.#subscriptions.startOver(!resumed);
+		const resumed = sessionPresent || (connection.version === 3 && !this._options.cleanSession);
+		if (!resumed) this._received.clear();
+		if (!sessionPresent) this._subscriptions.startOver(!resumed);
 		if (!connection.pipelined) {
-			this.#giveUp(now);
-			if (resumed) this.#outgoing.lower(connection.maximumQoS);
-			else this.#outgoing.startOver(connection.maximumQoS);
-			connection.unsent = this.#outgoing.entries();
-			this.#giveBirth(connection, now);
-			connection.careful = this.#suspicious;
+			this._giveUp(now);
+			if (resumed) this._outgoing.lower(connection.maximumQoS);
+			else this._outgoing.startOver(connection.maximumQoS);
+			connection.unsent = this._outgoing.entries();
+			this._giveBirth(connection, now);
+			connection.careful = this._suspicious;
 		}
-		this.#options.onConnect?.(sessionPresent, connection.version, properties);
-		if (goesWithoutWill) this.#options.onGiveUp?.("will message");
+		this._options.onConnect?.(sessionPresent, connection.version, properties);
+		if (goesWithoutWill) this._options.onGiveUp?.("will message");
 	}
 
 	/** What the broker ended several connections on is not sent again: what waits behind it goes on. */
-	#giveUp(now: number): void {
-		const suspect = this.#suspect;
+	private _giveUp(now: number): void {
+		const suspect = this._suspect;
 		if (!suspect || suspect.ends < ENDS_MAXIMUM) return;
-		this.#suspect = undefined;
+		this._suspect = undefined;
 		const { message } = suspect;
-		const entry = this.#outgoing.entries().find((entry) => entry.message === message);
+		const entry = this._outgoing.entries().find((entry) => entry.message === message);
 		if (!entry) return;
-		this.#outgoing.remove(entry);
+		this._outgoing.remove(entry);
 		// A broker that had taken it would take another message with its id for the same one.
-		if (entry.qos === 2) this.#startsClean = !this.#options.cleanSession;
+		if (entry.qos === 2) this._startsClean = !this._options.cleanSession;
 		if (!message) {
-			this.#birthDue = now + this.#birthPause;
-			this.#birthPause = Math.min(BIRTH_PAUSE_MAXIMUM_MS, 2 * this.#birthPause);
+			this._birthDue = now + this._birthPause;
+			this._birthPause = Math.min(BIRTH_PAUSE_MAXIMUM_MS, 2 * this._birthPause);
 		}
-		this.#options.onGiveUp?.(message ?? "birth message");
+		this._options.onGiveUp?.(message ?? "birth message");
 	}
 
-	#refused(connection: Connection<M>, reasonCode: number, properties: Properties): never {
+	private _refused(connection: Connection<M>, reasonCode: number, properties: Properties): never {
 		connection.phase = "ended";
 		// A broker that does not know 5.0 may answer in 3.1.1's form.
 		const versionRefused = reasonCode === UNACCEPTABLE_PROTOCOL_VERSION || reasonCode === UNSUPPORTED_PROTOCOL_VERSION;
-		const hasOlderVersion = versionRefused && this.#manner.versionRefused();
-		if (!hasOlderVersion) this.#manner.refused();
-		if (WILL_REFUSALS.includes(reasonCode)) this.#manner.doubtWill();
+		const hasOlderVersion = versionRefused && this._manner.versionRefused();
+		if (!hasOlderVersion) this._manner.refused();
+		if (WILL_REFUSALS.includes(reasonCode)) this._manner.doubtWill();
 		// Only the will can have been too much here [5.0: MQTT-3.2.2-12, 3.2.2-13].
-		if (this.#will && reasonCode === QOS_NOT_SUPPORTED) this.#will = { ...this.#will, qos: 0 };
-		if (this.#will && reasonCode === RETAIN_NOT_SUPPORTED) this.#will = { ...this.#will, retain: false };
+		if (this._will && reasonCode === QOS_NOT_SUPPORTED) this._will = { ...this._will, qos: 0 };
+		if (this._will && reasonCode === RETAIN_NOT_SUPPORTED) this._will = { ...this._will, retain: false };
 		throw new RefusedError(reasonCode, properties, hasOlderVersion);
 	}
 
@@ -723,17 +723,17 @@ export class Session<M extends Message> {
 	 * The birth message goes first, and beside the window: status before readings.
 	 * One that is still in flight keeps its place among what comes again [MQTT-4.6.0-1].
 	 */
-	#giveBirth(connection: Connection<M>, now: number): void {
-		if (!this.#options.birth || connection.unsent.some(({ message }) => message === undefined)) return;
-		connection.birthOwed = now < this.#birthDue;
+	private _giveBirth(connection: Connection<M>, now: number): void {
+		if (!this._options.birth || connection.unsent.some(({ message }) => message === undefined)) return;
+		connection.birthOwed = now < this._birthDue;
 		if (connection.birthOwed) return;
 		const qos = Math.min(1, connection.maximumQoS) as QoS;
-		connection.unsent.unshift(this.#outgoing.enter(undefined, qos));
+		connection.unsent.unshift(this._outgoing.enter(undefined, qos));
 	}
 
-	#acknowledged(connection: Connection<M>, packet: Acknowledgement, now: number): void {
+	private _acknowledged(connection: Connection<M>, packet: Acknowledgement, now: number): void {
 		const { cmd, packetId, reasonCode = 0 } = packet;
-		const entry = this.#outgoing.find(packet);
+		const entry = this._outgoing.find(packet);
 		connection.proven = true;
 		if (!entry) {
 			if (cmd === "puback") throw new ProtocolError(`a PUBACK for the packet id ${packetId}, which is not in flight`);
@@ -747,16 +747,16 @@ export class Session<M extends Message> {
 			entry.sentAt = now;
 			return connection.reply({ cmd: "pubrel", packetId });
 		}
-		this.#outgoing.remove(entry);
-		if (entry.message === this.#suspect?.message) this.#suspect = undefined;
-		if (!entry.message) this.#birthPause = BIRTH_PAUSE_MS;
+		this._outgoing.remove(entry);
+		if (entry.message === this._suspect?.message) this._suspect = undefined;
+		if (!entry.message) this._birthPause = BIRTH_PAUSE_MS;
 		if (!entry.message) return;
 		// [5.0: MQTT-4.4.0-2]: a refusal is an acknowledgement, too.
-		if (reasonCode >= 0x80 && cmd !== "pubcomp") this.#options.onReject?.(entry.message, reasonCode);
-		else this.#options.onAcknowledge?.(entry.message);
+		if (reasonCode >= 0x80 && cmd !== "pubcomp") this._options.onReject?.(entry.message, reasonCode);
+		else this._options.onAcknowledge?.(entry.message);
 	}
 
-	#receivedPublish(
+	private _receivedPublish(
 		connection: Connection<M>,
 		{ topic, payload, qos, retain, dup, packetId = 0, properties }: Publish,
 	): void {
@@ -768,25 +768,25 @@ export class Session<M extends Message> {
 		const acknowledgement: Packet | undefined =
 			qos > 0 ? { cmd: qos === 1 ? "puback" : "pubrec", packetId } : undefined;
 		// If not, it was handed on before, or is about to be, and the broker has not seen the PUBREC.
-		if (qos < 2 || this.#isNew(packetId)) {
-			if (this.#options.acknowledgesFirst) this.#held.push({ message, packetId, acknowledgement });
-			else this.#options.onMessage?.(message);
+		if (qos < 2 || this._isNew(packetId)) {
+			if (this._options.acknowledgesFirst) this._held.push({ message, packetId, acknowledgement });
+			else this._options.onMessage?.(message);
 		}
 		if (acknowledgement) connection.reply(acknowledgement);
 		else this.handOn();
 	}
 
 	/** A message that was read past is acknowledged like any other, or the broker would send it again for ever. */
-	#receivedOversized(connection: Connection<M>, { qos, packetId, size }: Oversized, now: number): void {
+	private _receivedOversized(connection: Connection<M>, { qos, packetId, size }: Oversized, now: number): void {
 		connection.passedAt = now;
-		if (qos < 2 || this.#isNew(packetId)) this.#options.onOversized?.(size);
+		if (qos < 2 || this._isNew(packetId)) this._options.onOversized?.(size);
 		if (qos > 0) connection.reply({ cmd: qos === 1 ? "puback" : "pubrec", packetId });
 	}
 
 	/** Whether a message of QoS 2 has not been received before; from now on it has been. */
-	#isNew(packetId: number): boolean {
-		if (this.#received.has(packetId)) return false;
-		if (this.#received.add(packetId)) return true;
+	private _isNew(packetId: number): boolean {
+		if (this._received.has(packetId)) return false;
+		if (this._received.add(packetId)) return true;
 		throw new ProtocolError("too many unreleased QoS 2 messages", RECEIVE_MAXIMUM_EXCEEDED);
 	}
 }

@@ -36,43 +36,43 @@ interface Request {
 }
 
 export class Subscriptions {
-	readonly #ids: PacketIds;
-	readonly #wishes = new Map<string, Wish>();
-	readonly #requests = new Map<number, Request>();
+	private readonly _ids: PacketIds;
+	private readonly _wishes = new Map<string, Wish>();
+	private readonly _requests = new Map<number, Request>();
 	/** Filters in one request: fewer on a connection to a broker that takes small packets only. */
-	#atOnce = SUBSCRIPTIONS_MAXIMUM;
+	private _atOnce = SUBSCRIPTIONS_MAXIMUM;
 	/** Connections in a row that ended with a request unanswered, those of them with nothing else unanswered, and when the next one may leave. */
-	#failures = 0;
-	#ends = 0;
-	#due = Number.NEGATIVE_INFINITY;
+	private _failures = 0;
+	private _ends = 0;
+	private _due = Number.NEGATIVE_INFINITY;
 
 	constructor(ids: PacketIds) {
-		this.#ids = ids;
+		this._ids = ids;
 	}
 
 	/** Throws a RangeError when there are too many, or the topic filter is none. */
 	subscribe(subscription: Subscription): void {
-		this.#wish(subscription.topicFilter, subscription);
+		this._wish(subscription.topicFilter, subscription);
 	}
 
 	/** From what this client never subscribed to as well: the broker may remember it from before a restart. */
 	unsubscribe(topicFilter: string): void {
-		this.#wish(topicFilter, undefined);
+		this._wish(topicFilter, undefined);
 	}
 
-	#wish(topicFilter: string, subscription: Subscription | undefined): void {
+	private _wish(topicFilter: string, subscription: Subscription | undefined): void {
 		const fault = topicFilterFault(topicFilter);
 		if (fault) throw new RangeError(fault);
-		if (!this.#wishes.has(topicFilter) && this.#wishes.size >= SUBSCRIPTIONS_MAXIMUM) {
+		if (!this._wishes.has(topicFilter) && this._wishes.size >= SUBSCRIPTIONS_MAXIMUM) {
 			throw new RangeError(`more than ${SUBSCRIPTIONS_MAXIMUM} subscriptions`);
 		}
-		this.#wishes.set(topicFilter, { subscription, state: "wanted" });
+		this._wishes.set(topicFilter, { subscription, state: "wanted" });
 	}
 
 	/** When the request that has waited longest left, in ms. */
 	get oldestSentAt(): number {
 		let oldest = Number.POSITIVE_INFINITY;
-		for (const { sentAt } of this.#requests.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
+		for (const { sentAt } of this._requests.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
 		return oldest;
 	}
 
@@ -81,28 +81,28 @@ export class Subscriptions {
 	 * their acknowledgements. `undefined`: requests come first. `Infinity`: there is none.
 	 */
 	get dueLast(): number | undefined {
-		if (this.#failures < FAILURES_MAXIMUM) return undefined;
-		for (const { state } of this.#wishes.values()) if (state === "wanted") return this.#due;
+		if (this._failures < FAILURES_MAXIMUM) return undefined;
+		for (const { state } of this._wishes.values()) if (state === "wanted") return this._due;
 		return Number.POSITIVE_INFINITY;
 	}
 
 	/** Whether an answer is due. */
 	get awaiting(): boolean {
-		return this.#requests.size > 0;
+		return this._requests.size > 0;
 	}
 
 	/** The next request to send: one for all filters to be subscribed to, or from. */
 	next(): Subscribe | Unsubscribe | undefined {
-		return this.#request(true) ?? this.#request(false);
+		return this._request(true) ?? this._request(false);
 	}
 
-	#request(subscribe: boolean): Subscribe | Unsubscribe | undefined {
-		const wishes = [...this.#wishes].filter(
+	private _request(subscribe: boolean): Subscribe | Unsubscribe | undefined {
+		const wishes = [...this._wishes].filter(
 			([, { state, subscription }]) => state === "wanted" && (subscription !== undefined) === subscribe,
 		);
 		if (wishes.length === 0) return undefined;
-		wishes.length = Math.min(wishes.length, this.#atOnce);
-		const packetId = this.#ids.take();
+		wishes.length = Math.min(wishes.length, this._atOnce);
+		const packetId = this._ids.take();
 		for (const [, wish] of wishes) {
 			wish.state = "asked";
 			wish.packetId = packetId;
@@ -110,7 +110,7 @@ export class Subscriptions {
 		const packet: Subscribe | Unsubscribe = subscribe
 			? { cmd: "subscribe", packetId, subscriptions: wishes.map(([, { subscription }]) => subscription!) }
 			: { cmd: "unsubscribe", packetId, topicFilters: wishes.map(([topicFilter]) => topicFilter) };
-		this.#requests.set(packetId, { packet, sentAt: undefined });
+		this._requests.set(packetId, { packet, sentAt: undefined });
 		return packet;
 	}
 
@@ -119,21 +119,21 @@ export class Subscriptions {
 	 * Returns the topic filter that is too large by itself, if it is.
 	 */
 	tooLarge(packet: Subscribe | Unsubscribe): string | undefined {
-		this.#requests.delete(packet.packetId);
-		this.#ids.free(packet.packetId);
+		this._requests.delete(packet.packetId);
+		this._ids.free(packet.packetId);
 		const filters = filtersOf(packet);
 		if (filters.length === 1) {
-			this.#settle(filters[0]!, packet.packetId);
+			this._settle(filters[0]!, packet.packetId);
 			return filters[0];
 		}
-		this.#atOnce = Math.ceil(filters.length / 2);
-		for (const filter of filters) this.#wishes.get(filter)!.state = "wanted";
+		this._atOnce = Math.ceil(filters.length / 2);
+		for (const filter of filters) this._wishes.get(filter)!.state = "wanted";
 		return undefined;
 	}
 
 	/** The request has left. */
 	sent(packetId: number, now: number): void {
-		const request = this.#requests.get(packetId);
+		const request = this._requests.get(packetId);
 		if (request) request.sentAt = now;
 	}
 
@@ -143,13 +143,13 @@ export class Subscriptions {
 	 * for, or that has another number of reason codes [MQTT-3.8.4-5].
 	 */
 	answered({ cmd, packetId, reasonCodes }: Suback | Unsuback): [topicFilter: string, reasonCode: number][] {
-		const packet = this.#requests.get(packetId)?.packet;
+		const packet = this._requests.get(packetId)?.packet;
 		if (packet?.cmd !== (cmd === "suback" ? "subscribe" : "unsubscribe")) {
 			throw new ProtocolError(`a ${cmd.toUpperCase()} for the packet id ${packetId}, which does not wait for it`);
 		}
-		this.#requests.delete(packetId);
-		this.#ids.free(packetId);
-		this.#failures = this.#ends = 0;
+		this._requests.delete(packetId);
+		this._ids.free(packetId);
+		this._failures = this._ends = 0;
 		const filters = filtersOf(packet);
 		// An UNSUBACK has no reason codes before MQTT 5.0.
 		const codes = cmd === "unsuback" && reasonCodes.length === 0 ? filters.map(() => 0) : reasonCodes;
@@ -159,17 +159,17 @@ export class Subscriptions {
 			);
 		}
 		return filters.map((topicFilter, index) => {
-			this.#settle(topicFilter, packetId);
+			this._settle(topicFilter, packetId);
 			return [topicFilter, codes[index]!];
 		});
 	}
 
 	/** A wish that changed since it was asked for stays as it is. */
-	#settle(topicFilter: string, packetId: number): void {
-		const wish = this.#wishes.get(topicFilter);
+	private _settle(topicFilter: string, packetId: number): void {
+		const wish = this._wishes.get(topicFilter);
 		if (wish?.state !== "asked" || wish.packetId !== packetId) return;
 		if (wish.subscription) wish.state = "answered";
-		else this.#wishes.delete(topicFilter);
+		else this._wishes.delete(topicFilter);
 	}
 
 	/**
@@ -178,15 +178,15 @@ export class Subscriptions {
 	 * `isAlone`: whether it had answered everything else.
 	 */
 	disconnected(failedAt: number | undefined, isAlone: boolean): void {
-		if (failedAt !== undefined && this.#requests.size > 0) {
-			this.#failures++;
-			const pause = isAlone && ++this.#ends > 1 ? Math.min(PAUSE_MAXIMUM_MS, PAUSE_MS * 2 ** (this.#ends - 2)) : 0;
-			this.#due = failedAt + pause;
+		if (failedAt !== undefined && this._requests.size > 0) {
+			this._failures++;
+			const pause = isAlone && ++this._ends > 1 ? Math.min(PAUSE_MAXIMUM_MS, PAUSE_MS * 2 ** (this._ends - 2)) : 0;
+			this._due = failedAt + pause;
 		}
-		this.#atOnce = SUBSCRIPTIONS_MAXIMUM;
-		for (const packetId of this.#requests.keys()) this.#ids.free(packetId);
-		this.#requests.clear();
-		for (const wish of this.#wishes.values()) if (wish.state === "asked") wish.state = "wanted";
+		this._atOnce = SUBSCRIPTIONS_MAXIMUM;
+		for (const packetId of this._requests.keys()) this._ids.free(packetId);
+		this._requests.clear();
+		for (const wish of this._wishes.values()) if (wish.state === "asked") wish.state = "wanted";
 	}
 
 	/**
@@ -194,8 +194,8 @@ export class Subscriptions {
 	 * tell whether it has one: then what is not wanted any more may still be.
 	 */
 	startOver(isSure: boolean): void {
-		for (const [topicFilter, wish] of this.#wishes) {
-			if (!wish.subscription && isSure) this.#wishes.delete(topicFilter);
+		for (const [topicFilter, wish] of this._wishes) {
+			if (!wish.subscription && isSure) this._wishes.delete(topicFilter);
 			else if (wish.state === "answered") wish.state = "wanted";
 		}
 	}

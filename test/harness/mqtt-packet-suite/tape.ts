@@ -5,20 +5,20 @@
 
 export class Case {
 	readonly name: string;
-	readonly #body: (t: Case) => void;
-	#plan: number | undefined;
-	#ended = false;
+	private readonly _body: (t: Case) => void;
+	private _plan: number | undefined;
+	private _ended = false;
 	assertions = 0;
 	readonly failures: string[] = [];
 
 	constructor(name: string, body: (t: Case) => void) {
 		this.name = name;
-		this.#body = body;
+		this._body = body;
 	}
 
 	start(): void {
 		try {
-			this.#body(this);
+			this._body(this);
 		} catch (error) {
 			this.fail(`exception: ${(error as Error).message}\n${(error as Error).stack ?? ""}`);
 		}
@@ -26,20 +26,20 @@ export class Case {
 
 	/** What went wrong; empty if the case passed. */
 	judge(): string[] {
-		if (this.#plan === undefined && !this.#ended) this.failures.push("neither a plan nor an end");
-		if (this.#plan !== undefined && this.#plan !== this.assertions) {
-			this.failures.push(`${this.assertions} of ${this.#plan} assertions made`);
+		if (this._plan === undefined && !this._ended) this.failures.push("neither a plan nor an end");
+		if (this._plan !== undefined && this._plan !== this.assertions) {
+			this.failures.push(`${this.assertions} of ${this._plan} assertions made`);
 		}
 		return this.failures;
 	}
 
 	plan(count: number): void {
-		this.#plan = count;
+		this._plan = count;
 	}
 
 	end(): void {
-		if (this.#ended) this.failures.push("ended twice");
-		this.#ended = true;
+		if (this._ended) this.failures.push("ended twice");
+		this._ended = true;
 	}
 
 	comment(text: string): void {
@@ -47,40 +47,40 @@ export class Case {
 	}
 
 	equal(actual: unknown, expected: unknown, message = "equal"): void {
-		this.#assert(Object.is(actual, expected), `${message}: ${String(actual)}, expected ${String(expected)}`);
+		this._assert(Object.is(actual, expected), `${message}: ${String(actual)}, expected ${String(expected)}`);
 	}
 
 	deepEqual(actual: unknown, expected: unknown, message = "deepEqual"): void {
-		this.#assert(same(actual, expected, true), message);
+		this._assert(same(actual, expected, true), message);
 	}
 
 	deepLooseEqual(actual: unknown, expected: unknown, message = "deepLooseEqual"): void {
-		this.#assert(same(actual, expected, false), message);
+		this._assert(same(actual, expected, false), message);
 	}
 
 	ok(value: unknown, message = "ok"): void {
-		this.#assert(Boolean(value), message);
+		this._assert(Boolean(value), message);
 	}
 
 	true(value: unknown, message = "true"): void {
-		this.#assert(Boolean(value), message);
+		this._assert(Boolean(value), message);
 	}
 
 	false(value: unknown, message = "false"): void {
-		this.#assert(!value, message);
+		this._assert(!value, message);
 	}
 
 	pass(): void {
-		this.#assert(true, "");
+		this._assert(true, "");
 	}
 
 	fail(reason: unknown): void {
-		this.#assert(false, String(reason));
+		this._assert(false, String(reason));
 	}
 
-	#assert(holds: boolean, message: string): void {
+	private _assert(holds: boolean, message: string): void {
 		this.assertions++;
-		if (this.#ended) this.failures.push(`after the end: ${message}`);
+		if (this._ended) this.failures.push(`after the end: ${message}`);
 		if (!holds) this.failures.push(message);
 	}
 }

@@ -4,27 +4,27 @@ import { Buffer } from "mqtt-packet";
 type Chunk = Uint8Array | string;
 
 export class Writable {
-	readonly #errorListeners: ((error: Error) => void)[] = [];
-	readonly #waiting: Chunk[] = [];
-	#corks = 0;
+	private readonly _errorListeners: ((error: Error) => void)[] = [];
+	private readonly _waiting: Chunk[] = [];
+	private _corks = 0;
 
 	on(event: string, listener: (error: Error) => void): this {
-		if (event === "error") this.#errorListeners.push(listener);
+		if (event === "error") this._errorListeners.push(listener);
 		return this;
 	}
 
 	cork(): void {
-		this.#corks++;
+		this._corks++;
 	}
 
 	uncork(): void {
-		if (this.#corks > 0) this.#corks--;
-		if (this.#corks === 0) this.#flush();
+		if (this._corks > 0) this._corks--;
+		if (this._corks === 0) this._flush();
 	}
 
 	write(chunk: Chunk): boolean {
-		this.#waiting.push(chunk);
-		if (this.#corks === 0) this.#flush();
+		this._waiting.push(chunk);
+		if (this._corks === 0) this._flush();
 		return true;
 	}
 
@@ -33,7 +33,7 @@ export class Writable {
 
 	destroy(error: Error): void {
 		Promise.resolve().then(() => {
-			for (const listener of this.#errorListeners) listener(error);
+			for (const listener of this._errorListeners) listener(error);
 		});
 	}
 
@@ -41,8 +41,8 @@ export class Writable {
 		done();
 	}
 
-	#flush(): void {
-		for (const chunk of this.#waiting.splice(0)) {
+	private _flush(): void {
+		for (const chunk of this._waiting.splice(0)) {
 			this._write(typeof chunk === "string" ? Buffer.from(chunk) : chunk, "buffer", () => {});
 		}
 	}

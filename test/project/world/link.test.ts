@@ -22,11 +22,11 @@ class Publisher {
 	readonly ends: string[] = [];
 	readonly commands: string[] = [];
 	readonly link: Link<Reading>;
-	readonly #qos: 0 | 1 | 2;
-	#number = 0;
+	private readonly _qos: 0 | 1 | 2;
+	private _number = 0;
 
 	constructor(world: BrokerWorld, qos: 0 | 1 | 2 = 1, options: Partial<SessionOptions<Reading>> = {}) {
-		this.#qos = qos;
+		this._qos = qos;
 		const { scheduler, network, random } = world.wired;
 		const status = (payload: string) => ({ topic: "status", payload: bytesOf(payload), qos: 1 as const, retain: true });
 		const session = new Session<Reading>({
@@ -56,8 +56,8 @@ class Publisher {
 	}
 
 	publish(): void {
-		const number = ++this.#number;
-		this.waiting.push({ number, topic: "state", payload: bytesOf(String(number)), qos: this.#qos, retain: false });
+		const number = ++this._number;
+		this.waiting.push({ number, topic: "state", payload: bytesOf(String(number)), qos: this._qos, retain: false });
 		this.link.wake();
 	}
 }

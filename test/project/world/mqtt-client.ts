@@ -93,10 +93,10 @@ export class Client {
 	connack: Heard | undefined;
 	/** Why the connection ended, as the socket told. */
 	error: string | undefined;
-	readonly #world: BrokerWorld;
+	private readonly _world: BrokerWorld;
 
 	constructor(world: BrokerWorld, version: Version) {
-		this.#world = world;
+		this._world = world;
 		this.version = version;
 		const { socket } = world.wired.network.ports(() => true);
 		const reader = parser({ protocolVersion: version }).on("packet", ({ ...packet }) => {
@@ -170,7 +170,7 @@ export class Client {
 
 	/** Lets time pass, and gives what was heard: as "cmd id" or "cmd id 0xcode", a PUBLISH with its payload. */
 	answers(time = SOON): string[] {
-		this.#world.pass(time);
+		this._world.pass(time);
 		return this.news().map(inShort);
 	}
 }

@@ -62,27 +62,27 @@ export class Station {
 	/** What the socket told, with the times. */
 	readonly heard: string[] = [];
 	readonly socket: Socket;
-	readonly #wired: Wired;
+	private readonly _wired: Wired;
 	/** Bytes read. */
 	received = "";
 	/** Whether it reads what it is told of, and how much at a time. */
 	reads: number | undefined = Number.POSITIVE_INFINITY;
 
 	constructor(wired: Wired) {
-		this.#wired = wired;
+		this._wired = wired;
 		const { socket } = wired.network.ports(() => wired.stationOn);
 		const options: SocketOptions = {
 			address: "192.0.2.1",
 			host: "broker.test",
 			port: 1883,
 			onReadable: (count) => {
-				this.#hears(`readable ${count}`);
+				this._hears(`readable ${count}`);
 				this.read();
 			},
-			onWritable: (count) => this.#hears(`writable ${count}`),
+			onWritable: (count) => this._hears(`writable ${count}`),
 			onError: (reason) => {
 				this.read();
-				this.#hears(`error ${reason}`);
+				this._hears(`error ${reason}`);
 			},
 		};
 		this.socket = new socket.io(options);
@@ -105,8 +105,8 @@ export class Station {
 		return this.heard.splice(0);
 	}
 
-	#hears(what: string): void {
-		this.heard.push(`${what} at ${Math.round(this.#wired.now * 1_000) / 1_000}`);
+	private _hears(what: string): void {
+		this.heard.push(`${what} at ${Math.round(this._wired.now * 1_000) / 1_000}`);
 	}
 }
 

@@ -48,7 +48,7 @@ function play({ failing = "", after = 1, error = new Error("broken") as unknown,
 	class FakeSession implements TlsSession {
 		encrypts = false;
 		alerted: number | undefined;
-		#step = "hello";
+		private _step = "hello";
 		constructor({ host, time }: TlsSessionOptions) {
 			log.push(`session for ${host} at ${time}`);
 			enter("constructor");
@@ -57,13 +57,13 @@ function play({ failing = "", after = 1, error = new Error("broken") as unknown,
 			enter("handshake");
 			if (wire.readable > 0) {
 				const record = wire.take();
-				if (record[0] === 22 && record[5] === 14) this.#step = "keys";
+				if (record[0] === 22 && record[5] === 14) this._step = "keys";
 				if (record[0] === 20) this.encrypts = true;
-				if (record[0] === 22 && this.encrypts) this.#step = "finished";
+				if (record[0] === 22 && this.encrypts) this._step = "finished";
 				return false;
 			}
-			const step = this.#step;
-			this.#step = "";
+			const step = this._step;
+			this._step = "";
 			if (step === "hello") wire.write(ascii("hello;"));
 			if (step === "keys") for (const word of ["key;", "change;", "finished;"]) wire.write(ascii(word));
 			return step === "finished";

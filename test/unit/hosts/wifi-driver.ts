@@ -30,31 +30,31 @@ export interface AccessPoint {
 
 /** Time that a test moves: timers run in order of their due time. */
 export class Clockwork {
-	#now = 0;
-	readonly #timers = new Set<{ due: number; callback: () => void }>();
-	readonly clock = { now: () => this.#now, time: () => undefined };
+	private _now = 0;
+	private readonly _timers = new Set<{ due: number; callback: () => void }>();
+	readonly clock = { now: () => this._now, time: () => undefined };
 	readonly timer = {
 		set: (callback: () => void, delay: number) => {
-			const timer = { due: this.#now + delay, callback };
-			this.#timers.add(timer);
+			const timer = { due: this._now + delay, callback };
+			this._timers.add(timer);
 			return timer;
 		},
-		clear: (timer: unknown) => void this.#timers.delete(timer as { due: number; callback: () => void }),
+		clear: (timer: unknown) => void this._timers.delete(timer as { due: number; callback: () => void }),
 	};
 
 	advance(duration: number): void {
-		const end = this.#now + duration;
+		const end = this._now + duration;
 		for (;;) {
 			let next: { due: number; callback: () => void } | undefined;
-			for (const timer of this.#timers) {
+			for (const timer of this._timers) {
 				if (timer.due <= end && (!next || timer.due < next.due)) next = timer;
 			}
 			if (!next) break;
-			this.#timers.delete(next);
-			this.#now = next.due;
+			this._timers.delete(next);
+			this._now = next.due;
 			next.callback();
 		}
-		this.#now = end;
+		this._now = end;
 	}
 }
 
@@ -70,21 +70,21 @@ export class WifiDriver implements Radio {
 	complaint: string | undefined;
 	/** RTC memory: outlives the driver. */
 	hint: { ssid: string; bssid: string; channel: number } | undefined;
-	readonly #clockwork: Clockwork;
-	#onEvent: (event: number, detail: string) => void = () => {};
-	#state: "off" | "idle" | "scanning" | "connecting" | "associated" = "off";
-	#accessPoint: AccessPoint | undefined;
-	#scanned: Map<string, number> | undefined;
+	private readonly _clockwork: Clockwork;
+	private _onEvent: (event: number, detail: string) => void = () => {};
+	private _state: "off" | "idle" | "scanning" | "connecting" | "associated" = "off";
+	private _accessPoint: AccessPoint | undefined;
+	private _scanned: Map<string, number> | undefined;
 	/** An access point that has refused is passed over by the next attempt (reason 205). */
-	#refusedBy: string | undefined;
+	private _refusedBy: string | undefined;
 
 	constructor(clockwork: Clockwork, air: AccessPoint[]) {
-		this.#clockwork = clockwork;
+		this._clockwork = clockwork;
 		this.air = air;
 	}
 
 	listen(onEvent: (event: number, detail: string) => void): void {
-		this.#onEvent = onEvent;
+		this._onEvent = onEvent;
 	}
 
 	join(network: Wifi, remembered: boolean): string | undefined {
@@ -94,46 +94,46 @@ export class WifiDriver implements Radio {
 		this.onAsked(`join ${ssid}${only ? " remembered" : ""}${address === undefined ? "" : ` as ${address}`}`);
 		if (only) this.hint = undefined;
 		if (this.complaint !== undefined) return this.complaint;
-		if (this.#state === "connecting" || this.#state === "associated") {
-			this.mistakes.push(`join while ${this.#state}`);
+		if (this._state === "connecting" || this._state === "associated") {
+			this.mistakes.push(`join while ${this._state}`);
 			return "ESP_ERR_WIFI_STATE";
 		}
 		// An attempt puts an end to a scan, and the driver says so.
-		if (this.#state === "scanning") this.#clockwork.timer.set(() => this.#onEvent(SCANNED, ""), 10);
-		this.#state = "connecting";
+		if (this._state === "scanning") this._clockwork.timer.set(() => this._onEvent(SCANNED, ""), 10);
+		this._state = "connecting";
 		const atOnce = only && this.air.some(({ bssid, channel }) => bssid === only.bssid && channel === only.channel);
-		this.#later(atOnce ? CHANNEL_MS : SCAN_MS, () => this.#meet(network, only?.bssid));
+		this._later(atOnce ? CHANNEL_MS : SCAN_MS, () => this._meet(network, only?.bssid));
 		return undefined;
 	}
 
 	stop(): void {
 		this.onAsked("stop");
-		this.#rest("off");
+		this._rest("off");
 	}
 
 	scan(): string | undefined {
 		this.onAsked("scan");
 		if (this.complaint !== undefined) return this.complaint;
-		if (this.#state === "connecting" || this.#state === "associated") {
-			this.mistakes.push(`scan while ${this.#state}`);
+		if (this._state === "connecting" || this._state === "associated") {
+			this.mistakes.push(`scan while ${this._state}`);
 			return "ESP_ERR_WIFI_STATE";
 		}
-		this.#state = "scanning";
-		this.#later(this.scanDuration, () => {
-			this.#scanned = new Map();
+		this._state = "scanning";
+		this._later(this.scanDuration, () => {
+			this._scanned = new Map();
 			for (const { ssid, rssi, hidden } of this.air) {
-				if (!hidden) this.#scanned.set(ssid, Math.max(rssi, this.#scanned.get(ssid) ?? -128));
+				if (!hidden) this._scanned.set(ssid, Math.max(rssi, this._scanned.get(ssid) ?? -128));
 			}
-			this.#state = "idle";
-			this.#onEvent(SCANNED, "");
+			this._state = "idle";
+			this._onEvent(SCANNED, "");
 		});
 		return undefined;
 	}
 
 	found(ssids: string[]): number[] {
-		if (!this.#scanned) this.mistakes.push("found without a scan");
-		const strengths = ssids.map((ssid) => this.#scanned?.get(ssid) ?? -128);
-		this.#scanned = undefined;
+		if (!this._scanned) this.mistakes.push("found without a scan");
+		const strengths = ssids.map((ssid) => this._scanned?.get(ssid) ?? -128);
+		this._scanned = undefined;
 		return strengths;
 	}
 
@@ -143,74 +143,74 @@ export class WifiDriver implements Radio {
 
 	/** The access point, or nobody any more, ends the connection; without one, it is what the driver still had to say. */
 	lose(detail: string): void {
-		if (this.#state !== "off") this.#rest("idle");
-		this.#onEvent(DISCONNECTED, detail);
+		if (this._state !== "off") this._rest("idle");
+		this._onEvent(DISCONNECTED, detail);
 	}
 
 	loseAddress(): void {
-		this.#onEvent(NO_ADDRESS, "");
+		this._onEvent(NO_ADDRESS, "");
 	}
 
 	giveAddress(address: string): void {
-		if (this.#state === "associated") this.#onEvent(ADDRESS, address);
+		if (this._state === "associated") this._onEvent(ADDRESS, address);
 	}
 
 	/** Whether an access point still hears the board. */
 	associated(): AccessPoint | undefined {
-		return this.#state === "associated" ? this.#accessPoint : undefined;
+		return this._state === "associated" ? this._accessPoint : undefined;
 	}
 
-	#meet(network: Wifi, bssid: string | undefined): void {
+	private _meet(network: Wifi, bssid: string | undefined): void {
 		const known = this.air.filter((one) => one.ssid === network.ssid && (!bssid || one.bssid === bssid));
 		const accessPoint = known.sort((a, b) => b.rssi - a.rssi)[0];
 		const { password } = network;
-		if (!accessPoint) return this.#end(DISCONNECTED, "not found (reason 201)");
+		if (!accessPoint) return this._end(DISCONNECTED, "not found (reason 201)");
 		if ((accessPoint.password === undefined) !== (password === undefined)) {
-			return this.#end(DISCONNECTED, "found, but with another kind of security (reason 210)");
+			return this._end(DISCONNECTED, "found, but with another kind of security (reason 210)");
 		}
-		if (this.#refusedBy === accessPoint.bssid) {
-			this.#refusedBy = undefined;
-			return this.#end(DISCONNECTED, "the access point has just refused (reason 205)");
+		if (this._refusedBy === accessPoint.bssid) {
+			this._refusedBy = undefined;
+			return this._end(DISCONNECTED, "the access point has just refused (reason 205)");
 		}
 		if (accessPoint.fault === "stuck") return;
 		if (accessPoint.fault === "mute") {
-			this.#later(1_000, () => this.#end(DISCONNECTED, "no answer to the authentication (reason 2)"));
+			this._later(1_000, () => this._end(DISCONNECTED, "no answer to the authentication (reason 2)"));
 		} else if (accessPoint.password !== password) {
-			this.#later(HANDSHAKE_MS, () => {
-				this.#refusedBy = accessPoint.bssid;
-				this.#end(REFUSED, "wrong password (reason 15)");
+			this._later(HANDSHAKE_MS, () => {
+				this._refusedBy = accessPoint.bssid;
+				this._end(REFUSED, "wrong password (reason 15)");
 			});
-		} else this.#later(ASSOCIATION_MS, () => this.#associate(network, accessPoint));
+		} else this._later(ASSOCIATION_MS, () => this._associate(network, accessPoint));
 	}
 
-	#associate(network: Wifi, accessPoint: AccessPoint): void {
-		if (!this.air.includes(accessPoint)) return this.#end(DISCONNECTED, "no answer to the association (reason 4)");
-		this.#state = "associated";
-		this.#accessPoint = accessPoint;
-		this.#onEvent(NO_ADDRESS, "");
+	private _associate(network: Wifi, accessPoint: AccessPoint): void {
+		if (!this.air.includes(accessPoint)) return this._end(DISCONNECTED, "no answer to the association (reason 4)");
+		this._state = "associated";
+		this._accessPoint = accessPoint;
+		this._onEvent(NO_ADDRESS, "");
 		if (network.address === undefined && accessPoint.fault === "no DHCP") return;
-		this.#later(network.address === undefined ? DHCP_MS : 0, () => {
+		this._later(network.address === undefined ? DHCP_MS : 0, () => {
 			const { ssid, bssid, channel } = accessPoint;
 			this.hint = { ssid, bssid, channel };
-			this.#onEvent(ADDRESS, network.address ?? "192.0.2.9");
+			this._onEvent(ADDRESS, network.address ?? "192.0.2.9");
 		});
 	}
 
-	#end(event: number, detail: string): void {
-		this.#rest("idle");
-		this.#onEvent(event, detail);
+	private _end(event: number, detail: string): void {
+		this._rest("idle");
+		this._onEvent(event, detail);
 	}
 
 	/** One thing at a time. */
-	#task: unknown;
-	#later(delay: number, callback: () => void): void {
-		this.#clockwork.timer.clear(this.#task);
-		this.#task = this.#clockwork.timer.set(callback, delay);
+	private _task: unknown;
+	private _later(delay: number, callback: () => void): void {
+		this._clockwork.timer.clear(this._task);
+		this._task = this._clockwork.timer.set(callback, delay);
 	}
 
-	#rest(state: "off" | "idle"): void {
-		this.#clockwork.timer.clear(this.#task);
-		this.#state = state;
-		this.#accessPoint = undefined;
+	private _rest(state: "off" | "idle"): void {
+		this._clockwork.timer.clear(this._task);
+		this._state = state;
+		this._accessPoint = undefined;
 	}
 }

@@ -18,10 +18,10 @@ class Board {
 	};
 	readonly told: string[] = [];
 	outbox!: Outbox;
-	readonly #options: Partial<OutboxOptions>;
+	private readonly _options: Partial<OutboxOptions>;
 
 	constructor(options: Partial<OutboxOptions> = {}) {
-		this.#options = options;
+		this._options = options;
 		this.start();
 	}
 
@@ -34,7 +34,7 @@ class Board {
 			backlogRate: 10,
 			clock: this.clock,
 			onFlash: (problem) => this.told.push(problem === undefined ? "works" : String(problem)),
-			...this.#options,
+			...this._options,
 		});
 		return this;
 	}

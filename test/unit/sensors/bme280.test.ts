@@ -392,9 +392,9 @@ test("a bus that cannot be opened, or gives too few bytes, is a fault in words",
 test("a bus may answer with a Uint8Array, even the same each time", () => {
 	const board = bench();
 	const io = class extends createI2C(board.chips) {
-		readonly #buffer = new Uint8Array(64);
+		private readonly _buffer = new Uint8Array(64);
 		override read(byteLength: number): Uint8Array {
-			const bytes = this.#buffer.subarray(0, byteLength);
+			const bytes = this._buffer.subarray(0, byteLength);
 			bytes.set(new Uint8Array(super.read(byteLength) as ArrayBuffer));
 			return bytes;
 		}

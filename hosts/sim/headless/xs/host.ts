@@ -44,59 +44,59 @@ export function socketOf(id: number): SimulatedSocket | undefined {
 
 /** ECMA-419 TCP; the bytes travel through Node, which does the TLS, too. */
 class SimulatedSocket implements Socket {
-	readonly #id: number;
-	readonly #options: SocketOptions;
+	private readonly _id: number;
+	private readonly _options: SocketOptions;
 	/** Bytes that have arrived and were not read. */
-	#readable = 0;
-	#writable = 0;
+	private _readable = 0;
+	private _writable = 0;
 
 	constructor(options: SocketOptions) {
-		this.#options = options;
+		this._options = options;
 		do lastSocket = (lastSocket % 255) + 1;
 		while (sockets.has(lastSocket));
-		this.#id = lastSocket;
-		sockets.set(this.#id, this);
+		this._id = lastSocket;
+		sockets.set(this._id, this);
 		const { host, port, secure, ca, certificate, key } = options;
-		if (!secure) act(Action.Open, this.#id, 0, `${host}:${port}`);
-		else act(Action.OpenTls, this.#id, 0, JSON.stringify({ host, port, ca, certificate, key }));
+		if (!secure) act(Action.Open, this._id, 0, `${host}:${port}`);
+		else act(Action.OpenTls, this._id, 0, JSON.stringify({ host, port, ca, certificate, key }));
 	}
 
-	read(byteLength = this.#readable): ArrayBuffer | undefined {
-		const bytes = take(this.#id, byteLength);
+	read(byteLength = this._readable): ArrayBuffer | undefined {
+		const bytes = take(this._id, byteLength);
 		if (!bytes) return undefined;
-		this.#readable -= bytes.byteLength;
-		act(Action.Read, this.#id, bytes.byteLength);
+		this._readable -= bytes.byteLength;
+		act(Action.Read, this._id, bytes.byteLength);
 		return bytes;
 	}
 
 	write(bytes: Bytes): number {
-		if (!sockets.has(this.#id)) throw new Error("closed");
-		if (bytes.length > this.#writable) throw new Error("overflow");
-		this.#writable -= bytes.length;
-		act(Action.Write, this.#id, 0, bytes);
-		return this.#writable;
+		if (!sockets.has(this._id)) throw new Error("closed");
+		if (bytes.length > this._writable) throw new Error("overflow");
+		this._writable -= bytes.length;
+		act(Action.Write, this._id, 0, bytes);
+		return this._writable;
 	}
 
 	close(): void {
-		if (sockets.delete(this.#id)) act(Action.Close, this.#id);
-		drop(this.#id);
+		if (sockets.delete(this._id)) act(Action.Close, this._id);
+		drop(this._id);
 	}
 
 	/** Node says that it took `count` bytes, or at the opening that it would. */
 	writable(count: number): void {
-		this.#writable += count;
-		this.#options.onWritable(this.#writable);
+		this._writable += count;
+		this._options.onWritable(this._writable);
 	}
 
 	received(count: number): void {
-		this.#readable += count;
-		this.#options.onReadable(this.#readable);
+		this._readable += count;
+		this._options.onReadable(this._readable);
 	}
 
 	closed(reason: string): void {
-		this.#options.onError(reason);
-		sockets.delete(this.#id);
-		drop(this.#id);
+		this._options.onError(reason);
+		sockets.delete(this._id);
+		drop(this._id);
 	}
 }
 

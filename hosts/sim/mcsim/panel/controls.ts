@@ -26,23 +26,23 @@ export interface ControlsOptions {
 export class Controls {
 	/** To be shown. */
 	readonly content: PiuContent;
-	readonly #options: ControlsOptions;
-	readonly #sliders: PiuContainer;
-	#rows: { readonly scale: Scale; readonly slider: PiuContainer }[] = [];
-	#sensor = "";
+	private readonly _options: ControlsOptions;
+	private readonly _sliders: PiuContainer;
+	private _rows: { readonly scale: Scale; readonly slider: PiuContainer }[] = [];
+	private _sensor = "";
 
 	constructor(options: ControlsOptions) {
-		this.#options = options;
-		this.#sliders = new Column(null, { left: 0, right: 0 });
+		this._options = options;
+		this._sliders = new Column(null, { left: 0, right: 0 });
 		this.content = new Column(null, {
 			left: 0,
 			right: 0,
 			top: 0,
 			contents: [
-				this.#heading("Around the sensor"),
+				this._heading("Around the sensor"),
 				new SwitchRow({ ...WEATHER, value: options.state.byHand }),
-				this.#sliders,
-				this.#heading("Faults"),
+				this._sliders,
+				this._heading("Faults"),
 				...FAULTS.map((fault) => new SwitchRow({ ...fault, value: false })),
 			],
 		});
@@ -51,24 +51,24 @@ export class Controls {
 
 	/** Moves the sliders to where the weather is. */
 	show(): void {
-		const { state } = this.#options;
+		const { state } = this._options;
 		const sensor = JSON.stringify(state.scales);
-		if (sensor !== this.#sensor) this.#build();
-		this.#sensor = sensor;
-		for (const { scale, slider } of this.#rows) {
+		if (sensor !== this._sensor) this._build();
+		this._sensor = sensor;
+		for (const { scale, slider } of this._rows) {
 			const position = state.positionOf(scale);
 			if (position !== undefined) (slider.behavior as SliderBehavior).moveTo(slider, position);
 		}
 	}
 
-	#heading(string: string): PiuContent {
-		return new Label(null, { left: MARGIN, right: 0, height: 30, string, style: this.#options.theme.heading });
+	private _heading(string: string): PiuContent {
+		return new Label(null, { left: MARGIN, right: 0, height: 30, string, style: this._options.theme.heading });
 	}
 
-	#build(): void {
-		const { theme, state, onMoved } = this.#options;
-		this.#sliders.empty();
-		this.#rows = state.scales.map((scale) => {
+	private _build(): void {
+		const { theme, state, onMoved } = this._options;
+		this._sliders.empty();
+		this._rows = state.scales.map((scale) => {
 			const value = new Label(null, { width: 90, right: MARGIN, style: theme.number });
 			const { lowest: min, highest: max, step, label } = scale;
 			const data: SliderData = {
@@ -80,8 +80,8 @@ export class Controls {
 			};
 			const slider = new HorizontalSlider(data, { left: 4, right: 4, Behavior: SliderBehavior });
 			const name = new Label(null, { left: MARGIN, right: 0, style: theme.value, string: label });
-			this.#sliders.add(new Row(null, { left: 0, right: 0, height: 22, contents: [name, value] }));
-			this.#sliders.add(slider);
+			this._sliders.add(new Row(null, { left: 0, right: 0, height: 22, contents: [name, value] }));
+			this._sliders.add(slider);
 			return { scale, slider };
 		});
 	}
@@ -98,11 +98,11 @@ interface SliderData {
 
 class SliderBehavior extends HorizontalSliderBehavior {
 	declare data: SliderData;
-	#displayed = false;
+	private _displayed = false;
 
 	override onDisplaying(slider: PiuContainer): void {
 		super.onDisplaying(slider);
-		this.#displayed = true;
+		this._displayed = true;
 	}
 
 	override onValueChanging(): void {
@@ -113,6 +113,6 @@ class SliderBehavior extends HorizontalSliderBehavior {
 	moveTo(slider: PiuContainer, position: number): void {
 		this.data.value = position;
 		this.data.onShown(position);
-		if (this.#displayed) this.onDataChanged(slider);
+		if (this._displayed) this.onDataChanged(slider);
 	}
 }

@@ -17,54 +17,54 @@ const COLUMN_WIDTHS = [46, 64, 56, 50, 66];
 export class LiveList {
 	/** To be shown. */
 	readonly content: PiuContent;
-	readonly #light: PiuContent;
-	readonly #connection: PiuLabel;
-	readonly #advice: PiuLabel;
-	readonly #facts: readonly (readonly PiuLabel[])[];
-	readonly #heads: readonly PiuLabel[];
-	readonly #reports: readonly (readonly PiuLabel[])[];
-	readonly #lines: readonly (readonly PiuLabel[])[];
+	private readonly _light: PiuContent;
+	private readonly _connection: PiuLabel;
+	private readonly _advice: PiuLabel;
+	private readonly _facts: readonly (readonly PiuLabel[])[];
+	private readonly _heads: readonly PiuLabel[];
+	private readonly _reports: readonly (readonly PiuLabel[])[];
+	private readonly _lines: readonly (readonly PiuLabel[])[];
 
 	constructor(theme: Theme) {
 		const { light, connection, advice } = theme;
-		this.#light = new RoundContent(null, { left: 0, width: 14, height: 14, radius: 7, border: 1, skin: light });
-		this.#connection = new Label(null, { left: 10, right: 0, style: connection });
-		this.#advice = new Text(null, { left: 0, right: 0, top: 0, style: advice });
-		this.#facts = rows(FACTS, () => [
+		this._light = new RoundContent(null, { left: 0, width: 14, height: 14, radius: 7, border: 1, skin: light });
+		this._connection = new Label(null, { left: 10, right: 0, style: connection });
+		this._advice = new Text(null, { left: 0, right: 0, top: 0, style: advice });
+		this._facts = rows(FACTS, () => [
 			new Label(null, { width: NAME_WIDTH, style: theme.name }),
 			new Label(null, { left: 0, right: 0, style: theme.value }),
 		]);
-		this.#reports = rows(REPORTS_SHOWN, () =>
+		this._reports = rows(REPORTS_SHOWN, () =>
 			COLUMN_WIDTHS.map((width) => new Label(null, { width, style: theme.number })),
 		);
-		this.#heads = COLUMN_WIDTHS.map((width) => new Label(null, { width, style: theme.columnHead }));
-		this.#lines = rows(LINES_SHOWN, () => [
+		this._heads = COLUMN_WIDTHS.map((width) => new Label(null, { width, style: theme.columnHead }));
+		this._lines = rows(LINES_SHOWN, () => [
 			new Label(null, { width: TIME_WIDTH, top: 0, style: theme.name }),
 			new Text(null, { left: 0, right: 0, top: 0, style: theme.line }),
 		]);
 		this.content = scrollable(theme, [
-			new Row(null, { left: 0, right: 0, height: 42, contents: [this.#light, this.#connection] }),
-			new Container(null, { left: 0, right: 0, height: ADVICE_HEIGHT, clip: true, contents: [this.#advice] }),
-			...this.#facts.map((contents) => new Row(null, { left: 0, right: 0, height: ROW_HEIGHT, contents })),
+			new Row(null, { left: 0, right: 0, height: 42, contents: [this._light, this._connection] }),
+			new Container(null, { left: 0, right: 0, height: ADVICE_HEIGHT, clip: true, contents: [this._advice] }),
+			...this._facts.map((contents) => new Row(null, { left: 0, right: 0, height: ROW_HEIGHT, contents })),
 			...heading("Last reports", theme),
-			...[this.#heads, ...this.#reports].map((contents) => new Row(null, { left: 0, height: ROW_HEIGHT, contents })),
+			...[this._heads, ...this._reports].map((contents) => new Row(null, { left: 0, height: ROW_HEIGHT, contents })),
 			...heading("Log", theme),
-			...this.#lines.map((contents) => new Row(null, { left: 0, right: 0, contents })),
+			...this._lines.map((contents) => new Row(null, { left: 0, right: 0, contents })),
 		]);
 	}
 
 	show({ light, connection, advice, facts, heads, reports, lines }: View): void {
-		this.#light.state = LIGHT_STATES[light];
-		write(this.#connection, connection);
-		write(this.#advice, advice);
-		fill(this.#facts, facts);
-		fill([this.#heads, ...this.#reports], [heads, ...reports]);
+		this._light.state = LIGHT_STATES[light];
+		write(this._connection, connection);
+		write(this._advice, advice);
+		fill(this._facts, facts);
+		fill([this._heads, ...this._reports], [heads, ...reports]);
 		fill(
-			this.#lines,
+			this._lines,
 			lines.map(({ time, text }) => [time, text]),
 		);
 		for (const [index, { level }] of lines.entries()) {
-			const text = this.#lines[index]?.[1];
+			const text = this._lines[index]?.[1];
 			if (text) text.state = LINE_STATES[level];
 		}
 	}

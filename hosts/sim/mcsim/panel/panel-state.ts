@@ -45,168 +45,168 @@ export interface View {
 }
 
 export class PanelState {
-	#machine: Machine = { phase: "off" };
-	#identity: Identity | undefined;
-	#connection: Connection | undefined;
-	#status: Status | undefined;
+	private _machine: Machine = { phase: "off" };
+	private _identity: Identity | undefined;
+	private _connection: Connection | undefined;
+	private _status: Status | undefined;
 	/** Why there is no connection, as the station said it last. */
-	#problem = "";
-	#reports: readonly (readonly string[])[] = [];
-	#lines: readonly Line[] = [];
-	#byHand: Weather | undefined;
-	#sensorFault = false;
-	#linkCut = false;
+	private _problem = "";
+	private _reports: readonly (readonly string[])[] = [];
+	private _lines: readonly Line[] = [];
+	private _byHand: Weather | undefined;
+	private _sensorFault = false;
+	private _linkCut = false;
 	/** Whether the machine asked for its last start, or the next one. */
-	#startedOnRequest = false;
+	private _startedOnRequest = false;
 
 	/** What the machine is told. */
 	get configuration(): Configuration {
-		const weather = this.#byHand;
+		const weather = this._byHand;
 		return {
 			...(weather && { weather }),
-			sensorFault: this.#sensorFault,
-			linkCut: this.#linkCut,
-			...(this.#startedOnRequest && { startedOnRequest: true }),
+			sensorFault: this._sensorFault,
+			linkCut: this._linkCut,
+			...(this._startedOnRequest && { startedOnRequest: true }),
 		};
 	}
 
 	get powered(): boolean {
-		return this.#machine.phase !== "off";
+		return this._machine.phase !== "off";
 	}
 
 	/** Whether the sliders say how the weather is, or the other way round. */
 	get byHand(): boolean {
-		return this.#byHand !== undefined;
+		return this._byHand !== undefined;
 	}
 
 	/** The sliders of this station's sensor; those of a BME280 as long as it is not known. */
 	get scales(): readonly Scale[] {
-		return scalesOf(this.#sensor);
+		return scalesOf(this._sensor);
 	}
 
 	/** Where a slider stands, in its unit; `undefined` as long as nobody knows. */
 	positionOf({ channel, factor, lowest, highest }: Scale): number | undefined {
-		const weather = this.#byHand ?? this.#status?.weather;
+		const weather = this._byHand ?? this._status?.weather;
 		return weather && Math.min(highest, Math.max(lowest, weather[channel] / factor));
 	}
 
 	/** A slider was moved: from now on the weather is made by hand. */
 	moveTo(scale: Scale, position: number): void {
 		this.takeOver(true);
-		if (this.#byHand) this.#byHand = { ...this.#byHand, [scale.channel]: position * scale.factor };
+		if (this._byHand) this._byHand = { ...this._byHand, [scale.channel]: position * scale.factor };
 	}
 
 	/** The weather stays as it is until a slider is moved, or goes its own way again. */
 	takeOver(byHand: boolean): void {
-		if (byHand) this.#byHand ??= this.#status?.weather;
-		else this.#byHand = undefined;
+		if (byHand) this._byHand ??= this._status?.weather;
+		else this._byHand = undefined;
 	}
 
 	breakSensor(broken: boolean, now: number): void {
-		this.#sensorFault = broken;
-		this.#note(broken ? "the sensor is unplugged" : "the sensor is plugged in", now);
+		this._sensorFault = broken;
+		this._note(broken ? "the sensor is unplugged" : "the sensor is plugged in", now);
 	}
 
 	cutLink(cut: boolean, now: number): void {
-		this.#linkCut = cut;
-		this.#note(cut ? "the link is cut" : "the link is whole", now);
+		this._linkCut = cut;
+		this._note(cut ? "the link is cut" : "the link is whole", now);
 	}
 
 	/** The machine gets power; what it is like, it will tell. */
 	launched(now: number): void {
-		this.#machine = { phase: "starting" };
-		this.#forget();
-		this.#note("the machine starts", now);
+		this._machine = { phase: "starting" };
+		this._forget();
+		this._note("the machine starts", now);
 	}
 
 	/** The power is cut. */
 	halted(now: number): void {
-		this.#startedOnRequest = false;
-		this.#machine = { phase: "off" };
-		this.#forget();
-		this.#note("the power is cut", now);
+		this._startedOnRequest = false;
+		this._machine = { phase: "off" };
+		this._forget();
+		this._note("the power is cut", now);
 	}
 
 	/** The machine asks for a start anew. */
 	restarted(): void {
-		this.#startedOnRequest = true;
+		this._startedOnRequest = true;
 	}
 
 	/** The machine sleeps for so many ms. */
 	slept(duration: number, now: number): void {
 		this.restarted();
-		this.#machine = { phase: "asleep", until: now + duration };
-		this.#forget();
+		this._machine = { phase: "asleep", until: now + duration };
+		this._forget();
 	}
 
 	/** The engine gave up. */
 	ended(reason: string, now: number): void {
-		this.#startedOnRequest = false;
-		this.#machine = { phase: "ended", reason };
-		this.#forget();
-		this.#note(`the program ended: ${reason}`, now);
+		this._startedOnRequest = false;
+		this._machine = { phase: "ended", reason };
+		this._forget();
+		this._note(`the program ended: ${reason}`, now);
 	}
 
 	/** What the machine says, at wall-clock time `now` in ms. */
 	receive(message: ToPanel, now: number): void {
 		if ("identity" in message) {
-			this.#identity = message.identity;
-			this.#machine = { phase: "running" };
+			this._identity = message.identity;
+			this._machine = { phase: "running" };
 		} else if ("connection" in message) {
-			this.#connection = message.connection;
+			this._connection = message.connection;
 		} else if ("status" in message) {
-			this.#status = message.status;
+			this._status = message.status;
 		} else if ("report" in message) {
-			this.#reports = [rowOf(message.report), ...this.#reports].slice(0, REPORTS_SHOWN);
+			this._reports = [rowOf(message.report), ...this._reports].slice(0, REPORTS_SHOWN);
 		} else if ("line" in message) {
 			const { level, text } = message.line;
-			this.#add({ time: clockTime(now), level, text });
-			if (level === "warning" && this.#identity) this.#noteProblem(text, this.#identity.broker);
-			if (level === "error" && !this.#identity) this.#machine = { phase: "ended", reason: text };
+			this._add({ time: clockTime(now), level, text });
+			if (level === "warning" && this._identity) this._noteProblem(text, this._identity.broker);
+			if (level === "error" && !this._identity) this._machine = { phase: "ended", reason: text };
 		}
 	}
 
 	view(now: number): View {
 		return {
-			light: this.#light,
-			connection: this.#connectionText(now),
-			advice: this.#advice,
-			facts: this.#facts,
-			heads: ["seq", "time", ...headsFor(this.#sensor)],
-			reports: this.#reports,
-			lines: this.#lines,
+			light: this._light,
+			connection: this._connectionText(now),
+			advice: this._advice,
+			facts: this._facts,
+			heads: ["seq", "time", ...headsFor(this._sensor)],
+			reports: this._reports,
+			lines: this._lines,
 		};
 	}
 
 	/** What a machine without power does not know any more. */
-	#forget(): void {
-		this.#connection = undefined;
-		this.#problem = "";
+	private _forget(): void {
+		this._connection = undefined;
+		this._problem = "";
 	}
 
-	#note(text: string, now: number): void {
-		this.#add({ time: clockTime(now), level: "panel", text });
+	private _note(text: string, now: number): void {
+		this._add({ time: clockTime(now), level: "panel", text });
 	}
 
-	#add(line: Line): void {
-		this.#lines = [line, ...this.#lines].slice(0, LINES_SHOWN);
+	private _add(line: Line): void {
+		this._lines = [line, ...this._lines].slice(0, LINES_SHOWN);
 	}
 
-	#noteProblem(text: string, broker: string): void {
+	private _noteProblem(text: string, broker: string): void {
 		const prefix = `${broker}: `;
-		if (text.startsWith(prefix)) this.#problem = text.slice(prefix.length);
+		if (text.startsWith(prefix)) this._problem = text.slice(prefix.length);
 	}
 
-	get #light(): Light {
-		const { phase } = this.#machine;
+	private get _light(): Light {
+		const { phase } = this._machine;
 		if (phase === "off" || phase === "asleep") return "off";
 		if (phase === "ended") return "bad";
-		if (this.#connection === "online") return this.#linkCut ? "busy" : "good";
-		return this.#connection === "offline" ? "bad" : "busy";
+		if (this._connection === "online") return this._linkCut ? "busy" : "good";
+		return this._connection === "offline" ? "bad" : "busy";
 	}
 
-	#connectionText(now: number): string {
-		const machine = this.#machine;
+	private _connectionText(now: number): string {
+		const machine = this._machine;
 		switch (machine.phase) {
 			case "off":
 				return "no power";
@@ -217,46 +217,46 @@ export class PanelState {
 			case "ended":
 				return "ended";
 			case "running":
-				return this.#connection ?? "connecting";
+				return this._connection ?? "connecting";
 		}
 	}
 
-	get #advice(): string {
-		const machine = this.#machine;
-		const { broker = "", keepAlive = 0 } = this.#identity ?? {};
+	private get _advice(): string {
+		const machine = this._machine;
+		const { broker = "", keepAlive = 0 } = this._identity ?? {};
 		if (machine.phase === "ended") return machine.reason;
 		if (machine.phase === "asleep") return "The station starts anew when it has slept.";
 		if (machine.phase === "off") return "Nothing runs. What the station has not delivered is in its flash.";
-		if (this.#linkCut) {
-			if (this.#connection !== "online") return "The link is cut. Readings wait until it is whole.";
+		if (this._linkCut) {
+			if (this._connection !== "online") return "The link is cut. Readings wait until it is whole.";
 			const patience = LOST_AFTER * keepAlive;
 			return keepAlive > 0
 				? `The link is cut, unnoticed. After ${patience} s of silence the broker says "offline".`
 				: "The link is cut, unnoticed, as the keep-alive is off.";
 		}
-		if (this.#connection === "offline" && NOBODY_ANSWERS.some((text) => this.#problem.startsWith(text))) {
+		if (this._connection === "offline" && NOBODY_ANSWERS.some((text) => this._problem.startsWith(text))) {
 			return `No broker answers at ${broker}. The station keeps trying.`;
 		}
-		if (this.#connection === "offline") return this.#problem;
-		if (this.#sensorFault) return "The sensor is unplugged: there are no readings.";
-		const { queued = 0 } = this.#status?.totals ?? {};
-		if (this.#connection !== "online") return "";
+		if (this._connection === "offline") return this._problem;
+		if (this._sensorFault) return "The sensor is unplugged: there are no readings.";
+		const { queued = 0 } = this._status?.totals ?? {};
+		if (this._connection !== "online") return "";
 		return queued === 0 ? "Nothing waits for the broker." : `Waiting for the broker: ${queued}.`;
 	}
 
-	get #sensor(): SensorModel {
-		return this.#identity?.sensor ?? "bme280";
+	private get _sensor(): SensorModel {
+		return this._identity?.sensor ?? "bme280";
 	}
 
-	get #facts(): View["facts"] {
-		const { id, sensor, broker, interval, topic } = this.#identity ?? {};
-		const { uptime, totals } = this.#status ?? {};
+	private get _facts(): View["facts"] {
+		const { id, sensor, broker, interval, topic } = this._identity ?? {};
+		const { uptime, totals } = this._status ?? {};
 		if (!totals || uptime === undefined || interval === undefined) return [];
 		return [
 			["Broker", `${broker}`],
 			["Topic", `${topic}/state`],
 			["Station", `${id}, ${sensor}, every ${interval} s`],
-			["Uptime", this.#machine.phase === "running" ? duration(uptime) : "none"],
+			["Uptime", this._machine.phase === "running" ? duration(uptime) : "none"],
 			["Readings", `${totals.readings} taken, ${totals.faults} failed`],
 			["Outbox", `${totals.queued} queued, ${totals.dropped} dropped`],
 			["Delivered", `${totals.acknowledged} acknowledged, ${totals.redelivered} sent again`],

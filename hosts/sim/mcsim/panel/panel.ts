@@ -30,26 +30,26 @@ class StationBehavior extends DeviceBehavior {
 		container.stop();
 		state.launched(Date.now());
 		turn(this.powerSwitch, false);
-		this.#configure(container);
-		this.#show();
+		this._configure(container);
+		this._show();
 	}
 
 	onJSON(container: PiuContainer, message: ToPanel): void {
-		if ("restart" in message) return this.#restart(container, message.restart.after);
+		if ("restart" in message) return this._restart(container, message.restart.after);
 		state.receive(message, Date.now());
-		this.#show();
+		this._show();
 	}
 
 	onAbort(container: PiuContainer, _status: number, reason: string): boolean {
 		state.ended(reason, Date.now());
 		container.defer("onHalt");
-		this.#show();
+		this._show();
 		return true;
 	}
 
 	/** The machine sleeps. */
 	onTimeChanged(): void {
-		this.#show();
+		this._show();
 	}
 
 	/** It has slept. */
@@ -59,25 +59,25 @@ class StationBehavior extends DeviceBehavior {
 
 	onWeather(container: PiuContainer, { value }: { value: boolean }): void {
 		state.takeOver(value);
-		this.#configure(container);
-		this.#show();
+		this._configure(container);
+		this._show();
 	}
 
 	onWeatherMoved(container: PiuContainer): void {
 		turn(this.weatherSwitch, true);
-		this.#configure(container);
+		this._configure(container);
 	}
 
 	onSensorFault(container: PiuContainer, { value }: { value: boolean }): void {
 		state.breakSensor(value, Date.now());
-		this.#configure(container);
-		this.#show();
+		this._configure(container);
+		this._show();
 	}
 
 	onLinkCut(container: PiuContainer, { value }: { value: boolean }): void {
 		state.cutLink(value, Date.now());
-		this.#configure(container);
-		this.#show();
+		this._configure(container);
+		this._show();
 	}
 
 	onPowerCut(container: PiuContainer, { value }: { value: boolean }): void {
@@ -85,7 +85,7 @@ class StationBehavior extends DeviceBehavior {
 		container.stop();
 		state.halted(Date.now());
 		container.defer("onHalt");
-		this.#show();
+		this._show();
 	}
 
 	/** Ends the machine as a power cut does: at once, whatever it is doing. */
@@ -93,7 +93,7 @@ class StationBehavior extends DeviceBehavior {
 		application.behavior.quitScreen();
 	}
 
-	#restart(container: PiuContainer, after: number): void {
+	private _restart(container: PiuContainer, after: number): void {
 		if (after === 0) {
 			state.restarted();
 			return application.defer("doReloadFile");
@@ -104,16 +104,16 @@ class StationBehavior extends DeviceBehavior {
 		container.duration = after;
 		container.time = 0;
 		container.start();
-		this.#show();
+		this._show();
 	}
 
-	#configure(container: PiuContainer): void {
+	private _configure(container: PiuContainer): void {
 		if (!state.powered) return;
 		const message: ToMachine = { configuration: state.configuration };
 		this.postJSON(container, message);
 	}
 
-	#show(): void {
+	private _show(): void {
 		list?.show(state.view(Date.now()));
 		controls?.show();
 	}

@@ -10,36 +10,36 @@ const EMPTY = Buffer.alloc(0);
 
 class BufferList {
 	length = 0;
-	#bytes = EMPTY;
-	#start = 0;
+	private _bytes = EMPTY;
+	private _start = 0;
 
 	append(bytes: Uint8Array<ArrayBuffer>): void {
 		if (this.length === 0) {
-			this.#bytes = new Buffer(bytes.buffer, bytes.byteOffset, bytes.length);
+			this._bytes = new Buffer(bytes.buffer, bytes.byteOffset, bytes.length);
 		} else {
 			const joined = Buffer.alloc(this.length + bytes.length);
 			joined.set(this.slice(0, this.length));
 			joined.set(bytes, this.length);
-			this.#bytes = joined;
+			this._bytes = joined;
 		}
-		this.#start = 0;
-		this.length = this.#bytes.length;
+		this._start = 0;
+		this.length = this._bytes.length;
 	}
 
 	consume(count: number): void {
 		const rest = this.length - count;
 		if (rest > 0) {
-			this.#start += count;
+			this._start += count;
 			this.length = rest;
 		} else {
-			this.#bytes = EMPTY;
-			this.#start = this.length = 0;
+			this._bytes = EMPTY;
+			this._start = this.length = 0;
 		}
 	}
 
 	/** A view, not a copy. */
 	slice(start: number, end: number): Buffer {
-		return this.#bytes.subarray(this.#start + start, this.#start + end) as Buffer;
+		return this._bytes.subarray(this._start + start, this._start + end) as Buffer;
 	}
 
 	toString(_encoding: "utf8", start: number, end: number): string {
@@ -47,7 +47,7 @@ class BufferList {
 	}
 
 	readUInt8(offset: number): number {
-		const byte = this.#bytes[this.#start + offset];
+		const byte = this._bytes[this._start + offset];
 		if (byte === undefined) throw new RangeError("out of range");
 		return byte;
 	}

@@ -3,17 +3,17 @@
 type Listener = (value: unknown) => void;
 
 export class EventEmitter {
-	#listeners: { readonly event: string; readonly listener: Listener }[] | undefined;
+	private _listeners: { readonly event: string; readonly listener: Listener }[] | undefined;
 
 	on(event: string, listener: Listener): this {
-		(this.#listeners ??= []).push({ event, listener });
+		(this._listeners ??= []).push({ event, listener });
 		return this;
 	}
 
 	emit(event: string, value: unknown): void {
 		let heard = false;
-		for (let index = 0; this.#listeners && index < this.#listeners.length; index++) {
-			const entry = this.#listeners[index]!;
+		for (let index = 0; this._listeners && index < this._listeners.length; index++) {
+			const entry = this._listeners[index]!;
 			if (entry.event !== event) continue;
 			heard = true;
 			entry.listener(value);
