@@ -46,6 +46,7 @@ const WORLDS = 10;
 /** What the design allows. */
 const BUDGET = {
 	ram: 24 * 1_024,
+	crowdedRam: 28 * 1_024,
 	smallestHeap: 34 * 1_024,
 	stack: (BOARD.stack * 3) / 4,
 	outboxRatio: 1.3,
@@ -105,6 +106,8 @@ async function live(station: ScriptedStation, look: (when: string) => Promise<vo
 	await station.connect();
 	for (let count = 0; count < READINGS; count++) await station.reading();
 	await look("after an outage");
+	await station.crowd();
+	await look("commands come and nothing is acknowledged");
 }
 
 async function measureMemory(sensor: string): Promise<void> {
@@ -112,8 +115,9 @@ async function measureMemory(sensor: string): Promise<void> {
 	await live(station, async (when) => {
 		const { figures } = station.engine;
 		const ram = await station.ram();
-		row(`${sensor}: live RAM, ${when}`, `${ram} B`, ram, BUDGET.ram, " B");
-		if (when !== "after an outage") return;
+		const isCrowded = when.startsWith("commands");
+		row(`${sensor}: live RAM, ${when}`, `${ram} B`, ram, isCrowded ? BUDGET.crowdedRam : BUDGET.ram, " B");
+		if (!isCrowded) return;
 		const { highestStack } = figures;
 		row(`${sensor}: highest stack`, `${highestStack} of ${BOARD.stack} slots`, highestStack, BUDGET.stack);
 	});

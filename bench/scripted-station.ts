@@ -19,6 +19,11 @@ const NOON = Date.UTC(2026, 10, 21, 12);
 /** An event that the station takes no notice of: what it costs is the host's. */
 const NOTHING = 99;
 
+/** More replies than the station keeps at a time; messages in flight; and bytes of payload that it takes of a command. */
+const COMMANDS = 6;
+const WINDOW = 8;
+const COMMAND_BYTES = 1_200;
+
 /** What happened while a reading went from the sensor to its PUBACK. */
 export interface Cost {
 	/** Of the station alone, and of the simulated chip, sockets and timers around it. */
@@ -116,6 +121,21 @@ export class ScriptedStation {
 		await this._tell(Event.Closed, { id, bytes: Buffer.from("gone") });
 	}
 
+	/**
+	 * All at once: commands, and readings that nobody acknowledges, until the station's window is full,
+	 * and a large packet of which the last byte is still to come.
+	 */
+	async crowd(): Promise<void> {
+		this._written = [];
+		for (let id = 1; id <= COMMANDS; id++) await this._receive(command("veleta/bench/cmd/status", id, 0));
+		for (let steps = 0; this._written.filter((packet) => packet[0]! >> 4 === 3).length < WINDOW; steps++) {
+			if (steps > 20) throw new Error("the window does not get full");
+			await this._nextTimer();
+		}
+		const large = command("veleta/bench/cmd/status", COMMANDS + 1, COMMAND_BYTES);
+		await this._receive(large.subarray(0, -1));
+	}
+
 	/** Lets the station sample `count` times with no broker. */
 	async queue(count: number): Promise<void> {
 		while ((await this.counters()).readings < count) await this._nextTimer();
@@ -182,6 +202,14 @@ function packetsOf(segment: Uint8Array): Uint8Array[] {
 		at += size;
 	}
 	return packets;
+}
+
+/** A PUBLISH of QoS 1 in MQTT 5.0, with nothing but blanks in it. */
+function command(topic: string, id: number, payloadBytes: number): Uint8Array {
+	const payload = new Uint8Array(payloadBytes).fill(0x20);
+	const body = [0, topic.length, ...Buffer.from(topic), 0, id, 0, ...payload];
+	const length = body.length < 128 ? [body.length] : [(body.length & 0x7f) | 0x80, body.length >> 7];
+	return Uint8Array.from([0x32, ...length, ...body]);
 }
 
 /** Where a PUBLISH's topic begins: behind one or two bytes of remaining length, and its own length. */

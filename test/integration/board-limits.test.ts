@@ -27,8 +27,11 @@ import { until } from "../harness/wait.ts";
 const FIRMWARE = join(process.cwd(), "build/firmware.js");
 /** Bytes that may be live, whatever has been received. */
 const RAM_MAXIMUM = 26 * 1_024;
-/** The same while more is being received: a command that waits for its acknowledgement, another one, and replies on their way. */
-const BUSY_RAM_MAXIMUM = 29 * 1_024;
+/**
+ * The same on a busy computer while more is being received: eight messages without an acknowledgement, a command that
+ * waits for its own to leave, half of the next one, and bytes that were just read. \`npm run bench\` has a row for most of it.
+ */
+const BUSY_RAM_MAXIMUM = 32 * 1_024;
 /** So much of the stack may be used; the rest is for what nobody has tried. */
 const STACK_SHARE = 3 / 4;
 /** Long for a busy machine: what is waited for comes as soon as it can. */
@@ -212,12 +215,12 @@ test("4 samples and 40 statuses with 3,900 bytes of correlation data", (context)
 		await station.check("correlation data");
 	}));
 
-/** Commands that waited while the station was off, and retained ones: 1,000 and 500, at so many bytes each. */
+/** Bytes of each of 1,000 commands that waited while the station was off, and of 500 retained ones. */
 const waiting = [
-	{ size: 4_000, fate: "read past", maximum: RAM_MAXIMUM },
-	{ size: 1_200, fate: "read and answered", maximum: BUSY_RAM_MAXIMUM },
+	{ size: 4_000, fate: "read past" },
+	{ size: 1_200, fate: "read and answered" },
 ];
-for (const { size, fate, maximum } of waiting) {
+for (const { size, fate } of waiting) {
 	test(`a thousand commands of ${size} bytes that waited, and five hundred retained ones, are ${fate}`, (context) =>
 		withMosquitto(context, {}, async ({ broker, station, subscriber }) => {
 			await station.check("before");
@@ -234,7 +237,7 @@ for (const { size, fate, maximum } of waiting) {
 			const acknowledged = new RegExp(`Received PUBACK from veleta-${ID} `);
 			for (const part of [100, 300, 600, 1_000, 1_100, 1_300, 1_500]) {
 				await station.alive(`${part} acknowledgements`, () => broker.count(acknowledged) >= part);
-				await station.check(`${part} commands`, maximum);
+				await station.check(`${part} commands`, BUSY_RAM_MAXIMUM);
 			}
 			await delivers(station, subscriber, 3);
 			await station.check("after");
