@@ -1,11 +1,11 @@
 /** Lives through a story in the simulated world: the station's real code, and no time but the scheduler's. */
 import assert from "node:assert/strict";
 import { FlashChip } from "../../hosts/sim/devices/flash-chip.ts";
-import { Board, type BoardObserver } from "../../hosts/sim/world/board.ts";
-import { Broker } from "../../hosts/sim/world/broker.ts";
-import { EPOCH, TimeServer } from "../../hosts/sim/world/clock.ts";
-import { Network } from "../../hosts/sim/world/network.ts";
-import { Probe } from "../../hosts/sim/world/probe.ts";
+import { Board, type BoardObserver } from "../../hosts/sim/world/board/board.ts";
+import { EPOCH, TimeServer } from "../../hosts/sim/world/board/clock.ts";
+import { Probe } from "../../hosts/sim/world/board/probe.ts";
+import { Broker } from "../../hosts/sim/world/broker/broker.ts";
+import { Network } from "../../hosts/sim/world/network/network.ts";
 import { Random } from "../../hosts/sim/world/random.ts";
 import { Scheduler } from "../../hosts/sim/world/scheduler.ts";
 import { parseSettings } from "../../src/settings.ts";

@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import test from "node:test";
-import { FAULT_KINDS } from "../../hosts/sim/world/fault-kinds.ts";
-import { drawFaults } from "../../hosts/sim/world/faults.ts";
+import { drawFaults } from "../../hosts/sim/world/faults/draw.ts";
+import { FAULT_KINDS } from "../../hosts/sim/world/faults/kinds.ts";
 import { parseOptions, UsageError } from "../../hosts/sim/world/options.ts";
 import { describePackets } from "../../hosts/sim/world/packet-line.ts";
 import { Random } from "../../hosts/sim/world/random.ts";

@@ -1,10 +1,10 @@
 /** What a world is like: its settings, its board, its network and its faults, all drawn from its seed. */
 import type { SensorModel } from "../../../src/settings.ts";
-import type { Sleep } from "./board.ts";
-import type { BrokerFaults } from "./broker.ts";
-import type { Crystal } from "./clock.ts";
-import { type Active, drawFaults } from "./faults.ts";
-import type { Conditions } from "./network.ts";
+import type { Sleep } from "./board/board.ts";
+import type { Crystal } from "./board/clock.ts";
+import type { BrokerFaults } from "./broker/broker.ts";
+import { type Active, drawFaults } from "./faults/draw.ts";
+import type { Conditions } from "./network/network.ts";
 import type { Random } from "./random.ts";
 
 export const STATION_ID = "world";

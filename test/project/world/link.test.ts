@@ -1,14 +1,14 @@
 /** The firmware's own link and session in the simulated world. */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import test from "node:test";
-import type { BrokerFaults } from "../../../hosts/sim/world/broker.ts";
-import type { Conditions } from "../../../hosts/sim/world/network.ts";
+import type { BrokerFaults } from "../../../hosts/sim/world/broker/broker.ts";
+import type { Conditions } from "../../../hosts/sim/world/network/network.ts";
 import { Backoff } from "../../../src/net/backoff.ts";
 import { Link } from "../../../src/net/link.ts";
 import type { Message } from "../../../src/net/mqtt/message.ts";
 import { Session, type SessionOptions } from "../../../src/net/mqtt/session.ts";
-import { BrokerWorld, VERSIONS } from "./mqtt-client.ts";
-import { bytesOf } from "./wired.ts";
+import { BrokerWorld, VERSIONS } from "./broker/mqtt-client.ts";
+import { bytesOf } from "./network/wired.ts";
 
 interface Reading extends Message {
 	readonly number: number;

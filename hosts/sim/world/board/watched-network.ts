@@ -1,0 +1,72 @@
+/** A board's sockets and name requests, watched, and dead as soon as the board has no power. */
+import type { Bytes, NetworkPort, SocketOptions } from "../../../../src/host.ts";
+import type { Network } from "../network/network.ts";
+import type { BoardObserver } from "./board.ts";
+
+/** The power-on period that they belong to. */
+export interface Power {
+	readonly alive: boolean;
+	/** Sockets that are open. */
+	sockets: number;
+}
+
+/** `guard` runs the station's code, and catches what it throws. */
+export function watchedNetwork(
+	network: Network,
+	power: Power,
+	observer: BoardObserver,
+	guard: (run: () => void) => void,
+): Pick<NetworkPort, "socket" | "dns"> {
+	const { socket, dns } = network.ports(() => power.alive);
+	const guarded =
+		<Arguments extends unknown[]>(callback: (...all: Arguments) => void) =>
+		(...all: Arguments) =>
+			guard(() => callback(...all));
+	class WatchedResolver extends dns.io {
+		constructor(options: { readonly [option: string]: unknown }) {
+			if (!power.alive) throw new Error("no power");
+			observer.onAttempt();
+			super(options);
+		}
+
+		override close(): void {
+			if (power.alive) observer.onGivenUp();
+			super.close?.();
+		}
+	}
+	class WatchedSocket extends socket.io {
+		private _open = true;
+
+		constructor(options: SocketOptions) {
+			super({
+				...options,
+				onReadable: guarded(options.onReadable),
+				onWritable: guarded(options.onWritable),
+				onError: guarded(options.onError),
+			});
+			power.sockets++;
+		}
+
+		override read(byteLength?: number) {
+			const bytes = power.alive ? super.read(byteLength) : undefined;
+			if (bytes && bytes.byteLength > 0) observer.onBytes("received", new Uint8Array(bytes));
+			return bytes;
+		}
+
+		override write(bytes: Bytes): number {
+			if (!power.alive) return 0;
+			observer.onBytes("sent", bytes);
+			return super.write(bytes);
+		}
+
+		override close(): void {
+			if (this._open && power.alive) {
+				power.sockets--;
+				observer.onGivenUp();
+			}
+			this._open = false;
+			super.close();
+		}
+	}
+	return { socket: { ...socket, io: WatchedSocket }, dns: { ...dns, io: WatchedResolver } };
+}
