@@ -22,16 +22,16 @@ const HOSTS = {
 	esp32: {
 		ports: "hosts/esp32/host.ts",
 		preloaded: [
-			"hosts/esp32/console.ts",
-			"hosts/esp32/led.ts",
-			"hosts/esp32/lwip-sntp.ts",
-			"hosts/esp32/machine.ts",
-			"hosts/esp32/ntp-client.ts",
-			"hosts/esp32/pulse-capture.ts",
-			"hosts/esp32/sdk-ports.ts",
-			"hosts/esp32/update.ts",
-			"hosts/esp32/wifi-radio.ts",
-			"hosts/esp32/wifi-station.ts",
+			"hosts/esp32/console/console.ts",
+			"hosts/esp32/machine/led.ts",
+			"hosts/esp32/machine/machine.ts",
+			"hosts/esp32/sensors/pulse-capture.ts",
+			"hosts/esp32/time/lwip-sntp.ts",
+			"hosts/esp32/time/ntp-client.ts",
+			"hosts/esp32/update/update.ts",
+			"hosts/esp32/wifi/wifi-radio.ts",
+			"hosts/esp32/wifi/wifi-station.ts",
+			"hosts/moddable/ports.ts",
 			"src/settings.ts",
 			"src/start.ts",
 		],
@@ -40,7 +40,7 @@ const HOSTS = {
 		entry: "hosts/sim/mcsim/entry.ts",
 		ports: "hosts/sim/mcsim/host.ts",
 		preloaded: [
-			"hosts/esp32/sdk-ports.ts",
+			"hosts/moddable/ports.ts",
 			"hosts/sim/devices/simulated-sensor.ts",
 			"hosts/sim/mcsim/cable.ts",
 			"hosts/sim/mcsim/flash.ts",
@@ -55,8 +55,8 @@ const HOSTS = {
 const EXTERNAL = ["embedded:*", "config", "control", "file", "mc/config", "net", "text/*", "time", "timer"];
 
 /** The port for TLS, and what is in its place in builds without it. */
-const TLS = "hosts/esp32/tls-ports.ts";
-const NO_TLS = "hosts/esp32/tls-none.ts";
+const TLS = "hosts/moddable/tls/ports.ts";
+const NO_TLS = "hosts/moddable/tls/none.ts";
 
 /** What is imported by more than one entry comes out as a chunk: this makes a second entry, which is not written. */
 const preloadedEntry = (preloaded) => ({
@@ -73,7 +73,7 @@ const preloadedEntry = (preloaded) => ({
 const withoutTls = {
 	name: "without-tls",
 	setup(build) {
-		build.onResolve({ filter: /\/tls-ports\.js$/ }, () => ({ path: join(root, NO_TLS) }));
+		build.onResolve({ filter: /\/tls\/ports\.js$/ }, () => ({ path: join(root, NO_TLS) }));
 	},
 };
 

@@ -96,7 +96,10 @@ async function sayNext({ board, tls, port }) {
 /** What the project gives to the linker, and the manifests that say what the SDK does. */
 function linkedFiles() {
 	const modules = join(buildFolder, "modules/esp32");
-	const manifests = ["manifest.json", "hosts/esp32/manifest.json", "hosts/esp32/usb-boards.json"];
+	const board = readdirSync(join(root, "hosts/esp32"), { recursive: true })
+		.filter((name) => name.endsWith(".json"))
+		.map((name) => join("hosts/esp32", name));
+	const manifests = ["manifest.json", ...board];
 	return [
 		...manifests.map((path) => join(root, path)),
 		configModule,

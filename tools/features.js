@@ -9,8 +9,8 @@ import { root } from "./build.js";
 
 /** The SDK's TLS, which is JavaScript, with these of its modules replaced. */
 const REPLACED = {
-	"ssl/cert": "tls-no-certificates",
-	"ssl/ciphersuites": "tls-cipher-suites",
+	"ssl/cert": "no-certificates",
+	"ssl/ciphersuites": "cipher-suites",
 };
 const CRYPT = "$(MODULES)/crypt";
 
@@ -24,7 +24,7 @@ export async function buildFeatures(folder, { tls }) {
 	if (!tls) return;
 	await esbuild.build({
 		absWorkingDir: root,
-		entryPoints: Object.values(REPLACED).map((name) => `hosts/esp32/${name}.ts`),
+		entryPoints: Object.values(REPLACED).map((name) => `hosts/moddable/tls/${name}.ts`),
 		outdir: folder,
 		format: "esm",
 		target: "es2024",

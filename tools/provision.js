@@ -6,7 +6,7 @@ import { closePort, findPort, openPort, PORT_HELP, PORT_OPTION, resetBoard } fro
 import { Requests } from "./serial-request.js";
 import { readSettings } from "./settings-file.js";
 
-/** As `hosts/esp32/console-protocol.h` has it. */
+/** As `hosts/esp32/console/console-protocol.h` has it. */
 const SETTINGS_MAXIMUM = 7_168;
 /** Bytes of the settings in a request, which has 240 at the most. */
 const PIECE = 192;

@@ -1,4 +1,4 @@
-/** Requests to a board over its serial port, as `hosts/esp32/console-protocol.h` defines them, and the replies. */
+/** Requests to a board over its serial port, as `hosts/esp32/console/console-protocol.h` defines them, and the replies. */
 
 /** How long a reply may take, in ms; then the request is sent again. A board that shakes hands for TLS takes a second. */
 const REPLY_MS = 500;

@@ -5,17 +5,17 @@ import builtIn, { board } from "config";
 import Time from "time";
 import type { Flash, Host, I2CConstructor, NetworkPort, NTPClientConstructor } from "../../src/host.js";
 import { parseSettings, type Settings } from "../../src/settings.js";
-import { log, settings as settingsOf } from "./console.js";
-import { led } from "./led.js";
-import { lwipSntp } from "./lwip-sntp.js";
-import { machine, startedOnRequest } from "./machine.js";
-import { SntpClient } from "./ntp-client.js";
-import { RmtPulseCapture } from "./pulse-capture.js";
-import { createClock, dns, socket, timer } from "./sdk-ports.js";
-import { createTls } from "./tls-ports.js";
-import { imageId, update } from "./update.js";
-import { radio } from "./wifi-radio.js";
-import { WifiStation } from "./wifi-station.js";
+import { createClock, dns, socket, timer } from "../moddable/ports.js";
+import { createTls } from "../moddable/tls/ports.js";
+import { log, settings as settingsOf } from "./console/console.js";
+import { led } from "./machine/led.js";
+import { machine, startedOnRequest } from "./machine/machine.js";
+import { RmtPulseCapture } from "./sensors/pulse-capture.js";
+import { lwipSntp } from "./time/lwip-sntp.js";
+import { SntpClient } from "./time/ntp-client.js";
+import { imageId, update } from "./update/update.js";
+import { radio } from "./wifi/wifi-radio.js";
+import { WifiStation } from "./wifi/wifi-station.js";
 
 /** As `partitions.csv` names it. */
 const FLASH_PARTITION = "veleta";

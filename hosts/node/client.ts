@@ -9,10 +9,10 @@ import { RefusedError } from "../../src/net/mqtt/errors.ts";
 import type { Message } from "../../src/net/mqtt/message.ts";
 import type { ProtocolVersion } from "../../src/net/mqtt/packet.ts";
 import { Session, type SessionOptions } from "../../src/net/mqtt/session.ts";
+import { TcpSocket, type TcpSocketOptions } from "./node-socket.ts";
 import type { ConnectionOptions } from "./options.ts";
 import { PacketBoundary } from "./packet-boundary.ts";
 import { clock, timer } from "./ports.ts";
-import { TcpSocket, type TcpSocketOptions } from "./tcp-socket.ts";
 import { connectTls } from "./tls.ts";
 
 /** Delays between attempts to connect, in ms: somebody waits at the terminal. */

@@ -1,7 +1,7 @@
 /** What the link needs of its host (`src/host.ts`), on Node. */
 import { performance } from "node:perf_hooks";
 import type { Clock, NetworkPort, TimerPort } from "../../src/host.ts";
-import { TcpSocket } from "./tcp-socket.ts";
+import { TcpSocket } from "./node-socket.ts";
 import { connectTls } from "./tls.ts";
 
 /** Longest delay of a timer of Node's, in ms. */

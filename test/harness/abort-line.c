@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../hosts/esp32/abort-line.h"
+#include "../../hosts/esp32/machine/abort-line.h"
 
 static FILE *output;
 

@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../hosts/esp32/lamp.h"
-#include "../../hosts/esp32/machine-rules.h"
+#include "../../hosts/esp32/machine/lamp.h"
+#include "../../hosts/esp32/machine/machine-rules.h"
 
 int main(void)
 {

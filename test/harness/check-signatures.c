@@ -1,9 +1,9 @@
 /*
- * For tests of hosts/esp32/update-signature.c: reads lines of `KEY SIGNATURE
+ * For tests of hosts/esp32/update/update-signature.c: reads lines of `KEY SIGNATURE
  * PIECE IMAGE`, the first two in hexadecimal digits (`-`: none), verifies the
  * image appended in pieces of PIECE bytes, and prints a verdict for each line.
  */
-#include "../../hosts/esp32/update-signature.h"
+#include "../../hosts/esp32/update/update-signature.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -17,7 +17,7 @@ interface Manifest {
 }
 
 const TOP = "manifest.json";
-const FOLDERS = ["hosts/esp32", "hosts/sim/devices", "hosts/sim/mcsim", "src", "tools"];
+const FOLDERS = ["hosts/esp32", "hosts/moddable", "hosts/sim/devices", "hosts/sim/mcsim", "src", "tools"];
 /** What the tools make, and not the SDK: `build/modules/esp32/main` for example. */
 const MADE = "build/modules/";
 /** A module is one of these. */
@@ -50,6 +50,8 @@ export const SIBLINGS: Readonly<Record<string, Readonly<Record<string, string>>>
 /** A manifest that a tool makes, as far as builds differ; what it may include stands in that tool. */
 const FEATURES = /^build\/modules\/\w+\/features\.json$/;
 const FEATURES_TOOL = "tools/features.js";
+/** `tools/features.js` names files of this folder by their names alone. */
+const TLS = "hosts/moddable/tls/";
 /** mcconfig makes this one of each manifest's `config`. */
 const MCCONFIG_MODULES = ["mc/config"];
 /** esbuild puts something of the project in their place: see `tools/device.js`. */
@@ -337,7 +339,7 @@ function unusedProblems(project: Project): string[] {
 	const used = new Set(PROGRAMS.flatMap(({ roots }) => [...reached(project, roots)]));
 	const others = placedByTools(project);
 	return [...project.keys()]
-		.filter((path) => /^hosts\/(esp32|sim\/mcsim)\/[^/]*\.ts$/.test(path) && !path.endsWith(".d.ts"))
+		.filter((path) => /^hosts\/((esp32|moddable)\/.*|sim\/mcsim\/[^/]*)\.ts$/.test(path) && !path.endsWith(".d.ts"))
 		.filter((path) => !used.has(path) && !others.includes(path) && !isTypesOnly(project, path))
 		.map((path) => `${path}: no program imports it`);
 }
@@ -347,8 +349,8 @@ function placedByTools(project: Project): string[] {
 	const tools = toolsOf(project);
 	return [...project.keys()].filter(
 		(path) =>
-			/^hosts\/esp32\/[^/]*\.ts$/.test(path) &&
-			(tools.includes(`"${path}"`) || tools.includes(`"${posix.basename(path, ".ts")}"`)),
+			/^hosts\/(esp32|moddable)\/.*\.ts$/.test(path) &&
+			(tools.includes(`"${path}"`) || (path.startsWith(TLS) && tools.includes(`"${posix.basename(path, ".ts")}"`))),
 	);
 }
 

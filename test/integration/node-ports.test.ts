@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { createServer, type Socket as NodeSocket, type Server } from "node:net";
 import { describe, test } from "node:test";
+import { TcpSocket } from "../../hosts/node/node-socket.ts";
 import { PacketBoundary } from "../../hosts/node/packet-boundary.ts";
 import { clock, timer } from "../../hosts/node/ports.ts";
-import { TcpSocket } from "../../hosts/node/tcp-socket.ts";
 import { observe, until } from "../harness/wait.ts";
 
 const WINDOW = 1_000;

@@ -66,28 +66,32 @@ test("a partition table and options of ESP-IDF that are not there are found", ()
 
 test("a file in C that is missing, or that no manifest names, is found", () => {
 	finds(
-		without("hosts/esp32/machine-rules.c"),
-		"hosts/esp32/manifest.json names ./machine-rules.c, which is not there",
+		without("hosts/esp32/machine/machine-rules.c"),
+		"hosts/esp32/machine/manifest.json names ./machine-rules.c, which is not there",
 	);
 	finds(
-		replaced("hosts/esp32/manifest.json", '"./machine-rules.c"', '"./machine.c"'),
-		"hosts/esp32/machine-rules.c: no manifest names it",
+		replaced("hosts/esp32/machine/manifest.json", '"./machine-rules.c"', '"./machine.c"'),
+		"hosts/esp32/machine/machine-rules.c: no manifest names it",
 	);
 });
 
 test("a native function with no counterpart is found on either side", () => {
 	finds(
-		replaced("hosts/esp32/machine.ts", '"xs_machine_sleep"', '"xs_machine_slep"'),
-		"hosts/esp32/machine.ts calls xs_machine_slep, which no file in C of a manifest has",
+		replaced("hosts/esp32/machine/machine.ts", '"xs_machine_sleep"', '"xs_machine_slep"'),
+		"hosts/esp32/machine/machine.ts calls xs_machine_slep, which no file in C of a manifest has",
 		"xs_machine_sleep: there is such a function in C, which nobody calls",
 	);
 	finds(
-		replaced("hosts/esp32/machine.c", "void xs_machine_restart(", "static void xs_machine_restart("),
-		"hosts/esp32/machine.ts calls xs_machine_restart, which no file in C of a manifest has",
+		replaced("hosts/esp32/machine/machine.c", "void xs_machine_restart(", "static void xs_machine_restart("),
+		"hosts/esp32/machine/machine.ts calls xs_machine_restart, which no file in C of a manifest has",
 	);
 	finds(
-		replaced("hosts/esp32/pulse-capture.ts", 'Native("xs_pulsecapture_destructor")', 'Native("xs_pulsecapture_gone")'),
-		"hosts/esp32/pulse-capture.ts calls xs_pulsecapture_gone, which no file in C of a manifest has",
+		replaced(
+			"hosts/esp32/sensors/pulse-capture.ts",
+			'Native("xs_pulsecapture_destructor")',
+			'Native("xs_pulsecapture_gone")',
+		),
+		"hosts/esp32/sensors/pulse-capture.ts calls xs_pulsecapture_gone, which no file in C of a manifest has",
 		"xs_pulsecapture_destructor: there is such a function in C, which nobody calls",
 	);
 });
@@ -124,9 +128,10 @@ test("an import that no manifest brings is found, on each platform that runs the
 		...everywhere.map((platform) => `src/station.ts imports pins/digital, which no manifest brings for ${platform}`),
 	);
 	finds(
-		added("hosts/esp32/machine.ts", 'import Digital from "embedded:io/digital";'),
+		added("hosts/esp32/machine/machine.ts", 'import Digital from "embedded:io/digital";'),
 		...["esp32", "esp32/esp32c3"].map(
-			(platform) => `hosts/esp32/machine.ts imports embedded:io/digital, which no manifest brings for ${platform}`,
+			(platform) =>
+				`hosts/esp32/machine/machine.ts imports embedded:io/digital, which no manifest brings for ${platform}`,
 		),
 	);
 });
@@ -146,7 +151,7 @@ test("a module that one platform lacks is found for that platform", () => {
 	const sockets = /\n\s*"embedded:io\/socket\/tcp": "\$\(MODDABLE\)\/modules\/io\/socket\/mac\/tcp",/;
 	finds(
 		replaced("hosts/sim/mcsim/manifest.json", sockets, ""),
-		"hosts/esp32/sdk-ports.ts imports embedded:io/socket/tcp, which no manifest brings for mac",
+		"hosts/moddable/ports.ts imports embedded:io/socket/tcp, which no manifest brings for mac",
 		"hosts/sim/mcsim/manifest.json preloads embedded:io/socket/tcp, which no manifest brings for mac",
 	);
 });

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { answer, type SettingsStore } from "../../hosts/esp32/provisioning.ts";
+import { answer, type SettingsStore } from "../../hosts/esp32/console/provisioning.ts";
 import { Program } from "../harness/program.ts";
 import { buildBoard, type Disturbance, SerialBoard } from "../harness/serial-board.ts";
 import { observe } from "../harness/wait.ts";

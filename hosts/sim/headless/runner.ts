@@ -8,7 +8,7 @@ import { performance } from "node:perf_hooks";
 import type { LogLevel } from "../../../src/host.ts";
 import type { Counters } from "../../../src/station.ts";
 import { type Creation, creationOf } from "../../creation.ts";
-import { connectTcp, openEvent, reasonOf } from "../../node/tcp-socket.ts";
+import { connectTcp, openEvent, reasonOf } from "../../node/node-socket.ts";
 import { connectTls } from "../../node/tls.ts";
 import { Engine } from "./engine.ts";
 import type { FirmwareSlots } from "./firmware-slots.ts";

@@ -1,6 +1,6 @@
 /** What a simulated board has of time: a tick counter, a wall clock, and somebody to ask for the time. */
 import type { Clock, NTPClient, NTPClientConstructor } from "../../../../src/host.ts";
-import { MonotonicTicks } from "../../../esp32/ticks.ts";
+import { MonotonicTicks } from "../../../moddable/ticks.ts";
 
 /** Wall-clock time in ms since 1970 at the world's time 0: 2026-11-01. */
 export const EPOCH = 1_793_491_200_000;

@@ -1,0 +1,312 @@
+/*
+ * The board's serial ports: what the program says goes out on all that a USB
+ * cable may be in, and requests come in from each. A release build of the SDK
+ * has no console of its own.
+ *
+ * UART 0 is behind the USB chip that most boards have. Chips with a USB
+ * controller have a port of their own beside it, which nobody may be reading:
+ * what it does not take is left out, so that the program never waits for a
+ * reader.
+ */
+
+#include "xsmc.h"
+#include "xsHost.h"
+#include "mc.xs.h"
+#include "mc.defines.h"
+
+#include "console.h"
+#include "console-protocol.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#ifdef mxDebug
+
+/* A debug build's ports belong to the debugger, which shows the log and takes no requests. */
+void xs_console_log(xsMachine *the)
+{
+	modLog_transmit(xsmcToString(xsArg(1)));
+}
+
+void xs_console_exchange(xsMachine *the) { (void)the; }
+void consoleFlush(void) { }
+
+#else
+
+#include "freertos/FreeRTOS.h"
+#include "freertos/task.h"
+#include "driver/uart.h"
+#include "esp_system.h"
+#include "soc/soc_caps.h"
+#include "soc/uart_pins.h"
+#if SOC_USB_SERIAL_JTAG_SUPPORTED
+	#include "esp_driver_usb_serial_jtag/include/driver/usb_serial_jtag.h"
+#endif
+#include "../machine/abort-line.h"
+#include "builtinCommon.h"
+#include "../machine/machine.h"
+
+/* Of boards whose UART 0 leads nowhere, the manifest says so: its pins are free then. */
+#ifndef MODDEF_CONSOLE_UART
+	#define MODDEF_CONSOLE_UART (1)
+#endif
+
+#define BAUD (115200)
+/* What arrives between two looks of the program, and more: 115,200 Bd are 12 bytes in a millisecond. */
+#define RECEIVE_BYTES (512)
+/* A dozen lines of the log. */
+#define SEND_BYTES (1024)
+/* Written at a time; all or nothing of it is taken. */
+#define PIECE_BYTES (128)
+/* How long a piece may wait for room. A UART has sent one in 11 ms; USB, once it had to wait in vain, gets no time. */
+#define WAIT_MS (30)
+/* How long what was said has to leave the chip before it restarts or sleeps. */
+#define FLUSH_MS (200)
+/* Bytes that one look of the program takes from a port. */
+#define LOOK_BYTES (2048)
+
+typedef struct {
+	void	(*open)(void);
+	int		(*read)(uint8_t *bytes, size_t size);
+	bool	(*write)(const char *bytes, size_t length, TickType_t ticks);
+	void	(*flush)(TickType_t ticks);
+} PortDriver;
+
+typedef struct {
+	/* The last piece found no room. */
+	bool				stalled;
+	/* A line was left out from some place on: the next one begins on a new line. */
+	bool				cut;
+	/* Received, and not looked at yet. */
+	uint8_t				bytes[64];
+	uint8_t				count;
+	uint8_t				next;
+	ConsoleLineRecord	line;
+} PortRecord, *Port;
+
+#if MODDEF_CONSOLE_UART
+static void openUart(void)
+{
+	const uart_config_t config = {
+		.baud_rate = BAUD,
+		.data_bits = UART_DATA_8_BITS,
+		.parity = UART_PARITY_DISABLE,
+		.stop_bits = UART_STOP_BITS_1,
+		.flow_ctrl = UART_HW_FLOWCTRL_DISABLE,
+		.source_clk = UART_SCLK_DEFAULT,
+	};
+
+	if (ESP_OK != uart_driver_install(UART_NUM_0, RECEIVE_BYTES, SEND_BYTES, 0, NULL, 0))
+		return;
+	uart_param_config(UART_NUM_0, &config);
+	uart_set_pin(UART_NUM_0, U0TXD_GPIO_NUM, U0RXD_GPIO_NUM, UART_PIN_NO_CHANGE, UART_PIN_NO_CHANGE);
+	/* So that a sensor at one of them is told. */
+	builtinUsePin(U0TXD_GPIO_NUM);
+	builtinUsePin(U0RXD_GPIO_NUM);
+}
+
+static int readUart(uint8_t *bytes, size_t size)
+{
+	return uart_read_bytes(UART_NUM_0, bytes, size, 0);
+}
+
+static bool writeUart(const char *bytes, size_t length, TickType_t ticks)
+{
+	size_t room;
+
+	/* The driver would wait for room in a loop without a rest. It puts a record before the bytes. */
+	while (ESP_OK == uart_get_tx_buffer_free_size(UART_NUM_0, &room)) {
+		if (room > length + PIECE_BYTES)
+			return uart_write_bytes(UART_NUM_0, bytes, length) > 0;
+		if (0 == ticks--)
+			break;
+		vTaskDelay(1);
+	}
+	return false;
+}
+
+static void flushUart(TickType_t ticks)
+{
+	uart_wait_tx_done(UART_NUM_0, ticks);
+}
+#endif
+
+#if SOC_USB_SERIAL_JTAG_SUPPORTED
+static void openUsb(void)
+{
+	usb_serial_jtag_driver_config_t config = { .tx_buffer_size = SEND_BYTES, .rx_buffer_size = RECEIVE_BYTES };
+
+	usb_serial_jtag_driver_install(&config);
+}
+
+static int readUsb(uint8_t *bytes, size_t size)
+{
+	return usb_serial_jtag_is_driver_installed() ? usb_serial_jtag_read_bytes(bytes, size, 0) : 0;
+}
+
+static bool writeUsb(const char *bytes, size_t length, TickType_t ticks)
+{
+	return usb_serial_jtag_write_bytes(bytes, length, ticks) > 0;
+}
+
+static void flushUsb(TickType_t ticks)
+{
+	if (usb_serial_jtag_is_driver_installed())
+		usb_serial_jtag_wait_tx_done(ticks);
+}
+#endif
+
+static const PortDriver drivers[] = {
+#if MODDEF_CONSOLE_UART
+	{ openUart, readUart, writeUart, flushUart },
+#endif
+#if SOC_USB_SERIAL_JTAG_SUPPORTED
+	{ openUsb, readUsb, writeUsb, flushUsb },
+#endif
+};
+#define PORTS (sizeof(drivers) / sizeof(drivers[0]))
+
+static PortRecord ports[PORTS];
+static ConsoleRecord console;
+
+static void writeTo(size_t i, const char *bytes, size_t length)
+{
+	const Port port = &ports[i];
+
+	while (length > 0 && !port->cut) {
+		const size_t piece = length < PIECE_BYTES ? length : PIECE_BYTES;
+
+		port->cut = port->stalled = !drivers[i].write(bytes, piece, port->stalled ? 0 : pdMS_TO_TICKS(WAIT_MS));
+		bytes += piece;
+		length -= piece;
+	}
+}
+
+/* A line in parts, to ports that are open. */
+static void writeLine(const char *parts[], size_t count)
+{
+	for (size_t i = 0; i < PORTS; i++) {
+		if (ports[i].cut) {
+			ports[i].cut = false;
+			writeTo(i, "\r\n", 2);
+		}
+		for (size_t part = 0; part < count; part++)
+			writeTo(i, parts[part], strlen(parts[part]));
+		writeTo(i, "\r\n", 2);
+	}
+}
+
+static void onAbort(const char *reason)
+{
+	const char *parts[] = { "error: the program has ended: ", reason, "; the board restarts" };
+
+	machineNoteAbort(reason);
+	writeLine(parts, 3);
+}
+
+/*
+ * At the first word or the first look for requests. What the last start ended
+ * with is told then: nobody may have been listening, and where it was no error
+ * of the program's, nothing was said.
+ */
+static void openPorts(void)
+{
+	static bool opened;
+	char reason[RESTART_REASON_BYTES];
+	const char *parts[] = { "warning: the board has restarted: ", reason };
+
+	if (opened)
+		return;
+	opened = true;
+	for (size_t i = 0; i < PORTS; i++)
+		drivers[i].open();
+	esp_register_shutdown_handler(consoleFlush);
+	abortLineWatch(onAbort);
+	if (machineRestartTrouble(reason))
+		writeLine(parts, 2);
+}
+
+void consoleFlush(void)
+{
+	for (size_t i = 0; i < PORTS; i++)
+		drivers[i].flush(ports[i].stalled ? 0 : pdMS_TO_TICKS(FLUSH_MS));
+}
+
+/* log(level, text) */
+void xs_console_log(xsMachine *the)
+{
+	const char *level = xsmcToString(xsArg(0));
+	const char *text = xsmcToString(xsArg(1));
+
+	openPorts();
+	if (0 == strcmp(level, "info"))
+		writeLine(&text, 1);
+	else {
+		const char *parts[] = { level, ": ", text };
+
+		writeLine(parts, 3);
+	}
+}
+
+/* To the last request. */
+static void reply(const char *text)
+{
+	const char command[] = { console.command, 0 };
+	char crc[9];
+	const char *parts[] = { "~", command, text, crc };
+
+	snprintf(crc, sizeof(crc), "%08lx", (unsigned long)consoleCrc(consoleCrc(0, command, 1), text, strlen(text)));
+	writeLine(parts, 4);
+}
+
+/* What a port has received that the program has to carry out, or NULL; carries out the rest. */
+static const char *nextRequest(size_t i)
+{
+	const Port port = &ports[i];
+
+	for (int look = 0; look < LOOK_BYTES; look++) {
+		char answer[CONSOLE_REPLY_BYTES];
+		const char *request;
+
+		if (port->next == port->count) {
+			const int count = drivers[i].read(port->bytes, sizeof(port->bytes));
+
+			port->next = 0;
+			port->count = count > 0 ? count : 0;
+			if (0 == port->count)
+				break;
+		}
+		if (!consoleReceive(&port->line, port->bytes[port->next++]))
+			continue;
+		request = consoleRequest(&console, port->line.text, answer);
+		if (request && '!' == request[0]) {
+			reply("ok");
+			machineNoteRestart(kRestartRequested);
+			esp_restart();
+		}
+		if (request)
+			return request;
+		reply(answer);
+	}
+	return NULL;
+}
+
+/* exchange(reply), or without one: gives the next request, if there is one */
+void xs_console_exchange(xsMachine *the)
+{
+	if (xsmcArgc > 0) {
+		reply(xsmcToString(xsArg(0)));
+		return;
+	}
+	openPorts();
+	for (size_t i = 0; i < PORTS; i++) {
+		const char *request = nextRequest(i);
+
+		if (request) {
+			xsmcSetString(xsResult, (char *)request);
+			return;
+		}
+	}
+}
+
+#endif

@@ -1,0 +1,26 @@
+/** The log, and the settings that come over the serial port; the rest is `console.c`. */
+import Timer from "timer";
+import type { Host } from "../../../src/host.js";
+import { answer, applicableSettings } from "./provisioning.js";
+import { settingsStore } from "./settings-store.js";
+
+/** What arrives in this time fits into the ports' buffers; whoever sends a request waits twenty-five times as long. */
+const LOOK_MS = 20;
+
+/** One line to each of the board's serial ports. */
+export const log: Host["log"] = native("xs_console_log");
+
+/** Sends the reply to the last request, or else gives the next one. */
+const exchange: (reply?: string) => string | undefined = native("xs_console_exchange");
+
+/** The settings that apply, as they were written; requests for others are answered from now on. */
+export function settings(builtIn: unknown, hasTls: boolean): unknown {
+	const look = () => {
+		const request = exchange();
+		if (request !== undefined) exchange(answer(request, builtIn, settingsStore, hasTls));
+	};
+	// Now, too: from the first look on an error that ends the program is told.
+	look();
+	Timer.repeat(look, LOOK_MS);
+	return applicableSettings(builtIn, settingsStore, log, hasTls);
+}

@@ -1,0 +1,216 @@
+import { answer, applicableSettings, type SettingsStore } from "../../../../../hosts/esp32/console/provisioning.ts";
+import { deepEqual, equal, match, ok, test } from "../../../../harness/harness.ts";
+
+const BUILT_IN = Object.freeze({ id: "built-in", wifi: { ssid: "home", password: "very secret" } });
+
+/** A store that can refuse. */
+class Store implements SettingsStore {
+	text: string | undefined;
+	writes = 0;
+	refusal: string | undefined;
+
+	constructor(text?: string) {
+		this.text = text;
+	}
+
+	read(): string | undefined {
+		return this.text;
+	}
+
+	write(text?: string): void {
+		if (this.refusal !== undefined) throw new Error(this.refusal);
+		this.writes++;
+		this.text = text;
+	}
+}
+
+const SECRETS = ["hunter22", "s3cret", "MIIEvQ", "p%40ss"];
+const WITH_SECRETS = {
+	broker: "mqtts://user:p%40ss@broker.example",
+	username: "station",
+	password: "hunter22",
+	wifi: [{ ssid: "home", password: "s3cret-s3cret" }, { ssid: "open" }],
+	tls: {
+		ca: "-----BEGIN CERTIFICATE-----\nMIIEvQ\n-----END CERTIFICATE-----\n",
+		certificate: "-----BEGIN CERTIFICATE-----\nMIIEvQ\n-----END CERTIFICATE-----\n",
+		key: "-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----\n",
+	},
+};
+
+function hasNoSecret(text: string): void {
+	for (const secret of SECRETS) ok(!text.includes(secret), `${secret} is shown`);
+}
+
+function applicable(store: Store) {
+	const log: string[] = [];
+	const settings = applicableSettings(BUILT_IN, store, (level, text) => log.push(`${level}: ${text}`), true);
+	return { settings: JSON.stringify(settings), log };
+}
+
+test("what was built in applies while nothing is stored", () => {
+	const { settings, log } = applicable(new Store());
+	equal(settings, JSON.stringify(BUILT_IN));
+	equal(log.length, 0);
+});
+
+test("settings that are nested deeper than any are refused before the engine reads them", () => {
+	for (const text of ["[".repeat(1_000), '{"tls":'.repeat(500), '{"wifi":[[[[1]]]]}']) {
+		const store = new Store();
+		const reply = answer(text, BUILT_IN, store, true);
+		equal(reply, "error lists and objects within each other are too deep for settings");
+		equal(store.writes, 0);
+		const { settings, log } = applicable(new Store(text));
+		equal(settings, JSON.stringify(BUILT_IN));
+		match(log[0]!, /too deep for settings$/);
+		match(answer("?", BUILT_IN, new Store(text), true), /^error .* too deep/);
+	}
+	equal(answer('{"wifi":[{"ssid":"[[[[["}]}', BUILT_IN, new Store(), true), "ok");
+});
+
+test("what is stored applies as a whole: nothing of what was built in is left", () => {
+	const { settings, log } = applicable(new Store('{"id":"stored"}'));
+	equal(settings, '{"id":"stored"}');
+	equal(log.length, 0);
+});
+
+test("stored settings that cannot be used are left alone, with one line that shows nothing of them", () => {
+	for (const [text, why] of [
+		['{"id":"hunter22","interval":0}', /^warning: .*built-in ones apply: interval: /],
+		['{"password":"hunter22","username":"a","novelty":1}', /^warning: .*: novelty: is no setting/],
+		['{"password":"hunter22"', /^warning: .*: not JSON$/],
+		["", /^warning: .*: not JSON$/],
+	] as const) {
+		const store = new Store(text);
+		const { settings, log } = applicable(store);
+		equal(settings, JSON.stringify(BUILT_IN));
+		equal(log.length, 1);
+		match(log[0]!, why);
+		hasNoSecret(log[0]!);
+		equal(store.text, text);
+	}
+});
+
+test("settings that can be used are stored as they came, in one write", () => {
+	const store = new Store('{"id":"before"}');
+	const text = JSON.stringify(WITH_SECRETS);
+	equal(answer(text, BUILT_IN, store, true), "ok");
+	equal(store.text, text);
+	equal(store.writes, 1);
+	equal(applicable(store).settings, text);
+});
+
+test("settings that cannot be used are refused with the setting's name, and what was stored stays", () => {
+	for (const [text, why] of [
+		['{"interval":"hunter22"}', /^error interval: must be a number/],
+		['{"wifi":{"ssid":"home","password":"s3cret"}}', /^error wifi\.password: needs 8 to 63 characters$/],
+		['{"broker":"mqtt://user:p%40ss@"}', /^error broker: /],
+		['{"tls":{"key":"MIIEvQ"}}', /^error tls\.key: must be in PEM/],
+		['{"password":"hunter22', /^error not JSON$/],
+		["hunter22", /^error not JSON$/],
+		["", /^error not JSON$/],
+		["[]", /^error settings: must be an object$/],
+	] as const) {
+		const store = new Store('{"id":"before"}');
+		const reply = answer(text, BUILT_IN, store, true);
+		match(reply, why);
+		hasNoSecret(reply);
+		equal(store.text, '{"id":"before"}');
+		equal(store.writes, 0);
+	}
+});
+
+test("any beginning of settings is refused: the power may fail in the middle, the line may break", () => {
+	const text = JSON.stringify(WITH_SECRETS);
+	const store = new Store();
+	for (let length = 0; length < text.length; length++) {
+		const reply = answer(text.slice(0, length), BUILT_IN, store, true);
+		equal(reply, "error not JSON", `${length} characters`);
+	}
+	equal(store.writes, 0);
+});
+
+test("a flash that refuses is told", () => {
+	const store = new Store();
+	store.refusal = "no room in the partition nvs";
+	equal(answer('{"id":"new"}', BUILT_IN, store, true), "error no room in the partition nvs");
+	equal(answer("-", BUILT_IN, store, true), "error no room in the partition nvs");
+});
+
+test("what is stored is shown without its secrets", () => {
+	const reply = answer("?", BUILT_IN, new Store(JSON.stringify(WITH_SECRETS)), true);
+	hasNoSecret(reply);
+	match(reply, /^ok stored \{/);
+	equal(
+		reply.slice("ok stored ".length),
+		JSON.stringify({
+			broker: "mqtts://(set)@broker.example",
+			username: "station",
+			password: "(set)",
+			wifi: [{ ssid: "home", password: "(set)" }, { ssid: "open" }],
+			tls: { ca: "(set)", certificate: "(set)", key: "(set)" },
+		}),
+	);
+});
+
+test("what was built in is shown as that, without its secrets", () => {
+	equal(
+		answer("?", BUILT_IN, new Store(), true),
+		'ok built in {"id":"built-in","wifi":{"ssid":"home","password":"(set)"}}',
+	);
+});
+
+/** Objects that refuse to be stringified, as XS refuses those that lie in flash. */
+function inFlash(value: unknown): unknown {
+	if (typeof value !== "object" || value === null) return value;
+	for (const member of Object.values(value)) inFlash(member);
+	const refuse = () => {
+		throw new TypeError("read only value");
+	};
+	return Object.freeze(Object.defineProperty(value, "toJSON", { value: refuse }));
+}
+
+test("what was built in is shown though it lies in flash, where XS can stringify nothing", () => {
+	const builtIn = inFlash(
+		JSON.parse(JSON.stringify({ ...WITH_SECRETS, pins: { dht: 15 }, sleep: true, outbox: null })),
+	);
+	const reply = answer("?", builtIn, new Store(), true);
+	hasNoSecret(reply);
+	equal(
+		reply,
+		`ok built in ${JSON.stringify({
+			broker: "mqtts://(set)@broker.example",
+			username: "station",
+			password: "(set)",
+			wifi: [{ ssid: "home", password: "(set)" }, { ssid: "open" }],
+			tls: { ca: "(set)", certificate: "(set)", key: "(set)" },
+			pins: { dht: 15 },
+			sleep: true,
+			outbox: null,
+		})}`,
+	);
+});
+
+test("stored nonsense is not shown", () => {
+	equal(answer("?", BUILT_IN, new Store("hunter22"), true), "error not JSON");
+});
+
+test("what is stored is forgotten, and what was built in applies again", () => {
+	const store = new Store('{"id":"stored"}');
+	equal(answer("-", BUILT_IN, store, true), "ok");
+	equal(store.text, undefined);
+	equal(applicable(store).settings, JSON.stringify(BUILT_IN));
+});
+
+test("firmware without TLS takes no settings for mqtts://, and does not use those that it has", () => {
+	const store = new Store();
+	const tls = '{"broker":"mqtts://broker.lan","tls":{"ca":"-----BEGIN CERTIFICATE-----"}}';
+	match(answer(tls, BUILT_IN, store, false), /^error broker: this firmware has no TLS for mqtts:\/\/; .*--tls$/);
+	equal(store.read(), undefined);
+	equal(answer(tls, BUILT_IN, store, true), "ok");
+	const log: string[] = [];
+	deepEqual(
+		applicableSettings(BUILT_IN, store, (_level, text) => log.push(text), false),
+		BUILT_IN,
+	);
+	match(log[0]!, /^the settings in flash cannot be used, .*: broker: this firmware has no TLS/);
+});
