@@ -23,7 +23,45 @@ const MADE = "build/modules/";
 /** A module is one of these. */
 const ENDINGS = [".js", ".ts"];
 
-/** Modules of the SDK that the program imports, by the manifest that brings them. */
+/** The SDK that the three tables below are of: a test with an SDK holds them against it. */
+export const SDK_VERSION = "8.2.3";
+/** What manifests may name of it. */
+export const SDK_PATHS: readonly string[] = [
+	"$(BUILD)/devices/esp32/setup/network",
+	"$(BUILD_SIMULATOR)/modules/control",
+	"$(MODDABLE)/examples/manifest_base.json",
+	"$(MODDABLE)/examples/manifest_net.json",
+	"$(MODDABLE)/modules/data/text/decoder/manifest.json",
+	"$(MODDABLE)/modules/data/text/encoder/manifest.json",
+	"$(MODDABLE)/modules/files/file/manifest.json",
+	"$(MODDABLE)/modules/io/common/builtinCommon",
+	"$(MODDABLE)/modules/io/flash/manifest.json",
+	"$(MODDABLE)/modules/io/i2c/manifest.json",
+	...["lin", "lwip", "mac", "win"].flatMap((system) => [
+		`$(MODDABLE)/modules/io/socket/${system}/listener`,
+		`$(MODDABLE)/modules/io/socket/${system}/tcp`,
+	]),
+	"$(MODDABLE)/typings/package",
+	"$(MODDABLE)/typings/tsconfig.es2024",
+	"$(MODDABLE)/typings/tsconfig.es2025",
+	"$(MODULES)/drivers/button/*",
+	"$(MODULES)/drivers/neopixel/*",
+	"$(MODULES)/drivers/neopixel/esp32/*",
+	"$(MODULES)/files/preference/preference",
+	"$(MODULES)/files/resource/*",
+	"$(MODULES)/io/i2c/smbus",
+	"$(MODULES)/io/i2c/smbus_async",
+	"$(MODULES)/io/wifi/esp32/wifi-esp32",
+	"$(MODULES)/network/sntp/modsntp",
+	"$(MODULES)/network/sntp/sntp",
+	"$(MODULES)/network/socket/lwip/modSocket",
+	"$(MODULES)/network/socket/socket",
+	"$(MODULES)/pins/digital/digital",
+	"$(MODULES)/pins/digital/monitor/*",
+	"$(MODULES)/pins/digital/monitor/esp32/*",
+	"$(SUBPLATFORMDIRECTORY)/setup-target",
+];
+/** Its modules that the program imports, by the manifest that brings them. */
 export const SDK_MODULES: Readonly<Record<string, readonly string[]>> = {
 	"$(MODDABLE)/examples/manifest_base.json": ["time", "timer"],
 	"$(MODDABLE)/examples/manifest_net.json": ["net"],
@@ -77,16 +115,15 @@ export function loadProject(): Project {
 	return new Map([TOP, ...FOLDERS.flatMap(inFolder)].map((path) => [path, readFileSync(path, "utf8")]));
 }
 
-/** What is wrong, each in a line; `sdk` is the SDK's folder, where there is one. */
+/** What is wrong, each in a line; `sdk` is the SDK's folder, for what its C wants besides what the tables say. */
 export function problemsOf(project: Project, sdk?: string): string[] {
 	return [
-		...pathProblems(project, sdk),
+		...pathProblems(project),
 		...PROGRAMS.flatMap((program) => importProblems(project, program)),
 		...PROGRAMS.flatMap(({ platform }) => siblingProblems(project, platform, sdk)),
 		...panelProblems(project),
 		...nativeProblems(project),
 		...unusedProblems(project),
-		...(sdk === undefined ? [] : sdkProblems(sdk)),
 	].filter((problem, index, all) => all.indexOf(problem) === index);
 }
 
@@ -102,14 +139,12 @@ function partsOf(manifest: Manifest): Manifest[] {
 }
 
 /** Every path that a manifest names. */
-function pathProblems(project: Project, sdk: string | undefined): string[] {
+function pathProblems(project: Project): string[] {
 	const problems: string[] = [];
 	for (const manifestPath of manifestsOf(project)) {
 		for (const { build = {}, include, modules = {} } of partsOf(manifestAt(project, manifestPath))) {
 			const check = (path: string, exists: (path: string) => boolean) => {
-				const found = isOwn(path)
-					? exists(posix.join(posix.dirname(manifestPath), path))
-					: sdk === undefined || inSdk(sdk, path);
+				const found = isOwn(path) ? exists(posix.join(posix.dirname(manifestPath), path)) : SDK_PATHS.includes(path);
 				if (!found) problems.push(`${manifestPath} names ${path}, which is not there`);
 			};
 			const folders = Object.values(build).filter(isOwn);
@@ -146,22 +181,23 @@ function isMade(project: Project, path: string): boolean {
 		.every((part) => words.has(part));
 }
 
-/** A path with variables of the SDK's manifests; one that is not known here is taken for good. */
-function inSdk(sdk: string, path: string, board = "esp32c3"): boolean {
-	const resolved = resolveInSdk(sdk, path, board);
-	if (resolved === undefined) return true;
+function inSdk(sdk: string, path: string): boolean {
+	const resolved = resolveInSdk(sdk, path);
+	if (resolved === undefined) return false;
 	if (resolved.endsWith("*")) return existsSync(posix.dirname(resolved));
 	return ["", ...ENDINGS, ".c", ".h", ".json", ".d.ts"].some((ending) => existsSync(resolved + ending));
 }
 
-function resolveInSdk(sdk: string, path: string, board: string): string | undefined {
+/** A path with variables of the SDK's manifests; `undefined` if one of them is not known here. */
+function resolveInSdk(sdk: string, path: string): string | undefined {
 	const variables: Record<string, string> = {
 		MODDABLE: sdk,
 		MODULES: `${sdk}/modules`,
 		BUILD: `${sdk}/build`,
+		BUILD_SIMULATOR: `${sdk}/build/simulators`,
 		IO: `${sdk}/modules/io`,
 		PLATFORM: "esp32",
-		SUBPLATFORMDIRECTORY: `${sdk}/build/devices/esp32/targets/${board}`,
+		SUBPLATFORMDIRECTORY: `${sdk}/build/devices/esp32/targets/esp32c3`,
 	};
 	const resolved = path.replace(/\$\((\w+)\)/g, (all, name) => variables[name] ?? all);
 	return resolved.includes("$(") ? undefined : resolved;
@@ -278,7 +314,7 @@ function siblingProblems(project: Project, platform: string, sdk: string | undef
 
 /** The file of the SDK's, or an empty text where there is none. */
 function sdkSource(sdk: string, path: string, ending: string): string {
-	const file = isOwn(path) ? undefined : resolveInSdk(sdk, path, "esp32c3");
+	const file = isOwn(path) ? undefined : resolveInSdk(sdk, path);
 	return file && existsSync(file + ending) ? readFileSync(file + ending, "utf8") : "";
 }
 
@@ -359,21 +395,30 @@ function isTypesOnly(project: Project, path: string): boolean {
 	return !/^export (?!type |interface )/m.test(project.get(path)!);
 }
 
-/** Whether the SDK's manifests bring what the table says they do, and its C wants what it is said to. */
-function sdkProblems(sdk: string): string[] {
-	const siblings = Object.entries(SIBLINGS).flatMap(([path, natives]) => {
+/** What the tables say wrongly of the SDK in that folder. */
+export function sdkProblems(
+	sdk: string,
+	{ version = SDK_VERSION, paths = SDK_PATHS, modules = SDK_MODULES, siblings = SIBLINGS } = {},
+): string[] {
+	const installed = readFileSync(join(sdk, "tools/VERSION"), "utf8").trim();
+	const unwanted = Object.entries(siblings).flatMap(([path, natives]) => {
 		const wanted = wantedBy(sdk, path);
 		return Object.keys(natives)
 			.filter((native) => !wanted.includes(native))
 			.map((native) => `${path} is said to want ${native}, and does not`);
 	});
-	const manifests = Object.entries(SDK_MODULES).flatMap(([manifest, modules]) => {
-		const brought = modulesInSdk(sdk, resolveInSdk(sdk, manifest, "esp32c3")!, new Set());
+	const missing = Object.entries(modules).flatMap(([manifest, modules]) => {
+		const brought = modulesInSdk(sdk, resolveInSdk(sdk, manifest)!, new Set());
 		return modules
 			.filter((name) => !brought.has(name))
 			.map((name) => `${manifest} is said to bring ${name}, and does not`);
 	});
-	return [...siblings, ...manifests];
+	return [
+		...(installed === version ? [] : [`the tables are of version ${version}, and the SDK is ${installed}`]),
+		...paths.filter((path) => !inSdk(sdk, path)).map((path) => `${path} is said to be there, and is not`),
+		...unwanted,
+		...missing,
+	];
 }
 
 /** Specifiers that a manifest of the SDK brings, for whatever platform. */
@@ -382,7 +427,7 @@ function modulesInSdk(sdk: string, path: string, seen: Set<string>): Set<string>
 	if (seen.has(path) || !existsSync(path)) return brought;
 	seen.add(path);
 	const resolve = (value: string) => {
-		const resolved = resolveInSdk(sdk, value, "esp32c3");
+		const resolved = resolveInSdk(sdk, value);
 		return resolved && (isOwn(resolved) ? join(path, "..", resolved) : resolved);
 	};
 	for (const { include, modules = {} } of partsOf(JSON.parse(readFileSync(path, "utf8")) as Manifest)) {

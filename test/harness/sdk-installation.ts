@@ -7,6 +7,9 @@ import { join } from "node:path";
 /** Tests run in the project's folder. */
 const root = process.cwd();
 
+/** A test's options: where there is no SDK it is skipped, and counted so. */
+export const WITH_SDK = { skip: process.env.MODDABLE === undefined && "needs the Moddable SDK (MODDABLE is not set)" };
+
 /** Runs a tool to its end, in an environment of its own. */
 export function run(file: string, argumentsOf: string[], environment: Record<string, string> = {}) {
 	return spawnSync(process.execPath, [join(root, "tools", file), ...argumentsOf], {

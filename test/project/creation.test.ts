@@ -7,6 +7,7 @@ import { creationIn, creationOf, type Manifest, SLOT_BYTES } from "../../hosts/c
 import { BOARDS } from "../../hosts/esp32/boards.ts";
 import { deepEqual, equal, ok, throws } from "../harness/harness.ts";
 import { copyOfProject } from "../harness/mcsim.ts";
+import { WITH_SDK } from "../harness/sdk-installation.ts";
 
 /** mcconfig's name for this computer. */
 const COMPUTER = process.platform === "darwin" ? "mac" : "lin";
@@ -64,9 +65,8 @@ test("nothing but manifest.json says a creation", () => {
 });
 
 const { MODDABLE, PATH = "" } = process.env;
-const skip = MODDABLE === undefined && "needs the Moddable SDK (MODDABLE is not set)";
 
-test("mcconfig reads the same for each board, and nothing of the SDK's own is left", { skip }, () => {
+test("mcconfig reads the same for each board, and nothing of the SDK's own is left", WITH_SDK, () => {
 	const project = copyOfProject("creation");
 	const run = (file: string, ...args: string[]) => {
 		const path = [PATH, join(MODDABLE!, "build/bin", COMPUTER, "release")].join(delimiter);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { deepEqual, equal, match, ok } from "../harness/harness.ts";
 import { undeclaredIn as undeclaredNatives } from "../harness/manifests.ts";
-import { installation, inTools, run } from "../harness/sdk-installation.ts";
+import { installation, inTools, run, WITH_SDK } from "../harness/sdk-installation.ts";
 
 /** Tests run in the project's folder. */
 const root = process.cwd();
@@ -18,6 +18,7 @@ test("without an SDK each command says in one line what is missing and how to ge
 	for (const [file, ...argumentsOf] of [
 		["esp32.js", "build"],
 		["esp32.js", "flash"],
+		["esp32.js", "size"],
 		["mcsim.js"],
 		["mcsim.js", "--build-only"],
 	] as const) {
@@ -255,8 +256,8 @@ test("the partition table has a place for readings at the end of 4 MB, and the m
 
 test("the size of linked JavaScript is counted from the linker's tables and texts", () => {
 	const source = String.raw`
-		private _define mxHeapCount 3
-		private _define mxKeysCount 2
+		#define mxHeapCount 3
+		#define mxKeysCount 2
 		static const txSlot gxHeap[mxHeapCount];
 		static const txSlot gxHeap[mxHeapCount] = {
 		{ .code = "\x0f\x00\x9e" }, { .string = "abcd" }, { .string = "abcd" },
@@ -273,13 +274,12 @@ test("the size of linked JavaScript is counted from the linker's tables and text
 /** All that may stay in RAM of what is preloaded: see docs/esp32.md. */
 const MUTABLE = { "no const": 0, "not frozen": 0 };
 
-test("with an SDK the JavaScript for a board links within its budget; without one the command only says so", () => {
-	const { MODDABLE, PATH = "", HOME = tmpdir() } = process.env;
-	if (MODDABLE === undefined) {
-		match(run("esp32.js", ["size"], { PATH, HOME }).stderr, SDK_MISSING);
-		return;
-	}
-	const { status, stdout, stderr } = run("esp32.js", ["size"], { MODDABLE, PATH, HOME });
+/** Of this computer, for `run`. */
+const { MODDABLE = "", PATH = "", HOME = tmpdir() } = process.env;
+const environment = { MODDABLE, PATH, HOME };
+
+test("with an SDK the JavaScript for a board links within its budget", WITH_SDK, () => {
+	const { status, stdout, stderr } = run("esp32.js", ["size"], environment);
 	equal(status, 0, stdout + stderr);
 	const { linkedJavaScript, tls } = JSON.parse(read("build/esp32-size.json"));
 	match(stdout, new RegExp(`^esp32: ${linkedJavaScript} bytes of linked JavaScript`, "m"));
@@ -306,14 +306,12 @@ function undeclaredIn(folder: string): string[] {
 	);
 }
 
-test("with an SDK all C that an image takes finds its natives declared", () => {
-	const { MODDABLE, PATH = "", HOME = tmpdir() } = process.env;
-	if (MODDABLE === undefined) return;
+test("with an SDK all C that an image takes finds its natives declared", WITH_SDK, () => {
 	for (const [board, platform] of [
 		["esp32c3", "esp32/esp32c3"],
 		["esp32", "esp32"],
 	] as const) {
-		const { status, stdout, stderr } = run("esp32.js", ["size", "--board", board], { MODDABLE, PATH, HOME });
+		const { status, stdout, stderr } = run("esp32.js", ["size", "--board", board], environment);
 		equal(status, 0, stdout + stderr);
 		const { tls } = JSON.parse(read("build/esp32-size.json"));
 		const folder = join(root, "build/moddable", tls ? `${board}-tls` : board, "tmp", platform, "release/veleta");

@@ -1,7 +1,19 @@
 /** The manifests that mcconfig reads, held against the files: a module that is missing is found without the SDK. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { importsOf, loadProject, type Project, problemsOf, undeclaredIn } from "../harness/manifests.ts";
+import {
+	importsOf,
+	loadProject,
+	type Project,
+	problemsOf,
+	SDK_MODULES,
+	SDK_PATHS,
+	SDK_VERSION,
+	SIBLINGS,
+	sdkProblems,
+	undeclaredIn,
+} from "../harness/manifests.ts";
+import { WITH_SDK } from "../harness/sdk-installation.ts";
 
 const project = loadProject();
 
@@ -32,12 +44,41 @@ test("every module that a manifest names is there, and every import is brought b
 	assert.deepEqual(problemsOf(project), []);
 });
 
-test("with an SDK, what the manifests name of it is there, and it brings what it is said to", () => {
-	const { MODDABLE } = process.env;
-	assert.deepEqual(problemsOf(project, MODDABLE), []);
-	const wrong = replaced("manifest.json", "manifest_net.json", "manifest_nets.json");
-	const problem = "manifest.json names $(MODDABLE)/examples/manifest_nets.json, which is not there";
-	assert.equal(problemsOf(wrong, MODDABLE).includes(problem), MODDABLE !== undefined);
+test("what a manifest names of the SDK stands in the table of what is there, and the table has no more", () => {
+	const manifests = [...project].filter(([path]) => path.endsWith("manifest.json")).map(([, text]) => text);
+	const named = manifests.flatMap((text) => Array.from(text.matchAll(/"(\$\([^"]*)"/g), ([, path]) => path!));
+	assert.deepEqual([...new Set(named)].sort(), [...SDK_PATHS].sort());
+	finds(
+		replaced("manifest.json", "manifest_net.json", "manifest_nets.json"),
+		"manifest.json names $(MODDABLE)/examples/manifest_nets.json, which is not there",
+		...["esp32", "esp32/esp32c3", "lin", "mac", "win"].map(
+			(platform) => `hosts/esp32/sdk-ports.ts imports net, which no manifest brings for ${platform}`,
+		),
+	);
+});
+
+test("the SDK of the tables is the one that the tools ask for", () => {
+	assert.equal(/\bSDK_VERSION = "(.*)"/.exec(project.get("tools/moddable.js")!)?.[1], SDK_VERSION);
+});
+
+test("with an SDK, the tables are true, and a wrong one is found", WITH_SDK, () => {
+	const sdk = process.env.MODDABLE!;
+	assert.deepEqual(sdkProblems(sdk), []);
+	assert.deepEqual(problemsOf(project, sdk), []);
+	const wrong = {
+		version: "8.2.2",
+		paths: [...SDK_PATHS, "$(MODULES)/pins/analogue"],
+		modules: { ...SDK_MODULES, "$(MODDABLE)/examples/manifest_net.json": ["net", "nets"] },
+		siblings: { ...SIBLINGS, "$(MODDABLE)/modules/io/socket/lin/tcp": { xs_listener_destruction: "" } },
+	};
+	assert.deepEqual(sdkProblems(sdk, wrong), [
+		`the tables are of version 8.2.2, and the SDK is ${SDK_VERSION}`,
+		"$(MODULES)/pins/analogue is said to be there, and is not",
+		"$(MODDABLE)/modules/io/socket/lin/tcp is said to want xs_listener_destruction, and does not",
+		"$(MODDABLE)/examples/manifest_net.json is said to bring nets, and does not",
+	]);
+	const { files, problems } = withoutSibling();
+	assert.deepEqual(problemsOf(files, sdk), problems);
 });
 
 test("a module of a manifest without its file is found", () => {
@@ -96,19 +137,19 @@ test("a native function with no counterpart is found on either side", () => {
 	);
 });
 
-test("a module of the SDK whose C wants the declarations of a sibling that no manifest names is found", () => {
-	const { MODDABLE } = process.env;
+/** The project without the module that the SDK's sockets want beside them, and the problems that this brings. */
+function withoutSibling() {
 	const files = replaced("hosts/esp32/manifest.json", /,\n\t*"embedded:io\/socket\/listener": .*/, "");
 	const problems = ["esp32", "esp32/esp32c3"].map(
 		(platform) =>
 			`hosts/esp32/manifest.json names $(MODDABLE)/modules/io/socket/lwip/tcp, whose C wants xs_listener_destructor_, which no module declares for ${platform}`,
 	);
+	return { files, problems };
+}
+
+test("a module of the SDK whose C wants the declarations of a sibling that no manifest names is found", () => {
+	const { files, problems } = withoutSibling();
 	finds(files, ...problems);
-	const before = problemsOf(project, MODDABLE);
-	assert.deepEqual(
-		problemsOf(files, MODDABLE).filter((problem) => !before.includes(problem)),
-		problems,
-	);
 });
 
 test("a native is wanted of others where C uses it before its declaration", () => {
