@@ -1,17 +1,52 @@
 /** What must hold of readings wherever they have been delivered at QoS 1. */
 import assert from "node:assert/strict";
-import type { Report } from "./subscriber.ts";
+import type { Parts } from "./scenario.ts";
+import type { StationProcess, Summary } from "./station.ts";
+import type { MosquittoSub, Report } from "./subscriber.ts";
+import { until } from "./wait.ts";
+
+/** More lives than a station needs to deliver what it has, on however busy a machine. */
+const LIVES_MAXIMUM = 5;
 
 /** The numbers in the order in which they came first: a reading may come twice. */
 export function firstSeqs(reports: readonly Report[]): number[] {
 	return [...new Set(reports.map(({ seq }) => seq))];
 }
 
-/** Every `seq` from `first` to `last` is there, each at least once, and no other. After an outage they come out of order. */
-export function assertComplete(reports: readonly Report[], last: number, first = 1): void {
-	const expected = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+/** Every `seq` from 1 to `last` is there, each at least once, and no other. After an outage they come out of order. */
+export function assertComplete(reports: readonly Report[], last: number): void {
 	assert.deepEqual(
 		firstSeqs(reports).sort((a, b) => a - b),
-		expected,
+		Array.from({ length: last }, (_, index) => index + 1),
 	);
+}
+
+/**
+ * Stops a station in good order. What its farewell of two seconds has no time for on
+ * a busy machine is in its flash, and the next life delivers it. Resolves with what
+ * all lives counted, when nothing waits any more and the subscriber has everything.
+ */
+export async function stopDelivered(
+	parts: Parts,
+	station: StationProcess,
+	subscriber: MosquittoSub,
+): Promise<Summary & { readonly lives: readonly StationProcess[] }> {
+	const lives = [station];
+	for (let life = station; ; lives.push(life)) {
+		assert.deepEqual(await life.stop(), { code: 0, signal: null });
+		const { queued } = life.summary;
+		if (queued === 0) break;
+		assert.ok(lives.length < LIVES_MAXIMUM, `${queued} readings wait after ${lives.length} lives`);
+		const before = subscriber.highest();
+		life = parts.again(life);
+		await until("what had waited", () => subscriber.highest() > before && subscriber.isWhole);
+	}
+	await subscriber.caughtUp();
+	return { ...lives.map(({ summary }) => summary).reduce(added), lives };
+}
+
+/** What waits, and what was dropped since the flash was first used, a station knows from its flash. */
+function added(before: Summary, { dropped, queued, ...counted }: Summary): Summary {
+	const sums = Object.entries(counted).map(([name, count]) => [name, before[name as keyof Summary] + count]);
+	return { dropped, queued, ...Object.fromEntries(sums) };
 }

@@ -67,7 +67,7 @@ export class HostileBroker {
 
 	/** Resolves when a station has subscribed on the connection that there is. */
 	async ready(): Promise<void> {
-		await until("the station's subscription", () => this._subscribed, 120_000);
+		await until("the station's subscription", () => this._subscribed);
 	}
 
 	/** Sends a message, unless the connection has ended: resolves with whether it was sent. */

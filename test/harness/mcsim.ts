@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { findProgram, Program } from "./program.ts";
-import { observe, until } from "./wait.ts";
+import { pause, until } from "./wait.ts";
 
 /** Tests run in the project's folder. */
 const root = process.cwd();
@@ -99,10 +99,10 @@ export class Mcsim {
 	async moveTemperature(from: number, to: number): Promise<void> {
 		this._xdotool("mousemove", `${from}`, `${SLIDER.y}`, "mousedown", "1");
 		for (let step = 1; step <= 5; step++) {
-			await observe(MOVE_MS);
+			await pause(MOVE_MS);
 			this._xdotool("mousemove", `${Math.round(from + ((to - from) * step) / 5)}`, `${SLIDER.y}`);
 		}
-		await observe(MOVE_MS);
+		await pause(MOVE_MS);
 		this._xdotool("mouseup", "1");
 	}
 
@@ -113,7 +113,7 @@ export class Mcsim {
 
 	async toggle(name: keyof typeof SWITCHES): Promise<void> {
 		this._xdotool("mousemove", `${SWITCH_X}`, `${SWITCHES[name]}`, "mousedown", "1");
-		await observe(MOVE_MS);
+		await pause(MOVE_MS);
 		this._xdotool("mouseup", "1");
 	}
 

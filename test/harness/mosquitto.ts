@@ -1,9 +1,9 @@
 /** A real mosquitto on a free loopback port. */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Identity } from "./certificates.ts";
+import { freePort } from "./ports.ts";
 import { findProgram, Program } from "./program.ts";
 import { until } from "./wait.ts";
 
@@ -85,7 +85,7 @@ export class Mosquitto {
 			this._folder,
 			this.log,
 		);
-		await this._program.line(/mosquitto version .* running/, undefined, from);
+		await this._program.line(/mosquitto version .* running/, from);
 	}
 
 	/** As a power cut would: nothing is saved, nobody is told. */
@@ -120,10 +120,15 @@ export class Mosquitto {
 		rmSync(this._database, { force: true });
 	}
 
-	/** Publishes with mosquitto_pub, at QoS 1; `args` are more of its arguments, the message among them. */
-	publish(topic: string, ...args: string[]): void {
-		const where = ["-h", "127.0.0.1", "-p", String(this.port)];
-		execFileSync(findProgram("mosquitto_pub"), [...where, "-q", "1", "-t", topic, ...args]);
+	/**
+	 * Publishes with mosquitto_pub, at QoS 1; `args` are more of its arguments, the message among them. Resolves when
+	 * the broker has it. Meanwhile this process goes on: mosquitto stands still when nobody reads its log.
+	 */
+	async publish(topic: string, ...args: string[]): Promise<void> {
+		const where = ["-h", "127.0.0.1", "-p", String(this.port), "-q", "1", "-t", topic];
+		const program = new Program("mosquitto_pub", findProgram("mosquitto_pub"), [...where, ...args], this._folder);
+		const { code } = await program.ended();
+		if (code !== 0) throw new Error(`mosquitto_pub ended with ${code}: ${program.lines.join("; ")}`);
 	}
 
 	/** How many lines of the log match. */
@@ -139,20 +144,4 @@ export class Mosquitto {
 	private get _database(): string {
 		return join(this._folder, "mosquitto.db");
 	}
-}
-
-/** Outside the ranges from which systems take ports for outgoing connections: it stays free while a broker is away. */
-const PORTS = { lowest: 20_000, count: 10_000 };
-
-export async function freePort(): Promise<number> {
-	for (let attempt = 0; attempt < 50; attempt++) {
-		const port = PORTS.lowest + Math.floor(Math.random() * PORTS.count);
-		const server = createServer();
-		const free = await new Promise<boolean>((resolve) => {
-			server.once("error", () => resolve(false));
-			server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-		});
-		if (free) return port;
-	}
-	throw new Error(`no port from ${PORTS.lowest} on is free`);
 }

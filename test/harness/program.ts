@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
-import { PATIENCE_MS, until } from "./wait.ts";
+import { until } from "./wait.ts";
 
 /** Debian keeps servers where only root's PATH looks. */
 const FOLDERS = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"];
@@ -64,17 +64,12 @@ export class Program {
 	}
 
 	/** Resolves with the first line that matches, of those printed and those to come; `from` leaves so many out. */
-	async line(pattern: RegExp, within = PATIENCE_MS, from = 0): Promise<string> {
-		const find = () => this.lines.slice(from).find((line) => pattern.test(line));
-		return until(
-			`a line ${pattern} of ${this.name}`,
-			() => {
-				const line = find();
-				if (line === undefined && this.exit) throw new Error(`${this.name} ended without a line ${pattern}`);
-				return line;
-			},
-			within,
-		);
+	async line(pattern: RegExp, from = 0): Promise<string> {
+		return until(`a line ${pattern} of ${this.name}`, () => {
+			const line = this.lines.slice(from).find((line) => pattern.test(line));
+			if (line === undefined && this.exit) throw new Error(`${this.name} ended without a line ${pattern}`);
+			return line;
+		});
 	}
 
 	/** How many lines match. */
@@ -86,8 +81,8 @@ export class Program {
 		this._child.kill(signal);
 	}
 
-	ended(within = PATIENCE_MS): Promise<Exit> {
-		return until(`the end of ${this.name}`, () => this.exit, within);
+	ended(): Promise<Exit> {
+		return until(`the end of ${this.name}`, () => this.exit);
 	}
 
 	/** Kills it at once; it may have ended. */

@@ -3,17 +3,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { judge } from "../scenarios/oracle.ts";
 import type { Happening, Step, Story } from "../scenarios/stories.ts";
+import { stopDelivered } from "./delivery.ts";
 import type { Mosquitto } from "./mosquitto.ts";
 import type { Parts } from "./scenario.ts";
 import type { StationProcess } from "./station.ts";
 import type { MosquittoSub } from "./subscriber.ts";
 import type { TcpProxy } from "./tcp-proxy.ts";
-import { observe, until } from "./wait.ts";
-
-/** The subscriber's way back to its broker, the station's delays, and a busy machine, in ms. */
-const COMES_BACK = 60_000;
-/** Messages of QoS 2 in flight at most, and the farewell. */
-const LAST = 9;
+import { pause, until } from "./wait.ts";
 
 /** In seconds of the station's: it tells every second how many readings wait. */
 const DIAGNOSTICS = 1;
@@ -46,7 +42,7 @@ export class RealStory {
 		const subscriber = await parts.subscriber(broker, "veleta/#", { durable: true, qos: 2 });
 		const real = new RealStory(parts, story, broker, proxy, subscriber);
 		await real._live();
-		judge(subscriber.arrivals, story, story.readings);
+		await real._end();
 		return real;
 	}
 
@@ -54,33 +50,38 @@ export class RealStory {
 		return this.stations.at(-1)!;
 	}
 
-	private _start(): void {
+	/** The station's time begins when its engine has been started. */
+	private async _start(): Promise<void> {
 		const { speed } = this._story;
 		const state = join(this._parts.folder, "station.flash");
 		this.stations.push(this._parts.station(this.proxy, ...this._config, "--state", state, "--speed", String(speed)));
+		await this.station.line(/found at|next attempt in|connected with/);
 	}
 
 	private async _live(): Promise<void> {
 		const { steps, speed } = this._story;
 		const moments = steps.flatMap((step) => this._momentsOf(step)).sort((a, b) => a.at - b.at);
-		let began = performance.now();
+		// The story's time stands still while something is done, however long a busy machine takes for that.
+		let time = 0;
 		for (const { at, act } of moments) {
-			if (at > 0 && this.stations.length === 0) {
-				this._start();
-				// The station's time begins when its engine has been started.
-				await this.station.line(/found at|next attempt in|connected with/);
-				began = performance.now();
-			}
-			await observe(Math.max(0, began + (at * 1_000) / speed - performance.now()));
+			if (at > 0 && this.stations.length === 0) await this._start();
+			await pause(((at - time) * 1_000) / speed);
+			time = at;
 			await act();
 		}
+	}
+
+	private async _end(): Promise<void> {
+		const { subscriber, _story: story } = this;
+		// A busy machine gives the station less time than the story has.
+		await subscriber.reaches(story.readings);
 		await this._delivered();
-		assert.deepEqual(await this.station.stop(), { code: 0, signal: null });
-		const { dropped, queued } = this.station.summary;
-		assert.deepEqual({ dropped, queued }, { dropped: 0, queued: 0 });
-		// Behind all readings but those of QoS 2 in flight, which the broker passes on one step later.
-		const isLast = () => this.subscriber.messages.slice(-LAST).some(({ payload }) => payload === "offline");
-		await until("the station's farewell", isLast, COMES_BACK);
+		const { dropped, lives } = await stopDelivered(this._parts, this.station, subscriber);
+		this.stations.push(...lives.slice(1));
+		assert.equal(dropped, 0);
+		// An end with something in flight is like a power cut.
+		const exactlyOnce = lives.length === 1 && story.exactlyOnce === true;
+		judge(subscriber.arrivals, { ...story, exactlyOnce }, story.readings);
 	}
 
 	private _momentsOf({ at, happening, lasts = 0 }: Step): { at: number; act: () => unknown }[] {
@@ -98,13 +99,9 @@ export class RealStory {
 
 	/** Resolves when the last of the station's lives tells that no backlog waits any more. */
 	private async _delivered(): Promise<void> {
-		await this.station.line(/connected with/, COMES_BACK);
+		await this.station.line(/connected with/);
 		const told = this.subscriber.messages.length;
-		await until(
-			"diagnostics without a backlog",
-			() => this.subscriber.messages.slice(told).some(isWithoutBacklog),
-			COMES_BACK,
-		);
+		await until("diagnostics without a backlog", () => this.subscriber.messages.slice(told).some(isWithoutBacklog));
 	}
 }
 

@@ -43,8 +43,16 @@ export class Parts {
 
 	/** `where` is a broker or a proxy, or nothing for the simulator's own broker. */
 	station(where: { readonly port: number } | undefined, ...args: string[]): StationProcess {
-		const broker = where ? ["--broker", `mqtt://127.0.0.1:${where.port}`] : [];
-		const station = new StationProcess(this.folder, [...broker, ...args]);
+		return this._station([...(where ? ["--broker", `mqtt://127.0.0.1:${where.port}`] : []), ...args]);
+	}
+
+	/** The next life of a station that has ended: with the same flash and the same arguments. */
+	again({ args }: StationProcess): StationProcess {
+		return this._station(args);
+	}
+
+	private _station(args: readonly string[]): StationProcess {
+		const station = new StationProcess(this.folder, args);
 		this._ends.push(() => station.kill());
 		this._shown.push({ name: `station ${args.join(" ")}`, lines: station.lines });
 		return station;

@@ -22,6 +22,8 @@ export interface Disturbance {
 	readonly lossIn?: number;
 	readonly lossOut?: number;
 	readonly noise?: number;
+	/** How often the board restarts in the middle of what it receives. */
+	readonly restarts?: number;
 }
 
 export class SerialBoard {
@@ -40,9 +42,10 @@ export class SerialBoard {
 	static async start(
 		program: string,
 		answer: (request: string) => string | undefined,
-		{ seed = 1, lossIn = 0, lossOut = 0, noise = 0 }: Disturbance = {},
+		{ seed = 1, lossIn = 0, lossOut = 0, noise = 0, restarts = 0 }: Disturbance = {},
 	): Promise<SerialBoard> {
-		const child = spawn(program, [seed, lossIn, lossOut, noise].map(String), { stdio: ["pipe", "pipe", "inherit"] });
+		const args = [seed, lossIn, lossOut, noise, restarts].map(String);
+		const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
 		process.once("exit", () => child.kill("SIGKILL"));
 		const requests: string[] = [];
 		let path: string | undefined;
@@ -63,11 +66,6 @@ export class SerialBoard {
 	/** A line that the board says of its own. */
 	log(text: string): void {
 		this._child.stdin!.write(`log ${text}\n`);
-	}
-
-	/** What it has received is gone. */
-	restart(): void {
-		this._child.stdin!.write("restart\n");
 	}
 
 	/** Unplugs it: the terminal is gone. */

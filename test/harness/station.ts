@@ -1,7 +1,6 @@
 /** The station in its simulator, as `npm start` runs it. */
 import { join } from "node:path";
 import { type Exit, Program } from "./program.ts";
-import { PATIENCE_MS } from "./wait.ts";
 
 /** Built by `tools/test.js`; tests run in the project's folder. */
 const CLI = join(process.cwd(), "build/programs/cli.js");
@@ -30,9 +29,12 @@ const SUMMARY: readonly [keyof Summary, RegExp][] = [
 ];
 
 export class StationProcess extends Program {
+	readonly args: readonly string[];
+
 	/** @param args the command line; files are looked for, and `.veleta` is made, in `folder` */
 	constructor(folder: string, args: readonly string[]) {
 		super("the station", process.execPath, [CLI, ...args], folder);
+		this.args = args;
 	}
 
 	/** The counters that it printed at the end; throws an Error where one is missing. */
@@ -54,8 +56,8 @@ export class StationProcess extends Program {
 	}
 
 	/** Ctrl-C. */
-	async stop(within = PATIENCE_MS): Promise<Exit> {
+	async stop(): Promise<Exit> {
 		this.signal("SIGINT");
-		return this.ended(within);
+		return this.ended();
 	}
 }

@@ -2,7 +2,7 @@
 import type { Arrival } from "../scenarios/stories.ts";
 import type { Mosquitto } from "./mosquitto.ts";
 import { findProgram, Program } from "./program.ts";
-import { PATIENCE_MS, until } from "./wait.ts";
+import { until } from "./wait.ts";
 
 export interface Message {
 	readonly topic: string;
@@ -17,6 +17,12 @@ export interface Report {
 	readonly pressure?: number;
 	readonly time?: string;
 	readonly seq: number;
+}
+
+/** A message as mosquitto_sub prints it. */
+interface Told extends Omit<Message, "retain"> {
+	readonly retain: 0 | 1;
+	readonly tst: string;
 }
 
 export interface SubscriberOptions {
@@ -35,19 +41,31 @@ export class MosquittoSub {
 	private readonly _broker: Mosquitto;
 	private readonly _program: Program;
 	private readonly _id = `subscriber-${process.pid}-${++count}`;
+	/** A topic of its own: what arrives there arrives behind everything that the broker had before. */
+	private readonly _barrier = `barrier/${this._id}`;
+	private readonly _qos: string;
+	private readonly _account: readonly string[];
+	private _barriers = 0;
+	/** Of the program's lines, those that have been looked at. */
+	private _looked = 0;
+	private readonly _received: Told[] = [];
 
 	private constructor(broker: Mosquitto, folder: string, options: SubscriberOptions) {
 		this._broker = broker;
 		const { filters, durable, qos = 1, username, password } = options;
+		this._qos = String(qos);
+		this._account = [
+			...(username === undefined ? [] : ["-u", username]),
+			...(password === undefined ? [] : ["-P", password]),
+		];
 		this._program = new Program(
 			this._id,
 			findProgram("mosquitto_sub"),
 			[
-				...["-h", "127.0.0.1", "-p", String(broker.port), "-i", this._id, "-q", String(qos), "-F", "%j"],
+				...["-h", "127.0.0.1", "-p", String(broker.port), "-i", this._id, "-q", this._qos, "-F", "%j"],
 				...(durable ? ["-c"] : []),
-				...(username === undefined ? [] : ["-u", username]),
-				...(password === undefined ? [] : ["-P", password]),
-				...filters.flatMap((filter) => ["-t", filter]),
+				...this._account,
+				...[...filters, this._barrier].flatMap((filter) => ["-t", filter]),
 			],
 			folder,
 		);
@@ -68,18 +86,34 @@ export class MosquittoSub {
 
 	/** Everything received, in order. */
 	get messages(): Message[] {
-		return this._told.map(({ topic, payload, qos, retain }) => ({ topic, payload, qos, retain: retain === 1 }));
+		return this._told()
+			.filter(({ topic }) => topic !== this._barrier)
+			.map(({ topic, payload, qos, retain }) => ({ topic, payload, qos, retain: retain === 1 }));
 	}
 
 	/** The readings among the messages, with their times since 1970. */
 	get arrivals(): Arrival[] {
-		return this._told
+		return this._told()
 			.filter(({ topic }) => topic.endsWith("/state"))
 			.map(({ tst, payload }) => ({ seq: JSON.parse(payload).seq, payload, time: timeOf(tst) }));
 	}
 
-	private get _told() {
-		return this._program.lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+	private _told(): readonly Told[] {
+		const { lines } = this._program;
+		for (; this._looked < lines.length; this._looked++) {
+			const line = lines[this._looked]!;
+			if (line.startsWith("{")) this._received.push(JSON.parse(line));
+		}
+		return this._received;
+	}
+
+	/** Resolves when everything has arrived that the broker has for it now. */
+	async caughtUp(): Promise<void> {
+		const number = ++this._barriers;
+		// Of its own QoS: at QoS 1 it would overtake what is in flight at QoS 2.
+		await this._broker.publish(this._barrier, "-m", String(number), "-q", this._qos, ...this._account);
+		const isBehind = ({ topic, payload }: Told) => topic === this._barrier && payload === String(number);
+		await until(`what the broker has for ${this._id}`, () => this._told().some(isBehind));
 	}
 
 	/** The readings among the messages, of all topics that end with `state` or of one. */
@@ -94,14 +128,19 @@ export class MosquittoSub {
 		return Math.max(0, ...this.reports(topic).map(({ seq }) => seq));
 	}
 
-	/** Resolves with the first message that is as wanted. */
-	message(what: string, wanted: (message: Message) => boolean, within = PATIENCE_MS): Promise<Message> {
-		return until(`${what} at ${this._id}`, () => this.messages.find(wanted), within);
+	/** Whether every number up to the highest has arrived: after an outage the newest comes first. */
+	get isWhole(): boolean {
+		return new Set(this.reports().map(({ seq }) => seq)).size >= this.highest();
 	}
 
-	/** Resolves when readings have arrived up to `seq`. */
-	async reaches(seq: number, within = PATIENCE_MS, topic?: string): Promise<void> {
-		await until(`reading ${seq} at ${this._id}`, () => this.highest(topic) >= seq, within);
+	/** Resolves with the first message that is as wanted. */
+	message(what: string, wanted: (message: Message) => boolean): Promise<Message> {
+		return until(`${what} at ${this._id}`, () => this.messages.find(wanted));
+	}
+
+	/** Resolves when a reading with this number or a higher one has arrived. */
+	async reaches(seq: number, topic?: string): Promise<void> {
+		await until(`reading ${seq} at ${this._id}`, () => this.highest(topic) >= seq);
 	}
 
 	/** What it printed, for a failure. */

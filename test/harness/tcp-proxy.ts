@@ -1,6 +1,6 @@
 /** What lies between a station and its broker, and how it misbehaves. */
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { freePort } from "./mosquitto.ts";
+import { freePort } from "./ports.ts";
 
 export type Behaviour =
 	/** Passes bytes on as they come. */

@@ -1,25 +1,29 @@
-/** Waiting for what other processes do: for a condition, never for a time alone, and never for ever. */
+/**
+ * Waiting for what other processes do: for a condition, never for a time alone.
+ * No deadline here is a promise of the program's. How long something takes is the
+ * machine's affair; what the station promises in seconds it counts by its own
+ * clock, and tells in its log.
+ */
 
-/** Where nothing else is said, in ms: long for a busy machine, short for a person. */
-export const PATIENCE_MS = 20_000;
+/** Whatever has not happened after so many ms hangs. */
+const HANG_MS = 120_000;
 const POLL_MS = 10;
 
-/** Resolves with the condition's first value that is not `undefined` or `false`; rejects when it takes longer than `within` ms. */
+/** Resolves with the condition's first value that is not `undefined` or `false`; rejects when it hangs. */
 export async function until<Value>(
 	what: string,
-	condition: () => Value | undefined | false,
-	within = PATIENCE_MS,
+	condition: () => Value | undefined | false | Promise<Value | undefined | false>,
 ): Promise<Value> {
-	const end = performance.now() + within;
+	const end = performance.now() + HANG_MS;
 	for (;;) {
-		const value = condition();
+		const value = await condition();
 		if (value !== undefined && value !== false) return value;
-		if (performance.now() >= end) throw new Error(`waited ${within} ms in vain for ${what}`);
-		await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+		if (performance.now() >= end) throw new Error(`waited ${HANG_MS / 1_000} s in vain for ${what}`);
+		await pause(POLL_MS);
 	}
 }
 
-/** Resolves when so much real time has passed that whatever might go wrong had its chance, in ms. */
-export function observe(duration: number): Promise<void> {
+/** Lets so many ms pass: for the pace of what a test does, and for what must not happen meanwhile. */
+export function pause(duration: number): Promise<void> {
 	return new Promise((resolve) => setTimeout(resolve, duration));
 }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { connect, createServer } from "node:net";
 import { describe } from "node:test";
+import { stopDelivered } from "../harness/delivery.ts";
 import type { Mosquitto } from "../harness/mosquitto.ts";
 import { type Parts, scenario } from "../harness/scenario.ts";
 import { until } from "../harness/wait.ts";
@@ -37,28 +38,25 @@ describe("Messages that could keep a station off", { concurrency: 3 }, () => {
 				const broker = await parts.mosquitto();
 				const way = version === "5.0" ? broker : await speaks311(parts, broker);
 				const subscriber = await parts.subscriber(broker, "veleta/sim/#");
-				const reply = (count: number) =>
-					until(
-						`reply ${count}`,
-						() => subscriber.messages.filter(({ topic }) => topic === "veleta/sim/reply").length === count,
-					);
+				const replies = () => subscriber.messages.filter(({ topic }) => topic === "veleta/sim/reply");
+				const reply = (count: number) => until(`reply ${count}`, () => replies().length >= count);
 				const first = parts.station(way, "--interval", "1s");
 				await first.line(new RegExp(`connected with MQTT ${version.replaceAll(".", "\\.")}`));
-				await until("the subscription to commands", () => broker.count(/Sending SUBACK to veleta-sim$/) === 1);
-				broker.publish("veleta/sim/cmd/large", "-m", LARGE);
-				broker.publish("veleta/sim/cmd/status", "-n");
+				await until("the subscription to commands", () => broker.count(/Sending SUBACK to veleta-sim$/) > 0);
+				await broker.publish("veleta/sim/cmd/large", "-m", LARGE);
+				await broker.publish("veleta/sim/cmd/status", "-n");
 				await reply(1);
 				await subscriber.reaches(subscriber.reports().length + 2);
 				assert.deepEqual(await first.stop(), { code: 0, signal: null });
-				for (let count = 0; count < 3; count++) broker.publish("veleta/sim/cmd/large", "-m", LARGE);
-				broker.publish("veleta/sim/cmd/status", "-n");
+				for (let count = 0; count < 3; count++) await broker.publish("veleta/sim/cmd/large", "-m", LARGE);
+				await broker.publish("veleta/sim/cmd/status", "-n");
 				const second = parts.station(way, "--interval", "1s");
 				await reply(2);
 				await subscriber.reaches(subscriber.reports().length + 2);
-				await second.stop();
+				const { readings, acknowledged } = await stopDelivered(parts, second, subscriber);
+				assert.equal(first.summary.acknowledged + acknowledged, first.summary.readings + readings);
 				for (const station of [first, second]) {
-					const { acknowledged, readings, queued, connections } = station.summary;
-					assert.deepEqual([acknowledged, queued, connections], [readings, 0, 1]);
+					assert.deepEqual(station.disconnects, []);
 					assert.equal(station.count(/has a command of 60\d\d bytes/), 1);
 				}
 			},
@@ -71,15 +69,14 @@ describe("Messages that could keep a station off", { concurrency: 3 }, () => {
 			const broker = await parts.mosquitto();
 			const subscriber = await parts.subscriber(broker, "veleta/sim/#");
 			const station = parts.station(broker, "--interval", "2s", "--speed", "2");
-			await until("the subscription to commands", () => broker.count(/Sending SUBACK to veleta-sim$/) === 1);
-			broker.publish("veleta/sim/cmd/status", "-n", "-V", "5", "-D", "publish", "response-topic", LEVELS);
+			await until("the subscription to commands", () => broker.count(/Sending SUBACK to veleta-sim$/) > 0);
+			await broker.publish("veleta/sim/cmd/status", "-n", "-V", "5", "-D", "publish", "response-topic", LEVELS);
 			await station.line(/closes the connection when it gets a reply: it is left out$/);
-			// One more, if a reading was unacknowledged at the first end as well: nobody can tell then which it was.
-			assert.ok([3, 4].includes(station.disconnects.length), `${station.disconnects.length} connections ended`);
+			// More, where a reading was unacknowledged as well: nobody can tell then which of the two it was.
+			assert.ok(station.disconnects.length >= 3, `${station.disconnects.length} connections ended`);
 			await subscriber.reaches(subscriber.reports().length + 2);
-			await station.stop();
-			const { acknowledged, readings, queued } = station.summary;
-			assert.deepEqual([acknowledged, queued], [readings, 0]);
+			const { acknowledged, readings } = await stopDelivered(parts, station, subscriber);
+			assert.equal(acknowledged, readings);
 		},
 	);
 });

@@ -23,7 +23,7 @@ import { Session } from "../../src/net/mqtt/session.ts";
 import { DisturbingProxy } from "../harness/disturbing-proxy.ts";
 import { Mosquitto } from "../harness/mosquitto.ts";
 import { findProgram, Program } from "../harness/program.ts";
-import { observe, until } from "../harness/wait.ts";
+import { pause, until } from "../harness/wait.ts";
 
 /** Messages of a combination, and the ms between them. */
 const MESSAGES = 100;
@@ -195,7 +195,7 @@ async function mosquittoPub(args: readonly string[], payloads: readonly (string 
 	});
 	for (const payload of payloads) {
 		publisher.stdin.write(`${payload}\n`);
-		await observe(INTERVAL_MS);
+		await pause(INTERVAL_MS);
 	}
 	publisher.stdin.end();
 	const code = await new Promise((resolve) => publisher.once("exit", resolve));
@@ -216,7 +216,7 @@ describe("Versions × QoS × retain × session", { concurrency: CONCURRENCY }, (
 		broker = await Mosquitto.start(join(folder, "broker"));
 		const args = ["-h", "127.0.0.1", "-p", `${broker.port}`, "-t", "out/#", "-q", "2", "-F", "%t %q %p"];
 		witness = new Program("the witness", findProgram("mosquitto_sub"), args, folder);
-		await until("the witness", () => broker.count(/Sending SUBACK/) === 1);
+		await until("the witness", () => broker.count(/Sending SUBACK/) > 0);
 		await mosquittoPub(["-t", "barrier", "-r"], ["here"]);
 	});
 	after(async () => {
@@ -234,7 +234,7 @@ describe("Versions × QoS × retain × session", { concurrency: CONCURRENCY }, (
 				station.connect();
 				for (const number of ALL) {
 					station.publish({ topic, payload: bytes(`${number}`), qos, retain });
-					await observe(INTERVAL_MS);
+					await pause(INTERVAL_MS);
 				}
 				// At QoS 1 at least: when the broker has it, it has dealt with all before it.
 				station.publish({ topic: `${topic}/end`, payload: bytes("end"), qos: qos === 2 ? 2 : 1, retain: false });

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { TcpSocket } from "../../hosts/node/node-socket.ts";
 import { PacketBoundary } from "../../hosts/node/packet-boundary.ts";
 import { clock, timer } from "../../hosts/node/ports.ts";
-import { observe, until } from "../harness/wait.ts";
+import { pause, until } from "../harness/wait.ts";
 
 const WINDOW = 1_000;
 const LARGE_WINDOW = 65_536;
@@ -80,8 +80,9 @@ describe("The socket port on Node", () => {
 				written += writable;
 			};
 			pair.onEvent();
-			await observe(OBSERVED_MS);
-			assert.ok(written > LARGE_WINDOW && written < FLOOD, `${written} bytes were taken`);
+			await until("more than a window to be taken", () => written > LARGE_WINDOW);
+			await pause(OBSERVED_MS);
+			assert.ok(written < FLOOD, `${written} bytes were taken`);
 			assert.equal(pair.socket.write(new Uint8Array(0)), 0);
 		}, LARGE_WINDOW));
 
@@ -105,7 +106,8 @@ describe("The socket port on Node", () => {
 			peer.write(flood, () => {
 				taken = true;
 			});
-			await observe(OBSERVED_MS);
+			await until("bytes", () => pair.events.some((event) => event.startsWith("readable")));
+			await pause(OBSERVED_MS);
 			assert.equal(taken, false, "the other side is held up");
 			let length = 0;
 			pair.onEvent = () => {

@@ -3,24 +3,16 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "node:test";
-import { assertComplete } from "../harness/delivery.ts";
-import { scenario } from "../harness/scenario.ts";
+import { assertComplete, stopDelivered } from "../harness/delivery.ts";
+import { type Parts, scenario } from "../harness/scenario.ts";
 import type { StationProcess } from "../harness/station.ts";
 import type { MosquittoSub } from "../harness/subscriber.ts";
-import { observe, until } from "../harness/wait.ts";
-
-/**
- * The station's delays reach half a minute within the outages here, and the
- * subscriber's own come on top, in real ms.
- */
-const COMES_BACK = 60_000;
+import { pause, until } from "../harness/wait.ts";
 
 /** Stops the station; every reading that it took must have arrived. */
-async function assertNothingLost(station: StationProcess, subscriber: MosquittoSub): Promise<void> {
-	assert.deepEqual(await station.stop(), { code: 0, signal: null });
-	const { readings, acknowledged, dropped, queued } = station.summary;
-	assert.deepEqual({ acknowledged, dropped, queued }, { acknowledged: readings, dropped: 0, queued: 0 });
-	await subscriber.reaches(readings);
+async function assertNothingLost(parts: Parts, station: StationProcess, subscriber: MosquittoSub): Promise<void> {
+	const { readings, acknowledged, dropped } = await stopDelivered(parts, station, subscriber);
+	assert.deepEqual({ acknowledged, dropped }, { acknowledged: readings, dropped: 0 });
 	assertComplete(subscriber.reports(), readings);
 }
 
@@ -34,9 +26,9 @@ describe("No reading is lost", { concurrency: 8 }, () => {
 		await broker.kill();
 		await until("three attempts to connect in vain", () => station.count(/connection refused/) >= 3);
 		await broker.restart();
-		await station.line(/connected with .*, session resumed/, COMES_BACK);
-		await subscriber.reaches(subscriber.highest() + 2, COMES_BACK);
-		await assertNothingLost(station, subscriber);
+		await station.line(/connected with .*, session resumed/);
+		await subscriber.reaches(subscriber.highest() + 2);
+		await assertNothingLost(parts, station, subscriber);
 	});
 
 	scenario("A broker that is killed and has forgotten everything costs no reading.", async (parts) => {
@@ -53,23 +45,25 @@ describe("No reading is lost", { concurrency: 8 }, () => {
 		// This broker keeps nothing for a subscriber that is not there yet: the station waits at the door.
 		await subscriber.subscribed(2);
 		await proxy.open();
-		await until("a second new session", () => station.count(/connected with .*, new session/) === 2, COMES_BACK);
+		await until("a second new session", () => station.count(/connected with .*, new session/) >= 2);
 		const back = subscriber.highest();
-		await subscriber.reaches(back + 2, COMES_BACK);
-		await assertNothingLost(station, subscriber);
+		await subscriber.reaches(back + 2);
+		await assertNothingLost(parts, station, subscriber);
 	});
 
 	scenario("Thirty seconds without a broker cost no reading.", async (parts) => {
 		const broker = await parts.mosquitto();
 		const subscriber = await parts.subscriber(broker, "veleta/#", { durable: true });
-		const station = parts.station(broker, "--interval", "1s");
+		const station = parts.station(broker, "--interval", "1s", "--speed", "4");
 		await subscriber.reaches(2);
 		await broker.stop();
-		await observe(30_000);
 		const before = subscriber.highest();
+		// By the station's own clock: it waits between its attempts for as long as it says.
+		const waited = () => station.disconnects.slice(0, -1).reduce((sum, { delay }) => sum + delay, 0);
+		await until("thirty seconds", () => waited() >= 30);
 		await broker.restart();
-		await subscriber.reaches(before + 30, COMES_BACK);
-		await assertNothingLost(station, subscriber);
+		await subscriber.reaches(before + 30);
+		await assertNothingLost(parts, station, subscriber);
 	});
 
 	scenario("Ten broker restarts in a row cost no reading.", async (parts) => {
@@ -77,12 +71,12 @@ describe("No reading is lost", { concurrency: 8 }, () => {
 		const subscriber = await parts.subscriber(broker, "veleta/#", { durable: true });
 		const station = parts.station(broker, "--interval", "1s", "--speed", "10");
 		for (let restart = 1; restart <= 10; restart++) {
-			await subscriber.reaches(subscriber.highest() + 3, COMES_BACK);
+			await subscriber.reaches(subscriber.highest() + 3);
 			await broker.stop();
 			await broker.restart();
 		}
-		await subscriber.reaches(subscriber.highest() + 3, COMES_BACK);
-		await assertNothingLost(station, subscriber);
+		await subscriber.reaches(subscriber.highest() + 3);
+		await assertNothingLost(parts, station, subscriber);
 		assert.ok(station.summary.connections >= 11, `${station.summary.connections} connections`);
 	});
 
@@ -92,17 +86,17 @@ describe("No reading is lost", { concurrency: 8 }, () => {
 		proxy.behaviour = "silent";
 		const subscriber = await parts.subscriber(broker, "veleta/#");
 		const station = parts.station(proxy, "--interval", "1s", "--speed", "20");
-		await until("four attempts", () => station.disconnects.length >= 4, COMES_BACK);
+		await until("four attempts", () => station.disconnects.length >= 4);
 		for (const [attempt, { reason, delay }] of station.disconnects.entries()) {
 			assert.equal(reason, "no CONNACK within 10 s");
 			assert.ok(delay <= 2 ** attempt, `after attempt ${attempt + 1} it waits ${delay} s`);
 		}
 		assert.ok(Math.max(...station.disconnects.map(({ delay }) => delay)) > 1, "the delays grow");
 		proxy.behaviour = "transparent";
-		await station.line(/connected with/, COMES_BACK);
+		await station.line(/connected with/);
 		// 40 s of waiting for CONNACKs alone: it went on sampling all the while.
-		await subscriber.reaches(40, COMES_BACK);
-		await assertNothingLost(station, subscriber);
+		await subscriber.reaches(40);
+		await assertNothingLost(parts, station, subscriber);
 	});
 
 	scenario("A broker that falls silent under way is found out by a missing PUBACK.", async (parts) => {
@@ -111,12 +105,12 @@ describe("No reading is lost", { concurrency: 8 }, () => {
 		const station = parts.station(broker, "--interval", "1s", "--speed", "10");
 		await subscriber.reaches(2);
 		broker.pause();
-		await station.line(/no acknowledgement within 20 s/, COMES_BACK);
+		await station.line(/no acknowledgement within 20 s/);
 		// The kernel goes on accepting connections for it.
-		await station.line(/no CONNACK within 10 s/, COMES_BACK);
+		await station.line(/no CONNACK within 10 s/);
 		broker.resume();
-		await subscriber.reaches(subscriber.highest() + 30, COMES_BACK);
-		await assertNothingLost(station, subscriber);
+		await subscriber.reaches(subscriber.highest() + 30);
+		await assertNothingLost(parts, station, subscriber);
 	});
 
 	scenario("A broker that falls silent between readings is found out by a missing PINGRESP.", async (parts) => {
@@ -128,11 +122,11 @@ describe("No reading is lost", { concurrency: 8 }, () => {
 		await subscriber.reaches(1);
 		await until("a PINGREQ", () => broker.count(/Received PINGREQ from veleta-sim$/) >= 1);
 		broker.pause();
-		await station.line(/no PINGRESP within 10 s/, COMES_BACK);
+		await station.line(/no PINGRESP within 10 s/);
 		broker.resume();
-		await until("the way back", () => station.count(/connected with/) >= 2, COMES_BACK);
-		await subscriber.reaches(2, COMES_BACK);
-		await assertNothingLost(station, subscriber);
+		await until("the way back", () => station.count(/connected with/) >= 2);
+		await subscriber.reaches(2);
+		await assertNothingLost(parts, station, subscriber);
 	});
 
 	scenario("Bytes that come one by one make the same packets.", async (parts) => {
@@ -142,8 +136,10 @@ describe("No reading is lost", { concurrency: 8 }, () => {
 		const subscriber = await parts.subscriber(broker, "veleta/#");
 		const station = parts.station(proxy, "--interval", "1s", "--speed", "5");
 		await subscriber.reaches(20);
-		await assertNothingLost(station, subscriber);
-		assert.equal(station.summary.connections, 1);
+		await assertNothingLost(parts, station, subscriber);
+		// On a busy machine an answer may come late; no packet is misread, on either side.
+		for (const { reason } of station.disconnects) assert.match(reason, /^no (CONNACK|acknowledgement) within/);
+		assert.equal(broker.count(/malformed|protocol error/i), 0);
 	});
 
 	scenario("Connections that are cut again and again cost no reading.", async (parts) => {
@@ -151,13 +147,15 @@ describe("No reading is lost", { concurrency: 8 }, () => {
 		const proxy = await parts.proxy(broker);
 		const subscriber = await parts.subscriber(broker, "veleta/#");
 		const station = parts.station(proxy, "--interval", "1s", "--speed", "10");
-		const scissors = setInterval(() => proxy.cut(), 1_000);
-		try {
-			await until("the sixth connection", () => station.count(/connected with/) >= 6, COMES_BACK);
-		} finally {
-			clearInterval(scissors);
+		await station.line(/connected with/);
+		// In the middle of the handshake, and ever later.
+		for (let cuts = 0; station.count(/connected with/) < 6; cuts++) {
+			const { accepted } = proxy;
+			proxy.cut();
+			await until("another connection", () => proxy.accepted > accepted);
+			await pause(cuts * 100);
 		}
-		await subscriber.reaches(subscriber.highest() + 20, COMES_BACK);
-		await assertNothingLost(station, subscriber);
+		await subscriber.reaches(subscriber.highest() + 20);
+		await assertNothingLost(parts, station, subscriber);
 	});
 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "node:test";
-import { firstSeqs } from "../harness/delivery.ts";
+import { assertComplete, stopDelivered } from "../harness/delivery.ts";
 import { scenario } from "../harness/scenario.ts";
 import { until } from "../harness/wait.ts";
 
@@ -26,7 +26,7 @@ describe("A station that is started again", { concurrency: 4 }, () => {
 		const second = parts.station(broker, "--state", state, "--interval", "1s");
 		await second.line(/connected with .*, session resumed/);
 		await subscriber.reaches(before + 3);
-		await second.stop();
+		const { readings } = await stopDelivered(parts, second, subscriber);
 		const contents = new Map(subscriber.arrivals.map(({ seq, payload }) => [seq, payload]));
 		for (const { seq, payload } of subscriber.arrivals) assert.equal(payload, contents.get(seq), "a number used twice");
 		assert.deepEqual(
@@ -34,7 +34,7 @@ describe("A station that is started again", { concurrency: 4 }, () => {
 			Array.from({ length: contents.size }, (_, index) => index + 1),
 		);
 		// At most the reading under way when it was killed was left to the second one.
-		const own = contents.size - second.summary.readings;
+		const own = contents.size - readings;
 		assert.ok(own === before || own === before + 1, `${before} numbers before, ${own} that are not of the second one`);
 	});
 
@@ -44,14 +44,10 @@ describe("A station that is started again", { concurrency: 4 }, () => {
 		for (const readings of [2, 4]) {
 			const station = parts.station(broker, "--id", "attic", "--interval", "1s");
 			await subscriber.reaches(readings);
-			await station.stop();
+			await stopDelivered(parts, station, subscriber);
 		}
 		assert.equal(statSync(join(parts.folder, ".veleta/attic.flash")).size, FLASH_BYTES);
-		const seqs = subscriber.reports().map(({ seq }) => seq);
-		assert.deepEqual(
-			seqs,
-			seqs.map((_, index) => index + 1),
-		);
+		assertComplete(subscriber.reports(), subscriber.highest());
 	});
 
 	scenario("A station that restarts itself keeps its flash.", async (parts) => {
@@ -59,17 +55,13 @@ describe("A station that is started again", { concurrency: 4 }, () => {
 		const subscriber = await parts.subscriber(broker, "veleta/#");
 		const station = parts.station(broker, "--interval", "1s");
 		await subscriber.reaches(2);
-		broker.publish("veleta/sim/cmd/restart", "-n");
-		await until("a second connection", () => station.count(/connected with/) === 2);
+		await broker.publish("veleta/sim/cmd/restart", "-n");
+		await until("a second connection", () => station.count(/connected with/) >= 2);
 		await subscriber.reaches(subscriber.highest() + 2);
-		await station.stop();
-		const seqs = subscriber.reports().map(({ seq }) => seq);
-		assert.deepEqual(
-			seqs,
-			seqs.map((_, index) => index + 1),
-		);
-		assert.equal(station.summary.readings, seqs.length, "of both times");
-		assert.equal(station.summary.dropped, 0);
+		const { readings, dropped } = await stopDelivered(parts, station, subscriber);
+		// Of both times.
+		assertComplete(subscriber.reports(), readings);
+		assert.equal(dropped, 0);
 	});
 
 	scenario("A file that is no flash image is told in one line, and nothing is published.", async (parts) => {
@@ -97,7 +89,7 @@ describe("A station that is started again", { concurrency: 4 }, () => {
 		const stations = [1, 2, 3].map((id) =>
 			parts.station(broker, "--state", state, "--interval", "1s", "--id", `s${id}`),
 		);
-		await until("two to give up", () => stations.filter(({ exit }) => exit).length === 2);
+		await until("two to give up", () => stations.filter(({ exit }) => exit).length >= 2);
 		for (const { exit, errors } of stations) {
 			if (!exit) continue;
 			assert.deepEqual(exit, { code: 1, signal: null });
@@ -114,9 +106,10 @@ describe("A station that is started again", { concurrency: 4 }, () => {
 		const subscriber = await parts.subscriber(broker, "veleta/#");
 		const state = join(parts.folder, "station.flash");
 		const first = parts.station(broker, "--state", state, "--interval", "1s", "--speed", "100");
-		await subscriber.reaches(400, 60_000);
-		await first.stop();
+		await subscriber.reaches(400);
+		await stopDelivered(parts, first, subscriber);
 		const last = subscriber.highest();
+		const before = subscriber.reports().length;
 		const image = readFileSync(state);
 		// The log opens blocks in turn, from the second one on: this one is the oldest.
 		for (let at = BLOCK_LENGTH; at < 2 * BLOCK_LENGTH; at++) image[at] = (at * 151) & 0xff;
@@ -124,12 +117,10 @@ describe("A station that is started again", { concurrency: 4 }, () => {
 
 		const second = parts.station(broker, "--state", state, "--interval", "1s");
 		await subscriber.reaches(last + 2);
-		await second.stop();
-		const seqs = firstSeqs(subscriber.reports());
-		assert.deepEqual(
-			seqs.toSorted((a, b) => a - b),
-			Array.from({ length: seqs.length }, (_, index) => index + 1),
-		);
-		assert.equal(subscriber.reports().length, seqs.length, "a reading that was acknowledged came again");
+		await stopDelivered(parts, second, subscriber);
+		const reports = subscriber.reports();
+		assertComplete(reports, subscriber.highest());
+		const again = reports.slice(before).filter(({ seq }) => seq <= last);
+		assert.deepEqual(again, [], "a reading that was acknowledged came again");
 	});
 });

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "node:test";
 import { scenario } from "../harness/scenario.ts";
+import { until } from "../harness/wait.ts";
 
 const PULSE_TRAINS = join(process.cwd(), "test/data/dht-pulse-trains.json");
 const VECTORS = join(process.cwd(), "test/data/bme280-vectors.json");
@@ -41,11 +42,14 @@ describe("Every sensor publishes", { concurrency: 4 }, () => {
 		const replay = ["--replay", PULSE_TRAINS, "--sensor", "dht22", "--interval", "2s", "--speed", "50"];
 		const station = parts.station(broker, ...replay);
 		await subscriber.reaches(12);
+		await until("the readings before it", () => subscriber.isWhole);
 		await station.stop();
-		const published = subscriber
-			.reports()
-			.slice(0, 12)
-			.map(({ humidity, temperature }) => ({ humidity, temperature }));
+		// In the order of their numbers: what waited for the broker comes after what is newer.
+		const reports = subscriber.reports();
+		const published = Array.from({ length: 12 }, (_, index) => {
+			const { humidity, temperature } = reports.find(({ seq }) => seq === index + 1)!;
+			return { humidity, temperature };
+		});
 		assert.deepEqual(published, recorded.slice(0, 12));
 	});
 

@@ -8,7 +8,7 @@ import { createImage, NO_NETWORK, readImage } from "../../hosts/node/update-imag
 import { publicPoint, signImage } from "../../hosts/node/update-key.ts";
 import { bundleProgram } from "../harness/bundle.ts";
 import type { Mosquitto } from "../harness/mosquitto.ts";
-import { findProgram, Program } from "../harness/program.ts";
+import { Program } from "../harness/program.ts";
 import { type Parts, scenario } from "../harness/scenario.ts";
 import type { MosquittoSub } from "../harness/subscriber.ts";
 import { until } from "../harness/wait.ts";
@@ -79,7 +79,7 @@ async function ready(broker: Mosquitto, subscriber: MosquittoSub): Promise<strin
 
 /** The program ends in good order; what it printed is there for a failure. */
 async function endsWith(program: Program, code: number, line: RegExp): Promise<void> {
-	assert.deepEqual(await program.ended(120_000), { code, signal: null }, program.lines.join("\n"));
+	assert.deepEqual(await program.ended(), { code, signal: null }, program.lines.join("\n"));
 	assert.match(program.lines.at(-1)!, line);
 }
 
@@ -120,7 +120,7 @@ describe("An update over the air", { concurrency: 2 }, () => {
 		// Confirmed: it outlives whatever comes.
 		const second = bench.station(broker);
 		await second.line(/connected with/);
-		await until("its diagnostics", () => imagesOf(subscriber).length === 3);
+		await until("its diagnostics", () => imagesOf(subscriber).length >= 3);
 		assert.equal(imagesOf(subscriber)[2], id);
 		assert.equal(second.count(/confirmed/), 0);
 	});
@@ -210,24 +210,21 @@ describe("An update over the air", { concurrency: 2 }, () => {
 		content[50_000]! ^= 1;
 		const begin = { size: content.length, signature: bench.sign(content) };
 		content[50_000]! ^= 1;
-		broker.publish("veleta/sim/cmd/update", "-m", JSON.stringify(begin));
+		await broker.publish("veleta/sim/cmd/update", "-m", JSON.stringify(begin));
 		for (let at = 0; at < content.length; at += PIECE) {
 			writeFileSync(chunk, content.subarray(at, at + PIECE));
-			// Not by `publish`, which would keep this process from reading the broker's log.
-			const to = ["-h", "127.0.0.1", "-p", String(broker.port), "-q", "1", "-t", `veleta/sim/cmd/update/${at}`];
-			const pub = new Program("mosquitto_pub", findProgram("mosquitto_pub"), [...to, "-f", chunk], parts.folder);
-			await pub.ended();
+			await broker.publish(`veleta/sim/cmd/update/${at}`, "-f", chunk);
 			// The station has room for a few replies only.
 			const count = at / PIECE + 2;
-			await until(`reply ${count}`, () => replies().length === published + count);
+			await until(`reply ${count}`, () => replies().length >= published + count);
 		}
 		assert.deepEqual(JSON.parse(replies().at(-1)!.payload), {
 			command: "update/99600",
 			ok: false,
 			error: "the signature is wrong",
 		});
-		broker.publish("veleta/sim/cmd/restart", "-n");
-		await until("its diagnostics", () => imagesOf(subscriber).length === 2);
+		await broker.publish("veleta/sim/cmd/restart", "-n");
+		await until("its diagnostics", () => imagesOf(subscriber).length >= 2);
 		assert.deepEqual(imagesOf(subscriber), [before, before]);
 		assert.equal(station.count(/confirmed/), 0);
 	});

@@ -26,7 +26,7 @@ import { deepEqual, equal, match, ok } from "../harness/harness.ts";
 import { HostileBroker, hostileMessage, publishOf } from "../harness/hostile-broker.ts";
 import { Mosquitto } from "../harness/mosquitto.ts";
 import { MosquittoSub } from "../harness/subscriber.ts";
-import { observe, until } from "../harness/wait.ts";
+import { until } from "../harness/wait.ts";
 
 const options = { skip: NO_BOARD_ENGINE };
 /** So much of the stack may be used; the rest is for what nobody has tried. */
@@ -112,15 +112,11 @@ class Bench {
 
 	/** As `until`, but fails at once when the station ends. */
 	async alive(what: string, condition: () => boolean): Promise<void> {
-		await until(
-			what,
-			() => {
-				const { exit, lines } = this.station.program;
-				if (exit) throw new Error(`the station ended with ${exit.code ?? exit.signal}: ${lines.slice(-4).join("; ")}`);
-				return condition();
-			},
-			120_000,
-		);
+		await until(what, () => {
+			const { exit, lines } = this.station.program;
+			if (exit) throw new Error(`the station ended with ${exit.code ?? exit.signal}: ${lines.slice(-4).join("; ")}`);
+			return condition();
+		});
 	}
 
 	/** Holds what the station used since the last time against the limits. */
@@ -144,9 +140,7 @@ class Bench {
 	/** Publishes a command at QoS 1; `args` are more of mosquitto_pub's arguments. */
 	async command(name: string, payload: string, ...args: string[]): Promise<void> {
 		const what = payload === "" ? ["-n"] : ["-m", payload];
-		broker.publish(`${TOPIC}/cmd/${name}`, ...what, ...args);
-		// mosquitto stops when nobody reads its log.
-		await observe(1);
+		await broker.publish(`${TOPIC}/cmd/${name}`, ...what, ...args);
 	}
 
 	/** Replies received, as objects. */
@@ -211,7 +205,7 @@ onEachBoard("start, readings, every command, an update's beginning, an outage an
 	for (let offset = 0; offset < 4_096; offset += 1_024) {
 		const before = bench.replies.length;
 		writeFileSync(file, image.subarray(offset, offset + 1_024));
-		broker.publish(`${TOPIC}/cmd/update/${offset}`, "-f", file);
+		await broker.publish(`${TOPIC}/cmd/update/${offset}`, "-f", file);
 		await bench.alive("the reply to a piece", () => bench.replies.length > before);
 	}
 	equal(bench.replies.at(-1)!.offset, 4_096);

@@ -78,7 +78,7 @@ test("a board that is unplugged is waited for", async () => {
 		second.log("after");
 		await monitor.line(/^after$/);
 		await second.end();
-		await monitor.line(/is gone/, undefined, monitor.lines.length - 1);
+		await monitor.line(/is gone/, monitor.lines.length - 1);
 		monitor.signal("SIGINT");
 		assert.deepEqual(await monitor.ended(), { code: 0, signal: null });
 	} finally {

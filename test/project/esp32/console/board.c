@@ -4,12 +4,14 @@
  *
  *   board            takes stdin as what the port receives, and writes to stdout:
  *                    `request TEXT` for the program, `reply TEXT` as it is sent
- *   board SEED IN OUT NOISE
+ *   board SEED IN OUT NOISE RESTARTS
  *                    a pseudo-terminal instead, whose name is the first line of
  *                    stdout. Then `request TEXT` there, and on stdin the lines
- *                    `reply TEXT`, `log TEXT` and `restart`, which forgets all. Of the bytes that come in, and of
+ *                    `reply TEXT` and `log TEXT`. Of the bytes that come in, and of
  *                    those that go out, every so many is lost; before every so many
- *                    lines that go out there is noise; 0 is never. By chance, from SEED.
+ *                    lines that go out there is noise; 0 is never. By chance, from
+ *                    SEED. So many times it restarts, and forgets all, after
+ *                    RESTART_BYTES that have come in.
  */
 
 #define _GNU_SOURCE
@@ -24,11 +26,14 @@
 #include <termios.h>
 #include <unistd.h>
 
+#define RESTART_BYTES 900
+
 static ConsoleLineRecord line;
 static ConsoleRecord console;
 static int terminal = -1;
 static uint32_t chance = 1;
 static uint32_t lossIn, lossOut, noise;
+static uint32_t restarts, received;
 
 static uint32_t next(void)
 {
@@ -84,6 +89,13 @@ static void receive(uint8_t byte)
 	char text[CONSOLE_REPLY_BYTES];
 	const char *request;
 
+	if (restarts > 0 && ++received >= RESTART_BYTES) {
+		restarts--;
+		received = 0;
+		free(console.settings);
+		memset(&console, 0, sizeof(console));
+		memset(&line, 0, sizeof(line));
+	}
 	if (happens(lossIn) || !consoleReceive(&line, byte))
 		return;
 	request = consoleRequest(&console, line.text, text);
@@ -122,11 +134,6 @@ static void command(char *text)
 		reply(text + 6);
 	else if (0 == strncmp(text, "log ", 4))
 		sendLine(text + 4);
-	else if (0 == strcmp(text, "restart")) {
-		free(console.settings);
-		memset(&console, 0, sizeof(console));
-		memset(&line, 0, sizeof(line));
-	}
 }
 
 int main(int argc, char *argv[])
@@ -134,7 +141,7 @@ int main(int argc, char *argv[])
 	uint8_t bytes[256];
 	ssize_t count;
 
-	if (argc < 5) {
+	if (argc < 6) {
 		while ((count = read(0, bytes, sizeof(bytes))) > 0) {
 			for (ssize_t i = 0; i < count; i++)
 				receive(bytes[i]);
@@ -146,6 +153,7 @@ int main(int argc, char *argv[])
 	lossIn = (uint32_t)atoi(argv[2]);
 	lossOut = (uint32_t)atoi(argv[3]);
 	noise = (uint32_t)atoi(argv[4]);
+	restarts = (uint32_t)atoi(argv[5]);
 	openTerminal();
 	for (;;) {
 		struct pollfd ends[] = { { .fd = terminal, .events = POLLIN }, { .fd = 0, .events = POLLIN } };
