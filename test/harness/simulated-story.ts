@@ -1,8 +1,9 @@
 /** Lives through a story in the simulated world: the station's real code, and no time but the scheduler's. */
 import assert from "node:assert/strict";
 import { FlashChip } from "../../hosts/sim/devices/flash-chip.ts";
-import { Board, type BoardObserver } from "../../hosts/sim/world/board/board.ts";
+import { Board } from "../../hosts/sim/world/board/board.ts";
 import { EPOCH, TimeServer } from "../../hosts/sim/world/board/clock.ts";
+import type { BoardObserver } from "../../hosts/sim/world/board/observer.ts";
 import { Probe } from "../../hosts/sim/world/board/probe.ts";
 import { Broker } from "../../hosts/sim/world/broker/broker.ts";
 import { Network } from "../../hosts/sim/world/network/network.ts";

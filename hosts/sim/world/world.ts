@@ -10,7 +10,7 @@ import { Board } from "./board/board.ts";
 import { EPOCH, TimeServer } from "./board/clock.ts";
 import { Probe } from "./board/probe.ts";
 import { Broker } from "./broker/broker.ts";
-import type { Reach } from "./faults/draw.ts";
+import type { Reach } from "./faults/fault.ts";
 import { Health } from "./faults/health.ts";
 import { FaultSchedule } from "./faults/schedule.ts";
 import { Network } from "./network/network.ts";

@@ -3,8 +3,7 @@
  * power cut ends everything at once; the chip and the flash are there again
  * afterwards, everything else begins anew.
  */
-import type { Bytes, Flash, Host, LogLevel, NetworkPort } from "../../../../src/host.ts";
-import type { Sample } from "../../../../src/sensors/sensor.ts";
+import type { Flash, Host, NetworkPort } from "../../../../src/host.ts";
 import type { Settings } from "../../../../src/settings.ts";
 import { Station } from "../../../../src/station.ts";
 import { type FlashChip, PowerCut } from "../../devices/flash-chip.ts";
@@ -12,6 +11,7 @@ import type { Network } from "../network/network.ts";
 import type { Random } from "../random.ts";
 import type { Event, Scheduler } from "../scheduler.ts";
 import { BoardClock, type Crystal, type TimeServer } from "./clock.ts";
+import type { BoardObserver } from "./observer.ts";
 import type { Probe } from "./probe.ts";
 import { watchedNetwork } from "./watched-network.ts";
 
@@ -21,30 +21,6 @@ export const BOOT_MS = 350;
 const OFF_MS = 60_000;
 /** A board with Wi-Fi has joined its network so long after power-on, in ms, at most. */
 export const JOIN_MS = 4_000;
-
-/** Who watches the board. Told of living stations only. */
-export interface BoardObserver {
-	/** `wakes`: from a sleep. */
-	onPowerOn(boot: number, clock: BoardClock, wakes: boolean): void;
-	/** The station runs, with what it has found in its flash. */
-	onStarted(): void;
-	/** `inFlash`: while the station wrote or erased. */
-	onPowerCut(inFlash: boolean, restart: boolean): void;
-	/** The station falls asleep for `duration` ms of its clock. */
-	onAsleep?(duration: number): void;
-	onReading(seq: number, sample: Sample, ticks: number): void;
-	onClockSet(offset: number): void;
-	onLog(level: LogLevel, text: string): void;
-	/** Something was thrown that nobody caught. */
-	onException(error: unknown): void;
-	/** An attempt to connect begins with the question for the broker's address. */
-	onAttempt(): void;
-	/** The station has given up an attempt or a connection; told twice of some. */
-	onGivenUp(): void;
-	/** The network of a board with Wi-Fi has come or gone: told before the station is. */
-	onNetwork(ready: boolean): void;
-	onBytes(direction: "sent" | "received", bytes: Bytes): void;
-}
 
 export interface BoardOptions {
 	readonly scheduler: Scheduler;

@@ -1,7 +1,7 @@
 /** A board's sockets and name requests, watched, and dead as soon as the board has no power. */
 import type { Bytes, NetworkPort, SocketOptions } from "../../../../src/host.ts";
 import type { Network } from "../network/network.ts";
-import type { BoardObserver } from "./board.ts";
+import type { BoardObserver } from "./observer.ts";
 
 /** The power-on period that they belong to. */
 export interface Power {

@@ -1,7 +1,7 @@
 /** Acknowledgements of a simulated broker: how they leave, and what goes wrong with them. */
 
 import type { Event, Scheduler } from "../scheduler.ts";
-import { type FaultSource, happens } from "./core.ts";
+import { type FaultSource, happens } from "./faults.ts";
 import { encodePacket, type Version } from "./packets.ts";
 
 /** How far a wrong packet id is from the right one: no client has so many in use. */

@@ -11,7 +11,7 @@ import type { Random } from "../random.ts";
 import type { Event, Scheduler } from "../scheduler.ts";
 import { Tally } from "../tally.ts";
 import { BrokerClient } from "./client.ts";
-import type { BrokerCore } from "./core.ts";
+import type { BrokerCore, Client } from "./core.ts";
 import { type BrokerFaults, noFaults } from "./faults.ts";
 import type { BrokerObserver, TakenMessage } from "./observer.ts";
 import type { ConnectPacket, Properties, QoS, WillPacket } from "./packets.ts";
@@ -62,9 +62,9 @@ export class Broker {
 	private readonly _core: BrokerCore;
 	private readonly _sessions = new Map<string, BrokerSession>();
 	/** By client id, those that were accepted. */
-	private readonly _clients = new Map<string, BrokerClient>();
+	private readonly _clients = new Map<string, Client>();
 	/** Of all connections, those that were not accepted, too. */
-	private readonly _connections = new Set<BrokerClient>();
+	private readonly _connections = new Set<Client>();
 	private readonly _retained = new Map<string, Message>();
 	private readonly _forgottenWills = new Set<string>();
 	private _unlisten: (() => void) | undefined;
@@ -175,7 +175,7 @@ export class Broker {
 		});
 	}
 
-	private _begin(client: BrokerClient, packet: ConnectPacket): { session: BrokerSession; present: boolean } {
+	private _begin(client: Client, packet: ConnectPacket): { session: BrokerSession; present: boolean } {
 		const { clientId } = client;
 		this._clients.get(clientId)?.end("taken over", SESSION_TAKEN_OVER);
 		const version5 = packet.protocolVersion === 5;
@@ -199,7 +199,7 @@ export class Broker {
 		return { session, present };
 	}
 
-	private _ended(client: BrokerClient, accepted: boolean, reason: string): void {
+	private _ended(client: Client, accepted: boolean, reason: string): void {
 		this._connections.delete(client);
 		if (!accepted) return;
 		const { clientId, session, will } = client;

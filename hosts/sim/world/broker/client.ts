@@ -3,10 +3,9 @@ import type { Bytes } from "../../../../src/host.ts";
 import type { EndReason, ServerConnection } from "../network/network.ts";
 import type { Event } from "../scheduler.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
-import { type BrokerCore, happens } from "./core.ts";
-import type { BrokerLimits } from "./faults.ts";
-import { Incoming } from "./incoming.ts";
-import { Outgoing } from "./outgoing.ts";
+import type { BrokerCore, Client } from "./core.ts";
+import { type BrokerLimits, happens } from "./faults.ts";
+import { FromClient } from "./from-client.ts";
 import {
 	type ClientPacket,
 	type ConnectPacket,
@@ -21,6 +20,7 @@ import {
 import * as reasons from "./reasons.ts";
 import { Violation } from "./reasons.ts";
 import { type BrokerSession, NEVER_S } from "./session.ts";
+import { ToClient } from "./to-client.ts";
 import { isTopicFilter } from "./topic-filter.ts";
 
 /** From the opening of a connection to its CONNECT, in ms. */
@@ -29,13 +29,13 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const IGNORED_MS = 600_000;
 /** Reason code with which a client asks for its will (5.0, table 3-10). */
 const DISCONNECT_WITH_WILL_MESSAGE = 0x04;
-export class BrokerClient {
+export class BrokerClient implements Client {
 	private readonly _core: BrokerCore;
 	private readonly _connection: ServerConnection;
 	private readonly _reader = new PacketReader();
 	private _acknowledgements: Acknowledgements | undefined;
-	private _incoming: Incoming | undefined;
-	private _outgoing: Outgoing | undefined;
+	private _fromClient: FromClient | undefined;
+	private _toClient: ToClient | undefined;
 	private _session: BrokerSession | undefined;
 	private _version: Version = 4;
 	private _maximumPacketSize = Number.POSITIVE_INFINITY;
@@ -69,7 +69,6 @@ export class BrokerClient {
 		return this._phase === "connected";
 	}
 
-	/** Ends the connection orderly; MQTT 5.0 gets a DISCONNECT where there is a reason code. */
 	end(reason: string, reasonCode?: number): void {
 		if (this._phase === "connected" && this._version === 5 && reasonCode !== undefined) {
 			this._write({ cmd: "disconnect", reasonCode });
@@ -78,16 +77,14 @@ export class BrokerClient {
 		this._ended(reason);
 	}
 
-	/** The broker itself is gone: nothing is told to anybody. */
 	stop(connections: "reset" | "half-open"): void {
 		if (connections === "reset") this._connection.reset();
 		else this._connection.vanish("reset");
 		this._release();
 	}
 
-	/** Sends what waits for the client, as far as its window reaches. */
 	deliver(): void {
-		if (this._phase === "connected") this._outgoing?.deliver();
+		if (this._phase === "connected") this._toClient?.deliver();
 	}
 
 	private _receive(bytes: Bytes): void {
@@ -118,13 +115,13 @@ export class BrokerClient {
 		}
 		switch (packet.cmd) {
 			case "publish":
-				return this._incoming!.publish(packet);
+				return this._fromClient!.publish(packet);
 			case "pubrel":
-				return this._incoming!.release(packet);
+				return this._fromClient!.release(packet);
 			case "puback":
 			case "pubrec":
 			case "pubcomp":
-				return this._outgoing!.acknowledged(packet);
+				return this._toClient!.acknowledged(packet);
 			case "subscribe":
 				return this._subscribe(packet);
 			case "unsubscribe": {
@@ -168,7 +165,7 @@ export class BrokerClient {
 		this._write({ cmd: "connack", sessionPresent, ...code });
 		if (happens(this._core, "closed after CONNACK", faults.closeAfterConnack)) return this.end("closed after CONNACK");
 		this._watchKeepAlive();
-		this._outgoing!.redeliver();
+		this._toClient!.redeliver();
 		if (faults.deafFor <= 0) return;
 		this._core.tally.count("broker: deaf connection");
 		this._connection.pause();
@@ -214,7 +211,7 @@ export class BrokerClient {
 				if (cmd !== "pubrec" || reasonCode >= 0x80) unacknowledged.delete(packetId);
 			},
 		});
-		this._incoming = new Incoming(this._core, this, limits, unacknowledged, this._acknowledgements);
+		this._fromClient = new FromClient(this._core, this, limits, unacknowledged, this._acknowledgements);
 		this._phase = "connected";
 		this.connectedAt = this._core.scheduler.now;
 	}
@@ -223,7 +220,7 @@ export class BrokerClient {
 	private _beginSession(packet: ConnectPacket): boolean {
 		const { session, present } = this._core.begin(this, packet);
 		this._session = session;
-		this._outgoing = new Outgoing(session, this._version, packet.properties ?? {}, (bytes) => {
+		this._toClient = new ToClient(session, this._version, packet.properties ?? {}, (bytes) => {
 			this._connection.write(bytes);
 		});
 		return present && this._version > 3;

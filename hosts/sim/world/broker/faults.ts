@@ -1,4 +1,6 @@
 /** What a simulated broker does wrong, or in another way than most. */
+import type { Random } from "../random.ts";
+import type { Tally } from "../tally.ts";
 
 /** Probabilities from 0 to 1, where nothing else is said. All may be changed at any time. */
 export interface BrokerFaults {
@@ -71,4 +73,18 @@ export function noFaults(): BrokerFaults {
 		deafFor: 0,
 		limits: {},
 	};
+}
+
+/** What it takes to let faults come about. */
+export interface FaultSource {
+	readonly random: Random;
+	readonly tally: Tally;
+	readonly faults: Readonly<BrokerFaults>;
+}
+
+/** Whether a fault comes about, which is counted; where it is switched off nothing is drawn. */
+export function happens({ random, tally }: FaultSource, fault: string, probability: number): boolean {
+	if (probability <= 0 || !random.chance(probability)) return false;
+	tally.count(`broker: ${fault}`);
+	return true;
 }

@@ -1,5 +1,5 @@
 /** Since when the parts of a world are as they should be. */
-import type { Area } from "./draw.ts";
+import type { Area } from "./fault.ts";
 
 export class Health {
 	private readonly _faults = new Map<Area, number>();

@@ -2,7 +2,7 @@
 import type { BrokerFaults } from "../broker/broker.ts";
 import type { Conditions } from "../network/network.ts";
 import type { Random } from "../random.ts";
-import type { Area, FaultKind, Reach } from "./draw.ts";
+import type { Area, FaultKind, Reach } from "./fault.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

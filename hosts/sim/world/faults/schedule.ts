@@ -3,7 +3,8 @@
 import type { Scheduler } from "../scheduler.ts";
 import type { Tally } from "../tally.ts";
 import type { Trace } from "../trace.ts";
-import { type Active, between, type Reach } from "./draw.ts";
+import { type Active, between } from "./draw.ts";
+import type { Reach } from "./fault.ts";
 import type { Health } from "./health.ts";
 
 const DAY_MS = 86_400_000;

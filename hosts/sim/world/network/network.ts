@@ -11,7 +11,7 @@ import { type Conditions, DEFAULT_CONDITIONS } from "./conditions.ts";
 import { NameResolver } from "./name-resolver.ts";
 import type { HalfOpenAnswer, ServerConnection } from "./server-connection.ts";
 import { type SocketNetwork, StationSocket } from "./station-socket.ts";
-import { Connection, type ConnectionMedium } from "./tcp-connection.ts";
+import { type ConnectionMedium, TcpConnection } from "./tcp-connection.ts";
 
 export type { Conditions } from "./conditions.ts";
 export type { EndReason, HalfOpenAnswer, ServerConnection } from "./server-connection.ts";
@@ -31,7 +31,7 @@ export interface HalfOpenOptions {
 export class Network {
 	readonly conditions: Conditions;
 	private readonly _medium: ConnectionMedium;
-	private readonly _connections = new Set<Connection>();
+	private readonly _connections = new Set<TcpConnection>();
 	private _listener: ((connection: ServerConnection) => void) | undefined;
 	private _nextId = 1;
 	private _linkUp: boolean;
@@ -92,7 +92,7 @@ export class Network {
 			on,
 			connect: (station) => {
 				if (this.stationSockets >= SOCKETS_MAXIMUM) throw new Error("no socket left");
-				const connection = new Connection(this._nextId++, medium, station);
+				const connection = new TcpConnection(this._nextId++, medium, station);
 				this._connections.add(connection);
 				return connection;
 			},

@@ -1,7 +1,7 @@
 /** The broker's end of simulated TCP connections. */
 import type { Bytes } from "../../../../src/host.ts";
 import type { Scheduler } from "../scheduler.ts";
-import type { Connection } from "./tcp-connection.ts";
+import type { Flow } from "./flow.ts";
 
 /** Why the broker's end of a connection ended. */
 export type EndReason = "closed" | "reset" | "timed out";
@@ -34,17 +34,29 @@ export interface ServerConnection {
 	resume(): void;
 }
 
+/** The connection below the broker's end. */
+export interface ServedConnection {
+	readonly id: number;
+	/** From the station, and towards it. */
+	readonly up: Pick<Flow, "read">;
+	readonly down: Pick<Flow, "outstanding" | "write">;
+	closeServer(): void;
+	resetServer(): void;
+	loseServer(answer: HalfOpenAnswer): void;
+	failServer(reason: EndReason): void;
+}
+
 export class ServerEnd implements ServerConnection {
 	onData: (bytes: Bytes) => void = () => {};
 	onEnd: (reason: EndReason) => void = () => {};
-	private readonly _connection: Connection;
+	private readonly _connection: ServedConnection;
 	private readonly _scheduler: Scheduler;
 	private _open = true;
 	private _paused = false;
 	/** Whether the station has closed. */
 	private _finished = false;
 
-	constructor(connection: Connection, scheduler: Scheduler) {
+	constructor(connection: ServedConnection, scheduler: Scheduler) {
 		this._connection = connection;
 		this._scheduler = scheduler;
 	}

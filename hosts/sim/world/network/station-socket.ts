@@ -1,20 +1,20 @@
 /** The station's end of simulated TCP connections, to the letter of `Socket` in `src/host.ts`. */
 import type { Bytes, Socket, SocketOptions } from "../../../../src/host.ts";
 import { WINDOW } from "./flow.ts";
-import type { Connection, StationEnd } from "./tcp-connection.ts";
+import type { StationEnd, TcpConnection } from "./tcp-connection.ts";
 
 /** The network below the sockets of one power-on. */
 export interface SocketNetwork {
 	/** Whether the station that the sockets belong to is on, and runs. */
 	readonly on: () => boolean;
 	/** Opens a connection for this end. Throws an Error where there is no socket left. */
-	connect(station: StationEnd): Connection;
+	connect(station: StationEnd): TcpConnection;
 }
 
 export class StationSocket implements Socket, StationEnd {
 	private readonly _options: SocketOptions;
 	private readonly _network: SocketNetwork;
-	private readonly _connection: Connection | undefined;
+	private readonly _connection: TcpConnection | undefined;
 	private _state: "connecting" | "open" | "failing" | "ended" = "connecting";
 
 	constructor(options: SocketOptions, network: SocketNetwork) {

@@ -6,7 +6,13 @@
 import type { Event } from "../scheduler.ts";
 import type { Medium } from "./conditions.ts";
 import { Flow } from "./flow.ts";
-import { type EndReason, type HalfOpenAnswer, type ServerConnection, ServerEnd } from "./server-connection.ts";
+import {
+	type EndReason,
+	type HalfOpenAnswer,
+	type ServedConnection,
+	type ServerConnection,
+	ServerEnd,
+} from "./server-connection.ts";
 
 /** Until a connection that is not answered has failed, in ms: lwIP's and others' repetitions of the SYN come to about that. */
 const CONNECT_TIMEOUT_MS = 75_000;
@@ -28,10 +34,10 @@ export interface ConnectionMedium extends Medium {
 	/** Takes the broker's end, where somebody listens. */
 	readonly listener: ((connection: ServerConnection) => void) | undefined;
 	/** Both ends are gone. */
-	ended(connection: Connection): void;
+	ended(connection: TcpConnection): void;
 }
 
-export class Connection {
+export class TcpConnection implements ServedConnection {
 	readonly id: number;
 	/** Towards the broker, and towards the station. */
 	readonly up: Flow;

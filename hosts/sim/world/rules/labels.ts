@@ -1,5 +1,5 @@
 /** The rule for the times that readings are labelled with. */
-import type { Entry } from "./readings.ts";
+import type { Entry } from "./entry.ts";
 
 /** Labels are in whole ms, and so are the times that they are added up from. */
 const TOLERANCE_MS = 2;

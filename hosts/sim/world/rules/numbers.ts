@@ -1,5 +1,5 @@
 /** The rule for the numbers of readings: rising by one, across power cuts, never used for another reading. */
-import type { Entry } from "./readings.ts";
+import type { Entry } from "./entry.ts";
 
 export interface NumbersOptions {
 	readonly full: "newest" | "oldest";

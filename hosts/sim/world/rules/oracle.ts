@@ -2,8 +2,9 @@
 import type { Bytes, LogLevel } from "../../../../src/host.ts";
 import type { Sample } from "../../../../src/sensors/sensor.ts";
 import type { Counters } from "../../../../src/station.ts";
-import { BOOT_MS, type Board, type BoardObserver } from "../board/board.ts";
+import { BOOT_MS, type Board } from "../board/board.ts";
 import type { BoardClock } from "../board/clock.ts";
+import type { BoardObserver } from "../board/observer.ts";
 import type { Probe } from "../board/probe.ts";
 import type { Broker, BrokerObserver, TakenMessage } from "../broker/broker.ts";
 import { POISON } from "../broker/reasons.ts";

@@ -2,7 +2,7 @@
 import type { Counters } from "../../../../src/station.ts";
 import type { Health } from "../faults/health.ts";
 import type { Plan } from "../plan.ts";
-import type { Entry } from "./readings.ts";
+import type { Entry } from "./entry.ts";
 
 /** Longest of all timeouts after which an end of TCP gives up; the network's default, in ms. */
 const TCP_GIVES_UP_MS = 125_000;

@@ -8,7 +8,7 @@ import type { Counters } from "../../../../src/station.ts";
 import { JOIN_MS } from "../board/board.ts";
 import type { Health } from "../faults/health.ts";
 import type { Plan } from "../plan.ts";
-import { type Entry, isMissing } from "./readings.ts";
+import { type Entry, isMissing } from "./entry.ts";
 
 /** For its goodbye a station has so long, in ms. */
 const FAREWELL_MS = 2_000;

@@ -1,8 +1,7 @@
 /** Messages from a client to a simulated broker, on one connection (section 4.3). */
 import type { Acknowledgements } from "./acknowledgements.ts";
-import type { BrokerClient } from "./client.ts";
-import { type BrokerCore, happens } from "./core.ts";
-import type { BrokerLimits } from "./faults.ts";
+import type { BrokerCore, Client } from "./core.ts";
+import { type BrokerLimits, happens } from "./faults.ts";
 import type { AcknowledgementPacket, PublishPacket } from "./packets.ts";
 import {
 	ENDS,
@@ -23,9 +22,9 @@ import {
 import type { Message } from "./session.ts";
 import { isTopicName } from "./topic-filter.ts";
 
-export class Incoming {
+export class FromClient {
 	private readonly _core: BrokerCore;
-	private readonly _client: BrokerClient;
+	private readonly _client: Client;
 	private readonly _limits: BrokerLimits;
 	/** Ids of the client's messages of which it cannot know that they are done with. */
 	private readonly _unacknowledged: Set<number>;
@@ -34,7 +33,7 @@ export class Incoming {
 
 	constructor(
 		core: BrokerCore,
-		client: BrokerClient,
+		client: Client,
 		limits: BrokerLimits,
 		unacknowledged: Set<number>,
 		acknowledgements: Acknowledgements,

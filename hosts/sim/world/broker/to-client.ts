@@ -7,7 +7,7 @@ import type { BrokerSession, Message } from "./session.ts";
 /** Messages in flight to a client at most, whatever more it takes: Mosquitto's default. */
 const IN_FLIGHT_MAXIMUM = 20;
 
-export class Outgoing {
+export class ToClient {
 	private readonly _session: BrokerSession;
 	private readonly _version: Version;
 	private readonly _receiveMaximum: number;
