@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Creation, creationOf, SLOT_BYTES } from "../hosts/creation.ts";
+import { type Creation, creationOf, XS_SLOT_BYTES } from "../hosts/creation.ts";
 import { startBroker } from "../hosts/sim/headless/broker.ts";
 import { EngineError } from "../hosts/sim/headless/engine.ts";
 import { FLASH_BYTES, FlashFile } from "../hosts/sim/headless/flash-file.ts";
@@ -75,7 +75,7 @@ async function measureReading(sensor: string, file: string, name: string): Promi
 	const average = (key: keyof Cost) => Math.round(costs.reduce((sum, cost) => sum + cost[key], 0) / READINGS);
 	row(`${sensor}: XS compute, sample to PUBACK`, `${average("compute")}`);
 	row(`${sensor}: XS compute of simulated chip and sockets beside it`, `${average("asideCompute")}`);
-	const garbage = average("slots") * SLOT_BYTES + average("chunks");
+	const garbage = average("slots") * XS_SLOT_BYTES + average("chunks");
 	row(
 		`${sensor}: garbage, sample to PUBACK`,
 		`${garbage} B (${average("slots")} slots, ${average("chunks")} B of chunks)`,
@@ -136,7 +136,7 @@ async function smallestHeap(settings: object): Promise<number> {
 		const heap = Math.round((lives + dies) / 2 / HEAP_STEP) * HEAP_STEP;
 		let station: ScriptedStation | undefined;
 		try {
-			station = await started(settings, { ...GROWING, static: heap + BOARD.stack * SLOT_BYTES });
+			station = await started(settings, { ...GROWING, static: heap + BOARD.stack * XS_SLOT_BYTES });
 			await live(station);
 			lives = heap;
 		} catch (error) {

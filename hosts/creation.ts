@@ -18,7 +18,7 @@ import manifest from "../manifest.json";
 import { BOARDS } from "./esp32/boards.ts";
 
 /** Bytes of a slot on a board. */
-export const SLOT_BYTES = 16;
+export const XS_SLOT_BYTES = 16;
 
 /** What there is at first, and how much more at a time; 0 more is a heap of fixed size. */
 export interface Growth {

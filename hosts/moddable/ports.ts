@@ -5,7 +5,7 @@ import Time from "time";
 import Timer from "timer";
 import type { Clock, Host, LogLevel, NetworkPort, TimerPort } from "../../src/host.js";
 import { NetResolver } from "./resolver.js";
-import { TcpSocket } from "./sdk-socket.js";
+import { SdkSocket } from "./sdk-socket.js";
 import { MonotonicTicks } from "./ticks.js";
 
 /** One line to the serial port, or to the terminal that mcsim was started from. */
@@ -23,7 +23,7 @@ function defer(callback: () => void): void {
 }
 
 /** The classes get what they stand on as further options, which the types of the ports do not know. */
-export const socket = Object.freeze({ io: TcpSocket, transport: TCP, defer }) as unknown as NetworkPort["socket"];
+export const socket = Object.freeze({ io: SdkSocket, transport: TCP, defer }) as unknown as NetworkPort["socket"];
 export const dns = Object.freeze({ io: NetResolver, net: Net, defer }) as unknown as NonNullable<NetworkPort["dns"]>;
 
 /** Reads the tick counter, so not for code that runs when the firmware is linked. */

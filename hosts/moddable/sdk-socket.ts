@@ -28,7 +28,7 @@ export interface TransportOptions {
 	readonly onError: () => void;
 }
 
-export interface TcpSocketOptions extends SocketOptions {
+export interface SdkSocketOptions extends SocketOptions {
 	/** The SDK's TCP class. */
 	readonly transport: new (
 		options: TransportOptions,
@@ -37,8 +37,8 @@ export interface TcpSocketOptions extends SocketOptions {
 	readonly defer: (callback: () => void) => void;
 }
 
-export class TcpSocket implements Socket {
-	private readonly _options: TcpSocketOptions;
+export class SdkSocket implements Socket {
+	private readonly _options: SdkSocketOptions;
 	private _transport: Transport | undefined;
 	/** Taken from the transport, not read yet. Nothing more is taken as long as it has bytes: TCP's window bounds the rest. */
 	private _arrived: Bytes | undefined;
@@ -46,7 +46,7 @@ export class TcpSocket implements Socket {
 	private _ended = false;
 
 	/** What is wrong with the options is told to `onError` too, in a later turn. */
-	constructor(options: TcpSocketOptions) {
+	constructor(options: SdkSocketOptions) {
 		this._options = options;
 		try {
 			this._transport = new options.transport({

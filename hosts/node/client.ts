@@ -9,7 +9,7 @@ import { RefusedError } from "../../src/net/mqtt/errors.ts";
 import type { Message } from "../../src/net/mqtt/message.ts";
 import type { ProtocolVersion } from "../../src/net/mqtt/packet.ts";
 import { Session, type SessionOptions } from "../../src/net/mqtt/session.ts";
-import { TcpSocket, type TcpSocketOptions } from "./node-socket.ts";
+import { NodeSocket, type NodeSocketOptions } from "./node-socket.ts";
 import type { ConnectionOptions } from "./options.ts";
 import { PacketBoundary } from "./packet-boundary.ts";
 import { clock, timer } from "./ports.ts";
@@ -65,7 +65,7 @@ export class Client<M extends Message> {
 	readonly ended: Promise<number>;
 	private readonly _options: ClientOptions & ConnectionOptions;
 	private readonly _link: Link<M>;
-	private _socket: TcpSocket | undefined;
+	private _socket: NodeSocket | undefined;
 	private _deaf = false;
 	private _failures = 0;
 	private _finishing = false;
@@ -162,15 +162,15 @@ export class Client<M extends Message> {
 
 	/** The class of sockets, the latest of which this client keeps an eye on. */
 	private _socketClass() {
-		const watch = (socket: TcpSocket) => {
+		const watch = (socket: NodeSocket) => {
 			this._socket = socket;
 		};
 		const deaf = () => this._deaf;
 		const { packetwise } = this._options;
-		return class extends TcpSocket {
+		return class extends NodeSocket {
 			private readonly _boundary = packetwise ? new PacketBoundary() : undefined;
 
-			constructor(options: TcpSocketOptions) {
+			constructor(options: NodeSocketOptions) {
 				super(options);
 				watch(this);
 			}

@@ -5,7 +5,7 @@
  * both are bounded: by a window of bytes that the system has not taken, and by
  * one of bytes that nobody has read.
  */
-import { connect, type Socket as NodeSocket } from "node:net";
+import { connect, type Socket as NetSocket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { Bytes, Socket, SocketOptions } from "../../src/host.ts";
 import { type TlsAddress, tlsReason } from "./tls.ts";
@@ -15,18 +15,18 @@ const WINDOW = 65_536;
 /** How long a closed connection may take to get rid of its last bytes and to hear the other side's end, in ms. */
 const LINGER_MS = 1_000;
 
-export interface TcpSocketOptions extends SocketOptions {
+export interface NodeSocketOptions extends SocketOptions {
 	readonly window?: number;
 	/** Opens the connection, if it is not to be a plain one. */
-	readonly connect?: (options: TlsAddress) => NodeSocket;
+	readonly connect?: (options: TlsAddress) => NetSocket;
 }
 
-export class TcpSocket implements Socket {
+export class NodeSocket implements Socket {
 	/** Resolves when nothing is left of the connection. */
 	readonly closed: Promise<void>;
-	private readonly _options: TcpSocketOptions;
+	private readonly _options: NodeSocketOptions;
 	private readonly _window: number;
-	private readonly _socket: NodeSocket;
+	private readonly _socket: NetSocket;
 	private _arrived: Bytes[] = [];
 	private _unread = 0;
 	private _unsent = 0;
@@ -36,7 +36,7 @@ export class TcpSocket implements Socket {
 	private _onDrained: (() => void)[] = [];
 
 	/** Throws a RangeError for a port that there cannot be, and what `connect` throws. */
-	constructor(options: TcpSocketOptions) {
+	constructor(options: NodeSocketOptions) {
 		const { window = WINDOW } = options;
 		this._options = options;
 		this._window = window;
@@ -123,17 +123,17 @@ export class TcpSocket implements Socket {
 	}
 }
 
-export function connectTcp({ address, host, port, noDelay = false }: TlsAddress): NodeSocket {
+export function connectTcp({ address, host, port, noDelay = false }: TlsAddress): NetSocket {
 	return connect({ host: address ?? host, port, noDelay });
 }
 
 /** What a socket emits when bytes can be written. */
-export function openEvent(socket: NodeSocket): "connect" | "secureConnect" {
+export function openEvent(socket: NetSocket): "connect" | "secureConnect" {
 	return socket instanceof TLSSocket ? "secureConnect" : "connect";
 }
 
 /** Why a connection ended: the system's error codes and TLS's in words, and anything else as it is. */
-export function reasonOf(error: NodeJS.ErrnoException, socket: NodeSocket): string {
+export function reasonOf(error: NodeJS.ErrnoException, socket: NetSocket): string {
 	const { code = error.message } = error;
 	if (code === "ECONNRESET" && socket instanceof TLSSocket && !socket.authorized) {
 		return "closed by the broker during the TLS handshake";

@@ -1,7 +1,7 @@
 /** What the link needs of its host (`src/host.ts`), on Node. */
 import { performance } from "node:perf_hooks";
 import type { Clock, NetworkPort, TimerPort } from "../../src/host.ts";
-import { TcpSocket } from "./node-socket.ts";
+import { NodeSocket } from "./node-socket.ts";
 import { connectTls } from "./tls.ts";
 
 /** Longest delay of a timer of Node's, in ms. */
@@ -25,4 +25,4 @@ export const timer: TimerPort = {
 	clear: (timer) => clearTimeout((timer as { timeout?: NodeJS.Timeout } | undefined)?.timeout),
 };
 
-export const network: NetworkPort = { socket: { io: TcpSocket }, tls: { io: TcpSocket, connect: connectTls } };
+export const network: NetworkPort = { socket: { io: NodeSocket }, tls: { io: NodeSocket, connect: connectTls } };

@@ -5,7 +5,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Creation, SLOT_BYTES } from "../../hosts/creation.ts";
+import { type Creation, XS_SLOT_BYTES } from "../../hosts/creation.ts";
 import { copyOfProject } from "./mcsim.ts";
 import { type Exit, Program } from "./program.ts";
 import { until } from "./wait.ts";
@@ -165,4 +165,4 @@ export class BoardStation {
 }
 
 /** Bytes on a board that are in use after a collection. */
-export const liveBytes = ({ slots, chunks }: Figures): number => slots * SLOT_BYTES + chunks;
+export const liveBytes = ({ slots, chunks }: Figures): number => slots * XS_SLOT_BYTES + chunks;

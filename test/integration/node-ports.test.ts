@@ -1,8 +1,8 @@
 /** The ports on Node: the socket against a server of Node on the loopback interface, the timer, and where packets end. */
 import assert from "node:assert/strict";
-import { createServer, type Socket as NodeSocket, type Server } from "node:net";
+import { createServer, type Socket as Peer, type Server } from "node:net";
 import { describe, test } from "node:test";
-import { TcpSocket } from "../../hosts/node/node-socket.ts";
+import { NodeSocket } from "../../hosts/node/node-socket.ts";
 import { PacketBoundary } from "../../hosts/node/packet-boundary.ts";
 import { clock, timer } from "../../hosts/node/ports.ts";
 import { pause, until } from "../harness/wait.ts";
@@ -17,8 +17,8 @@ const OBSERVED_MS = 100;
 /** A socket of ours and the server's end of it. */
 class Pair {
 	readonly events: string[] = [];
-	readonly socket: TcpSocket;
-	readonly peer: Promise<NodeSocket>;
+	readonly socket: NodeSocket;
+	readonly peer: Promise<Peer>;
 	/** Called after each event. */
 	onEvent = () => {};
 	private readonly _server: Server;
@@ -26,7 +26,7 @@ class Pair {
 	private constructor(server: Server, window: number) {
 		this._server = server;
 		this.peer = new Promise((resolve) => server.once("connection", resolve));
-		this.socket = new TcpSocket({
+		this.socket = new NodeSocket({
 			host: "127.0.0.1",
 			port: (server.address() as { port: number }).port,
 			noDelay: true,
@@ -43,7 +43,7 @@ class Pair {
 	}
 
 	/** Gives `use` one, which ends with it. */
-	static async with(use: (pair: Pair, peer: NodeSocket) => Promise<void>, window = WINDOW): Promise<void> {
+	static async with(use: (pair: Pair, peer: Peer) => Promise<void>, window = WINDOW): Promise<void> {
 		const server = createServer();
 		await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 		const pair = new Pair(server, window);
@@ -125,7 +125,7 @@ describe("The socket port on Node", () => {
 		const server = createServer((peer) => peer.end("last words"));
 		await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 		const told: string[] = [];
-		const socket = new TcpSocket({
+		const socket = new NodeSocket({
 			host: "127.0.0.1",
 			port: (server.address() as { port: number }).port,
 			onReadable: () => {},
@@ -164,7 +164,7 @@ describe("The socket port on Node", () => {
 
 	test("refuses a port that there cannot be", () => {
 		const options = { host: "127.0.0.1", onReadable: () => {}, onWritable: () => {}, onError: () => {} };
-		assert.throws(() => new TcpSocket({ ...options, port: 65_536 }), RangeError);
+		assert.throws(() => new NodeSocket({ ...options, port: 65_536 }), RangeError);
 	});
 });
 

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import test from "node:test";
-import { creationIn, creationOf, type Manifest, SLOT_BYTES } from "../../hosts/creation.ts";
+import { creationIn, creationOf, type Manifest, XS_SLOT_BYTES } from "../../hosts/creation.ts";
 import { BOARDS } from "../../hosts/esp32/boards.ts";
 import { deepEqual, equal, ok, throws } from "../harness/harness.ts";
 import { copyOfProject } from "../harness/mcsim.ts";
@@ -20,7 +20,7 @@ test("every board has a creation that the manifest says itself, stack and heap w
 	for (const board of Object.keys(BOARDS)) {
 		const { static: block, chunk, heap, stack } = creationOf(board);
 		ok(block !== undefined, `${board}: XS's memory has no limit`);
-		const atFirst = chunk.initial + (heap.initial + stack) * SLOT_BYTES;
+		const atFirst = chunk.initial + (heap.initial + stack) * XS_SLOT_BYTES;
 		ok(atFirst < block, `${board}: ${atFirst} bytes at first do not fit into ${block}`);
 	}
 	throws(() => creationOf("esp8266"), /^esp8266 is not a board: they are esp32, /);

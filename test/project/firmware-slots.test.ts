@@ -7,7 +7,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { createImage, idOf, NO_NETWORK, readImage } from "../../hosts/node/update-image.ts";
 import { createKeyFile, isSigned, publicPoint, readPrivateKey, signImage } from "../../hosts/node/update-key.ts";
-import { FirmwareSlots, SLOT_BYTES } from "../../hosts/sim/headless/firmware-slots.ts";
+import { FIRMWARE_SLOT_BYTES, FirmwareSlots } from "../../hosts/sim/headless/firmware-slots.ts";
 import { answerSlots, RemoteSlots } from "../../hosts/sim/headless/firmware-slots-remote.ts";
 import type { Bytes, UpdatePort } from "../../src/host.ts";
 import { parseSettings } from "../../src/settings.ts";
@@ -249,8 +249,8 @@ test("what a chip would refuse is refused, and the firmware from before stays", 
 	inFolder((_folder, program) => {
 		const slots = new FirmwareSlots(undefined, program);
 		const image = createImage("1", 5_000);
-		for (const length of [0, -1, Number.NaN, SLOT_BYTES + 1]) {
-			assert.throws(() => slots.open(length), { message: `firmware has 1 to ${SLOT_BYTES} bytes` });
+		for (const length of [0, -1, Number.NaN, FIRMWARE_SLOT_BYTES + 1]) {
+			assert.throws(() => slots.open(length), { message: `firmware has 1 to ${FIRMWARE_SLOT_BYTES} bytes` });
 		}
 		const refusal = { message: "the flash does not take it" };
 		slots.open(10);
@@ -261,9 +261,9 @@ test("what a chip would refuse is refused, and the firmware from before stays", 
 		const damaged = Buffer.from(image);
 		damaged[4_000]! ^= 1;
 		assert.throws(() => update(slots, damaged), { message: "its checksum is wrong" });
-		slots.open(SLOT_BYTES);
+		slots.open(FIRMWARE_SLOT_BYTES);
 		slots.write(bytes());
-		slots.write(new Uint8Array(SLOT_BYTES).fill(0xe9));
+		slots.write(new Uint8Array(FIRMWARE_SLOT_BYTES).fill(0xe9));
 		slots.write(bytes());
 		assert.throws(() => slots.write(bytes(1)), refusal);
 		slots.close();

@@ -7,7 +7,7 @@
  * an Error with the reason in a later turn.
  */
 import type { Bytes, Socket, TlsOptions } from "../../../src/host.js";
-import { TcpSocket, type TcpSocketOptions } from "../sdk-socket.js";
+import { SdkSocket, type SdkSocketOptions } from "../sdk-socket.js";
 import { alertReason, CLOSE_NOTIFY, TlsError } from "./alerts.js";
 import { joined, TlsRecords } from "./records.js";
 
@@ -47,7 +47,7 @@ export interface TlsSessionOptions extends TlsOptions {
 	readonly time: number | undefined;
 }
 
-export interface TlsSocketOptions extends TcpSocketOptions, TlsOptions {
+export interface TlsSocketOptions extends SdkSocketOptions, TlsOptions {
 	/** Throws an Error where it cannot do with its options. */
 	readonly session: new (
 		options: TlsSessionOptions,
@@ -60,7 +60,7 @@ export class TlsSocket implements Socket {
 	private readonly _records: TlsRecords;
 	private readonly _wire: Wire;
 	private _session: TlsSession | undefined;
-	private _tcp: TcpSocket | undefined;
+	private _tcp: SdkSocket | undefined;
 	/** The record that the session is to take. */
 	private _record: Bytes | undefined;
 	/** Encrypted, and not taken by TCP, which takes so much. */
@@ -99,7 +99,7 @@ export class TlsSocket implements Socket {
 				...(certificate === undefined ? {} : { certificate }),
 				...(key === undefined ? {} : { key }),
 			});
-			this._tcp = new TcpSocket({
+			this._tcp = new SdkSocket({
 				...options,
 				onReadable: () => this._readableNow(),
 				onWritable: (count) => this._writableNow(count),

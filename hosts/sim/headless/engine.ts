@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { endianness } from "node:os";
 import type { Readable, Writable } from "node:stream";
-import { type Creation, SLOT_BYTES } from "../../creation.ts";
+import { type Creation, XS_SLOT_BYTES } from "../../creation.ts";
 import { type DecodedAction, decodeActions, encodeEvent } from "./protocol.ts";
 
 /** The engine's path, which `tools/build.js` puts in. */
@@ -139,8 +139,8 @@ export class Engine {
 	 * RangeError where the block has no room for what the heap is to begin with.
 	 */
 	async limit({ static: block, stack, heap, chunk }: Creation): Promise<void> {
-		const total = block === undefined ? 0 : block - stack * SLOT_BYTES;
-		if (block !== undefined && heap.initial * SLOT_BYTES + chunk.initial > total) {
+		const total = block === undefined ? 0 : block - stack * XS_SLOT_BYTES;
+		if (block !== undefined && heap.initial * XS_SLOT_BYTES + chunk.initial > total) {
 			throw new RangeError(`a block of ${block} bytes is too small for its stack and what its heap begins with`);
 		}
 		const limits = [stack, heap.initial, heap.incremental, chunk.initial, chunk.incremental, total, NATIVE_STACK_BYTES];
@@ -151,13 +151,13 @@ export class Engine {
 	/** Bytes of RAM that a board has in use, of what has come since `limit`; as of the last `collect`. */
 	get ram(): number {
 		const { slots, boardChunks } = this.figures;
-		return (slots - this._loaded.slots) * SLOT_BYTES + boardChunks - this._loaded.boardChunks;
+		return (slots - this._loaded.slots) * XS_SLOT_BYTES + boardChunks - this._loaded.boardChunks;
 	}
 
 	/** The most that were in use; garbage counts, and nobody is in a hurry to collect it. Of chunks as they are here. */
 	get highestRam(): number {
 		const { highestSlots, highestChunks } = this.figures;
-		return (highestSlots - this._loaded.slots) * SLOT_BYTES + highestChunks - this._loaded.chunks;
+		return (highestSlots - this._loaded.slots) * XS_SLOT_BYTES + highestChunks - this._loaded.chunks;
 	}
 
 	/**

@@ -14,7 +14,7 @@ import { type FirmwareImage, idOf, NO_NETWORK, readImage } from "../../node/upda
 import { isSigned } from "../../node/update-key.ts";
 
 /** As the smaller of the two on a board with 4 MB of flash. */
-export const SLOT_BYTES = 0x1e_0000;
+export const FIRMWARE_SLOT_BYTES = 0x1e_0000;
 /** First byte of every image. */
 const IMAGE_MAGIC = 0xe9;
 
@@ -52,7 +52,7 @@ export class FirmwareSlots implements UpdatePort {
 		this._builtIn = idOf(createHash("sha256").update(readFileSync(program)).digest());
 		this._record.set(MARK);
 		this._record.set([State.Valid, State.GivenUp], STATES_AT);
-		if (path === undefined) this._memory = Buffer.alloc(SLOTS_AT + 2 * SLOT_BYTES);
+		if (path === undefined) this._memory = Buffer.alloc(SLOTS_AT + 2 * FIRMWARE_SLOT_BYTES);
 		else this._file = openFile(path, this._record);
 		this.boot();
 	}
@@ -91,7 +91,8 @@ export class FirmwareSlots implements UpdatePort {
 
 	open(byteLength: number): void {
 		if (this._record[BOOT_AT] !== this._running) throw new Error("the new firmware waits for a restart");
-		if (!(byteLength > 0 && byteLength <= SLOT_BYTES)) throw new Error(`firmware has 1 to ${SLOT_BYTES} bytes`);
+		if (!(byteLength > 0 && byteLength <= FIRMWARE_SLOT_BYTES))
+			throw new Error(`firmware has 1 to ${FIRMWARE_SLOT_BYTES} bytes`);
 		if (this.unconfirmed) throw new Error("the flash refuses an update");
 		this._enter(1 - this._running, State.GivenUp);
 		this._open = true;
@@ -101,10 +102,10 @@ export class FirmwareSlots implements UpdatePort {
 	write(bytes: Bytes): void {
 		if (!this._open) throw new Error("no update is open");
 		const end = this._length + bytes.length;
-		if (end > SLOT_BYTES || (this._length === 0 && end > 0 && bytes[0] !== IMAGE_MAGIC)) {
+		if (end > FIRMWARE_SLOT_BYTES || (this._length === 0 && end > 0 && bytes[0] !== IMAGE_MAGIC)) {
 			throw new Error("the flash does not take it");
 		}
-		this._write(bytes, SLOTS_AT + (1 - this._running) * SLOT_BYTES + this._length);
+		this._write(bytes, SLOTS_AT + (1 - this._running) * FIRMWARE_SLOT_BYTES + this._length);
 		this._length = end;
 	}
 
@@ -147,7 +148,7 @@ export class FirmwareSlots implements UpdatePort {
 	}
 
 	private _read(slot: number, length: number): Buffer {
-		const offset = SLOTS_AT + slot * SLOT_BYTES;
+		const offset = SLOTS_AT + slot * FIRMWARE_SLOT_BYTES;
 		if (this._file === undefined) return this._memory!.subarray(offset, offset + length);
 		const bytes = Buffer.alloc(length);
 		readSync(this._file, bytes, 0, length, offset);

@@ -47,7 +47,7 @@ export interface Memory {
 	readonly stack: number;
 }
 
-interface Connection {
+interface StationConnection {
 	readonly socket: Socket;
 	/** Bytes told to the station that it has not read. */
 	unread: number;
@@ -66,7 +66,7 @@ export class Runner {
 	readonly wire = { sent: 0, received: 0 };
 
 	private readonly _options: RunnerOptions;
-	private readonly _connections = new Map<number, Connection>();
+	private readonly _connections = new Map<number, StationConnection>();
 	private _timer: NodeJS.Timeout | undefined;
 	private _immediate: NodeJS.Immediate | undefined;
 	private _timerDue = Number.POSITIVE_INFINITY;
@@ -267,7 +267,7 @@ export class Runner {
 			this._tell(Event.Closed, { id, bytes: Buffer.from((error as Error).message) });
 			return;
 		}
-		const connection: Connection = { socket, unread: 0 };
+		const connection: StationConnection = { socket, unread: 0 };
 		this._connections.set(id, connection);
 		const current = () => this._connections.get(id) === connection;
 		socket.on(openEvent(socket), () => {
@@ -295,7 +295,7 @@ export class Runner {
 		});
 	}
 
-	private _closed(id: number, connection: Connection, reason: string): void {
+	private _closed(id: number, connection: StationConnection, reason: string): void {
 		if (this._connections.get(id) !== connection) return;
 		this._connections.delete(id);
 		connection.socket.destroy();

@@ -23,7 +23,7 @@ export interface Configuration {
 export type ToMachine = { readonly configuration: Configuration };
 
 /** Where the station stands with its broker. */
-export type Connection = "offline" | "online" | "asleep";
+export type LinkState = "offline" | "online" | "asleep";
 
 /** What the station was set up with. Nothing of it is secret. */
 export interface Identity {
@@ -59,7 +59,7 @@ export interface Status {
 /** One of these at a time. */
 export type ToPanel =
 	| { readonly identity: Identity }
-	| { readonly connection: Connection }
+	| { readonly connection: LinkState }
 	| { readonly report: Report }
 	| { readonly status: Status }
 	| { readonly line: { readonly level: LogLevel; readonly text: string } }

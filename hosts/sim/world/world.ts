@@ -3,6 +3,7 @@
  * broker and everything that can go wrong between them, for some days. All of
  * it is decided by the seed.
  */
+import { SLOT_BYTES } from "../../../src/outbox/slot.ts";
 import { parseSettings } from "../../../src/settings.ts";
 import { FlashChip } from "../devices/flash-chip.ts";
 import { noise } from "../devices/random.ts";
@@ -31,7 +32,6 @@ const LOOK_MS = 137;
 const DRAIN_FACTOR = 1.5;
 const DRAIN_MS = 180_000;
 const BLOCK_BYTES = 4_096;
-const SLOT_BYTES = 24;
 const DAY_MS = 86_400_000;
 
 export interface WorldOptions {

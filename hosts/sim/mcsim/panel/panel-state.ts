@@ -1,7 +1,7 @@
 /** What the panel knows, and what of it is shown: everything but the drawing. */
 import type { SensorModel } from "../../../../src/settings.js";
 import type { Weather } from "../../devices/weather.js";
-import type { Configuration, Connection, Identity, Report, Status, ToPanel } from "../messages.js";
+import type { Configuration, Identity, LinkState, Report, Status, ToPanel } from "../messages.js";
 import { headsFor, type Scale, scalesOf } from "./scales.js";
 
 /** The last ones; earlier ones make room. */
@@ -47,7 +47,7 @@ export interface View {
 export class PanelState {
 	private _machine: Machine = { phase: "off" };
 	private _identity: Identity | undefined;
-	private _connection: Connection | undefined;
+	private _connection: LinkState | undefined;
 	private _status: Status | undefined;
 	/** Why there is no connection, as the station said it last. */
 	private _problem = "";

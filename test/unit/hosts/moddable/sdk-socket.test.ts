@@ -1,4 +1,4 @@
-import { TcpSocket, type Transport, type TransportOptions } from "../../../../hosts/moddable/sdk-socket.ts";
+import { SdkSocket, type Transport, type TransportOptions } from "../../../../hosts/moddable/sdk-socket.ts";
 import type { Bytes } from "../../../../src/host.ts";
 import { deepEqual, equal, test, throws } from "../../../harness/harness.ts";
 
@@ -32,7 +32,7 @@ function network(construct: () => void = () => {}) {
 		}
 	}
 	const open = (inside: { onReadable?: () => void; onWritable?: () => void; onError?: () => void } = {}) =>
-		new TcpSocket({
+		new SdkSocket({
 			transport: FakeTcp,
 			defer: (callback) => turns.push(callback),
 			host: "broker",
