@@ -14,7 +14,6 @@
 #include "mc.xs.h"
 #include "mc.defines.h"
 
-#include "console.h"
 #include "console-protocol.h"
 
 #include <stdio.h>
@@ -29,7 +28,6 @@ void xs_console_log(xsMachine *the)
 }
 
 void xs_console_exchange(xsMachine *the) { (void)the; }
-void consoleFlush(void) { }
 
 #else
 
@@ -204,6 +202,13 @@ static void onAbort(const char *reason)
 	writeLine(parts, 3);
 }
 
+/* Waits a fifth of a second at most until what was said has left the chip. */
+static void flushPorts(void)
+{
+	for (size_t i = 0; i < PORTS; i++)
+		drivers[i].flush(ports[i].stalled ? 0 : pdMS_TO_TICKS(FLUSH_MS));
+}
+
 /*
  * At the first word or the first look for requests. What the last start ended
  * with is told then: nobody may have been listening, and where it was no error
@@ -220,16 +225,11 @@ static void openPorts(void)
 	opened = true;
 	for (size_t i = 0; i < PORTS; i++)
 		drivers[i].open();
-	esp_register_shutdown_handler(consoleFlush);
+	esp_register_shutdown_handler(flushPorts);
+	machineBeforeSleep(flushPorts);
 	abortLineWatch(onAbort);
 	if (machineRestartTrouble(reason))
 		writeLine(parts, 2);
-}
-
-void consoleFlush(void)
-{
-	for (size_t i = 0; i < PORTS; i++)
-		drivers[i].flush(ports[i].stalled ? 0 : pdMS_TO_TICKS(FLUSH_MS));
 }
 
 /* log(level, text) */

@@ -18,7 +18,6 @@
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
 
-#include "../console/console.h"
 #include "machine.h"
 
 /* From the last write to the end of the radio: a few round trips in a home. */
@@ -31,6 +30,7 @@ _Static_assert(ESP_RST_SW == 3 && ESP_RST_PANIC == 4 && ESP_RST_WDT == 7 && ESP_
 static RTC_NOINIT_ATTR RestartNote note;
 /* What the note said when the program started; from then on it is about the next restart. */
 static RestartNote lastNote;
+static void (*beforeSleep)(void);
 
 static void takeNote(void)
 {
@@ -54,6 +54,11 @@ void machineNoteAbort(const char *reason)
 {
 	takeNote();
 	restartNoteAbort(&note, reason);
+}
+
+void machineBeforeSleep(void (*callback)(void))
+{
+	beforeSleep = callback;
 }
 
 bool machineRestartTrouble(char text[RESTART_REASON_BYTES])
@@ -82,7 +87,8 @@ void xs_machine_sleep(xsMachine *the)
 	vTaskDelay(pdMS_TO_TICKS(FAREWELL_MS));
 	/* The access point is told, and the radio is off in good order; without Wi-Fi it is an error of no consequence. */
 	esp_wifi_stop();
-	consoleFlush();
+	if (beforeSleep)
+		beforeSleep();
 	esp_sleep_enable_timer_wakeup(duration);
 	esp_deep_sleep_start();
 }
