@@ -32,7 +32,9 @@ const QUIET_MS = 600_000;
 
 /** A command that is not carried out; the message says why, to whoever sent it. */
 export class CommandError extends Error {
-	override name = "CommandError";
+	override get name(): string {
+		return "CommandError";
+	}
 }
 
 /** What a sender gets to know. */

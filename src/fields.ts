@@ -2,7 +2,9 @@
 
 /** A setting that cannot be used; the message begins with the setting's name. */
 export class SettingsError extends Error {
-	override name = "SettingsError";
+	override get name(): string {
+		return "SettingsError";
+	}
 }
 
 /** The members of an object that a user wrote, taken one by one. */

@@ -6,8 +6,8 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
+import { minified } from "./minify.js";
 import { mqttPacketPlugin } from "./mqtt-packet.js";
-import { shrink } from "./shrink.js";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 export const buildFolder = join(root, "build");
@@ -106,17 +106,16 @@ export function bundleForNode(options) {
 	});
 }
 
-/** The station with the simulated chips, made smaller in the same way as for a board. */
+/** The station with the simulated chips, made smaller as for a board. */
 export async function buildFirmware() {
 	await buildMqttPacket();
 	const { outputFiles } = await bundleForXs({
 		entryPoints: ["hosts/sim/headless/xs/entry.ts"],
 		alias: { host: join(root, "hosts/sim/headless/xs/host.ts"), "mqtt-packet": mqttPacketClientModule },
-		format: "esm",
+		minify: true,
 		write: false,
 	});
-	const { code } = await esbuild.transform(await shrink(outputFiles[0].text), { format: "iife" });
-	writeWhole(join(buildFolder, "firmware.js"), code);
+	writeWhole(join(buildFolder, "firmware.js"), await minified(outputFiles[0].text));
 }
 
 /** Imports what it needs itself: those files import this one. */

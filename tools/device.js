@@ -8,8 +8,8 @@ import * as esbuild from "esbuild";
 import { buildFolder, mqttPacketClientModule, root } from "./build.js";
 import { configUsesTls } from "./config.js";
 import { buildFeatures, TLS_MODULES } from "./features.js";
+import { minified } from "./minify.js";
 import { buildPanel } from "./panel.js";
-import { shrink } from "./shrink.js";
 
 const MAIN = "src/main.ts";
 
@@ -98,6 +98,8 @@ export async function buildForModdable(name, { tls: wanted = false } = {}) {
 		format: "esm",
 		platform: "neutral",
 		target: "es2024",
+		// Inlines what is constant in another module, and gives short names to what the parts tell each other.
+		minify: true,
 		external: [...EXTERNAL, ...(tls ? TLS_MODULES : [])],
 		alias: { host: join(root, ports), "mqtt-packet": mqttPacketClientModule },
 		plugins: [preloadedEntry([...preloaded, tls ? TLS : NO_TLS]), ...(tls ? [] : [withoutTls])],
@@ -105,8 +107,9 @@ export async function buildForModdable(name, { tls: wanted = false } = {}) {
 	});
 	checkMain(metafile, [MAIN, entry, ports]);
 	mkdirSync(folder, { recursive: true });
+	const names = {};
 	for (const { path, text } of outputFiles) {
-		if (basename(path) !== "preloaded.js") writeFileSync(path, await shrink(text));
+		if (basename(path) !== "preloaded.js") writeFileSync(path, await minified(text, names));
 	}
 	await buildFeatures(folder, { tls });
 	if (name === "mcsim") await buildPanel();

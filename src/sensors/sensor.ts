@@ -31,5 +31,7 @@ export interface Sensor {
 
 /** Why there is no reading, in words for a person. */
 export class SensorError extends Error {
-	override name = "SensorError";
+	override get name(): string {
+		return "SensorError";
+	}
 }

@@ -19,10 +19,10 @@ export function run(file: string, argumentsOf: string[], environment: Record<str
 	});
 }
 
-/** Runs code that imports from `tools/`; gives what it writes. */
-export function inTools(code: string): string {
+/** Runs code that imports from `tools/`, of the project or a copy of it; gives what it writes. */
+export function inTools(code: string, project = root): string {
 	const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
-		cwd: root,
+		cwd: project,
 		encoding: "utf8",
 	});
 	if (status !== 0) throw new Error(stderr);

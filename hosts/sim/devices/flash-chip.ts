@@ -23,7 +23,9 @@ export interface FlashChipOptions {
 
 /** Thrown by the operation in which the power is lost, and by all until it is back. */
 export class PowerCut extends Error {
-	override name = "PowerCut";
+	override get name(): string {
+		return "PowerCut";
+	}
 }
 
 export class FlashChip implements Flash {

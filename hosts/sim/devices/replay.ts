@@ -9,7 +9,9 @@ export type Replay =
 
 /** A file that cannot be replayed; the message tells where it is wrong. */
 export class ReplayError extends Error {
-	override name = "ReplayError";
+	override get name(): string {
+		return "ReplayError";
+	}
 }
 
 type Json = { readonly [member: string]: unknown };

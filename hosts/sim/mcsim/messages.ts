@@ -1,9 +1,6 @@
 /**
  * What the panel and the station's machine tell each other, as JSON: mcsim
  * runs the panel in a machine of its own.
- *
- * No member may have a name that `tools/member-names.js` calls internal: the
- * machine's program gets other names for those.
  */
 import type { LogLevel } from "../../../src/host.js";
 import type { SensorModel } from "../../../src/settings.js";

@@ -4,21 +4,24 @@ import { reasonText, refusalText } from "./reason-codes.js";
 
 /** Why a connection has to be closed. */
 export class ConnectionError extends Error {
-	override name = "ConnectionError";
+	override get name(): string {
+		return "ConnectionError";
+	}
 }
 
 /** The broker has discarded the session of an earlier run, and nothing else was wanted of the connection: no need to wait. */
 export class SessionDiscardedError extends ConnectionError {
-	override name = "SessionDiscardedError";
-
 	constructor() {
 		super("the broker has discarded the earlier session");
+	}
+
+	override get name(): string {
+		return "SessionDiscardedError";
 	}
 }
 
 /** The broker refused the connection. */
 export class RefusedError extends ConnectionError {
-	override name = "RefusedError";
 	/** 1 to 5 (3.1.1, table 3.1), or 0x80 and above (5.0, table 2-6). */
 	readonly reasonCode: number;
 
@@ -32,5 +35,9 @@ export class RefusedError extends ConnectionError {
 		super(`the broker refused the connection: ${text} (${code})${more && `: ${more}`}`);
 		this.reasonCode = reasonCode;
 		this.hasOlderVersion = hasOlderVersion;
+	}
+
+	override get name(): string {
+		return "RefusedError";
 	}
 }

@@ -180,13 +180,16 @@ export const SUBSCRIPTIONS_MAXIMUM = 32;
 
 /** The peer broke the protocol: the connection has to be closed [MQTT-4.8.0-1]. */
 export class ProtocolError extends Error {
-	override name = "ProtocolError";
 	/** What a DISCONNECT of MQTT 5.0 gives as the reason. */
 	readonly reasonCode: number;
 
 	constructor(message: string, reasonCode: number = PROTOCOL_ERROR) {
 		super(message);
 		this.reasonCode = reasonCode;
+	}
+
+	override get name(): string {
+		return "ProtocolError";
 	}
 }
 
