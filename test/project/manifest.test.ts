@@ -52,7 +52,7 @@ test("what a manifest names of the SDK stands in the table of what is there, and
 		replaced("manifest.json", "manifest_net.json", "manifest_nets.json"),
 		"manifest.json names $(MODDABLE)/examples/manifest_nets.json, which is not there",
 		...["esp32", "esp32/esp32c3", "lin", "mac", "win"].map(
-			(platform) => `hosts/esp32/sdk-ports.ts imports net, which no manifest brings for ${platform}`,
+			(platform) => `hosts/moddable/ports.ts imports net, which no manifest brings for ${platform}`,
 		),
 	);
 });
