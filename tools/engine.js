@@ -5,10 +5,12 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LockedError, takeLock } from "../hosts/node/lock-file.js";
 import { engineProgram, root, writeWhole } from "./build.js";
 
 const ours = join(root, "hosts/sim/headless/engine");
@@ -61,7 +63,6 @@ export async function buildEngine(say = (line) => process.stderr.write(`${line}\
 	const includes = [ours, join(xs, "includes"), join(xs, "platforms"), join(xs, "sources")];
 	const digest = digestOf([...sources, ...filesIn(includes[1]), ...filesIn(includes[2])]);
 	if (isBuilt(digest)) return;
-	mkdirSync(folder, { recursive: true });
 	const release = await lock(() => isBuilt(digest));
 	if (!release) return;
 	try {
@@ -96,44 +97,17 @@ function isBuilt(digest) {
 
 /**
  * Lets one process at a time build. Resolves with what ends that, or with `undefined`
- * when another one has built it meanwhile. The lock of a process that is no more counts for nothing.
+ * when another one has built it meanwhile.
  */
 async function lock(isDone) {
-	const path = join(folder, "lock");
 	for (;;) {
 		try {
-			writeFileSync(path, String(process.pid), { flag: "wx" });
-			const release = () => rmSync(path, { force: true });
-			process.on("exit", release);
-			return () => {
-				process.off("exit", release);
-				release();
-			};
+			return takeLock(join(folder, "lock"));
 		} catch (error) {
-			if (error.code !== "EEXIST") throw error;
+			if (!(error instanceof LockedError)) throw error;
 		}
 		if (isDone()) return undefined;
-		if (!isAlive(holderOf(path))) rmSync(path, { force: true });
-		else await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-	}
-}
-
-/** Its process; `undefined` while it writes that down. */
-function holderOf(path) {
-	try {
-		return Number(readFileSync(path, "utf8")) || undefined;
-	} catch {
-		return undefined;
-	}
-}
-
-function isAlive(pid) {
-	if (pid === undefined) return true;
-	try {
-		process.kill(pid, 0);
-		return true;
-	} catch (error) {
-		return error.code === "EPERM";
+		await sleep(LOOK_MS);
 	}
 }
 

@@ -1,6 +1,7 @@
 /** The XS engine with the memory of a board: that its limits bite, and that its flash is one. */
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -8,6 +9,7 @@ import { type Creation, creationOf } from "../../hosts/creation.ts";
 import { FlashChip } from "../../hosts/sim/devices/flash-chip.ts";
 import { createRandom } from "../../hosts/sim/devices/random.ts";
 import { Engine, EngineError, eventOf } from "../../hosts/sim/headless/engine.ts";
+import { copyOfProject } from "../harness/mcsim.ts";
 
 /** A board's, but for a heap that begins small, so that what is asked for decides how it grows. */
 const BOARD: Creation = {
@@ -323,4 +325,20 @@ test("a program that is none is told", async () => {
 	} finally {
 		engine.close();
 	}
+});
+
+test("a lock that a power cut left empty does not keep the engine from being built", () => {
+	const project = copyOfProject("engine-lock");
+	const lock = join(project, "build/engine/lock");
+	mkdirSync(join(lock, ".."), { recursive: true });
+	writeFileSync(lock, "");
+	const aMinuteAgo = new Date(Date.now() - 60_000);
+	utimesSync(lock, aMinuteAgo, aMinuteAgo);
+	const { status, stderr } = spawnSync(
+		process.execPath,
+		["--input-type=module", "-e", `await (await import("./tools/engine.js")).buildEngine();`],
+		{ cwd: project, env: { CC: "/nowhere/cc" }, encoding: "utf8", timeout: 60_000 },
+	);
+	equal(status, 1, stderr);
+	ok(stderr.includes("the XS engine needs a C compiler"), stderr);
 });

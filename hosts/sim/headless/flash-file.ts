@@ -10,7 +10,7 @@
 import { closeSync, fstatSync, mkdirSync, mkdtempSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { LockFile } from "./lock-file.ts";
+import { LockedError, takeLock } from "../../node/lock-file.js";
 
 /** The engine takes it for NOR flash with blocks of 4,096 bytes. */
 export const FLASH_BYTES = 16 * 4_096;
@@ -18,7 +18,7 @@ export const FLASH_BYTES = 16 * 4_096;
 export class FlashFile {
 	/** The descriptor of the open file. */
 	readonly file: number;
-	private _lock: LockFile | undefined;
+	private _release: (() => void) | undefined;
 
 	/**
 	 * @param path the file, which is made if it is not there; without it, nothing outlives the process
@@ -31,21 +31,24 @@ export class FlashFile {
 	/** Gives the file back. */
 	close(): void {
 		closeSync(this.file);
-		this._lock?.release();
-		this._lock = undefined;
+		this._release?.();
+		this._release = undefined;
 	}
 
 	private _open(path: string): number {
 		let file: number | undefined;
 		try {
 			mkdirSync(dirname(path), { recursive: true });
-			this._lock = new LockFile(`${path}.lock`);
+			this._release = takeLock(`${path}.lock`);
 			file = openFile(path);
 			if (fstatSync(file).size === FLASH_BYTES) return file;
 			throw new Error(`is not a flash image of ${FLASH_BYTES} bytes; remove it to begin anew`);
 		} catch (error) {
 			if (file !== undefined) closeSync(file);
-			this._lock?.release();
+			this._release?.();
+			if (error instanceof LockedError) {
+				throw new Error(`${path} ${error.message}; if that is no station, remove ${path}.lock`);
+			}
 			const { code, message } = error as NodeJS.ErrnoException;
 			throw new Error(`${path} ${code === undefined ? message : `cannot be used (${code})`}`);
 		}

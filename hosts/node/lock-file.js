@@ -1,0 +1,110 @@
+/**
+ * A file that says which process uses another file, or a folder. It outlives a
+ * process that was killed, and is then in nobody's way: the next one looks whether
+ * the process is still alive. JavaScript, for the tools that build need it, too.
+ */
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** A lock file without a process in it is being written; after this time, in ms, whoever wrote it has died. */
+const WRITTEN_WITHIN_MS = 5_000;
+/** Time between two looks at a lock file that is being written, in ms. */
+const LOOK_MS = 20;
+/** Each attempt but the last finds the lock of a dead process, one that is just given back, or one that is being written. */
+const ATTEMPTS_MAXIMUM = 10 + WRITTEN_WITHIN_MS / LOOK_MS;
+
+/** A process that is alive has the lock. */
+export class LockedError extends Error {
+	name = "LockedError";
+}
+
+/**
+ * Takes the lock, and returns what gives it back; the end of this process does, too.
+ * Throws a `LockedError`.
+ * @param {string} path of the lock file
+ * @returns {() => void}
+ */
+export function takeLock(path) {
+	mkdirSync(dirname(path), { recursive: true });
+	for (let attempt = 1; !write(path); attempt++) {
+		const { pid, alive, text } = holderOf(path) ?? {};
+		if (attempt >= ATTEMPTS_MAXIMUM || (alive && pid !== undefined)) {
+			throw new LockedError(`is in use by process ${pid ?? "?"}`);
+		}
+		if (alive) pause(LOOK_MS);
+		else if (text !== undefined) breakUp(path, text);
+	}
+	const remove = () => rmSync(path, { force: true });
+	process.on("exit", remove);
+	return () => {
+		process.off("exit", remove);
+		remove();
+	};
+}
+
+/** Whether there was no lock. */
+function write(path) {
+	try {
+		writeFileSync(path, `${process.pid} ${startOf(process.pid)}\n`, { flag: "wx" });
+		return true;
+	} catch (error) {
+		if (error.code === "EEXIST") return false;
+		throw error;
+	}
+}
+
+/** Of several processes that find the same dead lock, the renaming lets one through; it looks whether it has got that lock. */
+function breakUp(path, text) {
+	const aside = `${path}.${process.pid}`;
+	try {
+		renameSync(path, aside);
+		const taken = readFileSync(aside, "utf8");
+		if (taken === text) rmSync(aside);
+		else renameSync(aside, path);
+	} catch (error) {
+		if (error.code !== "ENOENT") throw error;
+	}
+}
+
+/** Who has the lock, or `undefined` if nobody has it any more. */
+function holderOf(path) {
+	try {
+		const text = readFileSync(path, "utf8");
+		const [, pid, start] = /^(\d+) (\d*)\n$/.exec(text) ?? [];
+		if (pid === undefined) {
+			return { pid, alive: Date.now() - statSync(path).mtimeMs < WRITTEN_WITHIN_MS, text };
+		}
+		return { pid: Number(pid), alive: isAlive(Number(pid)) && startOf(Number(pid)) === start, text };
+	} catch (error) {
+		if (error.code === "ENOENT") return undefined;
+		throw error;
+	}
+}
+
+/** Whoever takes the lock cannot wait in another way. */
+function pause(ms) {
+	Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+function isAlive(pid) {
+	try {
+		process.kill(pid, 0);
+		return true;
+	} catch (error) {
+		return error.code === "EPERM";
+	}
+}
+
+/**
+ * When a process started, in Linux's own count (proc(5), `starttime`), for a
+ * number of a process that is used again; elsewhere an empty text.
+ */
+function startOf(pid) {
+	try {
+		// The second field, a name in parentheses, may have spaces; `starttime` is the twentieth after it.
+		const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+		return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+	} catch {
+		return "";
+	}
+}
