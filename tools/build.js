@@ -38,7 +38,7 @@ export function writeWhole(path, contents, options) {
 }
 
 /** esbuild's `build`, whose files are whole at any moment. */
-async function build(options) {
+export async function build(options) {
 	const result = await esbuild.build({ ...options, write: false });
 	if (options.write !== false) for (const { path, contents } of result.outputFiles) writeWhole(path, contents);
 	return result;

@@ -2,10 +2,9 @@
  * The program for a Moddable host as the manifests name it, in
  * `build/modules/HOST`: `station.js`, which is preloaded, and `main.js`.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as esbuild from "esbuild";
-import { buildFolder, mqttPacketClientModule, root } from "./build.js";
+import { buildFolder, mqttPacketClientModule, root, writeWhole } from "./build.js";
 import { configUsesTls } from "./config.js";
 import { buildFeatures, TLS_MODULES } from "./features.js";
 import { minified } from "./minify.js";
@@ -106,10 +105,9 @@ export async function buildForModdable(name, { tls: wanted = false } = {}) {
 		logLevel: "warning",
 	});
 	checkMain(metafile, [MAIN, entry, ports]);
-	mkdirSync(folder, { recursive: true });
 	const names = {};
 	for (const { path, text } of outputFiles) {
-		if (basename(path) !== "preloaded.js") writeFileSync(path, await minified(text, names));
+		if (basename(path) !== "preloaded.js") writeWhole(path, await minified(text, names));
 	}
 	await buildFeatures(folder, { tls });
 	if (name === "mcsim") await buildPanel();

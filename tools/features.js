@@ -2,10 +2,8 @@
  * What a build has only if it is asked for, as a manifest of its own:
  * `build/modules/HOST/features.json`, which the host's manifest includes.
  */
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import * as esbuild from "esbuild";
-import { root } from "./build.js";
+import { build, root, writeWhole } from "./build.js";
 
 /** The SDK's TLS, which is JavaScript, with these of its modules replaced. */
 const REPLACED = {
@@ -20,9 +18,9 @@ export const TLS_MODULES = ["crypt", "curve", "ecdsa", "ecp", "pkcs1_5", "rng", 
 /** Writes the manifest, and the modules that it names, to `folder`. */
 export async function buildFeatures(folder, { tls }) {
 	const manifest = tls ? tlsManifest() : {};
-	writeFileSync(join(folder, "features.json"), `${JSON.stringify(manifest, undefined, "\t")}\n`);
+	writeWhole(join(folder, "features.json"), `${JSON.stringify(manifest, undefined, "\t")}\n`);
 	if (!tls) return;
-	await esbuild.build({
+	await build({
 		absWorkingDir: root,
 		entryPoints: Object.values(REPLACED).map((name) => `hosts/moddable/tls/${name}.ts`),
 		outdir: folder,

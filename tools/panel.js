@@ -1,22 +1,20 @@
 /** The panel for mcsim, `hosts/sim/mcsim/panel`, as mcsim takes it: one JavaScript file in a folder of its own. */
-import { rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import * as esbuild from "esbuild";
-import { buildFolder, root } from "./build.js";
+import { build, buildFolder, root } from "./build.js";
 
 /** The manifest names it, too (SIMULATORS). */
 export const simulatorFolder = join(buildFolder, "modules/mcsim/simulator");
+const PANEL = "veleta.js";
 
 /** mcsim has these modules itself. */
 const EXTERNAL = ["ControlsPane", "DevicePane", "assets", "piu/*"];
 
 export async function buildPanel() {
-	// mcsim takes each file there for a simulator.
-	rmSync(simulatorFolder, { recursive: true, force: true });
-	await esbuild.build({
+	await build({
 		absWorkingDir: root,
-		entryPoints: { veleta: "hosts/sim/mcsim/panel/panel.ts" },
-		outdir: simulatorFolder,
+		entryPoints: ["hosts/sim/mcsim/panel/panel.ts"],
+		outfile: join(simulatorFolder, PANEL),
 		bundle: true,
 		format: "esm",
 		platform: "neutral",
@@ -24,4 +22,6 @@ export async function buildPanel() {
 		external: EXTERNAL,
 		logLevel: "warning",
 	});
+	// mcsim takes each file there for a simulator.
+	for (const name of readdirSync(simulatorFolder)) if (name !== PANEL) rmSync(join(simulatorFolder, name));
 }
