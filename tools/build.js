@@ -106,6 +106,23 @@ export function bundleForNode(options) {
 	});
 }
 
+/**
+ * A program of the project's for Node, by its path in the project: one that runs when it is loaded, or
+ * a file of `commands/`, which exports a command. Resolves with what to give to Node, by default one for each path.
+ */
+export async function bundleProgram(file, name = file.replace(/\.ts$/, "").replaceAll("/", "-")) {
+	const outfile = join(buildFolder, "programs", `${name}.js`);
+	const contents = `
+		import { main } from "./commands/frame.ts";
+		import { command } from "./${file}";
+		await main(command);`;
+	const entry = file.startsWith("commands/")
+		? { stdin: { contents, resolveDir: root, loader: "ts" } }
+		: { entryPoints: [file] };
+	await bundleForNode({ ...entry, outfile });
+	return outfile;
+}
+
 /** The station with the simulated chips, made smaller as for a board. */
 export async function buildFirmware() {
 	await buildMqttPacket();

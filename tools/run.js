@@ -1,7 +1,9 @@
-/** Runs a TypeScript program of this project: `node tools/run.js [--engine] FILE [ARGUMENT…]`; with the XS engine, if it runs that. */
-import { basename, join } from "node:path";
+/**
+ * Runs a TypeScript program of this project, one of `commands/` or another one:
+ * `node tools/run.js [--engine] FILE [ARGUMENT…]`; with the firmware and the XS engine, if it runs those.
+ */
 import { pathToFileURL } from "node:url";
-import { buildFirmware, buildFolder, bundleForNode } from "./build.js";
+import { buildFirmware, buildMqttPacket, bundleProgram } from "./build.js";
 import { buildEngine, EngineBuildError } from "./engine.js";
 
 const engine = process.argv[2] === "--engine";
@@ -10,16 +12,17 @@ if (file === undefined) {
 	process.stderr.write("usage: node tools/run.js [--engine] FILE [ARGUMENT…]\n");
 	process.exit(2);
 }
-try {
-	// Who only wants to know the options need not wait.
-	if (engine && !rest.includes("--help")) await buildEngine();
-} catch (error) {
-	if (!(error instanceof EngineBuildError)) throw error;
-	process.stderr.write(`${error.message}\n`);
-	process.exit(1);
-}
-const outfile = join(buildFolder, "programs", `${basename(file, ".ts")}.js`);
-await buildFirmware();
-await bundleForNode({ entryPoints: [file], outfile });
-process.argv.splice(1, process.argv.length, outfile, ...rest);
-await import(pathToFileURL(outfile).href);
+// Who only wants to know the options need not wait.
+if (engine && !rest.includes("--help")) {
+	try {
+		await buildEngine();
+	} catch (error) {
+		if (!(error instanceof EngineBuildError)) throw error;
+		process.stderr.write(`${error.message}\n`);
+		process.exit(1);
+	}
+	await buildFirmware();
+} else await buildMqttPacket();
+const program = await bundleProgram(file);
+process.argv.splice(1, process.argv.length, program, ...rest);
+await import(pathToFileURL(program).href);

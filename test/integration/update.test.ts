@@ -13,7 +13,7 @@ import { type Parts, scenario } from "../harness/scenario.ts";
 import type { MosquittoSub } from "../harness/subscriber.ts";
 import { until } from "../harness/wait.ts";
 
-const command = bundleProgram("hosts/node/update.ts", "update-under-test");
+const command = bundleProgram("commands/update/update.ts", "update-under-test");
 const IMAGE_BYTES = 100_000;
 /** Bytes of it in a message: nearly as many as the station takes. */
 const PIECE = 1_200;

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { parseUpdateCommand } from "../../hosts/node/update-options.ts";
+import { parseUpdateCommand } from "../../commands/update/options.ts";
 import { deepEqual, equal, match, ok, throws } from "../harness/harness.ts";
 import { installation, inTools, run } from "../harness/sdk-installation.ts";
 import { buildBoard, SerialBoard } from "../harness/serial-board.ts";

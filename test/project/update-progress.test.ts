@@ -1,7 +1,7 @@
 /** What a person sees of an update. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { UpdateProgress } from "../../hosts/node/update-progress.ts";
+import { UpdateProgress } from "../../commands/update/progress.ts";
 
 function watch(isTTY: boolean) {
 	let written = "";

@@ -1,7 +1,7 @@
-import { CHUNK_BYTES, UpdateSender } from "../../../../hosts/node/update-sender.ts";
-import type { Message } from "../../../../src/net/mqtt/message.ts";
-import { bytesOf } from "../../../../src/text.ts";
-import { deepEqual, equal, test } from "../../../harness/harness.ts";
+import { CHUNK_BYTES, UpdateSender } from "../../../commands/update/sender.ts";
+import type { Message } from "../../../src/net/mqtt/message.ts";
+import { bytesOf } from "../../../src/text.ts";
+import { deepEqual, equal, test } from "../../harness/harness.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60_000;

@@ -1,12 +1,25 @@
 /** The command line of `npm run update`. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { readPem } from "../../hosts/node/pem-files.ts";
 import type { TlsOptions } from "../../src/host.ts";
 import { type BrokerUrl, parseBrokerUrl } from "../../src/net/broker-url.ts";
 import { topicNameFault } from "../../src/net/mqtt/topic.ts";
-import { explain, UsageError } from "./flags.ts";
-import { readPem } from "./pem-files.ts";
+import { explained, FLAG, HELP, readLine, UsageError, VALUE } from "../frame.ts";
+
+export const NAME = "npm run update";
+
+export const OPTIONS = {
+	broker: VALUE,
+	cafile: VALUE,
+	id: VALUE,
+	topic: VALUE,
+	key: VALUE,
+	"new-key": VALUE,
+	"new-image": VALUE,
+	"no-network": FLAG,
+	help: HELP,
+};
 
 export const USAGE = `Usage: npm run update -- --broker URL --id ID --key KEY.pem [OPTION…] [FILE.bin]
        npm run update -- --new-key KEY.pem
@@ -54,8 +67,9 @@ const IMAGES_IN_BUILD = "bin/esp32";
 
 /** Throws a `UsageError`; returns `undefined` where help was asked for. */
 export function parseUpdateCommand(args: string[]): UpdateCommand | undefined {
-	const { values, positionals } = parse(args);
-	if (values.help) return undefined;
+	const line = readLine(args, { name: NAME, options: OPTIONS, takesArguments: true });
+	if (!line) return undefined;
+	const { values, positionals } = line;
 	const { "new-key": newKey, "new-image": newImage, "no-network": noNetwork = false } = values;
 	const makes = newKey ?? newImage;
 	if (makes !== undefined && positionals.length > 0) throw new UsageError(`${positionals[0]}: nothing is sent now`);
@@ -63,7 +77,7 @@ export function parseUpdateCommand(args: string[]): UpdateCommand | undefined {
 	if (newImage !== undefined) return { name: "new image", path: newImage, hasNetwork: !noNetwork };
 	if (noNetwork) throw new UsageError("--no-network goes with --new-image");
 	const { broker, cafile, id, topic = id && `veleta/${id}`, key } = values;
-	if (broker === undefined) throw new UsageError("--broker is missing");
+	if (broker === undefined) throw new UsageError(`--broker is missing; ${NAME} -- --help`);
 	if (!topic) throw new UsageError("the station is missing: --id or --topic");
 	const fault = topicNameFault(topic);
 	if (fault) throw new UsageError(`${values.topic === undefined ? "--id" : "--topic"}: ${fault}`);
@@ -71,46 +85,13 @@ export function parseUpdateCommand(args: string[]): UpdateCommand | undefined {
 	if (positionals.length > 1) throw new UsageError(`${positionals[1]}: one file at a time`);
 	return {
 		name: "push",
-		broker: brokerOf(broker),
-		tls: cafile === undefined ? {} : { ca: explain(() => readPem("--cafile", cafile)) },
+		// What is wrong with it is told without showing it: it may hold a password.
+		broker: explained(() => parseBrokerUrl(broker), "--broker: "),
+		tls: cafile === undefined ? {} : { ca: explained(() => readPem("--cafile", cafile)) },
 		topic,
 		key,
 		file: positionals[0] ?? builtImage(),
 	};
-}
-
-function parse(args: string[]) {
-	const text = { type: "string" } as const;
-	const flag = { type: "boolean" } as const;
-	try {
-		return parseArgs({
-			args,
-			allowPositionals: true,
-			options: {
-				broker: text,
-				cafile: text,
-				id: text,
-				topic: text,
-				key: text,
-				"new-key": text,
-				"new-image": text,
-				"no-network": flag,
-				help: { ...flag, short: "h" },
-			},
-		});
-	} catch (error) {
-		const [problem = ""] = (error as Error).message.split(/\.\s/);
-		throw new UsageError(problem);
-	}
-}
-
-/** What is wrong with it is told without showing it: it may hold a password. */
-function brokerOf(url: string): BrokerUrl {
-	try {
-		return parseBrokerUrl(url);
-	} catch (error) {
-		throw new UsageError(`--broker: ${(error as Error).message}`);
-	}
 }
 
 function builtImage(): string {

@@ -1,6 +1,7 @@
 /** `sub`: prints the messages of its subscriptions, and comes back when the connection is lost. */
 import { reasonText } from "../../src/net/mqtt/reason-codes.ts";
-import { Client, EXIT_DONE, EXIT_FAILED, say } from "./client.ts";
+import { Client } from "../client.ts";
+import { EXIT_DONE, EXIT_FAILED, say } from "../frame.ts";
 import { formatMessage } from "./format.ts";
 import type { SubOptions } from "./options.ts";
 

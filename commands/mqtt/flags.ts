@@ -3,36 +3,29 @@ import { parseArgs } from "node:util";
 import type { QoS } from "../../src/net/mqtt/packet.ts";
 import { utf8 } from "../../src/net/mqtt/text.ts";
 import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
-import { messageOf } from "../../src/text.ts";
+import { explained, type Options, UsageError } from "../frame.ts";
 
-/** A command line that cannot be used, in one line. */
-export class UsageError extends Error {
-	override name = "UsageError";
+/** A `UsageError` for whoever does not know the flags. */
+export function lost(problem: string): UsageError {
+	return new UsageError(`${problem}; npm run mqtt -- --help`);
 }
-
-/** What a program prints of the error that ended it, in one line; `command` is that of `npm run`. */
-export function endingOf(error: unknown, command: string): string {
-	return `${messageOf(error)}${error instanceof UsageError ? `; npm run ${command} -- --help` : ""}`;
-}
-
-export type Flags = Readonly<Record<string, { type: "string" | "boolean"; short?: string; multiple?: true }>>;
 
 /** The flags of a command line, each by its long name. */
 export class Values {
 	private readonly _values = new Map<string, (string | true)[]>();
 
 	/** Not strict: a value may begin with a dash, as in `-m -12.5`. What is shown of a wrong flag is its name only: a password may be near. */
-	constructor(args: string[], flags: Flags) {
+	constructor(args: string[], flags: Options) {
 		const { tokens } = parseArgs({ args, options: flags, strict: false, tokens: true });
 		for (const token of tokens) {
 			if (token.kind !== "option") {
-				throw new UsageError(`argument ${token.index + 2} belongs to no flag (a value with spaces needs quotes)`);
+				throw lost(`argument ${token.index + 2} belongs to no flag (a value with spaces needs quotes)`);
 			}
 			const { name, rawName, value } = token;
 			const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
-			if (!flag) throw new UsageError(`${rawName} is no flag of this command`);
-			if (flag.type === "string" && value === undefined) throw new UsageError(`${rawName} needs a value`);
-			if (flag.type === "boolean" && value !== undefined) throw new UsageError(`${rawName} takes no value`);
+			if (!flag) throw lost(`${rawName} is no flag of this command`);
+			if (flag.type === "string" && value === undefined) throw lost(`${rawName} needs a value`);
+			if (flag.type === "boolean" && value !== undefined) throw lost(`${rawName} takes no value`);
 			const earlier = flag.multiple ? (this._values.get(name) ?? []) : [];
 			this._values.set(name, [...earlier, value ?? true]);
 		}
@@ -49,7 +42,7 @@ export class Values {
 	/** Checked for what MQTT allows as a string. */
 	text(name: string): string | undefined {
 		const [value] = this.all(name);
-		if (value !== undefined) explain(() => utf8(value, `--${name}`));
+		if (value !== undefined) explained(() => utf8(value, `--${name}`));
 		return value;
 	}
 
@@ -84,17 +77,8 @@ export class Values {
 		for (const filter of filters) {
 			const fault = topicFilterFault(filter);
 			if (fault) throw new UsageError(`--${name} ${filter}: ${fault}`);
-			explain(() => utf8(filter, `--${name}`));
+			explained(() => utf8(filter, `--${name}`));
 		}
 		return filters;
-	}
-}
-
-/** Turns what `check` throws into a `UsageError`. */
-export function explain<Result>(check: () => Result): Result {
-	try {
-		return check();
-	} catch (error) {
-		throw new UsageError((error as Error).message);
 	}
 }

@@ -1,5 +1,6 @@
 /** The command line of `npm run mqtt`: flags as mosquitto_pub and mosquitto_sub have them. */
 import { randomBytes } from "node:crypto";
+import { readPem } from "../../hosts/node/pem-files.ts";
 import type { TlsOptions } from "../../src/host.ts";
 import {
 	type BrokerAddress,
@@ -10,29 +11,10 @@ import {
 } from "../../src/net/broker-url.ts";
 import type { Properties, ProtocolVersion, QoS, Will } from "../../src/net/mqtt/packet.ts";
 import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
-import { explain, type Flags, UsageError, Values } from "./flags.ts";
+import type { ConnectionOptions } from "../client.ts";
+import { explained, FLAG, type Options, UsageError, VALUE } from "../frame.ts";
+import { lost, Values } from "./flags.ts";
 import { checkFormat } from "./format.ts";
-import { readPem } from "./pem-files.ts";
-
-/** What both commands need. */
-export interface ConnectionOptions {
-	readonly broker: BrokerAddress;
-	readonly tls: TlsOptions;
-	readonly clientId: string;
-	readonly protocolVersion: ProtocolVersion;
-	/** Whether an older version will do. */
-	readonly fallback: boolean;
-	readonly cleanSession: boolean;
-	/** Seconds. */
-	readonly sessionExpiryInterval: number | undefined;
-	/** Seconds. */
-	readonly keepAlive: number;
-	readonly username: string | undefined;
-	readonly password: string | undefined;
-	readonly will: Will | undefined;
-	/** Whether to tell what happens. */
-	readonly debug: boolean;
-}
 
 /** Where the payloads come from. */
 export type Source =
@@ -65,58 +47,58 @@ export interface SubOptions extends ConnectionOptions {
 	readonly format: string;
 }
 
-export type Command = ({ readonly name: "pub" } & PubOptions) | ({ readonly name: "sub" } & SubOptions);
+export type MqttCommand = ({ readonly name: "pub" } & PubOptions) | ({ readonly name: "sub" } & SubOptions);
 
 const CONNECTION = {
-	host: { type: "string", short: "h" },
-	port: { type: "string", short: "p" },
-	url: { type: "string", short: "L" },
-	cafile: { type: "string" },
-	cert: { type: "string" },
-	key: { type: "string" },
-	"tls-use-os-certs": { type: "boolean" },
-	id: { type: "string", short: "i" },
-	qos: { type: "string", short: "q" },
-	keepalive: { type: "string", short: "k" },
-	"disable-clean-session": { type: "boolean", short: "c" },
-	"session-expiry-interval": { type: "string", short: "x" },
-	"protocol-version": { type: "string", short: "V" },
-	username: { type: "string", short: "u" },
-	pw: { type: "string", short: "P" },
-	"will-topic": { type: "string" },
-	"will-payload": { type: "string" },
-	"will-qos": { type: "string" },
-	"will-retain": { type: "boolean" },
-	debug: { type: "boolean", short: "d" },
-	help: { type: "boolean" },
-} as const satisfies Flags;
+	host: { ...VALUE, short: "h" },
+	port: { ...VALUE, short: "p" },
+	url: { ...VALUE, short: "L" },
+	cafile: VALUE,
+	cert: VALUE,
+	key: VALUE,
+	"tls-use-os-certs": FLAG,
+	id: { ...VALUE, short: "i" },
+	qos: { ...VALUE, short: "q" },
+	keepalive: { ...VALUE, short: "k" },
+	"disable-clean-session": { ...FLAG, short: "c" },
+	"session-expiry-interval": { ...VALUE, short: "x" },
+	"protocol-version": { ...VALUE, short: "V" },
+	username: { ...VALUE, short: "u" },
+	pw: { ...VALUE, short: "P" },
+	"will-topic": VALUE,
+	"will-payload": VALUE,
+	"will-qos": VALUE,
+	"will-retain": FLAG,
+	debug: { ...FLAG, short: "d" },
+	help: FLAG,
+} as const satisfies Options;
 
-const PUB = {
+export const PUB = {
 	...CONNECTION,
-	topic: { type: "string", short: "t" },
-	message: { type: "string", short: "m" },
-	file: { type: "string", short: "f" },
-	"null-message": { type: "boolean", short: "n" },
-	"stdin-file": { type: "boolean", short: "s" },
-	"stdin-line": { type: "boolean", short: "l" },
-	retain: { type: "boolean", short: "r" },
-	"response-topic": { type: "string" },
-	"correlation-data": { type: "string" },
-	"message-expiry-interval": { type: "string" },
-} as const satisfies Flags;
+	topic: { ...VALUE, short: "t" },
+	message: { ...VALUE, short: "m" },
+	file: { ...VALUE, short: "f" },
+	"null-message": { ...FLAG, short: "n" },
+	"stdin-file": { ...FLAG, short: "s" },
+	"stdin-line": { ...FLAG, short: "l" },
+	retain: { ...FLAG, short: "r" },
+	"response-topic": VALUE,
+	"correlation-data": VALUE,
+	"message-expiry-interval": VALUE,
+} as const satisfies Options;
 
-const SUB = {
+export const SUB = {
 	...CONNECTION,
-	topic: { type: "string", short: "t", multiple: true },
-	unsubscribe: { type: "string", short: "U", multiple: true },
-	verbose: { type: "boolean", short: "v" },
-	count: { type: "string", short: "C" },
-	timeout: { type: "string", short: "W" },
-	"until-subscribed": { type: "boolean", short: "E" },
-	"no-stale": { type: "boolean", short: "R" },
-	"no-newline": { type: "boolean", short: "N" },
-	format: { type: "string", short: "F" },
-} as const satisfies Flags;
+	topic: { ...VALUE, short: "t", multiple: true },
+	unsubscribe: { ...VALUE, short: "U", multiple: true },
+	verbose: { ...FLAG, short: "v" },
+	count: { ...VALUE, short: "C" },
+	timeout: { ...VALUE, short: "W" },
+	"until-subscribed": { ...FLAG, short: "E" },
+	"no-stale": { ...FLAG, short: "R" },
+	"no-newline": { ...FLAG, short: "N" },
+	format: { ...VALUE, short: "F" },
+} as const satisfies Options;
 
 const VERSIONS: Readonly<Record<string, ProtocolVersion>> = {
 	5: 5,
@@ -132,10 +114,10 @@ const TOPICS_MAXIMUM = 32;
 const CLIENT_ID_MAXIMUM_3_1 = 23;
 
 /** Throws a `UsageError`; returns `undefined` where help was asked for. */
-export function parseCommand([name, ...args]: readonly string[]): Command | undefined {
+export function parseCommand([name, ...args]: readonly string[]): MqttCommand | undefined {
 	if (name === "--help" || name === "help") return undefined;
 	if (name !== "pub" && name !== "sub") {
-		throw new UsageError(`${name === undefined ? "a command is missing" : "the command is wrong"}: pub or sub`);
+		throw lost(`${name === undefined ? "a command is missing" : "the command is wrong"}: pub or sub`);
 	}
 	const values = new Values(args, name === "pub" ? PUB : SUB);
 	if (values.has("help")) return undefined;
@@ -210,7 +192,7 @@ function brokerOf(values: Values, hasPem: boolean): BrokerAddress {
 function tlsOf(values: Values): TlsOptions {
 	const pem = (name: string) => {
 		const [path] = values.all(name);
-		return path === undefined ? undefined : explain(() => readPem(`--${name}`, path));
+		return path === undefined ? undefined : explained(() => readPem(`--${name}`, path));
 	};
 	const ca = pem("cafile");
 	const certificate = pem("cert");
@@ -240,7 +222,7 @@ function pubOptions(values: Values): PubOptions {
 	const topic = urlOf(values)?.topic ?? values.topicName("topic");
 	const fault = topic === undefined ? undefined : topicNameFault(topic);
 	if (fault) throw new UsageError(`--url: ${fault}`);
-	if (topic === undefined) throw new UsageError("a topic is missing: -t");
+	if (topic === undefined) throw lost("a topic is missing: -t");
 	const properties = propertiesOf(values);
 	if (properties && connection.protocolVersion < 5) throw new UsageError("properties of a message need MQTT 5");
 	return {
@@ -265,7 +247,7 @@ function sourceOf(values: Values): Source {
 	if (values.has("stdin-file")) sources.push({ from: "stdin" });
 	if (values.has("stdin-line")) sources.push({ from: "lines" });
 	const [source] = sources;
-	if (!source || sources.length > 1) throw new UsageError("what to publish: give one of -m, -f, -n, -s and -l");
+	if (!source || sources.length > 1) throw lost("what to publish: give one of -m, -f, -n, -s and -l");
 	return source;
 }
 
@@ -291,7 +273,7 @@ function subOptions(values: Values): SubOptions {
 	if (fault) throw new UsageError(`--url: ${fault}`);
 	const topicFilters = url ? [url.topic] : values.topicFilters("topic");
 	const unsubscribe = values.topicFilters("unsubscribe");
-	if (topicFilters.length + unsubscribe.length === 0) throw new UsageError("a topic is missing: -t");
+	if (topicFilters.length + unsubscribe.length === 0) throw lost("a topic is missing: -t");
 	if (topicFilters.length + unsubscribe.length > TOPICS_MAXIMUM) {
 		throw new UsageError(`more than ${TOPICS_MAXIMUM} topics`);
 	}
@@ -299,7 +281,7 @@ function subOptions(values: Values): SubOptions {
 	if (both !== undefined) throw new UsageError(`${both} cannot be both subscribed to and unsubscribed from`);
 	const seconds = values.number("timeout", 1, 1_000_000);
 	const format = values.all("format")[0] ?? (values.has("verbose") ? "%t %p" : "%p");
-	explain(() => checkFormat(format));
+	explained(() => checkFormat(format));
 	return {
 		...connection,
 		topicFilters,

@@ -1,7 +1,8 @@
 /** `pub`: publishes what its source gives, and ends when the broker has all of it. */
 import type { Message } from "../../src/net/mqtt/message.ts";
 import { reasonText } from "../../src/net/mqtt/reason-codes.ts";
-import { Client, EXIT_DONE, EXIT_FAILED, say } from "./client.ts";
+import { Client } from "../client.ts";
+import { EXIT_DONE, EXIT_FAILED, say } from "../frame.ts";
 import type { PubOptions } from "./options.ts";
 import { payloadsOf } from "./payloads.ts";
 

@@ -2,38 +2,47 @@
  * A session on Node for one command: connects as its options tell, says on
  * stderr what goes wrong, decides when to give up, and ends in good order.
  */
-import type { Bytes } from "../../src/host.ts";
-import { Backoff } from "../../src/net/backoff.ts";
-import { Link } from "../../src/net/link.ts";
-import { RefusedError } from "../../src/net/mqtt/errors.ts";
-import type { Message } from "../../src/net/mqtt/message.ts";
-import type { ProtocolVersion } from "../../src/net/mqtt/packet.ts";
-import { Session, type SessionOptions } from "../../src/net/mqtt/session.ts";
-import { NodeSocket, type NodeSocketOptions } from "./node-socket.ts";
-import type { ConnectionOptions } from "./options.ts";
-import { PacketBoundary } from "./packet-boundary.ts";
-import { clock, timer } from "./ports.ts";
-import { connectTls } from "./tls.ts";
+import { NodeSocket, type NodeSocketOptions } from "../hosts/node/node-socket.ts";
+import { PacketBoundary } from "../hosts/node/packet-boundary.ts";
+import { clock, timer } from "../hosts/node/ports.ts";
+import { connectTls } from "../hosts/node/tls.ts";
+import type { Bytes, TlsOptions } from "../src/host.ts";
+import { Backoff } from "../src/net/backoff.ts";
+import type { BrokerAddress } from "../src/net/broker-url.ts";
+import { Link } from "../src/net/link.ts";
+import { RefusedError } from "../src/net/mqtt/errors.ts";
+import type { Message } from "../src/net/mqtt/message.ts";
+import type { ProtocolVersion, Will } from "../src/net/mqtt/packet.ts";
+import { Session, type SessionOptions } from "../src/net/mqtt/session.ts";
+import { EXIT_FAILED, onInterrupt, say } from "./frame.ts";
 
 /** Delays between attempts to connect, in ms: somebody waits at the terminal. */
 const RETRY = { base: 500, limit: 10_000 };
 /** How long the end waits for what was written to leave, in ms. */
 const FAREWELL_MS = 2_000;
-/** A signal that follows another within so many ms is the same Ctrl-C: npm hands on what the terminal told us, too. */
-const SAME_INTERRUPT_MS = 250;
-
 /** Bytes of a packet: as many as MQTT can say (3.1.1, section 2.2.3), for a computer has room. */
 const PACKET_SIZE_MAXIMUM = 5 + 268_435_455;
 
-export const EXIT_DONE = 0;
-export const EXIT_FAILED = 1;
-const EXIT_INTERRUPTED = 130;
-
 const VERSION_NAMES: Readonly<Record<ProtocolVersion, string>> = { 3: "3.1", 4: "3.1.1", 5: "5.0" };
 
-/** One line for the user. */
-export function say(text: string): void {
-	process.stderr.write(`${text}\n`);
+/** How to connect. */
+export interface ConnectionOptions {
+	readonly broker: BrokerAddress;
+	readonly tls: TlsOptions;
+	readonly clientId: string;
+	readonly protocolVersion: ProtocolVersion;
+	/** Whether an older version will do. */
+	readonly fallback: boolean;
+	readonly cleanSession: boolean;
+	/** Seconds. */
+	readonly sessionExpiryInterval: number | undefined;
+	/** Seconds. */
+	readonly keepAlive: number;
+	readonly username: string | undefined;
+	readonly password: string | undefined;
+	readonly will: Will | undefined;
+	/** Whether to tell what happens. */
+	readonly debug: boolean;
 }
 
 /** What a command adds to the session. */
@@ -185,19 +194,6 @@ export class Client<M extends Message> {
 			}
 		};
 	}
-}
-
-/** Calls back at the first Ctrl-C or SIGTERM; a second one does not wait for a good order. */
-function onInterrupt(callback: () => void): void {
-	let interruptedAt: number | undefined;
-	const interrupt = () => {
-		const first = interruptedAt === undefined;
-		interruptedAt ??= performance.now();
-		if (performance.now() - interruptedAt > SAME_INTERRUPT_MS) process.exit(EXIT_INTERRUPTED);
-		if (first) callback();
-	};
-	process.on("SIGINT", interrupt);
-	process.on("SIGTERM", interrupt);
 }
 
 function late(delay: number): Promise<void> {

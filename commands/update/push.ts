@@ -1,15 +1,16 @@
 /** Sends firmware to a station, and tells what comes of it. */
 import { randomBytes } from "node:crypto";
+import { clock, timer } from "../../hosts/node/ports.ts";
+import { readImage } from "../../hosts/node/update-image.ts";
+import { readFile, readPrivateKey, signImage } from "../../hosts/node/update-key.ts";
 import type { Bytes } from "../../src/host.ts";
 import type { Message } from "../../src/net/mqtt/message.ts";
 import { reasonText } from "../../src/net/mqtt/reason-codes.ts";
-import { Client, EXIT_DONE, EXIT_FAILED } from "./client.ts";
-import { clock, timer } from "./ports.ts";
-import { readImage } from "./update-image.ts";
-import { readFile, readPrivateKey, signImage } from "./update-key.ts";
-import type { PushOptions } from "./update-options.ts";
-import { UpdateProgress } from "./update-progress.ts";
-import { UpdateSender } from "./update-sender.ts";
+import { Client } from "../client.ts";
+import { EXIT_DONE, EXIT_FAILED } from "../frame.ts";
+import type { PushOptions } from "./options.ts";
+import { UpdateProgress } from "./progress.ts";
+import { UpdateSender } from "./sender.ts";
 
 /** Failures to connect in a row after which to give up: some two minutes, in which a broker may start again. */
 const ATTEMPTS_MAXIMUM = 16;

@@ -1,0 +1,117 @@
+/** What every command has: options, help, errors in one line, exit codes, Ctrl-C. */
+import { parseArgs } from "node:util";
+import { messageOf } from "../src/text.ts";
+
+export const EXIT_DONE = 0;
+export const EXIT_FAILED = 1;
+/** For a command line that cannot be used. */
+const EXIT_USAGE = 2;
+/** As a shell has it for what Ctrl-C ended. */
+export const EXIT_INTERRUPTED = 130;
+
+/** A signal that follows another within so many ms is the same Ctrl-C: npm hands on what the terminal told us, too. */
+const SAME_INTERRUPT_MS = 250;
+
+/** A command line that cannot be used, in one line. */
+export class UsageError extends Error {
+	override name = "UsageError";
+}
+
+/** By their long names. */
+export type Options = Readonly<
+	Record<string, { readonly type: "string" | "boolean"; readonly short?: string; readonly multiple?: true }>
+>;
+
+/** An option with a value, one without, and the one that every command has. */
+export const VALUE = { type: "string" } as const;
+export const FLAG = { type: "boolean" } as const;
+export const HELP = { type: "boolean", short: "h" } as const;
+
+/** What a file in this folder exports as `command`, for `tools/run.js`. `Wanted` is what a command line says. */
+export interface Command<Wanted> {
+	/** As a person types it. */
+	readonly name: string;
+	readonly help: string;
+	/** All that it takes. */
+	readonly options: Options;
+	/** Throws a `UsageError`; returns `undefined` where help is asked for. */
+	readonly read: (args: string[]) => Wanted | undefined;
+	/** Resolves with the exit code. What it throws is for a person, in one line. */
+	readonly run: (wanted: Wanted) => number | Promise<number>;
+}
+
+/** Runs a command to its end. */
+export async function main<Wanted>({ help, read, run }: Command<Wanted>): Promise<void> {
+	// Who has read enough closes its end (`| head`). A command that goes on without a reader sees to that itself.
+	process.stdout.on("error", () => {});
+	try {
+		const wanted = read(process.argv.slice(2));
+		if (wanted === undefined) process.stdout.write(help);
+		else process.exitCode = await run(wanted);
+	} catch (error) {
+		say(messageOf(error));
+		// Whatever else is open.
+		process.exit(error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED);
+	}
+}
+
+/**
+ * The options of a command line, and its arguments where there may be some;
+ * `undefined` where help is asked for. Throws a `UsageError` that says where the
+ * options are told.
+ */
+export function readLine<O extends Options>(
+	args: string[],
+	{ name, options, takesArguments = false }: { name: string; options: O; takesArguments?: boolean },
+) {
+	const parse = () => parseArgs({ args, options, allowPositionals: takesArguments });
+	let parsed: ReturnType<typeof parse>;
+	try {
+		parsed = parse();
+	} catch (error) {
+		// What follows tells how one might have meant it.
+		const [problem] = messageOf(error).split(/\.\s/);
+		throw new UsageError(`${problem}; ${name} -- --help lists the options`);
+	}
+	return "help" in parsed.values ? undefined : parsed;
+}
+
+/** Throws a `UsageError` where an option's value is no such number. */
+export function numberOf(option: string, text: string, lowest: number, highest: number, whole = false): number {
+	const value = Number(text);
+	if (text.trim() === "" || !(value >= lowest && value <= highest) || (whole && !Number.isInteger(value))) {
+		throw new UsageError(`${option} ${text}: must be a ${whole ? "whole " : ""}number from ${lowest} to ${highest}`);
+	}
+	return value;
+}
+
+/** Turns what `check` throws into a `UsageError`, behind a prefix. */
+export function explained<Result>(check: () => Result, prefix = ""): Result {
+	try {
+		return check();
+	} catch (error) {
+		throw new UsageError(`${prefix}${messageOf(error)}`);
+	}
+}
+
+/** One line for a person, beside the output. */
+export function say(text: string): void {
+	process.stderr.write(`${text}\n`);
+}
+
+/**
+ * Calls back at the first Ctrl-C or SIGTERM: time to end in good order. A second
+ * one does not wait for that. A command that has nothing to put in order calls
+ * nothing, and is ended at once.
+ */
+export function onInterrupt(callback: () => void): void {
+	let interruptedAt: number | undefined;
+	const interrupt = () => {
+		const first = interruptedAt === undefined;
+		interruptedAt ??= performance.now();
+		if (performance.now() - interruptedAt > SAME_INTERRUPT_MS) process.exit(EXIT_INTERRUPTED);
+		if (first) callback();
+	};
+	process.on("SIGINT", interrupt);
+	process.on("SIGTERM", interrupt);
+}
