@@ -234,8 +234,10 @@ function reportLinkedSize(): void {
 	const what = "esp32: linked JavaScript";
 	if (!process.env.MODDABLE) return row(what, "not linked: needs the Moddable SDK");
 	const file = fileURLToPath(new URL("../esp32-size.json", import.meta.url));
-	const { status, stderr } = spawnSync(process.execPath, ["tools/esp32.js", "size"], { encoding: "utf8" });
-	if (status !== 0) throw new Error(`tools/esp32.js size: ${stderr}`);
+	const { status, stderr } = spawnSync(process.execPath, ["tools/run.js", "commands/board/size.ts"], {
+		encoding: "utf8",
+	});
+	if (status !== 0) throw new Error(`npm run size:esp32: ${stderr}`);
 	const { board, linkedJavaScript } = JSON.parse(readFileSync(file, "utf8"));
 	row(`${board}: linked JavaScript`, `${linkedJavaScript} B`, linkedJavaScript, BUDGET.linkedJavaScript, " B");
 }

@@ -55,15 +55,22 @@ export async function main<Wanted>({ help, read, run }: Command<Wanted>): Promis
 	}
 }
 
+/** How a command line looks. */
+export interface Syntax<O extends Options> {
+	readonly name: string;
+	readonly options: O;
+	readonly takesArguments?: boolean;
+}
+
+/** Options as `readLine` gives them. */
+export type Values<O extends Options> = NonNullable<ReturnType<typeof readLine<O>>>["values"];
+
 /**
  * The options of a command line, and its arguments where there may be some;
  * `undefined` where help is asked for. Throws a `UsageError` that says where the
  * options are told.
  */
-export function readLine<O extends Options>(
-	args: string[],
-	{ name, options, takesArguments = false }: { name: string; options: O; takesArguments?: boolean },
-) {
+export function readLine<O extends Options>(args: string[], { name, options, takesArguments = false }: Syntax<O>) {
 	const parse = () => parseArgs({ args, options, allowPositionals: takesArguments });
 	let parsed: ReturnType<typeof parse>;
 	try {

@@ -1,10 +1,7 @@
-/**
- * Bundles TypeScript with esbuild into `build/`. As a program, `npm run build`:
- * makes what `npm start` runs and what `manifest.json` names.
- */
+/** Bundles TypeScript with esbuild into `build/`. */
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import * as esbuild from "esbuild";
 import { minified } from "./minify.js";
 import { mqttPacketPlugin } from "./mqtt-packet.js";
@@ -72,12 +69,23 @@ export const textModules = {
 	},
 };
 
+/** Tools stay outside of what imports them: there is one copy of each, which knows where it is. */
+const toolsOutside = {
+	name: "tools-outside",
+	setup(build) {
+		build.onResolve({ filter: /\/tools\/[\w-]+\.js$/ }, ({ path, resolveDir }) => ({
+			path: pathToFileURL(resolve(resolveDir, path)).href,
+			external: true,
+		}));
+	},
+};
+
 const common = {
 	bundle: true,
 	absWorkingDir: root,
 	logLevel: "warning",
 	alias: { "mqtt-packet": mqttPacketModule },
-	plugins: [textModules],
+	plugins: [textModules, toolsOutside],
 };
 
 /** One classic script, for the XS engine. `options` as esbuild's. */
@@ -100,7 +108,7 @@ export function bundleForNode(options) {
 		platform: "node",
 		target: "node20",
 		sourcemap: "inline",
-		external: ["aedes", "esbuild", "mqtt"],
+		external: ["aedes", "esbuild", "mqtt", "serialport"],
 		define: { XS_ENGINE: JSON.stringify(engineProgram) },
 		...options,
 	});
@@ -134,19 +142,3 @@ export async function buildFirmware() {
 	});
 	writeWhole(join(buildFolder, "firmware.js"), await minified(outputFiles[0].text));
 }
-
-/** Imports what it needs itself: those files import this one. */
-async function buildAll() {
-	const { buildConfig } = await import("./config.js");
-	const { buildForModdable } = await import("./device.js");
-	const { command } = await import("./moddable.js");
-	const help = "usage: node tools/build.js\n\nMakes what `npm start` runs, and what manifest.json names.\n";
-	await command(help, {}, async () => {
-		await buildFirmware();
-		await buildConfig();
-		for (const host of ["esp32", "mcsim"]) await buildForModdable(host);
-		process.stdout.write(`${relative(process.cwd(), buildFolder)}: firmware.js, and modules for manifest.json\n`);
-	});
-}
-
-if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) buildAll();

@@ -5,7 +5,6 @@
 import { basename, join } from "node:path";
 import * as esbuild from "esbuild";
 import { buildFolder, mqttPacketClientModule, root, writeWhole } from "./build.js";
-import { configUsesTls } from "./config.js";
 import { buildFeatures, TLS_MODULES } from "./features.js";
 import { minified } from "./minify.js";
 import { buildPanel } from "./panel.js";
@@ -78,12 +77,10 @@ const withoutTls = {
 
 /**
  * `name` is one of `esp32` and `mcsim`; mqtt-packet and the settings have to be
- * built. With TLS if it is asked for, or the broker of the settings needs it:
- * it is half as large as all the rest. Resolves with whether it has TLS.
+ * built. With TLS only where it is needed: it is half as large as all the rest.
  */
-export async function buildForModdable(name, { tls: wanted = false } = {}) {
+export async function buildForModdable(name, { tls }) {
 	const { entry = MAIN, ports, preloaded } = HOSTS[name];
-	const tls = wanted || (await configUsesTls());
 	const folder = join(buildFolder, "modules", name);
 	const { outputFiles, metafile } = await esbuild.build({
 		absWorkingDir: root,
@@ -111,7 +108,6 @@ export async function buildForModdable(name, { tls: wanted = false } = {}) {
 	}
 	await buildFeatures(folder, { tls });
 	if (name === "mcsim") await buildPanel();
-	return tls;
 }
 
 /** What the lists above forget would be in `main.js`. */

@@ -3,7 +3,10 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { computer, mcconfig, outFolder, start, ToolError, which } from "./moddable.js";
+import { buildFolder, root, writeWhole } from "./build.js";
+import { configModule } from "./config.js";
+import { sizeOf } from "./linked-size.js";
+import { computer, mcconfig, outFolder, start, which } from "./moddable.js";
 
 /** Bits per second that every USB chip of a board can do. */
 const BAUD_RATE = 460_800;
@@ -17,6 +20,19 @@ const INPUTS_FILE = "inputs.sha256";
 export function buildPlace({ board, platform, tls }) {
 	const out = join(outFolder, tls ? `${board}-tls` : board);
 	return { platform, out, folder: join(out, "tmp", platform, "release/veleta") };
+}
+
+/** What the project gives to the linker for a board, and the manifests that say what the SDK does. */
+export function linkedFiles() {
+	const modules = join(buildFolder, "modules/esp32");
+	const board = readdirSync(join(root, "hosts/esp32"), { recursive: true })
+		.filter((name) => name.endsWith(".json"))
+		.map((name) => join("hosts/esp32", name));
+	return [
+		...["manifest.json", ...board].map((path) => join(root, path)),
+		configModule,
+		...readdirSync(modules).map((name) => join(modules, name)),
+	].sort();
 }
 
 /**
@@ -40,13 +56,32 @@ export function keepIfSame(folder, inputs) {
 	writeFileSync(record, made);
 }
 
+/** Compiles and links the JavaScript and no C, for which no ESP-IDF is needed; resolves with the exit code. */
+export async function linkJavaScript(sdk, { platform, out, folder }) {
+	const make = which("make", sdk.path);
+	if (!make) throw new Error("make is missing: install it with your system's packages");
+	const code = await mcconfig(sdk, ["-p", platform], out);
+	if (code !== 0) return code;
+	const sdkconfig = join(folder, "no-sdkconfig.h");
+	writeFileSync(sdkconfig, "");
+	const variables = ["IDF_PATH=.", "IDF_VERSION=none", `SDKCONFIG_H=${sdkconfig}`];
+	return start(make, ["-s", "-C", folder, "-f", "makefile", ...variables, join(folder, "mc.xs.c")], sdk.environment);
+}
+
+/** How large what was linked last at the place is; also written down, for `npm run bench`. */
+export function linkedSize({ folder }, { board, tls }) {
+	const size = sizeOf(readFileSync(join(folder, "mc.xs.c"), "utf8"));
+	writeWhole(join(buildFolder, "esp32-size.json"), `${JSON.stringify({ board, tls, ...size })}\n`);
+	return size;
+}
+
 /**
  * Builds at the place. Without the debugger: the target `build` neither looks
  * for a board nor starts or ends any other program.
  */
 export async function buildFirmware(sdk, { platform, out, folder }) {
 	const code = await mcconfig(sdk, ["-m", "-p", platform, "-t", "build"], out);
-	if (code !== 0) throw new ToolError(`mcconfig failed (exit code ${code}); what it said last is above`);
+	if (code !== 0) throw new Error(`mcconfig failed (exit code ${code}); what it said last is above`);
 	// Its makefile goes on where ESP-IDF fails. What is built already takes a second.
 	const built = buildFolderOf(folder);
 	const { status, stdout, stderr } = spawnSync(which("cmake", sdk.path), ["--build", built], {
@@ -55,7 +90,7 @@ export async function buildFirmware(sdk, { platform, out, folder }) {
 	});
 	if (status === 0 && existsSync(join(built, "flasher_args.json"))) return;
 	process.stderr.write(`${`${stdout}${stderr}`.trimEnd().split("\n").slice(-LINES_SHOWN).join("\n")}\n`);
-	throw new ToolError("ESP-IDF did not build the firmware; what it said last is above");
+	throw new Error("ESP-IDF did not build the firmware; what it said last is above");
 }
 
 /**
@@ -80,7 +115,7 @@ export async function writeFirmware({ environment, path }, { folder }, port) {
 		built,
 	);
 	if (code !== 0) {
-		throw new ToolError(
+		throw new Error(
 			`writing to the board at ${port} failed: hold its BOOT button, press RESET, let go, and try again; or is it no ${chip}?`,
 		);
 	}
@@ -89,7 +124,7 @@ export async function writeFirmware({ environment, path }, { folder }, port) {
 /** ESP-IDF's project is a copy of the SDK's, in a folder of its own. */
 function buildFolderOf(folder) {
 	const project = existsSync(folder) && readdirSync(folder).find((name) => name.startsWith("xsProj-"));
-	if (!project) throw new ToolError(`mcconfig made no project for ESP-IDF in ${folder}`);
+	if (!project) throw new Error(`mcconfig made no project for ESP-IDF in ${folder}`);
 	return join(folder, project, "build");
 }
 

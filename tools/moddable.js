@@ -1,17 +1,8 @@
-/** Finds the Moddable SDK that the user has installed, and calls its tools. */
+/** Finds the Moddable SDK that the user has installed, and calls its tools. What is missing is said by an Error in one line. */
 import { spawn, spawnSync } from "node:child_process";
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { parseArgs } from "node:util";
 import { buildFolder, root } from "./build.js";
-
-/** What the user can put right, said in one line. */
-export class ToolError extends Error {
-	constructor(message, exitCode = 1) {
-		super(message);
-		this.exitCode = exitCode;
-	}
-}
 
 /** The SDK that this was tried with; newer ones move modules that the manifests name. */
 export const SDK_VERSION = "8.2.3";
@@ -23,40 +14,25 @@ export const computer = PLATFORMS[process.platform] ?? process.platform;
 /** Where the SDK's tools put what they make. */
 export const outFolder = join(buildFolder, "moddable");
 
-/** Runs a command-line program: what it throws as a `ToolError` becomes one line and the exit code. */
-export async function command(help, options, run) {
-	try {
-		let parsed;
-		try {
-			parsed = parseArgs({ options: { help: { type: "boolean", short: "h" }, ...options }, allowPositionals: true });
-		} catch (error) {
-			throw new ToolError(`${error.message.split(/[\n.]/)[0]}; see --help`, 2);
-		}
-		if (parsed.values.help) process.stdout.write(help);
-		else process.exitCode = await run(parsed.values, parsed.positionals);
-	} catch (error) {
-		if (!(error instanceof ToolError)) throw error;
-		process.stderr.write(`${error.message}\n`);
-		process.exitCode = error.exitCode;
-	}
-}
-
-/** The SDK's folder, that of its tools, and the environment to call them in. Says so if it is not the one that was tried. */
+/**
+ * The SDK's folder, that of its tools, and the environment to call them in. Says so if it is not the one that was tried.
+ * @returns {{ moddable: string, path: string, environment: NodeJS.ProcessEnv }}
+ */
 export function findSdk(environment = process.env) {
 	const moddable = environment.MODDABLE;
 	if (!moddable) {
-		throw new ToolError(
+		throw new Error(
 			`the Moddable SDK is missing (MODDABLE is not set): install it with ${INSTALL_SDK} and open a new terminal`,
 		);
 	}
 	if (!existsSync(join(moddable, "xs/includes/xs.h"))) {
-		throw new ToolError(`MODDABLE names ${moddable}, where no Moddable SDK is: install it with ${INSTALL_SDK}`);
+		throw new Error(`MODDABLE names ${moddable}, where no Moddable SDK is: install it with ${INSTALL_SDK}`);
 	}
 	const tools = join(moddable, "build/bin", computer, "release");
 	const path = [environment.PATH ?? "", tools].join(delimiter);
 	const mcconfig = which("mcconfig", path);
 	if (!mcconfig) {
-		throw new ToolError(
+		throw new Error(
 			`mcconfig is neither in PATH nor in ${tools}: build the SDK's tools, or install it with ${INSTALL_SDK}`,
 		);
 	}
@@ -74,30 +50,28 @@ export function findIdf({ moddable, environment, path }) {
 	const wanted = wantedIdf(moddable);
 	const howTo = `docs/esp32.md says how to install it (\`npx xs-dev setup --device esp32\` brings v5.1.2, which this SDK does not take)`;
 	const folder = environment.IDF_PATH;
-	if (!folder) throw new ToolError(`ESP-IDF ${wanted} is missing (IDF_PATH is not set): ${howTo}`);
+	if (!folder) throw new Error(`ESP-IDF ${wanted} is missing (IDF_PATH is not set): ${howTo}`);
 	const version = idfVersion(folder, path);
-	if (!version) throw new ToolError(`IDF_PATH names ${folder}, where no ESP-IDF is: ${howTo}`);
+	if (!version) throw new Error(`IDF_PATH names ${folder}, where no ESP-IDF is: ${howTo}`);
 	if (!version.startsWith(`${wanted}.`)) {
-		throw new ToolError(`IDF_PATH names ESP-IDF ${version}, but this SDK wants ${wanted}: ${howTo}`);
+		throw new Error(`IDF_PATH names ESP-IDF ${version}, but this SDK wants ${wanted}: ${howTo}`);
 	}
 	if (!existsSync(join(folder, ".git"))) {
-		throw new ToolError(
-			`IDF_PATH names ${folder}, which is no git clone, and the SDK asks git for its version: ${howTo}`,
-		);
+		throw new Error(`IDF_PATH names ${folder}, which is no git clone, and the SDK asks git for its version: ${howTo}`);
 	}
 	// A clone without the tags, say, or a release with changes of somebody's.
 	const told = describedByGit(folder, path);
 	if (told !== undefined && !told.startsWith(wanted)) {
-		throw new ToolError(
+		throw new Error(
 			`IDF_PATH names ESP-IDF ${version}, which git calls ${told}; the SDK asks git, and wants ${wanted}: ${howTo}`,
 		);
 	}
 	for (const tool of ["python3", "cmake"]) {
 		if (!which(tool, path))
-			throw new ToolError(`${tool} is missing: ESP-IDF needs it; install it with your system's packages`);
+			throw new Error(`${tool} is missing: ESP-IDF needs it; install it with your system's packages`);
 	}
 	if (!which("idf.py", path)) {
-		throw new ToolError(`idf.py is not in PATH: run \`. ${join(folder, "export.sh")}\` in this terminal first`);
+		throw new Error(`idf.py is not in PATH: run \`. ${join(folder, "export.sh")}\` in this terminal first`);
 	}
 }
 
@@ -169,7 +143,7 @@ export function mcconfig(sdk, argumentsOf, folder = outFolder) {
 export function start(program, argumentsOf, environment, folder = root) {
 	return new Promise((resolve, reject) => {
 		const child = spawn(program, argumentsOf, { cwd: folder, env: environment, stdio: "inherit" });
-		child.on("error", (error) => reject(new ToolError(`cannot start ${program}: ${error.message}`)));
+		child.on("error", (error) => reject(new Error(`cannot start ${program}: ${error.message}`)));
 		child.on("exit", (code) => resolve(code ?? 1));
 	});
 }

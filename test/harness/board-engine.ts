@@ -82,7 +82,7 @@ export class BoardEngine {
 		const library = join(project, "build/moddable/bin/lin/mc/release/veleta/mc.so");
 		// make does not notice that it is to be linked in another way.
 		rmSync(library, { force: true });
-		const tool = ["tools/mcsim.js", "--build-only", "--config", config];
+		const tool = ["tools/run.js", "commands/mcsim.ts", "--build-only", "--config", config];
 		const { status, stdout, stderr } = spawnSync(process.execPath, tool, { cwd: project, encoding: "utf8" });
 		if (status !== 0) throw new Error(`${tool.join(" ")} ended with ${status}:\n${stdout}${stderr}`);
 		return new BoardEngine(compile(join(project, "build")), library);

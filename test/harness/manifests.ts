@@ -17,7 +17,7 @@ interface Manifest {
 }
 
 const TOP = "manifest.json";
-const FOLDERS = ["hosts/esp32", "hosts/moddable", "hosts/sim/devices", "hosts/sim/mcsim", "src", "tools"];
+const FOLDERS = ["commands", "hosts/esp32", "hosts/moddable", "hosts/sim/devices", "hosts/sim/mcsim", "src", "tools"];
 /** What the tools make, and not the SDK: `build/modules/esp32/main` for example. */
 const MADE = "build/modules/";
 /** A module is one of these. */
@@ -370,9 +370,13 @@ function nativeProblems(project: Project): string[] {
 	return problems;
 }
 
-/** Files for the board or for mcsim that are part of no program, and that no tool puts into one. */
+/** Files for the board or for mcsim that are part of no program, that no tool puts into one, and that no command imports. */
 function unusedProblems(project: Project): string[] {
-	const used = new Set(PROGRAMS.flatMap(({ roots }) => [...reached(project, roots)]));
+	const commands = [...project.keys()].filter((path) => path.startsWith("commands/"));
+	const used = new Set([
+		...PROGRAMS.flatMap(({ roots }) => [...reached(project, roots)]),
+		...commands.flatMap((path) => importsOf(project.get(path)!).map((specifier) => fileOf(project, path, specifier))),
+	]);
 	const others = placedByTools(project);
 	return [...project.keys()]
 		.filter((path) => /^hosts\/((esp32|moddable)\/.*|sim\/mcsim\/[^/]*)\.ts$/.test(path) && !path.endsWith(".d.ts"))

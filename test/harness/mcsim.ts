@@ -16,7 +16,7 @@ const root = process.cwd();
 export function copyOfProject(name = "mcsim-test"): string {
 	const copy = join(root, "build", name);
 	mkdirSync(copy, { recursive: true });
-	for (const name of ["hosts", "manifest.json", "package.json", "src", "tools", "tsconfig.json"]) {
+	for (const name of ["commands", "hosts", "manifest.json", "package.json", "src", "tools", "tsconfig.json"]) {
 		rmSync(join(copy, name), { recursive: true, force: true });
 		cpSync(join(root, name), join(copy, name), { recursive: true, preserveTimestamps: true });
 	}

@@ -1,8 +1,9 @@
-/** The tools of the project, and an installation of the Moddable SDK and ESP-IDF that they take for one. */
+/** Commands of the project, and an installation of the Moddable SDK and ESP-IDF that they take for one. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileOf } from "./npm-commands.ts";
 
 /** Tests run in the project's folder. */
 const root = process.cwd();
@@ -10,9 +11,9 @@ const root = process.cwd();
 /** A test's options: where there is no SDK it is skipped, and counted so. */
 export const WITH_SDK = { skip: process.env.MODDABLE === undefined && "needs the Moddable SDK (MODDABLE is not set)" };
 
-/** Runs a tool to its end, in an environment of its own. */
-export function run(file: string, argumentsOf: string[], environment: Record<string, string> = {}) {
-	return spawnSync(process.execPath, [join(root, "tools", file), ...argumentsOf], {
+/** Runs a command of `npm run` to its end, in an environment of its own. */
+export function run(name: string, argumentsOf: readonly string[], environment: Record<string, string> = {}) {
+	return spawnSync(process.execPath, [join(root, "tools/run.js"), fileOf(name), ...argumentsOf], {
 		cwd: root,
 		env: { PATH: "/nowhere", HOME: tmpdir(), ...environment },
 		encoding: "utf8",

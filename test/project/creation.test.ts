@@ -72,7 +72,7 @@ test("mcconfig reads the same for each board, and nothing of the SDK's own is le
 		const path = [PATH, join(MODDABLE!, "build/bin", COMPUTER, "release")].join(delimiter);
 		execFileSync(file, args, { cwd: project, env: { ...process.env, PATH: path }, stdio: "pipe" });
 	};
-	run(process.execPath, "tools/build.js");
+	run(process.execPath, "tools/run.js", "commands/build.ts");
 	for (const [board, { platform }] of Object.entries(BOARDS)) {
 		const out = mkdtempSync(join(project, "build/mcconfig-"));
 		run("mcconfig", "-p", platform, "-o", out);

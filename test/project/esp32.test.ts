@@ -3,9 +3,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { deepEqual, equal, match, ok } from "../harness/harness.ts";
+import { buildSettings } from "../../commands/device-settings.ts";
+import { buildForModdable } from "../../tools/device.js";
+import { sizeOf } from "../../tools/linked-size.js";
+import { deepEqual, equal, match, ok, throws } from "../harness/harness.ts";
 import { undeclaredIn as undeclaredNatives } from "../harness/manifests.ts";
-import { installation, inTools, run, WITH_SDK } from "../harness/sdk-installation.ts";
+import { installation, run, WITH_SDK } from "../harness/sdk-installation.ts";
 
 /** Tests run in the project's folder. */
 const root = process.cwd();
@@ -15,14 +18,14 @@ const SDK_MISSING =
 	/^the Moddable SDK is missing \(MODDABLE is not set\): install it with `npx xs-dev setup --target-branch 8\.2\.3`[^\n]*\n$/;
 
 test("without an SDK each command says in one line what is missing and how to get it", () => {
-	for (const [file, ...argumentsOf] of [
-		["esp32.js", "build"],
-		["esp32.js", "flash"],
-		["esp32.js", "size"],
-		["mcsim.js"],
-		["mcsim.js", "--build-only"],
+	for (const [name, ...argumentsOf] of [
+		["build:esp32"],
+		["flash"],
+		["size:esp32"],
+		["mcsim"],
+		["mcsim", "--build-only"],
 	] as const) {
-		const { status, stdout, stderr } = run(file, argumentsOf);
+		const { status, stdout, stderr } = run(name, argumentsOf);
 		match(stderr, SDK_MISSING);
 		equal(stdout, "");
 		equal(status, 1);
@@ -34,7 +37,7 @@ test("what is wrong with the settings is said before what is missing of the tool
 	try {
 		const file = join(folder, "config.json");
 		writeFileSync(file, '{"interval":0}');
-		const { status, stderr } = run("mcsim.js", ["--config", file]);
+		const { status, stderr } = run("mcsim", ["--config", file]);
 		match(stderr, /^\S+config\.json: interval: [^\n]*\n$/);
 		equal(status, 1);
 	} finally {
@@ -47,51 +50,50 @@ test("a pin that the board does not have is an error of the settings", () => {
 	try {
 		const file = join(folder, "config.json");
 		writeFileSync(file, '{"pins":{"led":22}}');
-		const message = inTools(`
-			import { buildConfig } from "./tools/config.js";
-			const file = ${JSON.stringify(file)};
-			await buildConfig({ board: "esp32c3", file }).catch((error) => process.stdout.write(error.message));`);
-		match(message, /^\S+config\.json: pins\.led: GPIO 22 of an ESP32-C3 cannot be used; 0 to 13, 18 to 21 can$/);
+		throws(
+			() => buildSettings({ board: "esp32c3", file }),
+			/^\S+config\.json: pins\.led: GPIO 22 of an ESP32-C3 cannot be used; 0 to 13, 18 to 21 can$/,
+		);
 	} finally {
 		rmSync(folder, { recursive: true });
 	}
 });
 
 test("a MODDABLE that names no SDK is told apart from none", () => {
-	const { status, stderr } = run("mcsim.js", [], { MODDABLE: "/nowhere" });
+	const { status, stderr } = run("mcsim", [], { MODDABLE: "/nowhere" });
 	match(stderr, /^MODDABLE names \/nowhere, where no Moddable SDK is[^\n]*\n$/);
 	equal(status, 1);
 });
 
-test("a wrong option, command or board is one line and exit code 2", () => {
-	for (const [file, wrong] of [
-		["esp32.js", ["build", "--bord", "esp32"]],
-		["esp32.js", ["burn"]],
-		["esp32.js", ["build", "--board", "arduino"]],
-		["mcsim.js", ["--fast"]],
-		["mcsim.js", ["now"]],
+test("a wrong option, argument or board is one line and exit code 2", () => {
+	for (const [name, wrong] of [
+		["build:esp32", ["--bord", "esp32"]],
+		["flash", ["burn"]],
+		["size:esp32", ["--board", "arduino"]],
+		["mcsim", ["--fast"]],
+		["mcsim", ["now"]],
 	] as const) {
-		const { status, stderr } = run(file, [...wrong]);
+		const { status, stderr } = run(name, wrong);
 		match(stderr, /^[^\n]+\n$/);
 		equal(status, 2, wrong.join(" "));
 	}
 });
 
 test("--help names the options and every board", () => {
-	const { status, stdout } = run("esp32.js", ["--help"]);
+	const { status, stdout } = run("build:esp32", ["--help"]);
 	equal(status, 0);
 	for (const option of ["--board NAME", "--tls", "--port PORT"]) ok(stdout.includes(option), option);
 	for (const board of ["esp32", "esp32c3", "esp32c6", "esp32s3"]) match(stdout, new RegExp(`^ +${board} `, "m"));
-	match(run("mcsim.js", ["--help"]).stdout, /--build-only/);
+	match(run("mcsim", ["--help"]).stdout, /--build-only/);
 });
 
 test("a board is not built with an ESP-IDF that the SDK does not take, nor with none", () => {
 	const { environment, remove } = installation([5, 1, 2]);
 	try {
-		const old = run("esp32.js", ["build"], environment);
+		const old = run("build:esp32", [], environment);
 		match(old.stderr, /^IDF_PATH names ESP-IDF v5\.1\.2, but this SDK wants v6\.0: [^\n]*docs\/esp32\.md[^\n]*\n$/);
 		equal(old.status, 1);
-		const none = run("esp32.js", ["build"], { ...environment, IDF_PATH: "" });
+		const none = run("build:esp32", [], { ...environment, IDF_PATH: "" });
 		match(none.stderr, /^ESP-IDF v6\.0 is missing \(IDF_PATH is not set\): [^\n]*\n$/);
 		equal(none.status, 1);
 	} finally {
@@ -102,7 +104,7 @@ test("a board is not built with an ESP-IDF that the SDK does not take, nor with 
 test("an ESP-IDF without the file of its version is named by its release or by git, and other folders are none", () => {
 	const { environment, remove } = installation([6, 0, 1]);
 	const { IDF_PATH, PATH } = environment;
-	const build = () => run("esp32.js", ["build"], environment).stderr;
+	const build = () => run("build:esp32", [], environment).stderr;
 	try {
 		rmSync(join(IDF_PATH, "tools/cmake/version.cmake"));
 		match(build(), /^IDF_PATH names \S+, where no ESP-IDF is: [^\n]*\n$/);
@@ -119,7 +121,7 @@ test("an ESP-IDF without the file of its version is named by its release or by g
 
 test("an ESP-IDF that git calls otherwise is told with both names, since the SDK asks git", () => {
 	const { environment, remove } = installation([6, 0, 1]);
-	const build = () => run("esp32.js", ["build"], environment).stderr;
+	const build = () => run("build:esp32", [], environment).stderr;
 	const git = (name: string) =>
 		writeFileSync(join(environment.PATH, "git"), `#!/bin/sh\necho ${name}\n`, { mode: 0o755 });
 	try {
@@ -139,10 +141,10 @@ test("an SDK of another version than was tried is told in one line, and used", (
 	try {
 		writeFileSync(file, "10.1.0\n");
 		const told = "MODDABLE names Moddable SDK 10\\.1\\.0; this was tried with 8\\.2\\.3: see docs/esp32\\.md\\n";
-		match(run("esp32.js", ["build"], environment).stderr, new RegExp(`^${told}${IDF}$`));
+		match(run("build:esp32", [], environment).stderr, new RegExp(`^${told}${IDF}$`));
 		rmSync(file);
 		const unknown = "MODDABLE names Moddable SDK of an unknown version; this was tried with [^\\n]*\\n";
-		match(run("esp32.js", ["build"], environment).stderr, new RegExp(`^${unknown}${IDF}$`));
+		match(run("build:esp32", [], environment).stderr, new RegExp(`^${unknown}${IDF}$`));
 	} finally {
 		remove();
 	}
@@ -154,7 +156,7 @@ test("an ESP-IDF that is no git clone is told, since the SDK asks git for its ve
 	const { environment, remove } = installation([6, 0, 1]);
 	try {
 		rmSync(join(environment.IDF_PATH, ".git"), { recursive: true });
-		const { status, stderr } = run("esp32.js", ["build"], environment);
+		const { status, stderr } = run("build:esp32", [], environment);
 		match(stderr, /^IDF_PATH names [^\n]*, which is no git clone, [^\n]*docs\/esp32\.md[^\n]*\n$/);
 		equal(status, 1);
 	} finally {
@@ -166,10 +168,10 @@ test("the right ESP-IDF without its environment is told to be activated", () => 
 	const { environment, remove } = installation([6, 0, 1]);
 	try {
 		for (const tool of ["python3", "cmake"]) {
-			match(run("esp32.js", ["build"], environment).stderr, new RegExp(`^${tool} is missing: [^\n]*\n$`));
+			match(run("build:esp32", [], environment).stderr, new RegExp(`^${tool} is missing: [^\n]*\n$`));
 			writeFileSync(join(environment.PATH, tool), "#!/bin/sh\n", { mode: 0o755 });
 		}
-		const { status, stderr } = run("esp32.js", ["build"], environment);
+		const { status, stderr } = run("build:esp32", [], environment);
 		match(stderr, /^idf\.py is not in PATH: run `\. [^\n]*export\.sh` in this terminal first\n$/);
 		equal(status, 1);
 	} finally {
@@ -181,12 +183,9 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 const imports = (source: string) =>
 	[...new Set(Array.from(source.matchAll(/ from "(.*?)";$/gm), ([, name]) => name!))].sort();
 
-test("without an SDK the program for a board and for mcsim is made as far as the manifests need it", () => {
-	inTools(`
-		import { buildConfig } from "./tools/config.js";
-		import { buildForModdable } from "./tools/device.js";
-		await buildConfig({ file: "none" });
-		for (const host of ["esp32", "mcsim"]) await buildForModdable(host);`);
+test("without an SDK the program for a board and for mcsim is made as far as the manifests need it", async () => {
+	buildSettings({ file: "none" });
+	for (const host of ["esp32", "mcsim"]) await buildForModdable(host, { tls: false });
 	for (const [host, manifest] of [
 		["esp32", "hosts/esp32/manifest.json"],
 		["mcsim", "hosts/sim/mcsim/manifest.json"],
@@ -263,12 +262,7 @@ test("the size of linked JavaScript is counted from the linker's tables and text
 		{ .code = "\x0f\x00\x9e" }, { .string = "abcd" }, { .string = "abcd" },
 		static const txSlot* const gxKeys[mxKeysCount] ICACHE_FLASH1_ATTR = {
 		static const txU1 gxCode1[10] = {`.replace(/^\t+/gm, "");
-	const size = JSON.parse(
-		inTools(`
-			import { sizeOf } from "./tools/linked-size.js";
-			process.stdout.write(JSON.stringify(sizeOf(${JSON.stringify(source)})));`),
-	);
-	deepEqual(size, { linkedJavaScript: 2_300 + 3 * 16 + 2 * 4 + 10 + 4 + 8, slots: 3, names: 2 });
+	deepEqual(sizeOf(source), { linkedJavaScript: 2_300 + 3 * 16 + 2 * 4 + 10 + 4 + 8, slots: 3, names: 2 });
 });
 
 /** All that may take RAM of what is preloaded, 4 bytes each: see docs/esp32.md. esbuild makes `var` of `const`. */
@@ -279,7 +273,7 @@ const { MODDABLE = "", PATH = "", HOME = tmpdir() } = process.env;
 const environment = { MODDABLE, PATH, HOME };
 
 test("with an SDK the JavaScript for a board links within its budget", WITH_SDK, () => {
-	const { status, stdout, stderr } = run("esp32.js", ["size"], environment);
+	const { status, stdout, stderr } = run("size:esp32", [], environment);
 	equal(status, 0, stdout + stderr);
 	const { linkedJavaScript, tls } = JSON.parse(read("build/esp32-size.json"));
 	match(stdout, new RegExp(`^esp32: ${linkedJavaScript} bytes of linked JavaScript`, "m"));
@@ -311,7 +305,7 @@ test("with an SDK all C that an image takes finds its natives declared", WITH_SD
 		["esp32c3", "esp32/esp32c3"],
 		["esp32", "esp32"],
 	] as const) {
-		const { status, stdout, stderr } = run("esp32.js", ["size", "--board", board], environment);
+		const { status, stdout, stderr } = run("size:esp32", ["--board", board], environment);
 		equal(status, 0, stdout + stderr);
 		const { tls } = JSON.parse(read("build/esp32-size.json"));
 		const folder = join(root, "build/moddable", tls ? `${board}-tls` : board, "tmp", platform, "release/veleta");

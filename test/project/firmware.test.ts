@@ -1,11 +1,13 @@
 /** `npm run build:esp32` and `npm run flash`, with tools of the SDK and of ESP-IDF that do as if. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import test from "node:test";
 import { parseUpdateCommand } from "../../commands/update/options.ts";
+import { BOARDS } from "../../hosts/esp32/boards.ts";
+import { buildPlace, keepIfSame } from "../../tools/firmware.js";
 import { deepEqual, equal, match, ok, throws } from "../harness/harness.ts";
-import { installation, inTools, run } from "../harness/sdk-installation.ts";
+import { installation, run } from "../harness/sdk-installation.ts";
 import { buildBoard, SerialBoard } from "../harness/serial-board.ts";
 
 /** What ESP-IDF leaves behind for its flasher. */
@@ -53,7 +55,7 @@ function workingInstallation(failing = "") {
 test("build says what it does and what comes next, and starts no debugger", () => {
 	const { environment, remove, calls } = workingInstallation();
 	try {
-		const { status, stdout, stderr } = run("esp32.js", ["build", "--board", "esp32c3"], environment);
+		const { status, stdout, stderr } = run("build:esp32", ["--board", "esp32c3"], environment);
 		equal(status, 0, stderr);
 		deepEqual(
 			stderr
@@ -75,7 +77,7 @@ test("build says what it does and what comes next, and starts no debugger", () =
 test("a firmware that ESP-IDF did not build is told, though mcconfig's makefile goes on", () => {
 	const { environment, remove } = workingInstallation("cmake");
 	try {
-		const { status, stderr } = run("esp32.js", ["build", "--board", "esp32c3"], environment);
+		const { status, stderr } = run("build:esp32", ["--board", "esp32c3"], environment);
 		equal(status, 1);
 		match(stderr, /^an error of the compiler\nESP-IDF did not build the firmware; what it said last is above\n$/m);
 	} finally {
@@ -91,7 +93,7 @@ test("C that was compiled for a list of names that is gone is compiled anew", ()
 	writeFileSync(join(work, "tcp.c.o"), "other numbers");
 	const { environment, remove, calls } = workingInstallation();
 	try {
-		const { status, stderr } = run("esp32.js", ["build", "--board", "esp32c3"], environment);
+		const { status, stderr } = run("build:esp32", ["--board", "esp32c3"], environment);
 		equal(status, 0, stderr);
 		equal(readFileSync(join(work, "tcp.c.o"), "utf8"), readFileSync(join(work, "modules/mc.xsi"), "utf8"));
 		match(calls()[0]!, /^mcconfig .* -o \S+\/build\/moddable\/esp32c3$/);
@@ -101,29 +103,18 @@ test("C that was compiled for a list of names that is gone is compiled anew", ()
 });
 
 test("each board has a folder for builds with TLS and one for those without it", () => {
-	const outs = JSON.parse(
-		inTools(`
-			import { importTypeScript } from "./tools/config.js";
-			import { buildPlace } from "./tools/firmware.js";
-			const { BOARDS } = await importTypeScript("hosts/esp32/boards.ts");
-			const places = Object.entries(BOARDS).flatMap(([board, { platform }]) =>
-				[false, true].map((tls) => buildPlace({ board, platform, tls })));
-			process.stdout.write(JSON.stringify(places.map(({ out }) => out)));`),
+	const outs = Object.entries(BOARDS).flatMap(([board, { platform }]) =>
+		[false, true].map((tls) => buildPlace({ board, platform, tls }).out),
 	);
 	ok(outs.length >= 14);
 	equal(new Set(outs).size, outs.length);
 });
 
 test("an update takes the one firmware that was built, and wants to be told which where there are several", () => {
-	const place = JSON.parse(
-		inTools(`
-			import { buildPlace } from "./tools/firmware.js";
-			import { root } from "./tools/build.js";
-			import { relative } from "node:path";
-			const out = (tls) => relative(root, buildPlace({ board: "esp32c3", platform: "esp32/esp32c3", tls }).out);
-			process.stdout.write(JSON.stringify([out(false), out(true)]));`),
-	);
 	const started = process.cwd();
+	const place = [false, true].map((tls) =>
+		relative(started, buildPlace({ board: "esp32c3", platform: "esp32/esp32c3", tls }).out),
+	);
 	const folder = mkdtempSync(join(tmpdir(), "veleta-images-"));
 	const write = (path: string) => {
 		mkdirSync(join(path, ".."), { recursive: true });
@@ -134,15 +125,15 @@ test("an update takes the one firmware that was built, and wants to be told whic
 		return command?.name === "push" ? command.file : command?.name;
 	};
 	// As mcconfig names it below its `-o`.
-	const [plain, tls] = place.map((out: string) => join(out, "bin/esp32/esp32c3/release/veleta/xs_esp32.bin"));
+	const [plain, tls] = place.map((out) => join(out, "bin/esp32/esp32c3/release/veleta/xs_esp32.bin"));
 	process.chdir(folder);
 	try {
-		write(join(place[0], "tmp/esp32/esp32c3/release/veleta/xsProj-esp32c3/build/xs_esp32.bin"));
+		write(join(place[0]!, "tmp/esp32/esp32c3/release/veleta/xsProj-esp32c3/build/xs_esp32.bin"));
 		write("build/moddable/bin/lin/mc/release/veleta/mc.so");
 		throws(find, /^no firmware is built/);
-		write(plain);
+		write(plain!);
 		equal(find(), plain);
-		write(tls);
+		write(tls!);
 		throws(find, new RegExp(`name one of ${plain}, ${tls}$`));
 	} finally {
 		process.chdir(started);
@@ -156,10 +147,7 @@ test("a list of names goes with the objects that have its numbers, and both stay
 	const input = join(folder, "station.js");
 	const names = join(work, "modules/mc.xsi");
 	const objects = join(work, "tcp.c.o");
-	const build = () =>
-		inTools(`
-			import { keepIfSame } from "./tools/firmware.js";
-			keepIfSame(${JSON.stringify(work)}, [${JSON.stringify(input)}]);`);
+	const build = () => keepIfSame(work, [input]);
 	const compile = () => {
 		mkdirSync(join(work, "modules"), { recursive: true });
 		for (const file of [names, objects]) writeFileSync(file, "");
@@ -186,7 +174,7 @@ test("a list of names goes with the objects that have its numbers, and both stay
 test("flash looks for the port before it builds", () => {
 	const { environment, remove, calls } = workingInstallation();
 	try {
-		const { status, stderr } = run("esp32.js", ["flash", "--board", "esp32c3", "--port", "/dev/ttyNONE"], environment);
+		const { status, stderr } = run("flash", ["--board", "esp32c3", "--port", "/dev/ttyNONE"], environment);
 		equal(status, 1);
 		equal(stderr, "there is no port /dev/ttyNONE: is the board plugged in?\n");
 		deepEqual(calls(), []);
@@ -201,11 +189,7 @@ test("flash writes with esptool what ESP-IDF says, to the port, and restarts the
 	for (const failing of ["", "python3"]) {
 		const { environment, remove, calls } = workingInstallation(failing);
 		try {
-			const { status, stdout, stderr } = run(
-				"esp32.js",
-				["flash", "--board", "esp32c3", "--port", board.path],
-				environment,
-			);
+			const { status, stdout, stderr } = run("flash", ["--board", "esp32c3", "--port", board.path], environment);
 			equal(
 				calls().at(-1),
 				`python3 -m esptool --chip esp32c3 --port ${board.path} --baud 460800 --before default-reset --after hard-reset write-flash --flash-mode dio --flash-size 4MB --flash-freq 80m 0x0 bootloader/bootloader.bin 0x8000 partition_table/partition-table.bin 0x10000 xs_esp32.bin`,

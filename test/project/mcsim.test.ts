@@ -21,7 +21,7 @@ function run(argumentsOf: readonly string[], environment: Record<string, string>
 		encoding: "utf8",
 	});
 }
-const mcsim = (...options: string[]) => run(["tools/mcsim.js", ...options]);
+const mcsim = (...options: string[]) => run(["tools/run.js", "commands/mcsim.ts", ...options]);
 
 test("what is wrong with an option of mcsim's command is one line and exit code 2", () => {
 	for (const [options, problem] of [
@@ -63,10 +63,8 @@ test("the panel is one file, alone in its folder, that imports nothing but what 
 test("no regular expression is preloaded", () => {
 	const build = `
 		const { buildMqttPacket } = await import("./tools/build.js");
-		const { buildConfig } = await import("./tools/config.js");
 		const { buildForModdable } = await import("./tools/device.js");
 		await buildMqttPacket();
-		await buildConfig();
 		for (const host of ["esp32", "mcsim"]) await buildForModdable(host, { tls: true });`;
 	const { status, stderr } = run(["--input-type=module", "-e", build]);
 	equal(status, 0, stderr);
@@ -83,7 +81,7 @@ const { MODDABLE = "", PATH = "" } = process.env;
 const SETTINGS = { id: "panel", interval: 1, keepAlive: 2 };
 
 test("with an SDK the simulator is built", WITH_SDK, () => {
-	const { status, stdout, stderr } = run(["tools/mcsim.js", "--build-only"], { MODDABLE, PATH });
+	const { status, stdout, stderr } = run(["tools/run.js", "commands/mcsim.ts", "--build-only"], { MODDABLE, PATH });
 	equal(status, 0, stdout + stderr);
 	const platform = process.platform === "darwin" ? "mac" : "lin";
 	ok(existsSync(join(project, `build/moddable/bin/${platform}/mc/release/veleta/mc.so`)), "no mc.so");
@@ -99,7 +97,10 @@ test("with an SDK and a screen, slider and switches do what they say", WITH_SCRE
 	try {
 		const config = join(folder, "config.json");
 		writeFileSync(config, JSON.stringify({ ...SETTINGS, broker: `mqtt://127.0.0.1:${broker.port}` }));
-		const { status, stdout, stderr } = run(["tools/mcsim.js", "--build-only", "--config", config], { MODDABLE, PATH });
+		const { status, stdout, stderr } = run(["tools/run.js", "commands/mcsim.ts", "--build-only", "--config", config], {
+			MODDABLE,
+			PATH,
+		});
 		equal(status, 0, stdout + stderr);
 		await walk(broker, folder);
 	} finally {

@@ -99,10 +99,8 @@ test("in what boards and simulators run, settings, JSON, options and MQTT's prop
 	inTools(
 		`
 		import { buildFirmware } from "./tools/build.js";
-		import { buildConfig } from "./tools/config.js";
 		import { buildForModdable } from "./tools/device.js";
 		await buildFirmware();
-		await buildConfig();
 		for (const host of ["esp32", "mcsim"]) await buildForModdable(host, { tls: true });`,
 		project,
 	);

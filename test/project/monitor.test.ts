@@ -4,10 +4,12 @@ import { mkdtempSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { bundleProgram } from "../harness/bundle.ts";
 import { Program } from "../harness/program.ts";
 import { buildBoard, SerialBoard } from "../harness/serial-board.ts";
 
 const root = process.cwd();
+const program = bundleProgram("commands/board/monitor.ts", "monitor-under-test");
 let folder: string;
 let boardProgram: string;
 
@@ -21,8 +23,8 @@ function startBoard(): Promise<SerialBoard> {
 	return SerialBoard.start(boardProgram, () => undefined);
 }
 
-function startMonitor(path: string, ...options: string[]): Program {
-	return new Program("monitor", process.execPath, [join(root, "tools/monitor.js"), "--port", path, ...options], root);
+async function startMonitor(path: string, ...options: string[]): Promise<Program> {
+	return new Program("monitor", process.execPath, [await program, "--port", path, ...options], root);
 }
 
 /** What is the board's, without what the monitor says of itself. */
@@ -32,7 +34,7 @@ function said(monitor: Program): string[] {
 
 test("each line of the board is printed, noise without effect on the terminal, until Ctrl-C", async () => {
 	const board = await startBoard();
-	const monitor = startMonitor(board.path, "--reset");
+	const monitor = await startMonitor(board.path, "--reset");
 	try {
 		await monitor.line(/: listening; Ctrl-C ends$/);
 		board.log("12.5 °C at the terrace");
@@ -49,7 +51,7 @@ test("each line of the board is printed, noise without effect on the terminal, u
 
 test("with --time each line has the time of day", async () => {
 	const board = await startBoard();
-	const monitor = startMonitor(board.path, "--time");
+	const monitor = await startMonitor(board.path, "--time");
 	try {
 		await monitor.line(/listening/);
 		board.log("online");
@@ -64,7 +66,7 @@ test("a board that is unplugged is waited for", async () => {
 	const port = join(folder, "port");
 	const first = await startBoard();
 	symlinkSync(first.path, port);
-	const monitor = startMonitor(port);
+	const monitor = await startMonitor(port);
 	try {
 		await monitor.line(/listening/);
 		first.log("before");
@@ -92,7 +94,7 @@ test("without a port, and with a wrong option, there is one line", async () => {
 		[["--prot"], 2],
 		[["now"], 2],
 	] as const) {
-		const monitor = startMonitor("/dev/ttyNONE", ...options);
+		const monitor = await startMonitor("/dev/ttyNONE", ...options);
 		assert.equal((await monitor.ended()).code, code);
 		assert.equal(monitor.lines.length, 1, monitor.lines.join("\n"));
 	}

@@ -7,11 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { answer, type SettingsStore } from "../../hosts/esp32/console/provisioning.ts";
+import { bundleProgram } from "../harness/bundle.ts";
 import { Program } from "../harness/program.ts";
 import { buildBoard, type Disturbance, SerialBoard } from "../harness/serial-board.ts";
 import { pause } from "../harness/wait.ts";
 
-const root = process.cwd();
+const command = bundleProgram("commands/board/provision.ts", "provision-under-test");
 let folder: string;
 let boardProgram: string;
 
@@ -48,7 +49,7 @@ async function withBoard(
 
 /** Runs `npm run provision` to its end. */
 async function provision(...options: string[]) {
-	const program = new Program("provision", process.execPath, [join(root, "tools/provision.js"), ...options], folder);
+	const program = new Program("provision", process.execPath, [await command, ...options], folder);
 	const { code } = await program.ended();
 	return { code, lines: program.lines, errors: program.errors, text: program.lines.join("\n") };
 }
@@ -199,8 +200,7 @@ test("a board that does not answer is restarted, and given up with one line that
 
 test("with --wait the port is waited for", async () => {
 	const port = join(folder, "port");
-	const file = join(root, "tools/provision.js");
-	const tool = new Program("provision", process.execPath, [file, "--port", port, "--wait", "--show"], folder);
+	const tool = new Program("provision", process.execPath, [await command, "--port", port, "--wait", "--show"], folder);
 	await withBoard(async (board) => {
 		// Long enough for it to look in vain; on a busy machine it has perhaps not looked yet.
 		await pause(1_000);

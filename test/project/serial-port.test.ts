@@ -4,10 +4,14 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { whyNotOpened } from "../../commands/board/serial-port.ts";
+import { bundleProgram } from "../harness/bundle.ts";
 import { Program } from "../harness/program.ts";
 import { buildBoard, SerialBoard } from "../harness/serial-board.ts";
 
 const root = process.cwd();
+const provisionProgram = bundleProgram("commands/board/provision.ts", "provision-at-a-port");
+const monitorProgram = bundleProgram("commands/board/monitor.ts", "monitor-at-a-port");
 let folder: string;
 
 before(() => {
@@ -17,8 +21,15 @@ after(() => rmSync(folder, { recursive: true }));
 
 /** Asks for a board's settings, to the end; `path` takes the place of PATH. */
 async function show(options: string[], path = process.env.PATH ?? "") {
-	const file = join(root, "tools/provision.js");
-	const arguments_ = ["-u", "UPLOAD_PORT", `PATH=${path}`, process.execPath, file, "--show", ...options];
+	const arguments_ = [
+		"-u",
+		"UPLOAD_PORT",
+		`PATH=${path}`,
+		process.execPath,
+		await provisionProgram,
+		"--show",
+		...options,
+	];
 	const program = new Program("provision", "/usr/bin/env", arguments_, folder);
 	const { code } = await program.ended();
 	return { code, lines: program.lines };
@@ -28,8 +39,7 @@ test("a port that is not there, or in use, is one line", async () => {
 	const missing = await show(["--port", "/dev/ttyNONE"]);
 	assert.deepEqual(missing, { code: 1, lines: ["there is no port /dev/ttyNONE: is the board plugged in?"] });
 	const board = await SerialBoard.start(buildBoard(folder), () => undefined);
-	const file = join(root, "tools/monitor.js");
-	const monitor = new Program("monitor", process.execPath, [file, "--port", board.path], root);
+	const monitor = new Program("monitor", process.execPath, [await monitorProgram, "--port", board.path], root);
 	try {
 		await monitor.line(/listening/);
 		const busy = await show(["--port", board.path]);
@@ -43,8 +53,7 @@ test("a port that is not there, or in use, is one line", async () => {
 	}
 });
 
-test("a port that may not be opened is told with the group to join", async () => {
-	const { whyNotOpened } = await import(join(root, "tools/serial-port.js"));
+test("a port that may not be opened is told with the group to join", () => {
 	const text = whyNotOpened("/dev/ttyUSB0", "Error: Permission denied, cannot open /dev/ttyUSB0");
 	if (process.platform === "linux") {
 		assert.match(

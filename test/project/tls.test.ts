@@ -1,5 +1,4 @@
 /** TLS without an SDK: what a board believes held against OpenSSL, files in PEM, and what goes into a build. */
-import { spawnSync } from "node:child_process";
 import { createPublicKey, verify } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -7,16 +6,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { createServer as createTlsServer } from "node:tls";
+import { buildSettings } from "../../commands/device-settings.ts";
 import { type Certificate, decodeCertificate } from "../../hosts/moddable/tls/certificate.ts";
 import { wholeOf } from "../../hosts/moddable/tls/der.ts";
 import { decodePem } from "../../hosts/moddable/tls/pem.ts";
 import { checkCertificates } from "../../hosts/moddable/tls/trust.ts";
 import { withPemFiles } from "../../hosts/node/pem-files.ts";
 import { connectTls, tlsReason } from "../../hosts/node/tls.ts";
+import { buildFeatures } from "../../tools/features.js";
 import { Certificates, type Identity } from "../harness/certificates.ts";
 import { deepEqual, equal, match, ok, throws } from "../harness/harness.ts";
 
-const root = process.cwd();
 const folder = mkdtempSync(join(tmpdir(), "veleta-tls-"));
 after(() => rmSync(folder, { recursive: true }));
 const certificates = new Certificates(join(folder, "certificates"));
@@ -192,42 +192,28 @@ test("a file that cannot be read is told by the setting and the path, without wh
 	for (const [key, expected] of Object.entries(lines)) throws(() => withPemFiles({ tls: { key } }, folder), expected);
 });
 
-/** Runs code that imports from `tools/`; gives what it writes, or the error that ended it. */
-function inTools(code: string): string {
-	const caught = `try { ${code} } catch (error) { process.stdout.write(error.message); }`;
-	const imports = `
-		import { buildConfig } from "./tools/config.js";
-		import { buildFeatures } from "./tools/features.js";`;
-	const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", imports + caught], {
-		cwd: root,
-		encoding: "utf8",
-	});
-	equal(status, 0, stderr);
-	return stdout;
-}
-
 test("a build with settings that a board cannot do with is refused", () => {
 	const file = join(folder, "config.json");
 	const ca = authority.certificate;
-	const says = (settings: object) => {
+	const says = (settings: object, problem: RegExp) => {
 		writeFileSync(file, JSON.stringify(settings));
-		return inTools(`await buildConfig({ file: ${JSON.stringify(file)} });`);
+		throws(() => buildSettings({ file }), problem);
 	};
-	match(says({ broker: "mqtts://broker.test" }), /^tls\.ca: a board needs it for mqtts:\/\//);
+	says({ broker: "mqtts://broker.test" }, /^tls\.ca: a board needs it for mqtts:\/\//);
 	const { certificate, key } = certificates.issue(authority);
 	const own = { ca, certificate, key };
-	match(says({ broker: "mqtts://broker.test", tls: own }), /^tls\.key: a board takes RSA keys without a password$/);
-	match(says({ tls: { ca: "none.pem" } }), /tls\.ca: none\.pem: there is no such file$/);
+	says({ broker: "mqtts://broker.test", tls: own }, /^tls\.key: a board takes RSA keys without a password$/);
+	says({ tls: { ca: "none.pem" } }, /tls\.ca: none\.pem: there is no such file$/);
 });
 
-test("a build has the SDK's TLS only when it is asked for, and then without its check of certificates", () => {
-	const features = (tls: boolean) => {
+test("a build has the SDK's TLS only when it is asked for, and then without its check of certificates", async () => {
+	const features = async (tls: boolean) => {
 		const out = mkdtempSync(join(folder, "features-"));
-		equal(inTools(`await buildFeatures(${JSON.stringify(out)}, { tls: ${tls} });`), "");
+		await buildFeatures(out, { tls });
 		return { out, manifest: JSON.parse(readFileSync(join(out, "features.json"), "utf8")) };
 	};
-	deepEqual(features(false).manifest, {});
-	const { out, manifest } = features(true);
+	deepEqual((await features(false)).manifest, {});
+	const { out, manifest } = await features(true);
 	equal(manifest.include, "$(MODDABLE)/modules/crypt/tls_419.json");
 	for (const [name, replaced] of Object.entries({ "ssl/cert": "ssl_cert", "ssl/ciphersuites": "ssl_ciphersuites" })) {
 		ok(manifest.modules["~"].includes(`$(MODULES)/crypt/ssl/${replaced}`), `${name} is the SDK's, too`);

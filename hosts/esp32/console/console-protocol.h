@@ -1,5 +1,5 @@
 /*
- * Requests over a serial port, as `tools/serial-request.js` sends them: what
+ * Requests over a serial port, as `commands/board/serial-request.ts` sends them: what
  * needs neither the chip nor the engine, so that it is tested on a computer.
  *
  * A request is a line:

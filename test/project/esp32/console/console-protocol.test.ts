@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { replyIn, requestLine } from "../../../../commands/board/serial-request.ts";
 import { buildBoard } from "../../../harness/serial-board.ts";
 
 /** As `console-protocol.h` has it. */
@@ -12,13 +13,10 @@ const SETTINGS_MAXIMUM = 7_168;
 
 let folder: string;
 let boardProgram: string;
-let requestLine: (text: string) => string;
-let replyIn: (line: string) => string | undefined;
 
-before(async () => {
+before(() => {
 	folder = mkdtempSync(join(tmpdir(), "veleta-console-"));
 	boardProgram = buildBoard(folder);
-	({ requestLine, replyIn } = await import(join(process.cwd(), "tools/serial-request.js")));
 });
 after(() => rmSync(folder, { recursive: true }));
 

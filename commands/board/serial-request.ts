@@ -1,4 +1,5 @@
 /** Requests to a board over its serial port, as `hosts/esp32/console/console-protocol.h` defines them, and the replies. */
+import type { Duplex } from "node:stream";
 
 /** How long a reply may take, in ms; then the request is sent again. A board that shakes hands for TLS takes a second. */
 const REPLY_MS = 500;
@@ -7,7 +8,7 @@ const LINE_MAXIMUM = 16_384;
 const CRC_DIGITS = 8;
 
 /** CRC-32 of IEEE 802.3. */
-export function crc32(bytes) {
+export function crc32(bytes: Uint8Array): number {
 	let crc = ~0;
 	for (const byte of bytes) {
 		crc ^= byte;
@@ -17,12 +18,12 @@ export function crc32(bytes) {
 }
 
 /** A request as it goes out; `text` is printable ASCII without a tilde. */
-export function requestLine(text) {
+export function requestLine(text: string): string {
 	return `~${text}${crcOf(Buffer.from(text, "latin1"))}\n`;
 }
 
 /** The text of a reply, if there is one in the line: what the board says otherwise may be before it. */
-export function replyIn(line) {
+export function replyIn(line: string): string | undefined {
 	for (let at = line.indexOf("~"); at >= 0; at = line.indexOf("~", at + 1)) {
 		const text = line.slice(at + 1, -CRC_DIGITS);
 		const bytes = Buffer.from(text, "latin1");
@@ -31,57 +32,65 @@ export function replyIn(line) {
 	return undefined;
 }
 
-function crcOf(bytes) {
+function crcOf(bytes: Uint8Array): string {
 	return crc32(bytes).toString(16).padStart(CRC_DIGITS, "0");
 }
 
 /** What comes in, as lines. `latin1`: each byte is a character. */
 export class Lines {
-	#rest = "";
-	#onLine;
+	private _rest = "";
+	private readonly _onLine: (line: string) => void;
 
-	constructor(onLine) {
-		this.#onLine = onLine;
+	constructor(onLine: (line: string) => void) {
+		this._onLine = onLine;
 	}
 
-	receive(bytes) {
-		const [first, ...others] = bytes.toString("latin1").split("\n");
-		this.#rest = (this.#rest + first).slice(0, LINE_MAXIMUM);
+	receive(bytes: Buffer): void {
+		const [first = "", ...others] = bytes.toString("latin1").split("\n");
+		this._rest = (this._rest + first).slice(0, LINE_MAXIMUM);
 		for (const other of others) {
-			this.#flush();
-			this.#rest = other.slice(0, LINE_MAXIMUM);
+			this._flush();
+			this._rest = other.slice(0, LINE_MAXIMUM);
 		}
 	}
 
 	/** The line that has begun is all there will be of it. */
-	end() {
-		if (this.#rest !== "") this.#flush();
+	end(): void {
+		if (this._rest !== "") this._flush();
 	}
 
-	#flush() {
-		const line = this.#rest.replace(/\r+$/, "");
-		this.#rest = "";
-		this.#onLine(line);
+	private _flush(): void {
+		const line = this._rest.replace(/\r+$/, "");
+		this._rest = "";
+		this._onLine(line);
 	}
+}
+
+interface AskOptions {
+	/** ms. */
+	readonly within: number;
+	readonly accepts?: (reply: string) => boolean;
+	/** ms after which the request is sent again. */
+	readonly every?: number;
 }
 
 /** Sends requests one by one. */
 export class Requests {
 	/** Replies that came, whatever to. */
 	replies = 0;
-	#port;
-	#onReply = () => undefined;
+	private readonly _port: Duplex;
+	private _onReply: (reply: string) => void = () => {};
 
 	/** `port` is a stream of bytes. */
-	constructor(port) {
-		this.#port = port;
+	constructor(port: Duplex) {
+		this._port = port;
 		const lines = new Lines((line) => {
 			const reply = replyIn(line);
 			if (reply === undefined) return;
 			this.replies++;
-			this.#onReply(reply);
+			this._onReply(reply);
 		});
-		port.on("data", (bytes) => lines.receive(bytes));
+		port.on("data", (bytes: Buffer) => lines.receive(bytes));
 	}
 
 	/**
@@ -89,27 +98,27 @@ export class Requests {
 	 * there is one that `accepts` takes, and resolves with `undefined` where there is
 	 * none within so many ms. A reply to what was sent before is not taken for one.
 	 */
-	async ask(text, { within, accepts = () => true, every = REPLY_MS }) {
-		let settle;
-		const answered = new Promise((resolve) => {
+	async ask(text: string, { within, accepts = () => true, every = REPLY_MS }: AskOptions): Promise<string | undefined> {
+		let settle: (reply: string | undefined) => void = () => {};
+		const answered = new Promise<string | undefined>((resolve) => {
 			settle = resolve;
 		});
-		this.#onReply = (reply) => {
+		this._onReply = (reply) => {
 			if (reply[0] === text[0] && accepts(reply.slice(1))) settle(reply.slice(1));
 		};
-		const send = () => this.#port.write(requestLine(text), "latin1");
+		const send = () => this._port.write(requestLine(text), "latin1");
 		const again = setInterval(send, every);
 		const end = setTimeout(() => settle(undefined), within);
 		const gone = () => settle(undefined);
-		this.#port.once("close", gone);
+		this._port.once("close", gone);
 		try {
 			send();
 			return await answered;
 		} finally {
 			clearInterval(again);
 			clearTimeout(end);
-			this.#port.off("close", gone);
-			this.#onReply = () => undefined;
+			this._port.off("close", gone);
+			this._onReply = () => {};
 		}
 	}
 }

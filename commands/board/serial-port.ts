@@ -1,12 +1,14 @@
 /** Serial ports: which there are, opened for the terminal or for requests, and the board behind one restarted. */
 import { readFileSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ToolError } from "./moddable.js";
+import type { SerialPort } from "serialport";
+import { messageOf } from "../../src/text.ts";
+import { VALUE } from "../frame.ts";
 
 /** Bits per second of every board's UART; USB has none. */
 export const BAUD_RATE = 115_200;
 /** USB vendors of what a board is connected with. */
-const VENDORS = {
+const VENDORS: Readonly<Record<string, string>> = {
 	"10c4": "CP210x",
 	"1a86": "CH34x",
 	"0403": "FTDI",
@@ -15,55 +17,61 @@ const VENDORS = {
 /** The line that holds a chip in reset is pulled for so long, in ms, as esptool does it. */
 const RESET_MS = 100;
 
-/** Options of the commands that use a port. */
-export const PORT_OPTION = { port: { type: "string" } };
+/** The option of the commands that use a port. */
+export const PORT_OPTION = { port: VALUE };
 export const PORT_HELP = `  --port PORT    the board's serial port, if there are several (or UPLOAD_PORT)
 `;
+
+/** There is no port now, or none that can be opened. */
+export class PortError extends Error {
+	override name = "PortError";
+}
 
 /** Only when it is needed: it is written in C++, and not there for every kind of computer. */
 async function library() {
 	try {
 		return (await import("serialport")).SerialPort;
 	} catch (error) {
-		throw new ToolError(`serialport cannot be loaded (${error.message.split("\n")[0]}): run \`npm ci\` again`);
+		throw new PortError(`serialport cannot be loaded (${messageOf(error).split("\n")[0]}): run \`npm ci\` again`);
 	}
 }
 
 /**
  * The port that was asked for, or the only one that a board may be at. Throws a
- * `ToolError` that lists the ports where there are several.
+ * `PortError` that lists the ports where there are several.
  */
-export async function findPort(wanted = process.env.UPLOAD_PORT) {
+export async function findPort(wanted = process.env.UPLOAD_PORT): Promise<string> {
 	if (wanted) return wanted;
 	const SerialPort = await library();
-	let ports;
+	let ports: Awaited<ReturnType<typeof SerialPort.list>>;
 	try {
 		ports = await SerialPort.list();
 	} catch (error) {
-		throw new ToolError(`the serial ports cannot be listed (${error.message}): name the board's with --port`);
+		throw new PortError(`the serial ports cannot be listed (${messageOf(error)}): name the board's with --port`);
 	}
 	const boards = ports.filter(({ vendorId }) => vendorId?.toLowerCase() in VENDORS);
-	if (boards.length === 0) {
-		throw new ToolError(
+	const [board] = boards;
+	if (!board) {
+		throw new PortError(
 			"no board at any USB port: plug it in with a cable that carries data, or name its port with --port",
 		);
 	}
 	if (boards.length > 1) {
-		const list = boards.map(({ path, vendorId }) => `${path} (${VENDORS[vendorId.toLowerCase()]})`);
-		throw new ToolError(`several serial ports may be a board's: ${list.join(", ")}; choose one with --port`);
+		const list = boards.map(({ path, vendorId }) => `${path} (${VENDORS[vendorId!.toLowerCase()]})`);
+		throw new PortError(`several serial ports may be a board's: ${list.join(", ")}; choose one with --port`);
 	}
-	return boards[0].path;
+	return board.path;
 }
 
 /**
  * Opens a port, as a stream of bytes both ways. Nobody else can open it in the
  * meantime. The board runs on: both lines that could reset it are let go.
  */
-export async function openPort(path) {
+export async function openPort(path: string): Promise<SerialPort> {
 	const SerialPort = await library();
 	const port = new SerialPort({ path, baudRate: BAUD_RATE, autoOpen: false, hupcl: false });
-	await new Promise((resolve, reject) => {
-		port.open((error) => (error ? reject(new ToolError(whyNotOpened(path, error.message))) : resolve()));
+	await new Promise<void>((resolve, reject) => {
+		port.open((error) => (error ? reject(new PortError(whyNotOpened(path, error.message))) : resolve()));
 	});
 	// What goes wrong later closes the port, too.
 	port.on("error", () => undefined);
@@ -72,24 +80,24 @@ export async function openPort(path) {
 }
 
 /** Resolves when the port is closed; it may have been before. */
-export function closePort(port) {
-	return new Promise((resolve) => (port.isOpen ? port.close(resolve) : resolve()));
+export function closePort(port: SerialPort): Promise<void> {
+	return new Promise((resolve) => (port.isOpen ? port.close(() => resolve()) : resolve()));
 }
 
 /** Restarts the board, as esptool does it: RTS is the chip's reset line. A port without such lines stays as it is. */
-export async function resetBoard(port) {
+export async function resetBoard(port: SerialPort): Promise<void> {
 	await setLines(port, { dtr: false, rts: true });
 	await sleep(RESET_MS);
 	await setLines(port, { dtr: false, rts: false });
 }
 
 /** Not every port has lines: a pseudo-terminal has none. */
-function setLines(port, lines) {
+function setLines(port: SerialPort, lines: { dtr: boolean; rts: boolean }): Promise<void> {
 	return new Promise((resolve) => port.set(lines, () => resolve()));
 }
 
 /** What the user can do, by what the system said. */
-export function whyNotOpened(path, message) {
+export function whyNotOpened(path: string, message: string): string {
 	if (/no such file|not found/i.test(message)) return `there is no port ${path}: is the board plugged in?`;
 	if (/permission|access/i.test(message)) {
 		const howTo = process.platform === "linux" ? `: ${joinGroup(path)}` : ": is another program using it?";
@@ -100,7 +108,7 @@ export function whyNotOpened(path, message) {
 }
 
 /** Which group may open the port, `dialout` on most systems. */
-function joinGroup(path) {
+function joinGroup(path: string): string {
 	let group = "dialout";
 	try {
 		const { gid } = statSync(path);
@@ -108,7 +116,7 @@ function joinGroup(path) {
 			.split("\n")
 			.map((line) => line.split(":"))
 			.find(([, , id]) => id === String(gid));
-		if (entry && gid !== 0) group = entry[0];
+		if (entry?.[0] && gid !== 0) group = entry[0];
 	} catch {
 		// The most common name will do.
 	}

@@ -1,10 +1,12 @@
 /** `npm run provision`: gives a board its settings over USB, without building its firmware anew. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { checkTls } from "./config.js";
-import { command, ToolError } from "./moddable.js";
-import { closePort, findPort, openPort, PORT_HELP, PORT_OPTION, resetBoard } from "./serial-port.js";
-import { Requests } from "./serial-request.js";
-import { readSettings } from "./settings-file.js";
+import type { SerialPort } from "serialport";
+import { readSettings } from "../../hosts/node/settings-file.ts";
+import { parseSettings } from "../../src/settings.ts";
+import { checkForBoard } from "../device-settings.ts";
+import { type Command, EXIT_DONE, FLAG, HELP, readLine, say, UsageError, VALUE, type Values } from "../frame.ts";
+import { closePort, findPort, openPort, PORT_HELP, PORT_OPTION, PortError, resetBoard } from "./serial-port.ts";
+import { Requests } from "./serial-request.ts";
 
 /** As `hosts/esp32/console/console-protocol.h` has it. */
 const SETTINGS_MAXIMUM = 7_168;
@@ -21,7 +23,7 @@ const PATIENCE_MS = 15_000;
 const WAIT_MS = 120_000;
 const LOOK_MS = 100;
 
-const help = `usage: npm run provision -- [--port PORT] [--wait] [--config FILE]
+const USAGE = `usage: npm run provision -- [--port PORT] [--wait] [--config FILE]
        npm run provision -- [--port PORT] [--wait] --show
        npm run provision -- [--port PORT] [--wait] --erase
 
@@ -35,32 +37,47 @@ They replace those that its firmware was built with, as a whole.
                  of its own has none while it sleeps
 ${PORT_HELP}`;
 
-const flag = { type: "boolean" };
-const options = { ...PORT_OPTION, config: { type: "string" }, show: flag, erase: flag, wait: flag };
+const LINE = {
+	name: "npm run provision",
+	options: { ...PORT_OPTION, config: VALUE, show: FLAG, erase: FLAG, wait: FLAG, help: HELP },
+};
+type Wanted = Values<typeof LINE.options>;
 
-await command(help, options, async ({ port: wanted, config, show, erase, wait }, [unknown]) => {
-	if (unknown !== undefined) throw new ToolError(`${unknown}: no such argument; see --help`, 2);
-	if (show && erase) throw new ToolError("--show and --erase: one of them", 2);
+interface Board {
+	readonly path: string;
+	readonly port: SerialPort;
+	readonly requests: Requests;
+}
+
+export const command: Command<Wanted> = { ...LINE, help: USAGE, read, run: provision };
+
+function read(args: string[]): Wanted | undefined {
+	const values = readLine(args, LINE)?.values;
+	if (values?.show && values.erase) throw new UsageError("--show and --erase: one of them");
+	return values;
+}
+
+async function provision({ port: wanted, config = "config.json", show, erase, wait }: Wanted): Promise<number> {
 	// All that can be wrong here is said before a port is opened.
-	const settings = show || erase ? undefined : await settingsToSend(config ?? "config.json");
+	const settings = show || erase ? undefined : settingsToSend(config);
 	const board = await connect(wanted, wait ? WAIT_MS : 0);
 	try {
 		const shown = await greet(board);
 		if (show) return tell(shown);
-		if (erase) await ask(board, "-");
+		if (settings === undefined) await ask(board, "-");
 		else await send(board, settings);
 		const restarts = await board.requests.ask("!", { within: STORE_MS });
 		const next = restarts === undefined ? "restart the board with its reset button" : "the board restarts";
 		process.stdout.write(
 			`${erase ? "forgotten" : "stored"}; ${next}: \`npm run monitor -- --port ${board.path}\` shows what it does\n`,
 		);
-		return 0;
+		return EXIT_DONE;
 	} finally {
 		await closePort(board.port);
 	}
-});
+}
 
-async function connect(wanted, within) {
+async function connect(wanted: string | undefined, within: number): Promise<Board> {
 	const end = performance.now() + within;
 	for (;;) {
 		try {
@@ -68,35 +85,35 @@ async function connect(wanted, within) {
 			const port = await openPort(path);
 			return { path, port, requests: new Requests(port) };
 		} catch (error) {
-			if (!(error instanceof ToolError) || performance.now() >= end) throw error;
+			if (!(error instanceof PortError) || performance.now() >= end) throw error;
 		}
 		await sleep(LOOK_MS);
 	}
 }
 
 /** As ASCII without a tilde, which begins a request. */
-async function settingsToSend(file) {
-	const settings = await readSettings(file);
-	if (settings === undefined) throw new ToolError(`${file} is missing: copy config.example.json to it, and edit it`);
-	await checkTls(settings);
+function settingsToSend(file: string): string {
+	const settings = readSettings(file);
+	if (settings === undefined) throw new Error(`${file} is missing: copy config.example.json to it, and edit it`);
+	checkForBoard(parseSettings(settings));
 	const text = JSON.stringify(settings).replace(
 		/[^ -}]/g,
 		(character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
 	);
 	if (text.length > SETTINGS_MAXIMUM) {
-		throw new ToolError(
+		throw new Error(
 			`${file}: the settings have ${text.length} bytes with their certificates; a board keeps ${SETTINGS_MAXIMUM}`,
 		);
 	}
-	if (settings.wifi === undefined) process.stderr.write(`${file} has no wifi: the board will join no network\n`);
+	if (settings.wifi === undefined) say(`${file} has no wifi: the board will join no network`);
 	return text;
 }
 
 /** What the board has, told by the board; one that sleeps, or hangs, is restarted for it. */
-async function greet({ path, port, requests }) {
+async function greet({ path, port, requests }: Board): Promise<string> {
 	let shown = await requests.ask("?", { within: RUNNING_MS });
 	if (shown === undefined && port.isOpen) {
-		process.stderr.write(`${path}: no answer; restarting the board\n`);
+		say(`${path}: no answer; restarting the board`);
 		await resetBoard(port);
 		shown = await requests.ask("?", { within: RESTARTED_MS });
 	}
@@ -104,28 +121,28 @@ async function greet({ path, port, requests }) {
 	return shown;
 }
 
-function silence({ path, port }) {
-	return new ToolError(
+function silence({ path, port }: Pick<Board, "path" | "port">): Error {
+	return new Error(
 		port.isOpen
 			? `the board at ${path} does not answer: is this firmware on it (\`npm run flash\`)? Press its reset button, and try again`
 			: `${path} is gone: was the board unplugged?`,
 	);
 }
 
-function tell(shown) {
+function tell(shown: string): number {
 	const [, origin, settings] = /^ok (built in|stored) (.*)$/s.exec(shown) ?? [];
-	if (origin === undefined) throw refusal(shown);
-	process.stderr.write(
+	if (settings === undefined) throw refusal(shown);
+	say(
 		origin === "stored"
-			? "stored in the board's flash, in place of what its firmware was built with:\n"
-			: "nothing was sent to this board; built into its firmware:\n",
+			? "stored in the board's flash, in place of what its firmware was built with:"
+			: "nothing was sent to this board; built into its firmware:",
 	);
 	process.stdout.write(`${JSON.stringify(JSON.parse(settings), undefined, "\t")}\n`);
-	return 0;
+	return EXIT_DONE;
 }
 
-async function send(board, text) {
-	process.stderr.write(`${board.path}: sending ${text.length} bytes of settings\n`);
+async function send(board: Board, text: string): Promise<void> {
+	say(`${board.path}: sending ${text.length} bytes of settings`);
 	let sent = 0;
 	let progressed = performance.now();
 	while (sent < text.length) {
@@ -152,13 +169,13 @@ async function send(board, text) {
 	await ask(board, `=${text.length}`);
 }
 
-/** Asks for what is done or is not, and throws a `ToolError` that says why it is not. */
-async function ask(board, request) {
+/** Asks for what is done or is not, and throws an Error that says why it is not. */
+async function ask(board: Board, request: string): Promise<void> {
 	const reply = await board.requests.ask(request, { within: PATIENCE_MS, every: STORE_MS });
 	if (reply === undefined) throw silence(board);
 	if (reply !== "ok") throw refusal(reply);
 }
 
-function refusal(reply) {
-	return new ToolError(`the board did not take it: ${reply.replace(/^error /, "")}`);
+function refusal(reply: string): Error {
+	return new Error(`the board did not take it: ${reply.replace(/^error /, "")}`);
 }
