@@ -7,18 +7,20 @@ import { type BrokerUrl, parseBrokerUrl } from "../../src/net/broker-url.ts";
 import { topicNameFault } from "../../src/net/mqtt/topic.ts";
 import { explained, FLAG, HELP, readLine, UsageError, VALUE } from "../frame.ts";
 
-export const NAME = "npm run update";
-
-export const OPTIONS = {
-	broker: VALUE,
-	cafile: VALUE,
-	id: VALUE,
-	topic: VALUE,
-	key: VALUE,
-	"new-key": VALUE,
-	"new-image": VALUE,
-	"no-network": FLAG,
-	help: HELP,
+export const LINE = {
+	name: "npm run update",
+	options: {
+		broker: VALUE,
+		cafile: VALUE,
+		id: VALUE,
+		topic: VALUE,
+		key: VALUE,
+		"new-key": VALUE,
+		"new-image": VALUE,
+		"no-network": FLAG,
+		help: HELP,
+	},
+	takesArguments: true,
 };
 
 export const USAGE = `Usage: npm run update -- --broker URL --id ID --key KEY.pem [OPTION…] [FILE.bin]
@@ -67,7 +69,7 @@ const IMAGES_IN_BUILD = "bin/esp32";
 
 /** Throws a `UsageError`; returns `undefined` where help was asked for. */
 export function parseUpdateCommand(args: string[]): UpdateCommand | undefined {
-	const line = readLine(args, { name: NAME, options: OPTIONS, takesArguments: true });
+	const line = readLine(args, LINE);
 	if (!line) return undefined;
 	const { values, positionals } = line;
 	const { "new-key": newKey, "new-image": newImage, "no-network": noNetwork = false } = values;
@@ -77,7 +79,7 @@ export function parseUpdateCommand(args: string[]): UpdateCommand | undefined {
 	if (newImage !== undefined) return { name: "new image", path: newImage, hasNetwork: !noNetwork };
 	if (noNetwork) throw new UsageError("--no-network goes with --new-image");
 	const { broker, cafile, id, topic = id && `veleta/${id}`, key } = values;
-	if (broker === undefined) throw new UsageError(`--broker is missing; ${NAME} -- --help`);
+	if (broker === undefined) throw new UsageError(`--broker is missing; ${LINE.name} -- --help`);
 	if (!topic) throw new UsageError("the station is missing: --id or --topic");
 	const fault = topicNameFault(topic);
 	if (fault) throw new UsageError(`${values.topic === undefined ? "--id" : "--topic"}: ${fault}`);

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { createImage, NO_NETWORK } from "../../hosts/node/update-image.ts";
 import { createKeyFile } from "../../hosts/node/update-key.ts";
 import { type Command, EXIT_DONE } from "../frame.ts";
-import { NAME, OPTIONS, parseUpdateCommand, type UpdateCommand, USAGE } from "./options.ts";
+import { LINE, parseUpdateCommand, type UpdateCommand, USAGE } from "./options.ts";
 import { push } from "./push.ts";
 
 /** Bytes of an image for tries. */
@@ -29,9 +29,8 @@ async function run(wanted: UpdateCommand): Promise<number> {
 }
 
 export const command: Command<UpdateCommand> = {
-	name: NAME,
+	...LINE,
 	help: USAGE,
-	options: OPTIONS,
 	read: parseUpdateCommand,
 	run,
 };

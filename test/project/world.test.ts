@@ -2,25 +2,27 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import test from "node:test";
+import { UsageError } from "../../commands/frame.ts";
+import { parseOptions } from "../../commands/simulate/options.ts";
 import { drawFaults } from "../../hosts/sim/world/faults/draw.ts";
 import { FAULT_KINDS } from "../../hosts/sim/world/faults/kinds.ts";
-import { parseOptions, UsageError } from "../../hosts/sim/world/options.ts";
 import { describePackets } from "../../hosts/sim/world/packet-line.ts";
 import { Random } from "../../hosts/sim/world/random.ts";
 import { runWorld } from "../../hosts/sim/world/world.ts";
+import { bundleWorker } from "../../tools/world-worker.js";
 import { equal, match, ok, throws } from "../harness/harness.ts";
+import { fileOf } from "../harness/npm-commands.ts";
+
+const command = ["tools/run.js", fileOf("simulate")];
 
 /** Tests run in the project's folder. */
 function simulate(...args: string[]) {
-	return spawnSync(process.execPath, ["tools/simulate.js", ...args], { encoding: "utf8" });
+	return spawnSync(process.execPath, [...command, ...args], { encoding: "utf8" });
 }
 
 /** As `simulate`, with one of the deliberate bugs in the station. */
 function simulateMutant(name: string, ...args: string[]) {
-	const script = `
-		import { simulate } from "./tools/simulate.js";
-		process.exitCode = await simulate(${JSON.stringify(args)}, ${JSON.stringify(name)});`;
-	return spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+	return spawnSync(process.execPath, ["tools/run.js", "test/harness/mutant.ts", name, ...args], { encoding: "utf8" });
 }
 
 async function ended(program: ChildProcess): Promise<number | null> {
@@ -91,17 +93,14 @@ test("the deliberate bugs are noticed, each of them", () => {
 	match(stdout, /^(\d+) of \1 deliberate bugs were noticed$/m);
 });
 
-test("a deliberate bug that its source has no place for stops the build", () => {
-	const script = `
-		import { bundleWorker } from "./tools/simulate.js";
-		const mutant = { name: "none", file: "src/net/backoff.ts", find: "the", replace: "" };
-		await bundleWorker(mutant).catch(({ message }) => process.stdout.write(message));`;
-	const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
-	match(stdout, /the bug "none" is to be made of text that is in src\/net\/backoff\.ts \d+ times/);
+test("a deliberate bug that its source has no place for stops the build", async () => {
+	const mutant = { name: "none", file: "src/net/backoff.ts", find: "the", replace: "" };
+	const problem = await bundleWorker(mutant).catch(({ message }: Error) => message);
+	match(problem, /the bug "none" is to be made of text that is in src\/net\/backoff\.ts \d+ times/);
 });
 
 test("Ctrl-C shows what was done so far, and ends with 130", async () => {
-	const program = spawn(process.execPath, ["tools/simulate.js", "--seeds", "1000000", "--days", "0.1"]);
+	const program = spawn(process.execPath, [...command, "--seeds", "1000000", "--days", "0.1"]);
 	let output = "";
 	program.stdout.on("data", (text) => {
 		if (output === "") program.kill("SIGINT");

@@ -1,6 +1,6 @@
 /** The command line of `npm run simulate`. */
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
+import { FLAG, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 
 export const USAGE = `Usage: npm run simulate -- [OPTION…]
 
@@ -19,6 +19,20 @@ its seed. Ends with 1 at the first world in which a rule is broken.
   --help             this text
 `;
 
+export const LINE = {
+	name: "npm run simulate",
+	options: {
+		seeds: VALUE,
+		days: VALUE,
+		from: VALUE,
+		seed: VALUE,
+		workers: VALUE,
+		mutants: FLAG,
+		verbose: FLAG,
+		help: HELP,
+	},
+};
+
 export interface Options {
 	readonly seeds: number;
 	readonly days: number;
@@ -29,20 +43,15 @@ export interface Options {
 	readonly workers: number;
 }
 
-/** A command line that cannot be used, in one line. */
-export class UsageError extends Error {
-	override name = "UsageError";
-}
-
 const SEED_MAXIMUM = Number.MAX_SAFE_INTEGER - 1e9;
 
 /** Throws a `UsageError`; returns `undefined` for `--help`. */
 export function parseOptions(args: string[]): Options | undefined {
-	const values = parse(args);
-	if (values.help) return undefined;
+	const values = readLine(args, LINE)?.values;
+	if (!values) return undefined;
 	const whole = (name: "seeds" | "from" | "seed" | "workers", lowest: number, highest: number) => {
 		const text = values[name];
-		return text === undefined ? undefined : number(`--${name}`, text, lowest, highest, true);
+		return text === undefined ? undefined : numberOf(`--${name}`, text, lowest, highest, true);
 	};
 	const seed = whole("seed", 0, SEED_MAXIMUM);
 	const mutants = values.mutants ?? false;
@@ -52,42 +61,11 @@ export function parseOptions(args: string[]): Options | undefined {
 	if (values.verbose && seed === undefined) throw new UsageError("--verbose: needs --seed");
 	return {
 		seeds: whole("seeds", 1, 1e9) ?? 1_000,
-		days: values.days === undefined ? 1 : number("--days", values.days, 0.01, 100, false),
+		days: values.days === undefined ? 1 : numberOf("--days", values.days, 0.01, 100),
 		from: whole("from", 0, SEED_MAXIMUM) ?? 1,
 		seed,
 		verbose: values.verbose ?? false,
 		mutants,
 		workers: whole("workers", 1, 256) ?? availableParallelism(),
 	};
-}
-
-function parse(args: string[]) {
-	const text = { type: "string" } as const;
-	const flag = { type: "boolean" } as const;
-	try {
-		return parseArgs({
-			args,
-			options: {
-				seeds: text,
-				days: text,
-				from: text,
-				seed: text,
-				workers: text,
-				mutants: flag,
-				verbose: flag,
-				help: { ...flag, short: "h" },
-			},
-		}).values;
-	} catch (error) {
-		const [problem = ""] = (error as Error).message.split(/\.\s/);
-		throw new UsageError(`${problem}; npm run simulate -- --help lists the options`);
-	}
-}
-
-function number(option: string, text: string, lowest: number, highest: number, whole: boolean): number {
-	const value = Number(text);
-	if (text.trim() === "" || !(value >= lowest && value <= highest) || (whole && !Number.isInteger(value))) {
-		throw new UsageError(`${option} ${text}: must be a ${whole ? "whole " : ""}number from ${lowest} to ${highest}`);
-	}
-	return value;
 }

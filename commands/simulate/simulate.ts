@@ -1,17 +1,13 @@
-/**
- * `npm run simulate`: many simulated worlds on all processors, until one breaks
- * a rule or all are survived. See `options.ts` for the command line, and
- * `tools/simulate.js` for who calls `main`.
- */
+/** `npm run simulate`: many simulated worlds on all processors, until one breaks a rule or all are survived. */
 import { Worker } from "node:worker_threads";
-import { MUTANTS, type Mutant } from "./mutants.ts";
-import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
-import { Totals } from "./totals.ts";
-import { showTime } from "./trace.ts";
-import type { Order, Report } from "./worker.ts";
-import { runWorld } from "./world.ts";
-
-export { MUTANTS };
+import { MUTANTS, type Mutant } from "../../hosts/sim/world/mutants.ts";
+import { Totals } from "../../hosts/sim/world/totals.ts";
+import { showTime } from "../../hosts/sim/world/trace.ts";
+import type { Order, Report } from "../../hosts/sim/world/worker.ts";
+import { runWorld } from "../../hosts/sim/world/world.ts";
+import { bundleWorker } from "../../tools/world-worker.js";
+import { type Command, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, onInterrupt } from "../frame.ts";
+import { LINE, type Options, parseOptions, USAGE } from "./options.ts";
 
 /** A world that takes longer, in ms, hangs: most take less than a second. */
 const HANG_MS = 120_000;
@@ -21,35 +17,14 @@ const LINE_MS = 30_000;
 /** How many worlds a mutant may survive, and how long they last, in days. */
 const MUTANT_SEEDS = 1_000;
 
-export interface Tools {
-	/** Bundles what a worker runs, with a deliberate bug if there is a `mutant`; returns the path. */
-	readonly bundleWorker: (mutant?: Mutant) => Promise<string>;
-}
+export const command: Command<Options> = { ...LINE, help: USAGE, read: parseOptions, run: simulate };
 
-/** How a run ended. */
-const DONE = 0;
-const FAILED = 1;
-const WRONG_USAGE = 2;
-const INTERRUPTED = 130;
-
-/** Returns the exit code. */
-export async function main(args: string[], tools: Tools): Promise<number> {
-	let options: Options | undefined;
-	try {
-		options = parseOptions(args);
-	} catch (error) {
-		if (!(error instanceof UsageError)) throw error;
-		process.stderr.write(`${error.message}\n`);
-		return WRONG_USAGE;
-	}
+/** `planted`: a bug to be in the station. */
+export function simulate(options: Options, planted?: Mutant): number | Promise<number> {
 	// Whoever reads has seen enough, as `head` has.
-	process.stdout.on("error", () => process.exit(DONE));
-	if (!options) {
-		process.stdout.write(USAGE);
-		return DONE;
-	}
+	process.stdout.on("error", () => process.exit(EXIT_DONE));
 	if (options.seed !== undefined) return tellStory(options.seed, options);
-	return options.mutants ? runMutants(options, tools) : runSwarm(options, tools);
+	return options.mutants ? runMutants(options) : runSwarm(options, planted);
 }
 
 /** One world, with what happens in it. */
@@ -64,7 +39,7 @@ function tellStory(seed: number, { days, verbose }: Options): number {
 	totals.add({ stats, faults: [...faults] });
 	process.stdout.write(`\nsettings: ${JSON.stringify(plan.settings)}\n${totals.table()}`);
 	if (violation) process.stdout.write(`\nseed ${seed}: ${violation.kind}: ${violation.text}\n`);
-	return violation ? FAILED : DONE;
+	return violation ? EXIT_FAILED : EXIT_DONE;
 }
 
 function explain({ seed, violation }: Report, days: number): string {
@@ -72,8 +47,8 @@ function explain({ seed, violation }: Report, days: number): string {
 	return `${lastLines.join("\n")}\n\nseed ${seed}, ${showTime(time)}: ${kind}: ${text}\nrepeat with: npm run simulate -- --seed ${seed} --days ${days}\n`;
 }
 
-async function runSwarm({ seeds, days, from, workers }: Options, { bundleWorker }: Tools): Promise<number> {
-	const path = await bundleWorker();
+async function runSwarm({ seeds, days, from, workers }: Options, planted?: Mutant): Promise<number> {
+	const path = await bundleWorker(planted);
 	const totals = new Totals();
 	const stride = Math.min(workers, seeds);
 	let failure: string | undefined;
@@ -82,11 +57,10 @@ async function runSwarm({ seeds, days, from, workers }: Options, { bundleWorker 
 	const stopAll = () => {
 		for (const thread of threads) thread.stop();
 	};
-	const onInterrupt = () => {
+	onInterrupt(() => {
 		interrupted = true;
 		stopAll();
-	};
-	process.once("SIGINT", onInterrupt);
+	});
 	process.stdout.write(`${seeds} worlds of ${days} days, ${stride} threads\n`);
 	const stopProgress = showProgress(() => totals.progress);
 	await Promise.all(
@@ -109,27 +83,25 @@ async function runSwarm({ seeds, days, from, workers }: Options, { bundleWorker 
 		}),
 	);
 	stopProgress();
-	process.off("SIGINT", onInterrupt);
 	process.stdout.write(totals.table());
 	if (failure !== undefined) process.stdout.write(`\n${failure}`);
 	else if (!interrupted) process.stdout.write(`\nseeds ${from} to ${from + seeds - 1}: no rule was broken\n`);
-	return failure !== undefined ? FAILED : interrupted ? INTERRUPTED : DONE;
+	return failure !== undefined ? EXIT_FAILED : interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
 }
 
 /** Each mutant until the first world that notices it. */
-async function runMutants({ days, from, workers }: Options, { bundleWorker }: Tools): Promise<number> {
+async function runMutants({ days, from, workers }: Options): Promise<number> {
 	const waiting = [...MUTANTS];
 	const running = new Set<Runner>();
 	const rows: string[] = [];
 	const unbuilt: string[] = [];
 	let survived = 0;
 	let interrupted = false;
-	const onInterrupt = () => {
+	onInterrupt(() => {
 		interrupted = true;
 		waiting.length = 0;
 		for (const runner of running) runner.stop();
-	};
-	process.once("SIGINT", onInterrupt);
+	});
 	const stopProgress = showProgress(() => `${rows.length} of ${MUTANTS.length} mutants`);
 	const next = async (): Promise<void> => {
 		for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
@@ -161,13 +133,12 @@ async function runMutants({ days, from, workers }: Options, { bundleWorker }: To
 	};
 	await Promise.all(Array.from({ length: workers }, next));
 	stopProgress();
-	process.off("SIGINT", onInterrupt);
 	process.stdout.write(`${"deliberate bug".padEnd(44)} seeds  violation\n${rows.sort().join("")}`);
-	if (interrupted) return INTERRUPTED;
+	if (interrupted) return EXIT_INTERRUPTED;
 	for (const problem of unbuilt) process.stderr.write(`${problem}\n`);
 	survived += unbuilt.length;
 	process.stdout.write(`\n${MUTANTS.length - survived} of ${MUTANTS.length} deliberate bugs were noticed\n`);
-	return survived > 0 ? FAILED : DONE;
+	return survived > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 /** A thread and what it tells. */
