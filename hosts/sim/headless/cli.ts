@@ -1,11 +1,11 @@
 /** `npm start`: the station in the simulator, and what a subscriber sees of it. */
 import { fileURLToPath } from "node:url";
+import { type Options, parseOptions, USAGE, UsageError } from "../../../commands/start/options.ts";
 import { showAddress } from "../../../src/net/broker-url.ts";
 import { hasControls, messageOf } from "../../../src/text.ts";
 import { type EmbeddedBroker, startBroker } from "./broker.ts";
 import { FirmwareSlots } from "./firmware-slots.ts";
 import { FlashFile } from "./flash-file.ts";
-import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
 import { Runner } from "./runner.ts";
 import { Subscriber } from "./subscriber.ts";
 

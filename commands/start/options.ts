@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
-import { parseSettings, type Settings } from "../../../src/settings.ts";
-import { readPem, withPemFiles } from "../../node/pem-files.ts";
-import { parseReplay, pickReplay } from "../devices/replay.ts";
+import { readPem, withPemFiles } from "../../hosts/node/pem-files.ts";
+import { parseReplay, pickReplay } from "../../hosts/sim/devices/replay.ts";
+import { parseSettings, type Settings } from "../../src/settings.ts";
 
 export const USAGE = `Usage: npm start -- [OPTION…]
 
