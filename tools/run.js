@@ -13,7 +13,7 @@ if (file === undefined) {
 	process.exit(2);
 }
 // Who only wants to know the options need not wait.
-if (engine && !rest.includes("--help")) {
+if (engine && !rest.some((argument) => argument === "--help" || argument === "-h")) {
 	try {
 		await buildEngine();
 	} catch (error) {

@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildFirmware, buildFolder, bundleForNode, bundleForXs, root } from "./build.js";
+import { buildFirmware, buildFolder, bundleForNode, bundleForXs, bundleProgram, root } from "./build.js";
 import { buildEngine } from "./engine.js";
 
 const words = process.argv.slice(2);
@@ -57,10 +57,7 @@ if (units.length > 0) {
 }
 if (integrations.length > 0) {
 	// Once, for all of them: they run the simulator as `npm start` does.
-	await bundleForNode({
-		entryPoints: ["hosts/sim/headless/cli.ts"],
-		outfile: join(buildFolder, "programs/cli.js"),
-	});
+	await bundleProgram("commands/start/start.ts");
 }
 if (files.length === 0) {
 	process.stderr.write(`no test file has ${words.join(" or ")} in its name\n`);

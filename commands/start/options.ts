@@ -1,10 +1,10 @@
 /** The command line of the simulator. */
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { parseArgs } from "node:util";
 import { readPem, withPemFiles } from "../../hosts/node/pem-files.ts";
 import { parseReplay, pickReplay } from "../../hosts/sim/devices/replay.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
+import { explained, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 
 export const USAGE = `Usage: npm start -- [OPTION…]
 
@@ -33,6 +33,27 @@ subscriber receives. Without --broker it starts a broker of its own.
   --help             this text
 `;
 
+export const LINE = {
+	name: "npm start",
+	options: {
+		sensor: VALUE,
+		replay: VALUE,
+		broker: VALUE,
+		cafile: VALUE,
+		cert: VALUE,
+		key: VALUE,
+		interval: VALUE,
+		speed: VALUE,
+		duration: VALUE,
+		id: VALUE,
+		topic: VALUE,
+		config: VALUE,
+		state: VALUE,
+		seed: VALUE,
+		help: HELP,
+	},
+};
+
 export interface Options {
 	/** As the station gets them. */
 	readonly rawSettings: Record<string, unknown>;
@@ -46,11 +67,6 @@ export interface Options {
 	readonly duration: number | undefined;
 	readonly state: string | undefined;
 	readonly seed: number;
-}
-
-/** A command line that cannot be used, in one line. */
-export class UsageError extends Error {
-	override name = "UsageError";
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = {
@@ -69,8 +85,8 @@ const DEFAULTS = { id: "sim", interval: 5 };
 
 /** Throws a `UsageError`; returns `undefined` for `--help`. */
 export function parseOptions(args: string[]): Options | undefined {
-	const values = parse(args);
-	if (values.help) return undefined;
+	const values = readLine(args, LINE)?.values;
+	if (!values) return undefined;
 	const config = values.config === undefined ? {} : readConfig(values.config);
 	const rawSettings: Record<string, unknown> = { ...DEFAULTS, ...config };
 	for (const name of ["sensor", "broker", "id", "topic"] as const) {
@@ -94,48 +110,11 @@ export function parseOptions(args: string[]): Options | undefined {
 		settings,
 		embedded,
 		replay: replay?.source,
-		speed: number("--speed", values.speed ?? "1", 1, SPEED_MAXIMUM),
+		speed: numberOf("--speed", values.speed ?? "1", 1, SPEED_MAXIMUM),
 		duration: values.duration === undefined ? undefined : duration("--duration", values.duration),
 		state,
-		seed: number("--seed", values.seed ?? "1", 0, 0xffff_ffff),
+		seed: numberOf("--seed", values.seed ?? "1", 0, 0xffff_ffff),
 	};
-}
-
-function parse(args: string[]) {
-	const text = { type: "string" } as const;
-	try {
-		return parseArgs({
-			args,
-			options: {
-				sensor: text,
-				replay: text,
-				broker: text,
-				cafile: text,
-				cert: text,
-				key: text,
-				interval: text,
-				speed: text,
-				duration: text,
-				id: text,
-				topic: text,
-				config: text,
-				state: text,
-				seed: text,
-				help: { type: "boolean", short: "h" },
-			},
-		}).values;
-	} catch (error) {
-		const [problem = ""] = (error as Error).message.split(/\.\s/);
-		throw new UsageError(`${problem}; npm start -- --help lists the options`);
-	}
-}
-
-function explained<Result>(run: () => Result): Result {
-	try {
-		return run();
-	} catch (error) {
-		throw new UsageError((error as Error).message);
-	}
 }
 
 function readText(option: string, path: string): string {
@@ -183,19 +162,13 @@ function lineAt(text: string, position: number): number {
 function readReplay(argument: string) {
 	const [path = "", name] = argument.split("#");
 	const source = { text: readText("--replay", path), ...(name !== undefined && { name }) };
-	const explained = <Result>(run: () => Result): Result => {
-		try {
-			return run();
-		} catch (error) {
-			throw new UsageError(`--replay ${argument}: ${(error as Error).message}`);
-		}
-	};
-	const replays = explained(() => parseReplay(source.text, name));
+	const prefix = `--replay ${argument}: `;
+	const replays = explained(() => parseReplay(source.text, name), prefix);
 	return {
 		source,
 		kinds: replays.map(({ kind }) => kind),
 		/** Throws where nothing was recorded from such a sensor. */
-		check: (sensor: string) => explained(() => pickReplay(replays, sensor)),
+		check: (sensor: string) => explained(() => pickReplay(replays, sensor), prefix),
 	};
 }
 
@@ -203,12 +176,4 @@ function duration(option: string, text: string): number {
 	const [, digits, unit] = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|)$/.exec(text) ?? [];
 	if (digits === undefined) throw new UsageError(`${option} ${text}: must be a time such as 5s, 1m or 1h`);
 	return Number(digits) * UNITS_MS[unit ?? ""]!;
-}
-
-function number(option: string, text: string, lowest: number, highest: number): number {
-	const value = Number(text);
-	if (text.trim() === "" || !(value >= lowest && value <= highest)) {
-		throw new UsageError(`${option} ${text}: must be a number from ${lowest} to ${highest}`);
-	}
-	return value;
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Exit, Program } from "./program.ts";
 
 /** Built by `tools/test.js`; tests run in the project's folder. */
-const CLI = join(process.cwd(), "build/programs/cli.js");
+export const STATION_PROGRAM = join(process.cwd(), "build/programs/commands-start-start.js");
 
 /** What the simulator says at the end. */
 export interface Summary {
@@ -33,7 +33,7 @@ export class StationProcess extends Program {
 
 	/** @param args the command line; files are looked for, and `.veleta` is made, in `folder` */
 	constructor(folder: string, args: readonly string[]) {
-		super("the station", process.execPath, [CLI, ...args], folder);
+		super("the station", process.execPath, [STATION_PROGRAM, ...args], folder);
 		this.args = args;
 	}
 

@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "node:test";
 import { scenario } from "../harness/scenario.ts";
+import { STATION_PROGRAM } from "../harness/station.ts";
 import { pause, until } from "../harness/wait.ts";
 
 describe("The simulator ends", { concurrency: 4 }, () => {
@@ -95,9 +96,8 @@ describe("The simulator ends", { concurrency: 4 }, () => {
 	scenario("It ends in good order when nobody reads its output any more.", async (parts) => {
 		const broker = await parts.mosquitto();
 		const subscriber = await parts.subscriber(broker, "veleta/sim/status");
-		const cli = join(process.cwd(), "build/programs/cli.js");
 		const command = `"$0" "$1" --broker mqtt://127.0.0.1:${broker.port} --interval 1s | head -n 2`;
-		const shell = spawn("sh", ["-c", command, process.execPath, cli], { cwd: parts.folder });
+		const shell = spawn("sh", ["-c", command, process.execPath, STATION_PROGRAM], { cwd: parts.folder });
 		let output = "";
 		let errors = "";
 		shell.stdout.on("data", (text) => (output += text));

@@ -1,30 +1,26 @@
 /** `npm start`: the station in the simulator, and what a subscriber sees of it. */
 import { fileURLToPath } from "node:url";
-import { type Options, parseOptions, USAGE, UsageError } from "../../../commands/start/options.ts";
-import { showAddress } from "../../../src/net/broker-url.ts";
-import { hasControls, messageOf } from "../../../src/text.ts";
-import { type EmbeddedBroker, startBroker } from "./broker.ts";
-import { FirmwareSlots } from "./firmware-slots.ts";
-import { FlashFile } from "./flash-file.ts";
-import { Runner } from "./runner.ts";
-import { Subscriber } from "./subscriber.ts";
+import { type EmbeddedBroker, startBroker } from "../../hosts/sim/headless/broker.ts";
+import { FirmwareSlots } from "../../hosts/sim/headless/firmware-slots.ts";
+import { FlashFile } from "../../hosts/sim/headless/flash-file.ts";
+import { Runner } from "../../hosts/sim/headless/runner.ts";
+import { Subscriber } from "../../hosts/sim/headless/subscriber.ts";
+import { showAddress } from "../../src/net/broker-url.ts";
+import { hasControls } from "../../src/text.ts";
+import { type Command, EXIT_DONE, onInterrupt } from "../frame.ts";
+import { LINE, type Options, parseOptions, USAGE } from "./options.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
 /** How long the simulator waits for the station's farewell to arrive at the subscriber, in ms. */
 const FAREWELL_MS = 200;
-/** A signal that follows another within so many ms is the same Ctrl-C: npm hands on what the terminal told us, too. */
-const SAME_INTERRUPT_MS = 250;
 
-/** Exit codes: as usual, 2 for a command line that cannot be used. */
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
-const EXIT_INTERRUPTED = 130;
+export const command: Command<Options> = { ...LINE, help: USAGE, read: parseOptions, run };
 
 function say(who: string, text: string): void {
 	process.stdout.write(`${who.padEnd(9)}${text}\n`);
 }
 
-async function run(options: Options): Promise<void> {
+async function run(options: Options): Promise<number> {
 	const interrupted = interruption();
 	const flash = new FlashFile(options.state);
 	// Whoever has the flash has the slots, too.
@@ -72,6 +68,7 @@ async function run(options: Options): Promise<void> {
 	await finish(runner, subscriber, broker);
 	slots.end();
 	flash.close();
+	return EXIT_DONE;
 }
 
 /** What anybody may have sent, for a terminal. */
@@ -79,20 +76,10 @@ function plain(text: string): string {
 	return Array.from(text, (character) => (hasControls(character) ? "?" : character)).join("");
 }
 
-/**
- * Resolves at the first Ctrl-C or SIGTERM, or when nobody reads the output any
- * more (`| head`): time to stop in good order. A second Ctrl-C does not wait for that.
- */
+/** Resolves at the first Ctrl-C, or when nobody reads the output any more (`| head`): time to stop in good order. */
 function interruption(): Promise<void> {
 	return new Promise((resolve) => {
-		let interruptedAt: number | undefined;
-		const interrupt = () => {
-			interruptedAt ??= performance.now();
-			if (performance.now() - interruptedAt > SAME_INTERRUPT_MS) process.exit(EXIT_INTERRUPTED);
-			resolve();
-		};
-		process.on("SIGINT", interrupt);
-		process.on("SIGTERM", interrupt);
+		onInterrupt(resolve);
 		process.stdout.on("error", () => resolve());
 	});
 }
@@ -128,15 +115,4 @@ redelivered ${redelivered}, measurements without a reading ${faults}, connection
 RAM ${memory.ram} bytes, ${memory.highestRam} at the most; stack ${memory.highestStack} of ${memory.stack} slots
 `,
 	);
-}
-
-// `--help | head`: who has read enough closes its end.
-process.stdout.on("error", () => {});
-try {
-	const options = parseOptions(process.argv.slice(2));
-	if (!options) process.stdout.write(USAGE);
-	else await run(options);
-} catch (error) {
-	process.stderr.write(`${messageOf(error)}\n`);
-	process.exit(error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED);
 }
