@@ -145,7 +145,7 @@ test("the linter wants _ before the names of private members, and of nothing els
 test("no field hides what its class inherits: fields are assigned, and on a board what is inherited may be frozen", () => {
 	const FIELD = /^\t(?:readonly )?override (?:readonly )?\w+(?:: [^=;]+)?(?: =|;)/m;
 	match("\toverride readonly name: string = 1;", FIELD);
-	for (const folder of ["src", "hosts/esp32", "hosts/sim/devices", "hosts/sim/mcsim"]) {
+	for (const folder of ["src", "hosts/esp32", "hosts/moddable", "hosts/sim/devices", "hosts/sim/mcsim"]) {
 		const sources = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" });
 		for (const name of sources.filter((name) => name.endsWith(".ts"))) {
 			equal(FIELD.exec(read(join(folder, name)))?.[0], undefined, join(folder, name));
