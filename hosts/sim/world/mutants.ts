@@ -9,7 +9,7 @@ export interface Mutant {
 	readonly replace: string;
 }
 
-const SESSION = "src/net/mqtt/session.ts";
+const OUTBOUND = "src/net/mqtt/outbound.ts";
 const OUTBOX = "src/outbox/outbox.ts";
 const LOG = "src/outbox/log.ts";
 const BACKOFF = "src/net/backoff.ts";
@@ -19,7 +19,7 @@ const COMMANDS = "src/commands.ts";
 export const MUTANTS: readonly Mutant[] = [
 	{
 		name: "a redelivery without DUP",
-		file: SESSION,
+		file: OUTBOUND,
 		find: "dup: entry?.transmitted ?? false,",
 		replace: "dup: false,",
 	},
@@ -31,27 +31,27 @@ export const MUTANTS: readonly Mutant[] = [
 	},
 	{
 		name: "PUBLISH again in place of PUBREL",
-		file: SESSION,
+		file: OUTBOUND,
 		find: "const bytes = entry.released\n",
 		replace: "const bytes = false\n",
 	},
 	{
 		name: "the session kept that the broker has lost",
-		file: SESSION,
-		find: "else this._outgoing.startOver(connection.maximumQoS);",
-		replace: "else this._outgoing.lower(connection.maximumQoS);",
+		file: OUTBOUND,
+		find: "else this._inFlight.startOver(connection.maximumQoS);",
+		replace: "else this._inFlight.lower(connection.maximumQoS);",
 	},
 	{
 		name: "no acknowledgement timeout",
-		file: SESSION,
-		find: "return Math.max(sentAt, Math.min(passedAt, sentAt + PASSING_MAXIMUM_MS)) + ACKNOWLEDGEMENT_TIMEOUT_MS;",
+		file: "src/net/mqtt/connection.ts",
+		find: "return Math.max(sentAt, Math.min(this.passedAt, sentAt + PASSING_MAXIMUM_MS)) + ACKNOWLEDGEMENT_TIMEOUT_MS;",
 		replace: "return Number.POSITIVE_INFINITY;",
 	},
 	{
 		name: "no birth message in a resumed session",
-		file: SESSION,
-		find: "connection.unsent = this._outgoing.entries();\n\t\t\tthis._giveBirth(connection, now);",
-		replace: "connection.unsent = this._outgoing.entries();\n\t\t\tif (!resumed) this._giveBirth(connection, now);",
+		file: OUTBOUND,
+		find: "connection.unsent = this._inFlight.entries();\n\t\tthis.giveBirth(connection, now);",
+		replace: "connection.unsent = this._inFlight.entries();\n\t\tif (!isResumed) this.giveBirth(connection, now);",
 	},
 	{
 		name: "no PINGREQ",
@@ -86,9 +86,9 @@ export const MUTANTS: readonly Mutant[] = [
 	},
 	{
 		name: "sent again for ever to a broker that does not bear it",
-		file: SESSION,
-		find: "if (!suspect || suspect.ends < ENDS_MAXIMUM) return;",
-		replace: "return;",
+		file: "src/net/mqtt/suspicion.ts",
+		find: "if (!suspect || suspect.ends < ENDS_MAXIMUM) return undefined;",
+		replace: "return undefined;",
 	},
 	{
 		name: "numbers that begin anew after a power cut",

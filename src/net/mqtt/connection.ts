@@ -1,15 +1,22 @@
-/** What ends with the connection. */
-import { Decoder } from "./codec.js";
+/** What ends with the connection, and when the connection has to be given up. */
+import type { Bytes } from "../../host.js";
+import { Decoder, encode } from "./codec.js";
+import { ConnectionError } from "./errors.js";
+import type { InFlightMessage } from "./in-flight.js";
 import { KeepAlive } from "./keep-alive.js";
-import type { InFlight } from "./outgoing.js";
 import type { Connack, Packet, ProtocolVersion, QoS } from "./packet.js";
+import { TopicAliases } from "./topic-aliases.js";
 
+/** From the connection's opening to the CONNACK, in ms. */
+const CONNACK_TIMEOUT_MS = 10_000;
+/** From a packet to its acknowledgement, and from handing a packet out to its leaving, in ms. */
+const ACKNOWLEDGEMENT_TIMEOUT_MS = 20_000;
+/** A message that is read past delays the acknowledgements behind it by so much at the most, in ms: 256 MB at 150 KB/s. */
+const PASSING_MAXIMUM_MS = 1_800_000;
 /** From a PINGREQ to some sign of life, in ms. */
-export const PINGRESP_TIMEOUT_MS = 10_000;
+const PINGRESP_TIMEOUT_MS = 10_000;
 /** Replies owed to the broker. The session's `receptive` keeps them from getting near it. */
 const REPLIES_MAXIMUM = 128;
-/** Topics that get an alias on one connection, if the broker takes so many: a station has a few. */
-const ALIASES_MAXIMUM = 8;
 
 /** A packet that was handed out and has not left whole. */
 export interface Leaving<M> {
@@ -17,8 +24,8 @@ export interface Leaving<M> {
 	/** When it was handed out, or a part of it last left, in ms. */
 	since: number;
 	/** What it carries, to be told of when it has left. */
-	readonly entry?: InFlight<M> | undefined;
-	readonly message?: M | undefined;
+	readonly entry: InFlightMessage<M> | undefined;
+	readonly message: M | undefined;
 }
 
 /** What the client has decided before it connects. */
@@ -28,23 +35,20 @@ interface Terms {
 	readonly keepAlive: number;
 	/** Of packets received, in bytes. */
 	readonly maximumPacketSize: number;
-	/** ms. */
-	readonly connackTimeout: number;
 }
 
 export class Connection<M> {
 	readonly version: ProtocolVersion;
 	/** Whether packets follow the CONNECT without waiting for the CONNACK. */
 	readonly pipelined: boolean;
-	readonly connackDue: number;
 	readonly decoder: Decoder;
 	keepAlive: KeepAlive;
 	phase: "opened" | "awaiting CONNACK" | "connected" | "ended" = "opened";
 	/** Replies to send, in the order of what they reply to [MQTT-4.6.0-2, 4.6.0-3]. */
 	readonly replies: Packet[] = [];
-	/** What has to be delivered (again) on this connection, oldest first. */
-	unsent: InFlight<M>[] = [];
 	leaving: Leaving<M> | undefined;
+	/** What has to be delivered (again) on this connection, oldest first. */
+	unsent: InFlightMessage<M>[] = [];
 	/** Whether messages leave one at a time, each when the one before it is acknowledged: one of them may end the connection. */
 	careful = false;
 	/** Whether the birth message is still to come, last: the broker did not bear it before. */
@@ -62,17 +66,14 @@ export class Connection<M> {
 	maximumPacketSize = Number.POSITIVE_INFINITY;
 	maximumQoS: QoS = 2;
 	retainAvailable = true;
-	private _topicAliasMaximum = 0;
-	private readonly _aliases = new Map<string, number>();
+	/** Where the broker takes some. */
+	aliases: TopicAliases | undefined;
+	private readonly _connackDue: number;
 
-	constructor(
-		version: ProtocolVersion,
-		{ pipelined, keepAlive, maximumPacketSize, connackTimeout }: Terms,
-		now: number,
-	) {
+	constructor(version: ProtocolVersion, { pipelined, keepAlive, maximumPacketSize }: Terms, now: number) {
 		this.version = version;
 		this.pipelined = pipelined;
-		this.connackDue = now + connackTimeout;
+		this._connackDue = now + CONNACK_TIMEOUT_MS;
 		this.decoder = new Decoder({ maximumPacketSize, protocolVersion: version });
 		this.keepAlive = new KeepAlive(keepAlive, PINGRESP_TIMEOUT_MS, now);
 	}
@@ -84,7 +85,7 @@ export class Connection<M> {
 		this.maximumPacketSize = properties.maximumPacketSize ?? this.maximumPacketSize;
 		this.maximumQoS = (properties.maximumQoS as QoS | undefined) ?? this.maximumQoS;
 		this.retainAvailable = properties.retainAvailable ?? true;
-		this._topicAliasMaximum = Math.min(properties.topicAliasMaximum ?? 0, ALIASES_MAXIMUM);
+		if (properties.topicAliasMaximum) this.aliases = new TopicAliases(properties.topicAliasMaximum);
 		// [MQTT-3.2.2-21]: the broker's keep-alive wins.
 		const { serverKeepAlive } = properties;
 		if (serverKeepAlive === undefined) return;
@@ -97,16 +98,51 @@ export class Connection<M> {
 		this.replies.push(packet);
 	}
 
-	/** The alias for a topic, if the broker takes one, and whether it knows it already [5.0: MQTT-3.3.2-10]. */
-	aliasOf(topic: string): { readonly topicAlias: number; readonly known: boolean } | undefined {
-		const topicAlias = this._aliases.get(topic);
-		if (topicAlias !== undefined) return { topicAlias, known: true };
-		if (this._aliases.size >= this._topicAliasMaximum) return undefined;
-		return { topicAlias: this._aliases.size + 1, known: false };
+	/** The bytes of a packet, which is the one that leaves next. Throws an Error where MQTT does not allow it. */
+	leave(packet: Packet, now: number, entry?: InFlightMessage<M>, message?: M): Bytes {
+		this.leaving = { packet, since: now, entry, message };
+		return encode(packet, this.version);
 	}
 
-	/** The topic leaves together with its alias. */
-	learn(topic: string, topicAlias: number): void {
-		this._aliases.set(topic, topicAlias);
+	/** The packet has left. */
+	left(packet: Packet, now: number): void {
+		this.leaving = undefined;
+		if (packet.cmd === "pingreq") this.keepAlive.pingSent(now);
+		else this.keepAlive.sent(now);
+		if (packet.cmd === "connect") this.phase = "awaiting CONNACK";
+	}
+
+	/**
+	 * When `check` is to be called, or the next packet is to be sent, in ms.
+	 * `sentAt`: when the oldest packet left that is not acknowledged; `lastDue`: when
+	 * what comes last may leave; each `Infinity` where there is none.
+	 */
+	deadline(sentAt: number, lastDue: number): number {
+		if (this.phase !== "connected") return this._connackDue;
+		const { leaving, keepAlive } = this;
+		const sendDue = leaving ? leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS : Math.min(keepAlive.pingDue, lastDue);
+		return Math.min(this._acknowledgementDue(sentAt), keepAlive.responseDue, sendDue);
+	}
+
+	/** Throws a `ConnectionError` when the broker has been silent for too long. */
+	check(sentAt: number, now: number): void {
+		if (this.phase !== "connected") {
+			if (now < this._connackDue) return;
+			throw new ConnectionError(`no CONNACK within ${CONNACK_TIMEOUT_MS / 1_000} s`);
+		}
+		if (this.leaving && now >= this.leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS) {
+			throw new ConnectionError(`the connection took no data for ${ACKNOWLEDGEMENT_TIMEOUT_MS / 1_000} s`);
+		}
+		if (now >= this._acknowledgementDue(sentAt)) {
+			this.timedOutAt = now;
+			throw new ConnectionError(`no acknowledgement within ${ACKNOWLEDGEMENT_TIMEOUT_MS / 1_000} s`);
+		}
+		if (now >= this.keepAlive.responseDue) {
+			throw new ConnectionError(`no PINGRESP within ${PINGRESP_TIMEOUT_MS / 1_000} s`);
+		}
+	}
+
+	private _acknowledgementDue(sentAt: number): number {
+		return Math.max(sentAt, Math.min(this.passedAt, sentAt + PASSING_MAXIMUM_MS)) + ACKNOWLEDGEMENT_TIMEOUT_MS;
 	}
 }

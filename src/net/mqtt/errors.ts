@@ -1,5 +1,5 @@
 /** Why a connection ended, for people. Violations of the protocol are `ProtocolError`s of `packet.ts`. */
-import type { Properties } from "./packet.js";
+import type { Disconnect, Properties } from "./packet.js";
 import { reasonText, refusalText } from "./reason-codes.js";
 
 /** Why a connection has to be closed. */
@@ -40,4 +40,12 @@ export class RefusedError extends ConnectionError {
 	override get name(): string {
 		return "RefusedError";
 	}
+}
+
+/** The broker has sent a DISCONNECT (5.0). */
+export function endedByBroker({ reasonCode = 0, properties }: Disconnect): ConnectionError {
+	const text = [reasonText(reasonCode), properties?.reasonString, properties?.serverReference]
+		.filter(Boolean)
+		.join(": ");
+	return new ConnectionError(`the broker ended the connection: ${text} (0x${reasonCode.toString(16)})`);
 }

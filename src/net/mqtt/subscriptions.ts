@@ -3,7 +3,11 @@
  * The wishes outlive a connection; whether they are granted, only a session
  * that the broker still has.
  */
+import type { Bytes } from "../../host.js";
+import type { Connection } from "./connection.js";
+import type { Message } from "./message.js";
 import {
+	PACKET_TOO_LARGE,
 	ProtocolError,
 	SUBSCRIPTIONS_MAXIMUM,
 	type Suback,
@@ -13,6 +17,7 @@ import {
 	type Unsubscribe,
 } from "./packet.js";
 import type { PacketIds } from "./packet-ids.js";
+import type { SessionOptions } from "./session-options.js";
 import { topicFilterFault } from "./topic.js";
 
 /** So many connections in a row that ended with a request unanswered have a likely cause: the next request comes last. */
@@ -35,7 +40,8 @@ interface Request {
 	sentAt: number | undefined;
 }
 
-export class Subscriptions {
+export class Subscriptions<M extends Message> {
+	private readonly _options: SessionOptions<M>;
 	private readonly _ids: PacketIds;
 	private readonly _wishes = new Map<string, Wish>();
 	private readonly _requests = new Map<number, Request>();
@@ -46,7 +52,8 @@ export class Subscriptions {
 	private _ends = 0;
 	private _due = Number.NEGATIVE_INFINITY;
 
-	constructor(ids: PacketIds) {
+	constructor(options: SessionOptions<M>, ids: PacketIds) {
+		this._options = options;
 		this._ids = ids;
 	}
 
@@ -91,8 +98,19 @@ export class Subscriptions {
 		return this._requests.size > 0;
 	}
 
-	/** The next request to send: one for all filters to be subscribed to, or from. */
-	next(): Subscribe | Unsubscribe | undefined {
+	/** The next SUBSCRIBE or UNSUBSCRIBE, no larger than the broker takes it [5.0: MQTT-3.2.2-15]. */
+	transmit(connection: Connection<M>, now: number): Bytes | undefined {
+		for (let request = this._next(); request; request = this._next()) {
+			const bytes = connection.leave(request, now);
+			if (bytes.length <= connection.maximumPacketSize) return bytes;
+			connection.leaving = undefined;
+			this._tooLarge(request);
+		}
+		return undefined;
+	}
+
+	/** One request for all filters to be subscribed to, or from. */
+	private _next(): Subscribe | Unsubscribe | undefined {
 		return this._request(true) ?? this._request(false);
 	}
 
@@ -114,21 +132,17 @@ export class Subscriptions {
 		return packet;
 	}
 
-	/**
-	 * The broker takes no packet of the request's size: the next ones are smaller.
-	 * Returns the topic filter that is too large by itself, if it is.
-	 */
-	tooLarge(packet: Subscribe | Unsubscribe): string | undefined {
+	/** The broker takes no packet of the request's size: the next ones are smaller, or none where one filter is too large by itself. */
+	private _tooLarge(packet: Subscribe | Unsubscribe): void {
 		this._requests.delete(packet.packetId);
 		this._ids.free(packet.packetId);
 		const filters = filtersOf(packet);
 		if (filters.length === 1) {
 			this._settle(filters[0]!, packet.packetId);
-			return filters[0];
+			return this._tell(packet.cmd === "subscribe", filters[0]!, PACKET_TOO_LARGE);
 		}
 		this._atOnce = Math.ceil(filters.length / 2);
 		for (const filter of filters) this._wishes.get(filter)!.state = "wanted";
-		return undefined;
 	}
 
 	/** The request has left. */
@@ -138,11 +152,10 @@ export class Subscriptions {
 	}
 
 	/**
-	 * The broker's answers: topic filters with their reason codes, in the order
-	 * of the request. Throws a `ProtocolError` for an answer that nothing asked
-	 * for, or that has another number of reason codes [MQTT-3.8.4-5].
+	 * The broker's answer. Throws a `ProtocolError` for one that nothing asked for, or
+	 * that has another number of reason codes than there are filters [MQTT-3.8.4-5].
 	 */
-	answered({ cmd, packetId, reasonCodes }: Suback | Unsuback): [topicFilter: string, reasonCode: number][] {
+	answered({ cmd, packetId, reasonCodes }: Suback | Unsuback): void {
 		const packet = this._requests.get(packetId)?.packet;
 		if (packet?.cmd !== (cmd === "suback" ? "subscribe" : "unsubscribe")) {
 			throw new ProtocolError(`a ${cmd.toUpperCase()} for the packet id ${packetId}, which does not wait for it`);
@@ -158,10 +171,13 @@ export class Subscriptions {
 				`a ${cmd.toUpperCase()} with ${codes.length} reason codes for ${filters.length} topic filters`,
 			);
 		}
-		return filters.map((topicFilter, index) => {
-			this._settle(topicFilter, packetId);
-			return [topicFilter, codes[index]!];
-		});
+		for (const filter of filters) this._settle(filter, packetId);
+		for (const [index, filter] of filters.entries()) this._tell(cmd === "suback", filter, codes[index]!);
+	}
+
+	private _tell(isSubscribed: boolean, topicFilter: string, reasonCode: number): void {
+		if (isSubscribed) this._options.onSubscribe?.(topicFilter, reasonCode);
+		else this._options.onUnsubscribe?.(topicFilter, reasonCode);
 	}
 
 	/** A wish that changed since it was asked for stays as it is. */

@@ -1,13 +1,13 @@
 /**
- * Messages on their way to the broker, at QoS 1 and 2: what outlives a
- * connection, so that it can be delivered again on the next one.
+ * Messages of QoS 1 and 2 that the broker has not acknowledged. They outlive a
+ * connection, so that they can be delivered again on the next one.
  */
 import type { Message } from "./message.js";
 import { type Acknowledgement, ProtocolError, type QoS } from "./packet.js";
 import type { PacketIds } from "./packet-ids.js";
 
 /** A message that is not acknowledged. */
-export interface InFlight<M> {
+export interface InFlightMessage<M> {
 	readonly packetId: number;
 	/** `undefined` stands for the birth message. */
 	readonly message: M | undefined;
@@ -22,10 +22,10 @@ export interface InFlight<M> {
 	sentAt: number | undefined;
 }
 
-export class Outgoing<M extends Message> {
+export class InFlight<M extends Message> {
 	private readonly _ids: PacketIds;
 	/** In the order of the first transmission, which is the order of redelivery [MQTT-4.6.0-1]. */
-	private _inFlight = new Map<number, InFlight<M>>();
+	private readonly _messages = new Map<number, InFlightMessage<M>>();
 
 	constructor(ids: PacketIds) {
 		this._ids = ids;
@@ -33,31 +33,31 @@ export class Outgoing<M extends Message> {
 
 	/** Messages that are not acknowledged. */
 	get size(): number {
-		return this._inFlight.size;
+		return this._messages.size;
 	}
 
 	/** In the order of redelivery. */
-	entries(): InFlight<M>[] {
-		return [...this._inFlight.values()];
+	entries(): InFlightMessage<M>[] {
+		return [...this._messages.values()];
 	}
 
 	/** When the packet that has waited longest for its acknowledgement left on this connection, in ms. */
 	get oldestSentAt(): number {
 		let oldest = Number.POSITIVE_INFINITY;
-		for (const { sentAt } of this._inFlight.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
+		for (const { sentAt } of this._messages.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
 		return oldest;
 	}
 
-	enter(message: M | undefined, qos: QoS, published = false): InFlight<M> {
+	enter(message: M | undefined, qos: QoS, published = false): InFlightMessage<M> {
 		const packetId = this._ids.take();
 		const entry = { packetId, message, qos, transmitted: false, published, released: false, sentAt: undefined };
-		this._inFlight.set(packetId, entry);
+		this._messages.set(packetId, entry);
 		return entry;
 	}
 
 	/** The entry is acknowledged, or given up. */
-	remove({ packetId }: InFlight<M>): void {
-		this._inFlight.delete(packetId);
+	remove({ packetId }: InFlightMessage<M>): void {
+		this._messages.delete(packetId);
 		this._ids.free(packetId);
 	}
 
@@ -65,8 +65,8 @@ export class Outgoing<M extends Message> {
 	 * The entry that an acknowledgement is for, if there is one. Throws a
 	 * `ProtocolError` where the acknowledgement does not suit it.
 	 */
-	find({ cmd, packetId }: Acknowledgement): InFlight<M> | undefined {
-		const entry = this._inFlight.get(packetId);
+	find({ cmd, packetId }: Acknowledgement): InFlightMessage<M> | undefined {
+		const entry = this._messages.get(packetId);
 		if (entry?.sentAt === undefined) return undefined;
 		const suits =
 			cmd === "puback"
@@ -83,8 +83,8 @@ export class Outgoing<M extends Message> {
 	lower(maximumQoS: QoS): void {
 		for (const entry of this.entries()) {
 			// Behind those before it, also if it stays as it is: the order lasts.
-			this._inFlight.delete(entry.packetId);
-			if (entry.qos <= maximumQoS || entry.released) this._inFlight.set(entry.packetId, entry);
+			this._messages.delete(entry.packetId);
+			if (entry.qos <= maximumQoS || entry.released) this._messages.set(entry.packetId, entry);
 			else {
 				this._ids.free(entry.packetId);
 				this.enter(entry.message, maximumQoS, entry.published);
@@ -94,7 +94,7 @@ export class Outgoing<M extends Message> {
 
 	/** The connection has ended. */
 	disconnected(): void {
-		for (const entry of this._inFlight.values()) entry.sentAt = undefined;
+		for (const entry of this._messages.values()) entry.sentAt = undefined;
 	}
 
 	/**

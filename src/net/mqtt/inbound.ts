@@ -1,0 +1,108 @@
+/**
+ * Messages from the broker: each is handed on and acknowledged, one of QoS 2
+ * exactly once. What is remembered of them outlives a connection.
+ */
+import type { Connection } from "./connection.js";
+import type { Message, ReceivedMessage } from "./message.js";
+import {
+	type Oversized,
+	PACKET_IDENTIFIER_NOT_FOUND,
+	type Packet,
+	ProtocolError,
+	type Publish,
+	RECEIVE_MAXIMUM_EXCEEDED,
+	TOPIC_ALIAS_INVALID,
+} from "./packet.js";
+import { ReceivedIds } from "./received-ids.js";
+import type { SessionOptions } from "./session-options.js";
+
+/** A message that waits for its acknowledgement to leave. */
+interface Held {
+	readonly message: ReceivedMessage;
+	readonly packetId: number;
+	/** `undefined`: has left, or there is none. */
+	acknowledgement: Packet | undefined;
+}
+
+export class Inbound<M extends Message> {
+	private readonly _options: SessionOptions<M>;
+	/** Ids of QoS 2 messages that were handed on and whose PUBREL is to come [MQTT-4.3.3-2]. */
+	private readonly _received = new ReceivedIds();
+	/**
+	 * Messages to be handed on, in the order in which they came: what one call of
+	 * `Session.receive` brought, as the session is not `receptive` while there are any.
+	 */
+	private _held: Held[] = [];
+
+	constructor(options: SessionOptions<M>) {
+		this._options = options;
+	}
+
+	/** Whether messages wait to be handed on. */
+	get isHolding(): boolean {
+		return this._held.length > 0;
+	}
+
+	published(connection: Connection<M>, { topic, payload, qos, retain, dup, packetId = 0, properties }: Publish): void {
+		if (properties?.topicAlias !== undefined) {
+			// The CONNECT allowed none [5.0: MQTT-3.1.2-26].
+			throw new ProtocolError("a topic alias that was not allowed", TOPIC_ALIAS_INVALID);
+		}
+		const message = { topic, payload, qos, retain, dup, properties };
+		const acknowledgement: Packet | undefined =
+			qos > 0 ? { cmd: qos === 1 ? "puback" : "pubrec", packetId } : undefined;
+		// If not, it was handed on before, or is about to be, and the broker has not seen the PUBREC.
+		if (qos < 2 || this._isNew(packetId)) {
+			if (this._options.acknowledgesFirst) this._held.push({ message, packetId, acknowledgement });
+			else this._options.onMessage?.(message);
+		}
+		if (acknowledgement) connection.reply(acknowledgement);
+	}
+
+	/** A message that was read past is acknowledged like any other, or the broker would send it again for ever. */
+	readPast(connection: Connection<M>, { qos, packetId, size }: Oversized, now: number): void {
+		connection.passedAt = now;
+		if (qos < 2 || this._isNew(packetId)) this._options.onOversized?.(size);
+		if (qos > 0) connection.reply({ cmd: qos === 1 ? "puback" : "pubrec", packetId });
+	}
+
+	/** A PUBREL: the broker sends the message of QoS 2 no more. */
+	released(connection: Connection<M>, packetId: number): void {
+		const known = this._received.delete(packetId);
+		connection.reply({ cmd: "pubcomp", packetId, reasonCode: known ? 0 : PACKET_IDENTIFIER_NOT_FOUND });
+	}
+
+	/** A reply has left, which may be what a message waits for. */
+	replied(reply: Packet): void {
+		if (this._held.length > 0)
+			for (const held of this._held) if (held.acknowledgement === reply) held.acknowledgement = undefined;
+	}
+
+	/** Hands on the next message, if there is one and its acknowledgement has left; returns whether it did. */
+	handOn(): boolean {
+		const held = this._held[0];
+		if (!held || held.acknowledgement) return false;
+		this._held.shift();
+		this._options.onMessage?.(held.message);
+		return true;
+	}
+
+	/** The connection has ended: what the broker cannot have an acknowledgement of comes again. */
+	disconnected(): void {
+		for (const { message, packetId, acknowledgement } of this._held)
+			if (acknowledgement && message.qos === 2) this._received.delete(packetId);
+		this._held = this._held.filter(({ acknowledgement }) => !acknowledgement);
+	}
+
+	/** The broker has no session: it has released everything, or will send it anew. */
+	startOver(): void {
+		this._received.clear();
+	}
+
+	/** Whether a message of QoS 2 has not been received before; from now on it has been. */
+	private _isNew(packetId: number): boolean {
+		if (this._received.has(packetId)) return false;
+		if (this._received.add(packetId)) return true;
+		throw new ProtocolError("too many unreleased QoS 2 messages", RECEIVE_MAXIMUM_EXCEEDED);
+	}
+}

@@ -1,0 +1,244 @@
+/**
+ * Messages to the broker: the birth message, what is to be delivered again, and
+ * new ones as far as the window reaches. What is in flight outlives a connection.
+ */
+import type { Bytes } from "../../host.js";
+import type { Connection, Leaving } from "./connection.js";
+import { InFlight, type InFlightMessage } from "./in-flight.js";
+import type { Message } from "./message.js";
+import {
+	type Acknowledgement,
+	PACKET_IDENTIFIER_NOT_FOUND,
+	PACKET_TOO_LARGE,
+	type Properties,
+	ProtocolError,
+	type Publish,
+	type QoS,
+	TOPIC_NAME_INVALID,
+} from "./packet.js";
+import type { PacketIds } from "./packet-ids.js";
+import type { SessionOptions } from "./session-options.js";
+import { Suspicion } from "./suspicion.js";
+
+/** Messages sent and not yet acknowledged, unless the broker takes fewer. More wait until one of these is. */
+const IN_FLIGHT_MAXIMUM = 8;
+
+export class Outbound<M extends Message> {
+	private readonly _options: SessionOptions<M>;
+	private readonly _inFlight: InFlight<M>;
+	private readonly _suspicion = new Suspicion<M>();
+	/** A message of QoS 0 whose connection ended before all of it had left. */
+	private _unsent: M | undefined;
+
+	constructor(options: SessionOptions<M>, ids: PacketIds) {
+		this._options = options;
+		this._inFlight = new InFlight(ids);
+	}
+
+	/** Messages sent and not acknowledged. */
+	get size(): number {
+		return this._inFlight.size;
+	}
+
+	/** When the packet that has waited longest for its acknowledgement left on this connection, in ms; `Infinity`: there is none. */
+	get oldestSentAt(): number {
+		return this._inFlight.oldestSentAt;
+	}
+
+	/** When a birth message that comes last may leave, in ms; `Infinity`: there is none. */
+	birthDue({ birthOwed }: Connection<M>): number {
+		return birthOwed ? this._suspicion.birthDue : Number.POSITIVE_INFINITY;
+	}
+
+	/**
+	 * The birth message goes first, and beside the window: status before readings.
+	 * One that is still in flight keeps its place among what comes again [MQTT-4.6.0-1].
+	 */
+	giveBirth(connection: Connection<M>, now: number): void {
+		if (!this._options.birth || connection.unsent.some(({ message }) => message === undefined)) return;
+		connection.birthOwed = now < this._suspicion.birthDue;
+		if (connection.birthOwed) return;
+		const qos = Math.min(1, connection.maximumQoS) as QoS;
+		connection.unsent.unshift(this._inFlight.enter(undefined, qos));
+	}
+
+	/**
+	 * The broker has accepted a connection that waited for it. `isResumed`: whether
+	 * it has the session.
+	 */
+	resume(connection: Connection<M>, isResumed: boolean, now: number): void {
+		if (isResumed) this._inFlight.lower(connection.maximumQoS);
+		else this._inFlight.startOver(connection.maximumQoS);
+		connection.unsent = this._inFlight.entries();
+		this.giveBirth(connection, now);
+		connection.careful = this._suspicion.isRoused;
+	}
+
+	/** The broker has no session any more, and the connection is of no more use. */
+	startOver(maximumQoS: QoS): void {
+		this._inFlight.startOver(maximumQoS);
+	}
+
+	/** Gives up what the broker ended several connections on, so that what waits behind it goes on; returns it. */
+	giveUp(now: number): InFlightMessage<M> | undefined {
+		const culprit = this._suspicion.convict(this._inFlight.entries(), now);
+		if (culprit) this._inFlight.remove(culprit);
+		return culprit;
+	}
+
+	/** Nothing is to be sent with care any more once all that was in flight is acknowledged. */
+	relax(connection: Connection<M>): void {
+		if (!connection.careful || this._inFlight.size > 0) return;
+		connection.careful = false;
+		this._suspicion.calm();
+	}
+
+	/** What is to be delivered again, then new messages, as far as the window reaches. */
+	transmit(connection: Connection<M>, now: number): Bytes | undefined {
+		for (;;) {
+			// Whatever is not in `unsent` was sent on this connection [5.0: MQTT-3.3.4-7].
+			const { careful } = connection;
+			const quota = (careful ? 1 : connection.receiveMaximum) - (this._inFlight.size - connection.unsent.length);
+			if (careful && quota <= 0) return undefined;
+			// A PUBREL waits for no room [5.0: MQTT-3.3.4-8].
+			const index = quota > 0 ? 0 : connection.unsent.findIndex(({ released }) => released);
+			const entry = connection.unsent[index];
+			if (entry) {
+				connection.unsent.splice(index, 1);
+				const bytes = entry.released
+					? connection.leave({ cmd: "pubrel", packetId: entry.packetId }, now, entry)
+					: this._publish(connection, (entry.message ?? this._options.birth)!, now, entry);
+				if (bytes) return bytes;
+				continue;
+			}
+			if (quota <= 0 || this._inFlight.size >= IN_FLIGHT_MAXIMUM) return undefined;
+			const message = this._unsent ?? this._options.nextMessage?.();
+			this._unsent = undefined;
+			if (!message) return undefined;
+			const qos = Math.min(message.qos, connection.maximumQoS) as QoS;
+			if (qos === 0 && connection.phase !== "connected") {
+				// Should the broker not accept the connection, nobody would tell, and the message were lost.
+				this._unsent = message;
+				return undefined;
+			}
+			const bytes = this._publish(connection, message, now, qos > 0 ? this._inFlight.enter(message, qos) : undefined);
+			if (bytes) return bytes;
+		}
+	}
+
+	/** A packet has left, which may have been one of these. */
+	transmitted({ entry, message }: Leaving<M>, now: number): void {
+		const redelivered = entry?.published ?? false;
+		if (entry) {
+			entry.transmitted = entry.published = true;
+			entry.sentAt = now;
+			// A broker that takes nothing above QoS 0 acknowledges nothing.
+			if (entry.qos === 0) this._inFlight.remove(entry);
+		}
+		if (!message) return;
+		this._options.onPublish?.(message, redelivered);
+		if (!entry || entry.qos === 0) this._options.onAcknowledge?.(message);
+	}
+
+	/** The broker answers a PUBLISH or a PUBREL. Throws a `ProtocolError` where it has nothing to answer. */
+	acknowledged(connection: Connection<M>, packet: Acknowledgement, now: number): void {
+		const { cmd, packetId, reasonCode = 0 } = packet;
+		const entry = this._inFlight.find(packet);
+		connection.proven = true;
+		if (!entry) {
+			if (cmd === "puback") throw new ProtocolError(`a PUBACK for the packet id ${packetId}, which is not in flight`);
+			// Whatever it was for is over; a PUBREL lets the broker forget it, too [5.0: 4.3.3, table 2-6].
+			if (cmd === "pubrec" && reasonCode < 0x80)
+				connection.reply({ cmd: "pubrel", packetId, reasonCode: PACKET_IDENTIFIER_NOT_FOUND });
+			return;
+		}
+		if (cmd === "pubrec" && reasonCode < 0x80) {
+			entry.released = true;
+			entry.sentAt = now;
+			return connection.reply({ cmd: "pubrel", packetId });
+		}
+		this._inFlight.remove(entry);
+		const { message } = entry;
+		this._suspicion.acquit(message);
+		if (!message) return;
+		// [5.0: MQTT-4.4.0-2]: a refusal is an acknowledgement, too.
+		if (reasonCode >= 0x80 && cmd !== "pubcomp") this._options.onReject?.(message, reasonCode);
+		else this._options.onAcknowledge?.(message);
+	}
+
+	/**
+	 * A connection that the broker had accepted has ended. `endedAt`: when the broker
+	 * ended it, in ms, if it did; `isAlone`: whether it owed no answer but to messages.
+	 */
+	judge(connection: Connection<M>, endedAt: number | undefined, isAlone: boolean): void {
+		this._suspicion.judge(connection, endedAt, this._inFlight.entries(), isAlone);
+	}
+
+	/** The connection has ended: what is in flight waits for the next one. */
+	disconnected({ leaving }: Connection<M>): void {
+		if (leaving?.message && !leaving.entry) this._unsent = leaving.message;
+		this._inFlight.disconnected();
+	}
+
+	/** The PUBLISH packet; `undefined` where the broker takes none of its size: then the message is given back. */
+	private _publish(
+		connection: Connection<M>,
+		message: Message,
+		now: number,
+		entry: InFlightMessage<M> | undefined,
+	): Bytes | undefined {
+		const { topic, payload, properties } = message;
+		const packet: Publish = {
+			cmd: "publish",
+			topic,
+			payload,
+			qos: entry?.qos ?? 0,
+			retain: message.retain && connection.retainAvailable,
+			dup: entry?.transmitted ?? false,
+			packetId: entry?.packetId,
+			properties: properties && sendable(properties),
+		};
+		const own = entry ? entry.message : (message as M);
+		let reasonCode = PACKET_TOO_LARGE;
+		const leave = (packet: Publish) => {
+			try {
+				const bytes = connection.leave(packet, now, entry, own);
+				if (bytes.length <= connection.maximumPacketSize) return bytes;
+			} catch {
+				// The encoder refuses what MQTT does not allow: a topic with a wildcard, for instance.
+				reasonCode = TOPIC_NAME_INVALID;
+			}
+			return undefined;
+		};
+		const alias = connection.aliases?.of(topic);
+		// Without an alias it must fit, too: it may have to be delivered again on a connection that knows none.
+		if (!alias || connection.maximumPacketSize < Number.POSITIVE_INFINITY) {
+			const bytes = leave(packet);
+			if (!bytes) return this._giveBack(connection, entry, own, reasonCode);
+			if (!alias) return bytes;
+		}
+		const { topicAlias, known } = alias;
+		const bytes = leave({ ...packet, topic: known ? "" : topic, properties: { ...packet.properties, topicAlias } });
+		if (bytes) connection.aliases?.learn(topic, topicAlias);
+		return bytes ?? leave(packet) ?? this._giveBack(connection, entry, own, reasonCode);
+	}
+
+	/** The message cannot be sent, now or later. */
+	private _giveBack(
+		connection: Connection<M>,
+		entry: InFlightMessage<M> | undefined,
+		own: M | undefined,
+		reasonCode: number,
+	): undefined {
+		connection.leaving = undefined;
+		if (entry) this._inFlight.remove(entry);
+		if (own) this._options.onReject?.(own, reasonCode);
+		return undefined;
+	}
+}
+
+/** Without what is not a message's own to tell [5.0: MQTT-3.2.2-17, 3.3.4-6]: one that was received may be sent on. */
+function sendable(properties: Properties): Properties {
+	const { topicAlias, subscriptionIdentifier, ...others } = properties;
+	return topicAlias === undefined && subscriptionIdentifier === undefined ? properties : others;
+}

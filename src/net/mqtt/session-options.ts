@@ -1,0 +1,74 @@
+/** What a session is to know and to do, and whom it tells. */
+import type { Message, ReceivedMessage } from "./message.js";
+import type { Properties, ProtocolVersion, Will } from "./packet.js";
+
+export interface SessionOptions<M extends Message> {
+	/** Stable, so that the broker knows the session again [MQTT-3.1.3-2]. Empty: the broker assigns one (5.0), or the session is a clean one. */
+	readonly clientId: string;
+	/** The highest version to speak, by default 5; a broker that does not know it is spoken to in an older one. */
+	readonly protocolVersion?: ProtocolVersion;
+	/** Whether each connection begins a new session (5.0: clean start) and none outlives its connection; by default not. */
+	readonly cleanSession?: boolean;
+	/**
+	 * Whether the first connection ends what the broker has of an earlier run, by
+	 * default not. For messages of QoS 2 from a client that forgets: one with the
+	 * packet id of an unreleased one would be taken for it. Before MQTT 5.0 that
+	 * takes a connection of its own.
+	 */
+	readonly cleanStart?: boolean;
+	/** Seconds, 0 to 65535; 0 turns PINGREQs off. A broker of MQTT 5.0 may decide otherwise. */
+	readonly keepAlive: number;
+	readonly username?: string | undefined;
+	readonly password?: string | undefined;
+	/** Published by the broker when the connection ends without a DISCONNECT. */
+	readonly will?: Will | undefined;
+	/**
+	 * Published first on every connection, at QoS 1 whatever its own: at QoS 2 one
+	 * that the broker had received before the will would not be published again.
+	 */
+	readonly birth?: Message | undefined;
+	/** Seconds (5.0): how long the broker is to keep the session; by default a day. */
+	readonly sessionExpiryInterval?: number;
+	/** Largest packet to receive, in bytes; by default 4,096. A broker of MQTT 5.0 is told. */
+	readonly maximumPacketSize?: number;
+	/**
+	 * What a broker of MQTT 5.0 is told, by default the same. Where it is more, messages of sizes between are read
+	 * past: a broker may stop at what it has to hold back (mosquitto 2.0 does so at 64 messages).
+	 */
+	readonly announcedPacketSize?: number;
+	/** Whether packets may follow the CONNECT before the broker has accepted it; by default they do, where the broker bears it. */
+	readonly pipelining?: boolean;
+	/**
+	 * Whether a message of QoS 1 or 2 is acknowledged before it is handed on, by
+	 * default after: for commands, one of which may bring the machine down and would
+	 * come again for ever. See `handOn`.
+	 */
+	readonly acknowledgesFirst?: boolean;
+	/** The next message to publish, or `undefined`: called when it can be sent at once. */
+	readonly nextMessage?: () => M | undefined;
+	/** The broker accepted the connection; with the properties that it told (5.0). */
+	readonly onConnect?: (sessionPresent: boolean, version: ProtocolVersion, properties: Properties) => void;
+	/** A message from `nextMessage` left for the first time, or again after a reconnect. */
+	readonly onPublish?: (message: M, redelivered: boolean) => void;
+	/** The broker has a message from `nextMessage`; one of QoS 0 has left. */
+	readonly onAcknowledge?: (message: M) => void;
+	/**
+	 * The broker does not take a message from `nextMessage` (5.0), or MQTT does not
+	 * allow it; `reasonCode` as in table 2-6. It is not tried again.
+	 */
+	readonly onReject?: (message: M, reasonCode: number) => void;
+	/**
+	 * The broker ended several connections because of a message from `nextMessage`,
+	 * or of the birth message, or did not accept one with the will. The message is
+	 * not tried again, whether the broker has it or not; the birth message after a
+	 * while, last; the will with the next connection.
+	 */
+	readonly onGiveUp?: (what: M | "birth message" | "will message") => void;
+	/** A message that is larger than `maximumPacketSize`, in bytes, was read past. It counts as received. */
+	readonly onOversized?: (size: number) => void;
+	/** A message from a subscription: at QoS 2 exactly once. Its payload is valid during the call only. */
+	readonly onMessage?: (message: ReceivedMessage) => void;
+	/** The broker's answer to a subscription: the QoS granted, or a reason code of 0x80 and above. */
+	readonly onSubscribe?: (topicFilter: string, reasonCode: number) => void;
+	readonly onUnsubscribe?: (topicFilter: string, reasonCode: number) => void;
+}
