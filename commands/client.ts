@@ -12,7 +12,7 @@ import type { BrokerAddress } from "../src/net/broker-url.ts";
 import { Link } from "../src/net/link.ts";
 import { RefusedError } from "../src/net/mqtt/errors.ts";
 import type { Message } from "../src/net/mqtt/message.ts";
-import type { ProtocolVersion, Will } from "../src/net/mqtt/packet.ts";
+import { type ProtocolVersion, VERSIONS, type Will } from "../src/net/mqtt/packet.ts";
 import { Session, type SessionOptions } from "../src/net/mqtt/session.ts";
 import { EXIT_FAILED, onInterrupt, say } from "./frame.ts";
 
@@ -22,8 +22,6 @@ const RETRY = { base: 500, limit: 10_000 };
 const FAREWELL_MS = 2_000;
 /** Bytes of a packet: as many as MQTT can say (3.1.1, section 2.2.3), for a computer has room. */
 const PACKET_SIZE_MAXIMUM = 5 + 268_435_455;
-
-const VERSION_NAMES: Readonly<Record<ProtocolVersion, string>> = { 3: "3.1", 4: "3.1.1", 5: "5.0" };
 
 /** How to connect. */
 export interface ConnectionOptions {
@@ -150,11 +148,11 @@ export class Client<M extends Message> {
 	private _connected(sessionPresent: boolean, version: ProtocolVersion): void {
 		const { protocolVersion, fallback, debug } = this._options;
 		if (version !== protocolVersion && !fallback) {
-			return this.fail(`the broker does not speak MQTT ${VERSION_NAMES[protocolVersion]}`);
+			return this.fail(`the broker does not speak MQTT ${VERSIONS[protocolVersion]}`);
 		}
 		// With something in flight, only its acknowledgement tells that this connection is of any use.
 		if (this.session.inFlight === 0) this.progress();
-		if (debug) say(`connected in MQTT ${VERSION_NAMES[version]}, session ${sessionPresent ? "resumed" : "new"}`);
+		if (debug) say(`connected in MQTT ${VERSIONS[version]}, session ${sessionPresent ? "resumed" : "new"}`);
 	}
 
 	private _disconnected(reason: string, retryDelay: number, error: unknown): void {

@@ -6,8 +6,8 @@ import { showAddress } from "./net/broker-url.js";
 import { Link } from "./net/link.js";
 import { SessionDiscardedError } from "./net/mqtt/errors.js";
 import type { Message } from "./net/mqtt/message.js";
-import { DISCONNECT_WITH_WILL } from "./net/mqtt/packet.js";
-import { reasonText } from "./net/mqtt/reason-codes.js";
+import { VERSIONS } from "./net/mqtt/packet.js";
+import { DISCONNECT_WITH_WILL, reasonText } from "./net/mqtt/reason-codes.js";
 import { Session } from "./net/mqtt/session.js";
 import { reportPayload } from "./net/report.js";
 import { TimeSync } from "./net/time-sync.js";
@@ -46,9 +46,6 @@ const UPDATE_MS = 10_000;
 
 /** A DHT answers with what it measured when it was asked before. From this interval on, in s, it is asked twice. */
 const STALE_S = 10;
-
-/** The versions of MQTT by their protocol levels. */
-const VERSIONS = Object.freeze({ 3: "3.1", 4: "3.1.1", 5: "5.0" });
 
 /** What the station has done since it started. */
 export interface Counters {

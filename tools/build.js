@@ -21,7 +21,7 @@ const mqttPacketEntry = `
 	import writeToStream from "mqtt-packet/writeToStream.js";
 	const { parser } = Parser;
 	export { Buffer } from "buffer";
-	export { propertiesCodes } from "mqtt-packet/constants.js";
+	export { codes, propertiesCodes, types } from "mqtt-packet/constants.js";
 	export { parser, writeToStream };
 	export default { parser, generate, writeToStream };
 `;

@@ -56,23 +56,23 @@ const EDITS = {
 		// A method that is called by its name would have to keep it.
 		[/'(_parseHeader|_parseLength|_parsePayload|_newPacket)'/g, "this.$1"],
 		["this[this._states[this._stateCounter]]()", "this._states[this._stateCounter].call(this)"],
-		// A packet of 4 KB may have 800 user properties: nothing is made of them if the option says so.
+		// Properties are gone through once, by the decoder where it says so: mqtt-packet would let pass what MQTT forbids.
 		[
-			"      if (name === 'userProperties') {",
-			`      if (name === 'userProperties' && this.settings.ignoreUserProperties) {
-				this._skipString()
-				this._skipString()
-				continue
-			}
-			if (name === 'userProperties') {`,
+			/^ *const properties = this\._parseProperties\(\)\n *if \(Object\.getOwnPropertyNames\(properties\)\.length\) \{\n *packet\.properties = properties\n *\}$/gm,
+			"this._takeProperties()",
 		],
 		[
-			"  _parseStringPair () {",
-			`  _skipString () {
-				const length = this._parseNum()
-				if (length > 0) this._pos += length
+			"  _parseProperties () {",
+			`  _takeProperties () {
+				const { readProperties } = this.settings
+				if (readProperties) this._pos = readProperties(this.packet, this._list, this._pos)
+				else this._keepProperties()
 			}
-			_parseStringPair () {`,
+  _keepProperties () {
+				const properties = this._parseProperties()
+				if (Object.getOwnPropertyNames(properties).length) this.packet.properties = properties
+  }
+  _parseProperties () {`,
 		],
 	],
 	"writeToStream.js": [
@@ -91,11 +91,13 @@ const EDITS = {
 	],
 };
 
-/** By file: what a client has no use for, which is reading and writing packets that only a broker reads and writes: 5 KB. */
+/** By file: what a client has no use for, which is reading and writing packets that only a broker reads and writes: 5 KB; and reading properties. */
 const CLIENT_EDITS = {
 	"parser.js": [
 		[/^ *case '(connect|subscribe|unsubscribe)':\n *this\.\w+\(\)\n *break\n/gm, ""],
 		[/^ {2}_parse(Connect|Subscribe|Unsubscribe) \(\) \{[\s\S]*?^ {2}\}$/gm, ""],
+		[/^\s*else this\._keepProperties\(\)$/gm, ""],
+		[/^ {2}_(keepProperties|parse(Properties|ByType|Buffer|StringPair|4ByteNum)) \([^)]*\) \{[\s\S]*?^ {2}\}$/gm, ""],
 	],
 	"writeToStream.js": [[/^ *case '(connack|suback|unsuback)':\n *return .*\n/gm, ""]],
 };

@@ -1,5 +1,5 @@
 /**
- * Joins a session to a socket and a timer: the only I/O in `src/`.
+ * Joins a session to a socket and a timer: the I/O that the session has none of.
  *
  * It opens the connection, moves bytes both ways, calls the session when a
  * deadline is reached, and reconnects after every end of a connection.
@@ -8,9 +8,8 @@ import type { Bytes, Clock, NetworkPort, Resolver, Socket, TimerPort, TlsOptions
 import { messageOf } from "../text.js";
 import type { Backoff } from "./backoff.js";
 import type { BrokerAddress } from "./broker-url.js";
-import { RefusedError, SessionDiscardedError } from "./mqtt/errors.js";
+import { ProtocolError, RefusedError, SessionDiscardedError } from "./mqtt/errors.js";
 import type { Message } from "./mqtt/message.js";
-import { ProtocolError } from "./mqtt/packet.js";
 import type { Session } from "./mqtt/session.js";
 
 /** From the attempt to connect to an open connection, name resolution included, in ms. */

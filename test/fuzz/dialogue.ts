@@ -4,9 +4,9 @@
  * a `FuzzFailure` at whatever the session must not do.
  */
 import type { Bytes } from "../../src/host.ts";
-import { ConnectionError, SessionDiscardedError } from "../../src/net/mqtt/errors.ts";
+import { ConnectionError, ProtocolError, SessionDiscardedError } from "../../src/net/mqtt/errors.ts";
 import type { Message } from "../../src/net/mqtt/message.ts";
-import { type Properties, ProtocolError, type QoS } from "../../src/net/mqtt/packet.ts";
+import type { Properties, QoS } from "../../src/net/mqtt/packet.ts";
 import { Session } from "../../src/net/mqtt/session.ts";
 import { BIRTH, Broker, FuzzFailure, failed, type Segment } from "./broker.ts";
 import { connack, labelOf, payloadOf, randomTerms } from "./broker-packets.ts";

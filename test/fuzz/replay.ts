@@ -15,9 +15,9 @@
  *     done N                   so many messages were acknowledged or rejected since the last look
  *     close
  */
-import { ConnectionError } from "../../src/net/mqtt/errors.ts";
+import { ConnectionError, ProtocolError } from "../../src/net/mqtt/errors.ts";
 import type { Message } from "../../src/net/mqtt/message.ts";
-import { ProtocolError, type QoS } from "../../src/net/mqtt/packet.ts";
+import type { QoS } from "../../src/net/mqtt/packet.ts";
 import { Session, type SessionOptions } from "../../src/net/mqtt/session.ts";
 import { deepEqual, equal, fail, ok } from "../harness/harness.ts";
 import { bytes, hex } from "../harness/transcript.ts";

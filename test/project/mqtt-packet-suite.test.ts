@@ -3,7 +3,8 @@
  * XS, with its primordials frozen as on a board: the proof that the stand-ins
  * for Node's modules and the edits hold. The firmware is made of
  * `mqtt-packet-client.js`, the same without the packets that a client never
- * reads or never writes: the suite's other cases have to pass there, too.
+ * reads or never writes, and without the reading of properties, which is the
+ * decoder's: the suite's other cases have to pass there, too.
  */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -34,13 +35,29 @@ const NODE_ONLY: Record<string, string> = {
 const ALLOCATION_MAXIMUM = 1_000_000;
 
 /** Cases that read or write a packet that is left out for a client, and how mqtt-packet refuses what it does not know. */
-const LEFT_OUT_CASES = 110;
+const LEFT_OUT_CASES = 111;
 const REFUSAL = /Not supported|Unknown command/;
-/** Cases that fail otherwise: one reads a CONNECT and does no more with an error than count it, one asks for a switch. */
+/**
+ * Cases that fail otherwise: one reads a CONNECT and does no more with an error than count it, one asks for a switch,
+ * and in one the reader throws what it would tell the parser's listeners.
+ */
 const OTHER_FAILURES: Record<string, RegExp> = {
 	"stops parsing after first error": /./,
 	"cacheNumbers get/set/unset": /initial state of cacheNumbers is enabled/,
+	"Unknown property": /Unknown property/,
 };
+
+/** For a client the properties are read by what the parser is given: here by mqtt-packet's own reader. */
+const WITH_READER = `
+	const whole = require(${JSON.stringify(bundle)}).default;
+	const client = require("mqtt-packet").default;
+	const readProperties = (packet, list, at) => {
+		const reader = Object.assign(whole.parser(), { packet, _list: list, _pos: at });
+		const properties = reader._parseProperties();
+		if (Object.keys(properties).length > 0) packet.properties = properties;
+		return reader._pos;
+	};
+	module.exports = { ...client, parser: (options) => client.parser({ ...options, readProperties }) };`;
 
 /** What the suite requires, and what the bundle imports. */
 const modules: Record<string, string> = {
@@ -51,13 +68,16 @@ const modules: Record<string, string> = {
 	"text/encoder": "export default globalThis.TextEncoder;",
 	"text/decoder": "export default globalThis.TextDecoder;",
 };
-const suiteModules: Plugin = {
+const suiteModules = (bundle: string): Plugin => ({
 	name: "suite",
 	setup({ onResolve, onLoad }) {
 		onResolve({ filter: /^(\.\/|tape|readable-stream|util|text\/.*)$/ }, ({ path }) => ({ path, namespace: "suite" }));
-		onLoad({ filter: /.*/, namespace: "suite" }, ({ path }) => ({ contents: modules[path]!, resolveDir: harness }));
+		onLoad({ filter: /.*/, namespace: "suite" }, ({ path }) => ({
+			contents: path === "./" && bundle === clientBundle ? WITH_READER : modules[path]!,
+			resolveDir: harness,
+		}));
 	},
-};
+});
 
 async function bundleSuite(bundle: string): Promise<string> {
 	const { outputFiles } = await build({
@@ -70,7 +90,7 @@ async function bundleSuite(bundle: string): Promise<string> {
 		platform: "neutral",
 		target: "es2023",
 		alias: { "mqtt-packet": bundle, "mqtt-packet-suite": suite },
-		plugins: [suiteModules],
+		plugins: [suiteModules(bundle)],
 	});
 	return outputFiles[0]!.text;
 }
@@ -177,7 +197,7 @@ test("mqtt-packet's test suite inside XS, primordials frozen", async (context) =
 	}
 });
 
-test("of mqtt-packet for a client nothing is left out but packets that a client never reads or writes", async () => {
+test("of mqtt-packet for a client nothing is left out but packets that a client never reads or writes, and the reading of properties", async () => {
 	const script = await bundleSuite(clientBundle);
 	const engine = new Engine();
 	try {

@@ -26,7 +26,7 @@ export const MUTANTS: readonly Mutant[] = [
 	{
 		name: "a packet id used again while in flight",
 		file: "src/net/mqtt/packet-ids.ts",
-		find: "do this._last = (this._last % LARGEST) + 1;\n\t\twhile (this._inUse.has(this._last));",
+		find: "do this._last = (this._last % LARGEST) + 1;\n\t\twhile (this._isInUse(this._last));",
 		replace: "this._last = (this._last % 4) + 1;",
 	},
 	{

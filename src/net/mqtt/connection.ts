@@ -1,9 +1,9 @@
 /** What ends with the connection, and when the connection has to be given up. */
 import type { Bytes } from "../../host.js";
-import { Decoder, encode } from "./codec.js";
+import { Decoder, encode } from "./codec/codec.js";
 import { ConnectionError } from "./errors.js";
 import type { InFlightMessage } from "./in-flight.js";
-import { KeepAlive } from "./keep-alive.js";
+import { KeepAlive, PINGRESP_TIMEOUT_MS } from "./keep-alive.js";
 import type { Connack, Packet, ProtocolVersion, QoS } from "./packet.js";
 import { TopicAliases } from "./topic-aliases.js";
 
@@ -13,8 +13,6 @@ const CONNACK_TIMEOUT_MS = 10_000;
 const ACKNOWLEDGEMENT_TIMEOUT_MS = 20_000;
 /** A message that is read past delays the acknowledgements behind it by so much at the most, in ms: 256 MB at 150 KB/s. */
 const PASSING_MAXIMUM_MS = 1_800_000;
-/** From a PINGREQ to some sign of life, in ms. */
-const PINGRESP_TIMEOUT_MS = 10_000;
 /** Replies owed to the broker. The session's `receptive` keeps them from getting near it. */
 const REPLIES_MAXIMUM = 128;
 
@@ -75,7 +73,7 @@ export class Connection<M> {
 		this.pipelined = pipelined;
 		this._connackDue = now + CONNACK_TIMEOUT_MS;
 		this.decoder = new Decoder({ maximumPacketSize, protocolVersion: version });
-		this.keepAlive = new KeepAlive(keepAlive, PINGRESP_TIMEOUT_MS, now);
+		this.keepAlive = new KeepAlive(keepAlive, now);
 	}
 
 	/** The broker has accepted the connection on its own terms. */
@@ -89,7 +87,7 @@ export class Connection<M> {
 		// [MQTT-3.2.2-21]: the broker's keep-alive wins.
 		const { serverKeepAlive } = properties;
 		if (serverKeepAlive === undefined) return;
-		this.keepAlive = new KeepAlive(serverKeepAlive, PINGRESP_TIMEOUT_MS, this.keepAlive.lastSent);
+		this.keepAlive = new KeepAlive(serverKeepAlive, this.keepAlive.lastSent);
 	}
 
 	/** Throws a RangeError when the broker sends on while it does not take its answers. */

@@ -1,6 +1,26 @@
-/** Why a connection ended, for people. Violations of the protocol are `ProtocolError`s of `packet.ts`. */
+/** Why a connection has to be closed. */
 import type { Disconnect, Properties } from "./packet.js";
-import { reasonText, refusalText } from "./reason-codes.js";
+import { MALFORMED_PACKET, PROTOCOL_ERROR, reasonText, refusalText } from "./reason-codes.js";
+
+/** The peer broke the protocol: the connection has to be closed [MQTT-4.8.0-1]. */
+export class ProtocolError extends Error {
+	/** What a DISCONNECT of MQTT 5.0 gives as the reason. */
+	readonly reasonCode: number;
+
+	constructor(message: string, reasonCode: number = PROTOCOL_ERROR) {
+		super(message);
+		this.reasonCode = reasonCode;
+	}
+
+	override get name(): string {
+		return "ProtocolError";
+	}
+}
+
+/** A packet that is not built as MQTT has it. */
+export function malformed(fault: string): ProtocolError {
+	return new ProtocolError(fault, MALFORMED_PACKET);
+}
 
 /** Why a connection has to be closed. */
 export class ConnectionError extends Error {

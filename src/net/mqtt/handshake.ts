@@ -1,33 +1,36 @@
 /**
- * How a connection begins: in which manner it is opened, what the CONNECT says,
- * and what the CONNACK means.
+ * How a connection begins: what the CONNECT says and what the CONNACK means; and
+ * in which manner it is opened: with which version of MQTT, whether to send on
+ * without waiting for the CONNACK, and whether with the will. What was refused is
+ * not tried again; what failed is followed by something that more brokers bear.
  */
 import { Connection } from "./connection.js";
-import { RefusedError } from "./errors.js";
-import { Manner } from "./manner.js";
+import { ProtocolError, RefusedError } from "./errors.js";
 import type { Message } from "./message.js";
+import type { Connack, Connect, Properties, ProtocolVersion, Will } from "./packet.js";
 import {
-	type Connack,
-	type Connect,
-	type Properties,
-	ProtocolError,
-	type ProtocolVersion,
+	CLIENT_NOT_AUTHORIZED,
+	NOT_AUTHORIZED,
 	QOS_NOT_SUPPORTED,
 	RETAIN_NOT_SUPPORTED,
 	TOPIC_NAME_INVALID,
+	UNACCEPTABLE_PROTOCOL_VERSION,
 	UNSUPPORTED_PROTOCOL_VERSION,
-	type Will,
-} from "./packet.js";
+} from "./reason-codes.js";
 import type { SessionOptions } from "./session-options.js";
 
 /** Messages of QoS 1 and 2 that a broker of MQTT 5.0 is to have in flight. No promise that it does: see `received-ids.ts`. */
 const RECEIVED_MAXIMUM = 64;
-/** Return code of a CONNACK (3.1.1, table 3.1). */
-const UNACCEPTABLE_PROTOCOL_VERSION = 1;
 /** Largest packet accepted from a broker by default, in bytes. */
 const PACKET_SIZE_DEFAULT = 4_096;
 /** A day, in s: how long a broker of MQTT 5.0 is asked to keep the session of a client that is away. */
 const SESSION_EXPIRY_S = 86_400;
+/**
+ * After so many attempts in a row that the broker refused for want of
+ * authorization or ended without a word, one goes without the will: it may be
+ * to a topic that the broker does not allow.
+ */
+const DOUBTS_MAXIMUM = 3;
 
 /** What it means that the broker has accepted a connection. */
 interface Accepted {
@@ -41,34 +44,33 @@ interface Accepted {
 
 export class Handshake<M extends Message> {
 	private readonly _options: SessionOptions<M>;
-	private readonly _manner: Manner;
 	private _clientId: string;
 	/** As far as the broker takes it. */
 	private _will: Will | undefined;
+	/** Attempts in a row for whose failure the will may be the cause. */
+	private _doubts = 0;
 	private _startsClean: boolean;
+	/** The version that the next connection is opened with, or the present one was. */
+	version: ProtocolVersion;
+	/** The highest version that the broker has not refused. */
+	private _highest: ProtocolVersion;
+	private _pipelines: boolean;
 
 	constructor(options: SessionOptions<M>) {
 		this._options = options;
 		this._clientId = options.clientId;
 		this._will = options.will;
 		this._startsClean = options.cleanStart === true && !options.cleanSession;
-		// MQTT 3.1 knows no empty client id.
-		const lowest = options.clientId === "" ? 4 : 3;
-		this._manner = new Manner(options.protocolVersion ?? 5, options.pipelining ?? true, lowest);
-	}
-
-	/** The version that the next connection is opened with, or the present one was. */
-	get version(): ProtocolVersion {
-		return this._manner.version;
+		this.version = this._highest = options.protocolVersion ?? 5;
+		this._pipelines = this._mayPipeline;
 	}
 
 	/** The next connection. `hasUnacknowledged`: whether something is to be delivered again, which asks for the CONNACK first. */
 	begin(hasUnacknowledged: boolean, now: number): Connection<M> {
-		const { version, pipelining } = this._manner;
-		const discards = this._startsClean && version < 5;
-		const pipelined = pipelining && !hasUnacknowledged && !discards;
+		const discards = this._startsClean && this.version < 5;
+		const pipelined = this._pipelines && !hasUnacknowledged && !discards;
 		const { keepAlive } = this._options;
-		return new Connection(version, { pipelined, keepAlive, maximumPacketSize: this._maximumPacketSize }, now);
+		return new Connection(this.version, { pipelined, keepAlive, maximumPacketSize: this._maximumPacketSize }, now);
 	}
 
 	connect(version: ProtocolVersion): Connect {
@@ -80,7 +82,7 @@ export class Handshake<M extends Message> {
 			keepAlive,
 			username,
 			password,
-			will: this._manner.hasWill ? this._will : undefined,
+			will: this._hasWill ? this._will : undefined,
 			properties: {
 				sessionExpiryInterval: cleanSession ? 0 : (this._options.sessionExpiryInterval ?? SESSION_EXPIRY_S),
 				receiveMaximum: RECEIVED_MAXIMUM,
@@ -106,8 +108,8 @@ export class Handshake<M extends Message> {
 			throw new ProtocolError("an authentication method that nothing asked for [5.0: MQTT-4.12.0-6]");
 		}
 		connection.accepted(packet);
-		const lacksWill = this._will !== undefined && !this._manner.hasWill;
-		this._manner.accepted();
+		const lacksWill = this._will !== undefined && !this._hasWill;
+		this._doubts = 0;
 		// MQTT 3.1 does not tell it again.
 		const isDiscarded = this._startsClean && version < 5;
 		this._startsClean = false;
@@ -121,10 +123,13 @@ export class Handshake<M extends Message> {
 	refuse(connection: Connection<M>, reasonCode: number, properties: Properties): never {
 		connection.phase = "ended";
 		// A broker that does not know 5.0 may answer in 3.1.1's form.
-		const versionRefused = reasonCode === UNACCEPTABLE_PROTOCOL_VERSION || reasonCode === UNSUPPORTED_PROTOCOL_VERSION;
-		const hasOlderVersion = versionRefused && this._manner.versionRefused();
-		if (!hasOlderVersion) this._manner.refused();
-		if (WILL_REFUSALS.includes(reasonCode)) this._manner.doubtWill();
+		const isVersion = reasonCode === UNACCEPTABLE_PROTOCOL_VERSION || reasonCode === UNSUPPORTED_PROTOCOL_VERSION;
+		// MQTT 3.1 knows no empty client id.
+		const hasOlderVersion = isVersion && this.version > (this._options.clientId === "" ? 4 : 3);
+		if (hasOlderVersion) this.version = this._highest = this.version === 5 ? 4 : 3;
+		// No use in sending on until it lets the client in.
+		this._pipelines = hasOlderVersion && this._mayPipeline;
+		if (WILL_REFUSALS.includes(reasonCode)) this._doubtWill();
 		// Only the will can have been too much here [5.0: MQTT-3.2.2-12, 3.2.2-13].
 		if (this._will && reasonCode === QOS_NOT_SUPPORTED) this._will = { ...this._will, qos: 0 };
 		if (this._will && reasonCode === RETAIN_NOT_SUPPORTED) this._will = { ...this._will, retain: false };
@@ -134,14 +139,45 @@ export class Handshake<M extends Message> {
 	/** The connection has ended; `byBroker`: the broker closed it. */
 	disconnected({ phase, pipelined }: Connection<M>, byBroker: boolean): void {
 		if (phase === "awaiting CONNACK") {
-			this._manner.dropped(pipelined);
-			if (byBroker) this._manner.doubtWill();
-		} else if (phase === "connected") this._manner.ended();
+			this._dropped(pipelined);
+			if (byBroker) this._doubtWill();
+		} else if (phase === "connected") {
+			// If it was of an older version only because others were lost before, that may have been the network's doing.
+			this.version = this._highest;
+		}
 	}
 
 	/** The next connection ends what the broker has of the session. */
 	startClean(): void {
 		this._startsClean = !this._options.cleanSession;
+	}
+
+	/**
+	 * The connection ended before the CONNACK. Some brokers drop a client that
+	 * does not wait, others one of a version that they do not know. When neither
+	 * waiting nor the older version helps, that was not the cause.
+	 */
+	private _dropped(pipelined: boolean): void {
+		if (pipelined) this._pipelines = false;
+		else if (this.version === 5) this.version = 4;
+		else {
+			this.version = this._highest;
+			this._pipelines = this._mayPipeline;
+		}
+	}
+
+	/** Whether the next connection is one with the will, where there is one. */
+	private get _hasWill(): boolean {
+		return this._doubts < DOUBTS_MAXIMUM;
+	}
+
+	/** The will may be why the broker did not accept the connection. */
+	private _doubtWill(): void {
+		this._doubts = this._hasWill ? this._doubts + 1 : 0;
+	}
+
+	private get _mayPipeline(): boolean {
+		return this._options.pipelining ?? true;
 	}
 
 	/** Before MQTT 5.0 a session that cannot be found again must be a clean one [MQTT-3.1.3-7]. */
@@ -154,5 +190,5 @@ export class Handshake<M extends Message> {
 	}
 }
 
-/** What a CONNACK says of a will to a topic that the broker does not allow: not authorized (3.1.1 and 5.0), topic name not valid. */
-const WILL_REFUSALS: readonly number[] = Object.freeze([5, 0x87, TOPIC_NAME_INVALID]);
+/** What a CONNACK says of a will to a topic that the broker does not allow. */
+const WILL_REFUSALS: readonly number[] = Object.freeze([CLIENT_NOT_AUTHORIZED, NOT_AUTHORIZED, TOPIC_NAME_INVALID]);

@@ -2,8 +2,9 @@
  * Messages of QoS 1 and 2 that the broker has not acknowledged. They outlive a
  * connection, so that they can be delivered again on the next one.
  */
+import { ProtocolError } from "./errors.js";
 import type { Message } from "./message.js";
-import { type Acknowledgement, ProtocolError, type QoS } from "./packet.js";
+import type { Acknowledgement, QoS } from "./packet.js";
 import type { PacketIds } from "./packet-ids.js";
 
 /** A message that is not acknowledged. */
@@ -29,6 +30,7 @@ export class InFlight<M extends Message> {
 
 	constructor(ids: PacketIds) {
 		this._ids = ids;
+		ids.share(this._messages);
 	}
 
 	/** Messages that are not acknowledged. */
@@ -44,6 +46,8 @@ export class InFlight<M extends Message> {
 	/** When the packet that has waited longest for its acknowledgement left on this connection, in ms. */
 	get oldestSentAt(): number {
 		let oldest = Number.POSITIVE_INFINITY;
+		// Asked for at every turn: nothing to be made for nothing.
+		if (this._messages.size === 0) return oldest;
 		for (const { sentAt } of this._messages.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
 		return oldest;
 	}
@@ -58,7 +62,6 @@ export class InFlight<M extends Message> {
 	/** The entry is acknowledged, or given up. */
 	remove({ packetId }: InFlightMessage<M>): void {
 		this._messages.delete(packetId);
-		this._ids.free(packetId);
 	}
 
 	/**
@@ -85,10 +88,7 @@ export class InFlight<M extends Message> {
 			// Behind those before it, also if it stays as it is: the order lasts.
 			this._messages.delete(entry.packetId);
 			if (entry.qos <= maximumQoS || entry.released) this._messages.set(entry.packetId, entry);
-			else {
-				this._ids.free(entry.packetId);
-				this.enter(entry.message, maximumQoS, entry.published);
-			}
+			else this.enter(entry.message, maximumQoS, entry.published);
 		}
 	}
 

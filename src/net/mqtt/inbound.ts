@@ -3,16 +3,10 @@
  * exactly once. What is remembered of them outlives a connection.
  */
 import type { Connection } from "./connection.js";
+import { ProtocolError } from "./errors.js";
 import type { Message, ReceivedMessage } from "./message.js";
-import {
-	type Oversized,
-	PACKET_IDENTIFIER_NOT_FOUND,
-	type Packet,
-	ProtocolError,
-	type Publish,
-	RECEIVE_MAXIMUM_EXCEEDED,
-	TOPIC_ALIAS_INVALID,
-} from "./packet.js";
+import type { Oversized, Packet, Publish } from "./packet.js";
+import { PACKET_IDENTIFIER_NOT_FOUND, RECEIVE_MAXIMUM_EXCEEDED, TOPIC_ALIAS_INVALID } from "./reason-codes.js";
 import { ReceivedIds } from "./received-ids.js";
 import type { SessionOptions } from "./session-options.js";
 
@@ -27,7 +21,7 @@ interface Held {
 export class Inbound<M extends Message> {
 	private readonly _options: SessionOptions<M>;
 	/** Ids of QoS 2 messages that were handed on and whose PUBREL is to come [MQTT-4.3.3-2]. */
-	private readonly _received = new ReceivedIds();
+	private _received: ReceivedIds | undefined;
 	/**
 	 * Messages to be handed on, in the order in which they came: what one call of
 	 * `Session.receive` brought, as the session is not `receptive` while there are any.
@@ -68,14 +62,14 @@ export class Inbound<M extends Message> {
 
 	/** A PUBREL: the broker sends the message of QoS 2 no more. */
 	released(connection: Connection<M>, packetId: number): void {
-		const known = this._received.delete(packetId);
+		const known = this._received?.delete(packetId);
 		connection.reply({ cmd: "pubcomp", packetId, reasonCode: known ? 0 : PACKET_IDENTIFIER_NOT_FOUND });
 	}
 
 	/** A reply has left, which may be what a message waits for. */
 	replied(reply: Packet): void {
-		if (this._held.length > 0)
-			for (const held of this._held) if (held.acknowledgement === reply) held.acknowledgement = undefined;
+		if (this._held.length === 0) return;
+		for (const held of this._held) if (held.acknowledgement === reply) held.acknowledgement = undefined;
 	}
 
 	/** Hands on the next message, if there is one and its acknowledgement has left; returns whether it did. */
@@ -90,17 +84,18 @@ export class Inbound<M extends Message> {
 	/** The connection has ended: what the broker cannot have an acknowledgement of comes again. */
 	disconnected(): void {
 		for (const { message, packetId, acknowledgement } of this._held)
-			if (acknowledgement && message.qos === 2) this._received.delete(packetId);
+			if (acknowledgement && message.qos === 2) this._received?.delete(packetId);
 		this._held = this._held.filter(({ acknowledgement }) => !acknowledgement);
 	}
 
 	/** The broker has no session: it has released everything, or will send it anew. */
 	startOver(): void {
-		this._received.clear();
+		this._received = undefined;
 	}
 
 	/** Whether a message of QoS 2 has not been received before; from now on it has been. */
 	private _isNew(packetId: number): boolean {
+		this._received ??= new ReceivedIds();
 		if (this._received.has(packetId)) return false;
 		if (this._received.add(packetId)) return true;
 		throw new ProtocolError("too many unreleased QoS 2 messages", RECEIVE_MAXIMUM_EXCEEDED);

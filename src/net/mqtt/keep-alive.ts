@@ -12,21 +12,18 @@
  * interval between two sent packets must not exceed the keep-alive.
  */
 const LEAD_MS = 500;
+/** From a PINGREQ to some sign of life, in ms. */
+export const PINGRESP_TIMEOUT_MS = 10_000;
 
 export class KeepAlive {
 	private readonly _idle: number;
-	private readonly _responseTimeout: number;
 	private _lastSent: number;
 	private _responseDue = Number.POSITIVE_INFINITY;
 
-	/**
-	 * @param seconds the keep-alive of the CONNECT packet, 0 to 65535; 0 turns PINGREQs off
-	 * @param responseTimeout longest silence in ms after a PINGREQ
-	 */
-	constructor(seconds: number, responseTimeout: number, now: number) {
+	/** @param seconds the keep-alive of the CONNECT packet, 0 to 65535; 0 turns PINGREQs off */
+	constructor(seconds: number, now: number) {
 		const interval = seconds * 1_000;
 		this._idle = seconds === 0 ? Number.POSITIVE_INFINITY : interval - Math.min(LEAD_MS, interval / 4);
-		this._responseTimeout = responseTimeout;
 		this._lastSent = now;
 	}
 
@@ -53,12 +50,12 @@ export class KeepAlive {
 	/** A PINGREQ has left: only from now on can the broker answer it. */
 	pingSent(now: number): void {
 		this._lastSent = now;
-		if (!this.awaiting) this._responseDue = now + this._responseTimeout;
+		if (!this.awaiting) this._responseDue = now + PINGRESP_TIMEOUT_MS;
 	}
 
 	/** Something arrived. */
 	received(now: number): void {
-		if (this.awaiting) this._responseDue = now + this._responseTimeout;
+		if (this.awaiting) this._responseDue = now + PINGRESP_TIMEOUT_MS;
 	}
 
 	/** A PINGRESP arrived. */

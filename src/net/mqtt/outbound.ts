@@ -4,19 +4,11 @@
  */
 import type { Bytes } from "../../host.js";
 import type { Connection, Leaving } from "./connection.js";
-import { InFlight, type InFlightMessage } from "./in-flight.js";
+import { ProtocolError } from "./errors.js";
+import type { InFlight, InFlightMessage } from "./in-flight.js";
 import type { Message } from "./message.js";
-import {
-	type Acknowledgement,
-	PACKET_IDENTIFIER_NOT_FOUND,
-	PACKET_TOO_LARGE,
-	type Properties,
-	ProtocolError,
-	type Publish,
-	type QoS,
-	TOPIC_NAME_INVALID,
-} from "./packet.js";
-import type { PacketIds } from "./packet-ids.js";
+import type { Acknowledgement, Properties, Publish, QoS } from "./packet.js";
+import { PACKET_IDENTIFIER_NOT_FOUND, PACKET_TOO_LARGE, TOPIC_NAME_INVALID } from "./reason-codes.js";
 import type { SessionOptions } from "./session-options.js";
 import { Suspicion } from "./suspicion.js";
 
@@ -30,19 +22,9 @@ export class Outbound<M extends Message> {
 	/** A message of QoS 0 whose connection ended before all of it had left. */
 	private _unsent: M | undefined;
 
-	constructor(options: SessionOptions<M>, ids: PacketIds) {
+	constructor(options: SessionOptions<M>, inFlight: InFlight<M>) {
 		this._options = options;
-		this._inFlight = new InFlight(ids);
-	}
-
-	/** Messages sent and not acknowledged. */
-	get size(): number {
-		return this._inFlight.size;
-	}
-
-	/** When the packet that has waited longest for its acknowledgement left on this connection, in ms; `Infinity`: there is none. */
-	get oldestSentAt(): number {
-		return this._inFlight.oldestSentAt;
+		this._inFlight = inFlight;
 	}
 
 	/** When a birth message that comes last may leave, in ms; `Infinity`: there is none. */
@@ -74,23 +56,11 @@ export class Outbound<M extends Message> {
 		connection.careful = this._suspicion.isRoused;
 	}
 
-	/** The broker has no session any more, and the connection is of no more use. */
-	startOver(maximumQoS: QoS): void {
-		this._inFlight.startOver(maximumQoS);
-	}
-
 	/** Gives up what the broker ended several connections on, so that what waits behind it goes on; returns it. */
 	giveUp(now: number): InFlightMessage<M> | undefined {
 		const culprit = this._suspicion.convict(this._inFlight.entries(), now);
 		if (culprit) this._inFlight.remove(culprit);
 		return culprit;
-	}
-
-	/** Nothing is to be sent with care any more once all that was in flight is acknowledged. */
-	relax(connection: Connection<M>): void {
-		if (!connection.careful || this._inFlight.size > 0) return;
-		connection.careful = false;
-		this._suspicion.calm();
 	}
 
 	/** What is to be delivered again, then new messages, as far as the window reaches. */

@@ -3,19 +3,24 @@
 const LARGEST = 0xffff;
 
 export class PacketIds {
-	private readonly _inUse = new Set<number>();
+	/** What waits for an answer, by its packet id. */
+	private readonly _waiting: ReadonlyMap<number, unknown>[] = [];
 	private _last = 0;
+
+	/** From now on the keys of `waiting` are ids in use. */
+	share(waiting: ReadonlyMap<number, unknown>): void {
+		this._waiting.push(waiting);
+	}
 
 	/** An id that is not in use [MQTT-2.3.1-2; 5.0: 2.2.1-3]. Whoever takes ids takes few: windows are small. */
 	take(): number {
 		do this._last = (this._last % LARGEST) + 1;
-		while (this._inUse.has(this._last));
-		this._inUse.add(this._last);
+		while (this._isInUse(this._last));
 		return this._last;
 	}
 
-	/** The id is free again: what it was for is acknowledged, or given up. */
-	free(packetId: number): void {
-		this._inUse.delete(packetId);
+	private _isInUse(packetId: number): boolean {
+		for (let index = 0; index < this._waiting.length; index++) if (this._waiting[index]!.has(packetId)) return true;
+		return false;
 	}
 }

@@ -4,6 +4,9 @@ import type { Bytes } from "../../host.js";
 /** 5 is MQTT 5.0, 4 is MQTT 3.1.1, 3 is MQTT 3.1. */
 export type ProtocolVersion = 3 | 4 | 5;
 
+/** What people call the versions. */
+export const VERSIONS: Readonly<Record<ProtocolVersion, string>> = Object.freeze({ 3: "3.1", 4: "3.1.1", 5: "5.0" });
+
 export type QoS = 0 | 1 | 2;
 
 /**
@@ -177,31 +180,3 @@ export type Packet = BrokerPacket | Connect | Subscribe | Unsubscribe | Empty<"p
 
 /** Subscriptions of one client, and with that topic filters of one request and reason codes of its answer. */
 export const SUBSCRIPTIONS_MAXIMUM = 32;
-
-/** The peer broke the protocol: the connection has to be closed [MQTT-4.8.0-1]. */
-export class ProtocolError extends Error {
-	/** What a DISCONNECT of MQTT 5.0 gives as the reason. */
-	readonly reasonCode: number;
-
-	constructor(message: string, reasonCode: number = PROTOCOL_ERROR) {
-		super(message);
-		this.reasonCode = reasonCode;
-	}
-
-	override get name(): string {
-		return "ProtocolError";
-	}
-}
-
-// Reason codes of MQTT 5.0 (5.0, table 2-6) that the program itself gives or asks for.
-export const DISCONNECT_WITH_WILL = 0x04;
-export const MALFORMED_PACKET = 0x81;
-export const PROTOCOL_ERROR = 0x82;
-export const UNSUPPORTED_PROTOCOL_VERSION = 0x84;
-export const RETAIN_NOT_SUPPORTED = 0x9a;
-export const QOS_NOT_SUPPORTED = 0x9b;
-export const TOPIC_NAME_INVALID = 0x90;
-export const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
-export const RECEIVE_MAXIMUM_EXCEEDED = 0x93;
-export const TOPIC_ALIAS_INVALID = 0x94;
-export const PACKET_TOO_LARGE = 0x95;

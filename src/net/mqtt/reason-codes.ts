@@ -1,6 +1,31 @@
-/** What a broker answers, in words for people: as one text each, taken apart at need, which is smaller than a list. */
+/** Reason codes, by which a broker answers: those that mean something to the program, and all of them in words for people. */
 
-/** The reason codes of MQTT 5.0 from 0x80 on (5.0, table 2-6). */
+// Of MQTT 5.0 (5.0, table 2-6).
+export const DISCONNECT_WITH_WILL = 0x04;
+export const RE_AUTHENTICATE = 0x19;
+export const MALFORMED_PACKET = 0x81;
+export const PROTOCOL_ERROR = 0x82;
+export const UNSUPPORTED_PROTOCOL_VERSION = 0x84;
+export const NOT_AUTHORIZED = 0x87;
+export const TOPIC_NAME_INVALID = 0x90;
+export const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
+export const RECEIVE_MAXIMUM_EXCEEDED = 0x93;
+export const TOPIC_ALIAS_INVALID = 0x94;
+export const PACKET_TOO_LARGE = 0x95;
+export const PAYLOAD_FORMAT_INVALID = 0x99;
+export const RETAIN_NOT_SUPPORTED = 0x9a;
+export const QOS_NOT_SUPPORTED = 0x9b;
+
+// Return codes of a CONNACK before MQTT 5.0 (3.1.1, table 3.1).
+export const UNACCEPTABLE_PROTOCOL_VERSION = 1;
+export const CLIENT_NOT_AUTHORIZED = 5;
+/** The greatest of them. */
+export const RETURN_CODE_MAXIMUM = 5;
+
+/** Those that a CONNACK of MQTT 5.0 may have from 0x80 on (5.0, table 3-1), a bit each: 0x80 to 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99 to 0x9d, 0x9f. */
+const CONNACK_REFUSALS = 0xbea1_17ff;
+
+/** From here on reason codes are refusals. */
 const REFUSED_FROM = 0x80;
 const REFUSED =
 	"unspecified error,malformed packet,protocol error,implementation-specific error,protocol version not supported," +
@@ -30,6 +55,12 @@ const REFUSALS =
 	"bad user name or password,not authorized";
 
 const UNKNOWN = "unknown reason";
+
+/** Whether it is a CONNACK's of MQTT 5.0. */
+export function isConnackReasonCode(reasonCode: number): boolean {
+	if (reasonCode < REFUSED_FROM) return reasonCode === 0;
+	return reasonCode < 0xa0 && ((CONNACK_REFUSALS >>> (reasonCode - REFUSED_FROM)) & 1) === 1;
+}
 
 /** What a reason code of MQTT 5.0 means. */
 export function reasonText(reasonCode: number): string {

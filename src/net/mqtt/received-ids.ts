@@ -16,7 +16,7 @@ interface Range {
 }
 
 export class ReceivedIds {
-	private _ranges: Range[] = [];
+	private readonly _ranges: Range[] = [];
 
 	has(packetId: number): boolean {
 		return this._ranges.some(({ first, last }) => first <= packetId && packetId <= last);
@@ -41,9 +41,5 @@ export class ReceivedIds {
 		range.last = packetId - 1;
 		if (range.last < range.first) this._ranges.splice(index, 1);
 		return true;
-	}
-
-	clear(): void {
-		this._ranges = [];
 	}
 }

@@ -11,24 +11,17 @@
  * owner put it.
  */
 import type { Bytes } from "../../host.js";
-import { encode } from "./codec.js";
+import { encode } from "./codec/codec.js";
 import type { Connection } from "./connection.js";
-import { endedByBroker, SessionDiscardedError } from "./errors.js";
+import { endedByBroker, ProtocolError, SessionDiscardedError } from "./errors.js";
 import { Handshake } from "./handshake.js";
+import { InFlight } from "./in-flight.js";
 import { Inbound } from "./inbound.js";
 import type { Message } from "./message.js";
 import { Outbound } from "./outbound.js";
-import {
-	type BrokerPacket,
-	type Connack,
-	DISCONNECT_WITH_WILL,
-	type Oversized,
-	ProtocolError,
-	type ProtocolVersion,
-	type Subscription,
-	UNSUPPORTED_PROTOCOL_VERSION,
-} from "./packet.js";
+import type { BrokerPacket, Connack, Oversized, ProtocolVersion, Subscription } from "./packet.js";
 import { PacketIds } from "./packet-ids.js";
+import { DISCONNECT_WITH_WILL, UNSUPPORTED_PROTOCOL_VERSION } from "./reason-codes.js";
 import type { SessionOptions } from "./session-options.js";
 import { Subscriptions } from "./subscriptions.js";
 import { isBlame } from "./suspicion.js";
@@ -39,6 +32,7 @@ export class Session<M extends Message> {
 	private readonly _options: SessionOptions<M>;
 	private readonly _handshake: Handshake<M>;
 	private readonly _inbound: Inbound<M>;
+	private readonly _inFlight: InFlight<M>;
 	private readonly _outbound: Outbound<M>;
 	private readonly _subscriptions: Subscriptions<M>;
 	private _connection: Connection<M> | undefined;
@@ -48,7 +42,8 @@ export class Session<M extends Message> {
 		this._options = options;
 		this._handshake = new Handshake(options);
 		this._inbound = new Inbound(options);
-		this._outbound = new Outbound(options, ids);
+		this._inFlight = new InFlight(ids);
+		this._outbound = new Outbound(options, this._inFlight);
 		this._subscriptions = new Subscriptions(options, ids);
 	}
 
@@ -64,14 +59,14 @@ export class Session<M extends Message> {
 
 	/** Messages sent and not acknowledged. */
 	get inFlight(): number {
-		return this._outbound.size;
+		return this._inFlight.size;
 	}
 
 	/** Whether an answer of the broker is due. */
 	get awaiting(): boolean {
 		if (!this._connection) return false;
 		const { phase, keepAlive } = this._connection;
-		return phase !== "connected" || this._outbound.size > 0 || this._subscriptions.awaiting || keepAlive.awaiting;
+		return phase !== "connected" || this._inFlight.size > 0 || this._subscriptions.awaiting || keepAlive.awaiting;
 	}
 
 	/**
@@ -109,7 +104,7 @@ export class Session<M extends Message> {
 	 * the CONNACK's session present flag first.
 	 */
 	open(now: number): void {
-		const connection = this._handshake.begin(this._outbound.size > 0, now);
+		const connection = this._handshake.begin(this._inFlight.size > 0, now);
 		this._connection = connection;
 		if (connection.pipelined) this._outbound.giveBirth(connection, now);
 	}
@@ -127,7 +122,7 @@ export class Session<M extends Message> {
 		this._handshake.disconnected(connection, brokerEndedAt !== undefined);
 		const accepted = connection.phase === "connected" || connection.phase === "ended";
 		const endedAt = accepted ? (brokerEndedAt ?? connection.dismissedAt) : undefined;
-		const isAnswered = this._outbound.oldestSentAt === Number.POSITIVE_INFINITY;
+		const isAnswered = this._inFlight.oldestSentAt === Number.POSITIVE_INFINITY;
 		if (accepted) this._outbound.judge(connection, endedAt, !this._subscriptions.awaiting);
 		this._connection = undefined;
 		this._inbound.disconnected();
@@ -181,7 +176,7 @@ export class Session<M extends Message> {
 		} else if (phase !== "awaiting CONNACK" || !connection.pipelined) {
 			return undefined;
 		}
-		this._outbound.relax(connection);
+		if (connection.careful && this._inFlight.size === 0) connection.careful = false;
 		if (connection.careful && !connection.proven) {
 			return keepAlive.awaiting ? undefined : connection.leave({ cmd: "pingreq" }, now);
 		}
@@ -247,12 +242,12 @@ export class Session<M extends Message> {
 
 	/** When the oldest packet left whose answer is due, in ms; `Infinity`: there is none. */
 	private get _oldestSentAt(): number {
-		return Math.min(this._outbound.oldestSentAt, this._subscriptions.oldestSentAt);
+		return Math.min(this._inFlight.oldestSentAt, this._subscriptions.oldestSentAt);
 	}
 
 	/** When what comes last may leave, in ms, a request or a birth message; `Infinity`: there is nothing, or not yet. */
 	private _lastDue(connection: Connection<M>): number {
-		if (connection.phase !== "connected" || this._outbound.size > 0) return Number.POSITIVE_INFINITY;
+		if (connection.phase !== "connected" || this._inFlight.size > 0) return Number.POSITIVE_INFINITY;
 		return Math.min(this._outbound.birthDue(connection), this._subscriptions.dueLast ?? Number.POSITIVE_INFINITY);
 	}
 
@@ -297,7 +292,7 @@ export class Session<M extends Message> {
 		if (!isResumed) this._inbound.startOver();
 		if (!sessionPresent) this._subscriptions.startOver(!isResumed);
 		if (isDiscarded) {
-			this._outbound.startOver(connection.maximumQoS);
+			this._inFlight.startOver(connection.maximumQoS);
 			throw new SessionDiscardedError();
 		}
 		if (!connection.pipelined) {

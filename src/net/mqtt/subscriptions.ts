@@ -5,10 +5,9 @@
  */
 import type { Bytes } from "../../host.js";
 import type { Connection } from "./connection.js";
+import { ProtocolError } from "./errors.js";
 import type { Message } from "./message.js";
 import {
-	PACKET_TOO_LARGE,
-	ProtocolError,
 	SUBSCRIPTIONS_MAXIMUM,
 	type Suback,
 	type Subscribe,
@@ -17,6 +16,7 @@ import {
 	type Unsubscribe,
 } from "./packet.js";
 import type { PacketIds } from "./packet-ids.js";
+import { PACKET_TOO_LARGE } from "./reason-codes.js";
 import type { SessionOptions } from "./session-options.js";
 import { topicFilterFault } from "./topic.js";
 
@@ -55,6 +55,7 @@ export class Subscriptions<M extends Message> {
 	constructor(options: SessionOptions<M>, ids: PacketIds) {
 		this._options = options;
 		this._ids = ids;
+		ids.share(this._requests);
 	}
 
 	/** Throws a RangeError when there are too many, or the topic filter is none. */
@@ -79,6 +80,8 @@ export class Subscriptions<M extends Message> {
 	/** When the request that has waited longest left, in ms. */
 	get oldestSentAt(): number {
 		let oldest = Number.POSITIVE_INFINITY;
+		// Asked for at every turn: nothing to be made for nothing.
+		if (this._requests.size === 0) return oldest;
 		for (const { sentAt } of this._requests.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
 		return oldest;
 	}
@@ -135,7 +138,6 @@ export class Subscriptions<M extends Message> {
 	/** The broker takes no packet of the request's size: the next ones are smaller, or none where one filter is too large by itself. */
 	private _tooLarge(packet: Subscribe | Unsubscribe): void {
 		this._requests.delete(packet.packetId);
-		this._ids.free(packet.packetId);
 		const filters = filtersOf(packet);
 		if (filters.length === 1) {
 			this._settle(filters[0]!, packet.packetId);
@@ -161,7 +163,6 @@ export class Subscriptions<M extends Message> {
 			throw new ProtocolError(`a ${cmd.toUpperCase()} for the packet id ${packetId}, which does not wait for it`);
 		}
 		this._requests.delete(packetId);
-		this._ids.free(packetId);
 		this._failures = this._ends = 0;
 		const filters = filtersOf(packet);
 		// An UNSUBACK has no reason codes before MQTT 5.0.
@@ -200,7 +201,6 @@ export class Subscriptions<M extends Message> {
 			this._due = failedAt + pause;
 		}
 		this._atOnce = SUBSCRIPTIONS_MAXIMUM;
-		for (const packetId of this._requests.keys()) this._ids.free(packetId);
 		this._requests.clear();
 		for (const wish of this._wishes.values()) if (wish.state === "asked") wish.state = "wanted";
 	}

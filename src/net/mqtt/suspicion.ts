@@ -10,7 +10,14 @@
  */
 import type { Connection } from "./connection.js";
 import type { InFlightMessage } from "./in-flight.js";
-import { PACKET_TOO_LARGE, QOS_NOT_SUPPORTED, RETAIN_NOT_SUPPORTED, TOPIC_NAME_INVALID } from "./packet.js";
+import {
+	NOT_AUTHORIZED,
+	PACKET_TOO_LARGE,
+	PAYLOAD_FORMAT_INVALID,
+	QOS_NOT_SUPPORTED,
+	RETAIN_NOT_SUPPORTED,
+	TOPIC_NAME_INVALID,
+} from "./reason-codes.js";
 
 /** So many connections that the broker ended because of one message are enough: it is given up. */
 const ENDS_MAXIMUM = 3;
@@ -21,23 +28,14 @@ const BIRTH_PAUSE_MS = 60_000;
 const BIRTH_PAUSE_MAXIMUM_MS = 21_600_000;
 
 export class Suspicion<M> {
-	/** Whether the broker ended the last connection with messages unacknowledged. */
-	private _isRoused = false;
+	/** Whether the broker ended the last connection with messages unacknowledged: on the next one they leave one at a time. */
+	isRoused = false;
 	/** The message on which the broker ended connections when nothing else was unanswered, and how many; `undefined` is the birth message. */
 	private _suspect: { readonly message: M | undefined; ends: number } | undefined;
-	/** Not before this does a birth message leave, in ms, and how long it waits the next time that it is given up. */
-	private _birthDue = Number.NEGATIVE_INFINITY;
+	/** Not before this does a birth message leave, in ms. */
+	birthDue = Number.NEGATIVE_INFINITY;
+	/** How long it waits the next time that it is given up, in ms. */
 	private _birthPause = BIRTH_PAUSE_MS;
-
-	/** Whether messages are to leave one at a time. */
-	get isRoused(): boolean {
-		return this._isRoused;
-	}
-
-	/** Not before this is a birth message to leave, in ms. */
-	get birthDue(): number {
-		return this._birthDue;
-	}
 
 	/**
 	 * A connection that the broker had accepted has ended. `endedAt`: when the broker
@@ -49,10 +47,10 @@ export class Suspicion<M> {
 		inFlight: readonly InFlightMessage<M>[],
 		isAlone: boolean,
 	): void {
-		this._isRoused = false;
+		this.isRoused = false;
 		if (endedAt === undefined) return;
 		const unanswered = inFlight.filter((entry) => entry.sentAt !== undefined || entry === leaving?.entry);
-		this._isRoused = unanswered.length > 0 || careful;
+		this.isRoused = unanswered.length > 0 || careful;
 		const [first] = unanswered;
 		if (!first || unanswered.length > 1 || !proven || !isAlone) return;
 		if (endedAt - (first.sentAt ?? leaving!.since) >= BLAME_MS) return;
@@ -68,7 +66,7 @@ export class Suspicion<M> {
 		this._suspect = undefined;
 		const culprit = inFlight.find(({ message }) => message === suspect.message);
 		if (culprit && !culprit.message) {
-			this._birthDue = now + this._birthPause;
+			this.birthDue = now + this._birthPause;
 			this._birthPause = Math.min(BIRTH_PAUSE_MAXIMUM_MS, 2 * this._birthPause);
 		}
 		return culprit;
@@ -78,11 +76,6 @@ export class Suspicion<M> {
 	acquit(message: M | undefined): void {
 		if (message === this._suspect?.message) this._suspect = undefined;
 		if (!message) this._birthPause = BIRTH_PAUSE_MS;
-	}
-
-	/** Nothing is unacknowledged any more. */
-	calm(): void {
-		this._isRoused = false;
 	}
 }
 
@@ -95,12 +88,12 @@ export function isBlame(reasonCode = 0): boolean {
 	return (reasonCode >= 0x80 && reasonCode <= 0x83) || BLAMES.includes(reasonCode);
 }
 
-/** Not authorized, topic name not valid, packet too large, payload format not valid, no retained messages, no such QoS. */
+/** Beside the reason codes for a packet that the broker cannot read. */
 const BLAMES: readonly number[] = Object.freeze([
-	0x87,
+	NOT_AUTHORIZED,
 	TOPIC_NAME_INVALID,
 	PACKET_TOO_LARGE,
-	0x99,
+	PAYLOAD_FORMAT_INVALID,
 	RETAIN_NOT_SUPPORTED,
 	QOS_NOT_SUPPORTED,
 ]);

@@ -1,5 +1,11 @@
 /** The codec in MQTT 5.0. `[MQTT-…]` and sections are of 5.0; what all versions share is in `codec.test.ts`. */
-import { type BrokerPacket, Decoder, encode, type Packet, ProtocolError } from "../../../../src/net/mqtt/codec.ts";
+import {
+	type BrokerPacket,
+	Decoder,
+	encode,
+	type Packet,
+	ProtocolError,
+} from "../../../../src/net/mqtt/codec/codec.ts";
 import type { Properties, ProtocolVersion } from "../../../../src/net/mqtt/packet.ts";
 import { deepEqual, equal, ok, test, throws } from "../../../harness/harness.ts";
 import { assertMutations } from "./mutations.ts";

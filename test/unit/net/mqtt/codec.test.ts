@@ -5,7 +5,7 @@ import {
 	type Oversized,
 	type Packet,
 	ProtocolError,
-} from "../../../../src/net/mqtt/codec.ts";
+} from "../../../../src/net/mqtt/codec/codec.ts";
 import { deepEqual, equal, ok, test, throws } from "../../../harness/harness.ts";
 import { assertMutations } from "./mutations.ts";
 

@@ -2,7 +2,7 @@
  * Normative statements of MQTT 3.1.1 that the other tests do not prove. Which
  * test proves which statement is in `docs/mqtt-conformance.md`.
  */
-import { encode, type Packet } from "../../../../src/net/mqtt/codec.ts";
+import { encode, type Packet } from "../../../../src/net/mqtt/codec/codec.ts";
 import { deepEqual, equal, ok, test, throws } from "../../../harness/harness.ts";
 import { linked } from "../../../harness/linked.ts";
 import {

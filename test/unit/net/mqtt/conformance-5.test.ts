@@ -2,7 +2,7 @@
  * Normative statements of MQTT 5.0 that the other tests do not prove. Which
  * test proves which statement is in `docs/mqtt-conformance.md`.
  */
-import { encode } from "../../../../src/net/mqtt/codec.ts";
+import { encode } from "../../../../src/net/mqtt/codec/codec.ts";
 import { equal, ok, test, throws } from "../../../harness/harness.ts";
 import { linked } from "../../../harness/linked.ts";
 import {

@@ -1,5 +1,10 @@
 /** What both codec tests do to received packets: change bytes, cut, and compare. */
-import { type BrokerPacket, type Decoder, type Oversized, ProtocolError } from "../../../../src/net/mqtt/codec.ts";
+import {
+	type BrokerPacket,
+	type Decoder,
+	type Oversized,
+	ProtocolError,
+} from "../../../../src/net/mqtt/codec/codec.ts";
 import { deepEqual, fail, ok } from "../../../harness/harness.ts";
 
 type Piece = Uint8Array<ArrayBuffer>;

@@ -1,60 +1,27 @@
 /** Bytes from a broker to MQTT control packets, by mqtt-packet; what it lets pass against the standard is refused. */
 import { type Options, type Parsed, type Parser, parser } from "mqtt-packet";
-import type { Bytes } from "../../host.js";
-import { malformed } from "./cursor.js";
-import { Framer, packetName } from "./framer.js";
+import type { Bytes } from "../../../host.js";
+import { malformed, ProtocolError } from "../errors.js";
+import type { BrokerPacket, Oversized, Properties, ProtocolVersion } from "../packet.js";
 import {
-	type BrokerPacket,
+	DISCONNECT_WITH_WILL,
+	isConnackReasonCode,
 	MALFORMED_PACKET,
-	type Oversized,
 	PROTOCOL_ERROR,
-	type Properties,
-	ProtocolError,
-	type ProtocolVersion,
-	SUBSCRIPTIONS_MAXIMUM,
+	RE_AUTHENTICATE,
+	RETURN_CODE_MAXIMUM,
 	TOPIC_NAME_INVALID,
 	UNSUPPORTED_PROTOCOL_VERSION,
-} from "./packet.js";
-import { checkReceivedProperties, hasPayload } from "./properties.js";
-import { topicNameFault } from "./topic.js";
+} from "../reason-codes.js";
+import { topicNameFault } from "../topic.js";
+import { Framer } from "./framer.js";
+import { AUTH, packetName } from "./packet-types.js";
+import { readProperties } from "./properties.js";
 
-/** Greatest return code of a CONNACK before MQTT 5.0 (3.1.1, table 3.1). */
-const RETURN_CODE_MAXIMUM = 5;
-/** Bytes of such a CONNACK. */
+/** Bytes of a CONNACK before MQTT 5.0. */
 const OLDER_CONNACK_SIZE = 4;
-/** The reason codes of a CONNACK from 0x80 on (5.0, table 3-1), a bit each: 0x80 to 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99 to 0x9d, 0x9f. */
-const CONNACK_REASON_CODES = 0xbea1_17ff;
-/** Reason codes that only a client sends (5.0, tables 3-10 and 3-11). */
-const DISCONNECT_WITH_WILL_MESSAGE = 0x04;
-const RE_AUTHENTICATE = 0x19;
-/** First byte of an AUTH. */
-const AUTH = 0xf0;
-const SUBACK = 9;
-const UNSUBACK = 11;
-/** In the first byte of a PUBLISH. */
-const QOS_MASK = 6;
-/** Bytes before the reason codes of a SUBACK without properties. */
-const BEFORE_CODES = 4;
 
-const hasCodes = (firstByte: number) => firstByte >> 4 === SUBACK || firstByte >> 4 === UNSUBACK;
-
-/** Bytes between the fixed header and the properties, by packet type; in a PUBLISH the topic name and the packet id, too. */
-const PUBLISH = 3;
-const BEFORE_PROPERTIES: Readonly<Record<number, number>> = Object.freeze({
-	2: 2,
-	[PUBLISH]: 2,
-	4: 3,
-	5: 3,
-	6: 3,
-	7: 3,
-	9: 2,
-	11: 2,
-	13: 0,
-	14: 1,
-	15: 1,
-});
-
-const VERSION_5: Options = Object.freeze({ protocolVersion: 5, ignoreUserProperties: true });
+const VERSION_5: Options = Object.freeze({ protocolVersion: 5, readProperties });
 
 export interface DecoderOptions {
 	/** Bytes of a whole packet. A larger PUBLISH is read past, any other refused as soon as its fixed header is there. */
@@ -113,12 +80,7 @@ export class Decoder {
 	private _decode(bytes: Bytes): BrokerPacket {
 		try {
 			// mqtt-packet asks for a reason code, which may be left out (5.0, 3.15.2.1).
-			if (bytes[0] === AUTH && bytes.length === 2) return { cmd: "auth", reasonCode: 0 };
-			// What would grow with what is in the packet is refused before anything is made of it.
-			const end = this._version5 ? endOfProperties(bytes) : BEFORE_CODES;
-			if (hasCodes(bytes[0]!) && bytes.length - end > SUBSCRIPTIONS_MAXIMUM) {
-				throw new ProtocolError(`${bytes.length - end} reason codes`, PROTOCOL_ERROR);
-			}
+			if (bytes[0] === AUTH << 4 && bytes.length === 2) return { cmd: "auth", reasonCode: 0 };
 			this._parser.parse(bytes);
 			const parsed = this._parsed!;
 			this._parsed = undefined;
@@ -174,7 +136,7 @@ function checkedId(packetId: number): number {
 /** A packet of MQTT 5.0. */
 function received5(parsed: Parsed, bytes: Bytes): BrokerPacket {
 	const { cmd, topic, reasonCode = 0 } = parsed;
-	const properties: Properties | undefined = parsed.properties;
+	const properties = parsed.properties as Properties | undefined;
 	switch (cmd) {
 		case "connack":
 			checkConnack(reasonCode, bytes.length === OLDER_CONNACK_SIZE);
@@ -193,7 +155,7 @@ function received5(parsed: Parsed, bytes: Bytes): BrokerPacket {
 			if (parsed.granted?.length === 0) throw malformed("no reason code");
 			break;
 		case "disconnect":
-			if (reasonCode === DISCONNECT_WITH_WILL_MESSAGE) {
+			if (reasonCode === DISCONNECT_WITH_WILL) {
 				throw malformed(`reason code ${reasonCode} [5.0: MQTT-3.14.2-1]`);
 			}
 			if (properties?.sessionExpiryInterval !== undefined) {
@@ -218,21 +180,6 @@ function checkConnack(reasonCode: number, older: boolean): void {
 	if (older && reasonCode === 0) {
 		throw new ProtocolError("it accepts MQTT 5.0 in the form of 3.1.1", UNSUPPORTED_PROTOCOL_VERSION);
 	}
-	const known =
-		reasonCode < 0x80
-			? reasonCode === 0 || (older && reasonCode <= RETURN_CODE_MAXIMUM)
-			: reasonCode < 0xa0 && ((CONNACK_REASON_CODES >>> (reasonCode - 0x80)) & 1) === 1;
-	if (!known) throw malformed(`reason code ${reasonCode} [5.0: MQTT-3.2.2-8]`);
-}
-
-/** Checks the properties of a packet of MQTT 5.0, and returns the place after them, or after the packet if it has none. */
-function endOfProperties(bytes: Bytes): number {
-	const packetType = bytes[0]! >> 4;
-	let at = 2 + BEFORE_PROPERTIES[packetType]!;
-	for (let index = 1; bytes[index]! >= 0x80; index++) at++;
-	if (packetType === PUBLISH) at += bytes[at - 2]! * 0x100 + bytes[at - 1]! + ((bytes[0]! & QOS_MASK) > 0 ? 2 : 0);
-	if (at < bytes.length) return checkReceivedProperties(bytes, at, packetType);
-	// A CONNACK of the form of 3.1.1 has none.
-	if (!hasPayload(packetType)) return bytes.length;
-	throw malformed("no property length [5.0: MQTT-2.2.2-1]");
+	if (!isConnackReasonCode(reasonCode) && !(older && reasonCode <= RETURN_CODE_MAXIMUM))
+		throw malformed(`reason code ${reasonCode} [5.0: MQTT-3.2.2-8]`);
 }

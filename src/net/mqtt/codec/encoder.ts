@@ -1,10 +1,11 @@
 /** MQTT control packets to bytes, by mqtt-packet; what it would write against the standard is refused. */
 import { Buffer, type Options, writeToStream } from "mqtt-packet";
-import type { Bytes } from "../../host.js";
-import type { Connect, Packet, ProtocolVersion, QoS, Subscription } from "./packet.js";
+import type { Bytes } from "../../../host.js";
+import type { Connect, Packet, ProtocolVersion, QoS, Subscription } from "../packet.js";
+import { checkLength, utf8 } from "../text.js";
+import { sharedFilterFault, topicFilterFault, topicNameFault } from "../topic.js";
+import { packetTypeOf } from "./packet-types.js";
 import { propertiesToWrite } from "./properties.js";
-import { checkLength, utf8 } from "./text.js";
-import { sharedFilterFault, topicFilterFault, topicNameFault } from "./topic.js";
 
 const PACKET_ID_MAXIMUM = 0xffff;
 /** Bytes of a client id in MQTT 3.1. */
@@ -13,23 +14,6 @@ const CLIENT_ID_MAXIMUM_3_1 = 23;
 const VERSION_5: Options = Object.freeze({ protocolVersion: 5 });
 /** A DISCONNECT without properties, and for no particular reason. */
 const PLAIN_DISCONNECT = Object.freeze({ cmd: "disconnect" });
-
-/** The packets that have properties (5.0, table 2-1). */
-const PACKET_TYPES: Readonly<Record<Exclude<Packet["cmd"], "pingreq" | "pingresp">, number>> = Object.freeze({
-	connect: 1,
-	connack: 2,
-	publish: 3,
-	puback: 4,
-	pubrec: 5,
-	pubrel: 6,
-	pubcomp: 7,
-	subscribe: 8,
-	suback: 9,
-	unsubscribe: 10,
-	unsuback: 11,
-	disconnect: 14,
-	auth: 15,
-});
 
 /**
  * The bytes of a packet. Throws an Error that says what is wrong with a packet
@@ -84,7 +68,7 @@ function translate(packet: Packet, protocolVersion: ProtocolVersion): object {
 	const version5 = protocolVersion === 5;
 	const properties =
 		version5 && "properties" in packet && packet.properties
-			? propertiesToWrite(packet.properties, PACKET_TYPES[packet.cmd])
+			? propertiesToWrite(packet.properties, packetTypeOf(packet.cmd))
 			: undefined;
 	switch (packet.cmd) {
 		case "connect":

@@ -29,7 +29,7 @@ declare module "mqtt-packet" {
 		/** In MQTT 5.0. */
 		readonly reasonCode?: number;
 		/** Where the packet has some. */
-		readonly properties?: object;
+		properties?: Record<string, unknown>;
 		/** -1 where the packet ends before it. */
 		readonly messageId: number;
 		/** In an UNSUBACK from MQTT 5.0 on. */
@@ -39,8 +39,23 @@ declare module "mqtt-packet" {
 	/** The version is 4 where this is left out. A CONNECT tells its own. */
 	export interface Options {
 		readonly protocolVersion?: number;
-		/** Whether the parser reads over them; an edit of the bundle's. */
-		readonly ignoreUserProperties?: boolean;
+		/**
+		 * Reads the properties of a packet in the parser's place, which begin at `at`,
+		 * and returns the place after them: an edit of the bundle's.
+		 */
+		readonly readProperties?: (packet: Parsed, list: ByteList, at: number) => number;
+	}
+
+	/** What the parser reads from: a packet without its fixed header. */
+	export interface ByteList {
+		readonly length: number;
+		readUInt8(at: number): number;
+		readUInt16BE(at: number): number;
+		readUInt32BE(at: number): number;
+		/** A view of the bytes. */
+		slice(begin: number, end: number): Buffer;
+		/** Throws a TypeError where they are not UTF-8. */
+		toString(encoding: "utf8", begin: number, end: number): string;
 	}
 
 	export interface Parser {
@@ -64,6 +79,10 @@ declare module "mqtt-packet" {
 
 	export function parser(options?: Options): Parser;
 	export function writeToStream(packet: object, stream: Writable, options?: Options): boolean;
+	/** The names of the packet types, by their numbers: `cmd`, and for 0 something else. */
+	export const types: Readonly<Record<number, string>>;
+	/** Their numbers in decimal digits, by their names. */
+	export const codes: Readonly<Record<string, string>>;
 	/** The names of MQTT 5.0's properties, by their identifiers. */
 	export const propertiesCodes: Readonly<Record<number, string>>;
 	const mqttPacket: { parser: typeof parser; writeToStream: typeof writeToStream };

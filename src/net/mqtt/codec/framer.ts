@@ -4,62 +4,14 @@
  * A PUBLISH that is larger than the client takes is read past: its bytes are
  * not kept. All that is wanted of it is its packet id, to acknowledge it.
  */
-import type { Bytes } from "../../host.js";
-import { malformed } from "./cursor.js";
-import {
-	MALFORMED_PACKET,
-	type Oversized,
-	PACKET_TOO_LARGE,
-	PROTOCOL_ERROR,
-	ProtocolError,
-	type ProtocolVersion,
-	type QoS,
-	TOPIC_NAME_INVALID,
-} from "./packet.js";
+import type { Bytes } from "../../../host.js";
+import { malformed, ProtocolError } from "../errors.js";
+import type { Oversized, ProtocolVersion, QoS } from "../packet.js";
+import { PACKET_TOO_LARGE, PROTOCOL_ERROR, TOPIC_NAME_INVALID } from "../reason-codes.js";
+import { mayBeSent, PUBLISH, packetName } from "./packet-types.js";
 
 /** Bytes of a fixed header: the packet type and up to four of the remaining length (3.1.1, section 2.2.3). */
 const FIXED_HEADER_MAXIMUM = 5;
-
-/** The packet types 0 to 15 (5.0, table 2-1; AUTH is MQTT 5.0's): one text, which is smaller than a list. */
-const NAMES =
-	"packet type 0,CONNECT,CONNACK,PUBLISH,PUBACK,PUBREC,PUBREL,PUBCOMP," +
-	"SUBSCRIBE,SUBACK,UNSUBSCRIBE,UNSUBACK,PINGREQ,PINGRESP,DISCONNECT,AUTH";
-const PUBLISH = 3;
-const SUBACK = 9;
-const PINGRESP = 13;
-
-/** Remaining length of what a broker sends, by packet type: of PUBLISH and SUBACK the least, of the others the only one. */
-type RemainingLengths = Readonly<Record<number, number>>;
-const REMAINING_LENGTHS: RemainingLengths = Object.freeze({
-	2: 2,
-	[PUBLISH]: 2,
-	4: 2,
-	5: 2,
-	6: 2,
-	7: 2,
-	[SUBACK]: 3,
-	11: 2,
-	[PINGRESP]: 0,
-});
-/** In MQTT 5.0 the least, but of PINGRESP the only one. A CONNACK of 2 is one of an older version. */
-const REMAINING_LENGTHS_5: RemainingLengths = Object.freeze({
-	2: 2,
-	[PUBLISH]: 3,
-	4: 2,
-	5: 2,
-	6: 2,
-	7: 2,
-	[SUBACK]: 4,
-	11: 4,
-	[PINGRESP]: 0,
-	14: 0,
-	15: 0,
-});
-
-/** The standard's name of a packet, by its first byte. */
-export function packetName(firstByte: number): string {
-	return NAMES.split(",")[firstByte >> 4]!;
-}
 
 export class Framer {
 	/** The whole packet that the last `take` completed; a view of the bytes it was given, where they hold all of it. */
@@ -69,8 +21,8 @@ export class Framer {
 
 	private readonly _maximumPacketSize: number;
 	private readonly _version5: boolean;
-	private readonly _remainingLengths: RemainingLengths;
-	private readonly _header: Bytes = new Uint8Array(FIXED_HEADER_MAXIMUM);
+	/** Of the fixed header that is being read. */
+	private _firstByte = 0;
 	private _headerLength = 0;
 	private _remainingLength = 0;
 	/**
@@ -86,7 +38,6 @@ export class Framer {
 	constructor(maximumPacketSize: number, protocolVersion: ProtocolVersion) {
 		this._maximumPacketSize = maximumPacketSize;
 		this._version5 = protocolVersion === 5;
-		this._remainingLengths = this._version5 ? REMAINING_LENGTHS_5 : REMAINING_LENGTHS;
 	}
 
 	/** Whether a PUBLISH that is read past has not ended yet. */
@@ -108,7 +59,7 @@ export class Framer {
 			const size = headerLength + remainingLength;
 			this._headerLength = this._remainingLength = 0;
 			if (size > this._maximumPacketSize) {
-				this._passing = new Passing(this._header[0]!, headerLength, remainingLength);
+				this._passing = new Passing(this._firstByte, headerLength, remainingLength);
 				return this._pass(this._passing, bytes, at);
 			}
 			if (at - begin === headerLength && begin + size <= bytes.length) {
@@ -116,7 +67,10 @@ export class Framer {
 				return begin + size;
 			}
 			this._partial = new Uint8Array(Math.min(size, headerLength + bytes.length - at));
-			this._partial.set(this._header.subarray(0, headerLength));
+			this._partial[0] = this._firstByte;
+			for (let index = 1, length = remainingLength; index < headerLength; index++, length >>= 7) {
+				this._partial[index] = (length & 0x7f) | (index < headerLength - 1 ? 0x80 : 0);
+			}
 			this._size = size;
 			this._filled = headerLength;
 		} else if (this._partial.length < this._size) {
@@ -146,41 +100,32 @@ export class Framer {
 	/** One more byte of the fixed header; returns whether it was the last. */
 	private _takeHeader(byte: number): boolean {
 		const index = this._headerLength++;
-		this._header[index] = byte;
 		if (index === 0) {
-			if (this._remainingLengths[byte >> 4] !== undefined) return false;
+			this._firstByte = byte;
+			if (mayBeSent(byte, this._version5)) return false;
 			throw new ProtocolError(`a broker must not send ${packetName(byte)}`, PROTOCOL_ERROR);
 		}
 		this._remainingLength += (byte & 0x7f) * 0x80 ** (index - 1);
 		const complete = byte < 0x80;
 		if (!complete && index === FIXED_HEADER_MAXIMUM - 1) {
-			throw new ProtocolError("remaining length of more than 4 bytes (section 2.2.3)", MALFORMED_PACKET);
+			throw malformed("remaining length of more than 4 bytes (section 2.2.3)");
 		}
 		if (this._version5 && byte === 0 && index > 1) {
-			throw new ProtocolError("remaining length of more bytes than it needs [5.0: MQTT-1.5.5-1]", MALFORMED_PACKET);
+			throw malformed("remaining length of more bytes than it needs [5.0: MQTT-1.5.5-1]");
 		}
 		if (complete) this._checkLength();
 		return complete;
 	}
 
 	private _checkLength(): void {
-		const firstByte = this._header[0]!;
-		const type = firstByte >> 4;
-		const excess = this._remainingLength - this._remainingLengths[type]!;
-		const fixed = this._version5 ? type === PINGRESP : type !== PUBLISH && type !== SUBACK;
-		if (excess < 0 || (excess > 0 && fixed)) {
-			throw new ProtocolError(
-				`${packetName(firstByte)} with a remaining length of ${this._remainingLength}`,
-				MALFORMED_PACKET,
-			);
-		}
+		const firstByte = this._firstByte;
 		const size = this._headerLength + this._remainingLength;
-		if (size > this._maximumPacketSize && type !== PUBLISH) {
-			throw new ProtocolError(
-				`${packetName(firstByte)} of ${size} bytes, more than ${this._maximumPacketSize}`,
-				PACKET_TOO_LARGE,
-			);
+		if (size > this._maximumPacketSize && firstByte >> 4 !== PUBLISH) {
+			const fault = `${packetName(firstByte)} of ${size} bytes, more than ${this._maximumPacketSize}`;
+			throw new ProtocolError(fault, PACKET_TOO_LARGE);
 		}
+		if (mayBeSent(firstByte, this._version5, this._remainingLength)) return;
+		throw malformed(`${packetName(firstByte)} with a remaining length of ${this._remainingLength}`);
 	}
 }
 
