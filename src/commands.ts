@@ -6,8 +6,9 @@
 import type { Bytes, Clock, LogLevel } from "./host.js";
 import type { Message, ReceivedMessage } from "./net/mqtt/message.js";
 import { topicNameFault } from "./net/mqtt/topic.js";
+import { SENSORS } from "./sensors/models.js";
 import type { Sampler } from "./sensors/sampler.js";
-import { COMMANDS, type CommandName, INTERVAL_MAXIMUM_S, SENSORS, type Settings } from "./settings.js";
+import { COMMANDS, type CommandName, INTERVAL_MAXIMUM_S, type Settings } from "./settings.js";
 import { bytesOf, cut, fits, hasControls, jsonOf } from "./text.js";
 import type { Updater } from "./update.js";
 

@@ -5,15 +5,13 @@
 import { Fields, SettingsError } from "./fields.js";
 import type { Bytes, TlsOptions } from "./host.js";
 import { type BrokerAddress, parseBrokerUrl } from "./net/broker-url.js";
+import { isIPv4 } from "./net/ipv4.js";
 import type { QoS } from "./net/mqtt/packet.js";
 import { SLOT_BYTES } from "./outbox/slot.js";
+import { SENSORS, type SensorModel } from "./sensors/models.js";
 import { bytesOf, hasControls } from "./text.js";
 
 export { SettingsError } from "./fields.js";
-
-/** Sensor models with the shortest interval in seconds that each can be sampled at. */
-export const SENSORS = Object.freeze({ bme280: 1, bmp280: 1, dht22: 2, dht11: 1 });
-export type SensorModel = keyof typeof SENSORS;
 
 export type Age = "newest" | "oldest";
 const AGES: readonly Age[] = Object.freeze(["newest", "oldest"] as const);
@@ -299,8 +297,4 @@ function parseWifi(name: string, raw: unknown): Wifi {
 	}
 	fields.nothingElse();
 	return wifi;
-}
-
-function isIPv4(text: string): boolean {
-	return /^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split(".").every((part) => Number(part) <= 255);
 }

@@ -3,14 +3,13 @@
  * for, and how long it sleeps then. Sleep costs the RAM; what has to outlive it
  * is in flash.
  */
+import { SESSION_EXPIRY_S } from "./net/mqtt/session-options.js";
 import type { Settings } from "./settings.js";
 
 /** A machine that is late sleeps for so long all the same, in ms: shorter is not worth the start. */
 const SHORTEST_MS = 1_000;
 /** Intervals without a word from the station, after which it is lost and not asleep. */
 const LOST_AFTER_INTERVALS = 2.5;
-/** A day, in s: commands wait that long with the broker. */
-const SESSION_EXPIRY_S = 86_400;
 
 export class SleepCycle {
 	/** Seconds from the last word to the will (MQTT 5.0, 3.1.3.2.2). */

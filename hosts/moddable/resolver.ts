@@ -1,5 +1,6 @@
 /** Name resolution with the SDK's `Net.resolve`, on a board and in mcsim. */
 import type { Resolver } from "../../src/host.js";
+import { isIPv4 } from "../../src/net/ipv4.js";
 
 export interface NetResolverOptions {
 	/** The SDK's `Net`: on a board the servers that DHCP gave, on a computer those of the system. */
@@ -27,8 +28,7 @@ export class NetResolver implements Resolver {
 			else onError(reason);
 		};
 		// On Linux the system's answer is often ::1, which `Net` drops; the transport takes IPv4 only.
-		const isAddress = /^\d{1,3}(\.\d{1,3}){3}$/.test(host);
-		const known = host === "localhost" ? "127.0.0.1" : isAddress ? host : undefined;
+		const known = host === "localhost" ? "127.0.0.1" : isIPv4(host) ? host : undefined;
 		if (known) return defer(() => settle(known));
 		try {
 			net.resolve(host, (_host, address) => settle(address));

@@ -3,6 +3,7 @@ import type { I2C, I2CConstructor } from "../host.js";
 import { messageOf } from "../text.js";
 import { decodeFrame } from "./bme280-frame.js";
 import { CALIBRATION_BYTES, type Calibration, HUMIDITY_CALIBRATION_BYTES, parseCalibration } from "./compensation.js";
+import { SENSORS } from "./models.js";
 import { BusError, hex, readRegisters, request, writeRegister } from "./registers.js";
 import { type Measurement, type Sample, type Sensor, SensorError } from "./sensor.js";
 
@@ -64,8 +65,6 @@ const POLL_MS = 2;
  */
 const OVERSAMPLING = Object.freeze({ temperature: 2, pressure: 5, humidity: 1 });
 
-/** More often the chip would warm itself, for readings that no one can tell apart. */
-const MINIMUM_INTERVAL_MS = 1_000;
 /** As many failed measurements in a row, and the chip is searched for and started anew. */
 const FAILURES_BEFORE_RESTART = 3;
 /** A living chip's lowest bits are noise: as many equal frames in a row, and it is started anew. */
@@ -82,7 +81,7 @@ interface Chip {
 }
 
 export class BME280 implements Sensor {
-	readonly minimumInterval = MINIMUM_INTERVAL_MS;
+	readonly minimumInterval = SENSORS.bme280 * 1_000;
 	private readonly _options: BME280Options;
 	/** The one open bus object: a second one at the same address is refused on ESP32. */
 	private _bus: I2C | undefined;

@@ -2,6 +2,7 @@
 import type { PulseCapture, PulseCaptureConstructor } from "../host.js";
 import { messageOf } from "../text.js";
 import { decodeFrame, dht11Sample, dht22Sample } from "./dht-frame.js";
+import { SENSORS } from "./models.js";
 import { type Measurement, type Sensor, SensorError } from "./sensor.js";
 
 export interface DHTOptions {
@@ -17,8 +18,6 @@ export interface DHTOptions {
 	readonly discard?: "first" | "each";
 }
 
-/** Sampling periods of the datasheets, in ms. */
-const MINIMUM_INTERVALS_MS = Object.freeze({ dht11: 1_000, dht22: 2_000 });
 /** Both datasheets: the sensor is not to be asked in its first second. */
 const POWER_UP_MS = 1_000;
 /** A DHT11 wants 18 ms at least, a DHT22 takes up to 20. */
@@ -41,7 +40,7 @@ export class DHT implements Sensor {
 	/** Touches no pin: the first measurement does. */
 	constructor(options: DHTOptions) {
 		this._options = options;
-		this.minimumInterval = MINIMUM_INTERVALS_MS[options.model];
+		this.minimumInterval = SENSORS[options.model] * 1_000;
 	}
 
 	/** Takes one frame, or two. Throws a `SensorError` for silence and for a frame that cannot be believed. */

@@ -9,6 +9,7 @@
  * but its own certificate.
  */
 import type { Bytes } from "../../../src/host.js";
+import { isIPv4 } from "../../../src/net/ipv4.js";
 import { BAD_CERTIFICATE, CERTIFICATE_EXPIRED, TlsError, UNKNOWN_CA } from "./alerts.js";
 import { type Certificate, decodeCertificate } from "./certificate.js";
 import { equalBytes } from "./der.js";
@@ -89,7 +90,7 @@ function checkIssuer({ maySign, mayServe, pathLength }: Certificate, depth: numb
 /** The common name counts where there are no other host names, as it does for OpenSSL; never for an address. */
 function isFor({ names, addresses, commonName }: Certificate, host: string): boolean {
 	const wanted = host.toLowerCase();
-	if (/^\d{1,3}(\.\d{1,3}){3}$/.test(wanted)) return addresses.includes(wanted);
+	if (isIPv4(wanted)) return addresses.includes(wanted);
 	const known = names.length > 0 ? names : [commonName ?? ""];
 	return known.some((name) => name === wanted || matchesWildcard(name, wanted));
 }

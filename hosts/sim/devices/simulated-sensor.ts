@@ -1,6 +1,6 @@
 /** The sensor that a simulated board carries: the chip, and the bus as a host's port. */
 import type { Clock, Host } from "../../../src/host.js";
-import type { SensorModel } from "../../../src/settings.js";
+import type { SensorModel } from "../../../src/sensors/models.js";
 import { BME280Chip } from "./bme280-chip.js";
 import { createPulseCapture, DHTChip } from "./dht-chip.js";
 import { createI2C } from "./i2c-bus.js";

@@ -3,7 +3,7 @@
  * runs the panel in a machine of its own.
  */
 import type { LogLevel } from "../../../src/host.js";
-import type { SensorModel } from "../../../src/settings.js";
+import type { SensorModel } from "../../../src/sensors/models.js";
 import type { Counters } from "../../../src/station.js";
 import type { Weather } from "../devices/weather.js";
 

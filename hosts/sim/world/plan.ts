@@ -1,5 +1,5 @@
 /** What a world is like: its settings, its board, its network and its faults, all drawn from its seed. */
-import type { SensorModel } from "../../../src/settings.ts";
+import type { SensorModel } from "../../../src/sensors/models.ts";
 import type { Sleep } from "./board/board.ts";
 import type { Crystal } from "./board/clock.ts";
 import type { BrokerFaults } from "./broker/broker.ts";

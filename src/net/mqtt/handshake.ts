@@ -17,14 +17,12 @@ import {
 	UNACCEPTABLE_PROTOCOL_VERSION,
 	UNSUPPORTED_PROTOCOL_VERSION,
 } from "./reason-codes.js";
-import type { SessionOptions } from "./session-options.js";
+import { SESSION_EXPIRY_S, type SessionOptions } from "./session-options.js";
 
 /** Messages of QoS 1 and 2 that a broker of MQTT 5.0 is to have in flight. No promise that it does: see `received-ids.ts`. */
 const RECEIVED_MAXIMUM = 64;
 /** Largest packet accepted from a broker by default, in bytes. */
 const PACKET_SIZE_DEFAULT = 4_096;
-/** A day, in s: how long a broker of MQTT 5.0 is asked to keep the session of a client that is away. */
-const SESSION_EXPIRY_S = 86_400;
 /**
  * After so many attempts in a row that the broker refused for want of
  * authorization or ended without a word, one goes without the will: it may be

@@ -2,6 +2,9 @@
 import type { Message, ReceivedMessage } from "./message.js";
 import type { Properties, ProtocolVersion, Will } from "./packet.js";
 
+/** A day, in s: how long a broker of MQTT 5.0 is asked to keep the session of a client that is away. */
+export const SESSION_EXPIRY_S = 86_400;
+
 export interface SessionOptions<M extends Message> {
 	/** Stable, so that the broker knows the session again [MQTT-3.1.3-2]. Empty: the broker assigns one (5.0), or the session is a clean one. */
 	readonly clientId: string;

@@ -1,5 +1,5 @@
 /** What the panel knows, and what of it is shown: everything but the drawing. */
-import type { SensorModel } from "../../../../src/settings.js";
+import type { SensorModel } from "../../../../src/sensors/models.js";
 import type { Weather } from "../../devices/weather.js";
 import type { Configuration, Identity, LinkState, Report, Status, ToPanel } from "../messages.js";
 import { headsFor, type Scale, scalesOf } from "./scales.js";

@@ -1,5 +1,5 @@
 /** What each sensor measures: a slider for it, and a column in the list. */
-import type { SensorModel } from "../../../../src/settings.js";
+import type { SensorModel } from "../../../../src/sensors/models.js";
 
 export type Channel = "temperature" | "humidity" | "pressure";
 

@@ -1,7 +1,7 @@
 /** The chip on a simulated board, and what it truly gave: it survives power cuts and may fail at any time. */
 import type { Host } from "../../../../src/host.ts";
 import { compensate, parseCalibration } from "../../../../src/sensors/compensation.ts";
-import type { SensorModel } from "../../../../src/settings.ts";
+import type { SensorModel } from "../../../../src/sensors/models.ts";
 import { BME280Chip, type BME280Fault } from "../../devices/bme280-chip.ts";
 import { countsFor } from "../../devices/bme280-counts.ts";
 import { createPulseCapture, DHTChip, type DHTFault } from "../../devices/dht-chip.ts";

@@ -38,6 +38,12 @@ test("localhost and addresses are answered without asking, in a later turn", () 
 	deepEqual(log, ["localhost is 127.0.0.1", "10.0.0.5 is 10.0.0.5"]);
 });
 
+test("what only looks like an address is a name", () => {
+	const { log, resolve } = resolver((host, callback) => callback(host));
+	resolve("999.1.1.1");
+	deepEqual(log, ["error"]);
+});
+
 test("a closed resolver answers no more", () => {
 	let answer: (() => void) | undefined;
 	const { log, close, resolve, nextTurn } = resolver((host, callback) => {
