@@ -13,6 +13,7 @@ import { FLASH_BYTES, FlashFile } from "../hosts/sim/headless/flash-file.ts";
 import type { Configuration } from "../hosts/sim/headless/protocol.ts";
 import { Runner } from "../hosts/sim/headless/runner.ts";
 import { runWorld } from "../hosts/sim/world/world.ts";
+import type { SensorModel } from "../src/sensors/models.ts";
 import { roundTrips } from "./round-trips.ts";
 import { type Cost, ScriptedStation } from "./scripted-station.ts";
 
@@ -64,7 +65,7 @@ function row(what: string, value: string, measured?: number, budget?: number, un
 }
 
 /** What a recorded sensor costs: the simulated weather would count, too. */
-async function measureReading(sensor: string, file: string, name: string): Promise<void> {
+async function measureReading(sensor: SensorModel, file: string, name: string): Promise<void> {
 	const replay = { text: readFileSync(file, "utf8"), name };
 	const station = await started({ sensor }, ROOMY, replay);
 	const roundTrips = await station.connect();
@@ -85,7 +86,7 @@ async function measureReading(sensor: string, file: string, name: string): Promi
 }
 
 async function started(
-	settings: object,
+	settings: { readonly sensor: SensorModel },
 	creation: Creation,
 	replay?: Configuration["replay"],
 ): Promise<ScriptedStation> {
@@ -110,7 +111,7 @@ async function live(station: ScriptedStation, look: (when: string) => Promise<vo
 	await look("commands come and nothing is acknowledged");
 }
 
-async function measureMemory(sensor: string): Promise<void> {
+async function measureMemory(sensor: SensorModel): Promise<void> {
 	const station = await started({ sensor }, BOARD);
 	await live(station, async (when) => {
 		const { figures } = station.engine;
@@ -129,7 +130,7 @@ async function measureMemory(sensor: string): Promise<void> {
 }
 
 /** The smallest block of chunks and slots, without the stack, that a station lives in. */
-async function smallestHeap(settings: object): Promise<number> {
+async function smallestHeap(settings: { readonly sensor: SensorModel }): Promise<number> {
 	let dies = 0;
 	let lives = BUDGET.smallestHeap * 2;
 	while (lives - dies > HEAP_STEP) {

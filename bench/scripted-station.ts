@@ -8,6 +8,7 @@ import { type Creation, creationOf } from "../hosts/creation.ts";
 import { Engine } from "../hosts/sim/headless/engine.ts";
 import type { FlashFile } from "../hosts/sim/headless/flash-file.ts";
 import { Action, type Configuration, type DecodedAction, Event, encodeEvent } from "../hosts/sim/headless/protocol.ts";
+import type { SensorModel } from "../src/sensors/models.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
 const SOCKET_WINDOW = 5_744;
@@ -62,9 +63,16 @@ export class ScriptedStation {
 	}
 
 	/** Loads the firmware and readies the simulated chips and ports; starts nothing. */
-	async load(settings: object, replay?: Configuration["replay"]): Promise<void> {
+	async load(settings: { readonly sensor?: SensorModel }, replay?: Configuration["replay"]): Promise<void> {
 		await this.engine.evaluate(readFileSync(FIRMWARE, "utf8"));
-		const configuration = { settings: { id: "bench", interval: 2, ...settings }, seed: 1, replay, measured: true };
+		const { sensor } = settings;
+		const configuration = {
+			settings: { id: "bench", interval: 2, ...settings },
+			sensor,
+			seed: 1,
+			replay,
+			measured: true,
+		};
 		await this._tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });
 		await this.engine.limit(this._creation);
 		await this._tell(NOTHING); // the first one has more to do

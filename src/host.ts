@@ -7,14 +7,21 @@
  */
 
 import type { Sample } from "./sensors/sensor.js";
+import type { Settings } from "./settings.js";
 
 /** Bytes as every port takes and gives them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What a host is. */
+/** What the module `host` gives: the ports, once their settings are known. */
+export interface HostModule extends Pick<Host, "log" | "update"> {
+	/** What `parseSettings` makes of those that the user wrote. Throws its Error for what cannot be used. */
+	settings(): Settings;
+	/** The ports as the settings want them. Throws an Error that names a setting which this machine cannot follow. */
+	ports(settings: Settings): Host;
+}
+
+/** The ports. */
 export interface Host {
-	/** The user's settings as they were written; `parseSettings` validates them. */
-	readonly settings: unknown;
 	readonly clock: Clock;
 	readonly timer: TimerPort;
 	/** Uniform in [0, 1). Needs no cryptographic quality: it spreads reconnects. */

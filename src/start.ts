@@ -1,6 +1,5 @@
 /** Starts the program on a host. */
-import type { Host } from "./host.js";
-import { parseSettings } from "./settings.js";
+import type { HostModule } from "./host.js";
 import { Station } from "./station.js";
 import { messageOf } from "./text.js";
 
@@ -9,13 +8,14 @@ import { messageOf } from "./text.js";
  * cannot be used. If that is so in firmware that came with an update, the one
  * from before is started again: nobody could reach this one to put it right.
  */
-export function start(host: Host): Station | undefined {
+export function start(host: HostModule): Station | undefined {
 	try {
-		const station = new Station(host, parseSettings(host.settings));
+		const settings = host.settings();
+		const station = new Station(host.ports(settings), settings);
 		station.start();
 		return station;
 	} catch (error) {
-		host.log("error", messageOf(error));
+		for (const line of messageOf(error).split("\n")) host.log("error", line);
 		if (host.update?.unconfirmed) host.update.judge(false);
 		return undefined;
 	}

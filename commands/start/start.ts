@@ -40,6 +40,7 @@ async function run(options: Options): Promise<number> {
 	const runner = new Runner({
 		firmware: FIRMWARE,
 		settings,
+		sensor,
 		flash,
 		slots,
 		seed: options.seed,

@@ -3,11 +3,11 @@ import I2C from "embedded:io/i2c";
 import FlashPartitions from "embedded:storage/flash";
 import builtIn, { board } from "config";
 import Time from "time";
-import type { Flash, Host, I2CConstructor, NetworkPort, NTPClientConstructor } from "../../src/host.js";
-import { parseSettings, type Settings } from "../../src/settings.js";
+import type { Flash, Host, HostModule, I2CConstructor, NetworkPort, NTPClientConstructor } from "../../src/host.js";
+import type { Settings } from "../../src/settings.js";
 import { createClock, dns, socket, timer } from "../moddable/ports.js";
 import { createTls } from "../moddable/tls/ports.js";
-import { log, settings as settingsOf } from "./console/console.js";
+import { log, settings } from "./console/console.js";
 import { led } from "./machine/led.js";
 import { machine, startedOnRequest } from "./machine/machine.js";
 import { RmtPulseCapture } from "./sensors/pulse-capture.js";
@@ -33,54 +33,33 @@ const clock = {
 	setTime: (time: number) => Time.set(Math.round(time / 1_000)),
 };
 const { tls } = createTls(clock.time);
-const settings = settingsOf(builtIn, tls !== undefined);
-const usable = usableSettings();
-const pins = { ...board, ...usable?.pins };
-const network: { -readonly [member in keyof NetworkPort]: NetworkPort[member] } = {
-	socket,
-	...(tls && { tls }),
-	dns,
-	...(usable && {
-		ntp: {
-			io: SntpClient as unknown as NTPClientConstructor,
-			sntp: lwipSntp,
-			timer,
-			host: usable.timeServer,
-		},
-	}),
-	ready: false,
-};
-const flash = openFlash();
-const host: Host = {
-	settings,
-	clock,
-	timer,
-	random: Math.random,
-	i2c: { io: I2C as unknown as I2CConstructor, data: pins.data, clock: pins.clock },
-	pulses: { io: RmtPulseCapture, pin: pins.dht },
-	network,
-	...(flash && { flash }),
-	update,
-	watchdog: machine,
-	observer: led,
-	log,
-	startedOnRequest: startedOnRequest(),
-	restart: machine.restart,
-	sleep: machine.sleep,
-	diagnostics: () => ({ board: board.name, image: imageId(), ...machine.facts() }),
-};
+const host: HostModule = { settings: () => settings(builtIn, tls !== undefined), ports, log, update };
 export default host;
 
-led.open(pins.led, pins.data, pins.clock, pins.dht);
-if (usable) joinNetwork(usable);
-
-/** Settings that cannot be used are for `main` to complain about. */
-function usableSettings(): Settings | undefined {
-	try {
-		return parseSettings(settings);
-	} catch {
-		return undefined;
-	}
+function ports({ pins: ownPins, timeServer, wifi }: Settings): Host {
+	const pins = { ...board, ...ownPins };
+	led.open(pins.led, pins.data, pins.clock, pins.dht);
+	const flash = openFlash();
+	const ntp = { io: SntpClient as unknown as NTPClientConstructor, sntp: lwipSntp, timer, host: timeServer };
+	const network = { socket, ...(tls && { tls }), dns, ntp, ready: false };
+	joinNetwork(wifi, network);
+	return {
+		clock,
+		timer,
+		random: Math.random,
+		i2c: { io: I2C as unknown as I2CConstructor, data: pins.data, clock: pins.clock },
+		pulses: { io: RmtPulseCapture, pin: pins.dht },
+		network,
+		...(flash && { flash }),
+		update,
+		watchdog: machine,
+		observer: led,
+		log,
+		startedOnRequest: startedOnRequest(),
+		restart: machine.restart,
+		sleep: machine.sleep,
+		diagnostics: () => ({ board: board.name, image: imageId(), ...machine.facts() }),
+	};
 }
 
 /** A board that was flashed with another partition table has no such partition: its readings wait in RAM. */
@@ -96,7 +75,8 @@ function openFlash(): Flash | undefined {
 	}
 }
 
-function joinNetwork({ wifi }: Settings): void {
+/** Tells the network, from now on, whether it is there. */
+function joinNetwork(wifi: Settings["wifi"], network: { ready: boolean; onReady?: NetworkPort["onReady"] }): void {
 	if (wifi.length === 0) return log("error", "wifi: there is none in the settings; `npm run provision` sends some");
 	new WifiStation({
 		radio,

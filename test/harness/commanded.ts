@@ -28,7 +28,6 @@ export function startCommanded(raw: Record<string, unknown> = {}, ports: Partial
 	const log: string[] = [];
 	let restarts = 0;
 	const host: Host = {
-		settings: raw,
 		clock: world.clock,
 		timer: world.timer,
 		random: () => 0.5,

@@ -34,7 +34,6 @@ class Machine {
 		this.broker.answers = answers;
 		const settings = parseSettings(this._raw);
 		const host: Host = {
-			settings: this._raw,
 			clock: world.clock,
 			timer: world.timer,
 			random: () => 0.5,

@@ -1,5 +1,6 @@
 import { createSimulatedSensor } from "../../hosts/sim/devices/simulated-sensor.ts";
 import type { Host } from "../../src/host.ts";
+import { parseSettings } from "../../src/settings.ts";
 import { start } from "../../src/start.ts";
 import { deepEqual, equal, ok, test } from "../harness/harness.ts";
 import { World } from "../harness/world.ts";
@@ -11,7 +12,6 @@ function starts(settings: unknown, { unconfirmed }: { unconfirmed?: boolean } = 
 		throw new Error("not asked for");
 	};
 	const host: Host = {
-		settings,
 		clock: world.clock,
 		timer: world.timer,
 		random: () => 0.5,
@@ -29,7 +29,7 @@ function starts(settings: unknown, { unconfirmed }: { unconfirmed?: boolean } = 
 			},
 		}),
 	};
-	return { station: start(host), told, world };
+	return { station: start({ ...host, settings: () => parseSettings(settings), ports: () => host }), told, world };
 }
 
 test("with settings that can be used the station starts", () => {

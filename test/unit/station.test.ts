@@ -16,7 +16,6 @@ function start(raw: Record<string, unknown> = {}, ports: Partial<Host> = {}, wor
 	const settings = parseSettings({ id: "roof", ...raw });
 	const log: string[] = [];
 	const host: Host = {
-		settings: raw,
 		clock: world.clock,
 		timer: world.timer,
 		random: () => 0.5,

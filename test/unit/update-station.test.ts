@@ -19,7 +19,6 @@ function start(raw: Record<string, unknown> = {}, { unconfirmed = false, up = tr
 	const told: string[] = [];
 	const tell = (what: string) => told.push(`${Math.round(world.clock.now() / 1_000)} ${what}`);
 	const host: Host = {
-		settings: raw,
 		clock: world.clock,
 		timer: world.timer,
 		random: () => 0.5,

@@ -55,7 +55,6 @@ function start({ slots = new Slots(), hasKey = true, hasPort = true } = {}) {
 	const world = new World();
 	const log: string[] = [];
 	const host: Host = {
-		settings: {},
 		clock: world.clock,
 		timer: world.timer,
 		random: () => 0,

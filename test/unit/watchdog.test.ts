@@ -19,7 +19,6 @@ function start(raw: Record<string, unknown> = {}, ports: Partial<Host> = {}) {
 	let fed = 0;
 	let stuck = false;
 	const host: Host = {
-		settings: raw,
 		clock: world.clock,
 		timer: {
 			set: (callback, delay) => world.timer.set(() => stuck || callback(), delay),

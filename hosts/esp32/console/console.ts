@@ -1,6 +1,7 @@
 /** The log, and the settings that come over the serial port; the rest is `console.c`. */
 import Timer from "timer";
 import type { Host } from "../../../src/host.js";
+import type { Settings } from "../../../src/settings.js";
 import { answer, applicableSettings } from "./provisioning.js";
 import { settingsStore } from "./settings-store.js";
 
@@ -13,8 +14,8 @@ export const log: Host["log"] = native("xs_console_log");
 /** Sends the reply to the last request, or else gives the next one. */
 const exchange: (reply?: string) => string | undefined = native("xs_console_exchange");
 
-/** The settings that apply, as they were written; requests for others are answered from now on. */
-export function settings(builtIn: unknown, hasTls: boolean): unknown {
+/** The settings that apply; requests for others are answered from now on. Throws an Error if the built-in ones cannot be used. */
+export function settings(builtIn: unknown, hasTls: boolean): Settings {
 	const look = () => {
 		const request = exchange();
 		if (request !== undefined) exchange(answer(request, builtIn, settingsStore, hasTls));

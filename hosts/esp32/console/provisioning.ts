@@ -4,7 +4,7 @@
  * the serial port is for `console.c`.
  */
 import type { Host } from "../../../src/host.js";
-import { parseSettings } from "../../../src/settings.js";
+import { parseSettings, type Settings } from "../../../src/settings.js";
 import { bytesOf, isShallow } from "../../../src/text.js";
 
 /** One text, kept as a whole or not at all, whatever happens to the power. */
@@ -20,16 +20,22 @@ const SECRET = "(set)";
 /**
  * The settings that were stored replace those that the firmware was built with,
  * as a whole; where they cannot be used (other firmware may have stored them),
- * the log says so, and the built-in ones apply.
+ * the log says so, and the built-in ones apply. Throws an Error if these cannot
+ * be used either.
  */
-export function applicableSettings(builtIn: unknown, store: SettingsStore, log: Host["log"], hasTls: boolean): unknown {
+export function applicableSettings(
+	builtIn: unknown,
+	store: SettingsStore,
+	log: Host["log"],
+	hasTls: boolean,
+): Settings {
 	const text = store.read();
 	try {
-		return text === undefined ? builtIn : usable(text, hasTls);
+		if (text !== undefined) return usable(text, hasTls);
 	} catch (error) {
 		log("warning", `the settings in flash cannot be used, and the built-in ones apply: ${reason(error)}`);
-		return builtIn;
 	}
+	return parseSettings(builtIn);
 }
 
 /**
@@ -59,9 +65,9 @@ export function answer(request: string, builtIn: unknown, store: SettingsStore, 
 	}
 }
 
-function usable(text: string, hasTls: boolean): unknown {
-	const settings = parse(text);
-	if (parseSettings(settings).broker.tls && !hasTls) {
+function usable(text: string, hasTls: boolean): Settings {
+	const settings = parseSettings(parse(text));
+	if (settings.broker.tls && !hasTls) {
 		throw new Error("broker: this firmware has no TLS for mqtts://; flash one with it: npm run flash -- --tls");
 	}
 	return settings;

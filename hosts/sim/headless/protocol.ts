@@ -9,6 +9,8 @@
  * `firmware-slots-remote.ts`.
  */
 
+import type { SensorModel } from "../../../src/sensors/models.js";
+
 /** Node to XS. `id` is the socket's, `count` as the event says. */
 export const Event = {
 	/** Readies the ports; bytes: JSON of `Configuration`. */
@@ -58,6 +60,8 @@ export const LEVELS = ["info", "warning", "error"] as const;
 
 export interface Configuration {
 	settings: unknown;
+	/** The sensor on the board, by default a BME280; the settings should name it. */
+	sensor?: SensorModel;
 	/** Seed of the simulated weather, the sensors' noise, and the jitter of reconnects. */
 	seed: number;
 	/** What the simulated sensor replays, as the text of the file, instead of the weather. */

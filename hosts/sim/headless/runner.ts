@@ -102,10 +102,11 @@ export class Runner {
 
 	/** Loads the firmware and starts the station; or starts it anew, as it asked for. */
 	async start(startedOnRequest = false): Promise<void> {
-		const { firmware, settings, seed, replay, slots } = this._options;
+		const { firmware, settings, sensor, seed, replay, slots } = this._options;
 		await this._engine.evaluate(readFileSync(firmware, "utf8"));
 		const configuration: Configuration = {
 			settings,
+			...(sensor && { sensor }),
 			seed,
 			...(replay && { replay }),
 			firmwareSlots: !!slots,

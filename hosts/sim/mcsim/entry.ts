@@ -1,10 +1,9 @@
 /** The program's start in mcsim: once the panel's sliders and switches are known, so that they hold from the first moment. */
 import main from "../../../src/main.js";
-import { panel, usable } from "./host.js";
+import { panel } from "./host.js";
 
 export default function start(): void {
 	panel.whenConfigured(() => {
-		if (usable) panel.introduce(usable);
 		const station = main();
 		if (station) panel.watch(station);
 	});

@@ -2,7 +2,7 @@
 import settings from "config";
 import Control from "control";
 import simulator from "mc/config";
-import type { Flash, Host } from "../../../src/host.js";
+import type { Flash, Host, HostModule } from "../../../src/host.js";
 import { parseSettings, type Settings } from "../../../src/settings.js";
 import { createClock, dns, log, socket, timer } from "../../moddable/ports.js";
 import { createTls } from "../../moddable/tls/ports.js";
@@ -34,37 +34,27 @@ export const panel = new RemotePanel({
 	seed: SEED,
 	post: (message) => control.postJSON(message),
 });
-/** The settings, unless they cannot be used: that is for `main` to complain about. */
-export const usable = usableSettings();
-const sensor = usable && createSensor({ sensor: usable.sensor, clock, seed: SEED, weather: () => panel.weather() });
-if (sensor) panel.connect(sensor);
 const { tls } = createTls(clock.time);
-const flash = openFlash();
-
-const host: Host = {
-	settings,
-	clock,
-	timer,
-	random: Math.random,
-	...sensor?.ports,
-	network: { socket: throughCable(socket, cable), dns, ...(tls && { tls: throughCable(tls, cable) }) },
-	...(flash && { flash }),
-	observer: panel.observer,
-	log: logEverywhere,
-	get startedOnRequest() {
-		return panel.startedOnRequest;
-	},
-	restart: () => panel.restart(0),
-	sleep: (duration) => panel.restart(duration),
-};
+const host: HostModule = { settings: () => parseSettings(settings), ports, log: logEverywhere };
 export default host;
 
-function usableSettings(): Settings | undefined {
-	try {
-		return parseSettings(settings);
-	} catch {
-		return undefined;
-	}
+function ports(usable: Settings): Host {
+	const sensor = createSensor({ sensor: usable.sensor, clock, seed: SEED, weather: () => panel.weather() });
+	panel.introduce(usable, sensor);
+	const flash = openFlash();
+	return {
+		clock,
+		timer,
+		random: Math.random,
+		...sensor.ports,
+		network: { socket: throughCable(socket, cable), dns, ...(tls && { tls: throughCable(tls, cable) }) },
+		...(flash && { flash }),
+		observer: panel.observer,
+		log: logEverywhere,
+		startedOnRequest: panel.startedOnRequest,
+		restart: () => panel.restart(0),
+		sleep: (duration) => panel.restart(duration),
+	};
 }
 
 function openFlash(): Flash | undefined {

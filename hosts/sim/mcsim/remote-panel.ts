@@ -29,6 +29,7 @@ export class RemotePanel {
 	/** Known when the station starts. */
 	startedOnRequest = false;
 	private _weather: Weather | undefined;
+	private _sensorFault = false;
 	private _sensor: SimulatedSensor | undefined;
 	private _station: Station | undefined;
 	private _startedAt = 0;
@@ -57,11 +58,6 @@ export class RemotePanel {
 		return this._weather ? unsteady(this._weather, time) : weatherAt(time, seed);
 	}
 
-	/** The sensor that the panel's switch silences. */
-	connect(sensor: SimulatedSensor): void {
-		this._sensor = sensor;
-	}
-
 	/** Calls back once, when the sliders and switches are known. */
 	whenConfigured(callback: () => void): void {
 		this._onConfigured = callback;
@@ -73,13 +69,16 @@ export class RemotePanel {
 		this.startedOnRequest = startedOnRequest;
 		this._weather = weather;
 		this._options.cable.cut = linkCut;
+		this._sensorFault = sensorFault;
 		this._sensor?.silence(sensorFault);
 		this._start();
 	}
 
-	/** The panel gets to know what station this is. */
-	introduce({ id, sensor, broker, interval, keepAlive, topic }: Settings): void {
-		this._options.post({ identity: { id, sensor, broker: showAddress(broker), interval, keepAlive, topic } });
+	/** The panel gets to know what station this is, and the sensor that its switch silences. */
+	introduce({ id, sensor: model, broker, interval, keepAlive, topic }: Settings, sensor: SimulatedSensor): void {
+		this._sensor = sensor;
+		sensor.silence(this._sensorFault);
+		this._options.post({ identity: { id, sensor: model, broker: showAddress(broker), interval, keepAlive, topic } });
 	}
 
 	/** From now on the panel shows what this station does. */

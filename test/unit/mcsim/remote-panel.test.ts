@@ -28,7 +28,6 @@ function bench() {
 	});
 	const silences: boolean[] = [];
 	const sensor: SimulatedSensor = { ports: {}, silence: (silent) => silences.push(silent) };
-	panel.connect(sensor);
 	const run = (duration: number) => {
 		time.now += duration;
 		for (const timer of timers.splice(0)) {
@@ -37,16 +36,17 @@ function bench() {
 		}
 	};
 	const taken = () => posted.splice(0);
-	return { panel, cable, silences, run, taken };
+	return { panel, cable, sensor, silences, run, taken };
 }
 const station = (counters: object) => ({ counters }) as unknown as Station;
 
 test("the station starts when the sliders and switches are known, and not before", () => {
-	const { panel, cable, silences } = bench();
+	const { panel, cable, sensor, silences } = bench();
 	let starts = 0;
 	panel.whenConfigured(() => {
 		starts++;
 		equal(cable.cut, true);
+		panel.introduce(parseSettings({}), sensor);
 		deepEqual(silences, [true]);
 	});
 	equal(starts, 0);
@@ -55,6 +55,8 @@ test("the station starts when the sliders and switches are known, and not before
 	equal(panel.startedOnRequest, true);
 	panel.configure({ configuration: { sensorFault: true, linkCut: true } });
 	equal(starts, 1);
+	panel.configure({ configuration: { sensorFault: false, linkCut: true } });
+	deepEqual(silences, [true, true, false]);
 });
 
 test("without a word from a panel it starts all the same", () => {
@@ -89,8 +91,9 @@ test("the weather is the simulated one, or what was set by hand, which does not 
 });
 
 test("the panel is told who the station is, and no secret", () => {
-	const { panel, taken } = bench();
-	panel.introduce(parseSettings({ broker: "mqtt://me:secret@10.0.0.1", id: "terrace", interval: 5, keepAlive: 10 }));
+	const { panel, sensor, taken } = bench();
+	const raw = { broker: "mqtt://me:secret@10.0.0.1", id: "terrace", interval: 5, keepAlive: 10 };
+	panel.introduce(parseSettings(raw), sensor);
 	deepEqual(taken(), [
 		{
 			identity: {

@@ -1,5 +1,5 @@
 /** The ports inside XS: they tell what they are asked for, and Node does it afterwards; but the flash at once. */
-import type { Bytes, Host, LogLevel, Socket, SocketOptions } from "../../../../src/host.js";
+import type { Bytes, Host, HostModule, LogLevel, Socket, SocketOptions } from "../../../../src/host.js";
 import { parseSettings } from "../../../../src/settings.js";
 import { createRandom } from "../../devices/random.js";
 import { createSimulatedSensor } from "../../devices/simulated-sensor.js";
@@ -100,8 +100,10 @@ class SimulatedSocket implements Socket {
 	}
 }
 
-const host: { -readonly [port in keyof Host]: Host[port] } = {
-	settings: undefined,
+let settings: unknown;
+const host: { -readonly [port in keyof Host]: Host[port] } & HostModule = {
+	settings: () => parseSettings(settings),
+	ports: () => host,
 	clock: { now: () => time.now, time: () => time.wall },
 	timer: {
 		set: (callback, delay) => {
@@ -136,15 +138,14 @@ function setAside(object: Record<string, unknown>): void {
 
 /** Gives the ports what the runner was asked for. */
 export function configure(configuration: Configuration): void {
-	const { settings, seed, replay, firmwareSlots, measured, startedOnRequest } = configuration;
-	host.settings = settings;
+	const { sensor = "bme280", seed, replay, firmwareSlots, measured, startedOnRequest } = configuration;
+	settings = configuration.settings;
 	host.startedOnRequest = startedOnRequest === true;
 	if (firmwareSlots) {
 		const slots = new RemoteSlots(ask, () => host.restart?.());
 		host.update = slots;
 		host.diagnostics = () => ({ image: slots.id });
 	}
-	const { sensor } = parseSettings(settings);
 	host.random = createRandom(seed);
 	Object.assign(host, createSimulatedSensor({ sensor, seed, replay, clock: host.clock }));
 	if (!measured) return;

@@ -204,11 +204,10 @@ export class Board {
 	}
 
 	private _host(period: Period): Host {
-		const { settings, probe, flash, observer, random, asksForTime, hasWifi, timeServer } = this._options;
+		const { probe, flash, observer, random, asksForTime, hasWifi, timeServer } = this._options;
 		const { clock } = period;
 		const dice = random.fork(`boot ${period.boot}`);
 		return {
-			settings,
 			clock: asksForTime
 				? { now: () => clock.now(), time: () => clock.time(), setTime: (time) => period.alive && clock.setTime(time) }
 				: { now: () => clock.now(), time: () => clock.time() },

@@ -1,4 +1,5 @@
 import { answer, applicableSettings, type SettingsStore } from "../../../../../hosts/esp32/console/provisioning.ts";
+import { parseSettings } from "../../../../../src/settings.ts";
 import { deepEqual, equal, match, ok, test } from "../../../../harness/harness.ts";
 
 const BUILT_IN = Object.freeze({ id: "built-in", wifi: { ssid: "home", password: "very secret" } });
@@ -44,12 +45,12 @@ function hasNoSecret(text: string): void {
 function applicable(store: Store) {
 	const log: string[] = [];
 	const settings = applicableSettings(BUILT_IN, store, (level, text) => log.push(`${level}: ${text}`), true);
-	return { settings: JSON.stringify(settings), log };
+	return { settings, log };
 }
 
 test("what was built in applies while nothing is stored", () => {
 	const { settings, log } = applicable(new Store());
-	equal(settings, JSON.stringify(BUILT_IN));
+	deepEqual(settings, parseSettings(BUILT_IN));
 	equal(log.length, 0);
 });
 
@@ -60,7 +61,7 @@ test("settings that are nested deeper than any are refused before the engine rea
 		equal(reply, "error lists and objects within each other are too deep for settings");
 		equal(store.writes, 0);
 		const { settings, log } = applicable(new Store(text));
-		equal(settings, JSON.stringify(BUILT_IN));
+		deepEqual(settings, parseSettings(BUILT_IN));
 		match(log[0]!, /too deep for settings$/);
 		match(answer("?", BUILT_IN, new Store(text), true), /^error .* too deep/);
 	}
@@ -69,7 +70,7 @@ test("settings that are nested deeper than any are refused before the engine rea
 
 test("what is stored applies as a whole: nothing of what was built in is left", () => {
 	const { settings, log } = applicable(new Store('{"id":"stored"}'));
-	equal(settings, '{"id":"stored"}');
+	deepEqual(settings, parseSettings({ id: "stored" }));
 	equal(log.length, 0);
 });
 
@@ -82,7 +83,7 @@ test("stored settings that cannot be used are left alone, with one line that sho
 	] as const) {
 		const store = new Store(text);
 		const { settings, log } = applicable(store);
-		equal(settings, JSON.stringify(BUILT_IN));
+		deepEqual(settings, parseSettings(BUILT_IN));
 		equal(log.length, 1);
 		match(log[0]!, why);
 		hasNoSecret(log[0]!);
@@ -96,7 +97,7 @@ test("settings that can be used are stored as they came, in one write", () => {
 	equal(answer(text, BUILT_IN, store, true), "ok");
 	equal(store.text, text);
 	equal(store.writes, 1);
-	equal(applicable(store).settings, text);
+	deepEqual(applicable(store).settings, parseSettings(WITH_SECRETS));
 });
 
 test("settings that cannot be used are refused with the setting's name, and what was stored stays", () => {
@@ -198,7 +199,7 @@ test("what is stored is forgotten, and what was built in applies again", () => {
 	const store = new Store('{"id":"stored"}');
 	equal(answer("-", BUILT_IN, store, true), "ok");
 	equal(store.text, undefined);
-	equal(applicable(store).settings, JSON.stringify(BUILT_IN));
+	deepEqual(applicable(store).settings, parseSettings(BUILT_IN));
 });
 
 test("firmware without TLS takes no settings for mqtts://, and does not use those that it has", () => {
@@ -210,7 +211,7 @@ test("firmware without TLS takes no settings for mqtts://, and does not use thos
 	const log: string[] = [];
 	deepEqual(
 		applicableSettings(BUILT_IN, store, (_level, text) => log.push(text), false),
-		BUILT_IN,
+		parseSettings(BUILT_IN),
 	);
 	match(log[0]!, /^the settings in flash cannot be used, .*: broker: this firmware has no TLS/);
 });
