@@ -15,7 +15,10 @@ export function start(host: HostModule): Station | undefined {
 		station.start();
 		return station;
 	} catch (error) {
-		for (const line of messageOf(error).split("\n")) host.log("error", line);
+		const lines = messageOf(error).split("\n");
+		lines.forEach((line) => {
+			host.log("error", line);
+		});
 		if (host.update?.unconfirmed) host.update.judge(false);
 		return undefined;
 	}

@@ -3,53 +3,94 @@ import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { readPem, withPemFiles } from "../../hosts/node/pem-files.ts";
 import { parseReplay, pickReplay } from "../../hosts/sim/devices/replay.ts";
+import type { Row } from "../../src/settings/table.ts";
+import { defaultOf, rows, type SettingName, TEXTS, valuesOf } from "../../src/settings/texts.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { explained, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
+
+/** What an option is; one without a value takes none. */
+interface Option {
+	readonly value?: "MODEL" | "FILE" | "URL" | "TIME" | "N" | "ID" | "TOPIC";
+	/** The setting that it stands for, whose text, values and default are in the table. */
+	readonly setting?: SettingName;
+	/** What it means, or else what there is to add to the setting's text. */
+	readonly text?: string;
+	/** Of a number that is no setting. */
+	readonly row?: Row & { readonly minimum: number; readonly maximum: number; readonly default: number };
+}
+
+const OPTIONS = {
+	sensor: { value: "MODEL", setting: "sensor" },
+	replay: {
+		value: "FILE",
+		text: "recorded registers or pulse trains instead of simulated weather; FILE#NAME takes one recording of several",
+	},
+	broker: { value: "URL", setting: "broker" },
+	cafile: { value: "FILE", setting: "tls.ca" },
+	cert: { value: "FILE", setting: "tls.certificate" },
+	key: { value: "FILE", setting: "tls.key" },
+	interval: { value: "TIME", setting: "interval", text: "also as 5s, 1m or 1h" },
+	speed: {
+		value: "N",
+		text: "simulated seconds per second",
+		row: { type: "number", minimum: 1, maximum: 10_000, default: 1 },
+	},
+	duration: { value: "TIME", text: "simulated time to run; without it, until Ctrl-C" },
+	id: { value: "ID", setting: "id" },
+	topic: { value: "TOPIC", setting: "topic" },
+	config: { value: "FILE", text: "settings from FILE, as config.example.json; the options above go before it" },
+	state: {
+		value: "FILE",
+		text: "the station's flash: what it remembers across restarts (default, with --broker: .veleta/ID.flash; without: none)",
+	},
+	seed: {
+		value: "N",
+		text: "another day of weather, other jitter",
+		row: { type: "number", minimum: 0, maximum: 0xffff_ffff, default: 1 },
+	},
+	help: { text: "this text" },
+} as const satisfies Readonly<Record<string, Option>>;
+type OptionName = keyof typeof OPTIONS;
+
+/** The simulator is for watching: a reading a minute would be slow to watch. Without a broker one is started. */
+const DEFAULTS: { readonly [name in SettingName]?: unknown } = { id: "sim", interval: 5, broker: undefined };
+
+/** Columns of the help, and those that are left to an option's name. */
+const COLUMNS = 80;
+const INDENT = 21;
 
 export const USAGE = `Usage: npm start -- [OPTION…]
 
 Runs the station inside the XS engine with a simulated sensor, and prints what a
 subscriber receives. Without --broker it starts a broker of its own.
 
-  --sensor MODEL     bme280, bmp280, dht22 or dht11 (default bme280)
-  --replay FILE      recorded registers or pulse trains instead of simulated
-                     weather; FILE#NAME takes one recording of several
-  --broker URL       mqtt://[user:password@]host[:port], or mqtts:// for TLS
-  --cafile FILE      authorities (PEM) of the broker's certificate, instead of
-                     those that Node knows
-  --cert FILE        the station's own certificate, and
-  --key FILE         its private key, for brokers that ask for them
-  --interval TIME    between readings: 1s, 5s, 1m, 1h; a number alone is
-                     seconds (default 5s)
-  --speed N          simulated seconds per second, 1 to 10000 (default 1)
-  --duration TIME    simulated time to run; without it, until Ctrl-C
-  --id ID            the station's name (default sim)
-  --topic TOPIC      what its topics begin with (default veleta/ID)
-  --config FILE      settings from FILE, as config.example.json;
-                     the options above go before it
-  --state FILE       the station's flash: what it remembers across restarts
-                     (default, with --broker: .veleta/ID.flash; without: none)
-  --seed N           another day of weather, other jitter (default 1)
-  --help             this text
-`;
+${Object.entries(OPTIONS).map(help).join("")}`;
 
+/** The lines of the help about an option. */
+function help([name, option]: [string, Option]): string {
+	const lines = [`  --${name} ${option.value ?? ""}`.padEnd(INDENT - 1)];
+	for (const word of meaning(option).replaceAll("`", "").split(" ")) {
+		const longer = `${lines.at(-1)} ${word}`;
+		if (longer.length <= COLUMNS) lines[lines.length - 1] = longer;
+		else lines.push(" ".repeat(INDENT) + word);
+	}
+	return `${lines.join("\n")}\n`;
+}
+
+function meaning({ setting, text = "", row: own }: Option): string {
+	const row = own ?? rows().find(([name]) => name === setting)?.[1];
+	const means = [...(setting ? [TEXTS[setting]] : []), ...(text ? [text] : [])].join(", ");
+	if (!row) return means;
+	const values = row.type === "string" ? "" : `: ${valuesOf(row)}`;
+	const preset = setting ? (setting in DEFAULTS ? DEFAULTS[setting] : defaultOf(setting, row)) : row.default;
+	return `${means}${values}${preset === undefined || preset === "none" ? "" : ` (default ${preset})`}`;
+}
+
+/** As the frame knows them. */
 export const LINE = {
 	name: "npm start",
 	options: {
-		sensor: VALUE,
-		replay: VALUE,
-		broker: VALUE,
-		cafile: VALUE,
-		cert: VALUE,
-		key: VALUE,
-		interval: VALUE,
-		speed: VALUE,
-		duration: VALUE,
-		id: VALUE,
-		topic: VALUE,
-		config: VALUE,
-		state: VALUE,
-		seed: VALUE,
+		...(Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, VALUE])) as Record<OptionName, typeof VALUE>),
 		help: HELP,
 	},
 };
@@ -77,11 +118,6 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 	d: 86_400_000,
 	"": 1_000,
 };
-const SPEED_MAXIMUM = 10_000;
-/** Options that name PEM files, and the settings in `tls` that they stand for. */
-const PEM_OPTIONS = { cafile: "ca", cert: "certificate", key: "key" } as const;
-/** The simulator is for watching: a reading a minute would be slow to watch. */
-const DEFAULTS = { id: "sim", interval: 5 };
 
 /** Throws a `UsageError`; returns `undefined` for `--help`. */
 export function parseOptions(args: string[]): Options | undefined {
@@ -89,15 +125,11 @@ export function parseOptions(args: string[]): Options | undefined {
 	if (!values) return undefined;
 	const config = values.config === undefined ? {} : readConfig(values.config);
 	const rawSettings: Record<string, unknown> = { ...DEFAULTS, ...config };
-	for (const name of ["sensor", "broker", "id", "topic"] as const) {
-		if (values[name] !== undefined) rawSettings[name] = values[name];
+	for (const [option, { setting, value }] of Object.entries(OPTIONS) as [OptionName, Option][]) {
+		const given = values[option];
+		if (setting !== undefined && typeof given === "string")
+			set(rawSettings, setting, settingOf(`--${option}`, value, given));
 	}
-	for (const [option, member] of Object.entries(PEM_OPTIONS)) {
-		const path = values[option as keyof typeof PEM_OPTIONS];
-		if (path === undefined) continue;
-		rawSettings.tls = { ...(rawSettings.tls as object), [member]: explained(() => readPem(`--${option}`, path)) };
-	}
-	if (values.interval !== undefined) rawSettings.interval = duration("--interval", values.interval) / 1_000;
 	const replay = values.replay === undefined ? undefined : readReplay(values.replay);
 	// A recording tells its sensor, unless it holds several.
 	if (replay?.kinds.length === 1) rawSettings.sensor ??= replay.kinds[0];
@@ -110,11 +142,22 @@ export function parseOptions(args: string[]): Options | undefined {
 		settings,
 		embedded,
 		replay: replay?.source,
-		speed: numberOf("--speed", values.speed ?? "1", 1, SPEED_MAXIMUM),
+		speed: numberIn("speed", values.speed),
 		duration: values.duration === undefined ? undefined : duration("--duration", values.duration),
 		state,
-		seed: numberOf("--seed", values.seed ?? "1", 0, 0xffff_ffff),
+		seed: numberIn("seed", values.seed),
 	};
+}
+
+/** What a setting is by its option. */
+function settingOf(option: string, value: Option["value"], given: string): unknown {
+	if (value === "TIME") return duration(option, given) / 1_000;
+	return value === "FILE" ? explained(() => readPem(option, given)) : given;
+}
+
+function set(settings: Record<string, unknown>, setting: SettingName, value: unknown): void {
+	const [name = "", member] = setting.split(".");
+	settings[name] = member === undefined ? value : { ...(settings[name] as object), [member]: value };
 }
 
 function readText(option: string, path: string): string {
@@ -176,4 +219,9 @@ function duration(option: string, text: string): number {
 	const [, digits, unit] = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|)$/.exec(text) ?? [];
 	if (digits === undefined) throw new UsageError(`${option} ${text}: must be a time such as 5s, 1m or 1h`);
 	return Number(digits) * UNITS_MS[unit ?? ""]!;
+}
+
+function numberIn(option: "speed" | "seed", text: string | undefined): number {
+	const { minimum, maximum, default: preset } = OPTIONS[option].row;
+	return numberOf(`--${option}`, text ?? String(preset), minimum, maximum);
 }

@@ -1,9 +1,9 @@
 /** Settings that name PEM files: replaced by what is in the files, before `parseSettings` sees them. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { SettingsError } from "../../src/settings.ts";
+import { SETTINGS } from "../../src/settings/table.ts";
 
-const MEMBERS = ["ca", "certificate", "key"];
+const MEMBERS = Object.keys(SETTINGS.tls.properties);
 /** How a text in PEM begins; anything else is a path. */
 const PEM = "-----BEGIN ";
 /** Bytes of a file: all the authorities that a system knows are some 220 KB. */
@@ -11,9 +11,9 @@ const FILE_MAXIMUM = 1 << 20;
 
 /**
  * Settings as a user wrote them, with the texts of the files that `tls.ca`,
- * `tls.certificate` and `tls.key` name, relative to `folder`. Throws a
- * `SettingsError` that names the setting and the path, and shows nothing of what
- * is in a file. What is no settings at all is for `parseSettings` to complain about.
+ * `tls.certificate` and `tls.key` name, relative to `folder`. Throws an Error that
+ * names the setting and the path, and shows nothing of what is in a file. What is
+ * no settings at all is for `parseSettings` to complain about.
  */
 export function withPemFiles(raw: unknown, folder: string): unknown {
 	if (!isObject(raw) || !isObject(raw.tls)) return raw;
@@ -27,8 +27,8 @@ export function withPemFiles(raw: unknown, folder: string): unknown {
 
 /** The text of a PEM file, which begins at its first block; `name` is what the user calls it. */
 export function readPem(name: string, path: string, folder = "."): string {
-	const complain = (problem: string) => new SettingsError(`${name}: ${path}: ${problem}`);
-	if (path === "" || path.includes("\n")) throw new SettingsError(`${name}: must be a path, or PEM: ${PEM}…`);
+	const complain = (problem: string) => new Error(`${name}: ${path}: ${problem}`);
+	if (path === "" || path.includes("\n")) throw new Error(`${name}: must be a path, or PEM: ${PEM}…`);
 	let text: string;
 	try {
 		text = readFileSync(resolve(folder, path), "latin1");

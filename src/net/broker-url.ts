@@ -22,12 +22,12 @@ const TLS_SCHEMES: readonly string[] = Object.freeze(["mqtts", "ssl"]);
 const NOT_SPOKEN: readonly string[] = Object.freeze(["ws", "wss"]);
 
 /** In a function, so that it is not preloaded: XS (SDK 8.2.3) spoils its heap when it uses a preloaded one. */
-const pattern = () =>
+export const urlPattern = () =>
 	/^([A-Za-z][A-Za-z0-9+.-]*):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?(\[[0-9A-Fa-f:.]+\]|[^:/?#[\]@\s]+)(?::([0-9]+))?\/?$/;
 
 /** Throws an Error that says what is wrong, and never shows the URL: it may hold a password. */
 export function parseBrokerUrl(url: string): BrokerUrl {
-	const [, written, username, password, host, port] = pattern().exec(url) ?? [];
+	const [, written, username, password, host, port] = urlPattern().exec(url) ?? [];
 	if (written === undefined || host === undefined) {
 		throw new Error("must look like mqtt://host, mqtts://host:8883 or mqtt://user:password@host");
 	}

@@ -108,6 +108,7 @@ const WORK: Readonly<Record<string, readonly Work[]>> = {
 		},
 	],
 	simulate: [{ args: ["--seeds", "1000000", "--days", "0.1"], busy: /threads$/m, exitCode: 130, says: /worlds$/m }],
+	settings: [{ args: [] }],
 	build: [{ args: [] }],
 	"build:esp32": [{ args: [], environment: sdk.environment, busy: /^busy$/m }],
 	"size:esp32": [{ args: [], environment: sdk.environment, busy: /^busy$/m }],

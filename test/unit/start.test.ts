@@ -45,6 +45,13 @@ test("settings that cannot be used are one line, and nothing starts", () => {
 	equal(world.sockets.length, 0);
 });
 
+test("each fault of the settings is a line of its own", () => {
+	deepEqual(starts({ interval: 0, qos: 3 }).told, [
+		"error: interval: must be a number from 1 to 86400 for a bme280",
+		"error: qos: must be a number from 0 to 2",
+	]);
+});
+
 test("a broker at mqtts:// on a host without TLS is one line, and nothing starts", () => {
 	const { station, told, world } = starts({ broker: "mqtts://broker.lan" });
 	equal(station, undefined);

@@ -79,9 +79,9 @@ function parse(text: string): unknown {
 	return JSON.parse(text);
 }
 
-/** What an engine says of a text that is not JSON may show a piece of it. */
+/** In one line. What an engine says of a text that is not JSON may show a piece of it. */
 function reason(error: unknown): string {
-	return error instanceof SyntaxError ? "not JSON" : (error as Error).message;
+	return error instanceof SyntaxError ? "not JSON" : (error as Error).message.split("\n").join("; ");
 }
 
 /**

@@ -10,7 +10,6 @@ import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { BOARDS, pinProblem } from "../../../hosts/esp32/boards.ts";
 import { isRequested } from "../../../hosts/esp32/machine/restart-reasons.ts";
-import { parseSettings } from "../../../src/settings.ts";
 
 const FOLDER = mkdtempSync(join(tmpdir(), "veleta-board-"));
 const PROGRAM = join(FOLDER, "board-rules");
@@ -179,10 +178,7 @@ test("each reason that the documentation names is one that the firmware gives, a
 	assert.deepEqual(firstColumn("| `restart` | what happened |").sort(), [...given].sort());
 });
 
-test("the documentation names every setting, and every board with its pins", () => {
-	const known = /there are (.*)$/.exec(messageOf(() => parseSettings({ nothing: 1 })))?.[1]?.split(", ") ?? [];
-	assert.ok(known.length > 15, `${known.length} settings`);
-	assert.deepEqual(firstColumn("| setting | default | meaning |").sort(), known.sort());
+test("the documentation names every board with its pins", () => {
 	for (const [name, { title, data, clock, dht, led = "none" }] of Object.entries(BOARDS)) {
 		const [row = ""] = documentation.match(new RegExp(`^\\| ${title} \\| .*$`, "m")) ?? [];
 		assert.ok(row.includes(`\`${name}\``), title);
@@ -213,15 +209,6 @@ test("a pin that a board's chip lacks, cannot drive or needs for its flash is re
 		"pins.dht: GPIO 34 of an ESP32 cannot be used; 0 to 5, 12 to 23, 25 to 27, 32 to 33 can",
 	);
 });
-
-function messageOf(run: () => unknown): string {
-	try {
-		run();
-	} catch (error) {
-		return (error as Error).message;
-	}
-	return "";
-}
 
 /** The steps that a lamp makes after the news. */
 function steps(count: number, ...news: (keyof typeof NEWS)[]): string[] {

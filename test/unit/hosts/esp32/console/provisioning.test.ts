@@ -110,6 +110,7 @@ test("settings that cannot be used are refused with the setting's name, and what
 		["hunter22", /^error not JSON$/],
 		["", /^error not JSON$/],
 		["[]", /^error settings: must be an object$/],
+		['{"qos":3,"interval":0,"id":""}', /^error interval: .* a bme280; id: needs .* underscores; qos: must .* 0 to 2$/],
 	] as const) {
 		const store = new Store('{"id":"before"}');
 		const reply = answer(text, BUILT_IN, store, true);

@@ -1,0 +1,111 @@
+/** What is written from the table of settings: the JSON Schema of `config.json`, and the table in the docs. */
+import { urlPattern } from "../src/net/broker-url.ts";
+import type { ObjectRow, Row, Rule, Table } from "../src/settings/table.ts";
+import { SETTINGS } from "../src/settings/table.ts";
+import { defaultOf, leastOf, rows, type SettingName, TEXTS, valuesOf } from "../src/settings/texts.ts";
+
+type Schema = Record<string, unknown>;
+
+const DRAFT = "http://json-schema.org/draft-07/schema#";
+/** Between these lines the docs have the table. */
+const BEGIN = "<!-- from src/settings/table.ts: npm run settings -->";
+const END = "<!-- that was it -->";
+
+/**
+ * The schema as JSON. Whatever the program takes it takes, too; of what the program
+ * refuses it takes some: it knows no bytes, and nothing that two members have to be.
+ */
+export function schemaFile(): string {
+	const schema = {
+		$schema: DRAFT,
+		title: "Settings of a Veleta station",
+		...objectSchema("", { properties: SETTINGS }),
+	};
+	// So that a file may name this schema.
+	schema.properties = { $schema: {}, ...schema.properties };
+	return `${JSON.stringify({ ...schema, allOf: slowSensors() }, undefined, "\t")}\n`;
+}
+
+/** The docs with the table of this day between its marks. */
+export function docsFile(text: string): string {
+	const [before, rest] = text.split(BEGIN);
+	const [, after] = rest?.split(END) ?? [];
+	if (before === undefined || after === undefined) throw new Error(`there is no ${BEGIN} with ${END} behind it`);
+	const lines = rows().map(
+		([name, row]) => `| \`${name}\` | ${valuesOf(row)} | ${defaultOf(name, row)} | ${TEXTS[name]} |`,
+	);
+	return [
+		`${before}${BEGIN}`,
+		"",
+		"| setting | values | default | meaning |",
+		"|---|---|---|---|",
+		...lines,
+		"",
+		`${END}${after}`,
+	].join("\n");
+}
+
+function objectSchema(prefix: string, { properties, together }: ObjectRow<Table>) {
+	const members = Object.entries(properties);
+	const required = members.filter(([, row]) => row.default === "").map(([name]) => name);
+	return {
+		type: "object",
+		properties: Object.fromEntries(
+			members.map(([name, row]) => [name, rowSchema(`${prefix}${name}` as SettingName, row)]),
+		) as Schema,
+		...(required.length > 0 && { required }),
+		...(together && {
+			dependencies: Object.fromEntries(together.map((name) => [name, together.filter((other) => other !== name)])),
+		}),
+		additionalProperties: false,
+	};
+}
+
+function rowSchema(name: SettingName, row: Row): Schema {
+	const about = {
+		description: TEXTS[name],
+		...(row.default !== undefined && row.default !== "" && { default: row.default }),
+	};
+	if (row.enum) return { ...about, enum: [...row.enum, null] };
+	if (row.some) return { ...about, anyOf: [{ const: false }, { type: "array", items: { enum: row.some } }] };
+	if (row.properties) {
+		const schema = objectSchema(`${name}.`, row as ObjectRow<Table>);
+		const { maxItems } = row;
+		return maxItems === undefined
+			? { ...about, ...schema }
+			: { ...about, anyOf: [schema, { type: "array", maxItems, items: schema }] };
+	}
+	if (row.type === "boolean") return { ...about, type: ["boolean", "null"] };
+	if (row.type === "string") return { ...about, type: "string", ...textSchema(name, row) };
+	return { ...about, type: [row.type, "null"], minimum: leastOf(row), maximum: row.maximum };
+}
+
+function textSchema(name: SettingName, row: Row): Schema {
+	// In a file it may be the path of one: `hosts/node/pem-files.ts`.
+	if (name.startsWith("tls.")) return {};
+	if (name === "broker") return { pattern: urlPattern().source };
+	return row.allOf ? { allOf: row.allOf.map(ruleSchema) } : ruleSchema(row);
+}
+
+/** Characters are no more than bytes, and four bytes are one at least. */
+function ruleSchema({ pattern, not, maxLength, maxBytes }: Rule): Schema {
+	return {
+		...(pattern !== undefined && { pattern }),
+		...(not !== undefined && { not: { pattern: not } }),
+		...(maxLength !== undefined && { maxLength }),
+		...(maxBytes !== undefined && { maxLength: maxBytes }),
+	};
+}
+
+/** Sensors that cannot be asked as often as others. */
+function slowSensors(): Schema[] {
+	return Object.entries(SETTINGS).flatMap(([name, row]: [string, Row]) => {
+		if (typeof row.minimum !== "object") return [];
+		const slow = Object.entries(row.minimum).filter(([, minimum]) => minimum > leastOf(row));
+		return slow.map(([sensor, minimum]) => ({
+			if: { properties: { sensor: { const: sensor } }, required: ["sensor"] },
+			// biome-ignore lint/suspicious/noThenProperty: JSON Schema's word
+			then: { properties: { [name]: { type: [row.type, "null"], minimum } } },
+		}));
+	});
+}

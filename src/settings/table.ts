@@ -1,0 +1,166 @@
+/**
+ * What a user may set: what each setting has to be, and what it is where the
+ * user says nothing. What they mean is in `texts.ts`, which no board has; what
+ * a row cannot say, `../settings.ts` checks. The words are JSON Schema's where
+ * that has one.
+ */
+import { IPV4 } from "../net/ipv4.js";
+import { SLOT_BYTES } from "../outbox/slot.js";
+import { SENSORS, type SensorModel } from "../sensors/models.js";
+
+/** Patterns are texts: XS (SDK 8.2.3) spoils its heap when it uses a preloaded regular expression. */
+export interface Rule {
+	readonly pattern?: string;
+	/** A pattern, too, of what must not be in it. */
+	readonly not?: string;
+	/** Characters. */
+	readonly maxLength?: number;
+	/** In UTF-8. Where there is a least number an empty text is none. */
+	readonly minBytes?: number;
+	readonly maxBytes?: number;
+	/** What is told of a text that breaks the rule. It shows nothing of the text, which may be a secret. */
+	readonly problem?: string;
+}
+
+export interface Row extends Rule {
+	/** A row without a type has one of `enum`, `some` and `properties`. */
+	readonly type?: "string" | "number" | "integer" | "boolean";
+	/** Where it breaks the rule, as an empty text may, the user has to say something. */
+	readonly default?: string | number | boolean;
+	/** More rules than one: the first that is broken is told. */
+	readonly allOf?: readonly Rule[];
+	/** Of a number, by default 0; or one for each sensor. */
+	readonly minimum?: number | Readonly<Record<SensorModel, number>>;
+	readonly maximum?: number;
+	/** One of these texts. */
+	readonly enum?: readonly string[];
+	/** `false`, or a list of some of these texts. */
+	readonly some?: readonly string[];
+	/** An object. */
+	readonly properties?: Table;
+	/** Of its properties all of these or none. */
+	readonly together?: readonly string[];
+	/** One object, or a list of so many at the most. */
+	readonly maxItems?: number;
+}
+
+export interface ObjectRow<T extends Table> extends Row {
+	readonly properties: T;
+}
+
+export interface Table {
+	readonly [name: string]: Row;
+}
+
+/** What a row gives. */
+type ValueOf<R> = R extends { readonly enum: readonly (infer Choice)[] }
+	? Choice
+	: R extends { readonly some: readonly (infer Choice)[] }
+		? false | readonly Choice[]
+		: R extends { readonly maxItems: number; readonly properties: infer T }
+			? readonly Values<T>[]
+			: R extends { readonly properties: infer T }
+				? Values<T>
+				: R extends { readonly type: "string" }
+					? string
+					: R extends { readonly type: "boolean" }
+						? boolean
+						: number;
+/** A row that always gives something. */
+type Certain = { readonly default: unknown } | { readonly properties: unknown };
+/** What a table gives. */
+export type Values<T> = {
+	readonly [N in keyof T as T[N] extends Certain ? N : never]: ValueOf<T[N]>;
+} & { readonly [N in keyof T as T[N] extends Certain ? never : N]?: ValueOf<T[N]> };
+
+/** Longest time between readings, in s: a day. */
+export const INTERVAL_MAXIMUM_S = 86_400;
+
+/** What a station can be told to do, in the order in which it lists it. */
+export const COMMANDS = Object.freeze(["sample", "interval", "restart", "status", "update"] as const);
+export type CommandName = (typeof COMMANDS)[number];
+
+const AGES = ["newest", "oldest"] as const;
+const ADDRESS = { type: "string", pattern: IPV4, problem: "must be an IPv4 address such as 192.168.1.20" } as const;
+const PEM = { type: "string", pattern: "^-----BEGIN ", problem: "must be in PEM: -----BEGIN …" } as const;
+/** No chip has a higher one. */
+const PIN = { type: "integer", maximum: 48 } as const;
+const EMPTY = { not: "^$", problem: "must not be empty" } as const;
+
+/** XS freezes through and through if it is asked to: what is not frozen would be in a board's RAM. */
+type Freezing = { freeze<const T extends Table>(table: T, deep: true): T };
+
+export const SETTINGS = (Object as Freezing).freeze(
+	{
+		sensor: { enum: Object.keys(SENSORS) as SensorModel[], default: "bme280" },
+		/** Seconds. Weather changes over minutes, and a DHT warms itself when it is asked too often. */
+		interval: { type: "number", minimum: SENSORS, maximum: INTERVAL_MAXIMUM_S, default: 60 },
+		broker: { type: "string", default: "mqtt://localhost:1883" },
+		username: { type: "string", ...EMPTY },
+		password: { type: "string" },
+		id: {
+			type: "string",
+			pattern: "^[A-Za-z0-9_.-]{1,64}$",
+			problem: "needs 1 to 64 letters, digits, points, hyphens or underscores",
+			default: "station",
+		},
+		topic: {
+			type: "string",
+			allOf: [
+				EMPTY,
+				// MQTT strings have 65,535 bytes at the most [MQTT-1.5.3]; a topic needs room for its last level.
+				{ maxLength: 1_024, problem: "has more than 1024 characters" },
+				{ not: "[+#]", problem: "must not contain + or #: they stand for topics only in a subscription" },
+				{ not: "^\\$", problem: "must not begin with $: those topics are the broker's" },
+				{ not: "^/|/$", problem: "must not begin or end with /" },
+			],
+		},
+		commands: { some: COMMANDS },
+		/** Seconds. Longer than the interval, so that a reading spares the PINGREQ. */
+		keepAlive: { type: "integer", maximum: 65_535, default: 90 },
+		qos: { type: "integer", maximum: 2, default: 1 },
+		/** Somebody who looks after an outage wants to know how it is, and then how it was. */
+		order: { enum: AGES, default: "newest" },
+		full: { enum: AGES, default: "oldest" },
+		/**
+		 * A second. A day of readings, one a minute, takes two and a half minutes: no burden for a broker, nor for who
+		 * listens. One a minute would keep a backlog for ever; more than a thousand a second no board sends.
+		 */
+		backlogRate: { type: "number", minimum: 0.1, maximum: 1_000, default: 10 },
+		/** Seconds; 0: none. */
+		diagnostics: { type: "integer", maximum: INTERVAL_MAXIMUM_S, default: 900 },
+		/** A pool of public servers; it answers on nearly every network that has a way out. */
+		timeServer: { type: "string", ...EMPTY, default: "pool.ntp.org" },
+		/** Bytes. 85 readings, for as long as the flash refuses; the most is larger than what a board has to spare. */
+		outbox: { type: "integer", minimum: 8 * SLOT_BYTES, maximum: 65_536, default: 2_048 },
+		tls: { properties: { ca: PEM, certificate: PEM, key: PEM }, together: ["certificate", "key"] },
+		sleep: { type: "boolean", default: false },
+		/**
+		 * Seconds. Wi-Fi and MQTT take 1 to 3; an access point that has forgotten the board, some more. The shortest
+		 * covers an association, DHCP and a few round trips.
+		 */
+		awake: { type: "number", minimum: 5, maximum: 600, default: 20 },
+		/** In hexadecimal digits an uncompressed point on P-256: 4, x, y. */
+		updateKey: {
+			type: "string",
+			pattern: "^04[0-9a-f]{128}$",
+			problem: "needs 04 and 128 hexadecimal digits in lower case",
+		},
+		pins: { properties: { data: PIN, clock: PIN, dht: PIN, led: PIN } },
+		wifi: {
+			maxItems: 5,
+			problem: "has more than 5 networks",
+			properties: {
+				// IEEE 802.11: an SSID has at most 32 bytes, a passphrase 8 to 63 characters, and an open network none.
+				ssid: { type: "string", default: "", not: "^$", maxBytes: 32, problem: "needs 1 to 32 bytes" },
+				password: { type: "string", minBytes: 8, maxBytes: 63, problem: "needs 8 to 63 characters" },
+				address: ADDRESS,
+				mask: ADDRESS,
+				gateway: ADDRESS,
+				dns: ADDRESS,
+			},
+			together: ["address", "mask", "gateway"],
+		},
+	},
+	true,
+);

@@ -1,0 +1,117 @@
+/** The table of settings for people: no part of a firmware. */
+import { SLOT_BYTES } from "../outbox/slot.js";
+import { type Row, SETTINGS, type Table } from "./table.js";
+
+/** `wifi.ssid` is the name of the member `ssid` of `wifi`. */
+export type SettingName = NameIn<typeof SETTINGS>;
+type NameIn<T> = {
+	[N in keyof T & string]: T[N] extends { readonly properties: infer P } ? N | `${N}.${keyof P & string}` : N;
+}[keyof T & string];
+
+/** What each setting means, in a line. */
+export const TEXTS: { readonly [name in SettingName]: string } = {
+	sensor: "the sensor that is connected",
+	interval: "seconds between readings",
+	broker: "`mqtt://[user[:password]@]host[:port]`; `mqtts://` or `ssl://` for TLS, on port 8883",
+	username: "for the broker, instead of the one in the URL",
+	password: "goes with the user name, instead of the one in the URL",
+	id: "names the station; its client id is `veleta-` and the id. Each station needs another one",
+	topic: "what the station's topics begin with, such as `casa/cocina`",
+	commands: "which commands are carried out",
+	keepAlive: "seconds; a lost station is `offline` after one and a half times this",
+	qos: "of the readings",
+	order: "what goes first after an outage: the `newest` reading, or the `oldest` without exception",
+	full: "which readings are dropped when no more can be kept",
+	backlogRate: "readings per second, of those that waited",
+	diagnostics: "seconds between diagnostics; 0: none",
+	timeServer: "who tells a board the time",
+	outbox: `bytes of RAM for readings while the flash refuses: ${SLOT_BYTES} each`,
+	tls: "for a broker at `mqtts://`: PEM files, named as from the config file, or their texts",
+	"tls.ca":
+		"authorities of the broker's certificate. A board and mcsim need it; `npm start` otherwise trusts whom Node trusts",
+	"tls.certificate": "the station's own certificate, for brokers that ask for one",
+	"tls.key": "the private key of that certificate; a board takes RSA",
+	sleep: "whether a board is in deep sleep between readings; `status` is `asleep` then",
+	awake: "seconds: the longest time awake for one reading",
+	updateKey:
+		"the public key of whoever signs updates, as `npm run update -- --new-key` shows it; without it there are none",
+	pins: "GPIO numbers, where they are not the board's own",
+	"pins.data": "I2C data (SDA) of a BME280 or BMP280",
+	"pins.clock": "I2C clock (SCL) of a BME280 or BMP280",
+	"pins.dht": "the data line of a DHT",
+	"pins.led": "an LED that a high level lights",
+	wifi: "the networks that a board may join; it needs one",
+	"wifi.ssid": "the network's name",
+	"wifi.password": "its passphrase; an open network has none",
+	"wifi.address": "an IPv4 address instead of one by DHCP",
+	"wifi.mask": "goes with it, such as 255.255.255.0",
+	"wifi.gateway": "goes with it, too",
+	"wifi.dns": "a name server instead of DHCP's",
+};
+
+/** What holds where the user says nothing, and the table has no default. */
+const IMPLIED: { readonly [name in SettingName]?: string } = {
+	topic: "`veleta/` and the id",
+	commands: "all; none at a public broker",
+	pins: "the board's",
+	"pins.data": "the board's",
+	"pins.clock": "the board's",
+	"pins.dht": "the board's",
+	"pins.led": "the board's",
+	"wifi.ssid": "it has to be there",
+	"wifi.address": "by DHCP",
+	"wifi.mask": "by DHCP",
+	"wifi.gateway": "by DHCP",
+	"wifi.dns": "by DHCP",
+};
+
+/** All rows with their names, each object's members behind it. */
+export function rows(): [name: SettingName, row: Row][] {
+	const rowsOf = (table: Table, prefix: string): [string, Row][] =>
+		Object.entries(table).flatMap(([name, row]) => [
+			[prefix + name, row],
+			...(row.properties ? rowsOf(row.properties, `${prefix}${name}.`) : []),
+		]);
+	return rowsOf(SETTINGS, "") as [SettingName, Row][];
+}
+
+/** Which values there are, in words. */
+export function valuesOf(row: Row): string {
+	if (row.enum) return listOf(row.enum, "or");
+	if (row.some) return `\`false\`, or a list of ${listOf(row.some, "and")}`;
+	if (row.properties) return row.maxItems === undefined ? "an object" : `an object, or a list of up to ${row.maxItems}`;
+	if (row.type === "boolean") return listOf(["true", "false"], "or");
+	if (row.type === "string") return /^(?:needs|must be) (.*)$/.exec(row.problem ?? "")?.[1] ?? "a text";
+	const least = leastOf(row);
+	const others = typeof row.minimum === "object" ? Object.entries(row.minimum) : [];
+	const ranges = others
+		.filter(([, minimum]) => minimum > least)
+		.map(([sensor, minimum]) => `${range(minimum, row)} for \`${sensor}\``);
+	return [range(least, row), ...ranges].join("; ");
+}
+
+/** The lowest number that any station takes. */
+export function leastOf({ minimum = 0 }: Row): number {
+	return typeof minimum === "number" ? minimum : Object.values(minimum).reduce((a, b) => Math.min(a, b));
+}
+
+function range(minimum: number, { maximum = 0 }: Row): string {
+	return `${numberOf(minimum)} to ${numberOf(maximum)}`;
+}
+
+/** What holds where the user says nothing, in words. */
+export function defaultOf(name: SettingName, row: Row): string {
+	const implied = IMPLIED[name];
+	if (implied !== undefined) return implied;
+	if (row.default === undefined) return "none";
+	return typeof row.default === "number" ? numberOf(row.default) : `\`${row.default}\``;
+}
+
+function listOf(items: readonly string[], conjunction: string): string {
+	const quoted = items.map((item) => `\`${item}\``);
+	return `${quoted.slice(0, -1).join(", ")} ${conjunction} ${quoted.at(-1)}`;
+}
+
+function numberOf(value: number): string {
+	return value.toLocaleString("en");
+}

@@ -1,0 +1,130 @@
+/**
+ * What else is made of the table of settings: the schema, which takes what the
+ * validation takes, the docs, and the options of `npm start`. And what is not
+ * made of it: the texts are for people, and no part of the firmware.
+ */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { Ajv } from "ajv";
+import { docsFile, schemaFile } from "../../commands/settings-files.ts";
+import { parseOptions, USAGE } from "../../commands/start/options.ts";
+import { rows, TEXTS } from "../../src/settings/texts.ts";
+import { parseSettings } from "../../src/settings.ts";
+import { REFUSED, TAKEN } from "../harness/settings-cases.ts";
+
+const read = (path: string) => readFileSync(path, "utf8");
+const takes = new Ajv({ strict: true, allowUnionTypes: true }).compile(JSON.parse(read("config.schema.json")));
+
+/** What the schema takes although the validation refuses it, and why. */
+const WIDER: readonly [why: string, ...cases: object[]][] = [
+	[
+		"a URL is more than a pattern",
+		{ broker: "http://localhost" },
+		{ broker: "wss://localhost" },
+		{ broker: "mqtt://h:0" },
+		{ broker: "mqtt://h:65536" },
+		{ broker: "mqtt://u:%zz@h" },
+		{ broker: "mqtt://:p@h" },
+	],
+	["the user may be in the URL", { password: "p" }],
+	["what MQTT allows is known to the codec", { topic: "a\u0000b" }, { topic: "a\ud800b" }],
+	["two members are compared", { pins: { data: 21, clock: 21 } }],
+	["in a file it is the path of a file", { tls: { ca: "ca.pem" } }],
+	[
+		"a schema counts characters, and these are bytes",
+		{ wifi: { ssid: "ñ".repeat(17) } },
+		{ wifi: { ssid: "casa", password: "short" } },
+		{ wifi: { ssid: "casa", password: "ñ".repeat(32) } },
+	],
+];
+
+test("what the validation takes the schema takes", () => {
+	for (const [name, raw] of Object.entries(TAKEN)) {
+		assert.ok(parseSettings(raw), name);
+		assert.ok(takes(raw), `${name}: ${JSON.stringify(takes.errors)}`);
+	}
+});
+
+test("what the validation refuses the schema refuses, but for what it cannot say", () => {
+	const wider = WIDER.flatMap(([, ...cases]) => cases.map((raw) => JSON.stringify(raw)));
+	for (const [raw] of REFUSED) {
+		assert.throws(() => parseSettings(raw));
+		const shown = JSON.stringify(raw);
+		assert.equal(takes(raw), wider.includes(shown), shown);
+	}
+	const refused = REFUSED.map(([raw]) => JSON.stringify(raw));
+	for (const raw of wider) assert.ok(refused.includes(raw), `${raw} is no case`);
+});
+
+test("the schema refuses nothing that the validation takes, whatever is put together", () => {
+	const members = [...Object.values(TAKEN), ...REFUSED.map(([raw]) => raw)].flatMap((raw) =>
+		Object.entries(Object(raw)),
+	);
+	let taken = 0;
+	for (let first = 0; first < members.length; first++) {
+		for (let second = 0; second < first; second++) {
+			const raw = Object.fromEntries([members[first]!, members[second]!]);
+			try {
+				parseSettings(raw);
+			} catch {
+				continue;
+			}
+			taken++;
+			assert.ok(takes(raw), `${JSON.stringify(raw)}: ${JSON.stringify(takes.errors)}`);
+		}
+	}
+	assert.ok(taken > 500, `${taken} of ${members.length ** 2 / 2}`);
+});
+
+test("the schema and the table in the docs are those of the table: npm run settings", () => {
+	assert.equal(read("config.schema.json"), schemaFile());
+	assert.equal(read("docs/settings.md"), docsFile(read("docs/settings.md")));
+});
+
+test("the example names the schema, and can be used", () => {
+	const example = JSON.parse(read("config.example.json"));
+	assert.equal(example.$schema, "./config.schema.json");
+	assert.ok(takes(example), JSON.stringify(takes.errors));
+	assert.ok(parseSettings(example));
+});
+
+test("each setting is in the docs, with a text", () => {
+	const documentation = read("docs/settings.md");
+	assert.deepEqual(
+		rows()
+			.map(([name]) => name)
+			.sort(),
+		Object.keys(TEXTS).sort(),
+	);
+	for (const [name, text] of Object.entries(TEXTS)) {
+		assert.match(text, /\S/, name);
+		const lines = documentation.split("\n").filter((line) => line.startsWith(`| \`${name}\` |`));
+		assert.equal(lines.length, 1, name);
+		assert.ok(lines[0]!.endsWith(` | ${text} |`), name);
+	}
+	assert.ok(rows().length > 30);
+});
+
+test("each option of npm start is in its help, and the help is in the README", () => {
+	const options = Array.from(USAGE.matchAll(/^ {2}--(\w+)/gm), ([, name]) => name!);
+	assert.ok(options.length > 10, options.join());
+	for (const name of options) {
+		// A file that is not there, or no number: the option is known.
+		const given = name === "help" ? [] : ["missing"];
+		try {
+			parseOptions([`--${name}`, ...given]);
+		} catch (error) {
+			assert.doesNotMatch((error as Error).message, /Unknown option/, name);
+		}
+	}
+	assert.throws(() => parseOptions(["--sensr", "dht22"]), /Unknown option/);
+	for (const line of USAGE.split("\n")) assert.ok(line.length <= 80, line);
+	assert.ok(read("README.md").includes(`\`\`\`\n${USAGE}\`\`\`\n`), "README.md has another help");
+});
+
+test("the texts are no part of the firmware, and the table is", () => {
+	const firmware = read("build/firmware.js");
+	for (const [name, text] of Object.entries(TEXTS)) assert.ok(text.length < 15 || !firmware.includes(text), name);
+	assert.ok(firmware.includes("must be an IPv4 address such as"));
+});
