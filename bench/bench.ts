@@ -48,7 +48,8 @@ const WORLDS = 10;
 const BUDGET = {
 	ram: 24 * 1_024,
 	crowdedRam: 28 * 1_024,
-	smallestHeap: 34 * 1_024,
+	// terser puts a function that is called once in place, as a closure of which this engine has the code in its heap, where a board has it in flash.
+	smallestHeap: 36 * 1_024,
 	stack: (BOARD.stack * 3) / 4,
 	outboxRatio: 1.3,
 	roundTrips: 2,
