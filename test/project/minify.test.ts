@@ -113,7 +113,7 @@ test("in what boards and simulators run, settings, JSON, options and MQTT's prop
 		const code = files.map((name) => read(join(project, "build", name))).join("");
 		// terser gives names of one or two characters.
 		deepEqual(code.match(/\._\w{2,}/g), null, program);
-		const words = new Set(code.match(/\w+/g));
+		const words = new Set(code.match(/[\w$]+/g));
 		const missing = [...settings, ...properties, ...ECMA_419, ...REPORT].filter((name) => !words.has(name));
 		deepEqual(missing, [], program);
 	}
