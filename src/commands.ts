@@ -3,12 +3,14 @@
  * carried out, and the replies. Whoever may publish there is a stranger: what is
  * kept of a command is bounded in bytes, and nothing of it is logged.
  */
-import type { Bytes, Clock, LogLevel } from "./host.js";
-import type { Message, ReceivedMessage } from "./net/mqtt/message.js";
+import type { Bytes, Host } from "./host.js";
+import type { Link } from "./net/link.js";
+import type { ReceivedMessage } from "./net/mqtt/message.js";
 import { topicNameFault } from "./net/mqtt/topic.js";
 import { SENSORS } from "./sensors/models.js";
-import type { Sampler } from "./sensors/sampler.js";
 import { COMMANDS, type CommandName, INTERVAL_MAXIMUM_S, type Settings } from "./settings.js";
+import type { Outcome, Outgoing, Source } from "./station/outgoing.js";
+import type { Sampling } from "./station/sampling.js";
 import { bytesOf, cut, fits, hasControls, jsonOf } from "./text.js";
 import type { Updater } from "./update.js";
 
@@ -53,35 +55,27 @@ interface ReplyAddress {
 	readonly size: number;
 }
 
-/** A message with its size in RAM, which `replied` wants to know when the broker has it. */
-export interface Reply extends Message {
-	readonly replySize: number;
-}
-
 export interface CommandsOptions {
+	readonly host: Host;
 	readonly settings: Settings;
-	readonly clock: Clock;
-	readonly sampler: Sampler;
-	readonly log: (level: LogLevel, text: string) => void;
-	/** Whether the machine was started because the program, or its user, asked for it. */
-	readonly startedOnRequest: boolean;
-	/** What the station has done so far, for `status`. */
-	readonly status: () => object;
+	readonly sampling: Sampling;
 	/** Firmware over the air. */
 	readonly update: Updater;
-	/** The sampler has another deadline. */
-	readonly onSchedule: () => void;
-	/** A reply waits. */
-	readonly onReply: () => void;
+	/** For the replies. */
+	readonly link: Link<Outgoing>;
+	/** What the station has done so far, for `status`. */
+	readonly status: () => object;
 	/** Restarts the machine in good order, if it can be restarted. */
 	readonly restart: (() => void) | undefined;
 }
 
-export class Commands {
+export class Commands implements Source {
+	readonly noun = "a reply";
 	private readonly _options: CommandsOptions;
 	/** Where replies go without a response topic. */
 	private readonly _topic: string;
-	private readonly _replies: Reply[] = [];
+	private readonly _replies: Outgoing[] = [];
+	/** In RAM, in bytes: of the replies that the broker does not have yet. Each one's size is its tag. */
 	private _repliesSize = 0;
 	private _sampleRequests: ReplyAddress[] = [];
 	/** Whether a command that is delivered again may be the one that brought the machine down. */
@@ -94,7 +88,7 @@ export class Commands {
 	constructor(options: CommandsOptions) {
 		this._options = options;
 		this._topic = `${options.settings.topic}/reply`;
-		this._doubtful = !options.startedOnRequest;
+		this._doubtful = !options.host.startedOnRequest;
 	}
 
 	/** Whether somebody waits for an answer. */
@@ -135,14 +129,13 @@ export class Commands {
 		}
 	}
 
-	nextReply(): Reply | undefined {
+	next(): Outgoing | undefined {
 		return this._replies.shift();
 	}
 
-	/** The broker has a reply, or will never take it. */
-	replied(replySize: number, accepted: boolean): void {
-		this._repliesSize -= replySize;
-		if (!accepted) this._warn("the broker does not take a reply to a command");
+	settled(size: number, outcome: Outcome): void {
+		this._repliesSize -= size;
+		if (outcome === "rejected") this._warn("the broker does not take a reply to a command");
 	}
 
 	/** Whoever asked for a sample gets to know what came of it. */
@@ -154,20 +147,18 @@ export class Commands {
 
 	/** Throws a `CommandError` for a name or an argument that is none, and for what must not be carried out. */
 	private _carryOut(name: string, message: ReceivedMessage, address: ReplyAddress): void {
-		const { settings, clock, sampler, update, status, onSchedule, restart } = this._options;
+		const { settings, sampling, update, status, restart } = this._options;
 		const { sensor } = settings;
 		const { payload } = message;
-		const now = clock.now();
 		this._check(isUpdate(name) ? "update" : name, message);
 		switch (name) {
 			case "sample": {
-				if (sampler.deadline === Number.POSITIVE_INFINITY) throw new CommandError("the station stops");
+				if (sampling.closed) throw new CommandError("the station stops");
 				let { size } = address;
 				for (const waiting of this._sampleRequests) size += waiting.size;
 				if (size > SAMPLE_REQUESTS_MAXIMUM) throw new CommandError("too many wait for a sample");
 				this._sampleRequests.push(address);
-				sampler.sampleNow(now);
-				return onSchedule();
+				return sampling.sampleNow();
 			}
 			case "interval": {
 				const interval = parseInterval(payload);
@@ -175,8 +166,7 @@ export class Commands {
 				if (!(interval >= shortest && interval <= INTERVAL_MAXIMUM_S)) {
 					throw new CommandError(`a ${sensor} needs from ${shortest} to ${INTERVAL_MAXIMUM_S} seconds`);
 				}
-				sampler.setInterval(interval * 1_000, now);
-				onSchedule();
+				sampling.setInterval(interval);
 				return this._reply(address, { ok: true, interval });
 			}
 			case "restart":
@@ -184,7 +174,7 @@ export class Commands {
 				this._reply(address, { ok: true });
 				return restart();
 			case "status":
-				return this._reply(address, { ok: true, sensor, interval: sampler.interval / 1_000, ...status() });
+				return this._reply(address, { ok: true, sensor, interval: sampling.interval, ...status() });
 			default:
 				this._reply(address, update.receive(name, payload));
 				if (update.complete) restart?.();
@@ -239,22 +229,23 @@ export class Commands {
 		const { error } = result;
 		const told = typeof error === "string" ? { error: cut(error, ERROR_MAXIMUM) } : {};
 		const payload = bytesOf(JSON.stringify({ command, ...result, ...told }));
-		const replySize = REPLY_BYTES + address.size + payload.length;
-		if (this._repliesSize + replySize > REPLIES_MAXIMUM) return this._warn("too many replies wait: one is left out");
-		this._repliesSize += replySize;
+		const size = REPLY_BYTES + address.size + payload.length;
+		if (this._repliesSize + size > REPLIES_MAXIMUM) return this._warn("too many replies wait: one is left out");
+		this._repliesSize += size;
 		this._replies.push({
 			topic,
 			payload,
 			qos: 1,
 			retain: false,
-			replySize,
+			source: this,
+			tag: size,
 			...(correlationData && { properties: { correlationData } }),
 		});
-		this._options.onReply();
+		this._options.link.wake();
 	}
 
 	private _warn(text: string): void {
-		const { clock, log } = this._options;
+		const { clock, log } = this._options.host;
 		const now = clock.now();
 		this._warned ??= new Map();
 		if (now - (this._warned.get(text) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return;

@@ -25,7 +25,7 @@ export interface Host {
 	readonly clock: Clock;
 	readonly timer: TimerPort;
 	/** Uniform in [0, 1). Needs no cryptographic quality: it spreads reconnects. */
-	random(): number;
+	readonly random: () => number;
 	/** I2C bus of the BME280 or BMP280; further members (pins, speed) go to the constructor as they are. */
 	readonly i2c?: { readonly io: I2CConstructor; readonly [option: string]: unknown };
 	/** Single-wire pulse capture of the DHT family; further members go to the constructor as they are. */
@@ -39,7 +39,7 @@ export interface Host {
 	readonly watchdog?: Watchdog;
 	/** Who shows what the program does: a panel, an LED. */
 	readonly observer?: Observer;
-	log(level: LogLevel, text: string): void;
+	readonly log: (level: LogLevel, text: string) => void;
 	/**
 	 * Whether this start was asked for: by the program, which restarted or slept, for
 	 * an update, or by whoever gave it other settings. Not so, or left out: the power

@@ -1,6 +1,6 @@
 /** Starts the program on a host. */
 import type { HostModule } from "./host.js";
-import { Station } from "./station.js";
+import { Station } from "./station/station.js";
 import { messageOf } from "./text.js";
 
 /**

@@ -2,6 +2,7 @@
  * Firmware over the air, in pieces that come as MQTT messages, and the
  * judgement of new firmware after the restart.
  */
+import { Alarm } from "./alarm.js";
 import type { Bytes, Host } from "./host.js";
 import { jsonOf, messageOf } from "./text.js";
 
@@ -35,18 +36,20 @@ export class Updater {
 	private _signature = "";
 	/** Bytes written. */
 	private _offset = 0;
-	private _timer: unknown;
+	/** For the end of an update under way, or of the judgement of new firmware. */
+	private readonly _alarm: Alarm;
 	private _complete = false;
 
 	constructor(host: Host, publicKey: Bytes | undefined) {
 		this._host = host;
 		this._publicKey = publicKey;
+		this._alarm = new Alarm(host.timer);
 		if (host.update?.unconfirmed) this._wait(JUDGEMENT_MS);
 	}
 
-	/** Of an update under way, or of new firmware to be judged: while there is a timer, the machine must not sleep. */
-	get timer(): unknown {
-		return this._timer;
+	/** Whether an update is under way, or new firmware is to be judged: the machine must not sleep. */
+	get busy(): boolean {
+		return this._alarm.isSet;
 	}
 
 	/** Whether new firmware waits for a restart. */
@@ -102,7 +105,7 @@ export class Updater {
 	connected(): void {
 		const { update, log } = this._host;
 		if (!update?.unconfirmed) return;
-		this._wait(0);
+		this._alarm.clear();
 		update.judge(true);
 		log("info", "update: confirmed");
 	}
@@ -110,7 +113,7 @@ export class Updater {
 	/** The program ends: what is under way is given up, and nothing is judged any more. */
 	close(): void {
 		this._giveUp("the station stops");
-		this._wait(0);
+		this._alarm.clear();
 	}
 
 	/** If there is one. */
@@ -124,18 +127,13 @@ export class Updater {
 
 	private _forget(): void {
 		this._size = this._offset = 0;
-		this._wait(0);
+		this._alarm.clear();
 	}
 
-	/** 0: for nothing any more. */
 	private _wait(delay: number): void {
-		const { update, timer, log } = this._host;
-		if (this._timer !== undefined) timer.clear(this._timer);
-		this._timer = undefined;
-		if (delay === 0) return;
-		this._timer = timer.set(() => {
+		this._alarm.set(() => {
 			if (this._size > 0) return this._giveUp("silence");
-			this._timer = undefined;
+			const { update, log } = this._host;
 			log("error", "update: no broker; back to the firmware before");
 			update?.judge(false);
 		}, delay);

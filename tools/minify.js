@@ -13,7 +13,8 @@ import { minify } from "terser";
 export async function minified(code, nameCache = {}) {
 	const result = await minify(code, {
 		module: true,
-		compress: { passes: 3 },
+		// A function put in place of its only call is a closure that is made at each call, and XS copies its code into RAM.
+		compress: { passes: 3, reduce_funcs: false },
 		mangle: { properties: { regex: /^_/ } },
 		nameCache,
 		// To be read in a debugger: XS does not keep blanks.

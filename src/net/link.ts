@@ -4,6 +4,7 @@
  * It opens the connection, moves bytes both ways, calls the session when a
  * deadline is reached, and reconnects after every end of a connection.
  */
+import { Alarm } from "../alarm.js";
 import type { Bytes, Clock, NetworkPort, Resolver, Socket, TimerPort, TlsOptions } from "../host.js";
 import { messageOf } from "../text.js";
 import type { Backoff } from "./backoff.js";
@@ -46,6 +47,8 @@ export interface LinkOptions<M extends Message> {
 	readonly onDisconnect?: (reason: string, retryDelay: number, error: unknown) => void;
 	/** The broker has ended several connections right after accepting them. */
 	readonly onTakenOver?: () => void;
+	/** The end of a turn in which nothing is in flight, and nothing waits that could be sent. The link may be stopped from here. */
+	readonly onSettled?: () => void;
 }
 
 type State =
@@ -57,7 +60,7 @@ type State =
 export class Link<M extends Message> {
 	private readonly _options: LinkOptions<M>;
 	private _state: State = { phase: "stopped" };
-	private _timer: unknown;
+	private readonly _alarm: Alarm;
 	/** What of the packet that is leaving the socket has not taken yet, and how much it may be given. */
 	private _leaving: Bytes | undefined;
 	/** Told to the session as transmitted, and not written to the socket yet. */
@@ -72,6 +75,12 @@ export class Link<M extends Message> {
 
 	constructor(options: LinkOptions<M>) {
 		this._options = options;
+		this._alarm = new Alarm(options.timer);
+	}
+
+	/** Whether the broker has accepted the connection. */
+	get connected(): boolean {
+		return this._options.session.connected;
 	}
 
 	/** Whether bytes to or from the broker are due: a host that runs time faster than real waits for them. */
@@ -188,9 +197,9 @@ export class Link<M extends Message> {
 		this._running = true;
 		this._reads = READS_MAXIMUM;
 		this._unreadSince = undefined;
-		const now = this._options.clock.now();
+		const { clock, session, onSettled } = this._options;
+		const now = clock.now();
 		try {
-			const { session } = this._options;
 			this._receive(now);
 			judge(now);
 			const deaf = !session.receptive;
@@ -204,6 +213,7 @@ export class Link<M extends Message> {
 			this._running = false;
 		}
 		this._setTimer();
+		if (session.connected && session.inFlight === 0 && !this._leaving) onSettled?.();
 	}
 
 	/** If it can leave at once: a connection that ends waits for nobody. */
@@ -316,18 +326,9 @@ export class Link<M extends Message> {
 
 	/** One timer, at the earliest next deadline. */
 	private _setTimer(): void {
-		const { clock, timer } = this._options;
-		if (this._timer !== undefined) timer.clear(this._timer);
-		this._timer = undefined;
 		const { deadline } = this;
-		if (deadline === Number.POSITIVE_INFINITY) return;
-		this._timer = timer.set(
-			() => {
-				this._timer = undefined;
-				this._timeout();
-			},
-			Math.max(0, deadline - clock.now()),
-		);
+		if (deadline === Number.POSITIVE_INFINITY) this._alarm.clear();
+		else this._alarm.set(() => this._timeout(), deadline - this._options.clock.now());
 	}
 
 	/** When the next step is due, in ms; `Infinity`: when something happens. */

@@ -1,4 +1,5 @@
 /** Sets the wall clock from the network by NTP or SNTP (RFC 4330), and again from time to time. */
+import { Alarm } from "../alarm.js";
 import type { LogLevel, NetworkPort, NTPClient, TimerPort } from "../host.js";
 import { messageOf } from "../text.js";
 
@@ -21,7 +22,7 @@ export interface TimeSyncOptions {
 
 export class TimeSync {
 	private readonly _options: TimeSyncOptions;
-	private _timer: unknown;
+	private readonly _alarm: Alarm;
 	/** The client that was asked; held here, or it would be collected. */
 	private _client: NTPClient | undefined;
 	private _isSet = false;
@@ -29,6 +30,7 @@ export class TimeSync {
 
 	constructor(options: TimeSyncOptions) {
 		this._options = options;
+		this._alarm = new Alarm(options.timer);
 	}
 
 	/** The network is up: asks now, unless somebody was asked and has not answered, or the time was set not long ago. */
@@ -79,15 +81,13 @@ export class TimeSync {
 
 	/** Whoever was asked is not listened to any more; the next one is asked after `delay` ms. */
 	private _after(delay: number | undefined): void {
-		const { timer } = this._options;
 		this._client?.close();
 		this._client = undefined;
-		if (this._timer !== undefined) timer.clear(this._timer);
-		this._timer = delay === undefined ? undefined : timer.set(() => this._due(), delay);
+		if (delay === undefined) this._alarm.clear();
+		else this._alarm.set(() => this._due(), delay);
 	}
 
 	private _due(): void {
-		this._timer = undefined;
 		this._isSet = false;
 		if (this._client) return this._failed("no answer");
 		this._ask();

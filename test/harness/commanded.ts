@@ -2,8 +2,9 @@
 import { createSimulatedSensor } from "../../hosts/sim/devices/simulated-sensor.ts";
 import type { Host } from "../../src/host.ts";
 import { parseSettings } from "../../src/settings.ts";
-import { Station } from "../../src/station.ts";
+import { Station } from "../../src/station/station.ts";
 import { AnsweringBroker } from "./answering-broker.ts";
+import { hostOf } from "./host.ts";
 import { hex } from "./transcript.ts";
 import { World } from "./world.ts";
 
@@ -27,16 +28,15 @@ export function startCommanded(raw: Record<string, unknown> = {}, ports: Partial
 	const settings = parseSettings({ id: "roof", ...raw });
 	const log: string[] = [];
 	let restarts = 0;
-	const host: Host = {
-		clock: world.clock,
-		timer: world.timer,
-		random: () => 0.5,
-		network: world.network,
-		log: (level, text) => log.push(`${level}: ${text}`),
-		restart: () => restarts++,
-		...createSimulatedSensor({ sensor: settings.sensor, clock: world.clock, seed: 1 }),
-		...ports,
-	};
+	const host = hostOf(
+		world,
+		{
+			restart: () => restarts++,
+			...createSimulatedSensor({ sensor: settings.sensor, clock: world.clock, seed: 1 }),
+			...ports,
+		},
+		log,
+	);
 	const station = new Station(host, settings);
 	station.start();
 	broker.advanceTo(1_000);

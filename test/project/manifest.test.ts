@@ -165,8 +165,10 @@ test("a native is wanted of others where C uses it before its declaration", () =
 test("an import that no manifest brings is found, on each platform that runs the file", () => {
 	const everywhere = ["esp32", "esp32/esp32c3", "lin", "mac", "win"];
 	finds(
-		added("src/station.ts", 'import Digital from "pins/digital";'),
-		...everywhere.map((platform) => `src/station.ts imports pins/digital, which no manifest brings for ${platform}`),
+		added("src/station/station.ts", 'import Digital from "pins/digital";'),
+		...everywhere.map(
+			(platform) => `src/station/station.ts imports pins/digital, which no manifest brings for ${platform}`,
+		),
 	);
 	finds(
 		added("hosts/esp32/machine/machine.ts", 'import Digital from "embedded:io/digital";'),
@@ -199,7 +201,7 @@ test("a module that one platform lacks is found for that platform", () => {
 
 test("an imported file of the project that is missing is found", () => {
 	const problems = problemsOf(without("src/net/backoff.ts"));
-	assert.ok(problems.includes("src/station.ts imports ./net/backoff.js, which is not there"));
+	assert.ok(problems.includes("src/station/station.ts imports ../net/backoff.js, which is not there"));
 });
 
 test("a preloaded module that nobody brings is found", () => {

@@ -1,8 +1,8 @@
 import { createSimulatedSensor } from "../../hosts/sim/devices/simulated-sensor.ts";
-import type { Host } from "../../src/host.ts";
 import { parseSettings } from "../../src/settings.ts";
 import { start } from "../../src/start.ts";
 import { deepEqual, equal, ok, test } from "../harness/harness.ts";
+import { hostOf } from "../harness/host.ts";
 import { World } from "../harness/world.ts";
 
 function starts(settings: unknown, { unconfirmed }: { unconfirmed?: boolean } = {}) {
@@ -11,24 +11,23 @@ function starts(settings: unknown, { unconfirmed }: { unconfirmed?: boolean } = 
 	const never = () => {
 		throw new Error("not asked for");
 	};
-	const host: Host = {
-		clock: world.clock,
-		timer: world.timer,
-		random: () => 0.5,
-		network: world.network,
-		log: (level, text) => told.push(`${level}: ${text}`),
-		...createSimulatedSensor({ sensor: "bme280", clock: world.clock, seed: 1 }),
-		...(unconfirmed !== undefined && {
-			update: {
-				unconfirmed,
-				judge: (works) => told.push(works ? "confirm" : "roll back"),
-				open: never,
-				write: never,
-				complete: never,
-				close: never,
-			},
-		}),
-	};
+	const host = hostOf(
+		world,
+		{
+			...createSimulatedSensor({ sensor: "bme280", clock: world.clock, seed: 1 }),
+			...(unconfirmed !== undefined && {
+				update: {
+					unconfirmed,
+					judge: (works) => told.push(works ? "confirm" : "roll back"),
+					open: never,
+					write: never,
+					complete: never,
+					close: never,
+				},
+			}),
+		},
+		told,
+	);
 	return { station: start({ ...host, settings: () => parseSettings(settings), ports: () => host }), told, world };
 }
 

@@ -78,17 +78,17 @@ function start({ slots = new Slots(), hasKey = true, hasPort = true } = {}) {
 
 test("an update is written piece by piece, and complete with its last byte", () => {
 	const { begin, data, slots, updater, logged } = start();
-	equal(updater.timer, undefined);
+	equal(updater.busy, false);
 	deepEqual(begin(), { ok: true, offset: 0 });
 	deepEqual(slots.take(), ["open 6"]);
-	ok(updater.timer !== undefined, "no time to sleep");
+	ok(updater.busy, "no time to sleep");
 	deepEqual(data(0, 0xe9, 1, 2, 3), { ok: true, offset: 4 });
 	deepEqual(slots.take(), ["write 233,1,2,3"]);
 	ok(!updater.complete);
 	deepEqual(data(4, 4, 5), { ok: true, offset: 6 });
 	deepEqual(slots.take(), ["write 4,5", `complete ${SIGNATURE} with a key of 65`]);
 	ok(updater.complete);
-	equal(updater.timer, undefined);
+	equal(updater.busy, false);
 	deepEqual(logged(), []);
 });
 
@@ -143,7 +143,7 @@ test("bytes without an update are told to begin", () => {
 		deepEqual(data(offset, 1), { ok: false, error: "bytes before these are missing", offset: 0 });
 	}
 	deepEqual(slots.take(), []);
-	equal(updater.timer, undefined);
+	equal(updater.busy, false);
 });
 
 test("the same size and signature go on where the update is, others begin anew", () => {
@@ -179,7 +179,7 @@ test("what begins nothing gives up the update that is under way", () => {
 		slots.take();
 		deepEqual(updater.receive("update", bytesOf(text)), { ok: false, error: "no room" }, text);
 		deepEqual(slots.take()[0], "close");
-		equal(updater.timer, undefined);
+		equal(updater.busy, false);
 		deepEqual(logged(), ["warning: update: given up at 1 of 6 bytes: by the sender"]);
 		deepEqual(data(1, 2), { ok: false, error: "bytes before these are missing", offset: 0 });
 	}
@@ -200,7 +200,7 @@ test("a minute of silence ends the update, and not a ms less", () => {
 	deepEqual(slots.take(), []);
 	world.advanceTo(245 * SECOND - 3);
 	deepEqual(slots.take(), ["close"]);
-	equal(updater.timer, undefined);
+	equal(updater.busy, false);
 	deepEqual(logged(), ["warning: update: given up at 1 of 6 bytes: silence"]);
 	world.advanceTo(60 * MINUTE);
 	deepEqual(slots.take(), []);
@@ -212,7 +212,7 @@ test("without a key, or without a second place for firmware, there is no update"
 		const refusal = { ok: false, error: "no updates without updateKey" };
 		deepEqual([begin(), data(0, 1)], [refusal, refusal]);
 		deepEqual(slots.take(), []);
-		equal(updater.timer, undefined);
+		equal(updater.busy, false);
 	}
 });
 
@@ -224,7 +224,7 @@ test("a flash that refuses ends the update, and its reason reaches the sender", 
 		deepEqual(replies[name === "open" ? 0 : 1], { ok: false, error: "worn out" }, name);
 		equal(slots.take().at(-1), name === "open" ? "open 1" : "close");
 		ok(!updater.complete, name);
-		equal(updater.timer, undefined);
+		equal(updater.busy, false);
 		const written = name === "write" ? 0 : 1;
 		const told = `warning: update: given up at ${written} of 1 bytes: worn out`;
 		deepEqual(logged(), name === "open" ? [] : [told]);
@@ -243,12 +243,12 @@ test("new firmware is confirmed by the first connection, once", () => {
 	const slots = new Slots();
 	slots.unconfirmed = true;
 	const { world, updater, logged } = start({ slots });
-	ok(updater.timer !== undefined, "a machine that sleeps would never get to its judgement");
+	ok(updater.busy, "a machine that sleeps would never get to its judgement");
 	world.advanceTo(10 * MINUTE - 1);
 	deepEqual(slots.take(), []);
 	updater.connected();
 	deepEqual(slots.take(), ["confirm"]);
-	equal(updater.timer, undefined);
+	equal(updater.busy, false);
 	updater.connected();
 	world.advanceTo(20 * MINUTE);
 	deepEqual(slots.take(), []);
@@ -263,7 +263,7 @@ test("new firmware that does not reach the broker gives place to the one before,
 	deepEqual(slots.take(), []);
 	world.advanceTo(10 * MINUTE);
 	deepEqual(slots.take(), ["roll back"]);
-	equal(updater.timer, undefined);
+	equal(updater.busy, false);
 	world.advanceTo(30 * MINUTE);
 	deepEqual(slots.take(), []);
 	deepEqual(logged(), ["error: update: no broker; back to the firmware before"]);

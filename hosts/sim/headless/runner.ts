@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import type { LogLevel } from "../../../src/host.ts";
-import type { Counters } from "../../../src/station.ts";
+import type { Counters } from "../../../src/station/station.ts";
 import { type Creation, creationOf } from "../../creation.ts";
 import { connectTcp, openEvent, reasonOf } from "../../node/node-socket.ts";
 import { connectTls } from "../../node/tls.ts";

@@ -4,7 +4,7 @@
  */
 import type { LogLevel } from "../../../src/host.js";
 import type { SensorModel } from "../../../src/sensors/models.js";
-import type { Counters } from "../../../src/station.js";
+import type { Counters } from "../../../src/station/station.js";
 import type { Weather } from "../devices/weather.js";
 
 /** All that the panel's sliders and switches say; sent at each change, and when the machine has started. */

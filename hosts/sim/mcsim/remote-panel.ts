@@ -3,7 +3,7 @@ import type { Clock, Host, LogLevel, TimerPort } from "../../../src/host.js";
 import { showAddress } from "../../../src/net/broker-url.js";
 import { reportPayload } from "../../../src/net/report.js";
 import type { Settings } from "../../../src/settings.js";
-import type { Station } from "../../../src/station.js";
+import type { Station } from "../../../src/station/station.js";
 import type { SimulatedSensor } from "../devices/simulated-sensor.js";
 import { unsteady, type Weather, weatherAt } from "../devices/weather.js";
 import type { Cable } from "./cable.js";

@@ -13,7 +13,7 @@ const OUTBOUND = "src/net/mqtt/outbound.ts";
 const OUTBOX = "src/outbox/outbox.ts";
 const LOG = "src/outbox/log.ts";
 const BACKOFF = "src/net/backoff.ts";
-const STATION = "src/station.ts";
+const STATION = "src/station/station.ts";
 const COMMANDS = "src/commands.ts";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -177,7 +177,7 @@ export const MUTANTS: readonly Mutant[] = [
 	},
 	{
 		name: "awake until its time is over",
-		file: "src/sleep-cycle.ts",
+		file: "src/station/sleep-cycle.ts",
 		find: "return this._sampled;",
 		replace: "return false;",
 	},

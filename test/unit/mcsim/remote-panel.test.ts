@@ -4,7 +4,7 @@ import { Cable } from "../../../hosts/sim/mcsim/cable.ts";
 import type { ToPanel } from "../../../hosts/sim/mcsim/messages.ts";
 import { RemotePanel } from "../../../hosts/sim/mcsim/remote-panel.ts";
 import { parseSettings } from "../../../src/settings.ts";
-import type { Station } from "../../../src/station.ts";
+import type { Station } from "../../../src/station/station.ts";
 import { deepEqual, equal, near, ok, test } from "../../harness/harness.ts";
 
 /** 2026-11-21T12:00Z. */

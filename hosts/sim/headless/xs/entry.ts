@@ -1,6 +1,6 @@
 /** The firmware's start inside XS: hands Node's events to the ports. */
 import main from "../../../../src/main.js";
-import type { Station } from "../../../../src/station.js";
+import type { Station } from "../../../../src/station/station.js";
 import { Action, Event, TEXT_BOX } from "../protocol.js";
 import { act, takeText } from "./engine.js";
 import { configure, nextTimer, onRestart, onSleep, runTimers, socketOf, time } from "./host.js";

@@ -5,7 +5,7 @@
  */
 import type { Flash, Host, NetworkPort } from "../../../../src/host.ts";
 import type { Settings } from "../../../../src/settings.ts";
-import { Station } from "../../../../src/station.ts";
+import { Station } from "../../../../src/station/station.ts";
 import { type FlashChip, PowerCut } from "../../devices/flash-chip.ts";
 import type { Network } from "../network/network.ts";
 import type { Random } from "../random.ts";

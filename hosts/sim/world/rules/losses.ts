@@ -1,5 +1,5 @@
 /** The rule for losses: as many readings are lost as the station counts as dropped. */
-import type { Counters } from "../../../../src/station.ts";
+import type { Counters } from "../../../../src/station/station.ts";
 import type { Plan } from "../plan.ts";
 import type { Readings } from "./readings.ts";
 

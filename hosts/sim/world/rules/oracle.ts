@@ -1,7 +1,7 @@
 /** Watches a world from both ends, and tells the first thing that is not as it should be. */
 import type { Bytes, LogLevel } from "../../../../src/host.ts";
 import type { Sample } from "../../../../src/sensors/sensor.ts";
-import type { Counters } from "../../../../src/station.ts";
+import type { Counters } from "../../../../src/station/station.ts";
 import { BOOT_MS, type Board } from "../board/board.ts";
 import type { BoardClock } from "../board/clock.ts";
 import type { BoardObserver } from "../board/observer.ts";

@@ -1,5 +1,5 @@
 /** The rules for a station that nothing keeps from working: it connects, its backlog falls, and what is fresh goes first. */
-import type { Counters } from "../../../../src/station.ts";
+import type { Counters } from "../../../../src/station/station.ts";
 import type { Health } from "../faults/health.ts";
 import type { Plan } from "../plan.ts";
 import type { Entry } from "./entry.ts";

@@ -4,7 +4,7 @@
  * a wake in which nothing is wrong brings its reading and makes the backlog less.
  */
 import type { Clock } from "../../../../src/host.ts";
-import type { Counters } from "../../../../src/station.ts";
+import type { Counters } from "../../../../src/station/station.ts";
 import { JOIN_MS } from "../board/board.ts";
 import type { Health } from "../faults/health.ts";
 import type { Plan } from "../plan.ts";

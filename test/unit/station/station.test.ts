@@ -1,12 +1,13 @@
 /** The whole station: simulated chips at one end, a broker that the test plays at the other. */
-import { FlashChip } from "../../hosts/sim/devices/flash-chip.ts";
-import { createSimulatedSensor } from "../../hosts/sim/devices/simulated-sensor.ts";
-import type { Host } from "../../src/host.ts";
-import { parseSettings } from "../../src/settings.ts";
-import { Station } from "../../src/station.ts";
-import { AnsweringBroker } from "../harness/answering-broker.ts";
-import { deepEqual, equal, match, ok, test } from "../harness/harness.ts";
-import { World } from "../harness/world.ts";
+import { FlashChip } from "../../../hosts/sim/devices/flash-chip.ts";
+import { createSimulatedSensor } from "../../../hosts/sim/devices/simulated-sensor.ts";
+import type { Host } from "../../../src/host.ts";
+import { parseSettings } from "../../../src/settings.ts";
+import { Station } from "../../../src/station/station.ts";
+import { AnsweringBroker } from "../../harness/answering-broker.ts";
+import { deepEqual, equal, match, ok, test } from "../../harness/harness.ts";
+import { hostOf } from "../../harness/host.ts";
+import { World } from "../../harness/world.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -15,16 +16,15 @@ function start(raw: Record<string, unknown> = {}, ports: Partial<Host> = {}, wor
 	const broker = new AnsweringBroker(world);
 	const settings = parseSettings({ id: "roof", ...raw });
 	const log: string[] = [];
-	const host: Host = {
-		clock: world.clock,
-		timer: world.timer,
-		random: () => 0.5,
-		network: world.network,
-		flash: new FlashChip({ blockLength: 4_096, blocks: 16 }),
-		log: (level, text) => log.push(`${level}: ${text}`),
-		...createSimulatedSensor({ sensor: settings.sensor, clock: world.clock, seed: 1 }),
-		...ports,
-	};
+	const host = hostOf(
+		world,
+		{
+			flash: new FlashChip({ blockLength: 4_096, blocks: 16 }),
+			...createSimulatedSensor({ sensor: settings.sensor, clock: world.clock, seed: 1 }),
+			...ports,
+		},
+		log,
+	);
 	const station = new Station(host, settings);
 	station.start();
 	return { world, broker, station, log };

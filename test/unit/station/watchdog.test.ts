@@ -1,11 +1,12 @@
 /** When a station feeds the watchdog, and when it does not. */
-import { createSimulatedSensor } from "../../hosts/sim/devices/simulated-sensor.ts";
-import type { Host, I2C } from "../../src/host.ts";
-import { parseSettings } from "../../src/settings.ts";
-import { Station } from "../../src/station.ts";
-import { AnsweringBroker } from "../harness/answering-broker.ts";
-import { equal, ok, test } from "../harness/harness.ts";
-import { World } from "../harness/world.ts";
+import { createSimulatedSensor } from "../../../hosts/sim/devices/simulated-sensor.ts";
+import type { Host, I2C } from "../../../src/host.ts";
+import { parseSettings } from "../../../src/settings.ts";
+import { Station } from "../../../src/station/station.ts";
+import { AnsweringBroker } from "../../harness/answering-broker.ts";
+import { equal, ok, test } from "../../harness/harness.ts";
+import { hostOf } from "../../harness/host.ts";
+import { World } from "../../harness/world.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -18,15 +19,11 @@ function start(raw: Record<string, unknown> = {}, ports: Partial<Host> = {}) {
 	let due = Number.POSITIVE_INFINITY;
 	let fed = 0;
 	let stuck = false;
-	const host: Host = {
-		clock: world.clock,
+	const host = hostOf(world, {
 		timer: {
 			set: (callback, delay) => world.timer.set(() => stuck || callback(), delay),
 			clear: world.timer.clear,
 		},
-		random: () => 0.5,
-		network: world.network,
-		log: () => {},
 		watchdog: {
 			feed: (within) => {
 				fed++;
@@ -35,7 +32,7 @@ function start(raw: Record<string, unknown> = {}, ports: Partial<Host> = {}) {
 		},
 		...createSimulatedSensor({ sensor: settings.sensor, clock: world.clock, seed: 1 }),
 		...ports,
-	};
+	});
 	const station = new Station(host, settings);
 	station.start();
 	/** Lets time pass; returns when the machine was restarted, if it was. */

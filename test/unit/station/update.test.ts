@@ -1,11 +1,11 @@
 /** Updates of a station, from the message to the restart. */
-import { createSimulatedSensor } from "../../hosts/sim/devices/simulated-sensor.ts";
-import type { Host } from "../../src/host.ts";
-import { parseSettings } from "../../src/settings.ts";
-import { Station } from "../../src/station.ts";
-import { AnsweringBroker } from "../harness/answering-broker.ts";
-import { deepEqual, equal, ok, test } from "../harness/harness.ts";
-import { World } from "../harness/world.ts";
+import { createSimulatedSensor } from "../../../hosts/sim/devices/simulated-sensor.ts";
+import { parseSettings } from "../../../src/settings.ts";
+import { Station } from "../../../src/station/station.ts";
+import { AnsweringBroker } from "../../harness/answering-broker.ts";
+import { deepEqual, equal, ok, test } from "../../harness/harness.ts";
+import { hostOf } from "../../harness/host.ts";
+import { World } from "../../harness/world.ts";
 
 const MINUTE = 60_000;
 const BEGIN = '{"size":6,"signature":"3006020101020101"}';
@@ -18,12 +18,7 @@ function start(raw: Record<string, unknown> = {}, { unconfirmed = false, up = tr
 	/** What the machine was asked for, with the time in s. */
 	const told: string[] = [];
 	const tell = (what: string) => told.push(`${Math.round(world.clock.now() / 1_000)} ${what}`);
-	const host: Host = {
-		clock: world.clock,
-		timer: world.timer,
-		random: () => 0.5,
-		network: world.network,
-		log: () => {},
+	const host = hostOf(world, {
 		restart: () => tell("restart"),
 		sleep: (duration) => tell(`sleep ${Math.round(duration / 1_000)}`),
 		update: {
@@ -35,7 +30,7 @@ function start(raw: Record<string, unknown> = {}, { unconfirmed = false, up = tr
 			close: () => tell("close"),
 		},
 		...createSimulatedSensor({ sensor: settings.sensor, clock: world.clock, seed: 1 }),
-	};
+	});
 	const station = new Station(host, settings);
 	station.start();
 	const sends = (name: string, payload: string) => broker.publishes(`veleta/roof/cmd/${name}`, payload);

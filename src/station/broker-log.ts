@@ -1,0 +1,71 @@
+/** What the log says of the broker. Its own texts are a stranger's, and a command's topic another's: neither gets there raw. */
+import type { Host } from "../host.js";
+import { showAddress } from "../net/broker-url.js";
+import { type ProtocolVersion, VERSIONS } from "../net/mqtt/packet.js";
+import { reasonText } from "../net/mqtt/reason-codes.js";
+import type { Settings } from "../settings.js";
+import { printable } from "../text.js";
+import type { Source } from "./outgoing.js";
+
+export class BrokerLog {
+	private readonly _address: string;
+	private readonly _settings: Settings;
+	private readonly _log: Host["log"];
+	private _oversizedTold = false;
+
+	constructor(settings: Settings, log: Host["log"]) {
+		this._address = showAddress(settings.broker);
+		this._settings = settings;
+		this._log = log;
+	}
+
+	connected(version: ProtocolVersion, sessionPresent: boolean): void {
+		const session = sessionPresent ? "session resumed" : "new session";
+		this._log("info", `${this._address}: connected with MQTT ${VERSIONS[version]}, ${session}`);
+	}
+
+	/** The next attempt follows after `retryDelay` ms. */
+	disconnected(reason: string, retryDelay: number): void {
+		this._warn(`: ${printable(reason)}; next attempt in ${(retryDelay / 1_000).toFixed(1)} s`);
+	}
+
+	/** `version` is tried at once. */
+	tooOld(version: ProtocolVersion): void {
+		this._log("info", `${this._address}: does not speak a newer version of MQTT; trying ${VERSIONS[version]}`);
+	}
+
+	takenOver(): void {
+		const { id } = this._settings;
+		this._warn(` keeps closing the connection: is another client using the client id veleta-${id}?`);
+	}
+
+	/** No commands will come. */
+	notSubscribed(topicFilter: string): void {
+		this._warn(`: no commands: it does not let the station subscribe to ${topicFilter}`);
+	}
+
+	rejected({ noun }: Source, reasonCode: number): void {
+		this._warn(`: does not take ${noun}: ${reasonText(reasonCode)}`);
+	}
+
+	/** The broker ends connections on it. */
+	gaveUp(what: Source | "birth message" | "will message"): void {
+		if (typeof what === "string") {
+			this._warn(`: does not bear the ${what} to ${this._settings.topic}/status: it is left out`);
+		} else {
+			const { noun, fate = "it is left out" } = what;
+			this._warn(`: closes the connection when it gets ${noun}: ${fate}`);
+		}
+	}
+
+	/** The broker has a command of `size` bytes; told once. */
+	readPast(size: number): void {
+		if (this._oversizedTold) return;
+		this._oversizedTold = true;
+		this._warn(`: has a command of ${size} bytes, which is too large to be read`);
+	}
+
+	private _warn(text: string): void {
+		this._log("warning", this._address + text);
+	}
+}

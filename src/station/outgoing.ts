@@ -1,0 +1,28 @@
+/** Messages to the broker, and the parts of the station that they come from. */
+import type { Message } from "../net/mqtt/message.js";
+
+/**
+ * How a message ended: the broker has it, refused it (MQTT 5.0), or closed the
+ * connection whenever it came.
+ */
+export type Outcome = "acknowledged" | "rejected" | "given up";
+
+/** A part of the station that has messages for the broker. */
+export interface Source {
+	/** For the log: what one of its messages is called. */
+	readonly noun: string;
+	/** For the log: what happens to a message that is given up; by default it is left out. */
+	readonly fate?: string;
+	/** The next message, at the monotonic time `now` in ms; asked for when it can be sent at once. */
+	next(now: number): Outgoing | undefined;
+	/** A message left, for the first time or again after a reconnect. */
+	sent?(redelivered: boolean): void;
+	/** A message from `next` has ended: the one with this `tag`. */
+	settled(tag: number, outcome: Outcome): void;
+}
+
+export interface Outgoing extends Message {
+	readonly source: Source;
+	/** By which the source knows the message again. */
+	readonly tag: number;
+}

@@ -1,0 +1,152 @@
+/** When the sensor is asked, what its faults are, and the watchdog, which is fed by that. */
+import { Alarm } from "../alarm.js";
+import type { Host } from "../host.js";
+import type { Link } from "../net/link.js";
+import { BME280 } from "../sensors/bme280.js";
+import { DHT } from "../sensors/dht.js";
+import { Sampler } from "../sensors/sampler.js";
+import type { Sample, Sensor } from "../sensors/sensor.js";
+import type { Settings } from "../settings.js";
+import { messageOf } from "../text.js";
+import type { Outgoing } from "./outgoing.js";
+import type { Reports } from "./reports.js";
+
+/** How late, in ms, the next step of the sampler or of the link may be before the watchdog bites. */
+const WATCHDOG_MARGIN_MS = 60_000;
+/** A DHT answers with what it measured when it was asked before. From this interval on, in s, it is asked twice. */
+const STALE_S = 10;
+
+export interface SamplingOptions {
+	readonly host: Host;
+	readonly settings: Settings;
+	readonly reports: Reports;
+	/** One that is late with its next step keeps the watchdog hungry. */
+	readonly link: Link<Outgoing>;
+	/** A sample was taken, and kept as the reading `seq` if there was room. */
+	readonly onSample: (seq: number | undefined, sample: Sample, now: number) => void;
+	/** A measurement gave no reading; `reason` is for a person. */
+	readonly onFault: (reason: string) => void;
+}
+
+export class Sampling {
+	private readonly _sampler: Sampler;
+	private readonly _options: SamplingOptions;
+	private readonly _alarm: Alarm;
+	private _faults = 0;
+	/** The last reason for a missing reading that was logged; `undefined` since there is a reading again. */
+	private _faultTold: string | undefined;
+
+	/** Throws an Error where the host lacks the bus of the sensor. */
+	constructor(options: SamplingOptions) {
+		const { host, settings } = options;
+		const { sensor } = settings;
+		this._options = options;
+		this._alarm = new Alarm(host.timer);
+		this._sampler = new Sampler({
+			sensor: createSensor(host, settings),
+			interval: settings.interval * 1_000,
+			onSample: (sample, now) => this._sampled(sample, now),
+			onFault: (reason) => this._fault(reason),
+			onUnavailable: () => host.log("error", `the ${sensor} does not work; readings resume when it does`),
+			onRecovered: () => host.log("info", `the ${sensor} works again`),
+		});
+	}
+
+	/** Measurements that gave no reading. */
+	get faults(): number {
+		return this._faults;
+	}
+
+	start(): void {
+		this._step();
+	}
+
+	close(): void {
+		this._sampler.close();
+		this._alarm.clear();
+	}
+
+	/** Time in s from one sample to the next. */
+	get interval(): number {
+		return this._sampler.interval / 1_000;
+	}
+
+	/** See `Sampler.setInterval`. */
+	setInterval(interval: number): void {
+		this._sampler.setInterval(interval * 1_000, this._options.host.clock.now());
+		this._setAlarm();
+	}
+
+	/** See `Sampler.sampleNow`. */
+	sampleNow(): void {
+		this._sampler.sampleNow(this._options.host.clock.now());
+		this._setAlarm();
+	}
+
+	/** Whether a failed measurement is tried again before the next slot. */
+	get retrying(): boolean {
+		return this._sampler.retrying;
+	}
+
+	/** Whether there will be no more samples. */
+	get closed(): boolean {
+		return this._sampler.deadline === Number.POSITIVE_INFINITY;
+	}
+
+	private _setAlarm(): void {
+		const { deadline } = this._sampler;
+		if (deadline === Number.POSITIVE_INFINITY) this._alarm.clear();
+		else this._alarm.set(() => this._step(), deadline - this._options.host.clock.now());
+	}
+
+	private _step(): void {
+		const now = this._options.host.clock.now();
+		this._sampler.tick(now);
+		this._setAlarm();
+		this._feed(now);
+	}
+
+	/**
+	 * Progress is that the sampler has done its step, and that the link is not late
+	 * with its own. No command feeds: none makes the sampler's next step later.
+	 */
+	private _feed(now: number): void {
+		const { host, link } = this._options;
+		const { deadline } = this._sampler;
+		if (deadline === Number.POSITIVE_INFINITY || now - link.deadline >= WATCHDOG_MARGIN_MS) return;
+		host.watchdog?.feed(deadline - now + WATCHDOG_MARGIN_MS);
+	}
+
+	private _sampled(sample: Sample, now: number): void {
+		const { reports, onSample } = this._options;
+		let seq: number | undefined;
+		try {
+			seq = reports.push(sample, now);
+		} catch (error) {
+			return this._fault(messageOf(error));
+		}
+		this._faultTold = undefined;
+		onSample(seq, sample, now);
+	}
+
+	private _fault(reason: string): void {
+		const { host, settings, onFault } = this._options;
+		this._faults++;
+		// Without a sensor the reason is the same for days.
+		if (reason !== this._faultTold) host.log("warning", `no reading from the ${settings.sensor}: ${reason}`);
+		this._faultTold = reason;
+		onFault(reason);
+	}
+}
+
+function createSensor(host: Host, settings: Settings): Sensor {
+	const { sensor: model } = settings;
+	const { i2c, pulses } = host;
+	if (model === "bme280" || model === "bmp280") {
+		if (!i2c) throw new Error(`this host has no I2C bus for a ${model}`);
+		return new BME280({ sensor: i2c, model, onDiagnostic: (text) => host.log("info", text) });
+	}
+	if (!pulses) throw new Error(`this host has no line for a ${model}`);
+	const discard = settings.interval >= STALE_S ? "each" : "first";
+	return new DHT({ sensor: pulses, model, discard });
+}

@@ -1,0 +1,341 @@
+/** The station: sampler, outbox and session joined. */
+import { Commands } from "../commands.js";
+import type { Host, Observer } from "../host.js";
+import { Backoff } from "../net/backoff.js";
+import { Link } from "../net/link.js";
+import { SessionDiscardedError } from "../net/mqtt/errors.js";
+import { DISCONNECT_WITH_WILL } from "../net/mqtt/reason-codes.js";
+import { Session } from "../net/mqtt/session.js";
+import { TimeSync } from "../net/time-sync.js";
+import type { Sample } from "../sensors/sensor.js";
+import { isPublic, type Settings } from "../settings.js";
+import { bytesOf } from "../text.js";
+import { Updater } from "../update.js";
+import { BrokerLog } from "./broker-log.js";
+import { Diagnostics } from "./diagnostics.js";
+import { Farewell } from "./farewell.js";
+import type { Outgoing } from "./outgoing.js";
+import { Reports } from "./reports.js";
+import { Sampling } from "./sampling.js";
+import { SleepCycle } from "./sleep-cycle.js";
+import { type LastStatus, statusMessage } from "./status.js";
+
+/**
+ * How long a station that is stopped goes on delivering readings, in ms, before
+ * it says goodbye. One that falls asleep has had its time to deliver.
+ */
+const DELIVERY_MS = 1_500;
+/**
+ * Largest packet that the station receives, in bytes beside its topic: what `npm run update`
+ * sends has some 1,100, and each of them is in RAM while it is incomplete.
+ */
+const PACKET_SIZE_MAXIMUM = 1_280;
+/** A broker of MQTT 5.0 is to hold back only what would take long to read past. */
+const PACKET_SIZE_ANNOUNCED = 65_536;
+
+/** What the station has done since it started. */
+export interface Counters {
+	/** Readings accepted by the outbox. */
+	readings: number;
+	/** Measurements that gave no reading. */
+	faults: number;
+	/** Readings sent for the first time, and sent again after a reconnect. */
+	published: number;
+	redelivered: number;
+	/** Readings that the broker has. */
+	acknowledged: number;
+	/** Readings that the broker did not take (MQTT 5.0). */
+	rejected: number;
+	/** Readings that were lost, for want of room or to damage, since the flash was first used. */
+	dropped: number;
+	/** Readings that wait, those of earlier runs included. */
+	queued: number;
+	/** Connections that the broker accepted. */
+	connections: number;
+}
+
+export class Station {
+	private readonly _host: Host;
+	private readonly _settings: Settings;
+	private readonly _observer: Observer;
+	private readonly _startedAt: number;
+	private readonly _brokerLog: BrokerLog;
+	private readonly _reports: Reports;
+	private readonly _sampling: Sampling;
+	private readonly _updater: Updater;
+	private readonly _commands: Commands;
+	private readonly _diagnostics: Diagnostics;
+	/** On machines that sleep between readings. */
+	private readonly _sleepCycle: SleepCycle | undefined;
+	private readonly _session: Session<Outgoing>;
+	private readonly _link: Link<Outgoing>;
+	private readonly _timeSync: TimeSync;
+	private _connections = 0;
+	/** From the decision to stop to the end of the connection. */
+	private _farewell: Farewell | undefined;
+
+	/** Throws an Error where the host lacks what the settings ask for. */
+	constructor(host: Host, settings: Settings, observer: Observer = host.observer ?? {}) {
+		if (settings.broker.tls && !host.network.tls) throw new Error("broker: this firmware has no TLS for mqtts://");
+		const { network, timer, clock, log } = host;
+		this._host = host;
+		this._settings = settings;
+		this._observer = observer;
+		this._startedAt = clock.now();
+		this._brokerLog = new BrokerLog(settings, log);
+		if (settings.sleep && host.sleep) {
+			this._sleepCycle = new SleepCycle({
+				clock,
+				timer,
+				settings,
+				isBusy: () => this._updater.busy,
+				isDone: () => this._isDone,
+				onEnd: () => this._fallAsleep(),
+			});
+		}
+		this._session = this._createSession();
+		const link = this._createLink();
+		const reports = new Reports(host, settings, link);
+		const sampling = new Sampling({
+			host,
+			settings,
+			reports,
+			link,
+			onSample: (seq, sample, now) => this._sampled(seq, sample, now),
+			onFault: (reason) => this._faulted(reason),
+		});
+		const update = new Updater(host, settings.updateKey);
+		this._link = link;
+		this._reports = reports;
+		this._sampling = sampling;
+		this._updater = update;
+		this._commands = new Commands({
+			host,
+			settings,
+			sampling,
+			update,
+			link,
+			status: () => this._progress,
+			restart: host.restart && (() => this.stop(() => host.restart?.())),
+		});
+		this._diagnostics = new Diagnostics(host, settings, link, () => ({
+			...this._progress,
+			...reports.wear,
+			...host.diagnostics?.(),
+		}));
+		this._timeSync = new TimeSync({
+			network,
+			timer,
+			log,
+			setTime: (time) => {
+				clock.setTime?.(time);
+				// A machine that sleeps may have waited for that.
+				link.wake();
+			},
+		});
+	}
+
+	get counters(): Counters {
+		const { counters, dropped, queued } = this._reports;
+		return { ...counters, faults: this._sampling.faults, connections: this._connections, dropped, queued };
+	}
+
+	/** Whether an answer from the network is due. */
+	get awaiting(): boolean {
+		return this._link.awaiting;
+	}
+
+	start(): void {
+		const { network, log } = this._host;
+		const { broker, commands, sleep } = this._settings;
+		const { queued } = this._reports;
+		if (queued > 0) log("info", `${countOf(queued)} from before ${queued === 1 ? "waits" : "wait"} for the broker`);
+		if (isPublic(broker)) {
+			const commanded = commands.length > 0 ? ", and may send commands" : "; no commands are taken";
+			log("warning", `${broker.host} is public: everybody reads what is published${commanded}`);
+		}
+		network.onReady = () => {
+			this._timeSync.start();
+			this._link.networkReady();
+		};
+		this._timeSync.start();
+		this._link.start();
+		this._sampling.start();
+		if (sleep && !this._sleepCycle) log("warning", "sleep: this machine cannot; it stays awake");
+		this._sleepCycle?.start();
+	}
+
+	/**
+	 * Ends in good order, within two seconds: no more samples, deliver what is
+	 * queued, say `offline`, disconnect. If there is no time for it, the broker says
+	 * `offline`: the will.
+	 */
+	stop(onStopped: () => void): void {
+		this._stop("offline", this._host.clock.now() + DELIVERY_MS, onStopped);
+	}
+
+	private _createSession(): Session<Outgoing> {
+		const { id, keepAlive, username, password, topic, qos, commands } = this._settings;
+		const { lostAfter, sessionExpiryInterval } = this._sleepCycle ?? {};
+		const commandTopic = `${topic}/cmd/`;
+		const commandFilter = `${commandTopic}#`;
+		const session = new Session<Outgoing>({
+			clientId: `veleta-${id}`,
+			keepAlive,
+			// Which packet ids of QoS 2 an earlier run left unreleased, nobody knows.
+			cleanStart: qos === 2,
+			username,
+			password,
+			will: {
+				...statusMessage(topic, "offline"),
+				...(lostAfter !== undefined && { properties: { willDelayInterval: lostAfter } }),
+			},
+			...(sessionExpiryInterval !== undefined && { sessionExpiryInterval }),
+			birth: statusMessage(topic, "online"),
+			// A command that brings the machine down must not come again for ever.
+			acknowledgesFirst: true,
+			maximumPacketSize: PACKET_SIZE_MAXIMUM + bytesOf(topic).length,
+			announcedPacketSize: PACKET_SIZE_ANNOUNCED,
+			nextMessage: () => this._nextMessage(),
+			onConnect: (sessionPresent, version) => {
+				this._connections++;
+				this._updater.connected();
+				// MQTT 3.1 does not tell whether the broker has something left for the station.
+				if (!sessionPresent && version > 3) this._commands.newSession();
+				// It may remember what an earlier run with other settings subscribed to.
+				else if (commands.length === 0) session.unsubscribe(commandFilter);
+				this._observer.onState?.("online");
+				this._diagnostics.connected();
+				this._brokerLog.connected(version, sessionPresent);
+			},
+			onPublish: ({ source }, redelivered) => source.sent?.(redelivered),
+			onAcknowledge: ({ source, tag }) => source.settled(tag, "acknowledged"),
+			onReject: ({ source, tag }, reasonCode) => {
+				// A stranger decides where replies go.
+				if (source !== this._commands) this._brokerLog.rejected(source, reasonCode);
+				source.settled(tag, "rejected");
+			},
+			onGiveUp: (what) => {
+				this._brokerLog.gaveUp(typeof what === "string" ? what : what.source);
+				if (typeof what !== "string") what.source.settled(what.tag, "given up");
+			},
+			onOversized: (size) => this._brokerLog.readPast(size),
+			onMessage: (message) => {
+				// Under an older topic, the broker may keep a subscription that was this station's.
+				if (!message.topic.startsWith(commandTopic)) return;
+				this._commands.receive(message.topic.slice(commandTopic.length), message);
+			},
+			onSubscribe: (topicFilter, reasonCode) => {
+				if (reasonCode >= 0x80) this._brokerLog.notSubscribed(topicFilter);
+			},
+		});
+		if (commands.length > 0) session.subscribe({ topicFilter: commandFilter, qos: 1 });
+		return session;
+	}
+
+	private _createLink(): Link<Outgoing> {
+		const { network, clock, timer, random } = this._host;
+		const { broker, tls } = this._settings;
+		return new Link({
+			network,
+			clock,
+			timer,
+			broker,
+			tls,
+			backoff: new Backoff({ random }),
+			session: this._session,
+			onDisconnect: (reason, retryDelay, error) => {
+				this._observer.onState?.("offline");
+				if (error instanceof SessionDiscardedError) return;
+				if (retryDelay === 0) this._brokerLog.tooOld(this._session.protocolVersion);
+				else this._brokerLog.disconnected(reason, retryDelay);
+			},
+			onTakenOver: () => this._brokerLog.takenOver(),
+			onSettled: () => (this._farewell ?? this._sleepCycle)?.nothingInFlight(),
+		});
+	}
+
+	private _sampled(seq: number | undefined, sample: Sample, now: number): void {
+		this._sleepCycle?.sampled();
+		if (seq === undefined) return this._commands.sampled({ ok: false, error: "no room for the reading" });
+		this._observer.onReading?.(seq, sample, now);
+		this._commands.sampled({ ok: true, seq });
+		this._link.wake();
+	}
+
+	private _faulted(reason: string): void {
+		this._observer.onFault?.(reason);
+		this._commands.sampled({ ok: false, error: reason });
+		if (!this._sleepCycle || this._sampling.retrying) return;
+		this._sleepCycle.sampled();
+		this._link.wake();
+	}
+
+	private _nextMessage(): Outgoing | undefined {
+		const now = this._host.clock.now();
+		return this._commands.next() ?? this._reports.next(now) ?? this._diagnostics.next() ?? this._farewell?.next();
+	}
+
+	/** Whether the broker has all there is, and nobody waits for anything. */
+	private get _isDone(): boolean {
+		const { clock, network } = this._host;
+		if (this._commands.pending || !this._reports.delivered) return false;
+		// A reading whose time is not known when the machine falls asleep never gets one.
+		return clock.time() !== undefined || network.ntp === undefined;
+	}
+
+	private _fallAsleep(): void {
+		this._stop("asleep", this._host.clock.now(), () => {
+			const { duration } = this._sleepCycle!;
+			this._observer.onState?.("asleep");
+			this._host.log("info", `asleep for ${(duration / 1_000).toFixed(1)} s`);
+			this._host.sleep?.(duration);
+		});
+		// Nobody to say goodbye to.
+		if (!this._session.connected) this._farewell?.end();
+	}
+
+	/** Readings are delivered until the monotonic time `deliverUntil` in ms. */
+	private _stop(status: LastStatus, deliverUntil: number, onStopped: () => void): void {
+		if (this._farewell) return;
+		const { timer } = this._host;
+		const { topic, qos } = this._settings;
+		this._sampling.close();
+		this._timeSync.close();
+		this._diagnostics.close();
+		this._sleepCycle?.close();
+		this._reports.finish(deliverUntil);
+		// The broker publishes the will of a machine that does not wake again: the will
+		// waits, but for the next connection's start in a new session.
+		const keepsWill = status === "asleep" && this._session.protocolVersion === 5 && qos !== 2;
+		this._farewell = new Farewell({
+			timer,
+			topic,
+			status,
+			reasonCode: keepsWill ? DISCONNECT_WITH_WILL : 0,
+			onEnd: (reasonCode) => this._end(reasonCode, onStopped),
+		});
+		this._commands.sampled({ ok: false, error: "the station stops" });
+		this._link.wake();
+	}
+
+	private _end(reasonCode: number, onStopped: () => void): void {
+		this._farewell = undefined;
+		this._reports.close();
+		this._updater.close();
+		this._host.network.onReady = undefined;
+		this._link.stop(reasonCode);
+		const { queued } = this._reports;
+		if (queued > 0) this._host.log("warning", `${countOf(queued)} ${queued === 1 ? "was" : "were"} not delivered`);
+		onStopped();
+	}
+
+	/** For the diagnostics and the command `status`: what the station has done, and for how many seconds. */
+	private get _progress() {
+		return { uptime: Math.round((this._host.clock.now() - this._startedAt) / 1_000), ...this.counters };
+	}
+}
+
+function countOf(readings: number): string {
+	return readings === 1 ? "1 reading" : `${readings} readings`;
+}
