@@ -1,5 +1,5 @@
 /** The station: sampler, outbox and session joined. */
-import { Commands } from "../commands.js";
+
 import type { Host, Observer } from "../host.js";
 import { Backoff } from "../net/backoff.js";
 import { Link } from "../net/link.js";
@@ -10,8 +10,8 @@ import { TimeSync } from "../net/time-sync.js";
 import type { Sample } from "../sensors/sensor.js";
 import { isPublic, type Settings } from "../settings.js";
 import { bytesOf } from "../text.js";
-import { Updater } from "../update.js";
 import { BrokerLog } from "./broker-log.js";
+import { Commands } from "./commands.js";
 import { Diagnostics } from "./diagnostics.js";
 import { Farewell } from "./farewell.js";
 import type { Outgoing } from "./outgoing.js";
@@ -19,6 +19,7 @@ import { Reports } from "./reports.js";
 import { Sampling } from "./sampling.js";
 import { SleepCycle } from "./sleep-cycle.js";
 import { type LastStatus, statusMessage } from "./status.js";
+import { Updater } from "./update.js";
 
 /**
  * How long a station that is stopped goes on delivering readings, in ms, before

@@ -14,7 +14,7 @@ const OUTBOX = "src/outbox/outbox.ts";
 const LOG = "src/outbox/log.ts";
 const BACKOFF = "src/net/backoff.ts";
 const STATION = "src/station/station.ts";
-const COMMANDS = "src/commands.ts";
+const COMMANDS = "src/station/commands.ts";
 
 export const MUTANTS: readonly Mutant[] = [
 	{

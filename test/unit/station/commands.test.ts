@@ -1,8 +1,8 @@
 /** Commands to a station and its replies. */
-import { createSimulatedSensor } from "../../hosts/sim/devices/simulated-sensor.ts";
-import { DUP, QOS_0, RETAINED, startCommanded as start } from "../harness/commanded.ts";
-import { deepEqual, equal, ok, test } from "../harness/harness.ts";
-import { World } from "../harness/world.ts";
+import { createSimulatedSensor } from "../../../hosts/sim/devices/simulated-sensor.ts";
+import { DUP, QOS_0, RETAINED, startCommanded as start } from "../../harness/commanded.ts";
+import { deepEqual, equal, ok, test } from "../../harness/harness.ts";
+import { World } from "../../harness/world.ts";
 
 const MINUTE = 60_000;
 

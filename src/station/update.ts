@@ -2,9 +2,9 @@
  * Firmware over the air, in pieces that come as MQTT messages, and the
  * judgement of new firmware after the restart.
  */
-import { Alarm } from "./alarm.js";
-import type { Bytes, Host } from "./host.js";
-import { jsonOf, messageOf } from "./text.js";
+import { Alarm } from "../alarm.js";
+import type { Bytes, Host } from "../host.js";
+import { jsonOf, messageOf } from "../text.js";
 
 /** An update to which nobody adds for so long, in ms, is given up: it keeps a machine awake that could sleep. */
 const SILENCE_MS = 60_000;

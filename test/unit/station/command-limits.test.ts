@@ -1,10 +1,10 @@
 /** What a stranger's command can cost a station, and what it cannot make it do. */
-import { createSimulatedSensor } from "../../hosts/sim/devices/simulated-sensor.ts";
-import type { UpdatePort } from "../../src/host.ts";
-import { bytesOf } from "../../src/text.ts";
-import { DUP, QOS_0, replyTo, startCommanded } from "../harness/commanded.ts";
-import { deepEqual, equal, match, ok, test } from "../harness/harness.ts";
-import { World } from "../harness/world.ts";
+import { createSimulatedSensor } from "../../../hosts/sim/devices/simulated-sensor.ts";
+import type { UpdatePort } from "../../../src/host.ts";
+import { bytesOf } from "../../../src/text.ts";
+import { DUP, QOS_0, replyTo, startCommanded } from "../../harness/commanded.ts";
+import { deepEqual, equal, match, ok, test } from "../../harness/harness.ts";
+import { World } from "../../harness/world.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60_000;

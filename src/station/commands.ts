@@ -3,15 +3,15 @@
  * carried out, and the replies. Whoever may publish there is a stranger: what is
  * kept of a command is bounded in bytes, and nothing of it is logged.
  */
-import type { Bytes, Host } from "./host.js";
-import type { Link } from "./net/link.js";
-import type { ReceivedMessage } from "./net/mqtt/message.js";
-import { topicNameFault } from "./net/mqtt/topic.js";
-import { SENSORS } from "./sensors/models.js";
-import { COMMANDS, type CommandName, INTERVAL_MAXIMUM_S, type Settings } from "./settings.js";
-import type { Outcome, Outgoing, Source } from "./station/outgoing.js";
-import type { Sampling } from "./station/sampling.js";
-import { bytesOf, cut, fits, hasControls, jsonOf } from "./text.js";
+import type { Bytes, Host } from "../host.js";
+import type { Link } from "../net/link.js";
+import type { ReceivedMessage } from "../net/mqtt/message.js";
+import { topicNameFault } from "../net/mqtt/topic.js";
+import { SENSORS } from "../sensors/models.js";
+import { COMMANDS, type CommandName, INTERVAL_MAXIMUM_S, type Settings } from "../settings.js";
+import { bytesOf, cut, fits, hasControls, jsonOf } from "../text.js";
+import type { Outcome, Outgoing, Source } from "./outgoing.js";
+import type { Sampling } from "./sampling.js";
 import type { Updater } from "./update.js";
 
 /** Bytes of a command's name and of its correlation data: one with more is refused. */
