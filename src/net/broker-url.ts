@@ -25,7 +25,7 @@ const NOT_SPOKEN: readonly string[] = Object.freeze(["ws", "wss"]);
 export const urlPattern = () =>
 	/^([A-Za-z][A-Za-z0-9+.-]*):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?(\[[0-9A-Fa-f:.]+\]|[^:/?#[\]@\s]+)(?::([0-9]+))?\/?$/;
 
-/** Throws an Error that says what is wrong, and never shows the URL: it may hold a password. */
+/** Throws an Error that names the fault, and never shows the URL: it may hold a password. */
 export function parseBrokerUrl(url: string): BrokerUrl {
 	const [, written, username, password, host, port] = urlPattern().exec(url) ?? [];
 	if (written === undefined || host === undefined) {

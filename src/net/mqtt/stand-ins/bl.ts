@@ -61,5 +61,5 @@ class BufferList {
 	}
 }
 
-/** mqtt-packet calls what it imports. */
+/** mqtt-packet calls the import without `new`. */
 export default () => new BufferList();
