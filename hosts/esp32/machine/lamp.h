@@ -21,7 +21,7 @@ typedef struct {
 	bool			joined;
 	bool			online;
 	bool			asleep;
-	/* What is shown once before the lamp goes back to its state, as one of the sequences in lamp.c. */
+	/* The event that is shown once before the lamp goes back to its state, as one of the sequences in lamp.c. */
 	uint8_t			event;
 	uint8_t			position;
 } Lamp;

@@ -116,7 +116,7 @@ bool restartIsTrouble(int chip, const RestartNote *note)
 	return true;
 }
 
-/* No comparison is true of what is no number. */
+/* NaN makes every comparison false, and so gets `otherwise`. */
 static uint64_t microseconds(double milliseconds, double shortest, double longest, double otherwise)
 {
 	if (milliseconds < shortest)

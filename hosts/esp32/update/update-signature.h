@@ -21,18 +21,18 @@ typedef union {
 	uint8_t					room[512];
 } UpdateHash;
 
-/* Each returns NULL, or in a few words what is wrong. */
+/* Each returns NULL, or the fault in a few words. */
 const char *updateHashBegin(UpdateHash *hash);
 const char *updateHashAppend(UpdateHash *hash, const void *bytes, size_t count);
 
 /*
- * Whether `signature` (DER in hexadecimal digits) is one of everything that was
- * appended, by the owner of the public key (an uncompressed point, 65 bytes).
- * Ends the hash in any case.
+ * Whether `signature` (DER in hexadecimal digits) signs all appended bytes, by the
+ * owner of the public key (an uncompressed point, 65 bytes). Ends the hash in any
+ * case.
  */
 const char *updateHashVerify(UpdateHash *hash, const char *signature, const uint8_t *key, size_t keyLength);
 
-/* Ends a hash that nobody wants to verify; one that has ended, or never began and is all zeros, is left alone. */
+/* Ends a hash without verifying; leaves alone a hash that has ended, or never began and is all zeros. */
 void updateHashEnd(UpdateHash *hash);
 
 #endif

@@ -13,7 +13,7 @@ import { Session } from "../../../src/net/mqtt/session.ts";
 import { clock, network, timer } from "../../node/ports.ts";
 
 const KEEP_ALIVE_S = 30;
-/** It is there to watch: it comes back soon, whatever the broker does. */
+/** It reconnects soon, whatever the broker does: a user watches. */
 const RETRY_MS = { base: 500, limit: 500 };
 /** Larger than anything that a station sends. */
 const PACKET_SIZE_MAXIMUM = 1 << 20;

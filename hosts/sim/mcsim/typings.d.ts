@@ -1,4 +1,4 @@
-/** What the SDK gives to programs in mcsim, as far as it is used here. */
+/** The SDK's modules for programs in mcsim, as far as they are used here. */
 declare module "control" {
 	/** One of the objects that get what the panel posts. */
 	export default class Control {

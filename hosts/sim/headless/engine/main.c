@@ -64,7 +64,7 @@ static void writeAll(const void* from, size_t length)
 		if (count < 0 && errno == EINTR)
 			continue;
 		if (count < 0)
-			_exit(1); /* Nobody is there any more. */
+			_exit(1); /* The host has gone. */
 		at += count;
 		length -= (size_t)count;
 	}
