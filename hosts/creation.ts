@@ -27,7 +27,7 @@ export interface Growth {
 }
 
 export interface Creation {
-	/** Bytes of the one block that holds chunks, slots and the stack; without it each is allocated by itself. */
+	/** Bytes of one block for chunks, slots and the stack; without it each has its own memory. */
 	readonly static?: number;
 	/** Bytes. */
 	readonly chunk: Growth;

@@ -65,7 +65,7 @@ export interface CommandsOptions {
 	readonly log: (level: LogLevel, text: string) => void;
 	/** Whether the machine was started because the program, or its user, asked for it. */
 	readonly startedOnRequest: boolean;
-	/** What the station has done so far, for `status`. */
+	/** The station's counters, for `status`. */
 	readonly status: () => object;
 	/** Firmware over the air. */
 	readonly update: Updater;

@@ -1,5 +1,5 @@
 /**
- * The ports: what a host gives to the program. Types only.
+ * The ports, which a host gives to the program. Types only.
  *
  * Hardware and sockets are constructors, as in ECMA-419: the program writes
  * `new host.i2c.io({ ...host.i2c, address })` and never asks whether a real
@@ -12,7 +12,7 @@ import type { Settings } from "./settings.js";
 /** Bytes as every port takes and gives them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What the module `host` gives: the ports, once their settings are known. */
+/** The module `host`: the ports, once their settings are known. */
 export interface HostModule extends Pick<Host, "log" | "update"> {
 	/** The user's settings, by `parseSettings`. Throws its Error for settings that cannot be used. */
 	settings(): Settings;
@@ -35,7 +35,7 @@ export interface Host {
 	readonly flash?: Flash;
 	/** A second slot for firmware, on machines whose firmware the program can replace. */
 	readonly update?: UpdatePort;
-	/** What restarts the machine when the program hangs. */
+	/** Restarts the machine when the program hangs. */
 	readonly watchdog?: Watchdog;
 	/** Shows the program's state: a panel, an LED. */
 	readonly observer?: Observer;
@@ -107,8 +107,8 @@ export interface PulseCapture {
 	/** Drives the line low: the start signal. */
 	hold(): void;
 	/**
-	 * Forgets what an earlier capture left, arms the receiver while the line is
-	 * still low, then lets the line rise.
+	 * Drops an earlier capture, arms the receiver while the line is still low, then
+	 * lets the line rise.
 	 */
 	release(): void;
 	/**
@@ -143,9 +143,9 @@ export interface NetworkPort {
 
 /** ECMA-419 TCP (clause 10.13), buffer format. Not to be used any more after `onError` or `close`. */
 export interface Socket {
-	/** Reads at most `byteLength` bytes of what has arrived; `undefined` when there is nothing. */
+	/** Reads at most `byteLength` arrived bytes; `undefined` when there are none. */
 	read(byteLength?: number): ArrayBuffer | Uint8Array | undefined;
-	/** Writes all of `bytes`, which must not be more than the count last told; returns what may be written after it. */
+	/** Writes all of `bytes`, no more than the count last told; returns how many bytes may be written after it. */
 	write(bytes: Bytes): number;
 	close(): void;
 }
@@ -170,7 +170,7 @@ export type SocketConstructor = new (options: SocketOptions) => Socket;
  * a certificate does not verify.
  */
 export interface TlsOptions {
-	/** Certificates of the authorities that are trusted; without it, those that the host knows. */
+	/** Certificates of the trusted authorities; without it, the host's own. */
 	readonly ca?: string;
 	/** The client's own certificate and private key, for brokers that ask for them. */
 	readonly certificate?: string;
@@ -190,7 +190,7 @@ export type ResolverConstructor = new (options: { readonly [option: string]: unk
 
 /**
  * An NTP client, in the shape of `embedded:network/ntp/client`; asked once and then closed.
- * The servers and whatever else it needs are among its options.
+ * Its options have the servers and its other needs.
  */
 export interface NTPClient {
 	/** Calls back once, with an Error or with the wall-clock time in ms since 1970. */
@@ -223,7 +223,7 @@ export interface Watchdog {
 /**
  * Firmware in two slots: one has the running firmware, an update is written to
  * the other. `open`, `write` and `complete` throw an Error where the flash
- * refuses; the others do what they can.
+ * refuses; the others never throw.
  */
 export interface UpdatePort {
 	/** The running firmware came with an update, and is not confirmed yet. */

@@ -1,4 +1,4 @@
-/** What a user may set, validated; the table of it is `settings/table.ts`. Everything has a default, so `{}` is valid. */
+/** Validates a user's settings by the table in `settings/table.ts`. All have defaults, so `{}` is valid. */
 import type { Bytes } from "./host.js";
 import { type BrokerAddress, type BrokerUrl, parseBrokerUrl } from "./net/broker-url.js";
 import type { QoS } from "./net/mqtt/packet.js";
@@ -31,7 +31,7 @@ export interface Settings extends Omit<Given, Understood> {
 
 export type Wifi = Settings["wifi"][number];
 
-/** Validates what a user wrote; throws an Error with a line for each fault, which begins with the setting's name. */
+/** Throws an Error with a line for each fault, which begins with the setting's name. */
 export function parseSettings(raw: unknown): Settings {
 	const fields = new Fields();
 	const given = fields.members("", raw ?? {}, { properties: SETTINGS });

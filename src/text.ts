@@ -1,4 +1,4 @@
-/** Small things about texts, and the one place for their UTF-8. */
+/** Functions on texts, and the program's UTF-8. */
 import TextDecoder from "text/decoder";
 import TextEncoder from "text/encoder";
 import type { Bytes } from "./host.js";

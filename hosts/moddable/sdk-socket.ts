@@ -1,9 +1,9 @@
 /**
  * The socket port on the SDK's `embedded:io/socket/tcp`, on a board and in mcsim.
  *
- * That class is ECMA-419's but for these points, read in its C sources (SDK
+ * That class follows ECMA-419 except in these points, read in its C sources (SDK
  * 8.2.3, `lwip` for boards, `lin` for Linux):
- * - `read` ignores its argument and returns all that has arrived;
+ * - `read` ignores its argument and returns all bytes that have arrived;
  * - it takes addresses only, and spells `noDelay` as `nodelay`;
  * - after an error it keeps itself and its callbacks alive until `close`;
  * - `lwip` may report one error twice;

@@ -132,7 +132,7 @@ export function openEvent(socket: NetSocket): "connect" | "secureConnect" {
 	return socket instanceof TLSSocket ? "secureConnect" : "connect";
 }
 
-/** Why a connection ended: the system's error codes and TLS's in words, and anything else as it is. */
+/** Why a connection ended: the error codes of the system and of TLS in words, other errors unchanged. */
 export function reasonOf(error: NodeJS.ErrnoException, socket: NetSocket): string {
 	const { code = error.message } = error;
 	if (code === "ECONNRESET" && socket instanceof TLSSocket && !socket.authorized) {

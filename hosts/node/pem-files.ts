@@ -25,7 +25,7 @@ export function withPemFiles(raw: unknown, folder: string): unknown {
 	return { ...raw, tls };
 }
 
-/** The text of a PEM file, which begins at its first block; `name` is what the user calls it. */
+/** The text of a PEM file from its first block on; `name` is the setting's or option's. */
 export function readPem(name: string, path: string, folder = "."): string {
 	const complain = (problem: string) => new Error(`${name}: ${path}: ${problem}`);
 	if (path === "" || path.includes("\n")) throw new Error(`${name}: must be a path, or PEM: ${PEM}…`);

@@ -16,7 +16,7 @@ export interface BrokerUrl extends BrokerAddress {
 /** The ports that IANA assigned to MQTT, and to MQTT over TLS. */
 export const DEFAULT_PORT = 1883;
 export const DEFAULT_TLS_PORT = 8883;
-/** `ssl` is what several clients call `mqtts`. */
+/** Several clients write `ssl` for `mqtts`. */
 const TLS_SCHEMES: readonly string[] = Object.freeze(["mqtts", "ssl"]);
 /** Schemes of MQTT that a user may know and this station does not speak. */
 const NOT_SPOKEN: readonly string[] = Object.freeze(["ws", "wss"]);

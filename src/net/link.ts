@@ -95,7 +95,7 @@ export class Link<M extends Message> {
 		this._become({ phase: "stopped" });
 	}
 
-	/** There is something new to send. */
+	/** There is a new message to send. */
 	wake(): void {
 		this._run(() => {});
 	}
@@ -153,7 +153,7 @@ export class Link<M extends Message> {
 				},
 				onError: (reason) => {
 					if (!current()) return;
-					// What arrived before the end counts: a refusal is often followed by a close.
+					// Reads the bytes from before the end: a close often follows a refusal.
 					do this._run(() => {});
 					while (current() && !this._running && this._unreadSince !== undefined);
 					if (!current()) return;
@@ -330,7 +330,7 @@ export class Link<M extends Message> {
 		);
 	}
 
-	/** When the next step is due, in ms; `Infinity`: when something happens. */
+	/** When the next step is due, in ms; `Infinity`: at the next event of the socket. */
 	get deadline(): number {
 		const state = this._state;
 		if (state.phase === "waiting") return state.retryAt;

@@ -70,7 +70,7 @@ export class Log {
 
 	/**
 	 * Reads the whole area, and calls back for each waiting reading and each note, oldest first. An area that holds
-	 * something else counts as empty. Throws an Error where the flash refuses to be read or is too small.
+	 * other bytes counts as empty. Throws an Error where the flash refuses to be read or is too small.
 	 */
 	constructor(flash: Flash, onRecord?: (record: LogRecord, position: number) => void) {
 		const { blocks, blockLength } = flash.status();
@@ -323,7 +323,7 @@ export class Log {
 		return new Uint8Array(this._flash.read(byteLength, this._offset(position)) as ArrayBuffer);
 	}
 
-	/** Whether the flash holds what was to be written. */
+	/** Returns whether the flash then holds the bytes. */
 	private _write(position: number, bytes: Bytes): boolean {
 		this._program(position, bytes);
 		try {

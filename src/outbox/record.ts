@@ -12,8 +12,8 @@
  * | 3     | pressure in 0.01 Pa, if any                                         |
  * | 2     | the run whose monotonic time it is, unless the wall-clock time is known |
  *
- * A clock note tells what the wall clock showed when a run's monotonic time
- * was 0: 8 bytes, a double, and the run's 2 bytes.
+ * A clock note tells the wall-clock time at which a run's monotonic time was 0: 8
+ * bytes, a double, and the run's 2 bytes.
  */
 import type { Bytes } from "../host.js";
 import type { Sample } from "../sensors/sensor.js";

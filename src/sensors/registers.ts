@@ -11,7 +11,7 @@ export function readRegisters(bus: I2C, register: number, byteLength: number): U
 	return transfer(register, () => request(bus, register, byteLength));
 }
 
-/** As `readRegisters`, but throws what the bus throws. */
+/** As `readRegisters`, but throws the bus's own errors. */
 export function request(bus: I2C, register: number, byteLength: number): Uint8Array {
 	bus.write(Uint8Array.of(register));
 	// A copy, where the bus gives an array: the bus may give the same array each time.

@@ -130,7 +130,7 @@ export const SETTINGS = (Object as Freezing).freeze(
 		diagnostics: { type: "integer", maximum: INTERVAL_MAXIMUM_S, default: 900 },
 		/** A pool of public servers; it answers on nearly every network that has a way out. */
 		timeServer: { type: "string", ...EMPTY, default: "pool.ntp.org" },
-		/** Bytes. 85 readings, for as long as the flash refuses; the most is larger than what a board has to spare. */
+		/** Bytes. 85 readings, for as long as the flash refuses; the maximum is more than a board has to spare. */
 		outbox: { type: "integer", minimum: 8 * SLOT_BYTES, maximum: 65_536, default: 2_048 },
 		tls: { properties: { ca: PEM, certificate: PEM, key: PEM }, together: ["certificate", "key"] },
 		sleep: { type: "boolean", default: false },

@@ -7,7 +7,7 @@
  *     ~ TEXT CRC newline
  *
  * TEXT is printable ASCII without a tilde; CRC is eight hexadecimal digits, the
- * CRC-32 of TEXT (IEEE 802.3). A tilde begins a line anew, whatever was before
+ * CRC-32 of TEXT (IEEE 802.3). A tilde begins a line anew, also in the middle of
  * it. Any other line is ignored, and the sender, which gets no reply, sends it
  * again: a serial port has no flow control, and people type into it.
  *

@@ -43,7 +43,7 @@ void xs_console_exchange(xsMachine *the) { (void)the; }
 #include "builtinCommon.h"
 #include "../machine/machine.h"
 
-/* Of boards whose UART 0 leads nowhere, the manifest says so: its pins are free then. */
+/* 0 in the manifest for a board whose UART 0 is not connected: its pins are free then. */
 #ifndef MODDEF_CONSOLE_UART
 	#define MODDEF_CONSOLE_UART (1)
 #endif

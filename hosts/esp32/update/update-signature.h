@@ -12,9 +12,9 @@
 #include <psa/crypto.h>
 
 /*
- * A hash under way. How large it is depends on what mbedTLS was configured for,
- * and the SDK's makefile does not compile this file with ESP-IDF's configuration
- * of mbedTLS: so there is room for the largest, the one for SHA-512, twice over.
+ * A hash under way. Its size depends on the configuration of mbedTLS, and the
+ * SDK's makefile does not compile this file with ESP-IDF's: so there is room for
+ * the largest hash, SHA-512, twice over.
  */
 typedef union {
 	psa_hash_operation_t	operation;

@@ -26,7 +26,7 @@
 #include "wifi-radio.h"
 #include "wifi-reason.h"
 
-/* As many as the settings can have. */
+/* Networks that the settings can have. */
 #define NETWORKS_MAXIMUM (5)
 /* A passphrase has up to 63 characters; 64 digits are a key. */
 #define PASSWORD_BYTES (64)
@@ -51,7 +51,7 @@ static struct {
 	bool			prepared;
 	/* Events of a stopped driver are about an attempt that was given up. */
 	volatile bool	started;
-	/* Of the attempt, or of the network that is joined. */
+	/* The network of the attempt, or the joined one. */
 	char			ssid[WIFI_SSID_BYTES + 1];
 	/* Replaces DHCP's name server; any address for none. One word, so that lwIP's task can read it. */
 	volatile uint32_t	dns;
@@ -155,7 +155,7 @@ static esp_err_t prepare(void)
 	wifi_init_config_t config = WIFI_INIT_CONFIG_DEFAULT();
 	esp_err_t error;
 
-	config.nvs_enable = 0;		/* the settings have the networks: what the driver kept would only wear the flash */
+	config.nvs_enable = 0;		/* the settings have the networks: the driver's copies would only wear the flash */
 	error = esp_netif_init();
 	if (ESP_OK == error)
 		error = esp_event_loop_create_default();
@@ -165,7 +165,7 @@ static esp_err_t prepare(void)
 		return error;
 	if (!radio.interface)
 		radio.interface = esp_netif_create_default_wifi_sta();
-	/* The driver takes this once, whatever comes after it. */
+	/* The driver can be initialized only once, also if a later step fails. */
 	error = radio.initialized ? ESP_OK : esp_wifi_init(&config);
 	if (ESP_OK == error) {
 		radio.initialized = true;

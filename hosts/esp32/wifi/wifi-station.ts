@@ -71,7 +71,7 @@ type Candidate = Wifi & {
 	refused: number;
 	/** Not before this time, in ms. */
 	retryAt: number;
-	/** Of the last attempt that failed. */
+	/** Why the last attempt failed. */
 	reason: string;
 };
 

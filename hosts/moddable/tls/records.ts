@@ -195,5 +195,5 @@ export function joined(parts: readonly Bytes[]): Bytes {
 }
 
 function outOfOrder(): TlsError {
-	return new TlsError("TLS: the broker sends what is not its turn to send", UNEXPECTED_MESSAGE);
+	return new TlsError("TLS: the broker sends a record out of turn", UNEXPECTED_MESSAGE);
 }

@@ -17,7 +17,7 @@ export interface FlashChipOptions {
 	readonly blocks: number;
 	/** The content of the flash, used in place; without it, all of the flash is erased. */
 	readonly image?: Bytes;
-	/** Uniform in [0, 1): what a power cut leaves, and which bits flip. */
+	/** Uniform in [0, 1): decides the remains of a power cut, and which bits flip. */
 	readonly random?: () => number;
 }
 

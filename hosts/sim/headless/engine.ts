@@ -84,7 +84,7 @@ type Pending = { resolve: (actions: DecodedAction[]) => void; reject: (error: Er
 export class Engine {
 	/** After the last command. */
 	figures = NONE;
-	/** Those of `limit`. */
+	/** The figures after `limit`. */
 	private _loaded = NONE;
 	/** Answers the program's `ask`. */
 	onQuestion: (question: Buffer) => Uint8Array = () => new Uint8Array(0);
@@ -99,7 +99,7 @@ export class Engine {
 	private _ended: EngineError | undefined;
 	private readonly _kill = () => this.process.kill("SIGKILL");
 
-	/** Throws an `EngineError` that says what to do where the engine is not built. */
+	/** Throws an `EngineError` with advice where the engine is not built. */
 	constructor({ flash }: EngineOptions = {}) {
 		if (!existsSync(XS_ENGINE)) throw new EngineError(`there is no XS engine at ${XS_ENGINE}: \`npm start\` builds it`);
 		// Its own process group: a Ctrl-C in the terminal must reach the station as an orderly stop, not kill the engine.

@@ -82,7 +82,7 @@ export class RemoteSlots implements UpdatePort {
 	}
 }
 
-/** Those of ASCII, one in each byte. */
+/** A text in ASCII, a character in each byte. */
 function characters(bytes: Bytes): string {
 	let text = "";
 	for (const code of bytes) text += String.fromCharCode(code);

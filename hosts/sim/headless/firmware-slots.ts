@@ -13,7 +13,7 @@ import type { Bytes, UpdatePort } from "../../../src/host.js";
 import { type FirmwareImage, idOf, NO_NETWORK, readImage } from "../../node/update-image.ts";
 import { isSigned } from "../../node/update-key.ts";
 
-/** As the smaller of the two on a board with 4 MB of flash. */
+/** Bytes of a slot, as on a board with 4 MB of flash. */
 export const FIRMWARE_SLOT_BYTES = 0x1e_0000;
 /** First byte of every image. */
 const IMAGE_MAGIC = 0xe9;
@@ -130,7 +130,7 @@ export class FirmwareSlots implements UpdatePort {
 		if (this._file !== undefined) closeSync(this._file);
 	}
 
-	/** Of the slot that runs. */
+	/** The state of the slot that runs. */
 	private get _state(): number {
 		return this._record[STATES_AT + this._running]!;
 	}

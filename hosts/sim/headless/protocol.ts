@@ -36,7 +36,7 @@ export const Action = {
 	Open: 1,
 	Write: 2,
 	Close: 3,
-	/** `value` bytes of what has arrived were read. */
+	/** The station has read `value` bytes. */
 	Read: 4,
 	/** Call at the simulated time `value`; `Infinity`: do not. */
 	Timer: 5,

@@ -1,6 +1,6 @@
 /**
- * Shows what a subscriber receives: an MQTT client of its own, beside the
- * station's, on the same session. It comes back when the broker does.
+ * Shows a subscriber's messages: a second MQTT client beside the station's, on the
+ * same session code. It comes back when the broker does.
  */
 import type { TlsOptions } from "../../../src/host.ts";
 import { Backoff } from "../../../src/net/backoff.ts";

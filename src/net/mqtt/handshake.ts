@@ -118,7 +118,7 @@ export class Handshake<M extends Message> {
 		return { isDiscarded, isResumed, lacksWill };
 	}
 
-	/** The broker refuses the connection: changes what it may have refused. */
+	/** The broker refuses the connection: the next one is without the likely cause. */
 	refuse(connection: Connection<M>, reasonCode: number, properties: Properties): never {
 		connection.phase = "ended";
 		// A broker that does not know 5.0 may answer in 3.1.1's form.

@@ -175,7 +175,7 @@ export class Outbound<M extends Message> {
 				const bytes = connection.leave(packet, now, entry, own);
 				if (bytes.length <= connection.maximumPacketSize) return bytes;
 			} catch {
-				// The encoder refuses what MQTT does not allow: a topic with a wildcard, for instance.
+				// The encoder refuses messages that MQTT does not allow: a topic with a wildcard, for instance.
 				reasonCode = TOPIC_NAME_INVALID;
 			}
 			return undefined;

@@ -165,7 +165,7 @@ export interface Empty<Cmd extends "pingreq" | "pingresp"> {
 	readonly cmd: Cmd;
 }
 
-/** What a broker sends to a client. */
+/** A packet from a broker to a client. */
 export type BrokerPacket =
 	| Connack
 	| Publish

@@ -22,7 +22,7 @@ export const CLIENT_NOT_AUTHORIZED = 5;
 /** The greatest of them. */
 export const RETURN_CODE_MAXIMUM = 5;
 
-/** Those that a CONNACK of MQTT 5.0 may have from 0x80 on (5.0, table 3-1), a bit each: 0x80 to 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99 to 0x9d, 0x9f. */
+/** Reason codes of a CONNACK of MQTT 5.0 from 0x80 on (5.0, table 3-1), a bit each: 0x80 to 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99 to 0x9d, 0x9f. */
 const CONNACK_REFUSALS = 0xbea1_17ff;
 
 /** From here on reason codes are refusals. */

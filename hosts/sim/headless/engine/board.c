@@ -27,7 +27,7 @@ extern void fxGrowSlots(txMachine* the, txSize count); /* xsMemory.c has it in n
 #define FRAME_EXCESS 2
 /* Kept free for the functions that XS calls without looking. */
 #define NATIVE_MARGIN 16384
-/* The thread's own stack is painted when the limits come, but for what the painting itself needs. */
+/* The thread's own stack is painted when the limits come, except the part in use by the painting. */
 #define PAINT 0xa5
 #define NATIVE_UNPAINTED 1024
 
@@ -38,7 +38,7 @@ extern void fxGrowSlots(txMachine* the, txSize count); /* xsMemory.c has it in n
 static char* nativeStackLow;
 static char* nativeStackTop;
 
-/* Of the only machine. */
+/* The state of the only machine. */
 static struct {
 	bool limited;
 	struct limits limits;
@@ -50,7 +50,7 @@ static struct {
 	uint32_t boardChunks;
 } board;
 
-/* Of the present command: what ended at the moment less what began, modulo 2^32. */
+/* Figures of the present command: the ends less the beginnings, modulo 2^32. */
 static struct {
 	uint32_t depth;
 	uint32_t compute;

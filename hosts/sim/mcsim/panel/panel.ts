@@ -52,7 +52,7 @@ class StationBehavior extends DeviceBehavior {
 		this._show();
 	}
 
-	/** It has slept. */
+	/** The machine has slept. */
 	onFinished(): void {
 		application.defer("doReloadFile");
 	}

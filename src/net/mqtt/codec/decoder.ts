@@ -1,4 +1,4 @@
-/** Bytes from a broker to MQTT control packets, by mqtt-packet; what it lets pass against the standard is refused. */
+/** Bytes from a broker to MQTT control packets, by mqtt-packet, with the checks that it lacks. */
 import { type Options, type Parsed, type Parser, parser } from "mqtt-packet";
 import type { Bytes } from "../../../host.js";
 import { malformed, ProtocolError } from "../errors.js";

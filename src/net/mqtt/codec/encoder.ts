@@ -1,4 +1,4 @@
-/** MQTT control packets to bytes, by mqtt-packet; what it would write against the standard is refused. */
+/** MQTT control packets to bytes, by mqtt-packet, with the checks that it lacks. */
 import { Buffer, type Options, writeToStream } from "mqtt-packet";
 import type { Bytes } from "../../../host.js";
 import type { Connect, Packet, ProtocolVersion, QoS, Subscription } from "../packet.js";

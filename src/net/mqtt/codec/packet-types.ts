@@ -29,7 +29,7 @@ const NEVER = bytes(1, 0);
 const sent = (before5: number, in5: number) => (in5 << VERSION_5_SHIFT) | before5;
 const NOT_SENT = sent(NEVER, NEVER);
 
-/** What a broker sends, before MQTT 5.0 and in it. */
+/** Lengths of a broker's packets, before MQTT 5.0 and in it. */
 const SENT: Readonly<Record<number, number>> = Object.freeze({
 	// In MQTT 5.0 a CONNACK of 2 bytes is of an older version.
 	[CONNACK]: sent(bytes(2, 2), bytes(2, ANY)),

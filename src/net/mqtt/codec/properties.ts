@@ -96,7 +96,7 @@ const RULES: Readonly<Record<keyof Properties, number>> = Object.freeze({
 	sharedSubscriptionAvailable: rule(FLAG, [CONNACK]),
 });
 
-/** Of the properties, by their identifiers. */
+/** The properties' names, by their identifiers. */
 const NAMES = propertiesCodes as Readonly<Record<number, keyof Properties>>;
 
 /**
