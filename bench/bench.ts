@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: what a reading costs. Counts, not times, but for the last
- * lines: XS's own meter, slots and chunks, and bytes on the wire are the same in
+ * `npm run bench`: the cost of a reading. All but the last lines are counts, not
+ * times: XS's own meter, slots and chunks, and bytes on the wire are the same in
  * every run on every machine.
  */
 import { spawnSync } from "node:child_process";
@@ -21,30 +21,30 @@ const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
 const READINGS = 100;
 /** Readings without a broker: more than the outbox holds in RAM. */
 const OUTAGE = 400;
-/** Simulated time at the simulator's highest speed, and for how long in real ms. */
+/** The simulator's highest speed, and real ms to run at it. */
 const SPEED = { simulated: 10_000, real: 3_000 };
 
 const BOARD = creationOf("esp32");
-/** So much that no garbage is collected while a reading's is counted. */
+/** Large enough that no garbage is collected while a reading's is counted. */
 const ROOMY: Creation = {
 	...BOARD,
 	static: 16 * 1_024 * 1_024,
 	heap: { initial: 65_536, incremental: 4_096 },
 	chunk: { initial: 1_024 * 1_024, incremental: 65_536 },
 };
-/** So little at first that the block decides. */
+/** Small initial sizes, so that the block decides. */
 const GROWING: Creation = {
 	...BOARD,
 	heap: { initial: 32, incremental: 32 },
 	chunk: { initial: 256, incremental: 256 },
 };
-/** In steps of so many bytes the smallest heap is looked for. */
+/** Steps of the search for the smallest heap, in bytes. */
 const HEAP_STEP = 1_024;
 
 /** Simulated worlds of a day, with all their faults. */
 const WORLDS = 10;
 
-/** What the design allows. */
+/** The design's limits. */
 const BUDGET = {
 	ram: 24 * 1_024,
 	crowdedRam: 28 * 1_024,
@@ -64,7 +64,7 @@ function row(what: string, value: string, measured?: number, budget?: number, un
 	rows.push([what, value, budget === undefined ? "" : `≤ ${budget}${unit}${over ? "  EXCEEDED" : ""}`]);
 }
 
-/** What a recorded sensor costs: the simulated weather would count, too. */
+/** With a recorded sensor: the simulated weather would count, too. */
 async function measureReading(sensor: SensorModel, file: string, name: string): Promise<void> {
 	const replay = { text: readFileSync(file, "utf8"), name };
 	const station = await started({ sensor }, ROOMY, replay);
@@ -96,7 +96,7 @@ async function started(
 	return station;
 }
 
-/** A life: start, readings, an outage, and recovery. Calls back when something may have changed. */
+/** A station's life: start, readings, an outage, and recovery. Calls `look` after each part. */
 async function live(station: ScriptedStation, look: (when: string) => Promise<void> = async () => {}): Promise<void> {
 	await station.connect();
 	for (let count = 0; count < READINGS; count++) await station.reading();
@@ -124,12 +124,12 @@ async function measureMemory(sensor: SensorModel): Promise<void> {
 	});
 	station.close();
 	const smallest = await smallestHeap({ sensor });
-	// A DHT's pulse trains are made in the same heap, which on a board the hardware captures.
+	// A simulated DHT makes its pulse trains in the same heap; on a board the hardware captures them.
 	const budget = sensor === "bme280" ? BUDGET.smallestHeap : undefined;
 	row(`${sensor}: smallest heap for all this`, `${smallest} B`, smallest, budget, " B");
 }
 
-/** The smallest block of chunks and slots, without the stack, that a station lives in. */
+/** The smallest block of chunks and slots, without the stack, in which a station runs. */
 async function smallestHeap(settings: { readonly sensor: SensorModel }): Promise<number> {
 	let dies = 0;
 	let lives = BUDGET.smallestHeap * 2;
@@ -150,7 +150,7 @@ async function smallestHeap(settings: { readonly sensor: SensorModel }): Promise
 	return lives;
 }
 
-/** What a reading of a BME280 takes while it waits: in flash, and in the ring that takes its place where the flash refuses. */
+/** Bytes of a waiting reading of a BME280: in flash, and in the ring in RAM that replaces a failing flash. */
 async function measureOutbox(): Promise<void> {
 	const inFlash = await queuedWhenFull({}, new FlashFile(undefined));
 	const perReading = FLASH_BYTES / inFlash;
@@ -230,7 +230,7 @@ async function measureRoundTrips(): Promise<void> {
 	await broker.close();
 }
 
-/** What an earlier build or link left would be of another state. */
+/** Links anew: an earlier build or link may be of other sources. */
 function reportLinkedSize(): void {
 	const what = "esp32: linked JavaScript";
 	if (!process.env.MODDABLE) return row(what, "not linked: needs the Moddable SDK");

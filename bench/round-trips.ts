@@ -1,8 +1,7 @@
 /**
- * How many round trips a new connection takes to its first PUBACK, through a
- * proxy that delays everything by 100 ms each way. The opening of the socket,
- * which a proxy on the same machine cannot delay, is counted as the one that it
- * takes.
+ * Round trips of a new connection to its first PUBACK, through a proxy that delays
+ * all bytes by 100 ms each way. The opening of the socket, which a proxy on the
+ * same machine cannot delay, counts as one round trip.
  */
 import { connect, createServer, type Socket } from "node:net";
 import { clock, network, timer } from "../hosts/node/ports.ts";

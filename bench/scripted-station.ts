@@ -12,22 +12,22 @@ import type { SensorModel } from "../src/sensors/models.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
 const SOCKET_WINDOW = 5_744;
-/** Of MQTT 5.0. */
+/** A CONNACK of MQTT 5.0. */
 const CONNACK = Uint8Array.of(0x20, 3, 0, 0, 0);
-/** Any moment will do, as long as it is always the same. */
+/** Any moment, but the same in every run. */
 const NOON = Date.UTC(2026, 10, 21, 12);
 
-/** An event that the station takes no notice of: what it costs is the host's. */
+/** An event that the station ignores: its cost is the host's. */
 const NOTHING = 99;
 
-/** More replies than the station keeps at a time; messages in flight; and bytes of payload that it takes of a command. */
+/** Commands, more than the station keeps replies; messages in flight; and the longest payload of a command, in bytes. */
 const COMMANDS = 6;
 const WINDOW = 8;
 const COMMAND_BYTES = 1_200;
 
-/** What happened while a reading went from the sensor to its PUBACK. */
+/** The cost of a reading from the sensor to its PUBACK. */
 export interface Cost {
-	/** Of the station alone, and of the simulated chip, sockets and timers around it. */
+	/** XS's compute of the station alone, and of the simulated chip, sockets and timers around it. */
 	compute: number;
 	asideCompute: number;
 	/** Slots and bytes of chunks that became garbage, or were kept: the station's own. */
@@ -40,7 +40,7 @@ export interface Cost {
 export interface ScriptedStationOptions {
 	/** Where readings wait; without it they wait in RAM. */
 	readonly flash?: FlashFile;
-	/** What the station may use, by default what a board has. */
+	/** The station's memory, by default a board's. */
 	readonly creation?: Creation;
 }
 
@@ -52,9 +52,9 @@ export class ScriptedStation {
 	/** 0: none is opening or open. */
 	private _socket = 0;
 	private _cost: Cost = nothing();
-	/** Of an event with which there is nothing to do. */
+	/** Cost of `NOTHING`. */
 	private _eventCompute = 0;
-	/** What the station wrote, a packet each. */
+	/** The packets that the station wrote. */
 	private _written: Uint8Array[] = [];
 
 	constructor({ flash, creation = creationOf("esp32") }: ScriptedStationOptions = {}) {
@@ -75,7 +75,7 @@ export class ScriptedStation {
 		};
 		await this._tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });
 		await this.engine.limit(this._creation);
-		await this._tell(NOTHING); // the first one has more to do
+		await this._tell(NOTHING); // the first event costs more
 		await this._tell(NOTHING);
 		this._eventCompute = this.engine.figures.compute;
 	}
@@ -130,8 +130,8 @@ export class ScriptedStation {
 	}
 
 	/**
-	 * All at once: commands, and readings that nobody acknowledges, until the station's window is full,
-	 * and a large packet of which the last byte is still to come.
+	 * All at once: commands, and readings without acknowledgement, until the station's window is full,
+	 * and a large packet without its last byte.
 	 */
 	async crowd(): Promise<void> {
 		this._written = [];

@@ -1,4 +1,4 @@
-/** `npm run build`: for those who call mcconfig themselves. */
+/** `npm run build`: for users who call mcconfig themselves. */
 import { relative } from "node:path";
 import { buildFirmware, buildFolder } from "../tools/build.js";
 import { buildForModdable } from "../tools/device.js";

@@ -1,6 +1,6 @@
 /**
- * A session on Node for one command: connects as its options tell, says on
- * stderr what goes wrong, decides when to give up, and ends in good order.
+ * A session on Node for one command: connects by its options, tells errors on
+ * stderr, decides when to give up, and ends in good order.
  */
 import { NodeSocket, type NodeSocketOptions } from "../hosts/node/node-socket.ts";
 import { PacketBoundary } from "../hosts/node/packet-boundary.ts";
@@ -16,9 +16,9 @@ import { type ProtocolVersion, VERSIONS, type Will } from "../src/net/mqtt/packe
 import { Session, type SessionOptions } from "../src/net/mqtt/session.ts";
 import { EXIT_FAILED, onInterrupt, say } from "./frame.ts";
 
-/** Delays between attempts to connect, in ms: somebody waits at the terminal. */
+/** Delays between attempts to connect, in ms: a user waits at the terminal. */
 const RETRY = { base: 500, limit: 10_000 };
-/** How long the end waits for what was written to leave, in ms. */
+/** Time for written bytes to leave at the end, in ms. */
 const FAREWELL_MS = 2_000;
 /** Bytes of a packet: as many as MQTT can say (3.1.1, section 2.2.3), for a computer has room. */
 const PACKET_SIZE_MAXIMUM = 5 + 268_435_455;
@@ -29,7 +29,7 @@ export interface ConnectionOptions {
 	readonly tls: TlsOptions;
 	readonly clientId: string;
 	readonly protocolVersion: ProtocolVersion;
-	/** Whether an older version will do. */
+	/** Whether to fall back to an older version. */
 	readonly fallback: boolean;
 	readonly cleanSession: boolean;
 	/** Seconds. */
@@ -39,11 +39,11 @@ export interface ConnectionOptions {
 	readonly username: string | undefined;
 	readonly password: string | undefined;
 	readonly will: Will | undefined;
-	/** Whether to tell what happens. */
+	/** Whether to tell events on stderr. */
 	readonly debug: boolean;
 }
 
-/** What a command adds to the session. */
+/** A command's callbacks for the session. */
 type Callbacks<M extends Message> = Pick<
 	SessionOptions<M>,
 	| "nextMessage"
@@ -112,17 +112,17 @@ export class Client<M extends Message> {
 		this._link.start();
 	}
 
-	/** There is something new to send. */
+	/** There is a new message to send. */
 	wake(): void {
 		this._link.wake();
 	}
 
-	/** The broker has taken or brought something: attempts are counted anew. */
+	/** The broker has taken or sent a message: attempts are counted anew. */
 	progress(): void {
 		this._failures = 0;
 	}
 
-	/** Nothing more is read: what the broker sends stays with it, unacknowledged. */
+	/** Reads no more: further messages stay with the broker, unacknowledged. */
 	deafen(): void {
 		this._deaf = true;
 	}
@@ -150,7 +150,7 @@ export class Client<M extends Message> {
 		if (version !== protocolVersion && !fallback) {
 			return this.fail(`the broker does not speak MQTT ${VERSIONS[protocolVersion]}`);
 		}
-		// With something in flight, only its acknowledgement tells that this connection is of any use.
+		// With messages in flight, only an acknowledgement counts as progress.
 		if (this.session.inFlight === 0) this.progress();
 		if (debug) say(`connected in MQTT ${VERSIONS[version]}, session ${sessionPresent ? "resumed" : "new"}`);
 	}
@@ -167,7 +167,7 @@ export class Client<M extends Message> {
 		say(`${reason}; next attempt in ${(retryDelay / 1_000).toFixed(1)} s`);
 	}
 
-	/** The class of sockets, the latest of which this client keeps an eye on. */
+	/** A class of sockets that keeps its latest socket in this client. */
 	private _socketClass() {
 		const watch = (socket: NodeSocket) => {
 			this._socket = socket;

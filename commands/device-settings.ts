@@ -10,17 +10,17 @@ import { buildConfig } from "../tools/config.js";
 export const CONFIG_FILE = join(root, "config.json");
 
 interface DeviceSettings {
-	/** One of `BOARDS`, if it is known for which the settings are. */
+	/** The board of the settings, one of `BOARDS`, if it is known. */
 	readonly board?: string;
 	readonly file?: string;
-	/** Is given what the file says, and returns what is to be used. */
+	/** Gets the file's settings, and returns the settings to use. */
 	readonly change?: (settings: RawSettings) => RawSettings;
 }
 
 /**
- * Writes the settings to where the program for a board, or for mcsim, has them from; returns
- * them as they are understood. Without a file the defaults apply. Throws an Error in one line
- * for settings that the board cannot do with.
+ * Writes the settings as a module of the program for a board, or for mcsim; returns them
+ * parsed. Without a file the defaults apply. Throws an Error in one line for settings that
+ * the board cannot use.
  */
 export function buildSettings({ board, file = CONFIG_FILE, change = (raw) => raw }: DeviceSettings = {}): Settings {
 	const raw = change(readSettings(file) ?? {});
@@ -34,7 +34,7 @@ export function buildSettings({ board, file = CONFIG_FILE, change = (raw) => raw
 	return settings;
 }
 
-/** Throws an Error for what a board, and mcsim, could only say when it is too late. */
+/** Throws an Error for faults that a board, or mcsim, would find only when it connects. */
 export function checkForBoard({ broker, tls }: Settings): void {
 	if (broker.tls && tls.ca === undefined) {
 		throw new Error("tls.ca: a board needs it for mqtts://: it knows no authorities of its own");

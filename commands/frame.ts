@@ -1,4 +1,4 @@
-/** What every command has: options, help, errors in one line, exit codes, Ctrl-C. */
+/** The common part of all commands: options, help, errors in one line, exit codes, Ctrl-C. */
 import { parseArgs } from "node:util";
 import { messageOf } from "../src/text.ts";
 
@@ -6,10 +6,10 @@ export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
 /** For a command line that cannot be used. */
 const EXIT_USAGE = 2;
-/** As a shell has it for what Ctrl-C ended. */
+/** A shell's exit code of a program that Ctrl-C ended. */
 export const EXIT_INTERRUPTED = 130;
 
-/** A signal that follows another within so many ms is the same Ctrl-C: npm hands on what the terminal told us, too. */
+/** Signals within this time, in ms, are one Ctrl-C: it comes from the terminal, and again from npm. */
 const SAME_INTERRUPT_MS = 250;
 
 /** A command line that cannot be used, in one line. */
@@ -22,27 +22,27 @@ export type Options = Readonly<
 	Record<string, { readonly type: "string" | "boolean"; readonly short?: string; readonly multiple?: true }>
 >;
 
-/** An option with a value, one without, and the one that every command has. */
+/** An option with a value, an option without, and `--help`, which every command has. */
 export const VALUE = { type: "string" } as const;
 export const FLAG = { type: "boolean" } as const;
 export const HELP = { type: "boolean", short: "h" } as const;
 
-/** What a file in this folder exports as `command`, for `tools/run.js`. `Wanted` is what a command line says. */
+/** A command, which a file in this folder exports as `command`, for `tools/run.js`. `Wanted`: a parsed command line. */
 export interface Command<Wanted> {
-	/** As a person types it. */
+	/** Its name on a command line. */
 	readonly name: string;
 	readonly help: string;
-	/** All that it takes. */
+	/** All its options. */
 	readonly options: Options;
 	/** Throws a `UsageError`; returns `undefined` where help is asked for. */
 	readonly read: (args: string[]) => Wanted | undefined;
-	/** Resolves with the exit code. What it throws is for a person, in one line. */
+	/** Resolves with the exit code. Its Errors are for a person, in one line. */
 	readonly run: (wanted: Wanted) => number | Promise<number>;
 }
 
 /** Runs a command to its end. */
 export async function main<Wanted>({ help, read, run }: Command<Wanted>): Promise<void> {
-	// Who has read enough closes its end (`| head`). A command that goes on without a reader sees to that itself.
+	// A reader that has enough closes its end (`| head`). A command that goes on without a reader sees to that itself.
 	process.stdout.on("error", () => {});
 	try {
 		const wanted = read(process.argv.slice(2));
@@ -50,12 +50,12 @@ export async function main<Wanted>({ help, read, run }: Command<Wanted>): Promis
 		else process.exitCode = await run(wanted);
 	} catch (error) {
 		say(messageOf(error));
-		// Whatever else is open.
+		// Also with open sockets or timers.
 		process.exit(error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED);
 	}
 }
 
-/** How a command line looks. */
+/** The syntax of a command line. */
 export interface Syntax<O extends Options> {
 	readonly name: string;
 	readonly options: O;
@@ -66,9 +66,8 @@ export interface Syntax<O extends Options> {
 export type Values<O extends Options> = NonNullable<ReturnType<typeof readLine<O>>>["values"];
 
 /**
- * The options of a command line, and its arguments where there may be some;
- * `undefined` where help is asked for. Throws a `UsageError` that says where the
- * options are told.
+ * The options of a command line, and its arguments if it takes some; `undefined`
+ * for `--help`. Throws a `UsageError` that names `--help`.
  */
 export function readLine<O extends Options>(args: string[], { name, options, takesArguments = false }: Syntax<O>) {
 	const parse = () => parseArgs({ args, options, allowPositionals: takesArguments });
@@ -76,14 +75,14 @@ export function readLine<O extends Options>(args: string[], { name, options, tak
 	try {
 		parsed = parse();
 	} catch (error) {
-		// What follows tells how one might have meant it.
+		// Only the first sentence: the rest guesses what was meant.
 		const [problem] = messageOf(error).split(/\.\s/);
 		throw new UsageError(`${problem}; ${name} -- --help lists the options`);
 	}
 	return "help" in parsed.values ? undefined : parsed;
 }
 
-/** Throws a `UsageError` where an option's value is no such number. */
+/** Throws a `UsageError` unless an option's value is a number in the range. */
 export function numberOf(option: string, text: string, lowest: number, highest: number, whole = false): number {
 	const value = Number(text);
 	if (text.trim() === "" || !(value >= lowest && value <= highest) || (whole && !Number.isInteger(value))) {
@@ -92,7 +91,7 @@ export function numberOf(option: string, text: string, lowest: number, highest: 
 	return value;
 }
 
-/** Turns what `check` throws into a `UsageError`, behind a prefix. */
+/** Turns an Error of `check` into a `UsageError`, behind a prefix. */
 export function explained<Result>(check: () => Result, prefix = ""): Result {
 	try {
 		return check();

@@ -39,16 +39,16 @@ const LINE = {
 };
 
 interface Wanted {
-	/** The settings among the options. */
+	/** Settings from options. */
 	readonly given: object;
-	/** With settings. */
+	/** The file with settings. */
 	readonly file: string | undefined;
 	readonly buildOnly: boolean;
 }
 
-/** mcsim is for watching: a minute between readings, or until somebody knows that the link is cut, would be long. */
+/** In s. mcsim is for watching: a minute to the next reading, or to the end of a cut link, would be long. */
 const DEFAULTS = { interval: 5, keepAlive: 10 };
-/** What mcconfig makes of the program for mcsim. */
+/** mcconfig's output for mcsim. */
 const LIBRARY: Readonly<Record<string, string>> = { lin: "mc.so", mac: "mc.so", win: "mc.dll" };
 
 export const command: Command<Wanted> = { ...LINE, help: USAGE, read, run };
@@ -77,7 +77,7 @@ function seconds(option: string, value: string): number {
 async function run({ given, file, buildOnly }: Wanted): Promise<number> {
 	const library = LIBRARY[computer];
 	if (!library) throw new Error("mcsim is for Linux, macOS and Windows");
-	// What is wrong with the settings is said first: it needs no tools.
+	// The settings' faults come first: checking them needs no tools.
 	const { broker } = buildSettings({
 		...(file !== undefined && { file }),
 		change: (settings) => ({ ...DEFAULTS, ...settings, ...given }),
@@ -94,12 +94,12 @@ async function run({ given, file, buildOnly }: Wanted): Promise<number> {
 	if (code !== 0 || !open) return code;
 	const program = join(outFolder, "bin", computer, "mc/release/veleta", library);
 	if (!existsSync(program)) throw new Error(`mcconfig made no ${program}`);
-	// The station's storage does not make it; on macOS it is in a folder that is there.
+	// The station's storage does not make this folder; on macOS its folder exists.
 	mkdirSync(join(root, ".veleta"), { recursive: true });
 	return open(simulatorFolder, program);
 }
 
-/** Opens mcsim with files: the panel's folder and the program. Looks for what it needs before anything is built. */
+/** Opens mcsim with files: the panel's folder and the program. Looks for mcsim and a screen before anything is built. */
 function opener({ moddable, path, environment }: ReturnType<typeof findSdk>): (...files: string[]) => Promise<number> {
 	if (computer === "mac") {
 		const application = join(moddable, "build/bin/mac/release/mcsim.app");

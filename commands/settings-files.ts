@@ -1,4 +1,4 @@
-/** What is written from the table of settings: the JSON Schema of `config.json`, and the table in the docs. */
+/** Files from the table of settings: the JSON Schema of `config.json`, and the table in the docs. */
 import { urlPattern } from "../src/net/broker-url.ts";
 import type { ObjectRow, Row, Rule, Table } from "../src/settings/table.ts";
 import { SETTINGS } from "../src/settings/table.ts";
@@ -12,8 +12,8 @@ const BEGIN = "<!-- from src/settings/table.ts: npm run settings -->";
 const END = "<!-- that was it -->";
 
 /**
- * The schema as JSON. Whatever the program takes it takes, too; of what the program
- * refuses it takes some: it knows no bytes, and nothing that two members have to be.
+ * The schema as JSON. It accepts all settings that the program accepts, and some that
+ * the program refuses: it has no rules for bytes, nor for two members together.
  */
 export function schemaFile(): string {
 	const schema = {
@@ -21,12 +21,12 @@ export function schemaFile(): string {
 		title: "Settings of a Veleta station",
 		...objectSchema("", { properties: SETTINGS }),
 	};
-	// So that a file may name this schema.
+	// Lets a file name this schema.
 	schema.properties = { $schema: {}, ...schema.properties };
 	return `${JSON.stringify({ ...schema, allOf: slowSensors() }, undefined, "\t")}\n`;
 }
 
-/** The docs with the table of this day between its marks. */
+/** The docs with the present table between its marks. */
 export function docsFile(text: string): string {
 	const [before, rest] = text.split(BEGIN);
 	const [, after] = rest?.split(END) ?? [];
@@ -81,13 +81,13 @@ function rowSchema(name: SettingName, row: Row): Schema {
 }
 
 function textSchema(name: SettingName, row: Row): Schema {
-	// In a file it may be the path of one: `hosts/node/pem-files.ts`.
+	// In a file it may be the path of a PEM file: `hosts/node/pem-files.ts`.
 	if (name.startsWith("tls.")) return {};
 	if (name === "broker") return { pattern: urlPattern().source };
 	return row.allOf ? { allOf: row.allOf.map(ruleSchema) } : ruleSchema(row);
 }
 
-/** Characters are no more than bytes, and four bytes are one at least. */
+/** The schema counts characters. A text never has more characters than bytes, so the longest length in bytes holds. */
 function ruleSchema({ pattern, not, maxLength, maxBytes }: Rule): Schema {
 	return {
 		...(pattern !== undefined && { pattern }),

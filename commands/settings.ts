@@ -1,4 +1,4 @@
-/** `npm run settings`: writes what follows from the table of settings, after a change to it or to its texts. */
+/** `npm run settings`: writes the files from the table of settings, after a change to it or to its texts. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, writeWhole } from "../tools/build.js";

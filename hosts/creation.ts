@@ -1,16 +1,16 @@
 /**
- * What XS is created with on each board, as `manifest.json` says it to mcconfig:
+ * The memory of XS on each board, from `manifest.json`, where mcconfig reads it:
  * for every engine that is to have a board's limits.
  *
- * One creation for all boards, so that what lives at it lives on each of them.
- * It overrides the SDK's own, which differ: on the bare ESP32 a heap that grows
- * until Wi-Fi has no memory left, and on the C6 and the S3 158 KB that are taken
- * whether they are used or not.
+ * One creation for all boards, so that a program that fits into it fits on each of
+ * them. It overrides the SDK's own, which differ: on the bare ESP32 a heap that
+ * grows until Wi-Fi has no memory left, and on the C6 and the S3 158 KB that are
+ * taken whether they are used or not.
  *
- * - `static` is what the SDK has for boards with an ESP32-C3. With TLS 41 KB of it
- *   are live, and the stack takes 10 KB.
- * - Slots and chunks begin with what a reading makes garbage of, so that it is
- *   seldom collected: the block is taken anyway. 22 KB are left for whichever needs them.
+ * - `static` is the SDK's for boards with an ESP32-C3. With TLS 41 KB of it are
+ *   live, and the stack takes 10 KB.
+ * - Slots and chunks begin with room for the garbage of a reading, so that it is
+ *   seldom collected: the block is taken anyway. 22 KB are left for either to grow.
  * - `stack` is such that the highest use ever seen is three quarters of it at the
  *   most. The SDK's 384 slots were too few for ordinary work.
  */
@@ -20,14 +20,14 @@ import { BOARDS } from "./esp32/boards.ts";
 /** Bytes of a slot on a board. */
 export const XS_SLOT_BYTES = 16;
 
-/** What there is at first, and how much more at a time; 0 more is a heap of fixed size. */
+/** The size at first, and the size of each growth; without growth the heap has a fixed size. */
 export interface Growth {
 	readonly initial: number;
 	readonly incremental: number;
 }
 
 export interface Creation {
-	/** Bytes of the one block that holds chunks, slots and the stack; without it each is allocated by itself. */
+	/** Bytes of one block for chunks, slots and the stack; without it each has its own memory. */
 	readonly static?: number;
 	/** Bytes. */
 	readonly chunk: Growth;
@@ -47,14 +47,14 @@ export interface Manifest {
 	readonly platforms?: Readonly<Record<string, Manifest>>;
 }
 
-/** By a board's name in `BOARDS`. Throws a RangeError for another, and where the manifest leaves something to the SDK. */
+/** By a board's name in `BOARDS`. Throws a RangeError for another name, and for a value that the manifest leaves to the SDK. */
 export function creationOf(board: string): Creation {
 	const known = Object.hasOwn(BOARDS, board) ? BOARDS[board] : undefined;
 	if (!known) throw new RangeError(`${board} is not a board: they are ${Object.keys(BOARDS).join(", ")}`);
 	return creationIn(manifest as Manifest, known.platform);
 }
 
-/** As mcconfig merges it: what a platform says overrides what is said for all. */
+/** As mcconfig merges it: a platform's values override those for all. */
 export function creationIn({ creation, platforms = {} }: Manifest, platform: string): Creation {
 	const own = platformIn(platforms, platform)?.creation;
 	const size = (value: number | undefined, name: string): number => {
@@ -74,7 +74,7 @@ export function creationIn({ creation, platforms = {} }: Manifest, platform: str
 	};
 }
 
-/** As mcconfig chooses it: the first that is the platform or a group with it, or else one for what the platform is a kind of. */
+/** As mcconfig chooses it: the first entry for the platform or a group with it, or else for the platform's parent. */
 function platformIn(platforms: Readonly<Record<string, Manifest>>, platform: string): Manifest | undefined {
 	const isMeant = (name: string) => (name.endsWith("/*") ? platform.startsWith(name.slice(0, -1)) : platform === name);
 	const found = Object.keys(platforms).find(isMeant);

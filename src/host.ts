@@ -1,5 +1,5 @@
 /**
- * The ports: what a host gives to the program. Types only.
+ * The ports, which a host gives to the program. Types only.
  *
  * Hardware and sockets are constructors, as in ECMA-419: the program writes
  * `new host.i2c.io({ ...host.i2c, address })` and never asks whether a real
@@ -12,9 +12,9 @@ import type { Settings } from "./settings.js";
 /** Bytes as every port takes and gives them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What the module `host` gives: the ports, once their settings are known. */
+/** The module `host`: the ports, once their settings are known. */
 export interface HostModule extends Pick<Host, "log" | "update"> {
-	/** What `parseSettings` makes of those that the user wrote. Throws its Error for what cannot be used. */
+	/** The user's settings, by `parseSettings`. Throws its Error for settings that cannot be used. */
 	settings(): Settings;
 	/** The ports as the settings want them. Throws an Error that names a setting which this machine cannot follow. */
 	ports(settings: Settings): Host;
@@ -33,28 +33,28 @@ export interface Host {
 	readonly network: NetworkPort;
 	/** Where readings and their numbers outlive a restart; without it they wait in RAM, and the numbers begin anew. */
 	readonly flash?: Flash;
-	/** A second place for firmware, on machines whose firmware can be replaced by the program. */
+	/** A second slot for firmware, on machines whose firmware the program can replace. */
 	readonly update?: UpdatePort;
-	/** What restarts the machine when the program hangs. */
+	/** Restarts the machine when the program hangs. */
 	readonly watchdog?: Watchdog;
-	/** Who shows what the program does: a panel, an LED. */
+	/** Shows the program's state: a panel, an LED. */
 	readonly observer?: Observer;
 	readonly log: (level: LogLevel, text: string) => void;
 	/**
-	 * Whether this start was asked for: by the program, which restarted or slept, for
-	 * an update, or by whoever gave it other settings. Not so, or left out: the power
-	 * came on, the watchdog bit, the program or the machine failed, or nobody knows.
+	 * Whether this start was asked for: by the program, which restarted or slept, by
+	 * an update, or by a user who changed the settings. False or left out: the power
+	 * came on, the watchdog bit, the program or the machine failed, or the cause is unknown.
 	 */
 	readonly startedOnRequest?: boolean;
 	/** Starts the machine anew, if it can. */
 	restart?(): void;
 	/** Deep sleep, where there is one: RAM is lost, and the program starts anew after `duration` ms. */
 	sleep?(duration: number): void;
-	/** What the machine knows of itself, for the diagnostics: why it started, free memory, radio. Flat. */
+	/** The machine's part of the diagnostics: reset reason, free memory, radio. Flat. */
 	diagnostics?(): Readonly<Record<string, string | number>>;
 }
 
-/** Told of what the station does. */
+/** The station reports to it. */
 export interface Observer {
 	/** A reading was accepted, at the monotonic time `now` in ms. */
 	onReading?(seq: number, sample: Sample, now: number): void;
@@ -107,12 +107,12 @@ export interface PulseCapture {
 	/** Drives the line low: the start signal. */
 	hold(): void;
 	/**
-	 * Forgets what an earlier capture left, arms the receiver while the line is
-	 * still low, then lets the line rise.
+	 * Drops an earlier capture, arms the receiver while the line is still low, then
+	 * lets the line rise.
 	 */
 	release(): void;
 	/**
-	 * What the line did since `release`: durations in microseconds of levels that
+	 * The line's levels since `release`: durations in microseconds of levels that
 	 * alternate, or `undefined` until the line has rested for longer than any level of
 	 * a frame lasts (90 µs). Complete, they are 84: the high level from the release
 	 * to the response, the response's low and high, forty times a bit's low and high,
@@ -143,9 +143,9 @@ export interface NetworkPort {
 
 /** ECMA-419 TCP (clause 10.13), buffer format. Not to be used any more after `onError` or `close`. */
 export interface Socket {
-	/** Reads at most `byteLength` bytes of what has arrived; `undefined` when there is nothing. */
+	/** Reads at most `byteLength` arrived bytes; `undefined` when there are none. */
 	read(byteLength?: number): ArrayBuffer | Uint8Array | undefined;
-	/** Writes all of `bytes`, which must not be more than the count last told; returns what may be written after it. */
+	/** Writes all of `bytes`, no more than the count last told; returns how many bytes may be written after it. */
 	write(bytes: Bytes): number;
 	close(): void;
 }
@@ -165,12 +165,12 @@ export interface SocketOptions {
 export type SocketConstructor = new (options: SocketOptions) => Socket;
 
 /**
- * What a TLS socket gets beside `SocketOptions`, all of it text in PEM. `host` is
- * the name that the broker's certificate has to be for. A certificate that does
- * not verify is told to `onError`, as an Error that says why.
+ * A TLS socket's options beside `SocketOptions`, as texts in PEM. The broker's
+ * certificate has to be for the name `host`. `onError` gets an Error that says why
+ * a certificate does not verify.
  */
 export interface TlsOptions {
-	/** Certificates of the authorities that are trusted; without it, those that the host knows. */
+	/** Certificates of the trusted authorities; without it, the host's own. */
 	readonly ca?: string;
 	/** The client's own certificate and private key, for brokers that ask for them. */
 	readonly certificate?: string;
@@ -190,7 +190,7 @@ export type ResolverConstructor = new (options: { readonly [option: string]: unk
 
 /**
  * An NTP client, in the shape of `embedded:network/ntp/client`; asked once and then closed.
- * The servers and whatever else it needs are among its options.
+ * Its options have the servers and its other needs.
  */
 export interface NTPClient {
 	/** Calls back once, with an Error or with the wall-clock time in ms since 1970. */
@@ -216,31 +216,31 @@ export interface Flash {
 
 /** Fed by progress, and by nothing else. */
 export interface Watchdog {
-	/** Restarts the machine unless it is fed again within so many ms. */
+	/** Restarts the machine unless it is fed again within `within` ms. */
 	feed(within: number): void;
 }
 
 /**
- * Firmware in two places: the one that runs, and the one that an update is
- * written to. `open`, `write` and `complete` throw an Error where the flash
- * refuses; the others do what they can.
+ * Firmware in two slots: one has the running firmware, an update is written to
+ * the other. `open`, `write` and `complete` throw an Error where the flash
+ * refuses; the others never throw.
  */
 export interface UpdatePort {
-	/** The running firmware came with an update, and nobody has confirmed yet that it works. */
+	/** The running firmware came with an update, and is not confirmed yet. */
 	readonly unconfirmed: boolean;
-	/** It works: from now on it is the one to start. Or it does not: restarts with the firmware from before the update. */
+	/** If the running firmware works, confirms it; if not, restarts with the firmware from before the update. */
 	judge(works: boolean): void;
-	/** Makes the second place ready for so many bytes. Throws an Error, too, for a number of bytes that there is no room for. */
+	/** Makes the second slot ready for `byteLength` bytes. Throws an Error, too, if they do not fit into it. */
 	open(byteLength: number): void;
 	/** Appends. */
 	write(bytes: Bytes): void;
 	/**
 	 * Checks the signature (ECDSA over P-256 and SHA-256; DER in hexadecimal
-	 * digits) of all that was written with the public key (an uncompressed point, 65
-	 * bytes), and makes this firmware the one that the next restart tries. Throws an
-	 * Error that says why if it does not.
+	 * digits) of all bytes written with the public key (an uncompressed point, 65
+	 * bytes); the next restart tries this firmware. Throws an Error that says why
+	 * not.
 	 */
 	complete(signature: string, publicKey: Bytes): void;
-	/** Gives up what is not complete. */
+	/** Gives up an incomplete update. */
 	close(): void;
 }

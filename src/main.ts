@@ -1,4 +1,4 @@
-/** The program's entry: takes what the host gives and starts the station. */
+/** The program's entry: takes the host's ports and starts the station. */
 import host from "host";
 import { start } from "./start.js";
 

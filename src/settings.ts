@@ -1,4 +1,4 @@
-/** What a user may set, validated; the table of it is `settings/table.ts`. Everything has a default, so `{}` is valid. */
+/** Validates a user's settings by the table in `settings/table.ts`. All have defaults, so `{}` is valid. */
 import type { Bytes } from "./host.js";
 import { type BrokerAddress, type BrokerUrl, parseBrokerUrl } from "./net/broker-url.js";
 import type { QoS } from "./net/mqtt/packet.js";
@@ -15,7 +15,7 @@ const PUBLIC_BROKERS =
 
 type Given = Values<typeof SETTINGS>;
 
-/** What the table's rows give, but for these. */
+/** Settings whose type here is not the table's. */
 type Understood = "broker" | "username" | "password" | "topic" | "commands" | "qos" | "updateKey";
 export interface Settings extends Omit<Given, Understood> {
 	readonly broker: BrokerAddress;
@@ -23,7 +23,7 @@ export interface Settings extends Omit<Given, Understood> {
 	readonly username: string | undefined;
 	readonly password: string | undefined;
 	readonly topic: string;
-	/** Those that are carried out. */
+	/** Commands that are carried out. */
 	readonly commands: readonly CommandName[];
 	readonly qos: QoS;
 	readonly updateKey: Bytes | undefined;
@@ -31,7 +31,7 @@ export interface Settings extends Omit<Given, Understood> {
 
 export type Wifi = Settings["wifi"][number];
 
-/** Validates what a user wrote; throws an Error with a line for each fault, which begins with the setting's name. */
+/** Throws an Error with a line for each fault, which begins with the setting's name. */
 export function parseSettings(raw: unknown): Settings {
 	const fields = new Fields();
 	const given = fields.members("", raw ?? {}, { properties: SETTINGS });
@@ -39,7 +39,7 @@ export function parseSettings(raw: unknown): Settings {
 	const url = brokerOf(given.broker, fields);
 	const { username = url.username, password = url.password, topic = `veleta/${id}`, updateKey } = given;
 	const broker = { host: url.host, port: url.port, tls: url.tls };
-	// Where everybody may publish there are none, unless the user says so.
+	// At a public broker no commands, unless the user names them.
 	const commands = given.commands ?? (isPublic(broker) ? false : COMMANDS);
 	if (username === "") fields.reject("username", "must not be empty");
 	if (typeof password === "string" && username === undefined) fields.reject("password", "needs a username beside it");
@@ -52,7 +52,7 @@ export function parseSettings(raw: unknown): Settings {
 		username,
 		password,
 		topic,
-		// The list that is in flash, if it is that one.
+		// All commands: the list that is in flash.
 		commands:
 			commands === COMMANDS ? COMMANDS : COMMANDS.filter((name) => commands !== false && commands.includes(name)),
 		qos: given.qos as QoS,
@@ -60,7 +60,7 @@ export function parseSettings(raw: unknown): Settings {
 	};
 }
 
-/** A placeholder for what is no URL. */
+/** For a wrong URL a placeholder. */
 function brokerOf(url: string, fields: Fields): BrokerUrl {
 	try {
 		return parseBrokerUrl(url);
@@ -72,7 +72,7 @@ function brokerOf(url: string, fields: Fields): BrokerUrl {
 
 /** Whether everybody may publish at this broker, and so send commands. */
 export function isPublic({ host }: BrokerAddress): boolean {
-	// A point at the end of a name is its root.
+	// A full stop at the end of a name is DNS's root.
 	return PUBLIC_BROKERS.includes(`,${host.toLowerCase()},`.replace(".,", ","));
 }
 

@@ -5,8 +5,8 @@ import { messageOf } from "./text.js";
 
 /**
  * Returns the station for hosts that watch it, or `undefined` when the settings
- * cannot be used. If that is so in firmware that came with an update, the one
- * from before is started again: nobody could reach this one to put it right.
+ * cannot be used. If that is so in firmware that came with an update, the firmware
+ * from before is started again: no update could reach this one to put it right.
  */
 export function start(host: HostModule): Station | undefined {
 	try {

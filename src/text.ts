@@ -1,13 +1,13 @@
-/** Small things about texts, and the one place for their UTF-8. */
+/** Functions on texts, and the program's UTF-8. */
 import TextDecoder from "text/decoder";
 import TextEncoder from "text/encoder";
 import type { Bytes } from "./host.js";
 
-/** Longest JSON from outside, in bytes: several times what begins an update. */
+/** Longest JSON from outside, in bytes: several times the request that begins an update. */
 const JSON_MAXIMUM = 1_024;
 /** Lists and objects within each other in JSON from outside. Settings need three. */
 const NESTING_MAXIMUM = 4;
-/** Bytes of what others wrote in a line of the log; the rest is cut off. */
+/** Bytes of a foreign text in a line of the log; the rest is cut off. */
 const LINE_MAXIMUM = 256;
 
 const QUOTE = 0x22;
@@ -17,22 +17,22 @@ const OPENING = 0x7b;
 const CLOSING = 0x7d;
 const BRACE = 0x20;
 
-/** A text as UTF-8. The encoder is made for each: in a variable it would be in RAM, and linking an image can make none. */
+/** A text as UTF-8. An encoder for each text: in a variable it would take RAM, and the linker of an image cannot make one. */
 export function bytesOf(text: string): Bytes {
 	return new TextEncoder().encode(text);
 }
 
-/** Throws a TypeError for what is not UTF-8. A byte order mark is kept. */
+/** Throws a TypeError for bytes that are not UTF-8. A byte order mark is kept. */
 export function textOf(bytes: Bytes): string {
 	return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
 }
 
-/** Whether a text has no more bytes than so many. */
+/** Whether a text has at most `maximum` bytes. */
 export function fits(text: string, maximum: number): boolean {
 	return text.length <= maximum && bytesOf(text).length <= maximum;
 }
 
-/** A text's beginning, as far as it fits into so many bytes: whole characters. */
+/** A text's beginning of at most `maximum` bytes, in whole characters. */
 export function cut(text: string, maximum: number): string {
 	if (fits(text, maximum)) return text;
 	const bytes = bytesOf(text.slice(0, maximum));
@@ -51,7 +51,7 @@ export function hasControls(text: string): boolean {
 	return false;
 }
 
-/** What others wrote, for a line of the log. */
+/** A foreign text, for a line of the log. */
 export function printable(text: string): string {
 	let line = "";
 	for (const character of cut(text, LINE_MAXIMUM)) line += hasControls(character) ? "?" : character;
@@ -59,8 +59,8 @@ export function printable(text: string): string {
 }
 
 /**
- * Whether lists and objects are at most `NESTING_MAXIMUM` deep in what may be
- * JSON in UTF-8: `JSON.parse` calls itself for each level, and a board's stack is small.
+ * Whether lists and objects in a JSON text in UTF-8 are at most `NESTING_MAXIMUM`
+ * deep: `JSON.parse` calls itself for each level, and a board's stack is small.
  */
 export function isShallow(bytes: Bytes): boolean {
 	let depth = 0;
@@ -75,7 +75,7 @@ export function isShallow(bytes: Bytes): boolean {
 	return true;
 }
 
-/** What JSON from outside says; `undefined` for what is none, or is more than a board takes. */
+/** The value of a JSON text from outside; `undefined` if it is not JSON, or longer or deeper than a board takes. */
 export function jsonOf(bytes: Bytes): unknown {
 	try {
 		if (bytes.length <= JSON_MAXIMUM && isShallow(bytes)) return JSON.parse(textOf(bytes));
@@ -85,7 +85,7 @@ export function jsonOf(bytes: Bytes): unknown {
 	return undefined;
 }
 
-/** What an unknown error says. */
+/** The message of an unknown error. */
 export function messageOf(error: unknown): string {
 	return error instanceof Error ? error.message : String(error);
 }

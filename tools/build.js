@@ -8,13 +8,13 @@ import { mqttPacketPlugin } from "./mqtt-packet.js";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 export const buildFolder = join(root, "build");
-/** mqtt-packet as one ES module, and what is left of it for a client: what a device runs. */
+/** mqtt-packet as one ES module, and its client's part, which a device runs. */
 export const mqttPacketModule = join(buildFolder, "modules/mqtt-packet.js");
 export const mqttPacketClientModule = join(buildFolder, "modules/mqtt-packet-client.js");
 /** The XS engine, which `engine.js` builds. */
 export const engineProgram = join(buildFolder, "engine/xs");
 
-/** What mqtt-packet is to the program, and the stand-in of Buffer that it was bundled with. */
+/** mqtt-packet's exports, and the stand-in of Buffer that it was bundled with. */
 const mqttPacketEntry = `
 	import generate from "mqtt-packet/generate.js";
 	import Parser from "mqtt-packet/parser.js";
@@ -26,7 +26,7 @@ const mqttPacketEntry = `
 	export default { parser, generate, writeToStream };
 `;
 
-/** Whole at any moment, for others that build or run in this folder at the same time. `options` as `writeFileSync`'s: the file is a new one. */
+/** Writes a file that is whole at any moment, as other processes may use this folder. `options` as `writeFileSync`'s: the file is a new one. */
 export function writeWhole(path, contents, options) {
 	mkdirSync(dirname(path), { recursive: true });
 	const aside = `${path}.${process.pid}`;
@@ -69,7 +69,7 @@ export const textModules = {
 	},
 };
 
-/** Tools stay outside of what imports them: there is one copy of each, which knows where it is. */
+/** Tools stay outside of the bundles: there is one copy of each, which knows its path. */
 const toolsOutside = {
 	name: "tools-outside",
 	setup(build) {
@@ -115,8 +115,8 @@ export function bundleForNode(options) {
 }
 
 /**
- * A program of the project's for Node, by its path in the project: one that runs when it is loaded, or
- * a file of `commands/`, which exports a command. Resolves with what to give to Node, by default one for each path.
+ * Bundles a program of the project for Node, by its path in the project: a program that runs when it is
+ * loaded, or a file of `commands/`, which exports a command. Resolves with the bundle's path, by default one for each program.
  */
 export async function bundleProgram(file, name = file.replace(/\.ts$/, "").replaceAll("/", "-")) {
 	const outfile = join(buildFolder, "programs", `${name}.js`);

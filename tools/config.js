@@ -8,7 +8,7 @@ import { buildFolder, writeWhole } from "./build.js";
 export const configModule = join(buildFolder, "modules/config.js");
 
 /**
- * Writes the module. `board`: what the program asks of one of `hosts/esp32/boards.ts`.
+ * Writes the module. `board`: the program's part of an entry in `hosts/esp32/boards.ts`.
  * Deeply frozen (XS's second argument of `freeze`), so that the linker leaves it in flash.
  */
 export function buildConfig(settings, board) {

@@ -12,8 +12,8 @@ import { buildPanel } from "./panel.js";
 const MAIN = "src/main.ts";
 
 /**
- * `preloaded`: what the entry and the host's ports import of the project. It
- * is evaluated when the firmware is linked, and stays in flash; the entry and
+ * `preloaded`: modules of the project that the entry and the host's ports import.
+ * They are evaluated when the firmware is linked, and stay in flash; the entry and
  * the ports are evaluated on the board, with a stack too small for the rest.
  */
 const HOSTS = {
@@ -52,11 +52,11 @@ const HOSTS = {
 /** Modules of the SDK, and the user's settings. */
 const EXTERNAL = ["embedded:*", "config", "control", "file", "mc/config", "net", "text/*", "time", "timer"];
 
-/** The port for TLS, and what is in its place in builds without it. */
+/** The port for TLS, and its replacement in builds without TLS. */
 const TLS = "hosts/moddable/tls/ports.ts";
 const NO_TLS = "hosts/moddable/tls/none.ts";
 
-/** What is imported by more than one entry comes out as a chunk: this makes a second entry, which is not written. */
+/** esbuild puts modules of several entries into a chunk: this makes a second entry, which is not written. */
 const preloadedEntry = (preloaded) => ({
 	name: "preloaded",
 	setup(build) {
@@ -77,7 +77,7 @@ const withoutTls = {
 
 /**
  * `name` is one of `esp32` and `mcsim`; mqtt-packet and the settings have to be
- * built. With TLS only where it is needed: it is half as large as all the rest.
+ * built. With TLS only where it is needed: it is half as large as the rest.
  */
 export async function buildForModdable(name, { tls }) {
 	const { entry = MAIN, ports, preloaded } = HOSTS[name];
@@ -94,7 +94,7 @@ export async function buildForModdable(name, { tls }) {
 		format: "esm",
 		platform: "neutral",
 		target: "es2024",
-		// Inlines what is constant in another module, and gives short names to what the parts tell each other.
+		// Inlines constants of other modules, and shortens the names of imports between the parts.
 		minify: true,
 		external: [...EXTERNAL, ...(tls ? TLS_MODULES : [])],
 		alias: { host: join(root, ports), "mqtt-packet": mqttPacketClientModule },
@@ -110,7 +110,7 @@ export async function buildForModdable(name, { tls }) {
 	if (name === "mcsim") await buildPanel();
 }
 
-/** What the lists above forget would be in `main.js`. */
+/** A module that is missing in the lists above would be in `main.js`. */
 function checkMain({ outputs }, expected) {
 	const [, { inputs }] = Object.entries(outputs).find(([path]) => basename(path) === "main.js");
 	const forgotten = Object.keys(inputs).filter((path) => !expected.includes(path));

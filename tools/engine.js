@@ -15,13 +15,13 @@ import { engineProgram, root, writeWhole } from "./build.js";
 
 const ours = join(root, "hosts/sim/headless/engine");
 const folder = dirname(engineProgram);
-/** What the engine was built from. */
+/** The digest of the engine's sources. */
 const stamp = join(folder, "sources");
 
 /**
- * Of XS: its bounds are checked, as on a board in debug; without that an overflow
- * would spoil memory in silence. The debugger is left out, for it takes memory of
- * its own. `platform.h` stands in for the SDK's.
+ * XS checks its bounds, as on a board in debug; without that an overflow would
+ * spoil memory in silence. The debugger is left out, as it takes memory of its own.
+ * `platform.h` replaces the SDK's.
  */
 const DEFINES = [
 	"INCLUDE_XSPLATFORM",
@@ -45,8 +45,8 @@ export class EngineBuildError extends Error {
 }
 
 /**
- * Builds the engine unless it is there. `say` gets lines for a person: nothing
- * where there is nothing to do. Throws an `EngineBuildError` without a compiler, or where it fails.
+ * Builds the engine unless it is there. `say` gets lines for a person, if there is
+ * something to build. Throws an `EngineBuildError` without a compiler, or where it fails.
  */
 export async function buildEngine(say = (line) => process.stderr.write(`${line}\n`)) {
 	const moddable = join(
@@ -96,8 +96,8 @@ function isBuilt(digest) {
 }
 
 /**
- * Lets one process at a time build. Resolves with what ends that, or with `undefined`
- * when another one has built it meanwhile.
+ * Lets one process at a time build. Resolves with a function that gives the lock back, or
+ * with `undefined` when another process has built the engine meanwhile.
  */
 async function lock(isDone) {
 	for (;;) {
@@ -111,7 +111,7 @@ async function lock(isDone) {
 	}
 }
 
-/** Aside, and renamed when it is whole: whoever runs the one before goes on with it. */
+/** Builds in a folder aside, and renames it when it is whole: processes that run the old engine go on with it. */
 async function build(sources, includes, digest, say) {
 	const compiler = process.env.CC || "cc";
 	const { error } = spawnSync(compiler, ["--version"]);
@@ -134,7 +134,7 @@ async function build(sources, includes, digest, say) {
 		const worker = async () => {
 			for (let next = waiting.shift(); next; next = waiting.shift()) {
 				if (process.stderr.isTTY) process.stderr.write(`\r${sources.length - waiting.length} of ${sources.length} `);
-				// What XS's sources make a compiler say is not ours to mend.
+				// Warnings about XS's sources are not ours to mend.
 				const warnings = next.source.startsWith(ours) ? ["-Wall", "-Wextra", "-Wno-unused-parameter"] : ["-w"];
 				await compile(compiler, [...flags, ...warnings, "-c", next.source, "-o", next.object]);
 			}

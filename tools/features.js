@@ -1,5 +1,5 @@
 /**
- * What a build has only if it is asked for, as a manifest of its own:
+ * Optional features of a build, as a manifest of its own:
  * `build/modules/HOST/features.json`, which the host's manifest includes.
  */
 import { join } from "node:path";

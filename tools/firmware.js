@@ -10,10 +10,10 @@ import { computer, mcconfig, outFolder, start, which } from "./moddable.js";
 
 /** Bits per second that every USB chip of a board can do. */
 const BAUD_RATE = 460_800;
-/** Of a tool's output, when it fails: its last lines say why. */
+/** Lines of a failed tool's output that are shown: the last ones say why. */
 const LINES_SHOWN = 20;
 
-/** Of what the last build in a folder was made. */
+/** The digest of the last build's inputs. */
 const INPUTS_FILE = "inputs.sha256";
 
 /** Where mcconfig works for a build: a folder for each board, with TLS and without. */
@@ -22,7 +22,7 @@ export function buildPlace({ board, platform, tls }) {
 	return { platform, out, folder: join(out, "tmp", platform, "release/veleta") };
 }
 
-/** What the project gives to the linker for a board, and the manifests that say what the SDK does. */
+/** The project's files for the linker of a board, and the manifests that choose the SDK's. */
 export function linkedFiles() {
 	const modules = join(buildFolder, "modules/esp32");
 	const board = readdirSync(join(root, "hosts/esp32"), { recursive: true })
@@ -36,11 +36,11 @@ export function linkedFiles() {
 }
 
 /**
- * To be called before every build in `folder`. XS's linker numbers names in the
- * order in which it meets them, but for those in its list of the last run, which
- * keep their numbers and stay for ever. C is compiled with these numbers, and
- * not again when they change. So the list and the objects are kept together
- * where `inputs`, the files that are linked, are the same, and go together.
+ * To be called before every build in `folder`. XS's linker numbers names in their
+ * order, but names in its list of the last run keep their numbers for ever. C is
+ * compiled with these numbers, and not again when they change. So the list and the
+ * objects are kept if `inputs`, the linked files, are the same, and deleted
+ * together otherwise.
  */
 export function keepIfSame(folder, inputs) {
 	const hash = createHash("sha256");
@@ -49,7 +49,7 @@ export function keepIfSame(folder, inputs) {
 	const made = hash.digest("hex");
 	if (existsSync(record) && readFileSync(record, "utf8") === made) return;
 	mkdirSync(folder, { recursive: true });
-	// Whenever this is interrupted, the next build does it again.
+	// Removed first: after an interruption the next build does it again.
 	rmSync(record, { force: true });
 	rmSync(join(folder, "modules/mc.xsi"), { force: true });
 	for (const name of readdirSync(folder)) if (name.endsWith(".o")) rmSync(join(folder, name));
@@ -68,7 +68,7 @@ export async function linkJavaScript(sdk, { platform, out, folder }) {
 	return start(make, ["-s", "-C", folder, "-f", "makefile", ...variables, join(folder, "mc.xs.c")], sdk.environment);
 }
 
-/** How large what was linked last at the place is; also written down, for `npm run bench`. */
+/** The size of the last link at the place; also written to a file, for `npm run bench`. */
 export function linkedSize({ folder }, { board, tls }) {
 	const size = sizeOf(readFileSync(join(folder, "mc.xs.c"), "utf8"));
 	writeWhole(join(buildFolder, "esp32-size.json"), `${JSON.stringify({ board, tls, ...size })}\n`);
@@ -82,7 +82,7 @@ export function linkedSize({ folder }, { board, tls }) {
 export async function buildFirmware(sdk, { platform, out, folder }) {
 	const code = await mcconfig(sdk, ["-m", "-p", platform, "-t", "build"], out);
 	if (code !== 0) throw new Error(`mcconfig failed (exit code ${code}); what it said last is above`);
-	// Its makefile goes on where ESP-IDF fails. What is built already takes a second.
+	// mcconfig's makefile goes on where ESP-IDF fails. A second build of a finished one takes a second.
 	const built = buildFolderOf(folder);
 	const { status, stdout, stderr } = spawnSync(which("cmake", sdk.path), ["--build", built], {
 		env: sdk.environment,
@@ -94,8 +94,8 @@ export async function buildFirmware(sdk, { platform, out, folder }) {
 }
 
 /**
- * Writes what was built: bootloader, partition table, which of two programs is to
- * start, and the program. Readings that wait, and settings that were sent to the
+ * Writes the build: bootloader, partition table, `otadata`, which chooses the slot
+ * to start, and the program. Waiting readings, and settings that were sent to the
  * board, lie elsewhere and stay. The board restarts.
  */
 export async function writeFirmware({ environment, path }, { folder }, port) {

@@ -1,4 +1,4 @@
-/** The size of the JavaScript in a board's flash, from what `xsl`, XS's linker, wrote. */
+/** The size of the JavaScript in a board's flash, from the output of `xsl`, XS's linker. */
 
 /** Bytes of an element on a 32-bit machine, by the type of the tables that xsl writes. */
 const ELEMENT_BYTES = {
@@ -16,8 +16,8 @@ const REST_BYTES = 2_300;
 
 /**
  * `source` is xsl's `mc.xs.c`: tables, and bytecode and names as C strings.
- * `linkedJavaScript` is what a compiler for a 32-bit machine makes of it, in
- * bytes, to a tenth of a percent.
+ * `linkedJavaScript` is its size after a compiler for a 32-bit machine, in bytes,
+ * to a tenth of a percent.
  */
 export function sizeOf(source) {
 	const counts = new Map(Array.from(source.matchAll(/^#define (\w+) (\d+)$/gm), ([, name, count]) => [name, +count]));

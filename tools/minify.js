@@ -5,10 +5,10 @@
 import { minify } from "terser";
 
 /**
- * `code` is an ES module or a script. Members that begin with `_` get short
- * names: they are private in TypeScript, and nothing that others read or write,
- * as JSON, settings or options, has such a name. `nameCache` is of the parts of
- * a program that were given before: what has a name in several gets the same.
+ * `code` is an ES module or a script. Members that begin with `_` get short names:
+ * they are private in TypeScript, and no JSON, setting or option has such a name.
+ * `nameCache` comes from the earlier parts of a program: a name gets the same short
+ * name in all parts.
  */
 export async function minified(code, nameCache = {}) {
 	const result = await minify(code, {
@@ -17,7 +17,7 @@ export async function minified(code, nameCache = {}) {
 		compress: { passes: 3, reduce_funcs: false },
 		mangle: { properties: { regex: /^_/ } },
 		nameCache,
-		// To be read in a debugger: XS does not keep blanks.
+		// Readable in a debugger, at no cost: XS does not keep blanks.
 		format: { beautify: true },
 	});
 	return result.code;

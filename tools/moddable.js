@@ -1,21 +1,21 @@
-/** Finds the Moddable SDK that the user has installed, and calls its tools. What is missing is said by an Error in one line. */
+/** Finds the Moddable SDK that the user has installed, and calls its tools. An Error in one line names a missing tool. */
 import { spawn, spawnSync } from "node:child_process";
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { buildFolder, root } from "./build.js";
 
-/** The SDK that this was tried with; newer ones move modules that the manifests name. */
+/** The SDK that this project was tried with; newer ones move modules that the manifests name. */
 export const SDK_VERSION = "8.2.3";
 const INSTALL_SDK = `\`npx xs-dev setup --target-branch ${SDK_VERSION}\``;
 
 const PLATFORMS = { linux: "lin", darwin: "mac", win32: "win" };
 /** mcconfig's name for this computer. */
 export const computer = PLATFORMS[process.platform] ?? process.platform;
-/** Where the SDK's tools put what they make. */
+/** The SDK's tools write their output here. */
 export const outFolder = join(buildFolder, "moddable");
 
 /**
- * The SDK's folder, that of its tools, and the environment to call them in. Says so if it is not the one that was tried.
+ * The SDK's folder, that of its tools, and the environment to call them in. Warns of another version than SDK_VERSION.
  * @returns {{ moddable: string, path: string, environment: NodeJS.ProcessEnv }}
  */
 export function findSdk(environment = process.env) {
@@ -59,7 +59,7 @@ export function findIdf({ moddable, environment, path }) {
 	if (!existsSync(join(folder, ".git"))) {
 		throw new Error(`IDF_PATH names ${folder}, which is no git clone, and the SDK asks git for its version: ${howTo}`);
 	}
-	// A clone without the tags, say, or a release with changes of somebody's.
+	// Fails for a clone without tags, or a changed release.
 	const told = describedByGit(folder, path);
 	if (told !== undefined && !told.startsWith(wanted)) {
 		throw new Error(
@@ -86,8 +86,8 @@ function sdkVersion(moddable) {
 }
 
 /**
- * As `v6.0.1`, from the file that ESP-IDF's own build reads, or as far as an
- * older or an unusual ESP-IDF says it; `undefined` where none is.
+ * As `v6.0.1`, from the file that ESP-IDF's own build reads, or from other files of
+ * an older or unusual ESP-IDF; `undefined` if there is none.
  */
 function idfVersion(folder, path) {
 	const file = join(folder, "tools/cmake/version.cmake");
@@ -102,7 +102,7 @@ function idfVersion(folder, path) {
 	return name || "of an unknown version";
 }
 
-/** What the SDK takes for the version: the last tag, or a commit where there is none; `undefined` where git cannot say. */
+/** The version for the SDK: the last tag, or a commit without one; `undefined` where git cannot say. */
 function describedByGit(folder, path) {
 	const git = which("git", path);
 	if (!git || !existsSync(join(folder, ".git"))) return undefined;
@@ -131,10 +131,10 @@ function isProgram(file) {
 	}
 }
 
-/** mcconfig for this project, with what it makes in `folder`; resolves with its exit code. */
+/** Runs mcconfig for this project, with its output in `folder`; resolves with its exit code. */
 export function mcconfig(sdk, argumentsOf, folder = outFolder) {
 	mkdirSync(folder, { recursive: true });
-	// What mcconfig makes of the settings can be read by everybody, but for this.
+	// The owner alone: mcconfig's output has the settings, in files that all users may read.
 	chmodSync(outFolder, 0o700);
 	return start(which("mcconfig", sdk.path), [...argumentsOf, "-o", folder], sdk.environment);
 }

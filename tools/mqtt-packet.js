@@ -1,14 +1,14 @@
 /**
- * mqtt-packet for a small machine: an esbuild plugin that answers what it
- * requires of Node with this project's small stand-ins, and edits its source.
+ * mqtt-packet for a small machine: an esbuild plugin that replaces Node's modules
+ * with this project's small stand-ins, and edits mqtt-packet's source.
  * mqtt-packet's own test suite runs against the result.
  */
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
 /**
- * To ES modules, of which the bundler sees what is constant and what is never
- * used, and without debug statements, a fifth of the work of reading a PUBACK.
+ * To ES modules, so that the bundler finds constants and unused code; and without
+ * debug statements, a fifth of the work of reading a PUBACK.
  */
 const TO_MODULE = [
 	[/^ *debug\(.*\)$/gm, ""],
@@ -20,7 +20,7 @@ const TO_MODULE = [
 	["module.exports =", "export default"],
 ];
 
-/** By file: what is replaced, once at the least, or the build fails. */
+/** Replacements by file. Each must match at least once, or the build fails. */
 const EDITS = {
 	"constants.js": [
 		["const protocol = module.exports\n", ""],
@@ -34,14 +34,14 @@ const EDITS = {
 				return Buffer.from([type | (dup ? DUP_MASK : 0) | qos << QOS_SHIFT | retain])
 			}`,
 		],
-		// Of reason codes nothing but the numbers is asked for: 2 KB less than the texts.
+		// mqtt-packet uses only the numbers of reason codes: 2 KB less without the texts.
 		[
 			/^export const (MQTT5_\w+_CODES) = \{([^}]*)\}$/gm,
 			(_, name, codes) => `export const ${name} = ",${Array.from(codes.matchAll(/0x\w+/g), Number)},"`,
 		],
 		// An error's text for each type of packet takes 1 KB.
 		[/^export const requiredHeaderFlagsErrors = [\s\S]*?^\}$/gm, ""],
-		// In a preloaded module whatever could be changed takes up RAM.
+		// In a preloaded module an object that is not frozen takes RAM.
 		[
 			/^export const \w+ = [[{][\s\S]*$/gm,
 			(rest) => `${rest}\nfor (const table of [${tables(rest)}]) Object.freeze(table)\n`,
@@ -53,10 +53,10 @@ const EDITS = {
 			"constants.requiredHeaderFlagsErrors[cmdIndex]",
 			"'Invalid header flag bits, must be 0x' + requiredHeaderFlags + ' for ' + this.packet.cmd + ' packet'",
 		],
-		// A method that is called by its name would have to keep it.
+		// A method that is called by a string would have to keep its name.
 		[/'(_parseHeader|_parseLength|_parsePayload|_newPacket)'/g, "this.$1"],
 		["this[this._states[this._stateCounter]]()", "this._states[this._stateCounter].call(this)"],
-		// Properties are gone through once, by the decoder where it says so: mqtt-packet would let pass what MQTT forbids.
+		// With `readProperties` the decoder reads the properties, as mqtt-packet lets pass values that MQTT forbids.
 		[
 			/^ *const properties = this\._parseProperties\(\)\n *if \(Object\.getOwnPropertyNames\(properties\)\.length\) \{\n *packet\.properties = properties\n *\}$/gm,
 			"this._takeProperties()",
@@ -91,7 +91,7 @@ const EDITS = {
 	],
 };
 
-/** By file: what a client has no use for, which is reading and writing packets that only a broker reads and writes: 5 KB; and reading properties. */
+/** Removals by file, for a client: reading and writing packets that only a broker reads and writes (5 KB), and reading properties. */
 const CLIENT_EDITS = {
 	"parser.js": [
 		[/^ *case '(connect|subscribe|unsubscribe)':\n *this\.\w+\(\)\n *break\n/gm, ""],
@@ -107,7 +107,7 @@ function tables(source) {
 	return Array.from(source.matchAll(/^export const (\w+) = [[{]/gm), ([, name]) => name).join();
 }
 
-/** An esbuild plugin; `standIns` is the folder of the stand-ins, and `client` leaves out what a client has no use for. */
+/** An esbuild plugin; `standIns` is the folder of the stand-ins, and `client` applies CLIENT_EDITS. */
 export const mqttPacketPlugin = (standIns, client = false) => ({
 	name: "mqtt-packet",
 	setup(build) {

@@ -12,7 +12,7 @@ if (file === undefined) {
 	process.stderr.write("usage: node tools/run.js [--engine] FILE [ARGUMENT…]\n");
 	process.exit(2);
 }
-// Who only wants to know the options need not wait.
+// `--help` need not wait for a build.
 if (engine && !rest.some((argument) => argument === "--help" || argument === "-h")) {
 	try {
 		await buildEngine();

@@ -56,7 +56,7 @@ if (units.length > 0) {
 	await forNode("unit-on-xs", { entryPoints: ["test/harness/unit-on-xs.ts"] });
 }
 if (integrations.length > 0) {
-	// Once, for all of them: they run the simulator as `npm start` does.
+	// Once for all tests: they run the simulator as `npm start` does.
 	await bundleProgram("commands/start/start.ts");
 }
 if (files.length === 0) {

@@ -1,4 +1,4 @@
-/** What a thread with simulated worlds runs, also with a deliberate bug in it. */
+/** Bundles the program of a thread with simulated worlds, also with a deliberate bug in it. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildFolder, bundleForNode, root, textModules } from "./build.js";

@@ -1,4 +1,4 @@
-/** The firmware for a board, with the user's Moddable SDK and ESP-IDF: what `build:esp32`, `flash` and `size:esp32` have in common. */
+/** The firmware for a board, with the user's Moddable SDK and ESP-IDF: the common part of `build:esp32`, `flash` and `size:esp32`. */
 import { existsSync } from "node:fs";
 import { BOARDS, DEFAULT_BOARD } from "../../hosts/esp32/boards.ts";
 import type { Settings } from "../../src/settings.ts";
@@ -61,12 +61,12 @@ export function boardCommand(name: Name): Command<Wanted> {
 async function make(name: Name, wanted: Wanted): Promise<number> {
 	const { board = DEFAULT_BOARD } = wanted;
 	const { platform } = BOARDS[board]!;
-	// What is wrong with the settings is said first: it needs no tools.
+	// The settings' faults come first: checking them needs no tools.
 	const settings = buildSettings({ board });
 	const tls = wanted.tls || settings.broker.tls;
 	const sdk = findSdk();
 	if (name !== "size:esp32") findIdf(sdk);
-	// Said now, and not after minutes of building.
+	// The port's faults come now, and not after minutes of building.
 	const port = name === "flash" ? await freePort(wanted.port) : undefined;
 	const step = (number: number, text: string) => say(`${number}/${STEPS[name]} ${text}`);
 
@@ -100,7 +100,7 @@ async function freePort(wanted: string | undefined): Promise<string> {
 	return path;
 }
 
-/** What to do next, in one line for each. */
+/** Prints the user's next steps, a line each. */
 function sayNext({ board, tls, port }: Wanted, { wifi }: Settings): void {
 	const print = (text: string) => process.stdout.write(`${text}\n`);
 	const at = port === undefined ? "" : ` -- --port ${port}`;

@@ -1,11 +1,11 @@
-/** `npm run monitor`: what a board says, as it says it. */
+/** `npm run monitor`: prints a board's log as it comes. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SerialPort } from "serialport";
 import { type Command, EXIT_DONE, FLAG, HELP, onInterrupt, readLine, say, type Values } from "../frame.ts";
 import { closePort, findPort, openPort, PORT_HELP, PORT_OPTION, PortError, resetBoard } from "./serial-port.ts";
 import { Lines } from "./serial-request.ts";
 
-/** How often a port that is gone is looked for, in ms. */
+/** Time between looks for a port that is gone, in ms. */
 const LOOK_MS = 500;
 
 const USAGE = `usage: npm run monitor -- [--port PORT] [--time] [--reset]
@@ -73,7 +73,7 @@ async function reopen(path: string, signal: AbortSignal): Promise<SerialPort | u
 	return undefined;
 }
 
-/** Noise is no command to the terminal. */
+/** Noise must not command the terminal. */
 function printable(text: string): string {
 	return text.replace(/[^\P{Cc}\t]/gu, "\u{fffd}");
 }

@@ -12,14 +12,14 @@ import { Requests } from "./serial-request.ts";
 const SETTINGS_MAXIMUM = 7_168;
 /** Bytes of the settings in a request, which has 240 at the most. */
 const PIECE = 192;
-/** How long a board that runs may take to answer at first, in ms, and one that was just restarted. */
+/** Time for the first answer, in ms: of a running board, and of a board that was just restarted. */
 const RUNNING_MS = 2_000;
 const RESTARTED_MS = 5_000;
-/** Storing takes some tenths of a second. */
+/** Time for the reply to a request to store, in ms. Storing takes some tenths of a second. */
 const STORE_MS = 3_000;
-/** How long nothing may go forward, in ms; the board may be busy with its broker. */
+/** Longest time without progress, in ms; the board may be busy with its broker. */
 const PATIENCE_MS = 15_000;
-/** How long `--wait` waits for a port, in ms, and how often it looks: a board that wakes is there for some seconds. */
+/** `--wait`: time to wait for a port, and between looks, in ms. A waking board's port is there for some seconds. */
 const WAIT_MS = 120_000;
 const LOOK_MS = 100;
 
@@ -58,7 +58,7 @@ function read(args: string[]): Wanted | undefined {
 }
 
 async function provision({ port: wanted, config = "config.json", show, erase, wait }: Wanted): Promise<number> {
-	// All that can be wrong here is said before a port is opened.
+	// The settings are checked before a port is opened.
 	const settings = show || erase ? undefined : settingsToSend(config);
 	const board = await connect(wanted, wait ? WAIT_MS : 0);
 	try {
@@ -91,7 +91,7 @@ async function connect(wanted: string | undefined, within: number): Promise<Boar
 	}
 }
 
-/** As ASCII without a tilde, which begins a request. */
+/** The settings in ASCII without a tilde, which begins a request. */
 function settingsToSend(file: string): string {
 	const settings = readSettings(file);
 	if (settings === undefined) throw new Error(`${file} is missing: copy config.example.json to it, and edit it`);
@@ -109,7 +109,7 @@ function settingsToSend(file: string): string {
 	return text;
 }
 
-/** What the board has, told by the board; one that sleeps, or hangs, is restarted for it. */
+/** The settings that the board tells; a board that sleeps, or hangs, is restarted first. */
 async function greet({ path, port, requests }: Board): Promise<string> {
 	let shown = await requests.ask("?", { within: RUNNING_MS });
 	if (shown === undefined && port.isOpen) {
@@ -162,14 +162,14 @@ async function send(board: Board, text: string): Promise<void> {
 			progressed = performance.now();
 		} else {
 			if (!board.port.isOpen || performance.now() > progressed + PATIENCE_MS) throw silence(board);
-			// A board that has restarted in between has less than it had.
+			// A board that has restarted in between has lost bytes.
 			sent = Math.min(told, sent);
 		}
 	}
 	await ask(board, `=${text.length}`);
 }
 
-/** Asks for what is done or is not, and throws an Error that says why it is not. */
+/** Sends a request, and throws an Error with the reason if the board refuses it. */
 async function ask(board: Board, request: string): Promise<void> {
 	const reply = await board.requests.ask(request, { within: PATIENCE_MS, every: STORE_MS });
 	if (reply === undefined) throw silence(board);

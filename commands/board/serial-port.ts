@@ -1,4 +1,4 @@
-/** Serial ports: which there are, opened for the terminal or for requests, and the board behind one restarted. */
+/** Serial ports: lists them, opens them for the terminal or for requests, and restarts the board behind one. */
 import { readFileSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SerialPort } from "serialport";
@@ -7,14 +7,14 @@ import { VALUE } from "../frame.ts";
 
 /** Bits per second of every board's UART; USB has none. */
 export const BAUD_RATE = 115_200;
-/** USB vendors of what a board is connected with. */
+/** USB vendors of boards and of their USB chips. */
 const VENDORS: Readonly<Record<string, string>> = {
 	"10c4": "CP210x",
 	"1a86": "CH34x",
 	"0403": "FTDI",
 	"303a": "Espressif",
 };
-/** The line that holds a chip in reset is pulled for so long, in ms, as esptool does it. */
+/** Time for which RTS holds the chip in reset, in ms, as in esptool. */
 const RESET_MS = 100;
 
 /** The option of the commands that use a port. */
@@ -22,12 +22,12 @@ export const PORT_OPTION = { port: VALUE };
 export const PORT_HELP = `  --port PORT    the board's serial port, if there are several (or UPLOAD_PORT)
 `;
 
-/** There is no port now, or none that can be opened. */
+/** There is no port now, or it cannot be opened. */
 export class PortError extends Error {
 	override name = "PortError";
 }
 
-/** Only when it is needed: it is written in C++, and not there for every kind of computer. */
+/** Loaded only when needed: its binary in C++ is not there for every kind of computer. */
 async function library() {
 	try {
 		return (await import("serialport")).SerialPort;
@@ -37,8 +37,8 @@ async function library() {
 }
 
 /**
- * The port that was asked for, or the only one that a board may be at. Throws a
- * `PortError` that lists the ports where there are several.
+ * The port that was asked for, or the only port with a board's USB vendor. Throws a
+ * `PortError` that lists the ports if there are several.
  */
 export async function findPort(wanted = process.env.UPLOAD_PORT): Promise<string> {
 	if (wanted) return wanted;
@@ -64,8 +64,8 @@ export async function findPort(wanted = process.env.UPLOAD_PORT): Promise<string
 }
 
 /**
- * Opens a port, as a stream of bytes both ways. Nobody else can open it in the
- * meantime. The board runs on: both lines that could reset it are let go.
+ * Opens a port, as a stream of bytes both ways, and locks it. The board runs on:
+ * both lines that could reset it are released.
  */
 export async function openPort(path: string): Promise<SerialPort> {
 	const SerialPort = await library();
@@ -73,7 +73,7 @@ export async function openPort(path: string): Promise<SerialPort> {
 	await new Promise<void>((resolve, reject) => {
 		port.open((error) => (error ? reject(new PortError(whyNotOpened(path, error.message))) : resolve()));
 	});
-	// What goes wrong later closes the port, too.
+	// Later errors close the port, too.
 	port.on("error", () => undefined);
 	await setLines(port, { dtr: false, rts: false });
 	return port;
@@ -96,7 +96,7 @@ function setLines(port: SerialPort, lines: { dtr: boolean; rts: boolean }): Prom
 	return new Promise((resolve) => port.set(lines, () => resolve()));
 }
 
-/** What the user can do, by what the system said. */
+/** Advice for the user, from the system's message. */
 export function whyNotOpened(path: string, message: string): string {
 	if (/no such file|not found/i.test(message)) return `there is no port ${path}: is the board plugged in?`;
 	if (/permission|access/i.test(message)) {
@@ -118,7 +118,7 @@ function joinGroup(path: string): string {
 			.find(([, , id]) => id === String(gid));
 		if (entry?.[0] && gid !== 0) group = entry[0];
 	} catch {
-		// The most common name will do.
+		// Then the most common name.
 	}
 	return `add yourself to group ${group} with \`sudo usermod -aG ${group} $USER\`, and log in again`;
 }

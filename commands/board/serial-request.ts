@@ -1,9 +1,9 @@
 /** Requests to a board over its serial port, as `hosts/esp32/console/console-protocol.h` defines them, and the replies. */
 import type { Duplex } from "node:stream";
 
-/** How long a reply may take, in ms; then the request is sent again. A board that shakes hands for TLS takes a second. */
+/** Time for a reply, in ms; then the request is sent again. A board in a TLS handshake takes a second. */
 const REPLY_MS = 500;
-/** Longest line that is kept: settings without secrets, and more. What comes after it is not looked at until a new line. */
+/** Longest line that is kept, longer than settings without secrets. The rest of a longer line is ignored. */
 const LINE_MAXIMUM = 16_384;
 const CRC_DIGITS = 8;
 
@@ -22,7 +22,7 @@ export function requestLine(text: string): string {
 	return `~${text}${crcOf(Buffer.from(text, "latin1"))}\n`;
 }
 
-/** The text of a reply, if there is one in the line: what the board says otherwise may be before it. */
+/** The text of a reply, if there is one in the line: a part of the board's log may be before it. */
 export function replyIn(line: string): string | undefined {
 	for (let at = line.indexOf("~"); at >= 0; at = line.indexOf("~", at + 1)) {
 		const text = line.slice(at + 1, -CRC_DIGITS);
@@ -36,7 +36,7 @@ function crcOf(bytes: Uint8Array): string {
 	return crc32(bytes).toString(16).padStart(CRC_DIGITS, "0");
 }
 
-/** What comes in, as lines. `latin1`: each byte is a character. */
+/** Received bytes as lines. `latin1`: each byte is a character. */
 export class Lines {
 	private _rest = "";
 	private readonly _onLine: (line: string) => void;
@@ -54,7 +54,7 @@ export class Lines {
 		}
 	}
 
-	/** The line that has begun is all there will be of it. */
+	/** Ends a line that has begun. */
 	end(): void {
 		if (this._rest !== "") this._flush();
 	}
@@ -76,7 +76,7 @@ interface AskOptions {
 
 /** Sends requests one by one. */
 export class Requests {
-	/** Replies that came, whatever to. */
+	/** Replies received, to any request. */
 	replies = 0;
 	private readonly _port: Duplex;
 	private _onReply: (reply: string) => void = () => {};
@@ -95,8 +95,8 @@ export class Requests {
 
 	/**
 	 * The reply to a request, without its command; sends the request again until
-	 * there is one that `accepts` takes, and resolves with `undefined` where there is
-	 * none within so many ms. A reply to what was sent before is not taken for one.
+	 * `accepts` takes a reply, and resolves with `undefined` after `within` ms without
+	 * one. A reply to an earlier request does not count.
 	 */
 	async ask(text: string, { within, accepts = () => true, every = REPLY_MS }: AskOptions): Promise<string | undefined> {
 		let settle: (reply: string | undefined) => void = () => {};

@@ -1,11 +1,11 @@
-/** The flags of a command line, and what MQTT allows as their values. */
+/** The flags of a command line, and MQTT's limits on their values. */
 import { parseArgs } from "node:util";
 import type { QoS } from "../../src/net/mqtt/packet.ts";
 import { utf8 } from "../../src/net/mqtt/text.ts";
 import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
 import { explained, type Options, UsageError } from "../frame.ts";
 
-/** A `UsageError` for whoever does not know the flags. */
+/** A `UsageError` that names `--help`. */
 export function lost(problem: string): UsageError {
 	return new UsageError(`${problem}; npm run mqtt -- --help`);
 }
@@ -14,7 +14,7 @@ export function lost(problem: string): UsageError {
 export class Values {
 	private readonly _values = new Map<string, (string | true)[]>();
 
-	/** Not strict: a value may begin with a dash, as in `-m -12.5`. What is shown of a wrong flag is its name only: a password may be near. */
+	/** Not strict: a value may begin with a dash, as in `-m -12.5`. Errors show only a wrong flag's name: a password may be near. */
 	constructor(args: string[], flags: Options) {
 		const { tokens } = parseArgs({ args, options: flags, strict: false, tokens: true });
 		for (const token of tokens) {
@@ -39,7 +39,7 @@ export class Values {
 		return (this._values.get(name) ?? []).map(String);
 	}
 
-	/** Checked for what MQTT allows as a string. */
+	/** Checked by MQTT's rules for strings. */
 	text(name: string): string | undefined {
 		const [value] = this.all(name);
 		if (value !== undefined) explained(() => utf8(value, `--${name}`));

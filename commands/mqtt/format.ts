@@ -1,4 +1,4 @@
-/** What `sub` prints of a message: text with fields such as `%t`, as mosquitto_sub -F has them. Payloads stay bytes. */
+/** The output of `sub` for a message: text with fields such as `%t`, as in mosquitto_sub -F. Payloads stay bytes. */
 import type { ReceivedMessage } from "../../src/net/mqtt/message.ts";
 
 type Field = (message: ReceivedMessage) => string | Uint8Array;
@@ -17,7 +17,7 @@ const FIELDS: Readonly<Record<string, Field>> = {
 	E: ({ properties }) => String(properties?.messageExpiryInterval ?? ""),
 };
 
-/** Throws an Error that names what is no field. */
+/** Throws an Error that names an unknown field. */
 export function checkFormat(format: string): void {
 	for (const [field, name = ""] of format.matchAll(/%(.?)/gs)) {
 		if (!Object.hasOwn(FIELDS, name)) throw new Error(`--format: ${field} is no field; see --help`);

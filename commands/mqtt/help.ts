@@ -1,6 +1,6 @@
 import { SESSION_EXPIRY_S } from "../../src/net/mqtt/session-options.ts";
 
-/** What `--help` shows: at most 80 columns. */
+/** The text of `--help`: at most 80 columns. */
 export const HELP = `Usage: npm run mqtt -- pub -t TOPIC (-m TEXT | -f FILE | -n | -s | -l) [FLAG…]
        npm run mqtt -- sub -t TOPIC [-t TOPIC…] [FLAG…]
 
@@ -27,7 +27,7 @@ Both
   -c, --disable-clean-session
                           the broker keeps the session of the client id
   -x, --session-expiry-interval N
-                          for so many seconds (default ${SESSION_EXPIRY_S}; MQTT 5)
+                          the session's seconds (default ${SESSION_EXPIRY_S}; MQTT 5)
   -u, --username NAME     and
   -P, --pw PASSWORD       for the broker
   --will-topic TOPIC      what the broker publishes if this client is lost,

@@ -113,7 +113,7 @@ const TOPICS_MAXIMUM = 32;
 /** Bytes of a client id in MQTT 3.1. */
 const CLIENT_ID_MAXIMUM_3_1 = 23;
 
-/** Throws a `UsageError`; returns `undefined` where help was asked for. */
+/** Throws a `UsageError`; returns `undefined` for `--help`. */
 export function parseCommand([name, ...args]: readonly string[]): MqttCommand | undefined {
 	if (name === "--help" || name === "help") return undefined;
 	if (name !== "pub" && name !== "sub") {
@@ -164,8 +164,8 @@ function connectionOptions(values: Values): ConnectionOptions {
 }
 
 /**
- * `mqtt[s]://[user[:password]@]host[:port]/topic`, as mosquitto_pub -L has it. What
- * is wrong with it is told without showing it: it may hold a password.
+ * `mqtt[s]://[user[:password]@]host[:port]/topic`, as mosquitto_pub -L has it. No
+ * error shows the URL: it may hold a password.
  */
 function urlOf(values: Values): { readonly broker: BrokerUrl; readonly topic: string } | undefined {
 	const text = values.text("url");

@@ -4,7 +4,7 @@ import type { Readable } from "node:stream";
 import type { Bytes } from "../../src/host.ts";
 import type { Source } from "./options.ts";
 
-/** Bytes of one payload: what a packet can hold (3.1.1, section 2.2.3: 268,435,455) beside a topic and properties of any length. */
+/** Bytes of one payload: a packet's 268,435,455 (3.1.1, section 2.2.3) without the longest topic and properties. */
 const PAYLOAD_MAXIMUM = 268_000_000;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;

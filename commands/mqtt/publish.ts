@@ -1,4 +1,4 @@
-/** `pub`: publishes what its source gives, and ends when the broker has all of it. */
+/** `pub`: publishes its source's payloads, and ends when the broker has all of them. */
 import type { Message } from "../../src/net/mqtt/message.ts";
 import { reasonText } from "../../src/net/mqtt/reason-codes.ts";
 import { Client } from "../client.ts";

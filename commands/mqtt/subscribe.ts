@@ -28,7 +28,7 @@ export function subscribe(options: SubOptions): Promise<number> {
 		{
 			attempts: Number.POSITIVE_INFINITY,
 			pipelining: true,
-			// What follows the last message of -C must not be acknowledged: nobody would ever print it.
+			// A message behind the last of -C must not be acknowledged: it would never be printed.
 			packetwise: left !== Number.POSITIVE_INFINITY,
 			onInterrupt: () => client.finish(EXIT_DONE),
 		},
@@ -59,7 +59,7 @@ export function subscribe(options: SubOptions): Promise<number> {
 	);
 	for (const topicFilter of topicFilters) client.session.subscribe({ topicFilter, qos });
 	for (const topicFilter of unsubscribe) {
-		// The session unsubscribes only from what it knows; this may be a subscription of an earlier run.
+		// It may be a subscription of an earlier run.
 		client.session.subscribe({ topicFilter, qos });
 		client.session.unsubscribe(topicFilter);
 	}
@@ -69,7 +69,7 @@ export function subscribe(options: SubOptions): Promise<number> {
 			client.finish(EXIT_TIMED_OUT);
 		}, timeout).unref();
 	}
-	// Nobody reads the output any more (`| head`).
+	// The output has lost its reader (`| head`).
 	process.stdout.on("error", () => client.finish(EXIT_FAILED));
 	client.start();
 	return client.ended;

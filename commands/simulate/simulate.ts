@@ -14,20 +14,20 @@ const HANG_MS = 120_000;
 /** How often the progress is shown, in ms: rewritten on a terminal, in lines of its own elsewhere. */
 const TERMINAL_MS = 250;
 const LINE_MS = 30_000;
-/** How many worlds a mutant may survive, and how long they last, in days. */
+/** Worlds that a mutant may survive, and their days. */
 const MUTANT_SEEDS = 1_000;
 
 export const command: Command<Options> = { ...LINE, help: USAGE, read: parseOptions, run: simulate };
 
 /** `planted`: a bug to be in the station. */
 export function simulate(options: Options, planted?: Mutant): number | Promise<number> {
-	// Whoever reads has seen enough, as `head` has.
+	// The reader has enough, as `head` has.
 	process.stdout.on("error", () => process.exit(EXIT_DONE));
 	if (options.seed !== undefined) return tellStory(options.seed, options);
 	return options.mutants ? runMutants(options) : runSwarm(options, planted);
 }
 
-/** One world, with what happens in it. */
+/** One world, with its events. */
 function tellStory(seed: number, { days, verbose }: Options): number {
 	const isPacket = /^\S+ \S+ {2}[→←]/;
 	const { violation, stats, faults, plan } = runWorld(seed, days, {
@@ -116,7 +116,7 @@ async function runMutants({ days, from, workers }: Options): Promise<number> {
 				const order = { first: from + seeds, stride: 1, count: MUTANT_SEEDS - seeds, days };
 				const runner = new Runner(path, order, ({ seed, violation }) => {
 					seeds++;
-					// What is wrong without the bug, too, does not tell of it.
+					// A violation that comes without the bug, too, does not count.
 					if (violation && !runWorld(seed, days).violation) kind = violation.kind;
 				});
 				running.add(runner);
@@ -141,7 +141,7 @@ async function runMutants({ days, from, workers }: Options): Promise<number> {
 	return survived > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
-/** A thread and what it tells. */
+/** A thread and its reports. */
 class Runner {
 	/** Resolves at its end, with a problem if it did not end by itself. */
 	readonly ended: Promise<string | undefined>;
@@ -180,7 +180,7 @@ class Runner {
 	}
 }
 
-/** Returns what ends it. */
+/** Returns a function that ends it. */
 function showProgress(text: () => string): () => void {
 	const terminal = process.stdout.isTTY;
 	const timer = setInterval(

@@ -8,14 +8,14 @@ import { defaultOf, rows, type SettingName, TEXTS, valuesOf } from "../../src/se
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { explained, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 
-/** What an option is; one without a value takes none. */
+/** An option, which takes a value if `value` names one. */
 interface Option {
 	readonly value?: "MODEL" | "FILE" | "URL" | "TIME" | "N" | "ID" | "TOPIC";
 	/** The setting that it stands for, whose text, values and default are in the table. */
 	readonly setting?: SettingName;
-	/** What it means, or else what there is to add to the setting's text. */
+	/** The option's text, or an addition to the setting's. */
 	readonly text?: string;
-	/** Of a number that is no setting. */
+	/** The range of a number that is no setting. */
 	readonly row?: Row & { readonly minimum: number; readonly maximum: number; readonly default: number };
 }
 
@@ -86,7 +86,7 @@ function meaning({ setting, text = "", row: own }: Option): string {
 	return `${means}${values}${preset === undefined || preset === "none" ? "" : ` (default ${preset})`}`;
 }
 
-/** As the frame knows them. */
+/** For `commands/frame.ts`. */
 export const LINE = {
 	name: "npm start",
 	options: {
@@ -96,9 +96,9 @@ export const LINE = {
 };
 
 export interface Options {
-	/** As the station gets them. */
+	/** The settings for the station. */
 	readonly rawSettings: Record<string, unknown>;
-	/** As they were understood. */
+	/** The same, parsed. */
 	readonly settings: Settings;
 	/** Whether to start a broker. */
 	readonly embedded: boolean;
@@ -149,7 +149,7 @@ export function parseOptions(args: string[]): Options | undefined {
 	};
 }
 
-/** What a setting is by its option. */
+/** A setting's value from its option. */
 function settingOf(option: string, value: Option["value"], given: string): unknown {
 	if (value === "TIME") return duration(option, given) / 1_000;
 	return value === "FILE" ? explained(() => readPem(option, given)) : given;
@@ -186,7 +186,7 @@ function readConfig(path: string): object {
 	return explained(() => withPemFiles(config, dirname(path))) as object;
 }
 
-/** The engine's message with the line instead of the text around the problem: there may be a password in it. */
+/** The engine's message with the line's number instead of the text there: it may hold a password. */
 function jsonProblem(text: string, message: string): string {
 	const [, problem, position] = /^(.*?) in JSON at position (\d+)/s.exec(message) ?? [];
 	if (position !== undefined) return `${problem} in line ${lineAt(text, Number(position))}`;
@@ -210,7 +210,7 @@ function readReplay(argument: string) {
 	return {
 		source,
 		kinds: replays.map(({ kind }) => kind),
-		/** Throws where nothing was recorded from such a sensor. */
+		/** Throws a `UsageError` if the file has no recording of the sensor. */
 		check: (sensor: string) => explained(() => pickReplay(replays, sensor), prefix),
 	};
 }

@@ -1,4 +1,4 @@
-/** `npm start`: the station in the simulator, and what a subscriber sees of it. */
+/** `npm start`: the station in the simulator, and a subscriber's view of it. */
 import { fileURLToPath } from "node:url";
 import { type EmbeddedBroker, startBroker } from "../../hosts/sim/headless/broker.ts";
 import { FirmwareSlots } from "../../hosts/sim/headless/firmware-slots.ts";
@@ -11,7 +11,7 @@ import { type Command, EXIT_DONE, onInterrupt } from "../frame.ts";
 import { LINE, type Options, parseOptions, USAGE } from "./options.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
-/** How long the simulator waits for the station's farewell to arrive at the subscriber, in ms. */
+/** Time for the station's last message to reach the subscriber, in ms. */
 const FAREWELL_MS = 200;
 
 export const command: Command<Options> = { ...LINE, help: USAGE, read: parseOptions, run };
@@ -23,7 +23,7 @@ function say(who: string, text: string): void {
 async function run(options: Options): Promise<number> {
 	const interrupted = interruption();
 	const flash = new FlashFile(options.state);
-	// Whoever has the flash has the slots, too.
+	// The flash's lock holds for the slots, too.
 	const slots = new FirmwareSlots(options.state && `${options.state}.slots`, FIRMWARE);
 	const broker = options.embedded ? await startBroker() : undefined;
 	const address = broker ? { host: "127.0.0.1", port: broker.port } : options.settings.broker;
@@ -54,9 +54,9 @@ async function run(options: Options): Promise<number> {
 		username,
 		password,
 		filter: `${topic}/#`,
-		// A message may be here before the station has told what led to it.
+		// A message may arrive before the station's own log of it.
 		onMessage: (topic, payload) => {
-			// Firmware is nothing for a terminal.
+			// Firmware is not printed.
 			if (!topic.includes("/cmd/update/"))
 				runner.whenSettled(() => process.stdout.write(`${plain(`${topic} ${payload}`)}\n`));
 		},
@@ -72,12 +72,12 @@ async function run(options: Options): Promise<number> {
 	return EXIT_DONE;
 }
 
-/** What anybody may have sent, for a terminal. */
+/** A foreign text, for a terminal. */
 function plain(text: string): string {
 	return Array.from(text, (character) => (hasControls(character) ? "?" : character)).join("");
 }
 
-/** Resolves at the first Ctrl-C, or when nobody reads the output any more (`| head`): time to stop in good order. */
+/** Resolves at the first Ctrl-C, or when the output has lost its reader (`| head`): time to stop in good order. */
 function interruption(): Promise<void> {
 	return new Promise((resolve) => {
 		onInterrupt(resolve);
@@ -92,7 +92,7 @@ function elapsed(runner: Runner, { duration = Number.POSITIVE_INFINITY, speed }:
 		const check = () => {
 			const left = end - runner.clock.now();
 			if (left <= 0) resolve();
-			// Does not keep a process alive that was interrupted.
+			// `unref`: does not keep an interrupted process alive.
 			else setTimeout(check, Math.min(100, left / speed)).unref();
 		};
 		check();

@@ -40,7 +40,7 @@ runs it. Without FILE.bin, what npm run build:esp32 made.
                   with which a station takes what this key has signed
   --new-image FILE
                   makes an image for the simulator, to try it
-  --no-network    one that does not get into the network
+  --no-network    lets that image not get into the network
   --help          this text
 
 Exit code: 0 if the station runs the new firmware, 1 if not, 2 for a command
@@ -51,7 +51,7 @@ export interface PushOptions {
 	readonly name: "push";
 	readonly broker: BrokerUrl;
 	readonly tls: TlsOptions;
-	/** What the station's topics begin with. */
+	/** The beginning of the station's topics. */
 	readonly topic: string;
 	readonly key: string;
 	readonly file: string;
@@ -62,12 +62,12 @@ export type UpdateCommand =
 	| { readonly name: "new key"; readonly path: string }
 	| { readonly name: "new image"; readonly path: string; readonly hasNetwork: boolean };
 
-/** What mcconfig makes, and where: in a folder for each board with TLS, and for each without it (`tools/firmware.js`). */
+/** mcconfig's output, in a folder for each board with TLS, and for each without it (`tools/firmware.js`). */
 const IMAGE = "xs_esp32.bin";
 const BUILDS_FOLDER = "build/moddable";
 const IMAGES_IN_BUILD = "bin/esp32";
 
-/** Throws a `UsageError`; returns `undefined` where help was asked for. */
+/** Throws a `UsageError`; returns `undefined` for `--help`. */
 export function parseUpdateCommand(args: string[]): UpdateCommand | undefined {
 	const line = readLine(args, LINE);
 	if (!line) return undefined;
@@ -87,7 +87,7 @@ export function parseUpdateCommand(args: string[]): UpdateCommand | undefined {
 	if (positionals.length > 1) throw new UsageError(`${positionals[1]}: one file at a time`);
 	return {
 		name: "push",
-		// What is wrong with it is told without showing it: it may hold a password.
+		// No error shows the URL: it may hold a password.
 		broker: explained(() => parseBrokerUrl(broker), "--broker: "),
 		tls: cafile === undefined ? {} : { ca: explained(() => readPem("--cafile", cafile)) },
 		topic,

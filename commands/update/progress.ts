@@ -1,8 +1,8 @@
-/** What a person sees of an update: in a terminal one line that changes, elsewhere a line for each thing that happens. */
+/** The progress of an update on stderr: in a terminal one line that changes, elsewhere a line for each event. */
 
 /** Goes to the beginning of the line, and clears it. */
 const CLEAR = "\r\x1b[K";
-/** The line changes at most so often, in ms. */
+/** Shortest time between two changes of the line, in ms. */
 const REFRESH_MS = 100;
 
 export interface Output {

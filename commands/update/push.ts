@@ -1,4 +1,4 @@
-/** Sends firmware to a station, and tells what comes of it. */
+/** Sends firmware to a station, and tells the result. */
 import { randomBytes } from "node:crypto";
 import { clock, timer } from "../../hosts/node/ports.ts";
 import { readImage } from "../../hosts/node/update-image.ts";
@@ -15,9 +15,9 @@ import { UpdateSender } from "./sender.ts";
 /** Failures to connect in a row after which to give up: some two minutes, in which a broker may start again. */
 const ATTEMPTS_MAXIMUM = 16;
 const KEEP_ALIVE_S = 30;
-/** How long the cancellation may take to reach the broker, in ms. */
+/** Time for the cancellation to reach the broker, in ms. */
 const CANCEL_TIMEOUT_MS = 2_000;
-/** What the station says of itself, and its answers. */
+/** The station's topics that the sender reads. */
 const TOPICS = ["status", "diagnostics", "reply"];
 /** Reason codes from here on are refusals (3.1.1, table 3.9; 5.0, table 3-8). */
 const REFUSED = 0x80;
@@ -32,7 +32,7 @@ export async function push({ broker, tls, topic, key, file }: PushOptions): Prom
 	const progress = new UpdateProgress(process.stdout, { topic, id, size: image.length });
 
 	const unanswered = new Set<string>();
-	// Nothing to begin: that ends what is under way.
+	// An `update` without a payload ends the update under way.
 	const cancel: Message = { topic: `${topic}/cmd/update`, payload: new Uint8Array(0), qos: 1, retain: false };
 	let interruption: "none" | "wanted" | "sent" = "none";
 	let pending: unknown;
@@ -46,7 +46,7 @@ export async function push({ broker, tls, topic, key, file }: PushOptions): Prom
 		client.wake();
 	};
 	const outlook = () => (sender.restarting ? "; the station has the new firmware, and tries it" : "");
-	/** After whatever happened: is there something to tell, to send, or to wait for? */
+	/** After each event: tells, sends, or waits. */
 	const proceed = () => {
 		if (ended || interruption !== "none") return;
 		if (pending !== undefined) timer.clear(pending);

@@ -1,6 +1,6 @@
 /**
- * The sender's part of an update: which message is next, what the station's
- * answers mean, and how it ends. No I/O: its owner hands it messages and times.
+ * The sender's part of an update: chooses the next message, reads the station's
+ * answers, and decides the result. No I/O: its owner hands it messages and times.
  */
 import type { Bytes } from "../../src/host.ts";
 import type { Message } from "../../src/net/mqtt/message.ts";
@@ -10,26 +10,26 @@ import { bytesOf } from "../../src/text.ts";
 export const CHUNK_BYTES = 1_024;
 /** Chunks under way: they fit into the station's TCP window, and their answers among its replies that may wait. */
 const WINDOW_CHUNKS = 4;
-/** Whether the image runs already is known from retained diagnostics, for which this is time enough, in ms. */
+/** Time for the retained diagnostics, in ms, which tell whether the image runs already. */
 const LOOK_MS = 500;
-/** Without an answer for so long, in ms, the update is begun again: that goes on where the station is. */
+/** Time without an answer, in ms, after which the update begins again, from the bytes that the station has. */
 const REPLY_TIMEOUT_MS = 10_000;
-/** Without any answer for so long, in ms, the station is not there. */
+/** Time without any answer, in ms, after which the station counts as absent. */
 const PATIENCE_MS = 120_000;
 /** From the last byte to the judgement, in ms: the station gives new firmware ten minutes, and starts again. */
 const JUDGEMENT_MS = 720_000;
-/** After a reconnect, what the station told last may be from before its restart: so long, in ms, for something newer. */
+/** Time for newer diagnostics after a reconnect, in ms: the last ones may be from before the station's restart. */
 const NEWS_MS = 30_000;
-/** How often the station may begin anew before it is plain that it will not get to the end. */
+/** Times that the station may begin anew before the sender gives up. */
 const SETBACKS_MAXIMUM = 5;
 /** Longest JSON that is looked at. */
 const REPLY_MAXIMUM = 1_024;
 
 export interface UpdateSenderOptions {
-	/** What the station's topics begin with. */
+	/** The beginning of the station's topics. */
 	readonly topic: string;
 	readonly image: Bytes;
-	/** What identifies it, as the diagnostics tell it. */
+	/** The image's id, as in the diagnostics. */
 	readonly id: string;
 	/** DER. */
 	readonly signature: Bytes;
@@ -41,7 +41,7 @@ export interface Outcome {
 	readonly text: string;
 }
 
-/** What a message of the station's that was received has. */
+/** A received message of the station. */
 export interface Received {
 	readonly topic: string;
 	readonly payload: Bytes;
@@ -53,13 +53,13 @@ type Phase = "away" | "looking" | "beginning" | "sending" | "restarting" | "over
 export class UpdateSender {
 	private readonly _options: UpdateSenderOptions;
 	private _phase: Phase = "away";
-	/** Whether the message that begins is to be sent. */
+	/** Whether the message that begins the update is to be sent. */
 	private _beginWanted = false;
 	/** Bytes that the station has, and bytes that were sent. */
 	private _acknowledged = 0;
 	private _sent = 0;
 	private _setbacks = 0;
-	/** When the station last answered, or was first spoken to. */
+	/** When the station last answered, or got the first message. */
 	private _heardAt = 0;
 	private _replyDue = Number.POSITIVE_INFINITY;
 	private _restartingSince = 0;
@@ -76,7 +76,7 @@ export class UpdateSender {
 		this._options = options;
 	}
 
-	/** How it ended, once it has. */
+	/** The update's result, once it has ended. */
 	get outcome(): Outcome | undefined {
 		return this._outcome;
 	}
@@ -91,7 +91,7 @@ export class UpdateSender {
 		return this._phase === "restarting";
 	}
 
-	/** Whether there is anything at the station to be cancelled. */
+	/** Whether the station has an update to be cancelled. */
 	get cancellable(): boolean {
 		return this._phase === "beginning" || this._phase === "sending";
 	}
@@ -109,7 +109,7 @@ export class UpdateSender {
 		}
 	}
 
-	/** When `tick` has something to do, in ms. */
+	/** When `tick` is to be called next, in ms. */
 	get deadline(): number {
 		switch (this._phase) {
 			case "away":
@@ -162,7 +162,7 @@ export class UpdateSender {
 		if (this._beginWanted) {
 			this._beginWanted = false;
 			const payload = bytesOf(JSON.stringify({ size: image.length, signature: hexOf(signature) }));
-			// Nobody should begin when this sender has gone; but a station that sleeps is waited for (MQTT 5.0).
+			// Expires (MQTT 5.0): no update should begin without its sender. A sleeping station gets it without a limit.
 			const properties = this._asleep ? undefined : { messageExpiryInterval: PATIENCE_MS / 1_000 };
 			return { ...message, topic: `${topic}/cmd/update`, payload, properties };
 		}
@@ -175,12 +175,12 @@ export class UpdateSender {
 		return { ...message, topic: `${topic}/cmd/update/${at}`, payload };
 	}
 
-	/** Then there is no hurry: the broker keeps messages for it. */
+	/** A sleeping station has no timeout: the broker keeps messages for it. */
 	private get _asleep(): boolean {
 		return this._status === "asleep";
 	}
 
-	/** Then it is no use to say anything again, before it says that it is back. */
+	/** Sending again is of no use until the station is back. */
 	private get _gone(): boolean {
 		return this._asleep || this._status === "offline";
 	}
@@ -195,7 +195,7 @@ export class UpdateSender {
 		this._status = printable(status);
 		if (status !== "online") return;
 		this._heardAt = now;
-		// Whatever the station knew, it may have forgotten.
+		// The station may have lost the update's state.
 		if (this.cancellable) this._begin(now);
 	}
 
@@ -232,14 +232,14 @@ export class UpdateSender {
 		this._heardAt = now;
 		if (ok !== true && offset === undefined) return this._end(false, `it refuses: ${printable(error)}`);
 		if (typeof offset !== "number" || !(offset >= 0 && offset <= this._options.image.length)) return;
-		// The station has started anew, or did not get to what came before.
+		// The station has started anew, or lacks an earlier chunk.
 		if (ok !== true) {
 			if (!begins || this._mayBeginAnew()) this._begin(now);
 		} else if (begins) this._goOn(offset, now);
 		else this._advance(offset, now);
 	}
 
-	/** The station has begun, or told where it is. */
+	/** The station has begun, or told its offset. */
 	private _goOn(offset: number, now: number): void {
 		if (offset < this._acknowledged && !this._mayBeginAnew()) return;
 		this._phase = "sending";
@@ -249,12 +249,12 @@ export class UpdateSender {
 
 	private _mayBeginAnew(): boolean {
 		if (++this._setbacks <= SETBACKS_MAXIMUM) return true;
-		this._end(false, "it begins anew again and again: does somebody else update it, too?");
+		this._end(false, "it begins anew again and again: does another sender update it, too?");
 		return false;
 	}
 
 	private _advance(offset: number, now: number): void {
-		// An answer to a chunk that came twice can be an old one.
+		// An answer to a chunk that came twice can be old.
 		if (offset <= this._acknowledged) return;
 		this._acknowledged = offset;
 		this._sent = Math.max(this._sent, offset);
@@ -270,7 +270,7 @@ export class UpdateSender {
 	}
 }
 
-/** Of what a station says in JSON, that which matters. */
+/** The members of the station's JSON that matter here. */
 interface Said {
 	readonly command?: unknown;
 	readonly ok?: unknown;
@@ -287,7 +287,7 @@ function parse(text: string): Said {
 	}
 }
 
-/** What others wrote, for a terminal. */
+/** A foreign text, for a terminal. */
 function printable(value: unknown): string {
 	return String(value).replaceAll(/[^ -~]/g, "?");
 }

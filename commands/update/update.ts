@@ -6,9 +6,9 @@ import { type Command, EXIT_DONE } from "../frame.ts";
 import { LINE, parseUpdateCommand, type UpdateCommand, USAGE } from "./options.ts";
 import { push } from "./push.ts";
 
-/** Bytes of an image for tries. */
+/** Bytes of a trial image. */
 const IMAGE_BYTES = 100_000;
-/** The version of one that is as it should be. */
+/** The version of a trial image without a fault. */
 const TRIAL = "trial";
 
 async function run(wanted: UpdateCommand): Promise<number> {

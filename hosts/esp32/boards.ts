@@ -11,18 +11,18 @@ export interface Board {
 	readonly clock: number;
 	/** GPIO number of a DHT's data line. */
 	readonly dht: number;
-	/** GPIO number of an LED that a high level lights. Most boards have none, or one that takes a protocol (WS2812). */
+	/** GPIO number of an LED that a high level lights. Most boards have none, or a WS2812, which takes a protocol. */
 	readonly led?: number;
 }
 
-/** Who sets pins by hand gets to know which there are. */
+/** A chip and the GPIOs that a user may name. */
 export interface Chip {
 	/** For people. */
 	readonly title: string;
 	/**
-	 * GPIO numbers, each from the one to the other, that the chip has, can drive and
-	 * does not need for its flash: as ESP-IDF's `SOC_GPIO_VALID_OUTPUT_GPIO_MASK` and
-	 * `spi_pins.h` have it, in the mode in which the SDK has the flash read.
+	 * Ranges of GPIO numbers that the chip has, can drive and does not need for its
+	 * flash: as in ESP-IDF's `SOC_GPIO_VALID_OUTPUT_GPIO_MASK` and `spi_pins.h`, in
+	 * the SDK's mode of reading the flash.
 	 */
 	readonly pins: readonly (readonly [number, number])[];
 }
@@ -56,9 +56,9 @@ const ESP32_S3: Chip = {
 export const DEFAULT_BOARD = "esp32";
 
 /**
- * The keys are what `--board` takes. The I2C pins are those that the board's
- * maker labels so, or free ones where there is no label; the DHT's is one that
- * neither a boot mode nor flash nor USB uses.
+ * The keys are the values of `--board`. The I2C pins are those that the board's
+ * maker labels so, or free ones where there is no label; boot mode, flash and USB
+ * do not use the DHT's pin.
  */
 export const BOARDS: { readonly [name: string]: Board } = Object.freeze({
 	esp32: board("ESP32 DevKitC and alike", "esp32", ESP32, { data: 21, clock: 22, dht: 4 }),
@@ -74,7 +74,7 @@ function board(title: string, platform: string, chip: Chip, pins: Omit<Board, "t
 	return Object.freeze({ title, platform, chip, ...pins });
 }
 
-/** What is wrong with pins that the settings name for a board, or `undefined`. */
+/** The fault of pins that the settings name for a board, or `undefined`. */
 export function pinProblem({ chip }: Board, pins: { readonly [name: string]: number | undefined }): string | undefined {
 	for (const [name, pin] of Object.entries(pins)) {
 		if (pin === undefined || chip.pins.some(([first, last]) => pin >= first && pin <= last)) continue;

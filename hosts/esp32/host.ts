@@ -21,7 +21,7 @@ import { WifiStation } from "./wifi/wifi-station.js";
 const FLASH_PARTITION = "veleta";
 /**
  * The clock of a board begins at 1970 when the power comes on, and survives a
- * restart: a time after this one was set by somebody.
+ * restart: a time after this one was set.
  */
 const EARLIEST_MS = Date.UTC(2026, 0, 1);
 
@@ -75,7 +75,7 @@ function openFlash(): Flash | undefined {
 	}
 }
 
-/** Tells the network, from now on, whether it is there. */
+/** From now on `network.ready` tells whether the Wi-Fi has an address. */
 function joinNetwork(wifi: Settings["wifi"], network: { ready: boolean; onReady?: NetworkPort["onReady"] }): void {
 	if (wifi.length === 0) return log("error", "wifi: there is none in the settings; `npm run provision` sends some");
 	new WifiStation({

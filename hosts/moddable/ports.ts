@@ -22,7 +22,7 @@ function defer(callback: () => void): void {
 	Timer.set(() => callback(), 0);
 }
 
-/** The classes get what they stand on as further options, which the types of the ports do not know. */
+/** The classes get the SDK's classes as further options, which the types of the ports do not know. */
 export const socket = Object.freeze({ io: SdkSocket, transport: TCP, defer }) as unknown as NetworkPort["socket"];
 export const dns = Object.freeze({ io: NetResolver, net: Net, defer }) as unknown as NonNullable<NetworkPort["dns"]>;
 

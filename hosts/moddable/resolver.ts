@@ -11,7 +11,7 @@ export interface NetResolverOptions {
 
 type Request = Parameters<Resolver["resolve"]>[0];
 
-/** An ECMA-419 resolver (clause 22) for one name at a time; `close` forgets what is under way. */
+/** An ECMA-419 resolver (clause 22) for one name at a time; `close` forgets the request under way. */
 export class NetResolver implements Resolver {
 	private readonly _options: NetResolverOptions;
 	private _closed = false;

@@ -1,21 +1,21 @@
 /**
  * The socket port on the SDK's `embedded:io/socket/tcp`, on a board and in mcsim.
  *
- * That class is ECMA-419's but for these points, read in its C sources (SDK
+ * That class follows ECMA-419 except in these points, read in its C sources (SDK
  * 8.2.3, `lwip` for boards, `lin` for Linux):
- * - `read` ignores its argument and returns all that has arrived;
+ * - `read` ignores its argument and returns all bytes that have arrived;
  * - it takes addresses only, and spells `noDelay` as `nodelay`;
  * - after an error it keeps itself and its callbacks alive until `close`;
  * - `lwip` may report one error twice;
- * - `lin` tells nobody of a write that failed, and in one turn still calls
- *   `onReadable` of a socket that was closed in `onWritable`.
+ * - `lin` reports no failed write, and in one turn still calls `onReadable` of a
+ *   socket that was closed in `onWritable`.
  */
 import type { Bytes, Socket, SocketOptions } from "../../src/host.js";
 
 /** The SDK's class, as far as it is used here. */
 export interface Transport {
 	read(): number | ArrayBuffer | undefined;
-	/** Returns what may be written after it, or `undefined` where the connection is gone. */
+	/** Returns how many bytes may be written after it, or `undefined` where the connection is gone. */
 	write(bytes: Bytes): number | undefined;
 	close(): void;
 }
@@ -40,12 +40,12 @@ export interface SdkSocketOptions extends SocketOptions {
 export class SdkSocket implements Socket {
 	private readonly _options: SdkSocketOptions;
 	private _transport: Transport | undefined;
-	/** Taken from the transport, not read yet. Nothing more is taken as long as it has bytes: TCP's window bounds the rest. */
+	/** Bytes from the transport, not read yet. No more are taken as long as there are some: TCP's window bounds the rest. */
 	private _arrived: Bytes | undefined;
 	private _inCallback = false;
 	private _ended = false;
 
-	/** What is wrong with the options is told to `onError` too, in a later turn. */
+	/** `onError` gets a fault of the options, too, in a later turn. */
 	constructor(options: SdkSocketOptions) {
 		this._options = options;
 		try {
@@ -62,7 +62,7 @@ export class SdkSocket implements Socket {
 		}
 	}
 
-	/** What arrived before `onError` can still be read inside of it. */
+	/** Bytes that arrived before `onError` can still be read inside of it. */
 	read(byteLength = Number.POSITIVE_INFINITY): Bytes | undefined {
 		this._take();
 		const arrived = this._arrived;
@@ -121,7 +121,7 @@ export class SdkSocket implements Socket {
 		}
 	}
 
-	/** Not inside a callback: the transport may call the next one, which it would by then no longer keep from collection. */
+	/** Not inside a callback: the transport may call the next callback, which the garbage collector may have taken by then. */
 	private _release(): void {
 		if (this._inCallback) return;
 		this._transport?.close();

@@ -4,10 +4,9 @@
  * Extends a 32-bit count of milliseconds, signed or not, to a double that never
  * wraps and never goes back.
  *
- * It must be asked at least once in 24.8 days (2^31 ms): of a longer pause it
- * could not tell how long it was. A counter that is set back (the simulator's is
- * the computer's clock) stands still for the moment; one that is set forward
- * cannot be told from a pause.
+ * It must be asked at least once in 24.8 days (2^31 ms): it cannot measure a longer
+ * pause. When the counter is set back (the simulator's is the computer's clock),
+ * this time stands still for the moment; setting it forward looks like a pause.
  */
 export class MonotonicTicks {
 	private readonly _ticks: () => number;

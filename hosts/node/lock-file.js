@@ -1,16 +1,16 @@
 /**
- * A file that says which process uses another file, or a folder. It outlives a
- * process that was killed, and is then in nobody's way: the next one looks whether
- * the process is still alive. JavaScript, for the tools that build need it, too.
+ * A file that names the process that uses another file, or a folder. The lock of a
+ * killed process does not block: the next process checks whether the first is
+ * still alive. In JavaScript, as the tools that build need it, too.
  */
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** A lock file without a process in it is being written; after this time, in ms, whoever wrote it has died. */
+/** Time to write a lock file, in ms. If it names no process by then, its writer has died. */
 const WRITTEN_WITHIN_MS = 5_000;
 /** Time between two looks at a lock file that is being written, in ms. */
 const LOOK_MS = 20;
-/** Each attempt but the last finds the lock of a dead process, one that is just given back, or one that is being written. */
+/** Attempts to take the lock, after one of a dead process, one just given back, or one being written. */
 const ATTEMPTS_MAXIMUM = 10 + WRITTEN_WITHIN_MS / LOOK_MS;
 
 /** A process that is alive has the lock. */
@@ -19,7 +19,7 @@ export class LockedError extends Error {
 }
 
 /**
- * Takes the lock, and returns what gives it back; the end of this process does, too.
+ * Takes the lock, and returns a function that gives it back; the end of this process does, too.
  * Throws a `LockedError`.
  * @param {string} path of the lock file
  * @returns {() => void}
@@ -53,7 +53,7 @@ function write(path) {
 	}
 }
 
-/** Of several processes that find the same dead lock, the renaming lets one through; it looks whether it has got that lock. */
+/** Renaming lets one of several processes take away the same dead lock; it checks that it got that lock and not a new one. */
 function breakUp(path, text) {
 	const aside = `${path}.${process.pid}`;
 	try {
@@ -66,7 +66,7 @@ function breakUp(path, text) {
 	}
 }
 
-/** Who has the lock, or `undefined` if nobody has it any more. */
+/** The process that has the lock, or `undefined` if the lock is gone. */
 function holderOf(path) {
 	try {
 		const text = readFileSync(path, "utf8");
@@ -81,7 +81,7 @@ function holderOf(path) {
 	}
 }
 
-/** Whoever takes the lock cannot wait in another way. */
+/** `takeLock` is synchronous, so it has no other way to wait. */
 function pause(ms) {
 	Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
@@ -96,8 +96,8 @@ function isAlive(pid) {
 }
 
 /**
- * When a process started, in Linux's own count (proc(5), `starttime`), for a
- * number of a process that is used again; elsewhere an empty text.
+ * When a process started, in Linux's own count (proc(5), `starttime`), as process
+ * ids are used again; elsewhere an empty text.
  */
 function startOf(pid) {
 	try {

@@ -1,18 +1,18 @@
 /**
  * TCP, or TLS, on Node's sockets, as `src/host.ts` wants it.
  *
- * Node takes any number of bytes to write and goes on reading by itself. Here
- * both are bounded: by a window of bytes that the system has not taken, and by
- * one of bytes that nobody has read.
+ * Node takes any number of bytes to write and goes on reading by itself. Here both
+ * are bounded: by a window of bytes that the system has not taken, and by a window
+ * of unread bytes.
  */
 import { connect, type Socket as NetSocket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { Bytes, Socket, SocketOptions } from "../../src/host.ts";
 import { type TlsAddress, tlsReason } from "./tls.ts";
 
-/** Bytes unsent, and bytes unread, unless the options tell otherwise; what was unread may exceed it by one chunk. */
+/** Bytes unsent, and bytes unread, unless the options tell otherwise; unread bytes may exceed it by one chunk. */
 const WINDOW = 65_536;
-/** How long a closed connection may take to get rid of its last bytes and to hear the other side's end, in ms. */
+/** Time for a closed connection to send its last bytes and to receive the other side's end, in ms. */
 const LINGER_MS = 1_000;
 
 export interface NodeSocketOptions extends SocketOptions {
@@ -31,11 +31,11 @@ export class NodeSocket implements Socket {
 	private _unread = 0;
 	private _unsent = 0;
 	private _opened = false;
-	/** Nobody is called back any more. */
+	/** No callback is called any more. */
 	private _ended = false;
 	private _onDrained: (() => void)[] = [];
 
-	/** Throws a RangeError for a port that there cannot be, and what `connect` throws. */
+	/** Throws a RangeError for an impossible port, and the errors of `connect`. */
 	constructor(options: NodeSocketOptions) {
 		const { window = WINDOW } = options;
 		this._options = options;
@@ -58,7 +58,7 @@ export class NodeSocket implements Socket {
 		});
 	}
 
-	/** What arrived before `onError` can still be read inside of it. */
+	/** Bytes that arrived before `onError` can still be read inside of it. */
 	read(byteLength = Number.POSITIVE_INFINITY): Bytes | undefined {
 		const [first] = this._arrived;
 		if (!first) return undefined;
@@ -74,7 +74,7 @@ export class NodeSocket implements Socket {
 		const writable = this._window - this._unsent;
 		if (bytes.length > writable) throw new RangeError(`${bytes.length} bytes to write, ${writable} may be`);
 		this._unsent += bytes.length;
-		// A copy: Node holds on to the bytes, their owner may use them again.
+		// A copy: Node keeps the bytes, and their owner may use them again.
 		this._socket.write(Uint8Array.from(bytes), (error) => {
 			if (error) return;
 			this._unsent -= bytes.length;
@@ -84,20 +84,20 @@ export class NodeSocket implements Socket {
 		return this._window - this._unsent;
 	}
 
-	/** What was written still leaves, for a second at the most. */
+	/** Written bytes still leave, for a second at the most. */
 	close(): void {
 		this._ended = true;
 		this._arrived = [];
 		const socket = this._socket;
 		if (!this._opened) return void socket.destroy();
 		socket.end();
-		// Reads on: the system answers unread bytes with a reset, which can overtake what was written.
+		// Reads on: the system answers unread bytes with a reset, which can overtake written bytes.
 		socket.resume();
 		const timer = setTimeout(() => socket.destroy(), LINGER_MS);
 		socket.once("close", () => clearTimeout(timer));
 	}
 
-	/** Resolves when the system has taken everything that was written, or will not any more. */
+	/** Resolves when the system has taken all written bytes, or the connection has ended. */
 	drained(): Promise<void> {
 		if (this._unsent === 0 || this._socket.destroyed) return Promise.resolve();
 		return new Promise((resolve) => this._onDrained.push(resolve));
@@ -127,12 +127,12 @@ export function connectTcp({ address, host, port, noDelay = false }: TlsAddress)
 	return connect({ host: address ?? host, port, noDelay });
 }
 
-/** What a socket emits when bytes can be written. */
+/** The event of a socket when bytes can be written. */
 export function openEvent(socket: NetSocket): "connect" | "secureConnect" {
 	return socket instanceof TLSSocket ? "secureConnect" : "connect";
 }
 
-/** Why a connection ended: the system's error codes and TLS's in words, and anything else as it is. */
+/** Why a connection ended: the error codes of the system and of TLS in words, other errors unchanged. */
 export function reasonOf(error: NodeJS.ErrnoException, socket: NetSocket): string {
 	const { code = error.message } = error;
 	if (code === "ECONNRESET" && socket instanceof TLSSocket && !socket.authorized) {

@@ -1,4 +1,4 @@
-/** Finds where packets end in what is read, so that nothing is read beyond the end of one. */
+/** Finds the ends of packets, so that no read goes beyond the end of one. */
 
 /** More bytes follow in the remaining length (3.1.1, section 2.2.3). */
 const CONTINUATION = 0x80;
@@ -8,7 +8,7 @@ export class PacketBoundary {
 	private _header = 0;
 	/** The remaining length as far as it was read. */
 	private _length = 0;
-	/** What is left of the packet, once its fixed header is known. */
+	/** Unread bytes of the packet, once its fixed header is known. */
 	private _rest = 0;
 
 	/** Bytes that may be read next without reading beyond the packet at hand. */
@@ -16,7 +16,7 @@ export class PacketBoundary {
 		return this._rest > 0 ? this._rest : 1;
 	}
 
-	/** Takes note of what was read: no more than `allowed`. */
+	/** Takes note of bytes that were read: at most `allowed`. */
 	read(bytes: Uint8Array): void {
 		const [first] = bytes;
 		if (this._rest > 0) {

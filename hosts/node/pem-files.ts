@@ -1,4 +1,4 @@
-/** Settings that name PEM files: replaced by what is in the files, before `parseSettings` sees them. */
+/** Replaces the PEM files that settings name by their texts, before `parseSettings` sees them. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { SETTINGS } from "../../src/settings/table.ts";
@@ -12,8 +12,8 @@ const FILE_MAXIMUM = 1 << 20;
 /**
  * Settings as a user wrote them, with the texts of the files that `tls.ca`,
  * `tls.certificate` and `tls.key` name, relative to `folder`. Throws an Error that
- * names the setting and the path, and shows nothing of what is in a file. What is
- * no settings at all is for `parseSettings` to complain about.
+ * names the setting and the path, and shows nothing of a file's content.
+ * `parseSettings` refuses values that are no settings at all.
  */
 export function withPemFiles(raw: unknown, folder: string): unknown {
 	if (!isObject(raw) || !isObject(raw.tls)) return raw;
@@ -25,7 +25,7 @@ export function withPemFiles(raw: unknown, folder: string): unknown {
 	return { ...raw, tls };
 }
 
-/** The text of a PEM file, which begins at its first block; `name` is what the user calls it. */
+/** The text of a PEM file from its first block on; `name` is the setting's or option's. */
 export function readPem(name: string, path: string, folder = "."): string {
 	const complain = (problem: string) => new Error(`${name}: ${path}: ${problem}`);
 	if (path === "" || path.includes("\n")) throw new Error(`${name}: must be a path, or PEM: ${PEM}…`);
@@ -37,7 +37,7 @@ export function readPem(name: string, path: string, folder = "."): string {
 		throw complain(code === "ENOENT" ? "there is no such file" : `cannot be read (${code})`);
 	}
 	if (text.length > FILE_MAXIMUM) throw complain(`has more than ${FILE_MAXIMUM} bytes`);
-	// What comes before, such as the certificate in words, is for people.
+	// Text before the first block, such as the certificate in words, is for people.
 	const at = text.indexOf(PEM);
 	if (at < 0) throw complain(`is not PEM: there is no ${PEM}… in it`);
 	return text.slice(at);

@@ -1,4 +1,4 @@
-/** What the link needs of its host (`src/host.ts`), on Node. */
+/** The link's ports (`src/host.ts`) on Node. */
 import { performance } from "node:perf_hooks";
 import type { Clock, NetworkPort, TimerPort } from "../../src/host.ts";
 import { NodeSocket } from "./node-socket.ts";
@@ -13,7 +13,7 @@ export const timer: TimerPort = {
 	set: (callback, delay) => {
 		const due = performance.now() + delay;
 		const holder: { timeout?: NodeJS.Timeout } = {};
-		// Node's timers count whole ms, from a moment a little in the past, and not far enough.
+		// Node's timers count whole ms, from a moment a little in the past, and no longer than TIMER_MAXIMUM.
 		const wait = () => {
 			const left = due - performance.now();
 			if (left <= 0) callback();

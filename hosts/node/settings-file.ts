@@ -32,7 +32,7 @@ export function readSettings(file: string): RawSettings | undefined {
 	}
 }
 
-/** As the user would write it. */
+/** The path as a user would write it. */
 function nameOf(file: string): string {
 	const path = relative(process.cwd(), resolve(file));
 	return path.startsWith("..") ? file : path;

@@ -14,14 +14,14 @@ export interface TlsAddress extends TlsOptions {
 }
 
 /**
- * Connects. The socket emits `secureConnect` when the broker has proved who it
- * is. Throws an Error where what is in PEM cannot be used.
+ * Connects. The socket emits `secureConnect` when the broker has proved its
+ * identity. Throws an Error for PEM texts that cannot be used.
  */
 export function connectTls({ address, host, port, noDelay = false, ca, certificate, key }: TlsAddress): Socket {
 	const socket = connect({
 		host: address ?? host,
 		port,
-		// Server name indication knows names only (RFC 6066, section 3).
+		// Server name indication takes no addresses (RFC 6066, section 3).
 		...(isIP(host) ? {} : { servername: host }),
 		secureContext: createSecureContext(checked({ ca, certificate, key })),
 	});
@@ -29,7 +29,7 @@ export function connectTls({ address, host, port, noDelay = false, ca, certifica
 	return socket;
 }
 
-/** OpenSSL passes over a `ca` that it does not understand, and says of the others in its own words that they are wrong. */
+/** OpenSSL ignores a wrong `ca`, and has words of its own for a wrong certificate or key. */
 function checked({ ca, certificate, key }: { [name in keyof TlsOptions]: string | undefined }): SecureContextOptions {
 	const check = (name: string, what: string, read: () => unknown) => {
 		try {
@@ -48,7 +48,7 @@ function checked({ ca, certificate, key }: { [name in keyof TlsOptions]: string 
 	return { ca, cert: certificate, key };
 }
 
-/** Why a TLS connection failed, in words; `undefined` for what has nothing to do with TLS. */
+/** Why a TLS connection failed, in words; `undefined` for errors that are not of TLS. */
 export function tlsReason({ code = "", message }: NodeJS.ErrnoException): string | undefined {
 	const certificate = CERTIFICATE_REASONS[code];
 	if (certificate !== undefined) return `certificate: ${certificate}`;

@@ -8,7 +8,7 @@ const MAGIC = 0xe9;
 const HEADER_BYTES = 24;
 const SEGMENTS_MAXIMUM = 16;
 const SEGMENT_HEADER_BYTES = 8;
-/** The checksum is the last byte of a block of so many, and begins with this value. */
+/** The checksum is the last byte of a block of this size, and begins with `CHECKSUM_SEED`. */
 const CHECKSUM_BLOCK = 16;
 const CHECKSUM_SEED = 0xef;
 /** In the header: whether a SHA-256 follows. */
@@ -25,10 +25,10 @@ const NAME_AT = 48;
 const TEXT_BYTES = 32;
 const ELF_SHA256_AT = 144;
 
-/** Of the hash: as many as the diagnostics tell. */
+/** Bytes of the hash that the diagnostics tell. */
 const ID_BYTES = 4;
 
-/** The version of an image for tries that does not get into the network: the simulator sees to that. */
+/** The version of a trial image that the simulator keeps out of the network. */
 export const NO_NETWORK = "no-network";
 
 export interface FirmwareImage {
@@ -37,7 +37,7 @@ export interface FirmwareImage {
 	readonly version: string;
 }
 
-/** What the image says of itself. Throws an Error that says why it is no firmware that a chip would start. */
+/** The image's description. Throws an Error that says why a chip would not start it. */
 export function readImage(bytes: Uint8Array): FirmwareImage {
 	const image = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 	if (image[0] !== MAGIC) throw new Error("it does not begin as firmware does");
@@ -66,12 +66,12 @@ export function readImage(bytes: Uint8Array): FirmwareImage {
 	return { id: idOf(description.subarray(ELF_SHA256_AT)), version };
 }
 
-/** What identifies firmware, of its hash. */
+/** The firmware's id: the beginning of its hash. */
 export function idOf(hash: Uint8Array): string {
 	return Buffer.from(hash.subarray(0, ID_BYTES)).toString("hex");
 }
 
-/** An image with no program in it, for the simulator: `size` bytes of one segment, and what belongs around it. */
+/** An image without a program, for the simulator: one segment of `size` bytes, with its header, checksum and hash. */
 export function createImage(version: string, size: number): Buffer {
 	const segment = randomBytes(Math.max(size, DESCRIPTION_BYTES));
 	segment.fill(0, 0, DESCRIPTION_BYTES);

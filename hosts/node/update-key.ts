@@ -1,4 +1,4 @@
-/** Keys of whoever signs updates: ECDSA over P-256. */
+/** Keys that sign and verify updates: ECDSA over P-256. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 
@@ -24,7 +24,7 @@ export function readPrivateKey(path: string): KeyObject {
 	return key;
 }
 
-/** Throws an Error that names the file and says what is the matter. */
+/** Throws an Error that names the file and the fault. */
 export function readFile(path: string): Buffer {
 	try {
 		return readFileSync(path);
@@ -33,7 +33,7 @@ export function readFile(path: string): Buffer {
 	}
 }
 
-/** Makes a key pair, writes the private key to a new file, and returns the public one as a setting has it. */
+/** Makes a key pair, writes the private key to a new file, and returns the public key for the setting `updateKey`. */
 export function createKeyFile(path: string): string {
 	const { privateKey } = generateKeyPairSync("ec", { namedCurve: CURVE });
 	try {

@@ -14,12 +14,12 @@ export interface BackoffOptions {
 const BASE_MS = 1_000;
 const LIMIT_MS = 120_000;
 /**
- * A connection must last before the delays start over: two stations with one
- * client id each get in, and throw the other out, at once. If getting in reset
- * the delays, the two would do that for ever at full speed.
+ * A connection must last this long before the delays start over, in ms. Two
+ * stations with one client id each get accepted, and so end the other's
+ * connection. If acceptance reset the delays, they would do that at full speed.
  */
 const STABLE_AFTER_MS = 60_000;
-/** Full jitter may draw a delay near 0; a broker deserves a breath even then. */
+/** Full jitter may draw a delay near 0, which would burden the broker. */
 const SHORTEST_MS = 100;
 
 export class Backoff {

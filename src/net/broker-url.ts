@@ -16,7 +16,7 @@ export interface BrokerUrl extends BrokerAddress {
 /** The ports that IANA assigned to MQTT, and to MQTT over TLS. */
 export const DEFAULT_PORT = 1883;
 export const DEFAULT_TLS_PORT = 8883;
-/** `ssl` is what several clients call `mqtts`. */
+/** Several clients write `ssl` for `mqtts`. */
 const TLS_SCHEMES: readonly string[] = Object.freeze(["mqtts", "ssl"]);
 /** Schemes of MQTT that a user may know and this station does not speak. */
 const NOT_SPOKEN: readonly string[] = Object.freeze(["ws", "wss"]);
@@ -25,7 +25,7 @@ const NOT_SPOKEN: readonly string[] = Object.freeze(["ws", "wss"]);
 export const urlPattern = () =>
 	/^([A-Za-z][A-Za-z0-9+.-]*):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?(\[[0-9A-Fa-f:.]+\]|[^:/?#[\]@\s]+)(?::([0-9]+))?\/?$/;
 
-/** Throws an Error that says what is wrong, and never shows the URL: it may hold a password. */
+/** Throws an Error that names the fault, and never shows the URL: it may hold a password. */
 export function parseBrokerUrl(url: string): BrokerUrl {
 	const [, written, username, password, host, port] = urlPattern().exec(url) ?? [];
 	if (written === undefined || host === undefined) {

@@ -15,20 +15,20 @@ import type { Session } from "./mqtt/session.js";
 
 /** From the attempt to connect to an open connection, name resolution included, in ms. */
 const OPEN_TIMEOUT_MS = 15_000;
-/** As long, and what a board may compute in a TLS handshake: signatures of three certificates, and one of its own. */
+/** 15 s more for a board's TLS handshake: it checks three certificates' signatures and makes one of its own. */
 const OPEN_TIMEOUT_TLS_MS = 30_000;
 /**
  * Bytes read before the session may answer. It bounds the answers that wait:
  * the smallest packet that asks for one has 7 bytes.
  */
 const READ_BYTES = 256;
-/** After so many reads, about a TCP window, everything else has its turn, whatever more a broker sends. */
+/** Reads in one turn, about a TCP window: then everything else has its turn, whatever more a broker sends. */
 const READS_MAXIMUM = 24;
-/** No more packets are joined to a segment of so many bytes: about what Ethernet carries. */
+/** Bytes from which on a segment takes no further packet: about what Ethernet carries. */
 const SEGMENT_BYTES = 1_024;
-/** A connection that ended sooner after the broker accepted it, in ms, was hardly one. */
+/** A connection that the broker ends within this time of accepting it, in ms, is short-lived. */
 const SHORT_LIVED_MS = 10_000;
-/** So many of those in a row, ended by the broker, have one likely cause. */
+/** Short-lived connections in a row that have one likely cause: another client with the same id. */
 const SHORT_LIVED_MAXIMUM = 3;
 
 export interface LinkOptions<M extends Message> {
@@ -42,7 +42,7 @@ export interface LinkOptions<M extends Message> {
 	readonly backoff: Backoff;
 	/**
 	 * The connection ended, or could not be opened; the next attempt follows after
-	 * `retryDelay` ms. `error` is what the session threw, if it was the session.
+	 * `retryDelay` ms. `error` is the session's, if the session ended it.
 	 */
 	readonly onDisconnect?: (reason: string, retryDelay: number, error: unknown) => void;
 	/** The broker has ended several connections right after accepting them. */
@@ -61,7 +61,7 @@ export class Link<M extends Message> {
 	private readonly _options: LinkOptions<M>;
 	private _state: State = { phase: "stopped" };
 	private readonly _alarm: Alarm;
-	/** What of the packet that is leaving the socket has not taken yet, and how much it may be given. */
+	/** The rest of the packet that the socket has not taken yet, and how many bytes the socket may be given. */
 	private _leaving: Bytes | undefined;
 	/** Told to the session as transmitted, and not written to the socket yet. */
 	private _segment: Bytes[] = [];
@@ -69,7 +69,7 @@ export class Link<M extends Message> {
 	private _writable = 0;
 	private _shortLived = 0;
 	private _running = false;
-	/** Reads that are left in this turn, and when one ended for want of them, in ms. */
+	/** Reads left in this turn, and when a turn last used them up, in ms. */
 	private _reads = 0;
 	private _unreadSince: number | undefined;
 
@@ -104,12 +104,12 @@ export class Link<M extends Message> {
 		this._become({ phase: "stopped" });
 	}
 
-	/** There is something new to send. */
+	/** There is a new message to send. */
 	wake(): void {
 		this._run(() => {});
 	}
 
-	/** The network itself has come (back) up: what was learned about the broker before does not count. */
+	/** The network has come (back) up: earlier failures of the broker do not count. */
 	networkReady(): void {
 		if (this._state.phase !== "waiting") return;
 		this._options.backoff.reset();
@@ -162,7 +162,7 @@ export class Link<M extends Message> {
 				},
 				onError: (reason) => {
 					if (!current()) return;
-					// What arrived before the end counts: a refusal is often followed by a close.
+					// Reads the bytes from before the end: a close often follows a refusal.
 					do this._run(() => {});
 					while (current() && !this._running && this._unreadSince !== undefined);
 					if (!current()) return;
@@ -189,8 +189,8 @@ export class Link<M extends Message> {
 
 	/**
 	 * Reads, then lets `judge` look at the time, then writes; a violation or a
-	 * missed deadline ends the connection. Called from within, by whoever was just
-	 * told of something, it does nothing: writing comes last anyway.
+	 * missed deadline ends the connection. Called from within a callback, it does
+	 * nothing: writing comes last anyway.
 	 */
 	private _run(judge: (now: number) => void): void {
 		if (this._running) return;
@@ -216,10 +216,10 @@ export class Link<M extends Message> {
 		if (session.connected && session.inFlight === 0 && !this._leaving) onSettled?.();
 	}
 
-	/** If it can leave at once: a connection that ends waits for nobody. */
+	/** Only if it can leave at once: a connection that ends does not wait. */
 	private _sendDisconnect(reasonCode?: number): void {
 		if (this._state.phase !== "open" || this._leaving) return;
-		// Who is told of a message of QoS 0 may stop at once.
+		// `onAcknowledge` of a message of QoS 0 may call `stop` before its segment is written.
 		this._flush();
 		const disconnect = this._options.session.disconnect(reasonCode);
 		if (!disconnect || disconnect.length > this._writable) return;
@@ -250,7 +250,7 @@ export class Link<M extends Message> {
 		const { session } = this._options;
 		while (this._state.phase === "open") {
 			while (this._size < SEGMENT_BYTES) {
-				// Asked for even when nothing can be written, so that the session knows what does not get away.
+				// Taken even when nothing can be written, so that the session times the packet.
 				this._leaving ??= session.transmit(now);
 				if (!this._leaving || this._size === this._writable) break;
 				const part = this._leaving.subarray(0, this._writable - this._size);
@@ -307,7 +307,7 @@ export class Link<M extends Message> {
 		if (this._shortLived === SHORT_LIVED_MAXIMUM) onTakenOver?.();
 	}
 
-	/** Gives the connection up, whatever its state; `brokerEndedAt`: the broker has, then. */
+	/** Gives the connection up, whatever its state. `brokerEndedAt`: when the broker ended it, if it did. */
 	private _end(brokerEndedAt?: number): void {
 		this._options.session.close(brokerEndedAt);
 		this._unreadSince = undefined;
@@ -331,7 +331,7 @@ export class Link<M extends Message> {
 		else this._alarm.set(() => this._timeout(), deadline - this._options.clock.now());
 	}
 
-	/** When the next step is due, in ms; `Infinity`: when something happens. */
+	/** When the next step is due, in ms; `Infinity`: at the next event of the socket. */
 	get deadline(): number {
 		const state = this._state;
 		if (state.phase === "waiting") return state.retryAt;

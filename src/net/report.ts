@@ -1,10 +1,10 @@
 /**
  * A reading as it goes on the wire. The one place where ECMA-419's units
- * become those that people and home automation expect: °C, % and hPa.
+ * become those of people and home automation: °C, % and hPa.
  */
 import type { Reading } from "../reading.js";
 
-/** Decimals on the wire, as powers of ten: what the best of the sensors resolves. */
+/** Decimals on the wire, as powers of ten: the resolution of the best sensor. */
 const TEMPERATURE_STEPS = 100;
 const HUMIDITY_STEPS = 10;
 const PRESSURE_STEPS = 100;

@@ -33,7 +33,7 @@ export class TimeSync {
 		this._alarm = new Alarm(options.timer);
 	}
 
-	/** The network is up: asks now, unless somebody was asked and has not answered, or the time was set not long ago. */
+	/** The network is up: asks for the time, unless a request is under way or the time was set in the last six hours. */
 	start(): void {
 		if (!this._client && !this._isSet) this._ask();
 	}
@@ -65,7 +65,7 @@ export class TimeSync {
 		if (!(time >= EARLIEST_MS)) return this._failed("it tells a time of long ago");
 		const client = this._client;
 		this._options.setTime(time);
-		// Whoever was told may have closed this.
+		// `setTime` may have closed this.
 		if (this._client !== client) return;
 		if (this._toldOfFailure) this._options.log("info", "time: set");
 		this._toldOfFailure = false;
@@ -79,7 +79,7 @@ export class TimeSync {
 		this._after(RETRY_MS);
 	}
 
-	/** Whoever was asked is not listened to any more; the next one is asked after `delay` ms. */
+	/** Drops the client of the last request; the next request follows after `delay` ms. */
 	private _after(delay: number | undefined): void {
 		this._client?.close();
 		this._client = undefined;

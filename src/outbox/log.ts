@@ -7,13 +7,13 @@
  * and tells where in the ring the block lies; the highest `seq` so far; and how
  * many readings were dropped so far.
  *
- * All blocks but one are in use. The one that is opened next lies there as it
- * is, given up by the newest header, which counts what was waiting in it. So a
- * power cut leaves a reading in use or counted, never both or neither, and the
- * state of an erase that was cut does not matter: the block is erased again.
+ * All blocks but one are in use. The newest header gives up the block that is
+ * opened next, and counts its waiting readings as dropped; the block is erased
+ * later. So a power cut leaves a reading in use or counted, never both or neither,
+ * and an interrupted erase does not matter: the block is erased again.
  *
- * What waits and what was dropped is what the flash says; the counts here only
- * save reading it again.
+ * The flash decides which readings wait and which were dropped; the counts here
+ * only save reading it again.
  */
 import type { Bytes, Flash } from "../host.js";
 import {
@@ -33,15 +33,15 @@ import {
 
 export type { LogRecord } from "./slot.js";
 
-/** With fewer, opening one would give up the one before it. */
+/** With two, opening a block would give up the block before it. */
 const BLOCKS_MINIMUM = 3;
 /** Slots that are tried for a record before `append` throws. */
 const TRIES = 3;
-/** Of more, the oldest are forgotten: what is in them is sent twice. */
+/** Abandoned slots that are remembered. Beyond, the oldest are forgotten, and their readings sent twice. */
 const ABANDONED_MAXIMUM = 32;
 /** Slots that are read at once. */
 const SLOTS_AT_ONCE = 10;
-/** The kind of a header, and what the last bytes of its body are, plus the number of blocks. */
+/** The kind of a header, whose body ends with `MAGIC` plus the number of blocks. */
 const HEADER = 0xff;
 const HEADER_SLOTS = 2;
 const MAGIC = 0x56_4c_01_00;
@@ -52,25 +52,25 @@ export class Log {
 	private readonly _blockLength: number;
 	/** Slots of a block. */
 	private readonly _slots: number;
-	/** Of each block: readings that wait, and those that would if they were not damaged. */
+	/** Of each block: readings that wait, and damaged readings that would wait. */
 	private readonly _waiting: Uint16Array;
 	private readonly _damaged: Uint16Array;
 	/** The newest block's sequence number: at 168 readings to a block, 32 bits last longer than any flash. */
 	private _newest = 0;
-	/** The slot of the newest block that is written next. */
+	/** The newest block's next free slot. */
 	private _free: number;
 	private _lastSeq = 0;
-	/** Slots that may hold what `append` wrote elsewhere, because the flash would neither keep them nor void them. */
+	/** Slots that may hold a record that `append` wrote elsewhere: the flash neither kept nor voided them. */
 	private readonly _abandoned = new Set<number>();
 	/** Blocks whose counts may be wrong, because the flash could not be read. */
 	private readonly _uncounted = new Set<number>();
-	/** Readings dropped, but for those that the damaged slots tell of. */
+	/** Readings dropped, without the damaged ones. */
 	private _dropped = 0;
 	private _writes = 0;
 
 	/**
 	 * Reads the whole area, and calls back for each waiting reading and each note, oldest first. An area that holds
-	 * something else counts as empty. Throws an Error where the flash refuses to be read or is too small.
+	 * other bytes counts as empty. Throws an Error where the flash refuses to be read or is too small.
 	 */
 	constructor(flash: Flash, onRecord?: (record: LogRecord, position: number) => void) {
 		const { blocks, blockLength } = flash.status();
@@ -98,13 +98,13 @@ export class Log {
 		if (this._newest > 0) this._free = HEADER_SLOTS;
 		let unknown = 0;
 		for (let sequence = Math.max(1, this._newest - blocks + 2); sequence <= this._newest; sequence++) {
-			// All of these were opened: this is what is in them even if one's header is damaged twice.
+			// All of these blocks were opened: their sequence numbers are known even if both headers are damaged.
 			unknown = this._scan(sequence, onRecord);
 		}
 		this._lastSeq += unknown;
 	}
 
-	/** The highest `seq` so far, and of readings that are damaged what it may have been; 0 before the first. */
+	/** The highest `seq` so far, at least as high as a damaged reading's may have been; 0 before the first. */
 	get lastSeq(): number {
 		return this._lastSeq;
 	}
@@ -137,8 +137,8 @@ export class Log {
 	}
 
 	/**
-	 * Returns the record's position once it is in flash. Throws an Error where the flash does not keep it; the next start
-	 * may find it all the same; throws a RangeError when the body is too long.
+	 * Returns the record's position once it is in flash. Throws an Error where the flash does not keep it, though the next
+	 * start may find it; throws a RangeError when the body is too long.
 	 */
 	append(record: LogRecord): number {
 		const slot = encodeSlot(record);
@@ -147,7 +147,7 @@ export class Log {
 			if (this._free === this._slots) this._open();
 			const position = this._newest * this._slots + this._free++;
 			const mark = record.kind < NOTE ? COMMITTED : ACKNOWLEDGED;
-			// Without its mark, damage would let it count as never written, and its number as free.
+			// Without its mark a damaged record would count as never written, and its number as free.
 			if (this._write(position, slot) && this._mark(position, mark)) {
 				if (record.kind < NOTE) this._waiting[this._newest % this._blocks]!++;
 				this._lastSeq = Math.max(this._lastSeq, record.seq);
@@ -156,7 +156,7 @@ export class Log {
 			}
 			if (!this._mark(position, VOID)) this._abandon(position);
 		}
-		throw new Error("the flash does not keep what is written");
+		throw new Error("the flash does not keep written data");
 	}
 
 	/** A reading, unless it is acknowledged, damaged or gone; `undefined` also where the flash refuses. */
@@ -181,8 +181,8 @@ export class Log {
 	}
 
 	/**
-	 * Returns whether the reading waits no longer; where the flash refuses, it does. A reading whose block was given up
-	 * meanwhile was counted as dropped, and is no longer.
+	 * Returns whether the reading waits no longer; where the flash refuses, it still waits. A reading whose block was given
+	 * up meanwhile was counted as dropped, and now is not.
 	 */
 	acknowledge(position: number): boolean {
 		if (this._age(position) > this._blocks - 2) {
@@ -192,7 +192,7 @@ export class Log {
 		const slot = this._load(position);
 		if (slot === undefined) return false;
 		if (isAcknowledged(slot[0]!)) {
-			// It was marked before, and could not be read then.
+			// It was marked before, and the mark could not be read back then.
 			this._doubt(position);
 			return true;
 		}
@@ -203,7 +203,7 @@ export class Log {
 		return marked;
 	}
 
-	/** Tries again what the flash has refused: to count a block's readings, to void a slot. `append` does, too. */
+	/** Tries again to count readings and void slots where the flash refused. `append` does, too. */
 	repair(): void {
 		this._settle();
 		for (const position of this._abandoned) {
@@ -242,7 +242,7 @@ export class Log {
 		for (const oldest of this._abandoned) return void this._abandoned.delete(oldest);
 	}
 
-	/** A slot was not what it should be: its block's readings are counted anew, as the next start would, when somebody asks. */
+	/** A slot is not as expected: the next query counts its block's readings anew, as the next start would. */
 	private _doubt(position: number): void {
 		this._uncounted.add(Math.floor(position / this._slots));
 	}
@@ -260,8 +260,8 @@ export class Log {
 	}
 
 	/**
-	 * Counts a block's readings and finds its first free slot, if it is the newest. Returns how many slots behind the
-	 * last good one were committed: each may be a reading that was sent.
+	 * Counts a block's readings and finds its first free slot, if it is the newest block. Returns the number of committed
+	 * slots behind the last good one: each may be a reading that was sent.
 	 */
 	private _scan(sequence: number, onRecord?: (record: LogRecord, position: number) => void): number {
 		let waiting = 0;
@@ -286,7 +286,7 @@ export class Log {
 					if (acknowledged && !(note && isCommitted(mark))) continue;
 					if (!note) {
 						waiting++;
-						// Cut off before its mark was there: from now on it may be sent.
+						// The power was cut before its mark was written: from now on it may be sent.
 						if (!isCommitted(mark)) this._mark(position + at / SLOT_BYTES, mark & COMMITTED);
 					}
 					onRecord?.(record, position + at / SLOT_BYTES);
@@ -298,12 +298,12 @@ export class Log {
 		}
 		this._waiting[sequence % this._blocks] = waiting;
 		this._damaged[sequence % this._blocks] = damaged;
-		// Never back: a slot that took nothing before is not tried again.
+		// Never back: a slot that failed before is not tried again.
 		if (sequence === this._newest) this._free = Math.max(this._free, free);
 		return unknown;
 	}
 
-	/** Openings since that of the position's block: 0 for the newest, negative for one that is yet to come. */
+	/** Openings since that of the position's block: 0 for the newest block, negative for a future one. */
 	private _age(position: number): number {
 		return this._newest - Math.floor(position / this._slots);
 	}
@@ -323,7 +323,7 @@ export class Log {
 		return new Uint8Array(this._flash.read(byteLength, this._offset(position)) as ArrayBuffer);
 	}
 
-	/** Whether the flash holds what was to be written. */
+	/** Returns whether the flash then holds the bytes. */
 	private _write(position: number, bytes: Bytes): boolean {
 		this._program(position, bytes);
 		try {
@@ -334,7 +334,7 @@ export class Log {
 		}
 	}
 
-	/** That the flash refuses is no answer: it may have done it all the same. Reading it tells. */
+	/** Ignores refusals: the flash may have written all the same. Reading back tells. */
 	private _program(position: number, bytes: Bytes): void {
 		try {
 			this._flash.write(bytes, this._offset(position));
@@ -343,7 +343,7 @@ export class Log {
 		}
 	}
 
-	/** Whether the slot now counts as marked: for that, most of the bits do. */
+	/** Returns whether the slot now counts as marked: most of the bits are enough. */
 	private _mark(position: number, mark: number): boolean {
 		this._program(position, Uint8Array.of(mark));
 		const written = this._load(position)?.[0] ?? 0xff;

@@ -2,8 +2,8 @@
  * Readings that wait for the broker: in a log in flash, where neither a
  * restart nor a power cut takes them; in a ring in RAM while the flash refuses.
  *
- * A reading is in flash before it is first sent. Its number has to be, so that
- * it is never used twice, and the rest of the reading goes with it at no cost.
+ * A reading is in flash before it is first sent: so its number is never used
+ * twice.
  *
  * It is taken when it is sent and leaves when it is acknowledged.
  */
@@ -18,9 +18,9 @@ import { Ring } from "./ring.js";
 const RUNS_MAXIMUM = 16;
 /** From one search for readings that could not be read to the next, in ms. */
 const RESCAN_MS = 60_000;
-/** Acknowledged readings that the flash would not mark yet. With so many, those that wait go on waiting, or a restart would send them all again. */
+/** Acknowledged readings that the flash has not marked yet. At this number no waiting reading is sent: a restart would send all again. */
 const UNMARKED_MAXIMUM = 64;
-/** Readings that were set aside. With one more, the first of them waits to be taken again. */
+/** Readings set aside at a time. One more puts the first of them back among those that wait. */
 const ASIDE_MAXIMUM = 8;
 /** How long a reading is set aside, in ms. */
 const ASIDE_MS = 21_600_000;
@@ -33,14 +33,14 @@ export interface OutboxOptions {
 	readonly flash?: Flash | undefined;
 	/** Size of the ring, in bytes. */
 	readonly ringBytes: number;
-	/** What goes first: the newest reading, with those that wait behind it, oldest first; or the oldest, without exception. */
+	/** Which reading goes first: the newest, then the backlog, oldest first; or always the oldest. */
 	readonly order: "newest" | "oldest";
 	/** Which readings a full log drops. */
 	readonly full: "oldest" | "newest";
-	/** Readings per second, of those that waited. */
+	/** Readings per second, of the backlog. */
 	readonly backlogRate: number;
 	readonly clock: Clock;
-	/** The flash refuses, with its reason; or works again. */
+	/** The flash refuses, and why; or, without a problem, works again. */
 	readonly onFlash: (problem: unknown | undefined) => void;
 }
 
@@ -69,12 +69,12 @@ export class Outbox {
 	private readonly _startedAt = new Map<number, number>();
 	/** The newest reading, until it is taken. */
 	private _fresh: number | undefined;
-	/** Nothing before this position waits to be taken, and of what is behind it, these are on their way. */
+	/** No reading before this position waits to be taken; `_taken`: readings that are on their way. */
 	private _backlog = 0;
 	private readonly _taken = new Set<number>();
-	/** Acknowledged, and on their way until flash knows it, too: it is asked again with each reading. */
+	/** Acknowledged readings that the flash has not marked: each new reading tries again. */
 	private readonly _unmarked = new Set<number>();
-	/** Taken, and not to be sent for now, in the order in which they will be. The ring's wait here, where they hold up nothing. */
+	/** Taken readings that are set aside, in the order of their return. The ring's readings move here, to make room in the ring. */
 	private readonly _aside: Aside[] = [];
 	/** Behind the newest record of this run. */
 	private _end = 0;
@@ -90,13 +90,13 @@ export class Outbox {
 
 	/** Readings that are not acknowledged. */
 	get length(): number {
-		// A mark that the flash took and would not show has been counted by the log, perhaps.
+		// The flash may have written a mark and not shown it: then the log has counted the reading as acknowledged.
 		this._markAcknowledged();
 		const inRam = this._ring.length + this._aside.filter(({ place }) => typeof place !== "number").length;
 		return Math.max(0, (this._log?.waiting ?? 0) - this._unmarked.size) + inRam;
 	}
 
-	/** Of these, the ones that were set aside. */
+	/** Readings that are set aside, a part of `length`. */
 	get aside(): number {
 		return this._aside.length;
 	}
@@ -111,7 +111,7 @@ export class Outbox {
 		return this._log && { erases: this._log.erases, writes: this._log.writes };
 	}
 
-	/** When `take` has something again that it has nothing of now, in ms; `Infinity`: not by itself. */
+	/** When `take` will have a reading by the time alone, in ms; `Infinity`: it will not. */
 	get deadline(): number {
 		if (this._nextWaiting() !== undefined) return this._backlogDue;
 		return this._hasSkipped ? Math.max(this._rescanDue, this._backlogDue) : Number.POSITIVE_INFINITY;
@@ -148,10 +148,10 @@ export class Outbox {
 		return seq;
 	}
 
-	/** The next reading to send; `hurried`, those that waited do not keep their pace. */
+	/** The next reading to send; `hurried`: the backlog goes without its pace. */
 	take(now: number, hurried = false): Taken | undefined {
 		while (this._aside[0] && now >= this._aside[0].until) this._bringBack();
-		// What is in RAM is little, and the sooner it goes the better.
+		// Readings in RAM are few and would not survive a restart: they go first.
 		const first = this._takeFresh() ?? this._takeFromRing();
 		if (first) return first;
 		if (now < this._backlogDue && !hurried) return undefined;
@@ -166,7 +166,7 @@ export class Outbox {
 		}
 		this._backlogDue = now + 1_000 / this._options.backlogRate;
 		if (position === undefined) return undefined;
-		// Not again, whatever comes of it: one that cannot be read now is searched for later.
+		// Behind this reading even if it cannot be read now: a later search finds it.
 		this._backlog = position + 1;
 		return this._takenFrom(position);
 	}
@@ -179,9 +179,8 @@ export class Outbox {
 	}
 
 	/**
-	 * A reading that was taken is not to be taken again for six hours: whatever was
-	 * done with it failed, and others wait behind it. It goes on waiting, and a
-	 * restart ends that, too.
+	 * Sets a taken reading aside for six hours: sending it failed, and others wait
+	 * behind it. It goes on waiting, and a restart brings it back earlier.
 	 */
 	setAside(handle: number, now: number): void {
 		this._aside.push({ place: handle < 0 ? this._ring.remove(-1 - handle) : handle, until: now + ASIDE_MS });
@@ -195,7 +194,7 @@ export class Outbox {
 		this._backlog = Math.min(this._backlog, place);
 	}
 
-	/** Flash that cannot be read now may be later; until then numbers begin anew, for nobody knows the last one. */
+	/** Flash that cannot be read now may be readable later; until then the last number is unknown, and numbers begin anew. */
 	private _mount(): void {
 		const { flash } = this._options;
 		if (!flash) return;
@@ -212,13 +211,13 @@ export class Outbox {
 		}
 	}
 
-	/** What the log still has from before: returns the number of the run behind the last one found, `next` until then. */
+	/** A record from before the start: returns the number of the run after its run, or `next` if it names none. */
 	private _found(record: LogRecord, next: number): number {
 		const note = decodeClockNote(record);
 		const { run } = note ?? decodeReading(record);
 		if (run === undefined) return next;
 		const following = (run + 1) % UNKNOWN_RUN;
-		// The readings of a run come before its note. Without readings that wait, the note is of no use.
+		// The readings of a run come before its note. Without waiting readings the note is of no use.
 		if (note && next === following) this._keepStart(run, note.startedAt);
 		return following;
 	}
@@ -229,7 +228,7 @@ export class Outbox {
 		for (const oldest of this._startedAt.keys()) return void this._startedAt.delete(oldest);
 	}
 
-	/** Once the clock is set, what this run's readings are labelled with is fixed, and outlives a restart as they do. */
+	/** Once the clock is set, fixes the wall-clock time of this run's start, in flash too if readings there wait for it. */
 	private _labelRun(): void {
 		if (this._startedAt.has(this._run)) return;
 		const { clock } = this._options;
@@ -271,7 +270,7 @@ export class Outbox {
 		this._failing = true;
 	}
 
-	/** Whether more waits than is on its way and found: the flash would not let it be read before. */
+	/** Whether more readings wait than were taken: the flash refused to be read before. */
 	private get _hasSkipped(): boolean {
 		return (this._log?.waiting ?? 0) > this._taken.size;
 	}
@@ -294,12 +293,12 @@ export class Outbox {
 		return { handle: position, reading: this._labelled(record) };
 	}
 
-	/** The oldest that waits and was not taken. */
+	/** The position of the oldest waiting reading that was not taken. */
 	private _nextWaiting(): number | undefined {
 		if (this._unmarked.size >= UNMARKED_MAXIMUM) return undefined;
 		for (;;) {
 			const position = this._log?.next(this._backlog);
-			// What is searched is not searched again.
+			// The next search begins here.
 			this._backlog = position ?? this._end;
 			if (position === undefined || !this._taken.has(position)) return position;
 			this._backlog++;

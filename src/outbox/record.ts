@@ -1,8 +1,8 @@
 /**
- * Readings and notes as records: binary, a fifth of a report's size, and with
- * their time still open to be told later.
+ * Readings and notes as records: binary, a fifth of a report's size, and with a
+ * time that a later note can tell.
  *
- * A reading's kind has a bit for what it holds; its body:
+ * A reading's kind has a bit for each of its values; its body:
  *
  * | bytes | content                                                             |
  * |-------|---------------------------------------------------------------------|
@@ -12,8 +12,8 @@
  * | 3     | pressure in 0.01 Pa, if any                                         |
  * | 2     | the run whose monotonic time it is, unless the wall-clock time is known |
  *
- * A clock note tells what the wall clock showed when a run's monotonic time
- * was 0: 8 bytes, a double, and the run's 2 bytes.
+ * A clock note tells the wall-clock time at which a run's monotonic time was 0: 8
+ * bytes, a double, and the run's 2 bytes.
  */
 import type { Bytes } from "../host.js";
 import type { Sample } from "../sensors/sensor.js";
@@ -38,12 +38,12 @@ export interface Kept {
 	readonly seq: number;
 	/** Wall-clock ms since 1970, or, with a `run`, ms of that run's monotonic time. */
 	readonly when: number;
-	/** From one start of the station to the next; modulo 2^16. */
+	/** The run, from one start of the station to the next; modulo 2^16. */
 	readonly run: number | undefined;
 	readonly sample: Sample;
 }
 
-/** Throws a RangeError when a value does not fit: no number is published that was not measured. */
+/** Throws a RangeError when a value does not fit: a number that was not measured must not be published. */
 export function encodeReading({ seq, when, run, sample }: Kept): LogRecord {
 	const body = new Uint8Array(READING_BYTES);
 	const view = new DataView(body.buffer);

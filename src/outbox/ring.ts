@@ -11,7 +11,7 @@ import { ACKNOWLEDGED, decodeSlot, encodeSlot, type LogRecord, SLOT_BYTES } from
 export class Ring {
 	private readonly _bytes: Bytes;
 	private readonly _slots: number;
-	/** Records are counted: the oldest, the first that was not taken, and the one that comes next. */
+	/** Counts of records: the oldest, the first that was not taken, and the next to be pushed. */
 	private _first = 0;
 	private _untaken = 0;
 	private _next = 0;
@@ -23,7 +23,7 @@ export class Ring {
 		this._bytes = new Uint8Array(this._slots * SLOT_BYTES);
 	}
 
-	/** Records that are not acknowledged, and those behind one that is not. */
+	/** Records from the oldest unacknowledged one on. */
 	get length(): number {
 		return this._next - this._first;
 	}
@@ -42,7 +42,7 @@ export class Ring {
 		this._bytes.set(encodeSlot(record), this._offset(this._next++));
 	}
 
-	/** The oldest record that was not taken, with what names it to `acknowledge`. */
+	/** The oldest record that was not taken, with its handle for `acknowledge`. */
 	take(): { readonly handle: number; readonly record: LogRecord } | undefined {
 		if (this._untaken === this._next) return undefined;
 		const handle = this._untaken++;

@@ -16,8 +16,8 @@
  * | mark | meaning                                                         |
  * |------|-----------------------------------------------------------------|
  * | 0xFF | blank, or the power was cut while it was written                |
- * | 0xF0 | committed: whatever is wrong with it from now on is damage      |
- * | 0x00 | acknowledged, or a note, which nobody acknowledges              |
+ * | 0xF0 | committed: any fault from now on is damage                      |
+ * | 0x00 | acknowledged, or a note, which needs no acknowledgement         |
  * | 0x0F | void: the flash did not keep it, it was written elsewhere       |
  *
  * Half of a nibble's bits decide, so a single flipped one decides nothing.
@@ -30,7 +30,7 @@ export interface LogRecord {
 	readonly kind: number;
 	/** 32 bits; that of a note is the last reading's. */
 	readonly seq: number;
-	/** At most `BODY_BYTES` bytes; read back, exactly so many. */
+	/** At most `BODY_BYTES` bytes; read back, exactly `BODY_BYTES`. */
 	readonly body: Bytes;
 }
 
@@ -48,7 +48,7 @@ const CRC = 1;
 export const KIND = 3;
 const SEQ = 4;
 const BODY = 8;
-/** Of what was written in part the CRC is right once in 65,536 times, but this byte is never 0. */
+/** The CRC of a slot written in part is right once in 65,536 times, but this byte is not 0 then. */
 const END = BODY + BODY_BYTES;
 /** One bit for each value of a nibble that has at least two of its bits cleared. */
 const CLEARED = 0x177f;

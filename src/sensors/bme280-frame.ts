@@ -2,7 +2,7 @@
 import { type Calibration, type Conditions, compensate } from "./compensation.js";
 import { SensorError } from "./sensor.js";
 
-/** What a channel's registers hold when it was skipped, or since the reset. */
+/** A channel's registers when it was skipped, or since the reset. */
 const SKIPPED_20 = 0x80000;
 const SKIPPED_16 = 0x8000;
 /** Datasheet table 1, operating range; the lower limit of pressure is Bosch's, as in its driver. */
@@ -15,9 +15,8 @@ const PRESSURE_RANGE = Object.freeze([30_000, 110_000] as const);
  *
  * The sentinels are rejected here, channel by channel, rather than by the
  * formulas: decoded, they look like a mild day at 700 hPa (no range check finds
- * them), and for a chip that was asked for all channels they mean that it was
- * reset behind our back. A true value can equal a sentinel by chance; that costs
- * one retry.
+ * them). In a measurement of all channels a sentinel means that the chip was reset
+ * in between. A true value can equal a sentinel by chance; that costs one retry.
  */
 export function decodeFrame(calibration: Calibration, frame: Uint8Array): Conditions {
 	for (const [byte, digit] of [

@@ -13,7 +13,7 @@ export interface BME280Options {
 	readonly model: "bme280" | "bmp280";
 	/** Where the chip is, if it is not to be searched for. */
 	readonly address?: 0x76 | 0x77;
-	/** Told of events that are no fault, in words for a person. */
+	/** Gets events that are no fault, in words for a person. */
 	readonly onDiagnostic?: (text: string) => void;
 }
 
@@ -40,7 +40,7 @@ const FORCED_MODE = 1;
 const BME280_ID = 0x60;
 /** The second and third are samples that were sold. */
 const BMP280_IDS: readonly number[] = Object.freeze([0x58, 0x56, 0x57]);
-/** What else answers at these addresses, or instead of a chip. */
+/** Ids of other chips at these addresses, and of a bus without a chip. */
 const OTHER_IDS: Readonly<Record<number, string>> = Object.freeze({
 	0: "nothing but zeros: check the wiring",
 	85: "a BMP180's",
@@ -58,19 +58,19 @@ const POLL_MS = 2;
 
 /**
  * Oversampling, as register codes (1, 2, 3, 4, 5 for 1, 2, 4, 8, 16 times). A
- * station asks once in a while and has 46 ms to spare, so pressure, the noisiest
- * channel next to what is published, is averaged most. Temperature is doubled:
+ * station asks once in a while and has 46 ms to spare, so pressure, whose noise is
+ * greatest in published decimals, is averaged most. Temperature is doubled:
  * it corrects the other two, and at 17 bits a true value is taken for the
  * skipped sentinel half as often as at 16. Humidity drifts by more than its noise.
  */
 const OVERSAMPLING = Object.freeze({ temperature: 2, pressure: 5, humidity: 1 });
 
-/** As many failed measurements in a row, and the chip is searched for and started anew. */
+/** Failed measurements in a row, after which the chip is searched for and started anew. */
 const FAILURES_BEFORE_RESTART = 3;
-/** A living chip's lowest bits are noise: as many equal frames in a row, and it is started anew. */
+/** Equal frames in a row, after which the chip is started anew: a working chip's lowest bits are noise. */
 const EQUAL_FRAMES_BEFORE_RESTART = 16;
 
-/** What is known of a chip that has been started. */
+/** A chip that has been started. */
 interface Chip {
 	readonly bus: I2C;
 	readonly address: number;
@@ -99,9 +99,9 @@ export class BME280 implements Sensor {
 	 * that is needed. Throws a `SensorError` when the bus fails or the values cannot
 	 * be believed.
 	 *
-	 * After an error of the bus everything known is forgotten at once: the chip may
-	 * have lost its power, and only a newly opened bus recovers from a transfer that
-	 * broke off. Values out of range may be a disturbance; three in a row are not.
+	 * After a bus error the driver starts the chip anew at once: the chip may have
+	 * lost its power, and only a newly opened bus recovers from a transfer that broke
+	 * off. Values out of range may be a disturbance; three in a row are not.
 	 */
 	*measure(): Measurement {
 		if (this._closed) throw new SensorError("the sensor is closed");
@@ -129,7 +129,7 @@ export class BME280 implements Sensor {
 		try {
 			bus?.close();
 		} catch {
-			// A bus that cannot even be closed has nothing left to say.
+			// The bus may be dead; it is given up anyway.
 		}
 	}
 
@@ -180,7 +180,7 @@ export class BME280 implements Sensor {
 		throw stranger ?? new BusError(`no chip answered at ${addresses.map(hex).join(" or ")}: ${silence}`);
 	}
 
-	/** Why a chip with this id will not do. */
+	/** The error for a chip with this id, or `undefined` if it is the right one. */
 	private _objection(id: number, address: number): SensorError | undefined {
 		if (id === BME280_ID) return undefined;
 		if (BMP280_IDS.includes(id)) {
@@ -197,7 +197,7 @@ export class BME280 implements Sensor {
 	/** One measurement in forced mode. */
 	private *_convert(chip: Chip): Generator<number, Sample, void> {
 		const { bus, address, calibration } = chip;
-		// One byte that tells a chip replaced, or a bus gone wrong, from bad weather.
+		// The id shows that the chip was replaced or the bus fails, which values may not show.
 		const [id = 0] = readRegisters(bus, CHIP_ID, 1);
 		if (id !== chip.id) {
 			throw new BusError(`the chip at ${hex(address)} has changed: its id was ${hex(chip.id)} and is ${hex(id)}`);

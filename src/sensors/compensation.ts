@@ -111,9 +111,8 @@ function rejectEmpty(name: string, value: number): void {
 
 /**
  * The physical values of one measurement. Humidity is limited to 0..1, as in the
- * datasheet; nothing else is judged here. In particular 0x80000 and 0x8000, which
- * stand in for a skipped channel, are numbers like any other to the formulas:
- * whether they can be believed is for the driver, which knows what it asked for.
+ * datasheet; nothing else is checked here. The formulas take 0x80000 and 0x8000,
+ * which stand for a skipped channel, like any number: `bme280-frame.ts` checks them.
  */
 export function compensate(calibration: Calibration, raw: RawCounts): Conditions {
 	const fine = fineTemperature(calibration, raw.temperature);

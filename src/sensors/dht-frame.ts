@@ -13,13 +13,13 @@ const LEVELS = LEAD_LEVELS + 2 * BITS + 1;
 
 /** Levels in µs. A 0 is recorded as 20 to 30, a 1 as 68 to 80: between them is room for 19 µs of error on either side. */
 const ONE_US = 49;
-/** A bit's low level lasts 50 to 68 µs; of one that a glitch has cut in two, a part is shorter than this. */
+/** A bit's low level lasts 50 to 68 µs; a glitch that cuts it in two leaves a part shorter than this. */
 const LOW_SHORTEST_US = 32;
 /** Shorter is a glitch. */
 const HIGH_SHORTEST_US = 5;
 /** Longer is more than one level: two edges were lost. Two zeros that run together last 100. */
 const LONGEST_US = 98;
-/** Tells levels apart when it is not known which are the low ones: no bit's low level is as short as a 0's high one. */
+/** Tells a 0's high level from any low level: no bit's low level is as short. */
 const ZERO_LONGEST_US = 38;
 
 /**
@@ -31,7 +31,7 @@ const ZERO_LONGEST_US = 38;
 export function decodeFrame(durations: ArrayLike<number>): Uint8Array {
 	const end = durations.length - (hasTail(durations) ? 1 : 0);
 	const start = end - 2 * BITS;
-	// The low level in front of the first bit tells nothing that its high level does not.
+	// The low level of the first bit may be missing: its high level has the value.
 	if (start < -1) throw new SensorError(`the frame is incomplete: ${durations.length} levels instead of ${LEVELS}`);
 	if (start > LEAD_LEVELS) throw new SensorError(`the frame has ${start - LEAD_LEVELS} levels too many`);
 	const bytes = new Uint8Array(BITS / 8);
@@ -46,9 +46,9 @@ export function decodeFrame(durations: ArrayLike<number>): Uint8Array {
 }
 
 /**
- * Whether the last level is the sensor's last low one, or the last bit's high
- * one. Were every other level, counted from a wrong end, taken for a low one,
- * each 0 among them would be too short; and no frame is without zeros.
+ * Whether the last level is the sensor's last low level, or the last bit's high
+ * level. If high levels were taken for low ones, each 0 would be too short for a
+ * low level; and no frame is without zeros.
  */
 function hasTail(durations: ArrayLike<number>): boolean {
 	const shortLows = (end: number) => {
@@ -65,7 +65,7 @@ function implausible(bit: number, level: string, duration: number): SensorError 
 	return new SensorError(`the frame is disturbed: ${level} for ${Math.round(duration)} µs at bit ${bit + 1}`);
 }
 
-/** A DHT11 measures 20..90 % and 0..50 °C, a later edition and its clones 5..95 % and −20..60 °C: theirs are let through. */
+/** A DHT11 measures 20..90 % and 0..50 °C, a later edition and its clones 5..95 % and −20..60 °C: the wider range counts. */
 const DHT11_TEMPERATURE = Object.freeze([-20, 60] as const);
 /** Humidity in percent. A DHT22's first byte is never more than 3; no DHT11 of any edition goes that low. */
 const DHT11_HUMIDITY = Object.freeze([4, 100] as const);
@@ -106,12 +106,12 @@ export function dht22Sample(bytes: ArrayLike<number>): Sample {
 		throw new SensorError("the frame looks like a DHT11's: if the sensor is one, set `sensor` to dht11");
 	}
 	const code = (warmHigh << 8) | warmLow;
-	// Bit 15 is the sign of a magnitude, which never needs bit 14; where both are set, the sensor counts in two's complement.
+	// Bit 15 is the sign of a magnitude, which never needs bit 14. A sensor that sets both counts in two's complement.
 	const tenths = code >= 0xc000 ? code - 0x10000 : code & 0x8000 ? -(code & 0x7fff) : code;
 	return sample(((humidHigh << 8) | humidLow) / 1_000, tenths / 10, DHT22_TEMPERATURE);
 }
 
-/** All bytes 0 have a right checksum: it is what a sensor sends that has not measured. */
+/** A sensor that has not measured sends zeros, whose checksum is right. */
 function rejectEmpty(bytes: ArrayLike<number>): void {
 	if (Array.from(bytes).every((byte) => byte === 0)) throw new SensorError("the sensor sent nothing but zeros");
 }

@@ -10,10 +10,10 @@ export interface DHTOptions {
 	readonly sensor: { readonly io: PulseCaptureConstructor; readonly [option: string]: unknown };
 	readonly model: "dht11" | "dht22";
 	/**
-	 * The sensor answers with what it measured when it was asked before. "first", the
+	 * The sensor answers with its measurement of the previous request. "first", the
 	 * default, discards one frame after power-up only, so a sample is as old as the
 	 * interval between samples. "each" asks twice for every sample: a sample is one
-	 * minimum interval old, and takes as much longer.
+	 * minimum interval old, and takes one minimum interval longer.
 	 */
 	readonly discard?: "first" | "each";
 }
@@ -25,7 +25,7 @@ const START_LOW_MS = 20;
 /** A frame of forty ones: 6 ms with its response. */
 const FRAME_MS = 6;
 const POLL_MS = 2;
-/** After these the sensor is silent. */
+/** Polls until the sensor counts as silent. */
 const POLLS = 5;
 
 export class DHT implements Sensor {
@@ -70,7 +70,7 @@ export class DHT implements Sensor {
 		try {
 			capture?.close();
 		} catch {
-			// A line that cannot even be closed has nothing left to say.
+			// The line may be dead; it is given up anyway.
 		}
 	}
 
@@ -99,7 +99,7 @@ export class DHT implements Sensor {
 			throw new SensorError(`the line cannot be used: ${messageOf(error)}`);
 		}
 		if (pulses !== undefined && pulses.length > 1) return pulses;
-		// It may have been without power; then its next frame is its first.
+		// The sensor may have been without power; then its next frame is its first.
 		this._primed = false;
 		throw new SensorError("the sensor did not answer");
 	}

@@ -11,10 +11,10 @@ export function readRegisters(bus: I2C, register: number, byteLength: number): U
 	return transfer(register, () => request(bus, register, byteLength));
 }
 
-/** As `readRegisters`, but throws what the bus throws. */
+/** As `readRegisters`, but throws the bus's own errors. */
 export function request(bus: I2C, register: number, byteLength: number): Uint8Array {
 	bus.write(Uint8Array.of(register));
-	// A copy, where the bus gives an array: it may be the one that it gives each time.
+	// A copy, where the bus gives an array: the bus may give the same array each time.
 	const bytes = new Uint8Array(bus.read(byteLength));
 	if (bytes.length !== byteLength) throw new Error(`${bytes.length} bytes instead of ${byteLength}`);
 	return bytes;

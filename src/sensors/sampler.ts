@@ -1,7 +1,7 @@
 /**
  * Decides when a sensor measures. It sets no timer and reads no clock: its owner
  * calls `tick` with the time, not later than `deadline` if readings are to be on
- * time, and is told what came of it.
+ * time, and gets the results by callbacks.
  */
 import { type Measurement, type Sample, type Sensor, SensorError } from "./sensor.js";
 
@@ -12,7 +12,7 @@ export interface SamplerOptions {
 	readonly onSample: (sample: Sample, now: number) => void;
 	/** A measurement failed, the `consecutive`th in a row; `reason` is for a person. */
 	readonly onFault: (reason: string, now: number, consecutive: number) => void;
-	/** So many failed in a row that the sensor counts as gone: told once. */
+	/** The eighth measurement in a row failed: the sensor counts as gone. Told once. */
 	readonly onUnavailable?: (now: number) => void;
 	/** The sensor that was gone has given a sample: told once, before the sample. */
 	readonly onRecovered?: (now: number) => void;
@@ -22,17 +22,17 @@ export interface SamplerOptions {
 const RETRIES = 3;
 /** Failures in a row that make a sensor unavailable. From then on it is asked once a slot, without quick attempts. */
 const MISSES_UNTIL_UNAVAILABLE = 8;
-/** A measurement that wants to take longer, in ms, is abandoned and counts as failed. */
+/** Longest measurement, in ms: a longer one is abandoned and counts as failed. */
 const LONGEST_MEASUREMENT_MS = 30_000;
 /**
- * A start that a busy host made late by at most this part of the sensor's interval
- * counts as punctual. Otherwise, with slots as close as the sensor allows, one
- * late ms would cost the next slot; and sensors are not that exact.
+ * A start that is late by at most this part of the sensor's minimum interval counts
+ * as punctual. Otherwise, with slots as close as the sensor allows, one late ms on
+ * a busy host would cost the next slot; and sensors are not that exact.
  */
 const LATENESS = 0.05;
-/** More than rounding can make of a sum of times, and less than any sensor would notice. */
+/** More than the rounding error of a sum of times, and less than matters to a sensor. */
 const ROUNDING_MS = 0.5;
-/** So that a driver that never waits cannot keep its owner from everything else. */
+/** A driver that never waits cannot keep its owner from everything else. */
 const SHORTEST_STEP_MS = 1;
 
 export class Sampler {
@@ -40,7 +40,7 @@ export class Sampler {
 	private _interval: number;
 	/** The time of a slot; the others follow at multiples of the interval, so that delays do not add up. */
 	private _origin: number | undefined;
-	/** When the next measurement is wanted. */
+	/** When the next measurement is due. */
 	private _due = 0;
 	/** Before this the sensor must not be asked. */
 	private _earliest = 0;
@@ -63,9 +63,9 @@ export class Sampler {
 	}
 
 	/**
-	 * From now on a sample each `interval` ms, counted from the last one; the interval
-	 * that there is changes nothing. The next sample does not get later: whoever sets
-	 * intervals all the time does not keep the sensor from measuring.
+	 * From now on a sample each `interval` ms, counted from the last one; an unchanged
+	 * interval changes nothing. The next sample does not get later: frequent calls do
+	 * not keep the sensor from measuring.
 	 */
 	setInterval(interval: number, now: number): void {
 		if (!(interval > 0)) throw new RangeError("the interval must be positive");
@@ -77,7 +77,7 @@ export class Sampler {
 		if (this._measurement === undefined) this._origin = this._due;
 	}
 
-	/** When `tick` has something to do, in ms; Infinity once closed. The first sample is wanted at once. */
+	/** When `tick` is to be called next, in ms; Infinity once closed. The first sample is due at once. */
 	get deadline(): number {
 		if (this._closed) return Number.POSITIVE_INFINITY;
 		return this._measurement === undefined ? Math.max(this._due, this._earliest) : this._stepDue;
@@ -123,7 +123,7 @@ export class Sampler {
 
 	private _wait(delay: number, now: number): void {
 		this._stepDue = now + Math.max(SHORTEST_STEP_MS, delay);
-		// Compared so that a delay that is not a number fails, too.
+		// Compared so that NaN as a delay fails, too.
 		if (this._stepDue <= this._startedAt + LONGEST_MEASUREMENT_MS) return;
 		this._abandon();
 		this._missed(`the measurement would take longer than ${LONGEST_MEASUREMENT_MS / 1_000} s`, now);
@@ -149,7 +149,7 @@ export class Sampler {
 		try {
 			this._measurement?.return(undefined as never);
 		} catch {
-			// It was not going to have a say any more.
+			// The measurement is abandoned anyway.
 		}
 		this._measurement = undefined;
 	}
@@ -181,12 +181,12 @@ export class Sampler {
 	private _finish(now: number): void {
 		this._measurement = undefined;
 		const { minimumInterval } = this._options.sensor;
-		// A longer measurement has asked the sensor more than once, the last time near its end.
+		// A measurement longer than the minimum interval has asked the sensor more than once, last near its end.
 		const since = now - this._startedAt > minimumInterval ? now : this._startedAt;
 		this._earliest = since + minimumInterval;
 	}
 
-	/** The first slot after `now` at which the sensor may be asked; those before it are left out. */
+	/** The first slot after `now` at which the sensor may be asked; earlier slots are left out. */
 	private _nextSlot(now: number): number {
 		const interval = this._interval;
 		const origin = this._origin ?? now;

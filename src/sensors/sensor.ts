@@ -1,8 +1,8 @@
-/** What the sensor drivers have in common. */
+/** The common interface of the sensor drivers. */
 
 /**
- * What a sensor returns, in ECMA-419's compound form and units: degrees
- * Celsius, relative humidity from 0 to 1, pascals.
+ * A sensor's sample in ECMA-419's compound form and units: degrees Celsius,
+ * relative humidity from 0 to 1, pascals.
  */
 export interface Sample {
 	thermometer: { temperature: number };
@@ -13,10 +13,9 @@ export interface Sample {
 /**
  * One measurement in steps. Each value yielded is a time in ms to wait before
  * the next step; the value returned is the sample. It throws a `SensorError`
- * when there is no sample that could be vouched for.
+ * when there is no sample that can be believed.
  *
- * A driver written this way sets no timer and reads no clock: whoever runs it
- * waits.
+ * A driver written this way sets no timer and reads no clock: its caller waits.
  */
 export type Measurement = Generator<number, Sample, void>;
 

@@ -1,14 +1,14 @@
-/** What a user wrote, member by member, held against the table; all that is wrong is told at once. */
+/** Checks a user's settings, member by member, against the table; tells all faults at once. */
 import type { SensorModel } from "../sensors/models.js";
 import { bytesOf, printable } from "../text.js";
 import type { ObjectRow, Row, Rule, Table, Values } from "./table.js";
 
 /** Faults that are told; further ones are counted. */
 const FAULTS_MAXIMUM = 10;
-/** With it an editor finds the schema: it is no setting, and nobody looks at it. */
+/** By this member an editor finds the schema: it is no setting, and ignored here. */
 const SCHEMA = "$schema";
 
-/** Nothing of a value is in what is told: it may be a secret, also in the wrong place. */
+/** No message shows a value: it may be a secret, also in the wrong place. */
 export class Fields {
 	private readonly _faults: string[] = [];
 	private _count = 0;
@@ -26,9 +26,9 @@ export class Fields {
 	}
 
 	/**
-	 * The members of an object, or of the settings as a whole, whose name is empty. In
-	 * the place of a wrong one is its default, or null if it has none. What is no
-	 * object has no members; as settings it is the one fault that is told.
+	 * The members of an object, or of the settings as a whole, whose name is empty. A
+	 * wrong member gets its default, or null if it has none. A value that is no object
+	 * has no members; if the settings are none, this is the only fault told.
 	 */
 	members<T extends Table>(name: string, raw: unknown, row: ObjectRow<T>): Values<T> {
 		const values: Record<string, unknown> = {};
@@ -61,7 +61,7 @@ export class Fields {
 	/** `others` are the members before it. */
 	private _member(name: string, raw: unknown, row: Row, others: Record<string, unknown>): unknown {
 		if (row.properties) return this._objects(name, raw, row as ObjectRow<Table>);
-		// Null is as nothing, but for texts, and for commands, where it might mean that there are to be none.
+		// Null counts as left out, but not for texts, nor for commands, where it might mean none.
 		const isNothing = raw === undefined || (raw === null && row.type !== "string" && !row.some);
 		const value = isNothing ? row.default : raw;
 		if (value === undefined || (value === "" && row.minBytes)) return undefined;
@@ -81,7 +81,7 @@ export class Fields {
 		return [];
 	}
 
-	/** What is wrong with a value. */
+	/** The fault of a value. */
 	private _problem(value: unknown, row: Row, others: Record<string, unknown>): string | undefined {
 		const choices = row.enum ?? row.some;
 		const isChoice = (item: unknown) => choices!.includes(item as string);

@@ -1,8 +1,7 @@
 /**
- * What a user may set: what each setting has to be, and what it is where the
- * user says nothing. What they mean is in `texts.ts`, which no board has; what
- * a row cannot say, `../settings.ts` checks. The words are JSON Schema's where
- * that has one.
+ * The settings: their types, limits and defaults, in JSON Schema's words where it
+ * has one. `texts.ts`, which no board has, describes them; `../settings.ts` checks
+ * what a row cannot express.
  */
 import { IPV4 } from "../net/ipv4.js";
 import { SLOT_BYTES } from "../outbox/slot.js";
@@ -11,25 +10,25 @@ import { SENSORS, type SensorModel } from "../sensors/models.js";
 /** Patterns are texts: XS (SDK 8.2.3) spoils its heap when it uses a preloaded regular expression. */
 export interface Rule {
 	readonly pattern?: string;
-	/** A pattern, too, of what must not be in it. */
+	/** A pattern that must not match. */
 	readonly not?: string;
 	/** Characters. */
 	readonly maxLength?: number;
-	/** In UTF-8. Where there is a least number an empty text is none. */
+	/** In UTF-8. With `minBytes` an empty text counts as left out. */
 	readonly minBytes?: number;
 	readonly maxBytes?: number;
-	/** What is told of a text that breaks the rule. It shows nothing of the text, which may be a secret. */
+	/** The message for a text that breaks the rule. It shows nothing of the text, which may be a secret. */
 	readonly problem?: string;
 }
 
 export interface Row extends Rule {
 	/** A row without a type has one of `enum`, `some` and `properties`. */
 	readonly type?: "string" | "number" | "integer" | "boolean";
-	/** Where it breaks the rule, as an empty text may, the user has to say something. */
+	/** If the default breaks the rule, as an empty text may, the user has to set a value. */
 	readonly default?: string | number | boolean;
-	/** More rules than one: the first that is broken is told. */
+	/** Several rules: the message is that of the first broken one. */
 	readonly allOf?: readonly Rule[];
-	/** Of a number, by default 0; or one for each sensor. */
+	/** A number's minimum, by default 0; or one for each sensor. */
 	readonly minimum?: number | Readonly<Record<SensorModel, number>>;
 	readonly maximum?: number;
 	/** One of these texts. */
@@ -38,9 +37,9 @@ export interface Row extends Rule {
 	readonly some?: readonly string[];
 	/** An object. */
 	readonly properties?: Table;
-	/** Of its properties all of these or none. */
+	/** Properties that are given all or none. */
 	readonly together?: readonly string[];
-	/** One object, or a list of so many at the most. */
+	/** One object, or a list of at most `maxItems` objects. */
 	readonly maxItems?: number;
 }
 
@@ -52,7 +51,7 @@ export interface Table {
 	readonly [name: string]: Row;
 }
 
-/** What a row gives. */
+/** The type of a row's value. */
 type ValueOf<R> = R extends { readonly enum: readonly (infer Choice)[] }
 	? Choice
 	: R extends { readonly some: readonly (infer Choice)[] }
@@ -66,9 +65,9 @@ type ValueOf<R> = R extends { readonly enum: readonly (infer Choice)[] }
 					: R extends { readonly type: "boolean" }
 						? boolean
 						: number;
-/** A row that always gives something. */
+/** A row that always has a value. */
 type Certain = { readonly default: unknown } | { readonly properties: unknown };
-/** What a table gives. */
+/** The type of a table's values. */
 export type Values<T> = {
 	readonly [N in keyof T as T[N] extends Certain ? N : never]: ValueOf<T[N]>;
 } & { readonly [N in keyof T as T[N] extends Certain ? never : N]?: ValueOf<T[N]> };
@@ -76,18 +75,18 @@ export type Values<T> = {
 /** Longest time between readings, in s: a day. */
 export const INTERVAL_MAXIMUM_S = 86_400;
 
-/** What a station can be told to do, in the order in which it lists it. */
+/** A station's commands, in the order in which it lists them. */
 export const COMMANDS = Object.freeze(["sample", "interval", "restart", "status", "update"] as const);
 export type CommandName = (typeof COMMANDS)[number];
 
 const AGES = ["newest", "oldest"] as const;
 const ADDRESS = { type: "string", pattern: IPV4, problem: "must be an IPv4 address such as 192.168.1.20" } as const;
 const PEM = { type: "string", pattern: "^-----BEGIN ", problem: "must be in PEM: -----BEGIN …" } as const;
-/** No chip has a higher one. */
+/** No chip has a higher GPIO number. */
 const PIN = { type: "integer", maximum: 48 } as const;
 const EMPTY = { not: "^$", problem: "must not be empty" } as const;
 
-/** XS freezes through and through if it is asked to: what is not frozen would be in a board's RAM. */
+/** XS's `freeze` has a second argument for deep freezing: an unfrozen object would be in a board's RAM. */
 type Freezing = { freeze<const T extends Table>(table: T, deep: true): T };
 
 export const SETTINGS = (Object as Freezing).freeze(
@@ -119,7 +118,7 @@ export const SETTINGS = (Object as Freezing).freeze(
 		/** Seconds. Longer than the interval, so that a reading spares the PINGREQ. */
 		keepAlive: { type: "integer", maximum: 65_535, default: 90 },
 		qos: { type: "integer", maximum: 2, default: 1 },
-		/** Somebody who looks after an outage wants to know how it is, and then how it was. */
+		/** After an outage the current weather matters first, then the past. */
 		order: { enum: AGES, default: "newest" },
 		full: { enum: AGES, default: "oldest" },
 		/**
@@ -131,7 +130,7 @@ export const SETTINGS = (Object as Freezing).freeze(
 		diagnostics: { type: "integer", maximum: INTERVAL_MAXIMUM_S, default: 900 },
 		/** A pool of public servers; it answers on nearly every network that has a way out. */
 		timeServer: { type: "string", ...EMPTY, default: "pool.ntp.org" },
-		/** Bytes. 85 readings, for as long as the flash refuses; the most is larger than what a board has to spare. */
+		/** Bytes. 85 readings, for as long as the flash refuses; the maximum is more than a board has to spare. */
 		outbox: { type: "integer", minimum: 8 * SLOT_BYTES, maximum: 65_536, default: 2_048 },
 		tls: { properties: { ca: PEM, certificate: PEM, key: PEM }, together: ["certificate", "key"] },
 		sleep: { type: "boolean", default: false },

@@ -8,7 +8,7 @@ type NameIn<T> = {
 	[N in keyof T & string]: T[N] extends { readonly properties: infer P } ? N | `${N}.${keyof P & string}` : N;
 }[keyof T & string];
 
-/** What each setting means, in a line. */
+/** Each setting in a line. */
 export const TEXTS: { readonly [name in SettingName]: string } = {
 	sensor: "the sensor that is connected",
 	interval: "seconds between readings",
@@ -16,15 +16,15 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	username: "for the broker, instead of the one in the URL",
 	password: "goes with the user name, instead of the one in the URL",
 	id: "names the station; its client id is `veleta-` and the id. Each station needs another one",
-	topic: "what the station's topics begin with, such as `casa/cocina`",
+	topic: "the beginning of the station's topics, such as `casa/cocina`",
 	commands: "which commands are carried out",
 	keepAlive: "seconds; a lost station is `offline` after one and a half times this",
 	qos: "of the readings",
-	order: "what goes first after an outage: the `newest` reading, or the `oldest` without exception",
-	full: "which readings are dropped when no more can be kept",
-	backlogRate: "readings per second, of those that waited",
+	order: "which reading goes first after an outage: the `newest`, or always the `oldest`",
+	full: "which readings are dropped when the flash is full",
+	backlogRate: "readings per second of the backlog, after an outage",
 	diagnostics: "seconds between diagnostics; 0: none",
-	timeServer: "who tells a board the time",
+	timeServer: "a board's NTP server",
 	outbox: `bytes of RAM for readings while the flash refuses: ${SLOT_BYTES} each`,
 	tls: "for a broker at `mqtts://`: PEM files, named as from the config file, or their texts",
 	"tls.ca":
@@ -34,7 +34,7 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	sleep: "whether a board is in deep sleep between readings; `status` is `asleep` then",
 	awake: "seconds: the longest time awake for one reading",
 	updateKey:
-		"the public key of whoever signs updates, as `npm run update -- --new-key` shows it; without it there are none",
+		"the public key that verifies updates, as `npm run update -- --new-key` shows it; without it there are no updates",
 	pins: "GPIO numbers, where they are not the board's own",
 	"pins.data": "I2C data (SDA) of a BME280 or BMP280",
 	"pins.clock": "I2C clock (SCL) of a BME280 or BMP280",
@@ -49,7 +49,7 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	"wifi.dns": "a name server instead of DHCP's",
 };
 
-/** What holds where the user says nothing, and the table has no default. */
+/** Defaults that the table cannot express. */
 const IMPLIED: { readonly [name in SettingName]?: string } = {
 	topic: "`veleta/` and the id",
 	commands: "all; none at a public broker",
@@ -58,7 +58,7 @@ const IMPLIED: { readonly [name in SettingName]?: string } = {
 	"pins.clock": "the board's",
 	"pins.dht": "the board's",
 	"pins.led": "the board's",
-	"wifi.ssid": "it has to be there",
+	"wifi.ssid": "required",
 	"wifi.address": "by DHCP",
 	"wifi.mask": "by DHCP",
 	"wifi.gateway": "by DHCP",
@@ -75,7 +75,7 @@ export function rows(): [name: SettingName, row: Row][] {
 	return rowsOf(SETTINGS, "") as [SettingName, Row][];
 }
 
-/** Which values there are, in words. */
+/** A setting's values in words. */
 export function valuesOf(row: Row): string {
 	if (row.enum) return listOf(row.enum, "or");
 	if (row.some) return `\`false\`, or a list of ${listOf(row.some, "and")}`;
@@ -90,7 +90,7 @@ export function valuesOf(row: Row): string {
 	return [range(least, row), ...ranges].join("; ");
 }
 
-/** The lowest number that any station takes. */
+/** The lowest minimum of all sensors. */
 export function leastOf({ minimum = 0 }: Row): number {
 	return typeof minimum === "number" ? minimum : Object.values(minimum).reduce((a, b) => Math.min(a, b));
 }
@@ -99,7 +99,7 @@ function range(minimum: number, { maximum = 0 }: Row): string {
 	return `${numberOf(minimum)} to ${numberOf(maximum)}`;
 }
 
-/** What holds where the user says nothing, in words. */
+/** A setting's default in words. */
 export function defaultOf(name: SettingName, row: Row): string {
 	const implied = IMPLIED[name];
 	if (implied !== undefined) return implied;

@@ -1,7 +1,7 @@
 /**
- * Commands to the station: what arrives under `<topic>/cmd/`, checked and
- * carried out, and the replies. Whoever may publish there is a stranger: what is
- * kept of a command is bounded in bytes, and nothing of it is logged.
+ * Commands to the station: messages under `<topic>/cmd/`, checked and carried
+ * out, and the replies. Their senders are strangers: the station keeps a bounded
+ * number of bytes of a command, and logs nothing of it.
  */
 import type { Bytes, Host } from "../host.js";
 import type { Link } from "../net/link.js";
@@ -21,26 +21,26 @@ const CORRELATION_DATA_MAXIMUM = 64;
 const RESPONSE_TOPIC_MAXIMUM = 256;
 /** Bytes of an error in a reply, whose text may be a driver's: the rest is cut off. */
 const ERROR_MAXIMUM = 160;
-/** Bytes of the replies that the broker does not have yet; what comes on top is not replied to. An update has four under way. */
+/** Bytes of the replies that the broker does not have yet; further commands get no reply. An update has four under way. */
 const REPLIES_MAXIMUM = 2_048;
-/** Bytes of what is kept of senders that wait for a sample; what comes on top is refused. */
+/** Bytes of the addresses of senders that wait for a sample; further requests are refused. */
 const SAMPLE_REQUESTS_MAXIMUM = 512;
-/** Bytes of RAM that objects take beside their texts: those of a sender's address, and those of a reply, which has a place in the session. */
+/** Bytes of RAM that the objects take beside their texts: of a sender's address, and of a reply, which has a place in the session. */
 const ADDRESS_BYTES = 128;
 const REPLY_BYTES = 256;
 /** Commands carried out that are known again. A broker has some 20 under way at the most. */
 const REMEMBERED = 20;
-/** A warning that a stranger can cause is not repeated for so long, in ms. */
+/** Shortest time between two equal warnings, in ms: a stranger can cause them. */
 const QUIET_MS = 600_000;
 
-/** A command that is not carried out; the message says why, to whoever sent it. */
+/** A command that is not carried out; the message tells its sender why. */
 export class CommandError extends Error {
 	override get name(): string {
 		return "CommandError";
 	}
 }
 
-/** What a sender gets to know. */
+/** The content of a reply. */
 interface Result {
 	readonly ok: boolean;
 	readonly [member: string]: unknown;
@@ -51,7 +51,7 @@ interface ReplyAddress {
 	readonly command: string;
 	readonly topic: string | undefined;
 	readonly correlationData: Bytes | undefined;
-	/** What it takes in RAM. */
+	/** Bytes of RAM. */
 	readonly size: number;
 }
 
@@ -63,7 +63,7 @@ export interface CommandsOptions {
 	readonly update: Updater;
 	/** For the replies. */
 	readonly link: Link<Outgoing>;
-	/** What the station has done so far, for `status`. */
+	/** The station's counters, for `status`. */
 	readonly status: () => object;
 	/** Restarts the machine in good order, if it can be restarted. */
 	readonly restart: (() => void) | undefined;
@@ -78,9 +78,9 @@ export class Commands implements Source {
 	/** In RAM, in bytes: of the replies that the broker does not have yet. Each one's size is its tag. */
 	private _repliesSize = 0;
 	private _sampleRequests: ReplyAddress[] = [];
-	/** Whether a command that is delivered again may be the one that brought the machine down. */
+	/** Whether a redelivered command may have brought the machine down. */
 	private _doubtful: boolean;
-	/** What tells the last commands apart: those that this run has carried out. */
+	/** Fingerprints of the last commands that this run has carried out. */
 	private readonly _remembered: number[] = [];
 	/** When a warning was last given, in ms, by its text. */
 	private _warned: Map<string, number> | undefined;
@@ -91,7 +91,7 @@ export class Commands implements Source {
 		this._doubtful = !options.host.startedOnRequest;
 	}
 
-	/** Whether somebody waits for an answer. */
+	/** Whether a sender waits for a reply. */
 	get pending(): boolean {
 		return this._replies.length > 0 || this._sampleRequests.length > 0;
 	}
@@ -113,7 +113,7 @@ export class Commands implements Source {
 		const address = {
 			command: cut(name, NAME_MAXIMUM),
 			topic,
-			// A copy: the message's bytes are those of all that was read with it.
+			// A copy: a view would keep all bytes that were read with the message.
 			correlationData: isLong ? undefined : correlationData?.slice(),
 			size: ADDRESS_BYTES + (topic === undefined ? 0 : bytesOf(topic).length) + (isLong ? 0 : length),
 		};
@@ -138,14 +138,14 @@ export class Commands implements Source {
 		if (outcome === "rejected") this._warn("the broker does not take a reply to a command");
 	}
 
-	/** Whoever asked for a sample gets to know what came of it. */
+	/** Replies to the senders that wait for a sample. */
 	sampled(result: Result): void {
 		const addresses = this._sampleRequests;
 		this._sampleRequests = [];
 		for (const address of addresses) this._reply(address, result);
 	}
 
-	/** Throws a `CommandError` for a name or an argument that is none, and for what must not be carried out. */
+	/** Throws a `CommandError` for an unknown name, a wrong argument, and a command that must not be carried out. */
 	private _carryOut(name: string, message: ReceivedMessage, address: ReplyAddress): void {
 		const { settings, sampling, update, status, restart } = this._options;
 		const { sensor } = settings;
@@ -182,17 +182,17 @@ export class Commands implements Source {
 	}
 
 	/**
-	 * Throws a `CommandError` for a command that there is not, or that the settings
+	 * Throws a `CommandError` for a command that does not exist, or that the settings
 	 * do not allow.
 	 *
-	 * For a retained one: the broker would give it again on every connection, and a
-	 * station that was told to restart would do so for ever.
+	 * For a retained command: the broker would deliver it on every connection, and a
+	 * station that was told to restart would restart for ever.
 	 *
-	 * And for one that is delivered again although it was carried out: the broker
-	 * has not got the acknowledgement. Whether that is so, a start that nobody asked
-	 * for has forgotten, and the command may have been its cause: then none of those
-	 * is carried out, until the broker delivers something for the first time, which
-	 * comes after them [MQTT-4.6.0-1].
+	 * And for a redelivered command that was carried out: its acknowledgement got
+	 * lost. After an unexpected start the station has forgotten which commands were,
+	 * and one of them may have been the cause: then it carries out no redelivered
+	 * command until the broker delivers a new message, which comes after them
+	 * [MQTT-4.6.0-1].
 	 */
 	private _check(name: string, message: ReceivedMessage): void {
 		const { commands } = this._options.settings;
@@ -203,10 +203,10 @@ export class Commands implements Source {
 		}
 		const { retain, dup, qos } = message;
 		if (retain) throw new CommandError("a retained command is not carried out: publish it without retain");
-		// The PUBACK of the first one may have been lost in the very restart that it asked for.
+		// The PUBACK of the first delivery may have been lost in the restart itself.
 		if (dup && name === "restart") throw new CommandError("a restart that is delivered again is not carried out");
 		if (dup && this._doubtful) throw new CommandError("delivered again after a start, and not carried out again");
-		// At QoS 2 it never comes again. An update knows by itself what it has.
+		// A message of QoS 2 never comes again. An update knows by itself which bytes it has.
 		if (qos !== 1 || name === "update") return;
 		const print = fingerprint(name, message);
 		if (dup && this._remembered.includes(print)) {
@@ -216,7 +216,7 @@ export class Commands implements Source {
 		if (this._remembered.length > REMEMBERED) this._remembered.shift();
 	}
 
-	/** Not where replies would be commands, to whomever, or taken for what a station says of itself; nor where no message can go. */
+	/** No reply to a topic of commands, of any station, or of this station's own messages; nor to an invalid topic. */
 	private _mayReplyTo(topic: string): boolean {
 		if (!fits(topic, RESPONSE_TOPIC_MAXIMUM) || topicNameFault(topic) !== undefined) return false;
 		if (hasControls(topic) || topic.startsWith("$") || topic.includes("/cmd/")) return false;
@@ -258,7 +258,7 @@ function isUpdate(name: string): boolean {
 	return name === "update" || name.startsWith("update/");
 }
 
-/** Tells commands apart, but for one in some thousand million. */
+/** Equal for two different commands once in some thousand million. */
 function fingerprint(name: string, { payload, properties }: ReceivedMessage): number {
 	let print = 0;
 	for (const bytes of [bytesOf(`${name} ${properties?.responseTopic}`), properties?.correlationData, payload]) {

@@ -7,7 +7,7 @@
 #define BEGIN '~'
 #define CRC_DIGITS (8)
 #define CRC_POLYNOMIAL (0xEDB88320)	/* IEEE 802.3, reflected */
-/* Of a number in a request: enough for any offset that is taken, and none that overflows. */
+/* Digits of a number in a request: enough for any valid offset, and too few to overflow. */
 #define NUMBER_DIGITS (5)
 
 /* Without a table: a request has some hundred bytes, and comes a few times in a board's life. */
@@ -58,7 +58,7 @@ bool consoleReceive(ConsoleLine line, uint8_t byte)
 	return false;
 }
 
-/* A number of a few digits and no more, or -1; `end` is what is behind it. */
+/* A number of at most NUMBER_DIGITS digits, or -1; `end` points behind it. */
 static long number(const char *text, const char **end)
 {
 	long value = 0;

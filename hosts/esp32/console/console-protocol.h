@@ -1,15 +1,15 @@
 /*
- * Requests over a serial port, as `commands/board/serial-request.ts` sends them: what
- * needs neither the chip nor the engine, so that it is tested on a computer.
+ * Requests over a serial port, as `commands/board/serial-request.ts` sends them: the
+ * part that needs neither chip nor engine, so that a computer can test it.
  *
  * A request is a line:
  *
  *     ~ TEXT CRC newline
  *
  * TEXT is printable ASCII without a tilde; CRC is eight hexadecimal digits, the
- * CRC-32 of TEXT (IEEE 802.3). A tilde begins a line anew, whatever was before
- * it. What is not such a line is ignored, and whoever sent it gets no reply and
- * sends it again: a serial port has no flow control, and people type into it.
+ * CRC-32 of TEXT (IEEE 802.3). A tilde begins a line anew, also in the middle of
+ * it. Any other line is ignored, and the sender, which gets no reply, sends it
+ * again: a serial port has no flow control, and people type into it.
  *
  * A reply is a line of the same form. Its text begins with the first character
  * of the request's, and then has `ok` or `error`.
@@ -25,9 +25,9 @@
 /* Longest TEXT with its CRC. A longer line is ignored. */
 #define CONSOLE_LINE_MAXIMUM (240)
 /*
- * Bytes of settings. The partition nvs has 5 pages of 4,032 bytes to use, and
- * holds the old settings until the new ones are complete, and what calibrates
- * the radio: a third of it is safe.
+ * Bytes of settings. The partition nvs has 5 pages of 4,032 bytes to use. It
+ * holds the old settings until the new ones are complete, and the radio's
+ * calibration: a third of it is safe.
  */
 #define CONSOLE_SETTINGS_MAXIMUM (7168)
 /* Longest reply that is made here, with the zero that ends it. */
@@ -40,7 +40,7 @@ typedef struct {
 	char		text[CONSOLE_LINE_MAXIMUM + 1];
 } ConsoleLineRecord, *ConsoleLine;
 
-/* What is known between requests. All zero at first. */
+/* The state between requests. All zero at first. */
 typedef struct {
 	/* The last request's first character. */
 	char		command;
@@ -56,14 +56,14 @@ uint32_t consoleCrc(uint32_t crc, const char *text, size_t length);
 bool consoleReceive(ConsoleLine line, uint8_t byte);
 
 /*
- * Gives what the program has to carry out, or NULL and a reply: its text without
- * the command.
+ * Gives the request that the program has to carry out; or NULL, and a reply
+ * without its command.
  *
  *     +OFFSET TEXT    puts a piece of settings where it belongs; `ok` says how many
  *                     bytes there are now. A piece that would leave a gap is not taken.
  *     =LENGTH         ends the settings, which are for the program, valid until the
  *                     next request. They are kept, as the reply may be lost.
- *     ? - !           are for the program as they are; what was kept is forgotten
+ *     ? - !           are for the program as they are; kept settings are forgotten
  */
 const char *consoleRequest(Console console, const char *text, char reply[CONSOLE_REPLY_BYTES]);
 

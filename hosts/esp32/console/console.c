@@ -1,12 +1,11 @@
 /*
- * The board's serial ports: what the program says goes out on all that a USB
- * cable may be in, and requests come in from each. A release build of the SDK
- * has no console of its own.
+ * The board's serial ports: the log goes out on each port that a USB cable may be
+ * in, and requests come in from each. A release build of the SDK has no console of
+ * its own.
  *
  * UART 0 is behind the USB chip that most boards have. Chips with a USB
- * controller have a port of their own beside it, which nobody may be reading:
- * what it does not take is left out, so that the program never waits for a
- * reader.
+ * controller have a port of their own beside it, perhaps without a reader: the
+ * program leaves out what the port does not take, and never waits for a reader.
  */
 
 #include "xsmc.h"
@@ -44,21 +43,21 @@ void xs_console_exchange(xsMachine *the) { (void)the; }
 #include "builtinCommon.h"
 #include "../machine/machine.h"
 
-/* Of boards whose UART 0 leads nowhere, the manifest says so: its pins are free then. */
+/* 0 in the manifest for a board whose UART 0 is not connected: its pins are free then. */
 #ifndef MODDEF_CONSOLE_UART
 	#define MODDEF_CONSOLE_UART (1)
 #endif
 
 #define BAUD (115200)
-/* What arrives between two looks of the program, and more: 115,200 Bd are 12 bytes in a millisecond. */
+/* More than arrives between two looks of the program: 115,200 Bd are 12 bytes in a millisecond. */
 #define RECEIVE_BYTES (512)
 /* A dozen lines of the log. */
 #define SEND_BYTES (1024)
 /* Written at a time; all or nothing of it is taken. */
 #define PIECE_BYTES (128)
-/* How long a piece may wait for room. A UART has sent one in 11 ms; USB, once it had to wait in vain, gets no time. */
+/* Longest wait of a piece for room, in ms. A UART sends one in 11 ms; USB gets no time after a wait in vain. */
 #define WAIT_MS (30)
-/* How long what was said has to leave the chip before it restarts or sleeps. */
+/* Time for the log to leave the chip before it restarts or sleeps, in ms. */
 #define FLUSH_MS (200)
 /* Bytes that one look of the program takes from a port. */
 #define LOOK_BYTES (2048)
@@ -98,7 +97,7 @@ static void openUart(void)
 		return;
 	uart_param_config(UART_NUM_0, &config);
 	uart_set_pin(UART_NUM_0, U0TXD_GPIO_NUM, U0RXD_GPIO_NUM, UART_PIN_NO_CHANGE, UART_PIN_NO_CHANGE);
-	/* So that a sensor at one of them is told. */
+	/* A sensor at one of these pins gets an error. */
 	builtinUsePin(U0TXD_GPIO_NUM);
 	builtinUsePin(U0RXD_GPIO_NUM);
 }
@@ -202,7 +201,7 @@ static void onAbort(const char *reason)
 	writeLine(parts, 3);
 }
 
-/* Waits a fifth of a second at most until what was said has left the chip. */
+/* Waits at most FLUSH_MS until the log has left the chip. */
 static void flushPorts(void)
 {
 	for (size_t i = 0; i < PORTS; i++)
@@ -210,9 +209,9 @@ static void flushPorts(void)
 }
 
 /*
- * At the first word or the first look for requests. What the last start ended
- * with is told then: nobody may have been listening, and where it was no error
- * of the program's, nothing was said.
+ * At the first line or the first look for requests. It tells why the board has
+ * restarted: a reader may have missed the last line before it, and only an error
+ * of the program has one.
  */
 static void openPorts(void)
 {
@@ -259,7 +258,7 @@ static void reply(const char *text)
 	writeLine(parts, 4);
 }
 
-/* What a port has received that the program has to carry out, or NULL; carries out the rest. */
+/* The next request from a port for the program to carry out, or NULL; answers the others here. */
 static const char *nextRequest(size_t i)
 {
 	const Port port = &ports[i];

@@ -5,7 +5,7 @@ import type { Settings } from "../../../src/settings.js";
 import { answer, applicableSettings } from "./provisioning.js";
 import { settingsStore } from "./settings-store.js";
 
-/** What arrives in this time fits into the ports' buffers; whoever sends a request waits twenty-five times as long. */
+/** Time between looks for requests, in ms. The ports' buffers hold as much; a sender waits 500 ms for the reply. */
 const LOOK_MS = 20;
 
 /** One line to each of the board's serial ports. */
@@ -20,7 +20,7 @@ export function settings(builtIn: unknown, hasTls: boolean): Settings {
 		const request = exchange();
 		if (request !== undefined) exchange(answer(request, builtIn, settingsStore, hasTls));
 	};
-	// Now, too: from the first look on an error that ends the program is told.
+	// At once, too: only from the first look on does an error that ends the program reach the ports.
 	look();
 	Timer.repeat(look, LOOK_MS);
 	return applicableSettings(builtIn, settingsStore, log, hasTls);

@@ -1,27 +1,26 @@
 /**
- * Settings that are given to a board without building its firmware anew: which
- * of them apply, and the requests of `npm run provision`. How these come over
- * the serial port is for `console.c`.
+ * Settings that a board gets without a new build of its firmware: which settings
+ * apply, and the requests of `npm run provision`, which come over the serial port
+ * by `console.c`.
  */
 import type { Host } from "../../../src/host.js";
 import { parseSettings, type Settings } from "../../../src/settings.js";
 import { bytesOf, isShallow } from "../../../src/text.js";
 
-/** One text, kept as a whole or not at all, whatever happens to the power. */
+/** One text, kept as a whole or not at all, also through a power cut. */
 export interface SettingsStore {
 	/** `undefined` where nothing is stored. */
 	read(): string | undefined;
-	/** Without a text, forgets what is stored. Throws an Error where the flash refuses. */
+	/** Without a text, forgets the stored one. Throws an Error where the flash refuses. */
 	write(text?: string): void;
 }
 
 const SECRET = "(set)";
 
 /**
- * The settings that were stored replace those that the firmware was built with,
- * as a whole; where they cannot be used (other firmware may have stored them),
- * the log says so, and the built-in ones apply. Throws an Error if these cannot
- * be used either.
+ * The stored settings replace the built-in ones as a whole. If they cannot be
+ * used (other firmware may have stored them), the log says so, and the built-in
+ * ones apply. Throws an Error if these cannot be used either.
  */
 export function applicableSettings(
 	builtIn: unknown,
@@ -39,13 +38,13 @@ export function applicableSettings(
 }
 
 /**
- * Carries out a request to firmware that has TLS or has not, which is one of
+ * Carries out a request; `hasTls`: whether the firmware has TLS. A request is one of
  *
  * - `?`: tells the settings that apply from the next start on, without secrets;
- * - `-`: forgets what is stored;
+ * - `-`: forgets the stored settings;
  * - settings as JSON: stores them, if they can be used.
  *
- * Gives the reply, `ok` or `error`. No secret is in it, whatever was wrong.
+ * Gives the reply, `ok` or `error`, without any secret.
  */
 export function answer(request: string, builtIn: unknown, store: SettingsStore, hasTls: boolean): string {
 	try {
@@ -73,21 +72,21 @@ function usable(text: string, hasTls: boolean): Settings {
 	return settings;
 }
 
-/** Its length is bounded by whoever received it. */
+/** `console-protocol.h` bounds the text's length. */
 function parse(text: string): unknown {
 	if (!isShallow(bytesOf(text))) throw new Error("lists and objects within each other are too deep for settings");
 	return JSON.parse(text);
 }
 
-/** In one line. What an engine says of a text that is not JSON may show a piece of it. */
+/** In one line. An engine's message about a text that is not JSON may show a piece of it. */
 function reason(error: unknown): string {
 	return error instanceof SyntaxError ? "not JSON" : (error as Error).message.split("\n").join("; ");
 }
 
 /**
- * A copy without passwords, also in the broker's URL, and without all that is in
- * PEM. A copy, as XS marks objects while it stringifies them, and refuses those
- * that lie in flash ("read only value"): the built-in settings do.
+ * A copy without passwords, also in the broker's URL, and without PEM texts. A
+ * copy, as XS marks objects while it stringifies them, and refuses those in flash
+ * ("read only value"), such as the built-in settings.
  */
 function withoutSecrets(name: string, value: unknown): unknown {
 	if (name === "password") return SECRET;

@@ -15,7 +15,7 @@
 #define NAMESPACE "veleta"
 #define KEY "settings"
 
-/* The text, or undefined where there is none, or none that could have been written here. */
+/* The text, or undefined if there is none, or it is not from xs_settings_write. */
 void xs_settings_read(xsMachine *the)
 {
 	nvs_handle_t storage;

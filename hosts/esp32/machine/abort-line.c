@@ -1,9 +1,9 @@
 /*
- * When JavaScript cannot go on (memory is full, nobody caught an error), the SDK
- * prints `XS abort: ` and the reason to stdout and restarts the chip. stdout
- * leads nowhere in a release build. It is another one for each task, so that of
- * the task that runs JavaScript is read here. Nothing of ESP-IDF is needed: the
- * tests compile this file for the computer that they run on.
+ * When JavaScript cannot go on (memory is full, an error was not caught), the SDK
+ * prints `XS abort: ` and the reason to stdout and restarts the chip. stdout leads
+ * nowhere in a release build. Each task has its own, so this file reads that of
+ * the task that runs JavaScript. Nothing of ESP-IDF is needed: the tests compile
+ * this file for the computer that they run on.
  */
 
 #define _GNU_SOURCE
@@ -23,7 +23,7 @@ static void (*told)(const char *reason);
 static char line[PREFIX_LENGTH + ABORT_REASON_BYTES];
 static size_t length;
 
-/* The reason ends with a blank where there is no more to say. */
+/* The SDK's reason ends with a blank if it has no details. */
 static void endLine(void)
 {
 	while (length > 0 && ' ' == line[length - 1])
@@ -50,7 +50,7 @@ static ssize_t writeBytes(void *cookie, const char *bytes, size_t count)
 
 void abortLineWatch(void (*onAbort)(const char *reason))
 {
-	/* Given to stdio now: at the end there may be no memory for one. */
+	/* A buffer of its own for stdio: at the abort there may be no memory for one. */
 	static char buffer[sizeof(line)];
 	const cookie_io_functions_t functions = { .write = writeBytes };
 	FILE *stream = fopencookie(NULL, "w", functions);

@@ -1,4 +1,4 @@
-/* What the JavaScript engine says when it gives up. */
+/* The JavaScript engine's last message when it gives up. */
 
 #ifndef __ABORT_LINE_H__
 #define __ABORT_LINE_H__

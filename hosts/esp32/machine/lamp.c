@@ -5,10 +5,10 @@
 
 #include "lamp.h"
 
-/* A lamp that is mostly dark: on a battery, light is the dearest thing a station makes. */
+/* Short, and mostly dark: on a battery, light takes the most energy. */
 #define FLASH_MS (30)
 #define BETWEEN_FLASHES_MS (170)
-/* Dark around an event, so that it can be told from blinking. */
+/* Dark around an event, so that it differs from blinking. */
 #define PAUSE_MS (400)
 
 /* Durations in ms, the first one lit, then dark, and so on; an end is 0. */
@@ -41,7 +41,7 @@ bool lampTell(Lamp *lamp, LampNews news)
 			break;
 		case kLampReading:
 		case kLampFault:
-			/* One at a time; what comes meanwhile is not shown. */
+			/* One event at a time; others are dropped meanwhile. */
 			if (kNoEvent == lamp->event) {
 				lamp->event = kLampFault == news ? kTwoFlashes : kFlash;
 				lamp->position = 0;

@@ -1,4 +1,4 @@
-/* What a status LED shows, and when. */
+/* The patterns of the status LED, and their order. */
 
 #ifndef __LAMP_H__
 #define __LAMP_H__
@@ -21,7 +21,7 @@ typedef struct {
 	bool			joined;
 	bool			online;
 	bool			asleep;
-	/* What is shown once before the lamp goes back to its state, as one of the sequences in lamp.c. */
+	/* The event that is shown once before the lamp goes back to its state, as one of the sequences in lamp.c. */
 	uint8_t			event;
 	uint8_t			position;
 } Lamp;
@@ -35,7 +35,7 @@ typedef struct {
 /* Whether the step that is under way should end now. */
 bool lampTell(Lamp *lamp, LampNews news);
 
-/* What to show next. */
+/* The next step to show. */
 LampStep lampStep(Lamp *lamp);
 
 #endif

@@ -48,7 +48,7 @@ static void tell(LampNews news)
 	esp_timer_start_once(timer, 0);
 }
 
-/* The pin, or undefined, and the pins that are the sensors': those it leaves alone. */
+/* Takes the LED's pin, or undefined, and the sensors' pins, which the LED must not use. */
 void xs_led_open(xsMachine *the)
 {
 	const esp_timer_create_args_t steps = {

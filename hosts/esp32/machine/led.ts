@@ -1,6 +1,6 @@
 /** The status LED, an observer of the station; its other half is `led.c`. */
 
-/** Members do nothing on a board whose LED nobody has named. */
+/** The members do nothing on a board without a named LED. */
 export const led = Object.freeze({
 	/** GPIO number of the LED, if there is one, and those of the sensors, which the LED never takes. */
 	open: native("xs_led_open") as (pin: number | undefined, ...others: readonly number[]) => void,

@@ -31,13 +31,13 @@ enum {
 	kChipLockUp = 15
 };
 
-/* A second is the shortest time in which anything can go forward; a DHT needs two. */
+/* No progress takes less than a second; a DHT needs two. */
 #define FEED_SHORTEST_MS (1000.0)
 /* Longer than any interval between readings. */
 #define FEED_LONGEST_MS (8 * 86400000.0)
 /* Time for the radio to fall silent. */
 #define SLEEP_SHORTEST_MS (100.0)
-/* Longer than any interval between readings, shorter than what the sleep timer of any chip can count. */
+/* Longer than any interval between readings, within the sleep timer's range on each chip. */
 #define SLEEP_LONGEST_MS (25 * 3600000.0)
 
 static uint32_t checkOf(const RestartNote *note)
@@ -116,7 +116,7 @@ bool restartIsTrouble(int chip, const RestartNote *note)
 	return true;
 }
 
-/* No comparison is true of what is no number. */
+/* NaN makes every comparison false, and so gets `otherwise`. */
 static uint64_t microseconds(double milliseconds, double shortest, double longest, double otherwise)
 {
 	if (milliseconds < shortest)

@@ -1,4 +1,4 @@
-/* What the machine decides without a chip: why it restarted, and for how long it may wait. */
+/* The machine's rules that need no chip: restart reasons, and durations. */
 
 #ifndef __MACHINE_RULES_H__
 #define __MACHINE_RULES_H__
@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whoever restarts the machine on purpose says why. */
+/* Causes that the program notes before a restart. */
 typedef enum {
 	kRestartUnexplained,
 	kRestartRequested,		/* by a command, or for new settings */
@@ -17,12 +17,12 @@ typedef enum {
 	kRestartAborted			/* by the JavaScript engine, with its reason */
 } RestartCause;
 
-/* Of the engine's reason, with its end; the rest is left out. */
+/* Bytes of the engine's reason, with its end; the rest is left out. */
 #define RESTART_DETAIL_BYTES (48)
 
 /*
- * Lies in RTC memory that a restart leaves alone. When the power comes on it
- * holds anything at all.
+ * Lies in RTC memory that a restart leaves alone. It is undefined when the power
+ * comes on.
  */
 typedef struct {
 	uint32_t	magic;
@@ -49,13 +49,13 @@ RestartCause restartNoteCause(const RestartNote *note);
  */
 void restartReason(char text[RESTART_REASON_BYTES], int chip, const RestartNote *note);
 
-/* Whether nobody wanted the restart: neither a person at the board or the computer, nor the program. */
+/* Whether the restart was unwanted: not by a person at the board or the computer, nor by the program. */
 bool restartIsTrouble(int chip, const RestartNote *note);
 
-/* How long the watchdog waits: from a second to eight days. What is no number is eight days. */
+/* The watchdog's time: from a second to eight days; for NaN eight days. */
 uint64_t feedMicroseconds(double milliseconds);
 
-/* How long the machine sleeps: from a tenth of a second to 25 hours. What is no number is a tenth of a second. */
+/* The time of a sleep: from a tenth of a second to 25 hours; for NaN a tenth of a second. */
 uint64_t sleepMicroseconds(double milliseconds);
 
 #endif

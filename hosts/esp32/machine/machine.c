@@ -1,6 +1,6 @@
 /*
- * The machine itself: restart, deep sleep, what it knows of itself, and the
- * watchdog that progress feeds. The chip's own watchdogs are ESP-IDF's:
+ * The machine itself: restart, deep sleep, diagnostics, and the watchdog that
+ * progress feeds. The chip's own watchdogs are ESP-IDF's:
  * sdkconfig/sdkconfig.defaults turns them on.
  */
 
@@ -28,7 +28,7 @@ _Static_assert(ESP_RST_SW == 3 && ESP_RST_PANIC == 4 && ESP_RST_WDT == 7 && ESP_
 	ESP_RST_CPU_LOCKUP == 15, "machine-rules.c has another order of reset reasons");
 
 static RTC_NOINIT_ATTR RestartNote note;
-/* What the note said when the program started; from then on it is about the next restart. */
+/* The note as the program started; from then on the note is about the next restart. */
 static RestartNote lastNote;
 static void (*beforeSleep)(void);
 
@@ -75,15 +75,15 @@ void xs_machine_restart(xsMachine *the)
 }
 
 /*
- * RAM is lost, the RTC's clock and its memory stay. Whatever a pin was, it is
- * not driven any more: the lines of the sensors rest at their pull-up resistors.
+ * RAM is lost, the RTC's clock and its memory stay. No pin is driven any more: the
+ * lines of the sensors rest at their pull-up resistors.
  */
 void xs_machine_sleep(xsMachine *the)
 {
 	const uint64_t duration = sleepMicroseconds(xsmcToNumber(xsArg(0)));
 
 	takeNote();
-	/* The last words have been given to lwIP only; without them the broker takes the end for a loss. */
+	/* lwIP may still hold the last packets; without them the broker takes the end for a loss. */
 	vTaskDelay(pdMS_TO_TICKS(FAREWELL_MS));
 	/* The access point is told, and the radio is off in good order; without Wi-Fi it is an error of no consequence. */
 	esp_wifi_stop();
@@ -93,7 +93,7 @@ void xs_machine_sleep(xsMachine *the)
 	esp_deep_sleep_start();
 }
 
-/* An object with what this machine knows of itself, for the diagnostics. */
+/* An object with the machine's part of the diagnostics. */
 void xs_machine_facts(xsMachine *the)
 {
 	char text[RESTART_REASON_BYTES];
@@ -117,14 +117,14 @@ void xs_machine_facts(xsMachine *the)
 
 #ifndef mxDebug
 
-/* What the next restart will be about, should nobody feed. */
+/* The note for a restart by the watchdog. */
 static RestartNote unfedNote;
 
 /*
  * Called by the timer's interrupt, which no task can hold up; the interrupt
- * watchdog looks after interrupts. A panic needs nobody's help to restart the
- * chip, where esp_restart would first wait for the Wi-Fi to stop. In RAM, as
- * the interrupt also comes while the flash is being written.
+ * watchdog looks after interrupts. A panic restarts the chip at once, where
+ * esp_restart would first wait for the Wi-Fi to stop. In RAM, as the interrupt
+ * also comes while the flash is being written.
  */
 static void IRAM_ATTR onUnfed(void *data)
 {
@@ -154,7 +154,7 @@ void xs_machine_feed(xsMachine *the)
 
 #else
 
-/* A program that a debugger has stopped goes forward no more. */
+/* No watchdog: a debugger stops the program. */
 void xs_machine_feed(xsMachine *the)
 {
 }

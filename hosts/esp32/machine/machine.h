@@ -1,4 +1,4 @@
-/* What other files in C tell the machine. */
+/* The machine's functions for other files in C. */
 
 #ifndef __MACHINE_H__
 #define __MACHINE_H__
@@ -6,18 +6,18 @@
 #include "machine-rules.h"
 
 /*
- * Says why the machine is about to restart, for its diagnostics afterwards.
- * What was said first is kept: an update says so before whoever restarts.
+ * Notes why the machine is about to restart, for its diagnostics afterwards.
+ * The first note is kept: an update's note comes before the restart's own.
  */
 void machineNoteRestart(RestartCause cause);
 
-/* Says that the JavaScript engine is about to restart the machine, which goes before whatever was said. */
+/* Notes that the JavaScript engine is about to restart the machine, and replaces an earlier note. */
 void machineNoteAbort(const char *reason);
 
 /* Is called right before deep sleep, as ESP-IDF calls its shutdown handlers before a restart. */
 void machineBeforeSleep(void (*callback)(void));
 
-/* Why the machine started; false where somebody wanted it to. */
+/* Why the machine restarted; false if the restart was wanted. */
 bool machineRestartTrouble(char text[RESTART_REASON_BYTES]);
 
 #endif

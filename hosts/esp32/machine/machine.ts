@@ -17,7 +17,7 @@ export const machine: Machine = Object.freeze({
 	facts: native("xs_machine_facts"),
 });
 
-/** Whether somebody asked for the start of the program that runs. */
+/** Whether this start of the program was asked for. */
 export function startedOnRequest(): boolean {
 	return isRequested(machine.facts().restart);
 }

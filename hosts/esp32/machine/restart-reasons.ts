@@ -1,6 +1,6 @@
 /**
- * Reasons for a restart that somebody asked for, as `machine-rules.c` words them: the program, or whoever gave it
- * other settings. One text, which is smaller than a list; no other reason is a part of it.
+ * Reasons for a restart that the program or a user's new settings asked for, as `machine-rules.c` words them. One text,
+ * which is smaller than a list; no other reason is a part of it.
  */
 const REQUESTED = "request,update,roll-back,deep sleep";
 

@@ -2,7 +2,7 @@
  * Pulse capture for sensors of the DHT family, on the RMT receiver (ESP-IDF's
  * esp_driver_rmt). The line is an open drain that the sensor and this host
  * share: the GPIO drives it low for the start signal, and the RMT, which reads
- * the same pin, times what the sensor answers.
+ * the same pin, times the sensor's answer.
  *
  * The receiver writes level and duration pairs into memory without the CPU, and
  * calls an interrupt when the line has rested, on some chips also when half of
@@ -10,8 +10,8 @@
  * the board is doing.
  *
  * The line's level reaches the receiver through the pin's input and the GPIO
- * matrix, which have nothing to do with its output: that the pin is an open
- * drain at the same time is the same on each chip.
+ * matrix, which do not depend on its output: on each chip the pin can be an open
+ * drain at the same time.
  */
 
 #include "xsmc.h"
@@ -74,7 +74,7 @@ static esp_err_t openLine(PulseCapture capture)
 	const gpio_config_t line = {
 		.pin_bit_mask = 1ULL << capture->pin,
 		.mode = GPIO_MODE_INPUT_OUTPUT_OD,
-		.pull_up_en = GPIO_PULLUP_ENABLE,		/* 45 kOhm: it spares nobody the external resistor */
+		.pull_up_en = GPIO_PULLUP_ENABLE,		/* 45 kOhm: too weak to replace the external resistor */
 		.pull_down_en = GPIO_PULLDOWN_DISABLE,
 		.intr_type = GPIO_INTR_DISABLE,
 	};
@@ -194,7 +194,7 @@ void xs_pulsecapture_release(xsMachine *the)
 
 	atomic_store(&capture->received, -1);
 	error = rmt_receive(capture->channel, capture->symbols, sizeof(capture->symbols), &range);
-	/* Whatever the receiver said, the line must not stay low. */
+	/* The line must not stay low, also after an error of the receiver. */
 	gpio_set_level(capture->pin, 1);
 	check(the, error, "cannot arm the receiver");
 }

@@ -1,6 +1,6 @@
 /*
- * The time from the network by lwIP's SNTP client. ESP-IDF would have it set
- * the clock; here it only tells, for whoever asked to judge.
+ * The time from the network by lwIP's SNTP client. In ESP-IDF it sets the clock;
+ * here it only tells the time, which the caller checks.
  */
 
 #include "xsmc.h"
@@ -19,7 +19,7 @@
 
 static char name[NAME_BYTES];
 static portMUX_TYPE lock = portMUX_INITIALIZER_UNLOCKED;
-/* What the server told, in microseconds since 1970, when that was, and whether it has. */
+/* The server's time, in microseconds since 1970, when it came, and whether it has come. */
 static int64_t told;
 static int64_t toldAt;
 static bool answered;

@@ -21,7 +21,7 @@ export interface Sntp {
 	stop(): void;
 }
 
-/** It calls back with a time or not at all: how long is too long is up to whoever asked. */
+/** Calls back with a time or not at all: the caller has the timeout. */
 export class SntpClient implements NTPClient {
 	private readonly _options: SntpClientOptions;
 	private _timer: unknown;

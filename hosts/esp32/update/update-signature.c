@@ -9,15 +9,15 @@
 #include <string.h>
 
 #define HASH_BYTES (32)
-/* Of each of the two numbers of a signature, without a sign. */
+/* Bytes of each of the two numbers of a signature, without a sign. */
 #define NUMBER_BYTES (32)
 #define KEY_BYTES (1 + 2 * NUMBER_BYTES)
 #define KEY_BITS (256)
 
-/* Longer is no signature: two numbers, each with a byte more for a sign, a tag and a length, in a sequence. */
+/* Bytes of the longest signature: a sequence of two numbers, each with a tag, a length, and a byte for the sign. */
 #define SIGNATURE_MAXIMUM (2 + 2 * (2 + 1 + NUMBER_BYTES))
 
-/* DER (ITU-T X.690): the tags of what a signature consists of. */
+/* DER (ITU-T X.690): the tags in a signature. */
 #define SEQUENCE (0x30)
 #define INTEGER (0x02)
 #define TAG_AND_LENGTH_BYTES (2)
@@ -57,7 +57,7 @@ static const uint8_t *takeNumber(const uint8_t *at, const uint8_t *end, uint8_t 
 	if (0 == length || length > (size_t)(end - at) || at[0] >= HIGH_BIT)
 		return NULL;
 	if (0 == at[0]) {
-		/* It keeps what follows from being a sign; otherwise it must not be there. This leaves out zero, too. */
+		/* A leading 0 is allowed only where the next byte would be a sign. This rules out the number 0, too. */
 		if (1 == length || at[1] < HIGH_BIT)
 			return NULL;
 		at++;
@@ -79,7 +79,7 @@ static int digitOf(char character)
 	return -1;
 }
 
-/* Returns the number of bytes, or 0 where the text is none of a signature. */
+/* Returns the number of bytes, or 0 if the text cannot be a signature. */
 static size_t takeDigits(const char *text, uint8_t bytes[SIGNATURE_MAXIMUM])
 {
 	size_t length = 0;

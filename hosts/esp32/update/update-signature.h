@@ -12,27 +12,27 @@
 #include <psa/crypto.h>
 
 /*
- * A hash under way. How large it is depends on what mbedTLS was configured for,
- * and the SDK's makefile does not compile this file with ESP-IDF's configuration
- * of mbedTLS: so there is room for the largest, the one for SHA-512, twice over.
+ * A hash under way. Its size depends on the configuration of mbedTLS, and the
+ * SDK's makefile does not compile this file with ESP-IDF's: so there is room for
+ * the largest hash, SHA-512, twice over.
  */
 typedef union {
 	psa_hash_operation_t	operation;
 	uint8_t					room[512];
 } UpdateHash;
 
-/* Each returns NULL, or in a few words what is wrong. */
+/* Each returns NULL, or the fault in a few words. */
 const char *updateHashBegin(UpdateHash *hash);
 const char *updateHashAppend(UpdateHash *hash, const void *bytes, size_t count);
 
 /*
- * Whether `signature` (DER in hexadecimal digits) is one of everything that was
- * appended, by the owner of the public key (an uncompressed point, 65 bytes).
- * Ends the hash in any case.
+ * Whether `signature` (DER in hexadecimal digits) signs all appended bytes, by the
+ * owner of the public key (an uncompressed point, 65 bytes). Ends the hash in any
+ * case.
  */
 const char *updateHashVerify(UpdateHash *hash, const char *signature, const uint8_t *key, size_t keyLength);
 
-/* Ends a hash that nobody wants to verify; one that has ended, or never began and is all zeros, is left alone. */
+/* Ends a hash without verifying; leaves alone a hash that has ended, or never began and is all zeros. */
 void updateHashEnd(UpdateHash *hash);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Firmware over the air (ESP-IDF's app_update): written to the slot that does
- * not run, started once if its signature is right, and from then on if it
- * confirms that it works; otherwise the bootloader goes back to the one before
+ * Firmware over the air (ESP-IDF's app_update): the new firmware is written to the
+ * other slot, and started once if its signature is right. If it then confirms that
+ * it works, it stays; otherwise the bootloader goes back to the firmware before
  * (CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE).
  */
 
@@ -15,7 +15,7 @@
 #include "../machine/machine.h"
 #include "update-signature.h"
 
-/* Bytes of what identifies firmware that the diagnostics tell. */
+/* Bytes of the firmware's SHA-256 that the diagnostics tell. */
 #define IMAGE_ID_BYTES (4)
 
 typedef struct {
@@ -25,7 +25,7 @@ typedef struct {
 	UpdateHash				hash;
 } UpdateRecord, *Update;
 
-/* The one that is being written. */
+/* The update that is being written. */
 static Update update;
 
 static void check(xsMachine *the, esp_err_t error, char *what)
@@ -68,7 +68,7 @@ void xs_update_open(xsMachine *the)
 	closeUpdate();
 	if (!partition || partition == running)
 		xsUnknownError("the flash has no second place for firmware");
-	/* What was written is what starts next: it must not be written again before that. */
+	/* The other slot starts next: it must not be written before that. */
 	if (running != esp_ota_get_boot_partition())
 		xsUnknownError("the new firmware waits for a restart");
 	if (!(byteLength > 0 && byteLength <= partition->size))
@@ -110,7 +110,7 @@ void xs_update_complete(xsMachine *the)
 	checkOpen(the);
 	xsmcGetBufferReadable(xsArg(1), &key, &keyLength);
 	checkHash(the, updateHashVerify(&update->hash, signature, key, keyLength));
-	/* Looks at the image in the flash, and ends the handle whatever comes of it. */
+	/* Checks the image in the flash, and ends the handle in any case. */
 	partition = update->partition;
 	handle = update->handle;
 	update->handle = 0;
@@ -134,7 +134,7 @@ void xs_update_unconfirmed(xsMachine *the)
 	xsmcSetBoolean(xsResult, ESP_OK == error && ESP_OTA_IMG_PENDING_VERIFY == state);
 }
 
-/* If the flash does not take it, or there is nothing to go back to, there is nothing else that could be done. */
+/* If the flash refuses, or there is no firmware to go back to, nothing else can be done. */
 void xs_update_judge(xsMachine *the)
 {
 	if (xsmcTest(xsArg(0)))

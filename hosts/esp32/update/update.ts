@@ -12,5 +12,5 @@ export const update: UpdatePort = Object.freeze({
 	close: native("xs_update_close"),
 });
 
-/** What identifies the firmware that runs: eight hexadecimal digits. */
+/** The running firmware's id: eight hexadecimal digits. */
 export const imageId: () => string = native("xs_update_image");

@@ -9,7 +9,7 @@
 /* IEEE 802.11: an SSID has at most 32 bytes. */
 #define WIFI_SSID_BYTES (32)
 
-/* When the power comes on it holds anything at all. No padding: every byte counts for the check. */
+/* Undefined when the power comes on. No padding: every byte counts for the check. */
 typedef struct {
 	uint32_t	magic;
 	char		ssid[WIFI_SSID_BYTES];		/* zeros behind it; an SSID of 32 bytes has none */

@@ -1,6 +1,6 @@
 /*
- * The Wi-Fi driver as a station: what it is told, and what it says. Which
- * network, when and how often is decided in wifi-station.ts.
+ * The Wi-Fi driver as a station: its calls and its events. wifi-station.ts decides
+ * which network, when and how often.
  *
  * ESP-IDF calls its event handlers in a task of its own: they only post a
  * message. All else happens in the task that runs JavaScript, but for the name
@@ -26,7 +26,7 @@
 #include "wifi-radio.h"
 #include "wifi-reason.h"
 
-/* As many as the settings can have. */
+/* Networks that the settings can have. */
 #define NETWORKS_MAXIMUM (5)
 /* A passphrase has up to 63 characters; 64 digits are a key. */
 #define PASSWORD_BYTES (64)
@@ -49,11 +49,11 @@ static struct {
 	esp_netif_t		*interface;
 	bool			initialized;
 	bool			prepared;
-	/* What the driver says while it is stopped is about what was given up. */
+	/* Events of a stopped driver are about an attempt that was given up. */
 	volatile bool	started;
-	/* Of the attempt, or of the network that is joined. */
+	/* The network of the attempt, or the joined one. */
 	char			ssid[WIFI_SSID_BYTES + 1];
-	/* In place of what DHCP gives; any for none. lwIP's task reads it, and there is one word to read. */
+	/* Replaces DHCP's name server; any address for none. One word, so that lwIP's task can read it. */
 	volatile uint32_t	dns;
 } radio;
 
@@ -135,9 +135,9 @@ static esp_err_t watchInterface(void *context)
 }
 
 /*
- * What is made once; where memory was short, it is tried again from the
- * beginning. The interface's own handlers come first, and then those of here:
- * an interface that is not connected is down when they run.
+ * Makes the interface and the driver once; where memory was short, tries again from
+ * the beginning. The interface's own handlers come before those of this file: so a
+ * disconnected interface is down when these run.
  */
 static esp_err_t prepare(void)
 {
@@ -155,7 +155,7 @@ static esp_err_t prepare(void)
 	wifi_init_config_t config = WIFI_INIT_CONFIG_DEFAULT();
 	esp_err_t error;
 
-	config.nvs_enable = 0;		/* the settings have the networks: what the driver kept would only wear the flash */
+	config.nvs_enable = 0;		/* the settings have the networks: the driver's copies would only wear the flash */
 	error = esp_netif_init();
 	if (ESP_OK == error)
 		error = esp_event_loop_create_default();
@@ -165,7 +165,7 @@ static esp_err_t prepare(void)
 		return error;
 	if (!radio.interface)
 		radio.interface = esp_netif_create_default_wifi_sta();
-	/* The driver takes this once, whatever comes after it. */
+	/* The driver can be initialized only once, also if a later step fails. */
 	error = radio.initialized ? ESP_OK : esp_wifi_init(&config);
 	if (ESP_OK == error) {
 		radio.initialized = true;
@@ -196,7 +196,7 @@ static esp_err_t start(void)
 	return error;
 }
 
-/* `address` is all zeros for what DHCP gives. */
+/* `address` is all zeros for DHCP. */
 static esp_err_t setAddress(const esp_netif_ip_info_t *address)
 {
 	esp_err_t error;
@@ -211,14 +211,14 @@ static esp_err_t setAddress(const esp_netif_ip_info_t *address)
 	return error;
 }
 
-/* Nothing, or what the driver complained of. */
+/* Nothing, or the driver's error. */
 static void result(xsMachine *the, esp_err_t error)
 {
 	if (ESP_OK != error)
 		xsmcSetString(xsResult, (char *)esp_err_to_name(error));
 }
 
-/* What is in xsVar(0), with zeros behind it; all zeros for undefined, and, returning false, for what is too long. */
+/* The text in xsVar(0), with zeros behind it; all zeros for undefined, and for a text that is too long (returns false). */
 static bool takeText(xsMachine *the, char *text, size_t size)
 {
 	const char *given;
@@ -286,7 +286,7 @@ void xs_radio_join(xsMachine *the)
 	address.ip.addr = getAddress(the, xsID_address);
 	address.netmask.addr = getAddress(the, xsID_mask);
 	address.gw.addr = getAddress(the, xsID_gateway);
-	/* Most gateways resolve names; with a fixed address nobody else says who does. */
+	/* Most gateways resolve names; a fixed address has no DHCP to name a server. */
 	dns = getAddress(the, xsID_dns);
 	radio.dns = dns ? dns : address.gw.addr;
 
@@ -302,7 +302,7 @@ void xs_radio_join(xsMachine *the)
 
 	if (ESP_OK == error)
 		error = start();
-	/* What a scan found that ended too late for anybody to look. */
+	/* Frees the results of a scan that ended too late. */
 	esp_wifi_clear_ap_list();
 	if (ESP_OK == error)
 		error = setAddress(&address);
@@ -333,9 +333,9 @@ void xs_radio_scan(xsMachine *the)
 }
 
 /*
- * Takes an array of SSIDs, and gives an array of how strong the scan found each
- * of them, in dBm. What was not found is weaker than all. To be called once
- * after each scan: it frees what the driver has found.
+ * Takes an array of SSIDs, and gives an array of their signals in the scan, in dBm.
+ * A network that was not found is weaker than all. To be called once after each
+ * scan: it frees the driver's results.
  */
 void xs_radio_found(xsMachine *the)
 {

@@ -1,9 +1,9 @@
-/* What `wifi-radio.c` tells of its work. */
+/* The events of `wifi-radio.c`. */
 
 #ifndef __WIFI_RADIO_H__
 #define __WIFI_RADIO_H__
 
-/* What the driver did, as `wifi-station.ts` names it. */
+/* `wifi-station.ts` has the same numbers. */
 enum {
 	kRadioNoAddress = 1,		/* joined, and without an address yet, or any more */
 	kRadioAddress,

@@ -15,8 +15,8 @@ typedef struct {
 
 /*
  * The numbers are those of wifi_err_reason_t, which wifi-radio.c checks.
- * Several mean one thing here when they come from an access point, and another
- * when the driver waited in vain: the words are true of both.
+ * Several come both from an access point and from a driver that waited in vain,
+ * with different meanings: the words are true of both.
  */
 static const Reason reasons[] = {
 	{ 2, "no answer to the authentication" },

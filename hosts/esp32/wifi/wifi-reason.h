@@ -1,4 +1,4 @@
-/* Why the driver says that a Wi-Fi was not joined, or was lost. */
+/* The driver's reasons why a Wi-Fi was not joined, or was lost. */
 
 #ifndef __WIFI_REASON_H__
 #define __WIFI_REASON_H__
@@ -12,7 +12,7 @@
 /* `reason` is ESP-IDF's wifi_err_reason_t: IEEE 802.11-2020, 9.4.1.7, and from 200 on Espressif's own. In ASCII. */
 void wifiReasonText(char text[WIFI_REASON_BYTES], uint8_t reason);
 
-/* Whether a wrong password is what most often has this reason. A weak signal can have it, too. */
+/* Whether a wrong password is the usual cause of this reason. A weak signal can have it, too. */
 bool wifiReasonIsRefusal(uint8_t reason);
 
 #endif

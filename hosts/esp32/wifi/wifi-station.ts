@@ -1,6 +1,6 @@
 /**
- * Wi-Fi as a station (IEEE 802.11's word for a client): which network is tried,
- * when, and what is told of it. What the driver does is in `wifi-radio.c`.
+ * Wi-Fi as a station (IEEE 802.11's word for a client): it decides which network is
+ * tried when, and what the log tells of it. The driver is in `wifi-radio.c`.
  */
 import type { Clock, LogLevel, TimerPort } from "../../../src/host.js";
 import type { Wifi } from "../../../src/settings.js";
@@ -9,27 +9,27 @@ import type { Wifi } from "../../../src/settings.js";
 const ASSOCIATION_TIMEOUT_MS = 15_000;
 /** From the association to an address, in ms. The driver waits for DHCP without end. */
 const ADDRESS_TIMEOUT_MS = 30_000;
-/** More than twice what a scan takes, in ms. */
+/** From the start of a scan to its end, in ms: more than twice the usual time. */
 const SCAN_TIMEOUT_MS = 5_000;
-/** Between attempts, in ms: the driver has to put away what was given up. */
+/** Between attempts, in ms: the driver has to end the one before. */
 const PAUSE_MS = 100;
 /** After each network was tried, in ms. The radio is the board's only way out, so the delay does not grow. */
 const ROUND_MS = 5_000;
-/** Between attempts with a password that was refused twice, in ms: access points lock out whoever keeps asking. */
+/** Between attempts with a password that was refused twice, in ms: access points lock out clients that keep asking. */
 const REFUSED_MS = 60_000;
-/** Without a network, in ms: then the driver is started anew, in case it is what fails. */
+/** Time without a network, in ms, after which the driver is started anew, in case it is the cause. */
 const RESTART_MS = 600_000;
-/** In ms. A network that is lost sooner after it was joined is not told of a second time, nor joined again at once. */
+/** A network lost within this time of joining, in ms, is not told of a second time, nor joined again at once. */
 const STEADY_MS = 60_000;
 
-/** What the driver did, as `wifi-radio.h` numbers it. */
+/** The driver's events, as `wifi-radio.h` numbers them. */
 export const NO_ADDRESS = 1;
 export const ADDRESS = 2;
 export const DISCONNECTED = 3;
 export const REFUSED = 4;
 export const SCANNED = 5;
 
-/** The driver. What it complains of comes back as a text. */
+/** The driver. Its errors come back as texts. */
 export interface Radio {
 	/**
 	 * To be called once. Events: `NO_ADDRESS`, when associated, or when the address
@@ -44,13 +44,13 @@ export interface Radio {
 	/** Leaves the network, ends the attempt, switches the radio off: the next attempt switches it on. */
 	stop(): void;
 	scan(): string | undefined;
-	/** How strong the scan has found each SSID, in dBm; very weak: not at all. To be called once, after `SCANNED`. */
+	/** The signal of each SSID in the scan, in dBm; very weak if it was not found. To be called once, after `SCANNED`. */
 	found(ssids: string[]): number[];
-	/** SSID of the access point that was joined last, also before a restart or deep sleep; no more once it was tried. */
+	/** SSID of the access point that was joined last, also before a restart or deep sleep; forgotten once it was tried. */
 	remembered(): string | undefined;
 }
 
-/** What the host asks of its way to the network. Ethernet would be another class with the same options. */
+/** Options of a way to the network. Ethernet would be another class with the same options. */
 export interface NetworkOptions {
 	readonly clock: Clock;
 	readonly timer: TimerPort;
@@ -65,28 +65,28 @@ export interface WifiStationOptions extends NetworkOptions {
 	readonly networks: readonly Wifi[];
 }
 
-/** A network with what was seen of it. */
+/** A network, and the results of its attempts. */
 type Candidate = Wifi & {
 	/** How often it has refused the password since it was joined. */
 	refused: number;
 	/** Not before this time, in ms. */
 	retryAt: number;
-	/** Of the last attempt that failed. */
+	/** Why the last attempt failed. */
 	reason: string;
 };
 
 export class WifiStation {
 	private readonly _options: WifiStationOptions;
 	private readonly _candidates: readonly Candidate[];
-	/** Those that are still to be tried in this round. */
+	/** Networks still to be tried in this round. */
 	private _round: Candidate[] = [];
 	private _scanning = false;
-	/** The one that is being joined, or is joined. */
+	/** The network that is being joined, or is joined. */
 	private _current: Candidate | undefined;
 	/** The attempt is with the remembered access point. */
 	private _recalling = false;
 	private _ready = false;
-	/** Whether an outage was told of, the end of which is to be told, too; at the start no outage was, but the end will be. */
+	/** Whether the log has told of an outage, so that it tells of the end; `undefined` at the start: only the end will be told. */
 	private _outage: boolean | undefined;
 	/** Lost not long ago. */
 	private _unsteady = false;
@@ -102,7 +102,7 @@ export class WifiStation {
 		this._recall();
 	}
 
-	/** Begins with the access point of the last time, which spares the scan of all channels: a second less after deep sleep. */
+	/** Begins with the last access point, without the scan of all channels: a second less after deep sleep. */
 	private _recall(): void {
 		const remembered = this._options.radio.remembered();
 		const candidate = this._candidates.find(({ ssid }) => ssid === remembered);
@@ -167,7 +167,7 @@ export class WifiStation {
 		} else this._joined(candidate, detail);
 	}
 
-	/** Also when the address has changed, which nobody has to know: connections from the old one end by themselves. */
+	/** Also called when the address has changed, which needs no action: connections from the old address end by themselves. */
 	private _joined(candidate: Candidate, address: string): void {
 		candidate.refused = 0;
 		this._recalling = false;
@@ -204,7 +204,7 @@ export class WifiStation {
 		this._current = undefined;
 		candidate.reason = reason;
 		if (this._recalling) {
-			// The access point may have gone, or changed its channel: the round finds out what is wrong with the network.
+			// The access point may have gone, or changed its channel: the round finds the cause.
 			this._recalling = false;
 			this._wait(PAUSE_MS, () => this._begin());
 			return;

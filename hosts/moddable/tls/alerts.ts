@@ -1,4 +1,4 @@
-/** What a broker's alerts (RFC 5246, section 7.2; RFC 6066, section 9) mean to a user. */
+/** A broker's alerts (RFC 5246, section 7.2; RFC 6066, section 9) in words for a user. */
 
 export const CLOSE_NOTIFY = 0;
 export const UNEXPECTED_MESSAGE = 10;
@@ -8,7 +8,7 @@ export const UNKNOWN_CA = 48;
 export const DECODE_ERROR = 50;
 export const PROTOCOL_VERSION = 70;
 
-/** A failure of TLS that the broker is told, too. */
+/** A failure of TLS, with the alert for the broker. */
 export class TlsError extends Error {
 	readonly alert: number | undefined;
 

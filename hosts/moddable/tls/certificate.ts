@@ -22,7 +22,7 @@ import {
 
 export interface Certificate {
 	readonly der: Bytes;
-	/** What was signed, the object identifier in hexadecimal of how, and the signature. */
+	/** The signed bytes, the algorithm's object identifier in hexadecimal, and the signature. */
 	readonly signed: Bytes;
 	readonly algorithm: string;
 	readonly signature: Bytes;
@@ -35,17 +35,17 @@ export interface Certificate {
 	readonly validTo: number;
 	/** SubjectPublicKeyInfo. */
 	readonly publicKey: DerValue;
-	/** Host names in lower case, and IPv4 addresses, that it is for. */
+	/** The certificate's host names in lower case, and IPv4 addresses. */
 	readonly names: readonly string[];
 	readonly addresses: readonly string[];
-	/** Whether it says that it is an authority; `undefined` where it does not say. */
+	/** Whether it claims to be an authority; `undefined` if it does not say. */
 	readonly isAuthority: boolean | undefined;
 	/** How many authorities may come between it and the last certificate. */
 	readonly pathLength: number;
-	/** Whether its key may sign certificates, and whether it may be a server's: so where it does not say. */
+	/** Whether its key may sign certificates, and whether it may be a server's; true if it does not say. */
 	readonly maySign: boolean;
 	readonly mayServe: boolean;
-	/** It has an extension that must not be passed over, and is not known here. */
+	/** It has a critical extension that is not known here. */
 	readonly hasUnknown: boolean;
 }
 

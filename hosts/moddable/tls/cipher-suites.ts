@@ -1,7 +1,7 @@
 /**
- * In place of the SDK's list, which begins with what is no longer held to be
- * safe: keys without forward secrecy, and CBC, whose padding it does not check.
- * Constants as in `ssl/constants`.
+ * In place of the SDK's list, which begins with suites that are no longer held to
+ * be safe: keys without forward secrecy, and CBC, whose padding the SDK does not
+ * check. Constants as in `ssl/constants`.
  */
 import { AES, ECDHE_RSA, GCM, SHA256 } from "ssl/constants";
 
@@ -16,7 +16,7 @@ const suite = (low: number) => ({
 	hashAlgorithm: SHA256,
 	hashSize: 32,
 	encryptionMode: GCM,
-	/** Bytes of the nonce, the part that is sent and the part that is not. */
+	/** Bytes of the nonce: the part that is sent, and the part that is not. */
 	ivSize: 8,
 	saltSize: 4,
 });

@@ -11,12 +11,12 @@ export const UTC_TIME = 0x17;
 export const GENERALIZED_TIME = 0x18;
 export const SEQUENCE = 0x30;
 export const SET = 0x31;
-/** `[number]`, which holds values; without this, one that holds bytes is 0x80 and the number. */
+/** Tag of a `[number]` that holds values, plus the number; if it holds bytes, 0x80 plus the number. */
 export const CONSTRUCTED = 0xa0;
 
-/** Values in a value, each of which takes some RAM: more than most certificates have names. */
+/** Values in a value, as each takes RAM: more than most certificates have names. */
 const VALUES_MAXIMUM = 64;
-/** Characters of a text; a host name has 253 at the most, and what is longer is cut off. */
+/** Characters of a text; the rest is cut off. A host name has 253 at the most. */
 const TEXT_MAXIMUM = 255;
 
 export interface DerValue {
@@ -26,7 +26,7 @@ export interface DerValue {
 	readonly header: number;
 }
 
-/** The values of which `bytes` consists; throws an Error where it is not DER, or has too many. */
+/** The values in `bytes`; throws an Error for bytes that are not DER, or have too many values. */
 export function decodeDer(bytes: Bytes): DerValue[] {
 	const values: DerValue[] = [];
 	for (let at = 0; at < bytes.length; ) {
@@ -49,7 +49,7 @@ export function decodeDer(bytes: Bytes): DerValue[] {
 	return values;
 }
 
-/** The values inside of one that has this tag; throws an Error where it has another. */
+/** The values in a value with this tag; throws an Error if it has another tag. */
 export function valuesIn(value: DerValue | undefined, tag = SEQUENCE): DerValue[] {
 	return decodeDer(contentOf(value, tag));
 }
@@ -59,7 +59,7 @@ export function contentOf(value: DerValue | undefined, tag: number): Bytes {
 	return value.content;
 }
 
-/** With its tag and length. */
+/** A value with its tag and length. */
 export function wholeOf({ content, header }: DerValue): Bytes {
 	return new Uint8Array(content.buffer, content.byteOffset - header, header + content.length);
 }
@@ -90,7 +90,7 @@ export function identifierOf(value: DerValue | undefined): string {
 	return hex(contentOf(value, OBJECT_IDENTIFIER));
 }
 
-/** What is in ASCII, or near enough to it for comparisons. */
+/** A text in ASCII; other bytes become characters that are good enough for comparisons. */
 export function textOf(bytes: Bytes): string {
 	let text = "";
 	for (const byte of bytes.subarray(0, TEXT_MAXIMUM)) text += String.fromCharCode(byte);

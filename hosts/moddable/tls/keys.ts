@@ -31,11 +31,11 @@ export interface EcKey {
 }
 type PublicKey = RsaKey | EcKey;
 
-/** Bits of an RSA modulus: what is held to be safe, and what a board computes in reasonable time. */
+/** Bits of an RSA modulus: the fewest that are held to be safe, the most that a board computes in reasonable time. */
 const MODULUS_BITS = Object.freeze({ lowest: 2_048, highest: 4_096 });
 /**
- * The only public exponent that there is in practice. With a small one a
- * signature can be forged for the SDK, which does not look at the padding's end.
+ * The only public exponent in practice. With a small one a signature can be forged
+ * for the SDK, which does not look at the padding's end.
  */
 const EXPONENT = 65_537;
 
@@ -55,7 +55,7 @@ const HASHES: Readonly<Record<string, string>> = Object.freeze({
 	"2a8648ce3d040303": "SHA384",
 	"2a8648ce3d040304": "SHA512",
 });
-/** What the identifiers of ECDSA's begin with. */
+/** The beginning of the identifiers of ECDSA. */
 const ECDSA_WITH_SHA2 = "2a8648ce3d0403";
 /** The last number of SHA-2's object identifiers, 2.16.840.1.101.3.4.2.x. */
 const SHA2: Readonly<Record<string, number>> = Object.freeze({ SHA256: 1, SHA384: 2, SHA512: 3 });
@@ -98,7 +98,7 @@ export function isSignedBy({ signed, algorithm, signature }: Certificate, issuer
 	if ("modulus" in key) {
 		if (algorithm.startsWith(ECDSA_WITH_SHA2)) return false;
 		const rsa = new PKCS1_5(key, false, [2, 16, 840, 1, 101, 3, 4, 2, SHA2[hash]!]);
-		// The whole of what was signed is made anew and compared, in place of what the SDK takes out of it.
+		// The SDK takes the digest out of the signature's block; comparing the whole block checks the padding, too.
 		return rsa.rsa.process(numberOf(signature)) === rsa.emsaEncode(digest, rsa.modulusSize - 1);
 	}
 	// An authority of the same name may have a key of another kind.
@@ -108,7 +108,7 @@ export function isSignedBy({ signed, algorithm, signature }: Certificate, issuer
 	return new ECDSA(key.pub, key.curve).verify(digest.slice(0, key.curve.orderSize), plain);
 }
 
-/** Throws a `TlsError` where a signature of the broker's key is not within the range that the SDK takes for granted. */
+/** Throws a `TlsError` for a signature of the broker's key out of range, which the SDK does not check. */
 export function checkEcdsaSignature(signature: Bytes, info: DerValue): void {
 	const key = decodePublicKey(info);
 	if ("modulus" in key) throw new TlsError("TLS: a signature of another kind than the certificate's key");
@@ -116,8 +116,8 @@ export function checkEcdsaSignature(signature: Bytes, info: DerValue): void {
 }
 
 /**
- * The two numbers of a signature in DER, behind each other. With 0 for one of
- * them it might be anybody's, so they have to be in range (FIPS 186-4, section 6.4).
+ * The two numbers of a signature in DER, one behind the other. Both have to be in
+ * range (FIPS 186-4, section 6.4): a 0 can make a forged signature valid.
  */
 function rangedSignature(signature: Bytes, { curve }: EcKey): Bytes {
 	const { n, orderSize } = curve;
@@ -126,7 +126,7 @@ function rangedSignature(signature: Bytes, { curve }: EcKey): Bytes {
 	let end = 0;
 	for (const number of numbers) {
 		end += orderSize;
-		// One without a byte is 0.
+		// A number without bytes is 0.
 		if (number.length === 0 || end > plain.length || numberOf(number) >= n)
 			throw new TlsError("TLS: a signature that cannot be");
 		plain.set(number, end - number.length);

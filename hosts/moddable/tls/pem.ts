@@ -4,7 +4,7 @@ import { TlsError } from "./alerts.js";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/** What blocks with one of these labels hold, in their order; other blocks are passed over. */
+/** The contents of blocks with one of these labels, in their order; other blocks are passed over. */
 export function decodePem(text: string, ...labels: string[]): Bytes[] {
 	const blocks: Bytes[] = [];
 	let end = 0;
@@ -19,7 +19,7 @@ export function decodePem(text: string, ...labels: string[]): Bytes[] {
 	}
 }
 
-/** Passes over whatever is not of the alphabet: line feeds, and the padding. */
+/** Passes over characters outside of the alphabet: line feeds, and the padding. */
 function decodeBase64(text: string, from: number, to: number): Bytes {
 	const bytes = new Uint8Array(Math.ceil((to - from) * 0.75));
 	let length = 0;

@@ -1,17 +1,17 @@
 /**
- * What a broker may send in TLS 1.2 (RFC 5246), and in which order: it stands in
- * front of the SDK's session, which takes anything at any time.
+ * The records that a broker may send in TLS 1.2 (RFC 5246), and their order. They
+ * are checked in front of the SDK's session, which takes anything at any time.
  *
- * Of SDK 8.2.3 it keeps away: an alert instead of a handshake, after which the
- * session would send everything unencrypted; a key for the encryption that
- * nobody has signed; a change of ciphers before there are keys; and lengths for
- * which a board has no memory. It puts together what the session does not:
- * handshake messages that come in several records.
+ * From the session of SDK 8.2.3 it keeps away: an alert instead of a handshake,
+ * after which the session would send everything unencrypted; an unsigned key for
+ * the encryption; a change of ciphers before there are keys; and lengths for which
+ * a board has no memory. It joins handshake messages that come in several records,
+ * which the session does not.
  */
 import type { Bytes } from "../../../src/host.js";
 import { alertReason, DECODE_ERROR, PROTOCOL_VERSION, TlsError, UNEXPECTED_MESSAGE } from "./alerts.js";
 
-/** Bytes of a record's content: the most that there may be in plain text, and what AES-GCM adds (RFC 5288). */
+/** Bytes of a record's content: the largest plain text, and the overhead of AES-GCM (RFC 5288). */
 const CONTENT_MAXIMUM = 16_384 + 8 + 16;
 /** Bytes of a handshake message; the chain of certificates is the longest. */
 const MESSAGE_MAXIMUM = 16_384;
@@ -36,12 +36,12 @@ const MESSAGES: readonly (readonly number[])[] = Object.freeze([
 	Object.freeze([CERTIFICATE_REQUEST, SERVER_HELLO_DONE]),
 	Object.freeze([SERVER_HELLO_DONE]),
 ]);
-/** Stages after these: the broker changes ciphers, is finished, and then there is data. */
+/** Stages after the handshake messages: the broker changes ciphers, sends its Finished, and then data. */
 const CHANGING = MESSAGES.length;
 const FINISHING = CHANGING + 1;
 const OPEN = FINISHING + 1;
 
-/** ServerECDHParams and what follows (RFC 8422, section 5.4): a named curve, secp256r1, and a point on it that is not compressed. */
+/** The beginning of ServerECDHParams (RFC 8422, section 5.4): a named curve, secp256r1, and an uncompressed point on it. */
 const KEY_PARAMETERS: readonly number[] = Object.freeze([3, 0, 23, 65, 4]);
 const SIGNATURE_AT = 4 + 65;
 /** SignatureAndHashAlgorithm: SHA-256, with RSA or ECDSA. */
@@ -56,16 +56,16 @@ export class TlsRecords {
 	private _wantsCertificate = false;
 	/** Arrived, not taken apart yet. */
 	private _arrived: Bytes = NOTHING;
-	/** The record that is arriving, or its header, and how much of it is there. */
+	/** The record that is arriving, or its header, and its bytes so far. */
 	private _record: Bytes = new Uint8Array(RECORD_HEADER_BYTES);
 	private _filled = 0;
-	/** Handshake messages that are not whole yet, or have to wait for those before them. */
+	/** Handshake messages that are not whole yet, or wait for the messages before them. */
 	private _messages: Bytes = NOTHING;
 	private _stage = 0;
 
 	/**
-	 * `checkSignature` throws where the signature of the broker's key is one that
-	 * must not even be looked at; `hasCertificate` tells whether the client has one.
+	 * `checkSignature` throws for a signature of the broker's key that the session
+	 * must not get; `hasCertificate`: whether the client has a certificate.
 	 */
 	constructor(checkSignature: (signature: Bytes) => void, hasCertificate: boolean) {
 		this._checkSignature = checkSignature;
@@ -80,7 +80,7 @@ export class TlsRecords {
 		return new TlsError(alert ? alertReason(alert) : "closed by the broker during the TLS handshake");
 	}
 
-	/** Takes what has arrived, once all of the last was taken apart. */
+	/** Takes bytes that have arrived, once `next` has used up the last ones. */
 	push(bytes: Bytes): void {
 		this._arrived = bytes;
 	}
@@ -130,7 +130,7 @@ export class TlsRecords {
 		return undefined;
 	}
 
-	/** One handshake message, in a record of its own: the session has to know one before the next can be checked. */
+	/** One handshake message, in a record of its own: checking the next message needs the session's state after this one. */
 	private _nextMessage(): Bytes | undefined {
 		const messages = this._messages;
 		if (messages.length < MESSAGE_HEADER_BYTES) return undefined;
@@ -155,7 +155,7 @@ export class TlsRecords {
 		return record;
 	}
 
-	/** A key without a signature, or with one of an unknown kind, is a key that the session does not check. */
+	/** The session does not check a key without a signature, or with a signature of an unknown kind. */
 	private _checkKey(message: Bytes): void {
 		const [hash, algorithm, high = 0, low = 0] = message.subarray(SIGNATURE_AT);
 		const signature = message.subarray(SIGNATURE_AT + 4);
@@ -195,5 +195,5 @@ export function joined(parts: readonly Bytes[]): Bytes {
 }
 
 function outOfOrder(): TlsError {
-	return new TlsError("TLS: the broker sends what is not its turn to send", UNEXPECTED_MESSAGE);
+	return new TlsError("TLS: the broker sends a record out of turn", UNEXPECTED_MESSAGE);
 }

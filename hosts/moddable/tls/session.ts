@@ -11,12 +11,12 @@ import type { TlsSession, TlsSessionOptions, Wire } from "./socket.js";
 import { checkCertificates } from "./trust.js";
 
 const TLS_1_2 = 0x303;
-/** Certificates in `tls.ca`, all of which are in RAM during a handshake. */
+/** Certificates in `tls.ca`: all are in RAM during a handshake. */
 const AUTHORITIES_MAXIMUM = 16;
 const WARNING = 1;
 const FATAL = 2;
 
-/** What the SDK's session asks about certificates. */
+/** Answers the questions of the SDK's session about certificates. */
 class Certificates {
 	private readonly _options: TlsSessionOptions;
 	private readonly _authorities: readonly Certificate[];
@@ -36,7 +36,7 @@ class Certificates {
 		this._own = decodePem(certificate, "CERTIFICATE");
 	}
 
-	/** Throws where they do not prove that the broker is the one that was asked for. */
+	/** Throws an Error if the chain does not prove that the broker is `host`. */
 	verify(chain: readonly Bytes[]): boolean {
 		const { host, time } = this._options;
 		this._broker = checkCertificates(chain, { host, time, authorities: this._authorities, isSignedBy });
@@ -45,7 +45,7 @@ class Certificates {
 
 	register(): void {}
 
-	/** The broker's public key, or the private one that belongs to the client's certificate. */
+	/** The broker's public key, or the private key of the client's certificate. */
 	getKey(certificate: unknown): object {
 		const { key } = this._options;
 		return certificate === this._own[0] && key !== undefined ? decodePrivateKey(key) : decodePublicKey(this._key);
@@ -70,7 +70,7 @@ export class SdkSession extends Session implements TlsSession {
 	private _certificates: Certificates | undefined;
 
 	constructor(options: TlsSessionOptions) {
-		// A session that is taken up again would not have its certificate looked at.
+		// No cache: the certificate of a resumed session would not be checked.
 		super({ ...serverName(options.host), protocolVersion: TLS_1_2, cache: false });
 		this._certificates = new Certificates(options);
 		this.certificateManager = this._certificates;
@@ -78,7 +78,7 @@ export class SdkSession extends Session implements TlsSession {
 	}
 
 	override handshake(wire: Wire): boolean {
-		// Its random numbers come from a seed, which is otherwise made once, and what it shows of them from the same state.
+		// A new seed: the session's secret random numbers and those that it sends come from one state, seeded once otherwise.
 		RNG.init();
 		const isOver = super.handshake(wire);
 		if (isOver) this._certificates = undefined;
@@ -103,12 +103,12 @@ export class SdkSession extends Session implements TlsSession {
 	}
 
 	checkSignature(signature: Bytes): void {
-		// Where there is nothing to check it with, that is an error, too.
+		// Without certificates that is an error, too.
 		this._certificates!.checkSignature(signature);
 	}
 }
 
-/** Server name indication knows names only (RFC 6066, section 3). */
+/** Server name indication takes no addresses (RFC 6066, section 3). */
 function serverName(host: string): { serverName?: string } {
 	return /^[\d.]+$/.test(host) ? {} : { serverName: host };
 }

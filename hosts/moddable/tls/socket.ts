@@ -1,22 +1,22 @@
 /**
  * The socket port with TLS, on a session such as the SDK's, on a board and in mcsim.
  *
- * The SDK's session throws whatever is wrong with a broker, its certificate
- * included, out of the callback that it was called in, where nobody catches it
- * and XS ends. Here nothing gets out: it ends the connection, and `onError` gets
- * an Error with the reason in a later turn.
+ * The SDK's session throws every fault of a broker, also of its certificate, out of
+ * the callback that called it, where no one catches it and XS ends. This class
+ * catches it, ends the connection, and gives `onError` an Error with the reason in
+ * a later turn.
  */
 import type { Bytes, Socket, TlsOptions } from "../../../src/host.js";
 import { SdkSocket, type SdkSocketOptions } from "../sdk-socket.js";
 import { alertReason, CLOSE_NOTIFY, TlsError } from "./alerts.js";
 import { joined, TlsRecords } from "./records.js";
 
-/** Bytes that a record has more than what is in it: its header, and a nonce and a tag of AES-GCM (RFC 5288). */
+/** Bytes of a record beside its content: the header, and a nonce and a tag of AES-GCM (RFC 5288). */
 const RECORD_OVERHEAD = 5 + 8 + 16;
-/** Bytes that are encrypted at once: that many more are needed while it happens. */
+/** Bytes that are encrypted at once: encrypting takes as many bytes of RAM again. */
 const WRITE_MAXIMUM = 4_096;
 
-/** What a session reads from and writes to. */
+/** A session reads from it and writes to it. */
 export interface Wire {
 	/** Bytes of the record at hand. */
 	readable: number;
@@ -26,15 +26,15 @@ export interface Wire {
 	write(packet: Bytes): number;
 }
 
-/** One for each connection. Whatever is wrong, it throws. */
+/** One for each connection. It throws at every fault. */
 export interface TlsSession {
-	/** Sends what is due, and takes the record at hand, if there is one; whether the handshake is over. */
+	/** Sends the messages that are due, and takes the record at hand, if there is one; returns whether the handshake is over. */
 	handshake(wire: Wire): boolean;
-	/** Takes the record at hand: what was in it, or `null` where the broker ends the connection. */
+	/** Takes the record at hand, and returns its content, or `null` where the broker ends the connection. */
 	read(wire: Wire): Bytes | null | undefined;
 	write(wire: Wire, bytes: Bytes): unknown;
 	tell(wire: Wire, alert: number): void;
-	/** Whether what is sent and what is received are encrypted. */
+	/** Whether both directions are encrypted. */
 	readonly encrypts: boolean;
 	/** The alert that has arrived, if one has. */
 	readonly alerted: number | undefined;
@@ -48,7 +48,7 @@ export interface TlsSessionOptions extends TlsOptions {
 }
 
 export interface TlsSocketOptions extends SdkSocketOptions, TlsOptions {
-	/** Throws an Error where it cannot do with its options. */
+	/** Throws an Error for options that it cannot use. */
 	readonly session: new (
 		options: TlsSessionOptions,
 	) => TlsSession;
@@ -63,14 +63,14 @@ export class TlsSocket implements Socket {
 	private _tcp: SdkSocket | undefined;
 	/** The record that the session is to take. */
 	private _record: Bytes | undefined;
-	/** Encrypted, and not taken by TCP, which takes so much. */
+	/** Encrypted bytes that TCP has not taken, and how many it takes. */
 	private _unsent: Bytes[] = [];
 	private _writable = 0;
-	/** Decrypted, and not read. Nothing more is decrypted as long as there is some. */
+	/** Decrypted bytes, not read yet. No more are decrypted as long as there are some. */
 	private _arrived: Bytes | undefined;
 	private _phase: "new" | "handshake" | "open" | "failed" | "closed" = "new";
 
-	/** What is wrong with the options is told to `onError` too, in a later turn. */
+	/** `onError` gets a fault of the options, too, in a later turn. */
 	constructor(options: TlsSocketOptions) {
 		this._options = options;
 		this._records = new TlsRecords(
@@ -108,7 +108,7 @@ export class TlsSocket implements Socket {
 		});
 	}
 
-	/** What arrived before `onError` can still be read inside of it. */
+	/** Bytes that arrived before `onError` can still be read inside of it. */
 	read(byteLength = Number.POSITIVE_INFINITY): Bytes | undefined {
 		if (this._phase === "open") this._guard(() => this._receive());
 		const arrived = this._arrived;
@@ -166,19 +166,19 @@ export class TlsSocket implements Socket {
 
 	/** TCP has ended. */
 	private _ended(reason: unknown): void {
-		// An alert that came right before tells more.
+		// An alert right before the end tells more.
 		if (this._phase === "handshake") this._guard(() => this._receive());
 		if (!this._isUsed) return;
 		if (this._phase !== "handshake") return this._tell(reason);
 		this._tell(this._records.refusal());
 	}
 
-	/** Whether somebody still wants to hear of it. */
+	/** Whether the callbacks may still be called. */
 	private get _isUsed(): boolean {
 		return this._phase !== "closed" && this._phase !== "failed";
 	}
 
-	/** Decrypts until there is something to read, or nothing more to decrypt. */
+	/** Decrypts until there are bytes to read, or no more records. */
 	private _receive(): void {
 		while (!this._arrived && this._isUsed) {
 			this._record = this._records.next();
@@ -200,18 +200,18 @@ export class TlsSocket implements Socket {
 
 	private _shakeHands(): void {
 		const session = this._session!;
-		// The second time it sends what the record asked for.
+		// The second call sends the answer to the record.
 		const isOver = session.handshake(this._wire) || session.handshake(this._wire);
 		this._send();
 		if (!isOver) return;
-		// A session that was told to stop says that it is over, too.
+		// A session that an alert has stopped also says that the handshake is over.
 		if (session.alerted !== undefined || !session.encrypts) {
 			throw this._records.refusal(session.alerted);
 		}
 		this._phase = "open";
 	}
 
-	/** As much as TCP takes, in one segment: a broker that refuses the first record would reset the connection at the next. */
+	/** Sends as much as TCP takes, in one segment: a broker that refuses the first record would reset the connection at the next. */
 	private _send(): void {
 		if (this._writable === 0 || this._unsent.length === 0) return;
 		const bytes = joined(this._unsent);
@@ -220,7 +220,7 @@ export class TlsSocket implements Socket {
 		this._writable = this._tcp!.write(part);
 	}
 
-	/** Runs what may throw: that ends the connection. */
+	/** Runs a call of the session: an exception ends the connection. */
 	private _guard(run: () => void): void {
 		try {
 			run();
@@ -238,11 +238,11 @@ export class TlsSocket implements Socket {
 			this._session?.tell(this._wire, alert);
 			this._send();
 		} catch {
-			// It has no right to know.
+			// The alert is best effort.
 		}
 	}
 
-	/** What the session throws has no words for a user, but where an alert has arrived. */
+	/** The session's exceptions have no words for a user, but an alert that has arrived has. */
 	private _reasonOf(error: unknown): Error {
 		if (error instanceof TlsError) return error;
 		const alert = this._session?.alerted;

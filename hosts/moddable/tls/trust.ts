@@ -1,12 +1,11 @@
 /**
- * Whether a broker's certificates prove that it is the one that was asked for
- * (RFC 5280, section 6.1, as far as it concerns a station; RFC 6125).
+ * Whether a certificate chain proves the identity of the broker (RFC 5280, section
+ * 6.1, as far as it concerns a station; RFC 6125).
  *
- * The SDK's own check (8.2.3, `ssl_cert.js`) is not used: it accepts a
- * certificate of anybody's with the right name, if any other certificate of the
- * authority's comes behind it; it accepts certificates that have expired and
- * issuers that are no authorities; and it refuses a broker that sends nothing
- * but its own certificate.
+ * The SDK's own check (8.2.3, `ssl_cert.js`) is not used: it accepts any
+ * certificate with the right name, if a certificate of the authority comes behind
+ * it; it accepts expired certificates and issuers that are no authorities; and it
+ * refuses a broker that sends only its own certificate.
  */
 import type { Bytes } from "../../../src/host.js";
 import { isIPv4 } from "../../../src/net/ipv4.js";
@@ -18,7 +17,7 @@ import { equalBytes } from "./der.js";
 const CHAIN_MAXIMUM = 6;
 
 export interface Trust {
-	/** The name or the IPv4 address that was connected to. */
+	/** The name or the IPv4 address of the broker, from the settings. */
 	readonly host: string;
 	readonly authorities: readonly Certificate[];
 	/** ms since 1970; without it dates are not looked at. */
@@ -28,8 +27,8 @@ export interface Trust {
 }
 
 /**
- * `chain` is what the broker sent, in DER, its own certificate first. Returns
- * that one; throws a `TlsError` that says what is wrong.
+ * `chain` has the broker's certificates in DER, its own first. Returns the
+ * broker's own; throws a `TlsError` that names the fault.
  */
 export function checkCertificates(chain: readonly Bytes[], trust: Trust): Certificate {
 	if (chain.length === 0) throw failure("the broker has none");
@@ -42,7 +41,7 @@ export function checkCertificates(chain: readonly Bytes[], trust: Trust): Certif
 	return own;
 }
 
-/** From the broker's certificate to one that is trusted. */
+/** Follows the issuers from the broker's certificate to a trusted certificate. */
 function checkPath(certificates: Certificate[], { authorities, time, isSignedBy }: Trust): void {
 	const issues = (issuer: Certificate, certificate: Certificate) =>
 		equalBytes(issuer.subject, certificate.issuer) && isSignedBy(certificate, issuer);
@@ -52,12 +51,12 @@ function checkPath(certificates: Certificate[], { authorities, time, isSignedBy 
 		const { der } = current;
 		// The user trusts this very certificate.
 		if (authorities.some((authority) => equalBytes(authority.der, der))) return;
-		// An authority that was renewed with its key may be there twice.
+		// `tls.ca` may have an authority twice, if it was renewed with its key.
 		const issuers = authorities.filter((authority) => issues(authority, current));
 		const authority = issuers.find((issuer) => isValidAt(issuer, time)) ?? issuers[0];
 		if (authority) {
 			checkAlone(authority, time);
-			// What a user trusts need not say that it is an authority; but it must not say that it is none.
+			// A certificate in `tls.ca` need not claim to be an authority; but it must not deny it.
 			if (authority.isAuthority !== false) return checkIssuer(authority, depth);
 		}
 		const issuer = others.find((other) => issues(other, current));

@@ -10,7 +10,7 @@ declare module "crypt" {
 declare module "curve" {
 	export default class Curve {
 		constructor(name: string);
-		/** The order, and how many bytes it has. */
+		/** The order, and its number of bytes. */
 		readonly n: bigint;
 		readonly orderSize: number;
 	}

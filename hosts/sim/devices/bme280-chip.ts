@@ -7,7 +7,7 @@ import { countsFor } from "./bme280-counts.js";
 import type { I2CChip } from "./i2c-bus.js";
 import type { Weather } from "./weather.js";
 
-/** What a real chip once held: calibration from 0x88 (26 bytes) and 0xE1 (7), and data from 0xF7 (8 each). */
+/** Registers of a real chip: calibration from 0x88 (26 bytes) and 0xE1 (7), and data from 0xF7 (8 each). */
 export interface BME280Recording {
 	readonly name: string;
 	readonly first: Uint8Array;
@@ -15,12 +15,12 @@ export interface BME280Recording {
 	readonly frames: readonly Uint8Array[];
 }
 
-/** What is wrong with a chip; the names that begin with "skips" leave one channel out. */
+/** Faults of a chip; the names that begin with "skips" leave one channel out. */
 export type BME280Fault =
 	| "none"
 	/** No acknowledgement. */
 	| "absent"
-	/** It holds the data line: nobody on the bus can talk. */
+	/** It holds the data line low: no transfer on the bus works. */
 	| "stuck"
 	/** Every read gives 0x00, 0xFF, or the register's number. */
 	| "zeros"
@@ -41,10 +41,10 @@ export type BME280Fault =
 export interface BME280ChipOptions {
 	/** Time in ms. */
 	readonly clock: { now(): number };
-	/** What surrounds the chip at this moment. */
+	/** The weather at the chip, now. */
 	readonly weather: () => Weather;
 	readonly model?: "bme280" | "bmp280";
-	/** Gives the calibration; and the data, one frame after another and over again, if it has frames. */
+	/** The chip has its calibration; and its frames as data, one after another and over again, if there are frames. */
 	readonly recording?: BME280Recording;
 }
 
@@ -83,7 +83,7 @@ export class BME280Chip implements I2CChip {
 	private _ctrlHum = 0;
 	private _ctrlMeas = 0;
 	private _config = 0;
-	/** ctrl_hum as it was when ctrl_meas was written last: what counts. */
+	/** ctrl_hum at the last write to ctrl_meas, which puts it into effect. */
 	private _humidityOversampling = 0;
 	/** Written during a forced measurement, and waiting for its end. */
 	private _nextCtrlMeas: number | undefined;
@@ -171,7 +171,7 @@ export class BME280Chip implements I2CChip {
 		};
 	}
 
-	/** Does what was to happen since the last transfer. */
+	/** Catches up with the time since the last transfer. */
 	private _proceed(): void {
 		const now = this._options.clock.now();
 		if (now < this._doneAt || this.fault === "neverDone") return;

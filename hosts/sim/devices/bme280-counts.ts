@@ -27,7 +27,7 @@ export function countsFor(calibration: Calibration, weather: Weather): Counts {
 	}
 }
 
-/** The first of 0..`last` for which `reached` holds, or `last`: it never holds for one and not for a later one. */
+/** The first of 0..`last` for which `reached` holds, or `last`. `reached` must hold for all later ones, too. */
 function search(last: number, reached: (counts: number) => boolean): number {
 	let low = 0;
 	let high = last;

@@ -35,12 +35,12 @@ export type DHTFault =
 export interface DHTChipOptions {
 	/** Time in ms. */
 	readonly clock: { now(): number };
-	/** What surrounds the sensor at this moment. */
+	/** The weather at the sensor, now. */
 	readonly weather: () => Weather;
 	readonly model: DHTModel;
 	/**
-	 * Answers with these frames, one after another and over again. The first
-	 * answer after power-up, which tells of a measurement before, is the last one.
+	 * Answers with these frames, one after another and over again. The first answer
+	 * after power-up has an older measurement: it is the last frame.
 	 */
 	readonly recordings?: readonly DHTRecording[];
 	/** Time in µs by which edges come early or late. */
@@ -113,7 +113,7 @@ export class DHTChip {
 	private readonly _random: () => number;
 	private _poweredAt = 0;
 	private _answeredAt = Number.NEGATIVE_INFINITY;
-	/** What it measured when it was asked last, or when it got power: what it answers with. */
+	/** The sensor's next answer: its measurement of the last request, or of power-up. */
 	private _measured: Weather;
 	private _recording = 0;
 
@@ -131,7 +131,7 @@ export class DHTChip {
 		this._measured = { ...this._options.weather() };
 	}
 
-	/** What the line does after a host let go of it that held it low for `startLow` ms: levels in µs, high first; none if it stays high. */
+	/** The line's levels in µs, high first, after a host held it low for `startLow` ms and released it; none if it stays high. */
 	answer(startLow: number): readonly number[] {
 		const now = this._options.clock.now();
 		const { model, recordings = [], jitter = 0 } = this._options;
@@ -229,7 +229,7 @@ export function createPulseCapture(chip: DHTChip, clock: { now(): number }): Pul
 		read(): ArrayLike<number> | undefined {
 			this._check();
 			if (clock.now() < this._completeAt) return undefined;
-			// Handed over, as a receiver's buffer is.
+			// A receiver's buffer can be read once.
 			const levels = this._levels;
 			this._levels = [];
 			this._completeAt = Number.POSITIVE_INFINITY;

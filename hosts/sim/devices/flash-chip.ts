@@ -6,7 +6,7 @@
 import type { Bytes, Flash } from "../../../src/host.js";
 import { createRandom } from "./random.js";
 
-/** An erase goes on in so many steps; a power cut comes before or within one. */
+/** Steps of an erase; a power cut comes before or within one. */
 export const ERASE_STEPS = 16;
 
 export type FlashOperation = "read" | "write" | "erase";
@@ -15,9 +15,9 @@ export interface FlashChipOptions {
 	/** Bytes of a block, and how many blocks there are. */
 	readonly blockLength: number;
 	readonly blocks: number;
-	/** What is in the flash, used as it is; without it, all of it is erased. */
+	/** The content of the flash, used in place; without it, all of the flash is erased. */
 	readonly image?: Bytes;
-	/** Uniform in [0, 1): what a power cut leaves, and which bits flip. */
+	/** Uniform in [0, 1): decides the remains of a power cut, and which bits flip. */
 	readonly random?: () => number;
 }
 
@@ -41,8 +41,8 @@ export class FlashChip implements Flash {
 	/** The power was lost. */
 	onPowerCut: (() => void) | undefined;
 	/**
-	 * Asked before each operation, with the offset in bytes; what is true or a number makes it throw an Error. A number
-	 * is how much of the work it does before, from 0 to 1.
+	 * Asked before each operation, with the offset in bytes; `true` or a number makes the operation throw an Error. A
+	 * number is the part of the work that it does before, from 0 to 1.
 	 */
 	failing: ((operation: FlashOperation, offset: number) => boolean | number) | undefined;
 	private readonly _blockLength: number;
@@ -71,7 +71,7 @@ export class FlashChip implements Flash {
 		this.cutAfter = undefined;
 	}
 
-	/** Flips so many bits at random places. */
+	/** Flips `count` bits at random places. */
 	flipBits(count: number): void {
 		for (let flipped = 0; flipped < count; flipped++) this.flipBit(this._below(this.image.length * 8));
 	}
@@ -115,7 +115,7 @@ export class FlashChip implements Flash {
 		});
 	}
 
-	/** Does an operation's steps, as far as it gets; `whole` tells whether the step is completed. */
+	/** Does an operation's steps until it fails; `whole`: whether the step is completed. */
 	private _begin(
 		operation: FlashOperation,
 		offset: number,

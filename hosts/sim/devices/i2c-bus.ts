@@ -7,14 +7,14 @@ export interface I2CChip {
 	write(bytes: Uint8Array): boolean;
 	/** Gives bytes to a read transfer; `undefined` where it does not acknowledge. */
 	read(byteLength: number): Uint8Array | undefined;
-	/** It holds the data line low: nobody on the bus can talk. */
+	/** It holds the data line low: no transfer on the bus works. */
 	readonly holdsBus: boolean;
 }
 
 /**
  * A class as ECMA-419's `I2C` for a board with these chips at these 7-bit
- * addresses. It throws where and what Moddable's I2C on ESP32 throws. The map may
- * change: chips come and go.
+ * addresses. It throws the errors of Moddable's I2C on ESP32. The map may change:
+ * chips come and go.
  */
 export function createI2C(chips: ReadonlyMap<number, I2CChip>): I2CConstructor {
 	const open = new Set<number>();

@@ -14,7 +14,7 @@ export interface SimulatedSensorOptions {
 	readonly seed: number;
 	/** A recording's text, and the name of one recording in it, instead of the weather. */
 	readonly replay?: { readonly text: string; readonly name?: string } | undefined;
-	/** What surrounds the sensor at this moment, instead of the seed's weather. */
+	/** The weather at the sensor, now, instead of the seed's. */
 	readonly weather?: () => Weather;
 }
 
@@ -22,7 +22,7 @@ export interface SimulatedSensorOptions {
 export interface SimulatedSensor {
 	/** Its bus, for a host. */
 	readonly ports: Pick<Host, "i2c" | "pulses">;
-	/** Unplugs the sensor, so that nobody answers on the bus, or plugs it in again. */
+	/** Unplugs the sensor, so that it does not answer on the bus, or plugs it in again. */
 	silence(silent: boolean): void;
 }
 
@@ -56,7 +56,7 @@ function onBench(chip: BME280Chip | DHTChip, ports: SimulatedSensor["ports"]): S
 			const fault = silent ? "absent" : "none";
 			if (chip.fault === fault) return;
 			chip.fault = fault;
-			// Who is plugged in again has forgotten everything.
+			// A sensor that is plugged in again has lost its state.
 			if (!silent) chip.powerOn();
 		},
 	};

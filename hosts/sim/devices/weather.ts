@@ -1,7 +1,7 @@
 /** A believable day after another, computed from the time alone. */
 import { noise } from "./random.js";
 
-/** Degrees Celsius, relative humidity from 0 to 1, pascals: what surrounds a sensor. */
+/** The air around a sensor: degrees Celsius, relative humidity from 0 to 1, pascals. */
 export interface Weather {
 	readonly temperature: number;
 	readonly humidity: number;
@@ -35,7 +35,7 @@ export function weatherAt(time: number, seed = 0): Weather {
 	return { temperature, humidity, pressure };
 }
 
-/** The same weather as a sensor finds it at a time in ms since 1970: no value rests, and a sensor that gives the same bits for ever is broken. */
+/** The weather with a sensor's noise, at a time in ms since 1970: a sensor that gives the same bits for ever is broken. */
 export function unsteady({ temperature, humidity, pressure }: Weather, time: number): Weather {
 	return {
 		temperature: temperature + jitter(time, 1, 0.01),

@@ -1,6 +1,6 @@
 /**
- * The XS engine with the memory of a board, as a child process: `engine/main.c`,
- * which says how the two speak. One command is under way at a time.
+ * The XS engine with the memory of a board, as a child process; `engine/main.c`
+ * has the protocol. One command is under way at a time.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -12,11 +12,11 @@ import { type DecodedAction, decodeActions, encodeEvent } from "./protocol.ts";
 /** The engine's path, which `tools/build.js` puts in. */
 declare const XS_ENGINE: string;
 
-/** What the engine uses; the highest figures are those since `limit`. */
+/** The engine's use of memory and time; the highest figures are those since `limit`. */
 export interface Figures {
-	/** Bytecodes and built-in work of the last command, deterministic; without what the program set aside. */
+	/** Bytecodes and built-in work of the last command, deterministic; without the work set aside. */
 	readonly compute: number;
-	/** What it set aside: that of simulated hardware, which a board does not compute. */
+	/** The work set aside: that of simulated hardware, which a board does not compute. */
 	readonly asideCompute: number;
 	/** Slots and bytes of chunks that were taken meanwhile; right if no garbage was collected during the command. */
 	readonly asideSlots: number;
@@ -82,13 +82,13 @@ export interface EngineOptions {
 type Pending = { resolve: (actions: DecodedAction[]) => void; reject: (error: Error) => void };
 
 export class Engine {
-	/** As the last command left them. */
+	/** After the last command. */
 	figures = NONE;
-	/** Those of `limit`. */
+	/** The figures after `limit`. */
 	private _loaded = NONE;
 	/** Answers the program's `ask`. */
 	onQuestion: (question: Buffer) => Uint8Array = () => new Uint8Array(0);
-	/** What the engine has to say beside its messages: of a fault of its own. */
+	/** The engine's output beside its messages: its own faults. */
 	onOutput: (text: string) => void = (text) => process.stderr.write(text);
 
 	readonly process: ChildProcess;
@@ -99,7 +99,7 @@ export class Engine {
 	private _ended: EngineError | undefined;
 	private readonly _kill = () => this.process.kill("SIGKILL");
 
-	/** Throws an `EngineError` that says what to do where the engine is not built. */
+	/** Throws an `EngineError` with advice where the engine is not built. */
 	constructor({ flash }: EngineOptions = {}) {
 		if (!existsSync(XS_ENGINE)) throw new EngineError(`there is no XS engine at ${XS_ENGINE}: \`npm start\` builds it`);
 		// Its own process group: a Ctrl-C in the terminal must reach the station as an orderly stop, not kill the engine.
@@ -134,9 +134,9 @@ export class Engine {
 	}
 
 	/**
-	 * Collects the garbage; from now on the program has what a board has, and no
-	 * more, on top of what there is: on a board it lies in flash. Rejects with a
-	 * RangeError where the block has no room for what the heap is to begin with.
+	 * Collects the garbage; from now on the program has a board's memory, beside the
+	 * memory in use now, which on a board lies in flash. Rejects with a RangeError
+	 * where the block is too small for the heap's initial size.
 	 */
 	async limit({ static: block, stack, heap, chunk }: Creation): Promise<void> {
 		const total = block === undefined ? 0 : block - stack * XS_SLOT_BYTES;
@@ -148,33 +148,33 @@ export class Engine {
 		this._loaded = this.figures;
 	}
 
-	/** Bytes of RAM that a board has in use, of what has come since `limit`; as of the last `collect`. */
+	/** Bytes of RAM that a board has in use, since `limit`; as of the last `collect`. */
 	get ram(): number {
 		const { slots, boardChunks } = this.figures;
 		return (slots - this._loaded.slots) * XS_SLOT_BYTES + boardChunks - this._loaded.boardChunks;
 	}
 
-	/** The most that were in use; garbage counts, and nobody is in a hurry to collect it. Of chunks as they are here. */
+	/** The most bytes in use, garbage included, which is not collected early. Chunks in this computer's sizes. */
 	get highestRam(): number {
 		const { highestSlots, highestChunks } = this.figures;
 		return (highestSlots - this._loaded.slots) * XS_SLOT_BYTES + highestChunks - this._loaded.chunks;
 	}
 
 	/**
-	 * Calls the program's `onEvent` with an event, and resolves with what the program
-	 * wants done. A function is asked for the event when its turn has come.
+	 * Calls the program's `onEvent` with an event, and resolves with the program's
+	 * actions. A function is asked for the event when its turn has come.
 	 */
 	tell(event: Uint8Array | (() => Uint8Array)): Promise<DecodedAction[]> {
 		return this._command("c", event);
 	}
 
-	/** Collects the garbage: the figures are those of what is alive. */
+	/** Collects the garbage: the figures are those of live memory. */
 	async collect(): Promise<Figures> {
 		await this._command("g", Buffer.alloc(0));
 		return this.figures;
 	}
 
-	/** Resolves when the commands given until now are done, whatever came of them. */
+	/** Resolves when the commands given until now are done or have failed. */
 	async settled(): Promise<void> {
 		await this._queue;
 	}
@@ -247,5 +247,5 @@ export function eventOf(kind: number, count = 0, bytes = new Uint8Array(0)): Uin
 	return encodeEvent(kind, 0, 0, { count, bytes });
 }
 
-// The engine speaks as this computer counts, and this file as all do for which there is an XS engine.
+// The engine sends numbers in this computer's byte order, and this file reads little-endian.
 if (endianness() !== "LE") throw new EngineError("the XS engine needs a little-endian computer");

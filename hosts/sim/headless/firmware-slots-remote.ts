@@ -13,11 +13,11 @@ const Operation = {
 	/** A key, and behind it a character of the signature in each byte. */
 	Complete: 4,
 	Close: 5,
-	/** Answered with what identifies the firmware that runs, a character in each byte. */
+	/** Answered with the running firmware's id, a character in each byte. */
 	Id: 6,
 } as const;
 
-/** An answer: whether it is refused; then what was asked for, or a character of the reason in each byte. */
+/** An answer: whether it is refused; then the result, or the reason, a character in each byte. */
 const DONE = 0;
 const REFUSED = 1;
 
@@ -63,7 +63,7 @@ export class RemoteSlots implements UpdatePort {
 		this._ask(Operation.Close);
 	}
 
-	/** What identifies the firmware that runs. */
+	/** The running firmware's id. */
 	get id(): string {
 		return characters(this._ask(Operation.Id));
 	}
@@ -82,7 +82,7 @@ export class RemoteSlots implements UpdatePort {
 	}
 }
 
-/** Those of ASCII, one in each byte. */
+/** A text in ASCII, a character in each byte. */
 function characters(bytes: Bytes): string {
 	let text = "";
 	for (const code of bytes) text += String.fromCharCode(code);
@@ -91,7 +91,7 @@ function characters(bytes: Bytes): string {
 
 type Slots = UpdatePort & { readonly id: string };
 
-/** Node's side: carries out a request and returns the answer. What the slots throw is the other side's to deal with. */
+/** Node's side: carries out a request and returns the answer. Errors of the slots go to the other side. */
 export function answerSlots(slots: Slots, request: Uint8Array): Bytes {
 	try {
 		return answerOf(DONE, carryOut(slots, request[0]!, Uint8Array.from(request.subarray(1))));

@@ -1,10 +1,10 @@
 /**
- * The simulated board's two places for firmware and its boot loader, in a file:
- * what is in it outlives the process.
+ * The simulated board's two slots for firmware and its boot loader, in a file that
+ * outlives the process.
  *
- * The simulator runs the same program whichever of the two it starts. What it
- * takes from an image is what the image says of itself: its id and, for tries,
- * that it does not get into the network.
+ * The simulator runs the same program whichever slot it starts. From an image it
+ * takes only the description: its id and, in trial images, that it does not get
+ * into the network.
  */
 import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
@@ -13,12 +13,12 @@ import type { Bytes, UpdatePort } from "../../../src/host.js";
 import { type FirmwareImage, idOf, NO_NETWORK, readImage } from "../../node/update-image.ts";
 import { isSigned } from "../../node/update-key.ts";
 
-/** As the smaller of the two on a board with 4 MB of flash. */
+/** Bytes of a slot, as on a board with 4 MB of flash. */
 export const FIRMWARE_SLOT_BYTES = 0x1e_0000;
 /** First byte of every image. */
 const IMAGE_MAGIC = 0xe9;
 
-/** What the boot loader knows of a slot: an image is started once before it is confirmed, and not again. */
+/** A slot's state for the boot loader: an image is started once before it is confirmed, and not again. */
 const State = { Valid: 1, New: 2, Unconfirmed: 3, GivenUp: 4 } as const;
 
 /** The record at the beginning of the file: a mark, the slot to start next, of each slot the state and the number of bytes. */
@@ -39,7 +39,7 @@ export class FirmwareSlots implements UpdatePort {
 	private readonly _memory: Buffer | undefined;
 	private _running = 0;
 	private _image: FirmwareImage | undefined;
-	/** Whether the other slot is being written, and how much of it is. */
+	/** Whether the other slot is being written, and its bytes so far. */
 	private _open = false;
 	private _length = 0;
 
@@ -68,7 +68,7 @@ export class FirmwareSlots implements UpdatePort {
 		this._image = length === 0 ? undefined : readImage(this._read(this._running, length));
 	}
 
-	/** What identifies the firmware that runs. */
+	/** The running firmware's id. */
 	get id(): string {
 		return this._image?.id ?? this._builtIn;
 	}
@@ -120,7 +120,7 @@ export class FirmwareSlots implements UpdatePort {
 		this._enter(slot, State.New, slot);
 	}
 
-	/** Gives up what is not complete. */
+	/** Gives up an incomplete update. */
 	close(): void {
 		this._open = false;
 	}
@@ -130,7 +130,7 @@ export class FirmwareSlots implements UpdatePort {
 		if (this._file !== undefined) closeSync(this._file);
 	}
 
-	/** Of the slot that runs. */
+	/** The state of the slot that runs. */
 	private get _state(): number {
 		return this._record[STATES_AT + this._running]!;
 	}

@@ -1,11 +1,10 @@
 /**
- * The simulated board's flash, in a file: what is in it outlives the process.
+ * The simulated board's flash, in a file that outlives the process.
  *
- * The engine maps the file, so what a process had written when it was killed is
- * in it. Nothing is forced to the disk (no fsync): when the computer itself loses
- * its power, the file may hold what it held some seconds before, in part or as a
- * whole. Then the station may use numbers again, and send again what was
- * acknowledged.
+ * The engine maps the file, so it keeps all writes of a killed process. Nothing is
+ * forced to the disk (no fsync): when the computer itself loses its power, the file
+ * may have an older content, in part or as a whole, by some seconds. Then the
+ * station may use numbers again, and send acknowledged readings again.
  */
 import { closeSync, fstatSync, mkdirSync, mkdtempSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

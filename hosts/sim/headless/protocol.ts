@@ -1,12 +1,11 @@
 /**
- * What Node and the station inside XS tell each other.
+ * The messages between Node and the station inside XS.
  *
- * Node calls XS with one event; XS answers with everything that it wants done,
- * in the order in which it wanted it. Both are frames of a fixed header and
- * bytes, which the engine (`engine/globals.c`) takes apart and puts together outside
- * of XS: what the host holds is none of the station's memory. The flash is in the
- * engine's process; the firmware slots are asked for in between, see
- * `firmware-slots-remote.ts`.
+ * Node calls XS with one event; XS answers with its actions, in their order. Both
+ * are frames of a fixed header and bytes. The engine (`engine/globals.c`) decodes
+ * and encodes them outside of XS, so that they take none of the station's memory.
+ * The flash is in the engine's process; requests to the firmware slots come in
+ * between, see `firmware-slots-remote.ts`.
  */
 
 import type { SensorModel } from "../../../src/sensors/models.js";
@@ -37,7 +36,7 @@ export const Action = {
 	Open: 1,
 	Write: 2,
 	Close: 3,
-	/** `value` bytes of what has arrived were read. */
+	/** The station has read `value` bytes. */
 	Read: 4,
 	/** Call at the simulated time `value`; `Infinity`: do not. */
 	Timer: 5,
@@ -64,17 +63,17 @@ export interface Configuration {
 	sensor?: SensorModel;
 	/** Seed of the simulated weather, the sensors' noise, and the jitter of reconnects. */
 	seed: number;
-	/** What the simulated sensor replays, as the text of the file, instead of the weather. */
+	/** A recording for the simulated sensor, as the text of the file, instead of the weather. */
 	replay?: { text: string; name?: string };
-	/** Whether the machine has a second place for firmware. */
+	/** Whether the machine has a second slot for firmware. */
 	firmwareSlots?: boolean;
 	/** Whether the station's own restart or sleep led to this start. */
 	startedOnRequest?: boolean;
-	/** Whether what the ports use is told apart from what the station uses. */
+	/** Whether memory and time of the ports are measured apart from the station's. */
 	measured?: boolean;
 }
 
-/** Bytes of an event that are no socket's lie in this box of the engine's; a socket's have its id. */
+/** The engine's box for an event's bytes that are not a socket's; a socket's box has its id. */
 export const TEXT_BOX = 0;
 
 /** An event's header: box, kind, socket, count, monotonic ms, wall-clock ms. */

@@ -1,6 +1,6 @@
 /**
- * Runs the station: the firmware bundle inside XS, and here in Node what its
- * ports ask for: sockets, the timer, time, the flash and the log.
+ * Runs the station: the firmware bundle inside XS, and here in Node its ports:
+ * sockets, the timer, time, the flash and the log.
  */
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
@@ -17,7 +17,7 @@ import type { FlashFile } from "./flash-file.ts";
 import { Action, type Configuration, type DecodedAction, Event, encodeEvent, LEVELS } from "./protocol.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
-/** What a socket may have unsent, and unread, in bytes: the defaults of an ESP32's lwIP. */
+/** Bytes that a socket may have unsent, and unread: the defaults of an ESP32's lwIP. */
 const SOCKET_WINDOW = 5_744;
 /** Longest delay of a timer of Node's, in ms. */
 const TIMER_MAXIMUM = 2 ** 31 - 1;
@@ -36,11 +36,11 @@ export interface RunnerOptions extends Configuration {
 	readonly onLog: (level: LogLevel, text: string) => void;
 }
 
-/** What the station needs on a board. */
+/** The station's memory on a board. */
 export interface Memory {
-	/** Bytes of RAM in use, garbage collected: on top of what the program takes, which is in flash there. */
+	/** Bytes of RAM in use, garbage collected, without the program, which is in flash there. */
 	readonly ram: number;
-	/** The most that were in use, garbage included. */
+	/** The most bytes in use, garbage included. */
 	readonly highestRam: number;
 	/** Slots of the stack that were in use at the most, and how many there are. */
 	readonly highestStack: number;
@@ -54,10 +54,10 @@ interface StationConnection {
 }
 
 export class Runner {
-	/** A new one after the station has restarted itself, and for each wake of one that sleeps. */
+	/** A new engine after each restart of the station, and for each wake from sleep. */
 	private _engine: Engine;
 	private readonly _creation: Creation = creationOf(BOARD);
-	/** Of the engines before. */
+	/** Highest figures of the earlier engines. */
 	private readonly _highest = { ram: 0, stack: 0 };
 	/** Resolves when the station has stopped; rejects with an `XsError` when the engine has failed. */
 	readonly stopped: Promise<void>;
@@ -71,7 +71,7 @@ export class Runner {
 	private _immediate: NodeJS.Immediate | undefined;
 	private _timerDue = Number.POSITIVE_INFINITY;
 	private _counters: Counters | undefined;
-	/** What the station counted before it restarted itself, or fell asleep. */
+	/** The station's counters from before its last restart or sleep. */
 	private _before: Counters | undefined;
 	private _asleep = false;
 	private _stopping = false;
@@ -88,7 +88,7 @@ export class Runner {
 			this._resolve = resolve;
 			this._reject = reject;
 		});
-		this.stopped.catch(() => {}); // whoever awaits it is told; nobody may await it yet
+		this.stopped.catch(() => {}); // not unhandled if it is awaited later
 		this._engine = this._createEngine();
 	}
 
@@ -117,7 +117,7 @@ export class Runner {
 		await this._tell(Event.Start);
 	}
 
-	/** Stops the station in good order. One that is asleep is silent. */
+	/** Stops the station in good order. A sleeping station sends nothing. */
 	async stop(): Promise<void> {
 		this._stopping = true;
 		await this._booted;
@@ -134,7 +134,7 @@ export class Runner {
 		return sum(this._before, this._counters);
 	}
 
-	/** What a board does: its memory is gone, its flash stays. */
+	/** As on a board: RAM is lost, the flash stays. */
 	private async _restart(): Promise<void> {
 		this._measure();
 		this._engine.close();
@@ -167,7 +167,7 @@ export class Runner {
 		if (!this._stopping) this._booted = this._restart();
 	}
 
-	/** Calls back when the station has dealt with all that has arrived at this process until now; in the order of the calls. */
+	/** Calls back when the station has handled all bytes that have arrived at this process until now; in the order of the calls. */
 	whenSettled(callback: () => void): void {
 		setImmediate(() => this._engine.settled().then(callback));
 	}
@@ -184,7 +184,7 @@ export class Runner {
 		this._highest.stack = Math.max(this._highest.stack, this._engine.figures.highestStack);
 	}
 
-	/** Ends the engine and whatever is open. */
+	/** Ends the engine and closes all sockets and timers. */
 	close(): void {
 		this._clearTimer();
 		this._closeConnections();
@@ -199,7 +199,7 @@ export class Runner {
 
 	private async _tell(kind: number, options: { id?: number; count?: number; bytes?: Uint8Array } = {}): Promise<void> {
 		const engine = this._engine;
-		/** The machine that was told is no more. */
+		/** Whether the engine of this event has ended or sleeps. */
 		const gone = () => this._asleep || engine !== this._engine;
 		if (gone()) return;
 		this.clock.hold();
@@ -330,7 +330,7 @@ function addressOf(text: string): { host: string; port: number } {
 	return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
 }
 
-/** What waits, and what was dropped since the flash was first used, the station knows from its flash. */
+/** `queued` and `dropped` are not summed: the station has them from its flash. */
 function sum(before: Counters | undefined, counters: Counters): Counters {
 	if (!before) return counters;
 	const total = { ...counters };

@@ -1,6 +1,6 @@
 /**
- * Shows what a subscriber receives: an MQTT client of its own, beside the
- * station's, on the same session. It comes back when the broker does.
+ * Shows a subscriber's messages: a second MQTT client beside the station's, on the
+ * same session code. It comes back when the broker does.
  */
 import type { TlsOptions } from "../../../src/host.ts";
 import { Backoff } from "../../../src/net/backoff.ts";
@@ -13,7 +13,7 @@ import { Session } from "../../../src/net/mqtt/session.ts";
 import { clock, network, timer } from "../../node/ports.ts";
 
 const KEEP_ALIVE_S = 30;
-/** It is there to watch: it comes back soon, whatever the broker does. */
+/** It reconnects soon, whatever the broker does: a user watches. */
 const RETRY_MS = { base: 500, limit: 500 };
 /** Larger than anything that a station sends. */
 const PACKET_SIZE_MAXIMUM = 1 << 20;

@@ -1,11 +1,11 @@
 /**
- * The cable between the station and its network, which can be cut: like an
- * unplugged one it tells nobody. Connections that are open fall silent and
- * stay half-open, and those that are to be opened get no answer.
+ * The cable between the station and its network, which can be cut without a sign,
+ * like an unplugged one. Open connections fall silent and stay half-open, and new
+ * ones get no answer.
  *
- * What TCP would send again once the cable is whole is kept until then: bytes,
- * the end of a connection, the wish for a new one. Nothing is missing from a
- * connection that both sides still have by that time.
+ * As TCP would send it again, the cable keeps until it is whole: bytes, the end of
+ * a connection, the request for a new one. A connection that both sides still have
+ * by then has lost nothing.
  */
 import type { Bytes, NetworkPort, Socket, SocketConstructor, SocketOptions } from "../../../src/host.js";
 
@@ -46,11 +46,11 @@ function socketThrough(io: SocketConstructor, cable: Cable): SocketConstructor {
 		private readonly _mended = () => this._catchUp();
 		private _socket: Socket | undefined;
 		private _closed = false;
-		/** What may be written, as far as the station knows. */
+		/** Bytes that may be written, as told to the station. */
 		private _writable = 0;
-		/** Written since the cut: never more than the socket takes. */
+		/** Bytes written since the cut: never more than the socket takes. */
 		private _held: Bytes[] = [];
-		/** What the socket said since the cut. */
+		/** The socket's events since the cut. */
 		private _missed: { writable?: number; readable?: number; ended?: { reason: unknown } } = {};
 
 		constructor(options: SocketOptions) {

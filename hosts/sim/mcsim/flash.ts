@@ -10,14 +10,13 @@ const STEP = 256;
 
 /**
  * The SDK's `file`, which it has for every computer that mcsim runs on
- * (`embedded:storage/files` is missing on Windows). Nothing of it is held in
- * RAM, as on a board. Two simulators at a time must not share the file, and
- * nothing here keeps them from it.
+ * (`embedded:storage/files` is missing on Windows). RAM holds nothing of it, as on a
+ * board. Two simulators at a time must not share the file; this is not checked.
  */
 export class FileFlash implements Flash {
 	private readonly _file: File;
 
-	/** Throws an Error where the file can be neither opened nor made. One of another size is begun anew. */
+	/** Throws an Error where the file can be neither opened nor made. A file of another size is begun anew. */
 	constructor(path: string) {
 		this._file = new File(path, true);
 		if (this._file.length === BLOCK_LENGTH * BLOCKS) return;

@@ -12,12 +12,12 @@ import { FileFlash } from "./flash.js";
 import type { ToMachine } from "./messages.js";
 import { RemotePanel } from "./remote-panel.js";
 
-/** Whose weather: the same as headless. */
+/** The weather's seed: the same as headless. */
 const SEED = 1;
 /** A board has one flash, and so has the simulator, whatever the station's id is. */
 const FLASH_FILE = `${(simulator as { file: { root: string } }).file.root}veleta-mcsim.flash`;
 
-/** The SDK's end of what mcsim and its panel tell each other. */
+/** The machine's end of the messages between mcsim and its panel. */
 class PanelControl extends Control {
 	override onJSON(message: unknown): void {
 		panel.configure(message as ToMachine);

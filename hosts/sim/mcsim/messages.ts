@@ -1,15 +1,15 @@
 /**
- * What the panel and the station's machine tell each other, as JSON: mcsim
- * runs the panel in a machine of its own.
+ * The messages between the panel and the station's machine, as JSON: mcsim runs
+ * the panel in a machine of its own.
  */
 import type { LogLevel } from "../../../src/host.js";
 import type { SensorModel } from "../../../src/sensors/models.js";
 import type { Counters } from "../../../src/station/station.js";
 import type { Weather } from "../devices/weather.js";
 
-/** All that the panel's sliders and switches say; sent at each change, and when the machine has started. */
+/** The state of the panel's sliders and switches; sent at each change, and when the machine has started. */
 export interface Configuration {
-	/** What surrounds the sensor, set by hand; without it, the simulated weather. */
+	/** The weather at the sensor, set by hand; without it, the simulated weather. */
 	readonly weather?: Weather;
 	readonly sensorFault: boolean;
 	readonly linkCut: boolean;
@@ -19,10 +19,10 @@ export interface Configuration {
 
 export type ToMachine = { readonly configuration: Configuration };
 
-/** Where the station stands with its broker. */
+/** The station's state with its broker. */
 export type LinkState = "offline" | "online" | "asleep";
 
-/** What the station was set up with. Nothing of it is secret. */
+/** The station's settings, without secrets. */
 export interface Identity {
 	readonly id: string;
 	readonly sensor: SensorModel;
@@ -49,7 +49,7 @@ export interface Status {
 	/** Seconds. */
 	readonly uptime: number;
 	readonly totals: Counters;
-	/** What surrounds the sensor at this moment. */
+	/** The weather at the sensor, now. */
 	readonly weather: Weather;
 }
 
@@ -60,5 +60,5 @@ export type ToPanel =
 	| { readonly report: Report }
 	| { readonly status: Status }
 	| { readonly line: { readonly level: LogLevel; readonly text: string } }
-	/** The machine wants to be started anew after so many ms: at once, or when it has slept. */
+	/** The machine wants to be started anew after `after` ms: 0, or the time of its sleep. */
 	| { readonly restart: { readonly after: number } };

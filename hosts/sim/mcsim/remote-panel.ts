@@ -1,4 +1,4 @@
-/** The panel, as the station's machine knows it: it turns what the user sets into chips and cables, and tells what happens. */
+/** The panel's counterpart in the station's machine: applies the user's controls to chips and cables, and reports. */
 import type { Clock, Host, LogLevel, TimerPort } from "../../../src/host.js";
 import { showAddress } from "../../../src/net/broker-url.js";
 import { reportPayload } from "../../../src/net/report.js";
@@ -9,7 +9,7 @@ import { unsteady, type Weather, weatherAt } from "../devices/weather.js";
 import type { Cable } from "./cable.js";
 import type { ToMachine, ToPanel } from "./messages.js";
 
-/** Between two times that the panel is told of the weather and the counters, in ms. */
+/** Between two messages with the weather and the counters to the panel, in ms. */
 const STATUS_MS = 500;
 /** Without a word from a panel, in ms, the station starts all the same: mcsim may show another simulator. */
 const PATIENCE_MS = 1_000;
@@ -51,7 +51,7 @@ export class RemotePanel {
 		};
 	}
 
-	/** What surrounds the sensor now. */
+	/** The weather at the sensor, now. */
 	weather(): Weather {
 		const { clock, seed } = this._options;
 		const time = clock.time() ?? 0;
@@ -64,7 +64,7 @@ export class RemotePanel {
 		this._options.timer.set(() => this._start(), PATIENCE_MS);
 	}
 
-	/** What the panel sent. */
+	/** A message of the panel. */
 	configure({ configuration: { weather, sensorFault, linkCut, startedOnRequest = false } }: ToMachine): void {
 		this.startedOnRequest = startedOnRequest;
 		this._weather = weather;
@@ -74,14 +74,14 @@ export class RemotePanel {
 		this._start();
 	}
 
-	/** The panel gets to know what station this is, and the sensor that its switch silences. */
+	/** Tells the panel the station's identity, and takes the sensor that its switch silences. */
 	introduce({ id, sensor: model, broker, interval, keepAlive, topic }: Settings, sensor: SimulatedSensor): void {
 		this._sensor = sensor;
 		sensor.silence(this._sensorFault);
 		this._options.post({ identity: { id, sensor: model, broker: showAddress(broker), interval, keepAlive, topic } });
 	}
 
-	/** From now on the panel shows what this station does. */
+	/** From now on the panel shows this station. */
 	watch(station: Station): void {
 		this._station = station;
 		this._startedAt = this._options.clock.now();

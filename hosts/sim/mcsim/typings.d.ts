@@ -1,6 +1,6 @@
-/** What the SDK gives to programs in mcsim, as far as it is used here. */
+/** The SDK's modules for programs in mcsim, as far as they are used here. */
 declare module "control" {
-	/** One of the objects that get what the panel posts. */
+	/** An object that gets the panel's messages. */
 	export default class Control {
 		onJSON(message: unknown): void;
 		postJSON(message: unknown): void;

@@ -1,4 +1,4 @@
-/** What ends with the connection, and when the connection has to be given up. */
+/** The state that ends with the connection, and when the connection has to be given up. */
 import type { Bytes } from "../../host.js";
 import { Decoder, encode } from "./codec/codec.js";
 import { ConnectionError } from "./errors.js";
@@ -11,9 +11,9 @@ import { TopicAliases } from "./topic-aliases.js";
 const CONNACK_TIMEOUT_MS = 10_000;
 /** From a packet to its acknowledgement, and from handing a packet out to its leaving, in ms. */
 const ACKNOWLEDGEMENT_TIMEOUT_MS = 20_000;
-/** A message that is read past delays the acknowledgements behind it by so much at the most, in ms: 256 MB at 150 KB/s. */
+/** Longest time that a message read past may delay the acknowledgements behind it, in ms: 256 MB at 150 KB/s. */
 const PASSING_MAXIMUM_MS = 1_800_000;
-/** Replies owed to the broker. The session's `receptive` keeps them from getting near it. */
+/** Replies that wait to be sent to the broker. The session's `receptive` keeps them far below. */
 const REPLIES_MAXIMUM = 128;
 
 /** A packet that was handed out and has not left whole. */
@@ -21,17 +21,17 @@ export interface Leaving<M> {
 	readonly packet: Packet;
 	/** When it was handed out, or a part of it last left, in ms. */
 	since: number;
-	/** What it carries, to be told of when it has left. */
+	/** Its message, for the callbacks when it has left. */
 	readonly entry: InFlightMessage<M> | undefined;
 	readonly message: M | undefined;
 }
 
-/** What the client has decided before it connects. */
+/** The client's terms for a connection. */
 interface Terms {
 	readonly pipelined: boolean;
 	/** Seconds. */
 	readonly keepAlive: number;
-	/** Of packets received, in bytes. */
+	/** Largest packet to receive, in bytes. */
 	readonly maximumPacketSize: number;
 }
 
@@ -42,29 +42,29 @@ export class Connection<M> {
 	readonly decoder: Decoder;
 	keepAlive: KeepAlive;
 	phase: "opened" | "awaiting CONNACK" | "connected" | "ended" = "opened";
-	/** Replies to send, in the order of what they reply to [MQTT-4.6.0-2, 4.6.0-3]. */
+	/** Replies to send, in the order of the packets that they reply to [MQTT-4.6.0-2, 4.6.0-3]. */
 	readonly replies: Packet[] = [];
 	leaving: Leaving<M> | undefined;
-	/** What has to be delivered (again) on this connection, oldest first. */
+	/** Messages to be delivered (again) on this connection, oldest first. */
 	unsent: InFlightMessage<M>[] = [];
-	/** Whether messages leave one at a time, each when the one before it is acknowledged: one of them may end the connection. */
+	/** Whether each message waits for the acknowledgement of the last: one of them may have ended the connection before. */
 	careful = false;
-	/** Whether the birth message is still to come, last: the broker did not bear it before. */
+	/** Whether the birth message is still to come, last: the broker ended connections because of it before. */
 	birthOwed = false;
-	/** Whether the broker has answered something on this connection. */
+	/** Whether the broker has answered a packet on this connection. */
 	proven = false;
-	/** When the broker said that it ends the connection because of what it was sent, in ms. */
+	/** When a DISCONNECT blamed a packet from the client for the end, in ms. */
 	dismissedAt: number | undefined;
 	/** When an acknowledgement was overdue, in ms. */
 	timedOutAt: number | undefined;
-	/** When a part of a message that is read past last arrived, in ms: an answer may be behind it. */
+	/** When the last part of a message read past arrived, in ms: an answer may be behind it. */
 	passedAt = Number.NEGATIVE_INFINITY;
-	/** What the broker told of itself: until the CONNACK, the standard's defaults. */
+	/** The broker's limits from its CONNACK; until then the standard's defaults. */
 	receiveMaximum = 0xffff;
 	maximumPacketSize = Number.POSITIVE_INFINITY;
 	maximumQoS: QoS = 2;
 	retainAvailable = true;
-	/** Where the broker takes some. */
+	/** If the broker takes topic aliases. */
 	aliases: TopicAliases | undefined;
 	private readonly _connackDue: number;
 
@@ -90,13 +90,13 @@ export class Connection<M> {
 		this.keepAlive = new KeepAlive(serverKeepAlive, this.keepAlive.lastSent);
 	}
 
-	/** Throws a RangeError when the broker sends on while it does not take its answers. */
+	/** Throws a RangeError when the broker sends on without taking the replies. */
 	reply(packet: Packet): void {
 		if (this.replies.length >= REPLIES_MAXIMUM) throw new RangeError(`${REPLIES_MAXIMUM} replies wait to be sent`);
 		this.replies.push(packet);
 	}
 
-	/** The bytes of a packet, which is the one that leaves next. Throws an Error where MQTT does not allow it. */
+	/** The bytes of the packet that leaves next. Throws an Error where MQTT does not allow it. */
 	leave(packet: Packet, now: number, entry?: InFlightMessage<M>, message?: M): Bytes {
 		this.leaving = { packet, since: now, entry, message };
 		return encode(packet, this.version);
@@ -112,8 +112,8 @@ export class Connection<M> {
 
 	/**
 	 * When `check` is to be called, or the next packet is to be sent, in ms.
-	 * `sentAt`: when the oldest packet left that is not acknowledged; `lastDue`: when
-	 * what comes last may leave; each `Infinity` where there is none.
+	 * `sentAt`: when the oldest unacknowledged packet left; `lastDue`: when a request
+	 * or birth message that comes last may leave; each `Infinity` where there is none.
 	 */
 	deadline(sentAt: number, lastDue: number): number {
 		if (this.phase !== "connected") return this._connackDue;

@@ -4,7 +4,7 @@ import { MALFORMED_PACKET, PROTOCOL_ERROR, reasonText, refusalText } from "./rea
 
 /** The peer broke the protocol: the connection has to be closed [MQTT-4.8.0-1]. */
 export class ProtocolError extends Error {
-	/** What a DISCONNECT of MQTT 5.0 gives as the reason. */
+	/** The reason code of the DISCONNECT (5.0). */
 	readonly reasonCode: number;
 
 	constructor(message: string, reasonCode: number = PROTOCOL_ERROR) {
@@ -17,7 +17,7 @@ export class ProtocolError extends Error {
 	}
 }
 
-/** A packet that is not built as MQTT has it. */
+/** A Malformed Packet. */
 export function malformed(fault: string): ProtocolError {
 	return new ProtocolError(fault, MALFORMED_PACKET);
 }
@@ -29,7 +29,7 @@ export class ConnectionError extends Error {
 	}
 }
 
-/** The broker has discarded the session of an earlier run, and nothing else was wanted of the connection: no need to wait. */
+/** The broker has discarded the session of an earlier run, the connection's only purpose: the next one need not wait. */
 export class SessionDiscardedError extends ConnectionError {
 	constructor() {
 		super("the broker has discarded the earlier session");
@@ -45,7 +45,7 @@ export class RefusedError extends ConnectionError {
 	/** 1 to 5 (3.1.1, table 3.1), or 0x80 and above (5.0, table 2-6). */
 	readonly reasonCode: number;
 
-	/** Whether only the version was refused, and the session speaks an older one from now on: no need to wait. */
+	/** Whether the broker refused only the version: the next attempt speaks an older one, and need not wait. */
 	readonly hasOlderVersion: boolean;
 
 	constructor(reasonCode: number, { reasonString, serverReference }: Properties, hasOlderVersion: boolean) {

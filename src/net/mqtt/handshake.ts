@@ -1,8 +1,8 @@
 /**
- * How a connection begins: what the CONNECT says and what the CONNACK means; and
- * in which manner it is opened: with which version of MQTT, whether to send on
- * without waiting for the CONNACK, and whether with the will. What was refused is
- * not tried again; what failed is followed by something that more brokers bear.
+ * How a connection begins: CONNECT and CONNACK. It chooses the version of MQTT,
+ * whether packets follow the CONNECT without waiting for the CONNACK, and whether
+ * the CONNECT has the will. It does not repeat a version that was refused; after
+ * another failure it tries what more brokers support.
  */
 import { Connection } from "./connection.js";
 import { ProtocolError, RefusedError } from "./errors.js";
@@ -24,15 +24,15 @@ const RECEIVED_MAXIMUM = 64;
 /** Largest packet accepted from a broker by default, in bytes. */
 const PACKET_SIZE_DEFAULT = 4_096;
 /**
- * After so many attempts in a row that the broker refused for want of
- * authorization or ended without a word, one goes without the will: it may be
- * to a topic that the broker does not allow.
+ * After 3 attempts in a row that the broker refused for want of authorization,
+ * or ended without a CONNACK, the next has no will: the will's topic may be one
+ * that the broker does not allow.
  */
 const DOUBTS_MAXIMUM = 3;
 
-/** What it means that the broker has accepted a connection. */
+/** A connection that the broker has accepted. */
 interface Accepted {
-	/** Whether the broker has discarded the session of an earlier run, and nothing else was wanted of the connection. */
+	/** Whether the broker has discarded the session of an earlier run, the connection's only purpose. */
 	readonly isDiscarded: boolean;
 	/** Whether the broker has the session, or, in MQTT 3.1, may have it. */
 	readonly isResumed: boolean;
@@ -43,12 +43,12 @@ interface Accepted {
 export class Handshake<M extends Message> {
 	private readonly _options: SessionOptions<M>;
 	private _clientId: string;
-	/** As far as the broker takes it. */
+	/** With the QoS and retain flag that the broker takes. */
 	private _will: Will | undefined;
 	/** Attempts in a row for whose failure the will may be the cause. */
 	private _doubts = 0;
 	private _startsClean: boolean;
-	/** The version that the next connection is opened with, or the present one was. */
+	/** The version of the present connection, or else of the next. */
 	version: ProtocolVersion;
 	/** The highest version that the broker has not refused. */
 	private _highest: ProtocolVersion;
@@ -63,7 +63,7 @@ export class Handshake<M extends Message> {
 		this._pipelines = this._mayPipeline;
 	}
 
-	/** The next connection. `hasUnacknowledged`: whether something is to be delivered again, which asks for the CONNACK first. */
+	/** The next connection. `hasUnacknowledged`: whether messages are to be delivered again, which must wait for the CONNACK. */
 	begin(hasUnacknowledged: boolean, now: number): Connection<M> {
 		const discards = this._startsClean && this.version < 5;
 		const pipelined = this._pipelines && !hasUnacknowledged && !discards;
@@ -89,7 +89,7 @@ export class Handshake<M extends Message> {
 		};
 	}
 
-	/** Throws a `RefusedError` where the broker refuses, a `ProtocolError` where its CONNACK is none that there can be. */
+	/** Throws a `RefusedError` where the broker refuses, a `ProtocolError` for a CONNACK that MQTT does not allow. */
 	accept(connection: Connection<M>, packet: Connack): Accepted {
 		if (connection.phase !== "awaiting CONNACK") {
 			throw new ProtocolError(
@@ -108,16 +108,17 @@ export class Handshake<M extends Message> {
 		connection.accepted(packet);
 		const lacksWill = this._will !== undefined && !this._hasWill;
 		this._doubts = 0;
-		// MQTT 3.1 does not tell it again.
+		// In MQTT 5.0 the same connection goes on with the new session.
 		const isDiscarded = this._startsClean && version < 5;
 		this._startsClean = false;
 		if (this._clientId === "") this._clientId = properties.assignedClientIdentifier ?? "";
-		// MQTT 3.1 does not tell. What it resumed unknown to the client would be delivered twice; what it did not, goes out with DUP.
+		// A CONNACK of MQTT 3.1 has no session present flag. A resumed session taken for new would get its messages twice;
+		// a new one taken for resumed gets them with DUP.
 		const isResumed = sessionPresent || (version === 3 && !this._options.cleanSession && !isDiscarded);
 		return { isDiscarded, isResumed, lacksWill };
 	}
 
-	/** The broker does not accept the connection: the next one is of a kind that it may accept. */
+	/** The broker refuses the connection: the next one is without the likely cause. */
 	refuse(connection: Connection<M>, reasonCode: number, properties: Properties): never {
 		connection.phase = "ended";
 		// A broker that does not know 5.0 may answer in 3.1.1's form.
@@ -125,10 +126,10 @@ export class Handshake<M extends Message> {
 		// MQTT 3.1 knows no empty client id.
 		const hasOlderVersion = isVersion && this.version > (this._options.clientId === "" ? 4 : 3);
 		if (hasOlderVersion) this.version = this._highest = this.version === 5 ? 4 : 3;
-		// No use in sending on until it lets the client in.
+		// Packets behind the CONNECT are wasted until the broker accepts the client.
 		this._pipelines = hasOlderVersion && this._mayPipeline;
 		if (WILL_REFUSALS.includes(reasonCode)) this._doubtWill();
-		// Only the will can have been too much here [5.0: MQTT-3.2.2-12, 3.2.2-13].
+		// Only the will has a QoS and a retain flag here [5.0: MQTT-3.2.2-12, 3.2.2-13].
 		if (this._will && reasonCode === QOS_NOT_SUPPORTED) this._will = { ...this._will, qos: 0 };
 		if (this._will && reasonCode === RETAIN_NOT_SUPPORTED) this._will = { ...this._will, retain: false };
 		throw new RefusedError(reasonCode, properties, hasOlderVersion);
@@ -140,20 +141,20 @@ export class Handshake<M extends Message> {
 			this._dropped(pipelined);
 			if (byBroker) this._doubtWill();
 		} else if (phase === "connected") {
-			// If it was of an older version only because others were lost before, that may have been the network's doing.
+			// Lost connections may have led to an older version, and the network may have lost them.
 			this.version = this._highest;
 		}
 	}
 
-	/** The next connection ends what the broker has of the session. */
+	/** The next connection ends the broker's session. */
 	startClean(): void {
 		this._startsClean = !this._options.cleanSession;
 	}
 
 	/**
-	 * The connection ended before the CONNACK. Some brokers drop a client that
-	 * does not wait, others one of a version that they do not know. When neither
-	 * waiting nor the older version helps, that was not the cause.
+	 * The connection ended before the CONNACK. Some brokers drop a client that does
+	 * not wait, others one of an unknown version. When neither waiting nor the older
+	 * version helps, the cause is another.
 	 */
 	private _dropped(pipelined: boolean): void {
 		if (pipelined) this._pipelines = false;
@@ -164,7 +165,7 @@ export class Handshake<M extends Message> {
 		}
 	}
 
-	/** Whether the next connection is one with the will, where there is one. */
+	/** Whether the next CONNECT has the will, if there is a will. */
 	private get _hasWill(): boolean {
 		return this._doubts < DOUBTS_MAXIMUM;
 	}
@@ -188,5 +189,5 @@ export class Handshake<M extends Message> {
 	}
 }
 
-/** What a CONNACK says of a will to a topic that the broker does not allow. */
+/** The reason codes of a CONNACK for a will to a topic that the broker does not allow. */
 const WILL_REFUSALS: readonly number[] = Object.freeze([CLIENT_NOT_AUTHORIZED, NOT_AUTHORIZED, TOPIC_NAME_INVALID]);

@@ -43,10 +43,10 @@ export class InFlight<M extends Message> {
 		return [...this._messages.values()];
 	}
 
-	/** When the packet that has waited longest for its acknowledgement left on this connection, in ms. */
+	/** When the oldest unacknowledged packet left on this connection, in ms. */
 	get oldestSentAt(): number {
 		let oldest = Number.POSITIVE_INFINITY;
-		// Asked for at every turn: nothing to be made for nothing.
+		// Asked for at every turn: no iterator for an empty map.
 		if (this._messages.size === 0) return oldest;
 		for (const { sentAt } of this._messages.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
 		return oldest;
@@ -66,7 +66,7 @@ export class InFlight<M extends Message> {
 
 	/**
 	 * The entry that an acknowledgement is for, if there is one. Throws a
-	 * `ProtocolError` where the acknowledgement does not suit it.
+	 * `ProtocolError` for the acknowledgement of another QoS or step.
 	 */
 	find({ cmd, packetId }: Acknowledgement): InFlightMessage<M> | undefined {
 		const entry = this._messages.get(packetId);
@@ -80,12 +80,12 @@ export class InFlight<M extends Message> {
 	}
 
 	/**
-	 * What a broker takes no more at its QoS is published anew at the one it takes
+	 * Messages above the broker's Maximum QoS are published anew at that QoS
 	 * [5.0: MQTT-3.2.2-11]: a redelivery must not have another QoS.
 	 */
 	lower(maximumQoS: QoS): void {
 		for (const entry of this.entries()) {
-			// Behind those before it, also if it stays as it is: the order lasts.
+			// An unchanged entry moves, too: the order of redelivery stays.
 			this._messages.delete(entry.packetId);
 			if (entry.qos <= maximumQoS || entry.released) this._messages.set(entry.packetId, entry);
 			else this.enter(entry.message, maximumQoS, entry.published);
@@ -98,9 +98,9 @@ export class InFlight<M extends Message> {
 	}
 
 	/**
-	 * The broker knows nothing of the session any more: what it did not
-	 * acknowledge is published anew, in the same order, and is no redelivery. That
-	 * goes for what it had released, too: a message twice is better than none.
+	 * The broker has lost the session: unacknowledged messages are published anew, in
+	 * the same order, and not as redeliveries. Messages after their PUBREC, too: a
+	 * message twice is better than none.
 	 */
 	startOver(maximumQoS: QoS): void {
 		const entries = this.entries();

@@ -1,6 +1,6 @@
 /**
  * Messages from the broker: each is handed on and acknowledged, one of QoS 2
- * exactly once. What is remembered of them outlives a connection.
+ * exactly once. The ids of QoS 2 messages outlive a connection.
  */
 import type { Connection } from "./connection.js";
 import { ProtocolError } from "./errors.js";
@@ -23,8 +23,8 @@ export class Inbound<M extends Message> {
 	/** Ids of QoS 2 messages that were handed on and whose PUBREL is to come [MQTT-4.3.3-2]. */
 	private _received: ReceivedIds | undefined;
 	/**
-	 * Messages to be handed on, in the order in which they came: what one call of
-	 * `Session.receive` brought, as the session is not `receptive` while there are any.
+	 * Messages to be handed on, in the order in which they came. One call of
+	 * `Session.receive` brought them: the session is not `receptive` while there are any.
 	 */
 	private _held: Held[] = [];
 
@@ -45,7 +45,7 @@ export class Inbound<M extends Message> {
 		const message = { topic, payload, qos, retain, dup, properties };
 		const acknowledgement: Packet | undefined =
 			qos > 0 ? { cmd: qos === 1 ? "puback" : "pubrec", packetId } : undefined;
-		// If not, it was handed on before, or is about to be, and the broker has not seen the PUBREC.
+		// A message that is not new was handed on, or will be: the broker has not received the PUBREC.
 		if (qos < 2 || this._isNew(packetId)) {
 			if (this._options.acknowledgesFirst) this._held.push({ message, packetId, acknowledgement });
 			else this._options.onMessage?.(message);
@@ -60,13 +60,13 @@ export class Inbound<M extends Message> {
 		if (qos > 0) connection.reply({ cmd: qos === 1 ? "puback" : "pubrec", packetId });
 	}
 
-	/** A PUBREL: the broker sends the message of QoS 2 no more. */
+	/** A PUBREL: the broker does not send this message of QoS 2 again. */
 	released(connection: Connection<M>, packetId: number): void {
 		const known = this._received?.delete(packetId);
 		connection.reply({ cmd: "pubcomp", packetId, reasonCode: known ? 0 : PACKET_IDENTIFIER_NOT_FOUND });
 	}
 
-	/** A reply has left, which may be what a message waits for. */
+	/** A reply has left, perhaps the acknowledgement that a message waits for. */
 	replied(reply: Packet): void {
 		if (this._held.length === 0) return;
 		for (const held of this._held) if (held.acknowledgement === reply) held.acknowledgement = undefined;
@@ -81,7 +81,7 @@ export class Inbound<M extends Message> {
 		return true;
 	}
 
-	/** The connection has ended: what the broker cannot have an acknowledgement of comes again. */
+	/** The connection has ended: messages whose acknowledgement has not left come again. */
 	disconnected(): void {
 		for (const { message, packetId, acknowledgement } of this._held)
 			if (acknowledgement && message.qos === 2) this._received?.delete(packetId);

@@ -13,6 +13,6 @@ export interface Message {
 
 /** A message from a subscription. */
 export interface ReceivedMessage extends Message {
-	/** Whether the broker may have delivered it before; with QoS 2 it has not been handed on before all the same. */
+	/** Whether the broker may have delivered it before; a message of QoS 2 is handed on once all the same. */
 	readonly dup: boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * Messages to the broker: the birth message, what is to be delivered again, and
- * new ones as far as the window reaches. What is in flight outlives a connection.
+ * Messages to the broker: the birth message, redeliveries, and new messages within
+ * the window. Messages in flight outlive a connection.
  */
 import type { Bytes } from "../../host.js";
 import type { Connection, Leaving } from "./connection.js";
@@ -12,7 +12,7 @@ import { PACKET_IDENTIFIER_NOT_FOUND, PACKET_TOO_LARGE, TOPIC_NAME_INVALID } fro
 import type { SessionOptions } from "./session-options.js";
 import { Suspicion } from "./suspicion.js";
 
-/** Messages sent and not yet acknowledged, unless the broker takes fewer. More wait until one of these is. */
+/** Messages sent and not yet acknowledged, unless the broker takes fewer. Further messages wait. */
 const IN_FLIGHT_MAXIMUM = 8;
 
 export class Outbound<M extends Message> {
@@ -34,7 +34,7 @@ export class Outbound<M extends Message> {
 
 	/**
 	 * The birth message goes first, and beside the window: status before readings.
-	 * One that is still in flight keeps its place among what comes again [MQTT-4.6.0-1].
+	 * A birth message still in flight keeps its place among the redeliveries [MQTT-4.6.0-1].
 	 */
 	giveBirth(connection: Connection<M>, now: number): void {
 		if (!this._options.birth || connection.unsent.some(({ message }) => message === undefined)) return;
@@ -56,21 +56,21 @@ export class Outbound<M extends Message> {
 		connection.careful = this._suspicion.isRoused;
 	}
 
-	/** Gives up what the broker ended several connections on, so that what waits behind it goes on; returns it. */
+	/** Gives up and returns the message on which the broker ended several connections: others wait behind it. */
 	giveUp(now: number): InFlightMessage<M> | undefined {
 		const culprit = this._suspicion.convict(this._inFlight.entries(), now);
 		if (culprit) this._inFlight.remove(culprit);
 		return culprit;
 	}
 
-	/** What is to be delivered again, then new messages, as far as the window reaches. */
+	/** Redeliveries, then new messages, within the window. */
 	transmit(connection: Connection<M>, now: number): Bytes | undefined {
 		for (;;) {
-			// Whatever is not in `unsent` was sent on this connection [5.0: MQTT-3.3.4-7].
+			// Messages in flight and not in `unsent` were sent on this connection [5.0: MQTT-3.3.4-7].
 			const { careful } = connection;
 			const quota = (careful ? 1 : connection.receiveMaximum) - (this._inFlight.size - connection.unsent.length);
 			if (careful && quota <= 0) return undefined;
-			// A PUBREL waits for no room [5.0: MQTT-3.3.4-8].
+			// A PUBREL does not wait for the quota [5.0: MQTT-3.3.4-8].
 			const index = quota > 0 ? 0 : connection.unsent.findIndex(({ released }) => released);
 			const entry = connection.unsent[index];
 			if (entry) {
@@ -87,7 +87,7 @@ export class Outbound<M extends Message> {
 			if (!message) return undefined;
 			const qos = Math.min(message.qos, connection.maximumQoS) as QoS;
 			if (qos === 0 && connection.phase !== "connected") {
-				// Should the broker not accept the connection, nobody would tell, and the message were lost.
+				// A message of QoS 0 would be lost without notice if the broker did not accept the connection.
 				this._unsent = message;
 				return undefined;
 			}
@@ -96,7 +96,7 @@ export class Outbound<M extends Message> {
 		}
 	}
 
-	/** A packet has left, which may have been one of these. */
+	/** A packet has left, perhaps a PUBLISH or PUBREL. */
 	transmitted({ entry, message }: Leaving<M>, now: number): void {
 		const redelivered = entry?.published ?? false;
 		if (entry) {
@@ -117,7 +117,7 @@ export class Outbound<M extends Message> {
 		connection.proven = true;
 		if (!entry) {
 			if (cmd === "puback") throw new ProtocolError(`a PUBACK for the packet id ${packetId}, which is not in flight`);
-			// Whatever it was for is over; a PUBREL lets the broker forget it, too [5.0: 4.3.3, table 2-6].
+			// The client has forgotten the message; a PUBREL lets the broker forget it, too [5.0: 4.3.3, table 2-6].
 			if (cmd === "pubrec" && reasonCode < 0x80)
 				connection.reply({ cmd: "pubrel", packetId, reasonCode: PACKET_IDENTIFIER_NOT_FOUND });
 			return;
@@ -138,19 +138,19 @@ export class Outbound<M extends Message> {
 
 	/**
 	 * A connection that the broker had accepted has ended. `endedAt`: when the broker
-	 * ended it, in ms, if it did; `isAlone`: whether it owed no answer but to messages.
+	 * ended it, in ms, if it did; `isAlone`: whether only messages were unanswered.
 	 */
 	judge(connection: Connection<M>, endedAt: number | undefined, isAlone: boolean): void {
 		this._suspicion.judge(connection, endedAt, this._inFlight.entries(), isAlone);
 	}
 
-	/** The connection has ended: what is in flight waits for the next one. */
+	/** The connection has ended: messages in flight wait for the next one. */
 	disconnected({ leaving }: Connection<M>): void {
 		if (leaving?.message && !leaving.entry) this._unsent = leaving.message;
 		this._inFlight.disconnected();
 	}
 
-	/** The PUBLISH packet; `undefined` where the broker takes none of its size: then the message is given back. */
+	/** The PUBLISH packet; `undefined` if it is too large for the broker: then the message is given back. */
 	private _publish(
 		connection: Connection<M>,
 		message: Message,
@@ -175,13 +175,13 @@ export class Outbound<M extends Message> {
 				const bytes = connection.leave(packet, now, entry, own);
 				if (bytes.length <= connection.maximumPacketSize) return bytes;
 			} catch {
-				// The encoder refuses what MQTT does not allow: a topic with a wildcard, for instance.
+				// The encoder refuses messages that MQTT does not allow: a topic with a wildcard, for instance.
 				reasonCode = TOPIC_NAME_INVALID;
 			}
 			return undefined;
 		};
 		const alias = connection.aliases?.of(topic);
-		// Without an alias it must fit, too: it may have to be delivered again on a connection that knows none.
+		// It must fit without the alias, too: a redelivery on the next connection has none.
 		if (!alias || connection.maximumPacketSize < Number.POSITIVE_INFINITY) {
 			const bytes = leave(packet);
 			if (!bytes) return this._giveBack(connection, entry, own, reasonCode);
@@ -207,7 +207,7 @@ export class Outbound<M extends Message> {
 	}
 }
 
-/** Without what is not a message's own to tell [5.0: MQTT-3.2.2-17, 3.3.4-6]: one that was received may be sent on. */
+/** A received message may be sent on: without its topic alias and subscription identifiers [5.0: MQTT-3.2.2-17, 3.3.4-6]. */
 function sendable(properties: Properties): Properties {
 	const { topicAlias, subscriptionIdentifier, ...others } = properties;
 	return topicAlias === undefined && subscriptionIdentifier === undefined ? properties : others;

@@ -1,9 +1,9 @@
-/** Packet ids from 1 to 65535, which all packets that need one share. */
+/** Packet ids from 1 to 65535, shared by all types of packets. */
 
 const LARGEST = 0xffff;
 
 export class PacketIds {
-	/** What waits for an answer, by its packet id. */
+	/** Packets that wait for an answer, by their ids. */
 	private readonly _waiting: ReadonlyMap<number, unknown>[] = [];
 	private _last = 0;
 
@@ -12,7 +12,7 @@ export class PacketIds {
 		this._waiting.push(waiting);
 	}
 
-	/** An id that is not in use [MQTT-2.3.1-2; 5.0: 2.2.1-3]. Whoever takes ids takes few: windows are small. */
+	/** An id that is not in use [MQTT-2.3.1-2; 5.0: 2.2.1-3]. Windows are small, so the search ends soon. */
 	take(): number {
 		do this._last = (this._last % LARGEST) + 1;
 		while (this._isInUse(this._last));

@@ -4,7 +4,7 @@ import type { Bytes } from "../../host.js";
 /** 5 is MQTT 5.0, 4 is MQTT 3.1.1, 3 is MQTT 3.1. */
 export type ProtocolVersion = 3 | 4 | 5;
 
-/** What people call the versions. */
+/** The names of the versions. */
 export const VERSIONS: Readonly<Record<ProtocolVersion, string>> = Object.freeze({ 3: "3.1", 4: "3.1.1", 5: "5.0" });
 
 export type QoS = 0 | 1 | 2;
@@ -36,7 +36,7 @@ export interface Properties {
 	readonly topicAlias?: number;
 	readonly maximumQoS?: number;
 	readonly retainAvailable?: boolean;
-	/** Pairs of name and value, in their order; a name may come again. To be sent: those that come are not kept. */
+	/** Pairs of name and value, in their order; a name may come again. Only of packets to be sent: those received are not kept. */
 	readonly userProperties?: readonly (readonly [name: string, value: string])[];
 	readonly maximumPacketSize?: number;
 	readonly wildcardSubscriptionAvailable?: boolean;
@@ -88,7 +88,7 @@ export interface Publish {
 	readonly properties?: Properties | undefined;
 }
 
-/** What is left of a PUBLISH that is larger than the client takes, and was read past. */
+/** A PUBLISH that is larger than the client takes, and was read past. */
 export interface Oversized {
 	readonly cmd: "oversized publish";
 	readonly qos: QoS;
@@ -165,7 +165,7 @@ export interface Empty<Cmd extends "pingreq" | "pingresp"> {
 	readonly cmd: Cmd;
 }
 
-/** What a broker sends to a client. */
+/** A packet from a broker to a client. */
 export type BrokerPacket =
 	| Connack
 	| Publish

@@ -1,4 +1,4 @@
-/** Reason codes, by which a broker answers: those that mean something to the program, and all of them in words for people. */
+/** A broker's reason codes: constants for those that the program compares, and texts for all. */
 
 // Of MQTT 5.0 (5.0, table 2-6).
 export const DISCONNECT_WITH_WILL = 0x04;
@@ -22,7 +22,7 @@ export const CLIENT_NOT_AUTHORIZED = 5;
 /** The greatest of them. */
 export const RETURN_CODE_MAXIMUM = 5;
 
-/** Those that a CONNACK of MQTT 5.0 may have from 0x80 on (5.0, table 3-1), a bit each: 0x80 to 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99 to 0x9d, 0x9f. */
+/** Reason codes of a CONNACK of MQTT 5.0 from 0x80 on (5.0, table 3-1), a bit each: 0x80 to 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99 to 0x9d, 0x9f. */
 const CONNACK_REFUSALS = 0xbea1_17ff;
 
 /** From here on reason codes are refusals. */
@@ -37,7 +37,7 @@ const REFUSED =
 	"shared subscriptions not supported,too many connections,maximum connect time," +
 	"subscription identifiers not supported,wildcard subscriptions not supported";
 
-/** Those below. 0 means something else in each packet, and success in all. */
+/** Below 0x80. 0 means something else in each packet, and success in all. */
 const OTHERS: Readonly<Record<number, string>> = Object.freeze({
 	0: "success",
 	1: "QoS 1 granted",
@@ -62,12 +62,12 @@ export function isConnackReasonCode(reasonCode: number): boolean {
 	return reasonCode < 0xa0 && ((CONNACK_REFUSALS >>> (reasonCode - REFUSED_FROM)) & 1) === 1;
 }
 
-/** What a reason code of MQTT 5.0 means. */
+/** The text of a reason code of MQTT 5.0. */
 export function reasonText(reasonCode: number): string {
 	return REFUSED.split(",")[reasonCode - REFUSED_FROM] ?? OTHERS[reasonCode] ?? UNKNOWN;
 }
 
-/** What a CONNACK's return code from 1 on means before MQTT 5.0. */
+/** The text of a CONNACK's return code from 1 on, before MQTT 5.0. */
 export function refusalText(returnCode: number): string {
 	return REFUSALS.split(",")[returnCode - 1] ?? UNKNOWN;
 }

@@ -3,8 +3,8 @@
  * handed on again [MQTT-4.3.3-2].
  *
  * A broker counts its ids up and releases them in order, so they are kept as
- * ranges: mosquitto 2.0.11 has hundreds unreleased after a burst, whatever
- * Receive Maximum it was told, and they are one or two ranges.
+ * ranges: after a burst mosquitto 2.0.11 has hundreds of unreleased ids, whatever
+ * the Receive Maximum, in one or two ranges.
  */
 
 /** Ranges. A broker that needs more of them numbers its messages at random. */
@@ -22,7 +22,7 @@ export class ReceivedIds {
 		return this._ranges.some(({ first, last }) => first <= packetId && packetId <= last);
 	}
 
-	/** An id that is not there yet. Returns whether there was room for it. */
+	/** Adds an id that is not there yet. Returns whether there was room for it. */
 	add(packetId: number): boolean {
 		const newest = this._ranges.at(-1);
 		if (newest && newest.last === packetId - 1) newest.last = packetId;

@@ -1,4 +1,4 @@
-/** What a session is to know and to do, and whom it tells. */
+/** A session's options and callbacks. */
 import type { Message, ReceivedMessage } from "./message.js";
 import type { Properties, ProtocolVersion, Will } from "./packet.js";
 
@@ -13,10 +13,10 @@ export interface SessionOptions<M extends Message> {
 	/** Whether each connection begins a new session (5.0: clean start) and none outlives its connection; by default not. */
 	readonly cleanSession?: boolean;
 	/**
-	 * Whether the first connection ends what the broker has of an earlier run, by
-	 * default not. For messages of QoS 2 from a client that forgets: one with the
-	 * packet id of an unreleased one would be taken for it. Before MQTT 5.0 that
-	 * takes a connection of its own.
+	 * Whether the first connection ends the session of an earlier run, by default
+	 * not. A client without memory needs it for messages of QoS 2: the broker would
+	 * take a new one for an unreleased one with the same packet id. Before MQTT 5.0
+	 * that takes a connection of its own.
 	 */
 	readonly cleanStart?: boolean;
 	/** Seconds, 0 to 65535; 0 turns PINGREQs off. A broker of MQTT 5.0 may decide otherwise. */
@@ -26,8 +26,8 @@ export interface SessionOptions<M extends Message> {
 	/** Published by the broker when the connection ends without a DISCONNECT. */
 	readonly will?: Will | undefined;
 	/**
-	 * Published first on every connection, at QoS 1 whatever its own: at QoS 2 one
-	 * that the broker had received before the will would not be published again.
+	 * Published first on every connection, at QoS 1 whatever its own. At QoS 2 a
+	 * broker that had received it before the will would not publish it again.
 	 */
 	readonly birth?: Message | undefined;
 	/** Seconds (5.0): how long the broker is to keep the session; by default a day. */
@@ -35,21 +35,21 @@ export interface SessionOptions<M extends Message> {
 	/** Largest packet to receive, in bytes; by default 4,096. A broker of MQTT 5.0 is told. */
 	readonly maximumPacketSize?: number;
 	/**
-	 * What a broker of MQTT 5.0 is told, by default the same. Where it is more, messages of sizes between are read
-	 * past: a broker may stop at what it has to hold back (mosquitto 2.0 does so at 64 messages).
+	 * The Maximum Packet Size in the CONNECT (5.0), by default the same. Where it is larger, messages of sizes between
+	 * are read past: a broker may stop after too many messages held back as too large (mosquitto 2.0 does after 64).
 	 */
 	readonly announcedPacketSize?: number;
-	/** Whether packets may follow the CONNECT before the broker has accepted it; by default they do, where the broker bears it. */
+	/** Whether packets may follow the CONNECT before the CONNACK; by default they do, if the broker supports it. */
 	readonly pipelining?: boolean;
 	/**
 	 * Whether a message of QoS 1 or 2 is acknowledged before it is handed on, by
-	 * default after: for commands, one of which may bring the machine down and would
-	 * come again for ever. See `handOn`.
+	 * default after. For commands: a command that brings the machine down would come
+	 * again for ever. See `handOn`.
 	 */
 	readonly acknowledgesFirst?: boolean;
 	/** The next message to publish, or `undefined`: called when it can be sent at once. */
 	readonly nextMessage?: () => M | undefined;
-	/** The broker accepted the connection; with the properties that it told (5.0). */
+	/** The broker accepted the connection; with the properties of its CONNACK (5.0). */
 	readonly onConnect?: (sessionPresent: boolean, version: ProtocolVersion, properties: Properties) => void;
 	/** A message from `nextMessage` left for the first time, or again after a reconnect. */
 	readonly onPublish?: (message: M, redelivered: boolean) => void;
@@ -63,8 +63,8 @@ export interface SessionOptions<M extends Message> {
 	/**
 	 * The broker ended several connections because of a message from `nextMessage`,
 	 * or of the birth message, or did not accept one with the will. The message is
-	 * not tried again, whether the broker has it or not; the birth message after a
-	 * while, last; the will with the next connection.
+	 * not tried again, whether the broker has it or not; the birth message is, last,
+	 * after a minute or more; the will is with the next connection.
 	 */
 	readonly onGiveUp?: (what: M | "birth message" | "will message") => void;
 	/** A message that is larger than `maximumPacketSize`, in bytes, was read past. It counts as received. */

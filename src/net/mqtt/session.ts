@@ -2,13 +2,12 @@
  * An MQTT session without I/O: bytes and times go in, packets to send and the
  * time of the next deadline come out. It speaks MQTT 5.0, 3.1.1 and 3.1.
  *
- * Here is who is asked and told, and in which order. What there is to know is
- * with the parts: `Handshake`, `Inbound`, `Outbound` and `Subscriptions` outlive
- * a connection, a `Connection` ends with it.
+ * This file decides the order of the parts' work; the parts have the state:
+ * `Handshake`, `Inbound`, `Outbound` and `Subscriptions` outlive a connection, a
+ * `Connection` ends with it.
  *
- * The session holds no queue. It asks `nextMessage` for one more message
- * whenever it could send it at once, so that whatever waits, waits where its
- * owner put it.
+ * The session holds no queue. It asks `nextMessage` for a message only when it can
+ * send it at once; until then the message waits with its owner.
  */
 import type { Bytes } from "../../host.js";
 import { encode } from "./codec/codec.js";
@@ -52,7 +51,7 @@ export class Session<M extends Message> {
 		return this._connection?.phase === "connected";
 	}
 
-	/** The version that the next connection is opened with, or the present one was. */
+	/** The version of the present connection, or else of the next. */
 	get protocolVersion(): ProtocolVersion {
 		return this._handshake.version;
 	}
@@ -70,8 +69,8 @@ export class Session<M extends Message> {
 	}
 
 	/**
-	 * Whether more may be received. While replies wait to be sent, nothing more
-	 * should be read: a broker that does not take its answers is not listened to.
+	 * Whether more bytes may be received. While replies wait to be sent, nothing
+	 * more should be read: else they would pile up when a broker does not take them.
 	 */
 	get receptive(): boolean {
 		return this._connection?.replies.length === 0 && !this._inbound.isHolding;
@@ -84,8 +83,8 @@ export class Session<M extends Message> {
 	}
 
 	/**
-	 * Subscribes now, and again in every new session. Throws a RangeError when
-	 * there are too many, or the topic filter is none.
+	 * Subscribes now, and again in every new session. Throws a RangeError for too
+	 * many subscriptions, or a wrong topic filter.
 	 */
 	subscribe(subscription: Subscription): void {
 		this._subscriptions.subscribe(subscription);
@@ -100,8 +99,8 @@ export class Session<M extends Message> {
 	 *
 	 * Subscriptions and messages follow the CONNECT at once (a client need not
 	 * wait for the CONNACK, section 3.1.4), so that a reading is acknowledged one
-	 * round trip sooner; unless something is to be delivered again, which asks for
-	 * the CONNACK's session present flag first.
+	 * round trip sooner. Redeliveries wait for the CONNACK's session present flag,
+	 * and everything behind them.
 	 */
 	open(now: number): void {
 		const connection = this._handshake.begin(this._inFlight.size > 0, now);
@@ -110,11 +109,10 @@ export class Session<M extends Message> {
 	}
 
 	/**
-	 * The connection has ended; what is in flight waits for the next one.
+	 * The connection has ended; messages in flight wait for the next one.
 	 *
-	 * `brokerEndedAt` is when the broker closed it, in ms, if that is what happened:
-	 * something that it was sent may be the cause. A network that fails is none of
-	 * the broker's doing.
+	 * `brokerEndedAt` is when the broker closed it, in ms, if the broker did: a packet
+	 * may be the cause. Left out where the network failed.
 	 */
 	close(brokerEndedAt?: number): void {
 		const connection = this._connection;
@@ -131,7 +129,7 @@ export class Session<M extends Message> {
 	}
 
 	/**
-	 * Bytes have arrived: some hundred at the most at a time, see `receptive`.
+	 * Bytes have arrived: a few hundred at a time at the most, see `receptive`.
 	 * Throws a `ConnectionError` or a `ProtocolError` when the connection has to
 	 * be closed.
 	 */
@@ -142,12 +140,12 @@ export class Session<M extends Message> {
 		if (connection.decoder.passing) connection.passedAt = now;
 		try {
 			for (const packet of connection.decoder.push(bytes)) {
-				// Whoever was told of the packet before may have closed the connection.
+				// A callback for the packet before may have closed the connection.
 				if (this._connection !== connection) return;
 				this._packet(connection, packet, now);
 			}
 		} catch (error) {
-			// It accepts 5.0 in the form of 3.1.1, and would take properties for payload: it does not know 5.0.
+			// A broker that accepts 5.0 in 3.1.1's form does not know 5.0: it would take properties for payload.
 			if (error instanceof ProtocolError && error.reasonCode === UNSUPPORTED_PROTOCOL_VERSION) {
 				this._handshake.refuse(connection, UNSUPPORTED_PROTOCOL_VERSION, {});
 			}
@@ -191,7 +189,7 @@ export class Session<M extends Message> {
 		return this._subscriptions.transmit(connection, now);
 	}
 
-	/** The packet from `transmit` has left: the deadlines of what it asks for begin. */
+	/** The packet from `transmit` has left: the time for its answer begins. */
 	transmitted(now: number): void {
 		const connection = this._connection;
 		if (!connection?.leaving) return;
@@ -204,18 +202,18 @@ export class Session<M extends Message> {
 	}
 
 	/**
-	 * What `transmitted` was told of has been given to the network: hands on the
-	 * messages that are acknowledged by now. Only with `acknowledgesFirst`.
+	 * The network has taken the packets of `transmitted`: hands on the messages that
+	 * are acknowledged by now. Only with `acknowledgesFirst`.
 	 *
-	 * A connection may end before. What the broker cannot have an acknowledgement of
-	 * is forgotten, for it will come again; the rest is handed on with the next
-	 * connection. So none is lost; and none comes twice but one of QoS 1 whose
-	 * acknowledgement got lost on its way: it is marked `dup`, which is all that MQTT
-	 * has to tell it by.
+	 * A connection may end before. The session forgets messages whose acknowledgement
+	 * has not left, as they come again; it hands on the rest with the next connection.
+	 * So no message is lost, and none comes twice but a message of QoS 1 whose
+	 * acknowledgement got lost on its way: it is marked `dup`, the only sign that MQTT
+	 * has for it.
 	 */
 	handOn(): void {
 		const connection = this._connection;
-		// Whoever is told of one may end the connection.
+		// `onMessage` may end the connection.
 		while (connection && this._connection === connection && this._inbound.handOn());
 	}
 
@@ -226,9 +224,9 @@ export class Session<M extends Message> {
 
 	/**
 	 * The DISCONNECT packet, after which nothing may be sent [MQTT-3.14.4-2], or
-	 * `undefined` where there cannot be one. With a reason code of 0x80 and above
-	 * (5.0) it says why, or has the will published if there is one; before, such an
-	 * end is just a close.
+	 * `undefined` where it cannot be sent. A reason code of 0x80 and above goes into it
+	 * (5.0), or, if there is a will, the code that has it published. Before 5.0 the
+	 * connection is just closed then.
 	 */
 	disconnect(reasonCode = 0): Bytes | undefined {
 		const connection = this._connection;
@@ -240,12 +238,12 @@ export class Session<M extends Message> {
 		return encode({ cmd: "disconnect", reasonCode: told }, connection.version);
 	}
 
-	/** When the oldest packet left whose answer is due, in ms; `Infinity`: there is none. */
+	/** When the oldest unanswered packet left, in ms; `Infinity`: there is none. */
 	private get _oldestSentAt(): number {
 		return Math.min(this._inFlight.oldestSentAt, this._subscriptions.oldestSentAt);
 	}
 
-	/** When what comes last may leave, in ms, a request or a birth message; `Infinity`: there is nothing, or not yet. */
+	/** When a request or birth message that comes last may leave, in ms; `Infinity`: there is none, or others go first. */
 	private _lastDue(connection: Connection<M>): number {
 		if (connection.phase !== "connected" || this._inFlight.size > 0) return Number.POSITIVE_INFINITY;
 		return Math.min(this._outbound.birthDue(connection), this._subscriptions.dueLast ?? Number.POSITIVE_INFINITY);
@@ -266,7 +264,7 @@ export class Session<M extends Message> {
 				return this._outbound.acknowledged(connection, packet, now);
 			case "publish":
 				this._inbound.published(connection, packet);
-				// Nothing acknowledges it.
+				// A message of QoS 0 has no acknowledgement to wait for.
 				if (packet.qos === 0) this.handOn();
 				return;
 			case "pubrel":
@@ -297,7 +295,7 @@ export class Session<M extends Message> {
 		}
 		if (!connection.pipelined) {
 			const givenUp = this._outbound.giveUp(now);
-			// A broker that had taken it would take another message with its id for the same one.
+			// A broker that had received it would take the next message with its packet id for a redelivery.
 			if (givenUp?.qos === 2) this._handshake.startClean();
 			if (givenUp) this._options.onGiveUp?.(givenUp.message ?? "birth message");
 			this._outbound.resume(connection, isResumed, now);

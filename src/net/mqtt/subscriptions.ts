@@ -1,7 +1,7 @@
 /**
- * What the client wants to be subscribed to, and what the broker has granted.
- * The wishes outlive a connection; whether they are granted, only a session
- * that the broker still has.
+ * The subscriptions that the client wants (wishes), and which of them the broker
+ * has granted. Wishes outlive a connection; a grant lasts as long as the broker's
+ * session.
  */
 import type { Bytes } from "../../host.js";
 import type { Connection } from "./connection.js";
@@ -20,9 +20,9 @@ import { PACKET_TOO_LARGE } from "./reason-codes.js";
 import type { SessionOptions } from "./session-options.js";
 import { topicFilterFault } from "./topic.js";
 
-/** So many connections in a row that ended with a request unanswered have a likely cause: the next request comes last. */
+/** Connections in a row that ended with a request unanswered. The request is the likely cause, so the next one comes last. */
 const FAILURES_MAXIMUM = 2;
-/** From the second end on for which there was no other cause, the next request waits so long, in ms, twice as long after each, up to an hour. */
+/** Pause before the next request, in ms, from the second end without another cause on; it doubles with each, up to an hour. */
 const PAUSE_MS = 60_000;
 const PAUSE_MAXIMUM_MS = 3_600_000;
 
@@ -30,7 +30,7 @@ interface Wish {
 	/** `undefined`: to be unsubscribed from. */
 	subscription: Subscription | undefined;
 	state: "wanted" | "asked" | "answered";
-	/** The request that asked last: an answer to an earlier one does not settle it. */
+	/** The last request with this topic filter: an answer to an earlier one does not settle the wish. */
 	packetId?: number;
 }
 
@@ -45,9 +45,9 @@ export class Subscriptions<M extends Message> {
 	private readonly _ids: PacketIds;
 	private readonly _wishes = new Map<string, Wish>();
 	private readonly _requests = new Map<number, Request>();
-	/** Filters in one request: fewer on a connection to a broker that takes small packets only. */
+	/** Topic filters in one request: fewer on a connection to a broker that takes small packets only. */
 	private _atOnce = SUBSCRIPTIONS_MAXIMUM;
-	/** Connections in a row that ended with a request unanswered, those of them with nothing else unanswered, and when the next one may leave. */
+	/** Connections in a row that ended with a request unanswered, those of them with nothing else unanswered, and when the next request may leave. */
 	private _failures = 0;
 	private _ends = 0;
 	private _due = Number.NEGATIVE_INFINITY;
@@ -58,12 +58,12 @@ export class Subscriptions<M extends Message> {
 		ids.share(this._requests);
 	}
 
-	/** Throws a RangeError when there are too many, or the topic filter is none. */
+	/** Throws a RangeError for too many subscriptions, or a wrong topic filter. */
 	subscribe(subscription: Subscription): void {
 		this._wish(subscription.topicFilter, subscription);
 	}
 
-	/** From what this client never subscribed to as well: the broker may remember it from before a restart. */
+	/** Takes any topic filter: the broker may remember a subscription from before a restart. */
 	unsubscribe(topicFilter: string): void {
 		this._wish(topicFilter, undefined);
 	}
@@ -77,10 +77,10 @@ export class Subscriptions<M extends Message> {
 		this._wishes.set(topicFilter, { subscription, state: "wanted" });
 	}
 
-	/** When the request that has waited longest left, in ms. */
+	/** When the oldest unanswered request left, in ms. */
 	get oldestSentAt(): number {
 		let oldest = Number.POSITIVE_INFINITY;
-		// Asked for at every turn: nothing to be made for nothing.
+		// Asked for at every turn: no iterator for an empty map.
 		if (this._requests.size === 0) return oldest;
 		for (const { sentAt } of this._requests.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
 		return oldest;
@@ -101,7 +101,7 @@ export class Subscriptions<M extends Message> {
 		return this._requests.size > 0;
 	}
 
-	/** The next SUBSCRIBE or UNSUBSCRIBE, no larger than the broker takes it [5.0: MQTT-3.2.2-15]. */
+	/** The next SUBSCRIBE or UNSUBSCRIBE, within the broker's Maximum Packet Size [5.0: MQTT-3.2.2-15]. */
 	transmit(connection: Connection<M>, now: number): Bytes | undefined {
 		for (let request = this._next(); request; request = this._next()) {
 			const bytes = connection.leave(request, now);
@@ -112,7 +112,7 @@ export class Subscriptions<M extends Message> {
 		return undefined;
 	}
 
-	/** One request for all filters to be subscribed to, or from. */
+	/** One request for all topic filters to subscribe to, or to unsubscribe from. */
 	private _next(): Subscribe | Unsubscribe | undefined {
 		return this._request(true) ?? this._request(false);
 	}
@@ -135,7 +135,7 @@ export class Subscriptions<M extends Message> {
 		return packet;
 	}
 
-	/** The broker takes no packet of the request's size: the next ones are smaller, or none where one filter is too large by itself. */
+	/** The request is too large for the broker: halves the next ones, or gives up a single topic filter. */
 	private _tooLarge(packet: Subscribe | Unsubscribe): void {
 		this._requests.delete(packet.packetId);
 		const filters = filtersOf(packet);
@@ -154,8 +154,8 @@ export class Subscriptions<M extends Message> {
 	}
 
 	/**
-	 * The broker's answer. Throws a `ProtocolError` for one that nothing asked for, or
-	 * that has another number of reason codes than there are filters [MQTT-3.8.4-5].
+	 * The broker's answer. Throws a `ProtocolError` for an answer without a request, or
+	 * with another number of reason codes than of topic filters [MQTT-3.8.4-5].
 	 */
 	answered({ cmd, packetId, reasonCodes }: Suback | Unsuback): void {
 		const packet = this._requests.get(packetId)?.packet;
@@ -181,7 +181,7 @@ export class Subscriptions<M extends Message> {
 		else this._options.onUnsubscribe?.(topicFilter, reasonCode);
 	}
 
-	/** A wish that changed since it was asked for stays as it is. */
+	/** A wish that changed since the request stays open. */
 	private _settle(topicFilter: string, packetId: number): void {
 		const wish = this._wishes.get(topicFilter);
 		if (wish?.state !== "asked" || wish.packetId !== packetId) return;
@@ -190,9 +190,9 @@ export class Subscriptions<M extends Message> {
 	}
 
 	/**
-	 * The connection has ended: what was not answered has to be asked for again.
+	 * The connection has ended: unanswered requests are to be sent again.
 	 * `failedAt`: when the broker ended it, or owed an answer for too long, in ms;
-	 * `isAlone`: whether it had answered everything else.
+	 * `isAlone`: whether the broker had answered everything else.
 	 */
 	disconnected(failedAt: number | undefined, isAlone: boolean): void {
 		if (failedAt !== undefined && this._requests.size > 0) {
@@ -206,8 +206,8 @@ export class Subscriptions<M extends Message> {
 	}
 
 	/**
-	 * The broker has no session: nothing is subscribed to. Or (3.1) it does not
-	 * tell whether it has one: then what is not wanted any more may still be.
+	 * The broker has no session, and so no subscriptions. Or (3.1) it does not tell
+	 * whether it has one: then it may still have unwanted subscriptions.
 	 */
 	startOver(isSure: boolean): void {
 		for (const [topicFilter, wish] of this._wishes) {

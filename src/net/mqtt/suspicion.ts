@@ -1,12 +1,12 @@
 /**
- * Which message a broker does not bear. One of MQTT 5.0 can say so; an older
- * one, and many of 5.0, just close the connection, and would again after each
- * redelivery.
+ * Finds the message that makes a broker close connections. A broker of
+ * MQTT 5.0 can refuse a message; older ones, and many of 5.0, just close the
+ * connection, and would again after each redelivery.
  *
- * When a connection ends with several messages unacknowledged, nobody can tell
- * which it was: on the next one they leave one at a time, once the broker has
- * answered a PINGREQ. A message on which several connections end in this way,
- * right after it was sent, is the cause.
+ * When a connection ends with several messages unacknowledged, the cause may be
+ * any of them: on the next one they leave one at a time, once the broker has
+ * answered a PINGREQ. A message is the cause if three connections end this way,
+ * each within 10 s of sending it.
  */
 import type { Connection } from "./connection.js";
 import type { InFlightMessage } from "./in-flight.js";
@@ -19,27 +19,27 @@ import {
 	TOPIC_NAME_INVALID,
 } from "./reason-codes.js";
 
-/** So many connections that the broker ended because of one message are enough: it is given up. */
+/** Connections ended because of one message, after which it is given up. */
 const ENDS_MAXIMUM = 3;
-/** An end so long after a message left, in ms, has another cause. */
+/** From the sending of a message to the end of the connection, in ms: a later end has another cause. */
 const BLAME_MS = 10_000;
-/** A birth message that was given up is tried again after so long, in ms, twice as long after each time, up to six hours. */
+/** Pause before a birth message that was given up is tried again, in ms; it doubles each time, up to six hours. */
 const BIRTH_PAUSE_MS = 60_000;
 const BIRTH_PAUSE_MAXIMUM_MS = 21_600_000;
 
 export class Suspicion<M> {
 	/** Whether the broker ended the last connection with messages unacknowledged: on the next one they leave one at a time. */
 	isRoused = false;
-	/** The message on which the broker ended connections when nothing else was unanswered, and how many; `undefined` is the birth message. */
+	/** The message (`undefined`: the birth message) that alone was unanswered when the broker ended connections, and how many it ended. */
 	private _suspect: { readonly message: M | undefined; ends: number } | undefined;
-	/** Not before this does a birth message leave, in ms. */
+	/** When a birth message may leave at the earliest, in ms. */
 	birthDue = Number.NEGATIVE_INFINITY;
-	/** How long it waits the next time that it is given up, in ms. */
+	/** The birth message's next pause, in ms. */
 	private _birthPause = BIRTH_PAUSE_MS;
 
 	/**
 	 * A connection that the broker had accepted has ended. `endedAt`: when the broker
-	 * ended it, in ms, if it did; `isAlone`: whether it owed no answer but to messages.
+	 * ended it, in ms, if it did; `isAlone`: whether only messages were unanswered.
 	 */
 	judge(
 		{ leaving, proven, careful }: Connection<M>,
@@ -59,7 +59,7 @@ export class Suspicion<M> {
 		else this._suspect = { message, ends: 1 };
 	}
 
-	/** The message that is to be given up, if there is one: it is tried no more, and the birth message after a while. */
+	/** The message to be given up, if there is one. It is not tried again; the birth message is, after its pause. */
 	convict(inFlight: readonly InFlightMessage<M>[], now: number): InFlightMessage<M> | undefined {
 		const suspect = this._suspect;
 		if (!suspect || suspect.ends < ENDS_MAXIMUM) return undefined;
@@ -80,9 +80,9 @@ export class Suspicion<M> {
 }
 
 /**
- * Whether a broker's DISCONNECT (5.0, table 3-10) tells of something that it was
- * sent: one that shuts down, or has let in another client with the same id, ends
- * the connection whatever it was sent.
+ * Whether a broker's DISCONNECT (5.0, table 3-10) blames a packet from the client.
+ * Other reasons are the broker's own, such as Server shutting down or Session
+ * taken over.
  */
 export function isBlame(reasonCode = 0): boolean {
 	return (reasonCode >= 0x80 && reasonCode <= 0x83) || BLAMES.includes(reasonCode);

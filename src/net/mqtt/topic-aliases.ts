@@ -1,6 +1,6 @@
 /** The topic aliases of one connection (5.0, 3.3.2.3.4): numbers that stand for topics from their second message on. */
 
-/** Topics that get an alias, if the broker takes so many: a station has a few. */
+/** Topics that get an alias, unless the broker takes fewer: a station has a few. */
 const ALIASES_MAXIMUM = 8;
 
 export class TopicAliases {

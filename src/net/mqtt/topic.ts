@@ -1,6 +1,6 @@
 /** MQTT's rules for topic names and topic filters (section 4.7), their length aside. `[MQTT-…]` as numbered in 3.1.1. */
 
-/** What is wrong with a topic name, or `undefined`. */
+/** The fault of a topic name, or `undefined`. */
 export function topicNameFault(topic: string): string | undefined {
 	if (topic === "") return "empty topic name [MQTT-4.7.3-1]";
 	if (topic.includes("\0")) return "topic name with U+0000 [MQTT-4.7.3-2]";
@@ -8,7 +8,7 @@ export function topicNameFault(topic: string): string | undefined {
 	return undefined;
 }
 
-/** What is wrong with a topic filter, or `undefined`. */
+/** The fault of a topic filter, or `undefined`. */
 export function topicFilterFault(filter: string): string | undefined {
 	if (filter === "") return "empty topic filter [MQTT-4.7.3-1]";
 	if (filter.includes("\0")) return "topic filter with U+0000 [MQTT-4.7.3-2]";
@@ -24,7 +24,7 @@ export function topicFilterFault(filter: string): string | undefined {
 	return undefined;
 }
 
-/** What is wrong with a filter of MQTT 5.0 that asks for a shared subscription (5.0, section 4.8.2), or `undefined`. */
+/** The fault of a topic filter for a shared subscription (5.0, section 4.8.2), or `undefined`. */
 export function sharedFilterFault(filter: string, noLocal: boolean): string | undefined {
 	if (!filter.startsWith("$share/")) return undefined;
 	if (noLocal) return "shared subscription with No Local [5.0: MQTT-3.8.3-4]";

@@ -274,7 +274,7 @@ test("somebody else's update beside this one is found out", () => {
 	equal(rounds, 6);
 	deepEqual(sender.outcome, {
 		ok: false,
-		text: "it begins anew again and again: does somebody else update it, too?",
+		text: "it begins anew again and again: does another sender update it, too?",
 	});
 });
 

@@ -297,7 +297,7 @@ test("a flash that keeps nothing makes append throw after a bounded number of op
 		operations++;
 		return operation === "write";
 	};
-	throws(() => log.append(record(8)), /^the flash (does not keep what is written|keeps no header)$/);
+	throws(() => log.append(record(8)), /^the flash (does not keep written data|keeps no header)$/);
 	ok(operations < 12, `${operations} operations`);
 	for (let times = 0; times < 5; times++) ok(!attempt(() => log.append(record(8))));
 	log.acknowledge(given[0]!);
@@ -392,7 +392,7 @@ test("slots that took nothing are left behind, whatever is counted anew meanwhil
 	const log = new Log(chip);
 	fill(log, 1, 2);
 	chip.failing = (operation) => operation === "write";
-	throws(() => log.append(record(3)), /^the flash does not keep what is written$/);
+	throws(() => log.append(record(3)), /^the flash does not keep written data$/);
 	chip.failing = undefined;
 	// Damage to the first reading has its block counted anew.
 	chip.flipBit((2 * 24 + 9) * 8 + BLOCK_LENGTH * 8);

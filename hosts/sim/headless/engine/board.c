@@ -7,7 +7,7 @@ extern void fxGrowSlots(txMachine* the, txSize count); /* xsMemory.c has it in n
 
 /* Address space for chunks, so that they stay one block: a second one would be another limit than a board's. */
 #define CHUNKS_RESERVED ((size_t)256 * 1024 * 1024)
-/* Slots of stack that are there physically: far more than any limit, since what exceeds it is noticed a step later. */
+/* Slots of stack that exist: far more than any limit, since exceeding the limit is noticed a step later. */
 #define STACK_RESERVED 131072
 /* While a program is loaded. */
 #define LOADING_SLOTS 1024
@@ -23,22 +23,22 @@ extern void fxGrowSlots(txMachine* the, txSize count); /* xsMemory.c has it in n
 #define BOARD_CHUNK_HEADER 8
 /* Slots that a board's machine, which is a clone of a prepared one, keeps on its stack. */
 #define BOARD_STACK_BASE 13
-/* XS 13.3 takes so many slots more for each frame than the 8.2.3 SDK's XS, in all shapes that were measured. */
+/* Slots that XS 13.3 takes more for each frame than the 8.2.3 SDK's XS, in all shapes of frames that were measured. */
 #define FRAME_EXCESS 2
 /* Kept free for the functions that XS calls without looking. */
 #define NATIVE_MARGIN 16384
-/* The thread's own stack is painted when the limits come, but for what the painting itself needs. */
+/* The thread's own stack is painted when the limits come, except the part in use by the painting. */
 #define PAINT 0xa5
 #define NATIVE_UNPAINTED 1024
 
-/* Of what is told when the machine ends. */
+/* Frames that are told when the machine ends. */
 #define TRACE_FRAMES 24
 #define TRACE_BYTES 2048
 
 static char* nativeStackLow;
 static char* nativeStackTop;
 
-/* Of the only machine. */
+/* The state of the only machine. */
 static struct {
 	bool limited;
 	struct limits limits;
@@ -50,7 +50,7 @@ static struct {
 	uint32_t boardChunks;
 } board;
 
-/* Of the present command: what ended at the moment less what began, modulo 2^32. */
+/* Figures of the present command: the ends less the beginnings, modulo 2^32. */
 static struct {
 	uint32_t depth;
 	uint32_t compute;
@@ -135,10 +135,10 @@ static uint32_t boardStack(txMachine* the)
 }
 
 /*
- * XS looks whether the stack reaches `stackBottom`. Here that is the depth that was reached at most, not the one that is
- * allowed: whenever it goes deeper, XS calls `fxAbort`, which takes the figure and, as long as that is allowed, moves
- * the end on and returns. So the highest use is known without a look at each step. What XS was about to put on the
- * stack it puts there then, and the next look finds it: hence STACK_RESERVED.
+ * XS checks whether the stack reaches `stackBottom`. Here that is the greatest depth so far, not the allowed one:
+ * whenever the stack goes deeper, XS calls `fxAbort`, which takes the figure and, within the limit, moves `stackBottom`
+ * on and returns. So the highest use is known without a look at each step. XS then pushes its value, and the next check
+ * finds it: hence STACK_RESERVED.
  */
 static bool deepen(txMachine* the)
 {
@@ -151,7 +151,7 @@ static bool deepen(txMachine* the)
 	return true;
 }
 
-/* No use above the highest one until now is that of fewer slots than these, however few frames there are. */
+/* Only a use of more slots than these can be a new highest use, whatever the number of frames. */
 static void watchStack(txMachine* the)
 {
 	uint32_t known = board.highestStack > BOARD_STACK_BASE ? board.highestStack - BOARD_STACK_BASE : 0;
@@ -175,7 +175,7 @@ static void measureNativeStack(void)
 
 /* Ends */
 
-/* Who called whom, the last one first. */
+/* The stack trace, the innermost call first. */
 static void reportEnd(txMachine* the, int status, const char* reason)
 {
 	char text[TRACE_BYTES];
@@ -265,7 +265,7 @@ txMachine* createMachine(void* nativeStack)
 	return fxCreateMachine(&creation, "veleta", NULL, XS_NO_ID);
 }
 
-/* Surplus ones become properties of an object that is kept, out of reach for any program. */
+/* Surplus slots become properties of an object that is kept, out of reach for any program. */
 static void setFreeSlots(txMachine* the, uint32_t count)
 {
 	static txSlot ballast;
@@ -335,7 +335,7 @@ void limitMachine(txMachine* the, const struct limits* limits)
 	if (limits->nativeStack) {
 		nativeStackTop = &here;
 		the->stackLimit = (char*)((uintptr_t)&here - limits->nativeStack);
-		/* Volatile, or a compiler spares writes that nobody can read by its rules. */
+		/* Volatile: a compiler would leave out writes that are never read. */
 		volatile char* at = the->stackLimit;
 		for (uint32_t count = limits->nativeStack - NATIVE_UNPAINTED; count > 0; count--)
 			*at++ = (char)PAINT;

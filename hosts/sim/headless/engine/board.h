@@ -1,8 +1,8 @@
 /*
  * The memory of a board around an XS machine: stack, slots and chunks as its `creation` has them, no more.
  *
- * A program is loaded without limits, since on a board it lies in flash. `limit` then counts from what is alive:
- * what comes on top has to fit. What does not ends the process as it ends a board: `XS abort`.
+ * A program is loaded without limits, since on a board it lies in flash. `limit` then counts from the live memory on:
+ * further memory has to fit. If it does not, the process ends as a board does: `XS abort`.
  */
 #ifndef VELETA_BOARD_H
 #define VELETA_BOARD_H
@@ -17,13 +17,13 @@ struct limits {
 	uint32_t incrementalSlots; /* 0: no more than the initial ones */
 	uint32_t initialChunks; /* bytes */
 	uint32_t incrementalChunks;
-	uint32_t total; /* bytes of slots and chunks together, or 0: without growth that is what they have initially */
-	uint32_t nativeStack; /* bytes of this machine's, or 0: what the thread has */
+	uint32_t total; /* bytes of slots and chunks together, or 0: without growth the initial sizes */
+	uint32_t nativeStack; /* bytes of this machine's stack, or 0: the thread's */
 };
 
-/* What a machine uses. The highest figures are those since `limit`. */
+/* A machine's use of memory and time. The highest figures are those since `limit`. */
 struct figures {
-	uint32_t compute; /* of the last command: bytecodes, and work of built-in functions; without what was set aside */
+	uint32_t compute; /* of the last command: bytecodes, and work of built-in functions; without the work set aside */
 	uint32_t asideCompute;
 	uint32_t asideSlots; /* taken meanwhile; a collection in between would spoil the figure */
 	uint32_t asideChunks;
@@ -42,12 +42,12 @@ xsMachine* createMachine(void* nativeStack);
 void limitMachine(xsMachine* the, const struct limits* limits);
 /* From here to the next call is a command, for which `compute` counts. */
 void beginCommand(xsMachine* the);
-/* What is used from here on is not the program's, but that of what surrounds it. */
+/* From here on memory and time count as those of simulated hardware, not as the program's. */
 void setAside(xsMachine* the, bool aside);
 /* From here on nothing is unreachable. */
 void collectGarbage(xsMachine* the);
 void readFigures(xsMachine* the, struct figures* figures);
-/* Runs what promises wait for, until nothing waits. */
+/* Runs promise jobs until none is left. */
 void runJobs(xsMachine* the);
 
 /* Provided by `main.c`: tells the reason why the machine cannot go on, and ends the process. */

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* NOR flash is erased in blocks of so many bytes. */
+/* Bytes of a block of NOR flash, which is erased as a whole. */
 #define FLASH_BLOCK 4096
-/* What an erase leaves. */
+/* An erased byte. */
 #define ERASED 0xff
 
 /* An event from the host, see `protocol.ts`: box, kind, id, count, monotonic ms, wall-clock ms; then bytes. */
@@ -22,7 +22,7 @@ struct event {
 	double now;
 	double time;
 };
-/* What the program wants done: then bytes. */
+/* An action of the program: then bytes. */
 struct action {
 	uint8_t kind;
 	uint8_t id;
@@ -130,7 +130,7 @@ static void act(xsMachine* the)
 	appendBuffer(&actions, data, length);
 }
 
-/* `take(box, maximum)`: an ArrayBuffer of at most so many of the bytes that events brought to the box, or undefined where there are none. */
+/* `take(box, maximum)`: an ArrayBuffer of at most `maximum` bytes from the box, or undefined if it is empty. */
 static void take(xsMachine* the)
 {
 	struct buffer* box = &boxes[(uint8_t)xsToInteger(xsArg(0))];
@@ -143,7 +143,7 @@ static void take(xsMachine* the)
 	memmove(box->bytes, box->bytes + length, box->length);
 }
 
-/* `takeText(box)`: the same, all of it, as a text. */
+/* `takeText(box)`: all bytes of the box as a text. */
 static void takeText(xsMachine* the)
 {
 	struct buffer* box = &boxes[(uint8_t)xsToInteger(xsArg(0))];
@@ -151,13 +151,13 @@ static void takeText(xsMachine* the)
 	clearBuffer(box);
 }
 
-/* `drop(box)`: forgets them. */
+/* `drop(box)`: empties the box. */
 static void drop(xsMachine* the)
 {
 	clearBuffer(&boxes[(uint8_t)xsToInteger(xsArg(0))]);
 }
 
-/* `ask(question)`: what the host answers to bytes, at once. */
+/* `ask(question)`: the host's answer to bytes, at once. */
 static void ask(xsMachine* the)
 {
 	static struct buffer question;
@@ -170,7 +170,7 @@ static void ask(xsMachine* the)
 	xsResult = xsArrayBuffer(answer.bytes, (xsIntegerValue)answer.length);
 }
 
-/* `aside(begins)`: what is used until `aside(false)` is not the program's. */
+/* `aside(begins)`: memory and time until `aside(false)` are not counted as the program's. */
 static void asideGlobal(xsMachine* the)
 {
 	setAside(the, xsToBoolean(xsArg(0)));

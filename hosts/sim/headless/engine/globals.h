@@ -1,4 +1,4 @@
-/* What a program finds in the engine beside the language, and how the host's events reach it. */
+/* The engine's globals beside the language, and how the host's events reach a program. */
 #ifndef VELETA_GLOBALS_H
 #define VELETA_GLOBALS_H
 
@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes outside of the machine: what the host holds does not count as the program's memory. */
+/* Bytes outside of the machine: the host's bytes do not count as the program's memory. */
 struct buffer {
 	char* bytes;
 	size_t length;

@@ -5,7 +5,7 @@
  * kind, and that many bytes; numbers in the order of this computer. One command is under way at a time.
  *
  *   to the engine            | from the engine
- *   e  script                | .  figures, and what the program gave to `act`    done
+ *   e  script                | .  figures, and the program's actions             done
  *   l  limits                | !  text                                           an exception that nothing caught
  *   c  event                 | x  figures and text                               the end, as a board's: its reason
  *   g  collects garbage      | ?  bytes                                          the program's own question
@@ -64,7 +64,7 @@ static void writeAll(const void* from, size_t length)
 		if (count < 0 && errno == EINTR)
 			continue;
 		if (count < 0)
-			_exit(1); /* Nobody is there any more. */
+			_exit(1); /* The host has gone. */
 		at += count;
 		length -= (size_t)count;
 	}
@@ -118,7 +118,7 @@ static void done(xsMachine* the)
 	send('.', &figures, sizeof(figures), actions->bytes, actions->length);
 }
 
-/* What both kinds of commands that run the program have in common. */
+/* The common part of both kinds of commands that run the program. */
 static void run(xsMachine* the, char kind, struct buffer* message)
 {
 	static struct buffer text;

@@ -1,5 +1,5 @@
 /*
- * What XS has to know of the machine it runs on: a thread of a POSIX process, one machine in it.
+ * The platform for XS: a thread of a POSIX process, one machine in it.
  * Named by `-DXSPLATFORM` for each file, XS's own included. `board.c` has the functions that it leaves to us.
  */
 #ifndef VELETA_PLATFORM_H

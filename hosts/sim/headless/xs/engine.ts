@@ -1,4 +1,4 @@
-/** What the engine gives to a program beside the language: `engine/globals.c`. */
+/** The engine's globals beside the language: `engine/globals.c`. */
 import type { Bytes, Flash } from "../../../../src/host.js";
 
 interface EngineGlobals {
@@ -12,17 +12,17 @@ interface EngineGlobals {
 }
 const engine = globalThis as unknown as EngineGlobals;
 
-/** Tells Node what is wanted, after the event; text goes as UTF-8. */
+/** An action for Node, after the event; text goes as UTF-8. */
 export const act = engine.act;
-/** At most so many of the bytes that events brought to a box, or `undefined` where there are none. */
+/** At most `maximum` bytes from a box, or `undefined` if it is empty. */
 export const take = engine.take;
-/** All that events brought to a box, which is UTF-8. */
+/** All bytes of a box, as a text in UTF-8. */
 export const takeText = engine.takeText;
-/** Forgets what is in a box. */
+/** Empties a box. */
 export const drop = engine.drop;
-/** What Node answers, at once. */
+/** Node's answer, at once. */
 export const ask = engine.ask;
-/** What is used between `true` and `false` is not the station's, but that of what surrounds it. */
+/** Memory and time between `true` and `false` do not count as the station's. */
 export const aside = engine.aside;
 /** NOR flash, if the engine was started with one. */
 export const flash = engine.flash;

@@ -1,4 +1,4 @@
-/** The ports inside XS: they tell what they are asked for, and Node does it afterwards; but the flash at once. */
+/** The ports inside XS: they collect actions, which Node carries out after the event; but the flash works at once. */
 import type { Bytes, Host, HostModule, LogLevel, Socket, SocketOptions } from "../../../../src/host.js";
 import { parseSettings } from "../../../../src/settings.js";
 import { createRandom } from "../../devices/random.js";
@@ -82,7 +82,7 @@ class SimulatedSocket implements Socket {
 		drop(this._id);
 	}
 
-	/** Node says that it took `count` bytes, or at the opening that it would. */
+	/** Node has taken `count` bytes, or at the opening can take them. */
 	writable(count: number): void {
 		this._writable += count;
 		this._options.onWritable(this._writable);
@@ -120,7 +120,7 @@ const host: { -readonly [port in keyof Host]: Host[port] } & HostModule = {
 };
 export default host;
 
-/** Lets what an object's methods use not count as the station's: on a board they are hardware, and functions in C. */
+/** An object's methods do not count as the station's: on a board they are hardware, and functions in C. */
 function setAside(object: Record<string, unknown>): void {
 	for (const name of ["now", "time", "set", "clear", "read", "write", "close", "hold", "release"]) {
 		const method = object[name];
@@ -136,7 +136,7 @@ function setAside(object: Record<string, unknown>): void {
 	}
 }
 
-/** Gives the ports what the runner was asked for. */
+/** Gives the ports the runner's configuration. */
 export function configure(configuration: Configuration): void {
 	const { sensor = "bme280", seed, replay, firmwareSlots, measured, startedOnRequest } = configuration;
 	settings = configuration.settings;
@@ -154,12 +154,12 @@ export function configure(configuration: Configuration): void {
 	for (const port of ports) if (port) setAside(port as unknown as Record<string, unknown>);
 }
 
-/** Gives the ports the one to restart the machine. */
+/** Gives the ports the function that restarts the machine. */
 export function onRestart(restart: () => void): void {
 	host.restart = restart;
 }
 
-/** Gives the ports the one to send the machine to sleep. */
+/** Gives the ports the function that sends the machine to sleep. */
 export function onSleep(sleep: (duration: number) => void): void {
 	host.sleep = sleep;
 }

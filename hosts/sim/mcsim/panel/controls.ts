@@ -8,7 +8,7 @@ import type { Theme } from "./theme.js";
 /** As wide as mcsim's own margin in front of a control's name. */
 const MARGIN = 10;
 
-/** What a switch is for: its name for the behavior, the behavior's method, and its texts. */
+/** A switch: its name for the behavior, the behavior's method, and its texts. */
 const WEATHER = { name: "weatherSwitch", event: "onWeather", label: "Weather", on: "by hand", off: "simulated" };
 const FAULTS = [
 	{ name: "sensorSwitch", event: "onSensorFault", label: "Sensor fault", on: "unplugged", off: "plugged in" },
@@ -49,7 +49,7 @@ export class Controls {
 		this.show();
 	}
 
-	/** Moves the sliders to where the weather is. */
+	/** Moves the sliders to the weather's values. */
 	show(): void {
 		const { state } = this._options;
 		const sensor = JSON.stringify(state.scales);

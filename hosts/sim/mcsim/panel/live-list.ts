@@ -1,4 +1,4 @@
-/** The live list: how the connection is, what waits, the last reports and the last lines of the log. */
+/** The live list: the connection's state, the outbox, the last reports and the last lines of the log. */
 import { ScrollerBehavior, VerticalScrollbar } from "piu/Scrollbars";
 import { LINES_SHOWN, REPORTS_SHOWN, type View } from "./panel-state.js";
 import { LIGHT_STATES, LINE_STATES, type Theme } from "./theme.js";
@@ -8,7 +8,7 @@ const MARGIN = 16;
 const ROW_HEIGHT = 18;
 const NAME_WIDTH = 76;
 const TIME_WIDTH = 58;
-/** Two lines, so that what is below does not move when advice comes and goes. */
+/** Two lines, so that the rows below do not move when advice comes and goes. */
 const ADVICE_HEIGHT = 36;
 const FACTS = 7;
 /** Number, time, °C, %, hPa. */

@@ -1,4 +1,4 @@
-/** What the panel knows, and what of it is shown: everything but the drawing. */
+/** The panel's state, and which part of it is shown: everything but the drawing. */
 import type { SensorModel } from "../../../../src/sensors/models.js";
 import type { Weather } from "../../devices/weather.js";
 import type { Configuration, Identity, LinkState, Report, Status, ToPanel } from "../messages.js";
@@ -7,18 +7,18 @@ import { headsFor, type Scale, scalesOf } from "./scales.js";
 /** The last ones; earlier ones make room. */
 export const REPORTS_SHOWN = 5;
 export const LINES_SHOWN = 8;
-/** A broker takes a silent client for lost after so many keep-alive intervals [MQTT-3.1.2-22]. */
+/** Keep-alive intervals after which a broker takes a silent client for lost [MQTT-3.1.2-22]. */
 const LOST_AFTER = 1.5;
-/** What the station says of an attempt to connect that nobody answered; other reasons follow a colon. */
+/** The station's messages for an attempt to connect without an answer; other reasons follow a colon. */
 const NOBODY_ANSWERS = ["cannot connect;", "cannot connect: no answer"];
 
-/** Whether the machine has power, and what it makes of it. */
+/** Whether the machine has power, runs or sleeps. */
 type Machine =
 	| { readonly phase: "off" | "starting" | "running" }
 	| { readonly phase: "asleep"; readonly until: number }
 	| { readonly phase: "ended"; readonly reason: string };
 
-/** How well it goes: what colour the light has. */
+/** The colour of the light. */
 export type Light = "off" | "bad" | "busy" | "good";
 
 export interface Line {
@@ -32,11 +32,11 @@ export interface Line {
 export interface View {
 	readonly light: Light;
 	readonly connection: string;
-	/** What to know about it, in a sentence; or nothing. */
+	/** Advice in a sentence; or nothing. */
 	readonly advice: string;
 	/** Names and values. */
 	readonly facts: readonly (readonly [name: string, value: string])[];
-	/** What the columns of the reports are; empty for what the sensor does not measure. */
+	/** The heads of the reports' columns; empty for channels that the sensor does not measure. */
 	readonly heads: readonly string[];
 	/** The newest first, with local time. */
 	readonly reports: readonly (readonly string[])[];
@@ -49,7 +49,7 @@ export class PanelState {
 	private _identity: Identity | undefined;
 	private _connection: LinkState | undefined;
 	private _status: Status | undefined;
-	/** Why there is no connection, as the station said it last. */
+	/** The station's last reason why there is no connection. */
 	private _problem = "";
 	private _reports: readonly (readonly string[])[] = [];
 	private _lines: readonly Line[] = [];
@@ -59,7 +59,7 @@ export class PanelState {
 	/** Whether the machine asked for its last start, or the next one. */
 	private _startedOnRequest = false;
 
-	/** What the machine is told. */
+	/** The configuration for the machine. */
 	get configuration(): Configuration {
 		const weather = this._byHand;
 		return {
@@ -74,7 +74,7 @@ export class PanelState {
 		return this._machine.phase !== "off";
 	}
 
-	/** Whether the sliders say how the weather is, or the other way round. */
+	/** Whether the sliders set the weather; otherwise they show it. */
 	get byHand(): boolean {
 		return this._byHand !== undefined;
 	}
@@ -84,7 +84,7 @@ export class PanelState {
 		return scalesOf(this._sensor);
 	}
 
-	/** Where a slider stands, in its unit; `undefined` as long as nobody knows. */
+	/** A slider's position, in its unit; `undefined` until the weather is known. */
 	positionOf({ channel, factor, lowest, highest }: Scale): number | undefined {
 		const weather = this._byHand ?? this._status?.weather;
 		return weather && Math.min(highest, Math.max(lowest, weather[channel] / factor));
@@ -96,7 +96,7 @@ export class PanelState {
 		if (this._byHand) this._byHand = { ...this._byHand, [scale.channel]: position * scale.factor };
 	}
 
-	/** The weather stays as it is until a slider is moved, or goes its own way again. */
+	/** By hand, the weather stays until a slider is moved; otherwise it is simulated again. */
 	takeOver(byHand: boolean): void {
 		if (byHand) this._byHand ??= this._status?.weather;
 		else this._byHand = undefined;
@@ -112,7 +112,7 @@ export class PanelState {
 		this._note(cut ? "the link is cut" : "the link is whole", now);
 	}
 
-	/** The machine gets power; what it is like, it will tell. */
+	/** The machine gets power; its messages tell the rest. */
 	launched(now: number): void {
 		this._machine = { phase: "starting" };
 		this._forget();
@@ -132,7 +132,7 @@ export class PanelState {
 		this._startedOnRequest = true;
 	}
 
-	/** The machine sleeps for so many ms. */
+	/** The machine sleeps for `duration` ms. */
 	slept(duration: number, now: number): void {
 		this.restarted();
 		this._machine = { phase: "asleep", until: now + duration };
@@ -147,7 +147,7 @@ export class PanelState {
 		this._note(`the program ended: ${reason}`, now);
 	}
 
-	/** What the machine says, at wall-clock time `now` in ms. */
+	/** A message of the machine, at wall-clock time `now` in ms. */
 	receive(message: ToPanel, now: number): void {
 		if ("identity" in message) {
 			this._identity = message.identity;
@@ -178,7 +178,7 @@ export class PanelState {
 		};
 	}
 
-	/** What a machine without power does not know any more. */
+	/** Forgets the state that a machine without power has lost. */
 	private _forget(): void {
 		this._connection = undefined;
 		this._problem = "";

@@ -1,4 +1,4 @@
-/** mcsim's panel for the station: what mcsim calls a simulator. */
+/** mcsim's panel for the station, in mcsim's words a simulator. */
 import { DeviceBehavior, DeviceContainer, DeviceScreen } from "DevicePane";
 import type { SwitchBehavior } from "piu/Switches";
 import type { ToMachine, ToPanel } from "../messages.js";
@@ -7,7 +7,7 @@ import { LiveList } from "./live-list.js";
 import { PanelState } from "./panel-state.js";
 import { createTheme } from "./theme.js";
 
-/** How long the machine still sleeps is shown so often, in ms. */
+/** Between updates of the remaining sleep, in ms. */
 const REFRESH_MS = 500;
 
 const state = new PanelState();
@@ -25,7 +25,7 @@ class StationBehavior extends DeviceBehavior {
 		device = container;
 	}
 
-	/** mcsim started the machine: it is told how the switches are before it does anything. */
+	/** mcsim started the machine: it gets the switches' state before it does anything. */
 	override onLaunch(container: PiuContainer): void {
 		container.stop();
 		state.launched(Date.now());
@@ -52,7 +52,7 @@ class StationBehavior extends DeviceBehavior {
 		this._show();
 	}
 
-	/** It has slept. */
+	/** The machine has slept. */
 	onFinished(): void {
 		application.defer("doReloadFile");
 	}
@@ -119,7 +119,7 @@ class StationBehavior extends DeviceBehavior {
 	}
 }
 
-/** Sets a switch without telling anybody. */
+/** Sets a switch without an event. */
 function turn(content: PiuContent | undefined, value: boolean): void {
 	if (!content) return;
 	const behavior = content.behavior as SwitchBehavior;

@@ -1,4 +1,4 @@
-/** What each sensor measures: a slider for it, and a column in the list. */
+/** A slider, and a column in the list, for each channel of a sensor. */
 import type { SensorModel } from "../../../../src/sensors/models.js";
 
 export type Channel = "temperature" | "humidity" | "pressure";
@@ -14,7 +14,7 @@ export interface Scale {
 	readonly factor: number;
 }
 
-/** Ranges from the datasheets; what a sensor does not measure has none. */
+/** Ranges from the datasheets, of the channels that a sensor measures. */
 const RANGES: { readonly [model in SensorModel]: { readonly [channel in Channel]?: readonly [number, number] } } = {
 	bme280: { temperature: [-40, 85], humidity: [0, 100], pressure: [300, 1_100] },
 	bmp280: { temperature: [-40, 85], pressure: [300, 1_100] },

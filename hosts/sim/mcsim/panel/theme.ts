@@ -5,7 +5,7 @@ import type { Light, Line } from "./panel-state.js";
 /** mcsim's two greys are 0xcc and 0x5d. */
 const DARK_BELOW = 0x90;
 
-/** Contents with several looks are drawn in one of these states; 0 is Piu's for what cannot be used. */
+/** Contents with several looks are drawn in one of these states; 0 is Piu's for disabled contents. */
 export const LIGHT_STATES: { readonly [light in Light]: number } = { off: 0, bad: 1, busy: 2, good: 3 };
 export const LINE_STATES: { readonly [level in Line["level"]]: number } = { info: 0, panel: 1, warning: 2, error: 3 };
 

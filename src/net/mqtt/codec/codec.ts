@@ -1,12 +1,12 @@
 /**
  * MQTT control packets to bytes and back, in versions 5.0, 3.1.1 and 3.1.
  *
- * mqtt-packet writes and reads what is inside a packet. The encoder and the
- * decoder give it names and types of the program's own, and refuse what it lets
- * pass against the standard. A received packet is gone through once: the framer
- * finds by the fixed header where it ends, mqtt-packet reads it, and where it
- * comes to the properties, `properties.ts` does. The two to five bytes of the
- * fixed header are read twice, as mqtt-packet's parser begins with them.
+ * mqtt-packet writes and reads the content of a packet. The encoder and the
+ * decoder translate it to the program's names and types, and refuse what
+ * mqtt-packet lets pass against the standard. A received packet is read once: the
+ * framer finds its end by the fixed header, mqtt-packet reads it, and
+ * `properties.ts` reads its properties. Only the two to five bytes of the fixed
+ * header are read twice, as mqtt-packet's parser begins with them.
  * `[MQTT-…]` names a normative statement of MQTT 3.1.1, `[5.0: MQTT-…]` one of 5.0.
  *
  * Nothing else in the program knows mqtt-packet, but for its Buffer.

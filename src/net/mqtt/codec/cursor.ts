@@ -3,10 +3,10 @@ import type { ByteList } from "mqtt-packet";
 import type { Bytes } from "../../../host.js";
 import { malformed } from "../errors.js";
 
-/** A place in a packet. Throws a `ProtocolError` at what is not as it should be. */
+/** A place in a packet. Throws a `ProtocolError` for a malformed value. */
 export class Cursor {
 	at: number;
-	/** What is read has to end there. */
+	/** The end of the properties: no value may go beyond it. */
 	end: number;
 	private readonly _list: ByteList;
 

@@ -1,4 +1,4 @@
-/** Bytes from a broker to MQTT control packets, by mqtt-packet; what it lets pass against the standard is refused. */
+/** Bytes from a broker to MQTT control packets, by mqtt-packet, with the checks that it lacks. */
 import { type Options, type Parsed, type Parser, parser } from "mqtt-packet";
 import type { Bytes } from "../../../host.js";
 import { malformed, ProtocolError } from "../errors.js";
@@ -26,7 +26,7 @@ const VERSION_5: Options = Object.freeze({ protocolVersion: 5, readProperties })
 export interface DecoderOptions {
 	/** Bytes of a whole packet. A larger PUBLISH is read past, any other refused as soon as its fixed header is there. */
 	readonly maximumPacketSize: number;
-	/** What the CONNECT asked for. */
+	/** The CONNECT's version. */
 	readonly protocolVersion: ProtocolVersion;
 }
 
@@ -48,7 +48,7 @@ export class Decoder {
 	constructor({ maximumPacketSize, protocolVersion }: DecoderOptions) {
 		this._framer = new Framer(maximumPacketSize, protocolVersion);
 		this._version5 = protocolVersion === 5;
-		// Nobody listens for "error": `parse` throws it.
+		// Without a listener for "error", `parse` throws it.
 		this._parser = parser(this._version5 ? VERSION_5 : undefined).on("packet", (parsed) => {
 			this._parsed = parsed;
 		});
@@ -61,8 +61,8 @@ export class Decoder {
 
 	/**
 	 * Gives the packets that `bytes` complete, one at a time, and throws a
-	 * `ProtocolError` at the first that is not as it should be. After that, and
-	 * after a loop over it that was left early, it gives nothing any more.
+	 * `ProtocolError` for the first that breaks the protocol. After that, and after a
+	 * loop over it that was left early, it gives nothing any more.
 	 */
 	*push(bytes: Bytes): Generator<BrokerPacket | Oversized, void, void> {
 		if (this._ended) return;
@@ -92,7 +92,7 @@ export class Decoder {
 	}
 }
 
-/** What mqtt-packet read, in the program's terms, checked for what mqtt-packet lets pass. */
+/** mqtt-packet's packet in the program's terms, after the checks that mqtt-packet lacks. */
 function received(parsed: Parsed, aliased = false): BrokerPacket {
 	const { cmd, messageId: packetId, reasonCode = 0 } = parsed;
 	switch (cmd) {
@@ -173,7 +173,7 @@ function received5(parsed: Parsed, bytes: Bytes): BrokerPacket {
 }
 
 /**
- * A broker that does not know MQTT 5.0 may refuse it in 3.1.1's form. One that
+ * A broker that does not know MQTT 5.0 may refuse it in 3.1.1's form. A broker that
  * accepts it in this form would take a PUBLISH's properties for its payload.
  */
 function checkConnack(reasonCode: number, older: boolean): void {

@@ -1,4 +1,4 @@
-/** MQTT control packets to bytes, by mqtt-packet; what it would write against the standard is refused. */
+/** MQTT control packets to bytes, by mqtt-packet, with the checks that it lacks. */
 import { Buffer, type Options, writeToStream } from "mqtt-packet";
 import type { Bytes } from "../../../host.js";
 import type { Connect, Packet, ProtocolVersion, QoS, Subscription } from "../packet.js";
@@ -16,10 +16,10 @@ const VERSION_5: Options = Object.freeze({ protocolVersion: 5 });
 const PLAIN_DISCONNECT = Object.freeze({ cmd: "disconnect" });
 
 /**
- * The bytes of a packet. Throws an Error that says what is wrong with a packet
- * that MQTT does not allow. Before version 5 there are no properties, no reason
- * codes but a CONNACK's, and no subscription options but the QoS: they are left
- * out, so that one packet serves all versions.
+ * The bytes of a packet. Throws an Error that names the fault of a packet that
+ * MQTT does not allow. Before version 5 there are no properties, no reason codes
+ * but a CONNACK's, and no subscription options but the QoS: they are left out, so
+ * that one packet serves all versions.
  */
 export function encode(packet: Packet, protocolVersion: ProtocolVersion): Bytes {
 	const chunks = new Chunks();
@@ -34,7 +34,7 @@ export function encode(packet: Packet, protocolVersion: ProtocolVersion): Bytes 
 	return chunks.join();
 }
 
-/** What mqtt-packet writes a packet to, piece by piece. */
+/** The stream to which mqtt-packet writes a packet, piece by piece. */
 class Chunks {
 	private readonly _chunks: Uint8Array[] = [];
 	private _length = 0;
@@ -63,7 +63,7 @@ class Chunks {
 	}
 }
 
-/** A packet in mqtt-packet's terms, checked for what mqtt-packet would write although MQTT forbids it. */
+/** A packet in mqtt-packet's terms, after the checks that mqtt-packet lacks. */
 function translate(packet: Packet, protocolVersion: ProtocolVersion): object {
 	const version5 = protocolVersion === 5;
 	const properties =
@@ -78,7 +78,7 @@ function translate(packet: Packet, protocolVersion: ProtocolVersion): object {
 			checkQoS(qos);
 			if (qos > 0) checkPacketId(packetId);
 			else if (dup) refuse("DUP with QoS 0 [MQTT-3.3.1-2]");
-			// As bytes, or mqtt-packet would convert it once more for each time it needs its length.
+			// As bytes: mqtt-packet would convert a text again each time it needs the length.
 			const aliased = packet.topic === "" && version5 && packet.properties?.topicAlias !== undefined;
 			const topic = aliased ? new Buffer(0) : checkTopic(packet.topic, topicNameFault);
 			return { cmd, topic, payload, qos, retain, dup, messageId: packetId, properties };
@@ -143,7 +143,7 @@ function translateConnect(packet: Connect, protocolVersion: ProtocolVersion): ob
 		cmd: "connect",
 		protocolId: protocolVersion === 3 ? "MQIsdp" : "MQTT",
 		protocolVersion,
-		// As bytes, an empty one passes mqtt-packet: in MQTT 5.0 the broker assigns one to a session that may last, too.
+		// As bytes an empty client id passes mqtt-packet: in MQTT 5.0 the broker assigns one, also to a session that may last.
 		clientId: protocolVersion === 5 ? id : clientId,
 		clean: cleanSession,
 		keepalive: keepAlive,

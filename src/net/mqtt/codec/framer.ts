@@ -1,8 +1,8 @@
 /**
- * Cuts what a broker sends into packets, and refuses a packet as soon as its fixed header tells that it is wrong.
+ * Cuts a broker's bytes into packets, and refuses a packet as soon as its fixed header is wrong.
  *
- * A PUBLISH that is larger than the client takes is read past: its bytes are
- * not kept. All that is wanted of it is its packet id, to acknowledge it.
+ * A PUBLISH that is larger than the client takes is read past: only its packet
+ * id is kept, to acknowledge it.
  */
 import type { Bytes } from "../../../host.js";
 import { malformed, ProtocolError } from "../errors.js";
@@ -21,14 +21,14 @@ export class Framer {
 
 	private readonly _maximumPacketSize: number;
 	private readonly _version5: boolean;
-	/** Of the fixed header that is being read. */
+	/** The fixed header that is being read. */
 	private _firstByte = 0;
 	private _headerLength = 0;
 	private _remainingLength = 0;
 	/**
-	 * A packet whose fixed header is complete and whose rest is not, its size, and how
-	 * much of it is there. It has room for the rest only once that comes: a session that
-	 * is busy with the packet before is not given it yet.
+	 * A packet whose fixed header is complete and whose rest is not, its size, and the
+	 * number of its bytes so far. The buffer for the rest is made when the rest comes: a
+	 * session busy with the packet before is not given it yet.
 	 */
 	private _partial: Bytes | undefined;
 	private _size = 0;
@@ -129,11 +129,11 @@ export class Framer {
 	}
 }
 
-/** A PUBLISH that is read past. What is no PUBLISH is found out by its first bytes; the rest is not looked at. */
+/** A PUBLISH that is read past. Its flags, topic length and packet id are checked; the rest is not looked at. */
 class Passing {
 	private readonly _flags: number;
 	private readonly _size: number;
-	/** Of the remaining length, and how much of it has passed. */
+	/** The remaining length, and the bytes of it that have passed. */
 	private readonly _length: number;
 	private _passed = 0;
 	private _topicLength = 0;
@@ -169,7 +169,7 @@ class Passing {
 	take(bytes: Bytes, at: number): number {
 		const begin = this._passed;
 		const end = begin + Math.min(bytes.length - at, this.left);
-		// Each byte of the remaining length is there once, whatever the pieces: what is not in this one counts as 0.
+		// Each byte is in one piece only: bytes that are not in this piece count as 0 in the sums.
 		const byteAt = (index: number) => (index >= begin && index < end ? bytes[at + index - begin]! : 0);
 		this._passed = end;
 		this._topicLength += byteAt(0) * 0x100 + byteAt(1);
@@ -185,7 +185,7 @@ class Passing {
 	}
 
 	private _checkTopic(): void {
-		// In MQTT 5.0 an alias could stand for it, but the client allows none.
+		// In MQTT 5.0 a topic alias could stand for it, but the client allows none.
 		if (this._topicLength === 0) {
 			throw new ProtocolError("PUBLISH: empty topic name [MQTT-4.7.3-1]", TOPIC_NAME_INVALID);
 		}

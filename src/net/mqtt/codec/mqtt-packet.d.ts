@@ -3,7 +3,7 @@
  * `build/modules/mqtt-packet.js` by `tools/build.js`.
  */
 declare module "mqtt-packet" {
-	/** What the parser makes of a packet from a broker; which members are there depends on `cmd`. */
+	/** A parsed packet from a broker; its members depend on `cmd`. */
 	export interface Parsed {
 		readonly cmd:
 			| "connack"
@@ -40,13 +40,13 @@ declare module "mqtt-packet" {
 	export interface Options {
 		readonly protocolVersion?: number;
 		/**
-		 * Reads the properties of a packet in the parser's place, which begin at `at`,
-		 * and returns the place after them: an edit of the bundle's.
+		 * Reads the properties of a packet, which begin at `at`, in the parser's place, and
+		 * returns the place after them. `tools/mqtt-packet.js` adds this option.
 		 */
 		readonly readProperties?: (packet: Parsed, list: ByteList, at: number) => number;
 	}
 
-	/** What the parser reads from: a packet without its fixed header. */
+	/** The parser's input: a packet without its fixed header. */
 	export interface ByteList {
 		readonly length: number;
 		readUInt8(at: number): number;

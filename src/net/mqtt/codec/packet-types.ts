@@ -1,4 +1,4 @@
-/** The packet types of MQTT (5.0, table 2-1), and which of them a broker sends, how long. */
+/** The packet types of MQTT (5.0, table 2-1), and which of them a broker sends, with which lengths. */
 import { codes, types } from "mqtt-packet";
 import { type Packet, SUBSCRIPTIONS_MAXIMUM } from "../packet.js";
 
@@ -18,7 +18,7 @@ export const PINGRESP = 13;
 export const DISCONNECT = 14;
 export const AUTH = 15;
 
-/** Numbers in one number, which takes up less than an object: from which bit on is what. */
+/** Lengths share one number, which takes less memory than an object: the first bits of `most`, and of MQTT 5.0's lengths. */
 const MOST_SHIFT = 4;
 const VERSION_5_SHIFT = 10;
 /** No limit. */
@@ -29,9 +29,9 @@ const NEVER = bytes(1, 0);
 const sent = (before5: number, in5: number) => (in5 << VERSION_5_SHIFT) | before5;
 const NOT_SENT = sent(NEVER, NEVER);
 
-/** What a broker sends, before MQTT 5.0 and in it. */
+/** Lengths of a broker's packets, before MQTT 5.0 and in it. */
 const SENT: Readonly<Record<number, number>> = Object.freeze({
-	// One of 2 bytes in MQTT 5.0 is of an older version.
+	// In MQTT 5.0 a CONNACK of 2 bytes is of an older version.
 	[CONNACK]: sent(bytes(2, 2), bytes(2, ANY)),
 	[PUBLISH]: sent(bytes(2, ANY), bytes(3, ANY)),
 	[PUBACK]: sent(bytes(2, 2), bytes(2, ANY)),

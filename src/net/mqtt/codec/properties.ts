@@ -1,8 +1,8 @@
 /**
- * The properties of MQTT 5.0 (2.2.2): which packet may carry which, and with
- * what value. mqtt-packet writes them, after what it would let pass against the
- * standard was refused here. It would let it pass, too, in what it reads: so they
- * are read here, in its place. `[MQTT-…]` names a normative statement of 5.0.
+ * The properties of MQTT 5.0 (2.2.2): which packet may carry which, and their
+ * values. mqtt-packet checks too little: so properties to be sent are checked here
+ * before it writes them, and received ones are read here in its place.
+ * `[MQTT-…]` names a normative statement of 5.0.
  */
 import { type ByteList, type Parsed, propertiesCodes } from "mqtt-packet";
 import type { Bytes } from "../../../host.js";
@@ -48,7 +48,7 @@ const ANSWERS = Object.freeze([SUBACK, UNSUBACK]);
 
 const PACKETS_SHIFT = 4;
 
-/** In one number, which takes up less than an object: the type of the value, and a bit for each type of packet. */
+/** A number takes less memory than an object: the type of the value, and a bit for each packet type. */
 const rule = (type: number, packetTypes: readonly number[]) =>
 	packetTypes.reduce((rule, packetType) => rule | (1 << (PACKETS_SHIFT + packetType)), type);
 const typeOf = (rule: number) => rule & 7;
@@ -96,13 +96,13 @@ const RULES: Readonly<Record<keyof Properties, number>> = Object.freeze({
 	sharedSubscriptionAvailable: rule(FLAG, [CONNACK]),
 });
 
-/** Of the properties, by their identifiers. */
+/** The properties' names, by their identifiers. */
 const NAMES = propertiesCodes as Readonly<Record<number, keyof Properties>>;
 
 /**
- * The properties as mqtt-packet writes them, or `undefined` where there are
- * none. Throws an Error that says what is wrong with what mqtt-packet would
- * write although MQTT forbids it. `packetType` is 0 for a will.
+ * The properties for mqtt-packet to write, or `undefined` if there are none.
+ * Throws an Error that names the fault of a property that MQTT forbids and
+ * mqtt-packet would write. `packetType` is 0 for a will.
  */
 export function propertiesToWrite(properties: Properties | undefined, packetType = WILL): object | undefined {
 	let written: object | undefined;
@@ -119,7 +119,7 @@ export function propertiesToWrite(properties: Properties | undefined, packetType
 		throw new Error("authenticationData without authenticationMethod (3.1.2.11.10)");
 	}
 	if (!written || !properties?.userProperties) return written;
-	// One object for each pair, or mqtt-packet would sort them by name; nothing in place of none, or it would write nothing.
+	// mqtt-packet would sort the pairs of one object by name, and write no properties at all for an empty list.
 	const pairs = properties.userProperties.map(([name, value]) => ({ [name]: value }));
 	return { ...properties, userProperties: pairs.length > 0 ? pairs : undefined };
 }
@@ -138,7 +138,7 @@ function checkValue(name: keyof Properties, rule: number, value: unknown, packet
 			for (const pair of value as [string, string][]) for (const text of pair) utf8(text, name);
 			return;
 		case VARIABLE:
-			// In a PUBLISH one for each subscription that it is for.
+			// A PUBLISH has one for each subscription that it matches.
 			if (!Array.isArray(value)) break;
 			if (value.length === 0 || packetType === SUBSCRIBE) throw new Error(`${value.length} × ${name}`);
 			for (const identifier of value) checkNumber(name, rule, identifier);
@@ -147,7 +147,7 @@ function checkValue(name: keyof Properties, rule: number, value: unknown, packet
 	if (typeof value === "number") checkNumber(name, rule, value);
 }
 
-/** That it is not too great for its bytes, mqtt-packet sees to. */
+/** mqtt-packet checks that a number fits into its bytes. */
 function checkNumber(name: keyof Properties, rule: number, value: number): void {
 	if (!Number.isInteger(value) || !isInRange(rule, value)) throw new Error(`Invalid ${name}: ${value}`);
 }
@@ -159,9 +159,9 @@ function isInRange(rule: number, value: number): boolean {
 
 /**
  * Reads the properties of a received packet in mqtt-packet's place: they begin
- * at `at` with their length, and what it returns is the place after them. Throws
- * a `ProtocolError` at the first that is not as it should be. User properties
- * are checked and not kept: a packet of 4 KB may have 800 of them.
+ * at `at` with their length. Returns the place after them. Throws a
+ * `ProtocolError` for the first that breaks the protocol. User properties are
+ * checked and not kept: a packet of 4 KB may have 800 of them.
  */
 export function readProperties(packet: Parsed, list: ByteList, at: number): number {
 	const packetType = packetTypeOf(packet.cmd);
@@ -178,7 +178,7 @@ export function readProperties(packet: Parsed, list: ByteList, at: number): numb
 	if (following < 0 || (following > 0 && !isFollowed)) {
 		throw malformed(`property length ${length}, but ${length + following} bytes`);
 	}
-	// What would grow with what is in the packet is refused before anything is made of it.
+	// Refused before mqtt-packet makes a list of them.
 	if (following > SUBSCRIPTIONS_MAXIMUM && hasReasonCodes) {
 		throw new ProtocolError(`${following} reason codes`, PROTOCOL_ERROR);
 	}

@@ -1,5 +1,5 @@
 /**
- * The byte list in which mqtt-packet's parser collects what was received.
+ * The byte list in which mqtt-packet's parser collects received bytes.
  *
  * One buffer is enough: the codec hands over whole packets, so that `append`
  * finds the list empty and copies nothing. Reading and consuming never copy.
@@ -61,5 +61,5 @@ class BufferList {
 	}
 }
 
-/** mqtt-packet calls what it imports. */
+/** mqtt-packet calls the import without `new`. */
 export default () => new BufferList();

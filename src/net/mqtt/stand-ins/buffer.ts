@@ -5,7 +5,7 @@
 import TextDecoder from "text/decoder";
 import TextEncoder from "text/encoder";
 
-// One for each text: kept in a variable it would be in RAM, and while a firmware image is linked none can be made.
+// An encoder for each text: in a variable it would take RAM, and the linker of a firmware image cannot make one.
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
 export class Buffer extends Uint8Array {

@@ -9,7 +9,7 @@ declare module "text/encoder" {
 declare module "text/decoder" {
 	export default class TextDecoder {
 		constructor(encoding: "utf-8", options: { fatal: boolean; ignoreBOM: boolean });
-		/** Throws a TypeError on what is not UTF-8, if `fatal`. */
+		/** With `fatal` it throws a TypeError for bytes that are not UTF-8. */
 		decode(bytes: Uint8Array): string;
 	}
 }

@@ -1,0 +1,40 @@
+/** The paths in the docs. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import test from "node:test";
+import { deepEqual, ok } from "../harness/harness.ts";
+
+const FOLDERS = ["bench", "commands", "docs", "hosts", "src", "test", "tools"];
+const PAGES = [
+	"README.md",
+	"CONTRIBUTING.md",
+	...readdirSync("docs")
+		.filter((name) => name.endsWith(".md"))
+		.map((name) => join("docs", name)),
+];
+const FILES = FOLDERS.flatMap((folder) =>
+	readdirSync(folder, { recursive: true, encoding: "utf8" }).map((path) => join("/", folder, path)),
+);
+
+/** In backticks: a path from a folder of the project on, or the end of one: `outbox.ts`, `world/mutants.ts`. */
+function pathsIn(page: string): string[] {
+	const text = readFileSync(page, "utf8").replace(/^```.*?^```$/gms, "");
+	const quoted = [...text.matchAll(/`([\w./-]+)`/g)].map(([, path]) => path!);
+	return quoted.filter(
+		(path) => FOLDERS.some((folder) => path.startsWith(`${folder}/`)) || /\.(?:ts|c|csv)$/.test(path),
+	);
+}
+
+for (const page of PAGES) {
+	test(`each path that ${page} names exists`, () => {
+		const missing = pathsIn(page).filter(
+			(path) => !existsSync(path) && !FILES.some((file) => file.endsWith(`/${path}`)),
+		);
+		deepEqual(missing, []);
+	});
+}
+
+test("paths are found in CONTRIBUTING.md", () => {
+	const paths = pathsIn("CONTRIBUTING.md");
+	for (const path of ["src/net/link.ts", "in-flight.ts", "hosts/sim/devices/"]) ok(paths.includes(path), path);
+});
