@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { SENSORS } from "../src/sensors/models.ts";
 import { parseSettings } from "../src/settings.ts";
 import { buildMqttPacket, root } from "../tools/build.js";
 import { buildForModdable } from "../tools/device.js";
@@ -17,7 +18,7 @@ switches for faults, and a list of what the station does. Needs the Moddable
 SDK, and a broker that is running: see docs/mcsim.md. Settings come from
 config.json, if there is one.
 
-  --sensor MODEL     bme280, bmp280, dht22 or dht11
+  --sensor MODEL     one of ${Object.keys(SENSORS).join(", ")}
   --broker URL       mqtt://[user:password@]host[:port]
   --interval N       seconds between readings (default 5)
   --keep-alive N     seconds; the broker says "offline" after one and a half

@@ -2,10 +2,9 @@
 import { Alarm } from "../alarm.js";
 import type { Host } from "../host.js";
 import type { Link } from "../net/link.js";
-import { BME280 } from "../sensors/bme280.js";
-import { DHT } from "../sensors/dht.js";
+import { createSensor } from "../sensors/create-sensor.js";
 import { Sampler } from "../sensors/sampler.js";
-import type { Sample, Sensor } from "../sensors/sensor.js";
+import type { Sample } from "../sensors/sensor.js";
 import type { Settings } from "../settings.js";
 import { messageOf } from "../text.js";
 import type { Outgoing } from "./outgoing.js";
@@ -13,8 +12,6 @@ import type { Reports } from "./reports.js";
 
 /** How late, in ms, the next step of the sampler or of the link may be before the watchdog bites. */
 const WATCHDOG_MARGIN_MS = 60_000;
-/** A DHT answers with what it measured when it was asked before. From this interval on, in s, it is asked twice. */
-const STALE_S = 10;
 
 export interface SamplingOptions {
 	readonly host: Host;
@@ -43,7 +40,7 @@ export class Sampling {
 		this._options = options;
 		this._alarm = new Alarm(host.timer);
 		this._sampler = new Sampler({
-			sensor: createSensor(host, settings),
+			sensor: createSensor(sensor, host, settings.interval),
 			interval: settings.interval * 1_000,
 			onSample: (sample, now) => this._sampled(sample, now),
 			onFault: (reason) => this._fault(reason),
@@ -137,16 +134,4 @@ export class Sampling {
 		this._faultTold = reason;
 		onFault(reason);
 	}
-}
-
-function createSensor(host: Host, settings: Settings): Sensor {
-	const { sensor: model } = settings;
-	const { i2c, pulses } = host;
-	if (model === "bme280" || model === "bmp280") {
-		if (!i2c) throw new Error(`this host has no I2C bus for a ${model}`);
-		return new BME280({ sensor: i2c, model, onDiagnostic: (text) => host.log("info", text) });
-	}
-	if (!pulses) throw new Error(`this host has no line for a ${model}`);
-	const discard = settings.interval >= STALE_S ? "each" : "first";
-	return new DHT({ sensor: pulses, model, discard });
 }

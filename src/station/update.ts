@@ -6,10 +6,10 @@ import { Alarm } from "../alarm.js";
 import type { Bytes, Host } from "../host.js";
 import { jsonOf, messageOf } from "../text.js";
 
-/** An update to which nobody adds for so long, in ms, is given up: it keeps a machine awake that could sleep. */
+/** Silence of the sender, in ms, after which an update is given up: it keeps a machine awake that could sleep. */
 const SILENCE_MS = 60_000;
 /**
- * New firmware that has not reached the broker for so long, in ms, is given up.
+ * Time in ms for new firmware to reach the broker, before it is given up.
  * An access point or a broker that starts anew is back in less; and until then
  * somebody waits beside a station that may be lost.
  */
@@ -29,7 +29,7 @@ export type UpdateReply = {
 
 export class Updater {
 	private readonly _host: Host;
-	/** Of whoever signs updates; without it there are none. */
+	/** Of the key that signs updates; without it there are no updates. */
 	private readonly _publicKey: Bytes | undefined;
 	/** What began the update that is under way; 0 bytes: none is. */
 	private _size = 0;

@@ -1,7 +1,8 @@
-/** The paths in the docs. */
+/** The docs name paths that exist, and all sensors. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
+import { SENSORS } from "../../src/sensors/models.ts";
 import { deepEqual, ok } from "../harness/harness.ts";
 
 const FOLDERS = ["bench", "commands", "docs", "hosts", "src", "test", "tools"];
@@ -37,4 +38,11 @@ for (const page of PAGES) {
 test("paths are found in CONTRIBUTING.md", () => {
 	const paths = pathsIn("CONTRIBUTING.md");
 	for (const path of ["src/net/link.ts", "in-flight.ts", "hosts/sim/devices/"]) ok(paths.includes(path), path);
+});
+
+test("each sensor is in README and on the page about boards", () => {
+	for (const page of ["README.md", "docs/esp32.md"]) {
+		const text = readFileSync(page, "utf8").toLowerCase();
+		for (const model of Object.keys(SENSORS)) ok(text.includes(model), `${page}: ${model}`);
+	}
 });

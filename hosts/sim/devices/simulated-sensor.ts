@@ -39,14 +39,20 @@ export function createSensor(options: SimulatedSensorOptions): SimulatedSensor {
 	const { sensor: model, clock, seed, replay } = options;
 	const weather = options.weather ?? (() => weatherAt(clock.time() ?? 0, seed));
 	const recorded = replay && pickReplay(parseReplay(replay.text, replay.name), model);
-	if (model === "bme280" || model === "bmp280") {
-		const recording = recorded?.kind === "bme280" ? recorded.recordings[0] : undefined;
-		const chip = new BME280Chip({ clock, weather, model, ...(recording && { recording }) });
-		return onBench(chip, { i2c: { io: createI2C(new Map([[ADDRESS, chip]])) } });
+	switch (model) {
+		case "bme280":
+		case "bmp280": {
+			const recording = recorded?.kind === "bme280" ? recorded.recordings[0] : undefined;
+			const chip = new BME280Chip({ clock, weather, model, ...(recording && { recording }) });
+			return onBench(chip, { i2c: { io: createI2C(new Map([[ADDRESS, chip]])) } });
+		}
+		case "dht22":
+		case "dht11": {
+			const recordings = recorded && recorded.kind !== "bme280" ? recorded.recordings : [];
+			const chip = new DHTChip({ clock, weather, model, recordings, seed });
+			return onBench(chip, { pulses: { io: createPulseCapture(chip, clock) } });
+		}
 	}
-	const recordings = recorded && recorded.kind !== "bme280" ? recorded.recordings : [];
-	const chip = new DHTChip({ clock, weather, model, recordings, seed });
-	return onBench(chip, { pulses: { io: createPulseCapture(chip, clock) } });
 }
 
 function onBench(chip: BME280Chip | DHTChip, ports: SimulatedSensor["ports"]): SimulatedSensor {

@@ -1,5 +1,5 @@
 /** What a world is like: its settings, its board, its network and its faults, all drawn from its seed. */
-import type { SensorModel } from "../../../src/sensors/models.ts";
+import { SENSORS, type SensorModel } from "../../../src/sensors/models.ts";
 import type { Sleep } from "./board/board.ts";
 import type { Crystal } from "./board/clock.ts";
 import type { BrokerFaults } from "./broker/broker.ts";
@@ -76,15 +76,14 @@ const INTERVALS = [600, 300, 120, 60, 60, 60, 60, 30, 30];
 /** With these a world lasts for as many readings as a day of `BRISK_S` has. */
 const SHORT_INTERVALS = [1, 2, 5, 10];
 const BRISK_S = 60;
-const SENSORS: readonly SensorModel[] = ["bme280", "bmp280", "dht22", "dht11"];
-const SHORTEST_S = { bme280: 1, bmp280: 1, dht22: 2, dht11: 1 };
+const MODELS = Object.keys(SENSORS) as SensorModel[];
 /** Counters that are about to wrap, as signed and as unsigned numbers. */
 const WRAPS = [0x7fff_ffff, 0xffff_ffff];
 
 export function drawPlan(random: Random, days: number): Plan {
-	const sensor = random.pick(SENSORS);
+	const sensor = random.pick(MODELS);
 	const brisk = random.chance(0.15);
-	const interval = Math.max(SHORTEST_S[sensor], random.pick(brisk ? SHORT_INTERVALS : INTERVALS));
+	const interval = Math.max(SENSORS[sensor], random.pick(brisk ? SHORT_INTERVALS : INTERVALS));
 	const qos = random.pick([0, 1, 1, 1, 1, 2, 2] as const);
 	const order = random.pick(["newest", "oldest"] as const);
 	// Whoever sends strictly in order must send faster than he measures.

@@ -1,0 +1,30 @@
+/** The driver of each model, on its bus. */
+import type { Host } from "../host.js";
+import { BME280 } from "./bme280.js";
+import { DHT } from "./dht.js";
+import type { SensorModel } from "./models.js";
+import type { Sensor } from "./sensor.js";
+
+/** Interval in s from which on a DHT is asked twice: it answers with its measurement of the previous request. */
+const STALE_S = 10;
+
+/** `interval`: s from one reading to the next. Throws an Error where the host lacks the model's bus. */
+export function createSensor(model: SensorModel, host: Host, interval: number): Sensor {
+	switch (model) {
+		case "bme280":
+		case "bmp280": {
+			const sensor = required(host.i2c, `no I2C bus for a ${model}`);
+			return new BME280({ sensor, model, onDiagnostic: (text) => host.log("info", text) });
+		}
+		case "dht22":
+		case "dht11": {
+			const sensor = required(host.pulses, `no line for a ${model}`);
+			return new DHT({ sensor, model, discard: interval >= STALE_S ? "each" : "first" });
+		}
+	}
+}
+
+function required<T>(port: T | undefined, lack: string): T {
+	if (port === undefined) throw new Error(`this host has ${lack}`);
+	return port;
+}
