@@ -1,6 +1,7 @@
 /** What every command has: options, help, errors in one line, exit codes, Ctrl-C. */
 import { parseArgs } from "node:util";
 import { messageOf } from "../src/text.ts";
+import { Interrupts } from "./interrupts.ts";
 
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
@@ -8,9 +9,6 @@ export const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 /** As a shell has it for what Ctrl-C ended. */
 export const EXIT_INTERRUPTED = 130;
-
-/** A signal that follows another within so many ms is the same Ctrl-C: npm hands on what the terminal told us, too. */
-const SAME_INTERRUPT_MS = 250;
 
 /** A command line that cannot be used, in one line. */
 export class UsageError extends Error {
@@ -112,12 +110,11 @@ export function say(text: string): void {
  * nothing, and is ended at once.
  */
 export function onInterrupt(callback: () => void): void {
-	let interruptedAt: number | undefined;
+	const interrupts = new Interrupts();
 	const interrupt = () => {
-		const first = interruptedAt === undefined;
-		interruptedAt ??= performance.now();
-		if (performance.now() - interruptedAt > SAME_INTERRUPT_MS) process.exit(EXIT_INTERRUPTED);
-		if (first) callback();
+		const wanted = interrupts.told(performance.now());
+		if (wanted === "end at once") process.exit(EXIT_INTERRUPTED);
+		if (wanted === "end") callback();
 	};
 	process.on("SIGINT", interrupt);
 	process.on("SIGTERM", interrupt);

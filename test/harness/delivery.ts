@@ -59,7 +59,11 @@ export async function stopDelivered(
 		assert.ok(lives.length < LIVES_MAXIMUM, `${queued} readings wait after ${lives.length} lives`);
 		const before = subscriber.highest();
 		life = parts.again(life);
-		await until("what had waited", () => subscriber.highest() > before && subscriber.isWhole);
+		await until(
+			"what had waited",
+			() => subscriber.highest() > before && subscriber.isWhole,
+			() => subscriber.missing,
+		);
 	}
 	await subscriber.caughtUp();
 	return { ...lives.map(({ summary }) => summary).reduce(added), lives };

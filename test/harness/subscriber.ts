@@ -145,7 +145,11 @@ export class MosquittoSub {
 
 	/** Resolves when a reading with this number or a higher one has arrived. */
 	async reaches(seq: number, topic?: string): Promise<void> {
-		await until(`reading ${seq} at ${this._id}`, () => this.highest(topic) >= seq);
+		await until(
+			`reading ${seq} at ${this._id}`,
+			() => this.highest(topic) >= seq,
+			() => this.highest(topic),
+		);
 	}
 
 	/** What it printed, for a failure. */
