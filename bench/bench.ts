@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { type Command, EXIT_DONE, EXIT_FAILED, HELP, readLine, type Values } from "../commands/frame.ts";
 import { type Creation, creationOf, XS_SLOT_BYTES } from "../hosts/creation.ts";
 import { startBroker } from "../hosts/sim/headless/broker.ts";
 import { EngineError } from "../hosts/sim/headless/engine.ts";
@@ -16,6 +17,20 @@ import { runWorld } from "../hosts/sim/world/world.ts";
 import type { SensorModel } from "../src/sensors/models.ts";
 import { roundTrips } from "./round-trips.ts";
 import { type Cost, ScriptedStation } from "./scripted-station.ts";
+
+const USAGE = `Usage: npm run bench
+
+Shows what a reading costs. Ends with 1 when a budget is exceeded.
+`;
+
+const LINE = { name: "npm run bench", options: { help: HELP } };
+
+export const command: Command<Values<typeof LINE.options>> = {
+	...LINE,
+	help: USAGE,
+	read: (args) => readLine(args, LINE)?.values,
+	run: bench,
+};
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
 const READINGS = 100;
@@ -243,19 +258,21 @@ function reportLinkedSize(): void {
 	row(`${board}: linked JavaScript`, `${linkedJavaScript} B`, linkedJavaScript, BUDGET.linkedJavaScript, " B");
 }
 
-await measureReading("bme280", "test/data/bme280-vectors.json", "periph-i2c");
-await measureReading("dht22", "test/data/dht-pulse-trains.json", "am2301");
-await measureMemory("bme280");
-await measureMemory("dht22");
-await measureOutbox();
-reportLinkedSize();
-await measureRoundTrips();
-await measureSpeed();
-measureWorlds();
+async function bench(): Promise<number> {
+	await measureReading("bme280", "test/data/bme280-vectors.json", "periph-i2c");
+	await measureReading("dht22", "test/data/dht-pulse-trains.json", "am2301");
+	await measureMemory("bme280");
+	await measureMemory("dht22");
+	await measureOutbox();
+	reportLinkedSize();
+	await measureRoundTrips();
+	await measureSpeed();
+	measureWorlds();
 
-const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
-for (const [what, value, budget] of rows) {
-	const line = `${what.padEnd(widths[0]! + 2)}${value.padEnd(widths[1]! + 2)}${budget}`;
-	process.stdout.write(`${line.trimEnd()}\n`);
+	const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+	for (const [what, value, budget] of rows) {
+		const line = `${what.padEnd(widths[0]! + 2)}${value.padEnd(widths[1]! + 2)}${budget}`;
+		process.stdout.write(`${line.trimEnd()}\n`);
+	}
+	return exceeded ? EXIT_FAILED : EXIT_DONE;
 }
-process.exit(exceeded ? 1 : 0);

@@ -1,6 +1,7 @@
 /** The common part of all commands: options, help, errors in one line, exit codes, Ctrl-C. */
 import { parseArgs } from "node:util";
 import { messageOf } from "../src/text.ts";
+import { Interrupts } from "./interrupts.ts";
 
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
@@ -8,9 +9,6 @@ export const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 /** A shell's exit code of a program that Ctrl-C ended. */
 export const EXIT_INTERRUPTED = 130;
-
-/** Signals within this time, in ms, are one Ctrl-C: it comes from the terminal, and again from npm. */
-const SAME_INTERRUPT_MS = 250;
 
 /** A command line that cannot be used, in one line. */
 export class UsageError extends Error {
@@ -111,12 +109,11 @@ export function say(text: string): void {
  * nothing, and is ended at once.
  */
 export function onInterrupt(callback: () => void): void {
-	let interruptedAt: number | undefined;
+	const interrupts = new Interrupts();
 	const interrupt = () => {
-		const first = interruptedAt === undefined;
-		interruptedAt ??= performance.now();
-		if (performance.now() - interruptedAt > SAME_INTERRUPT_MS) process.exit(EXIT_INTERRUPTED);
-		if (first) callback();
+		const wanted = interrupts.told(performance.now());
+		if (wanted === "end at once") process.exit(EXIT_INTERRUPTED);
+		if (wanted === "end") callback();
 	};
 	process.on("SIGINT", interrupt);
 	process.on("SIGTERM", interrupt);

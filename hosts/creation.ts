@@ -15,7 +15,6 @@
  *   most. The SDK's 384 slots were too few for ordinary work.
  */
 import manifest from "../manifest.json";
-import { BOARDS } from "./esp32/boards.ts";
 
 /** Bytes of a slot on a board. */
 export const XS_SLOT_BYTES = 16;
@@ -47,11 +46,9 @@ export interface Manifest {
 	readonly platforms?: Readonly<Record<string, Manifest>>;
 }
 
-/** By a board's name in `BOARDS`. Throws a RangeError for another name, and for a value that the manifest leaves to the SDK. */
-export function creationOf(board: string): Creation {
-	const known = Object.hasOwn(BOARDS, board) ? BOARDS[board] : undefined;
-	if (!known) throw new RangeError(`${board} is not a board: they are ${Object.keys(BOARDS).join(", ")}`);
-	return creationIn(manifest as Manifest, known.platform);
+/** By mcconfig's name of a board, its `-p`. Throws a RangeError for a value that the manifest leaves to the SDK. */
+export function creationOf(platform: string): Creation {
+	return creationIn(manifest as Manifest, platform);
 }
 
 /** As mcconfig merges it: a platform's values override those for all. */

@@ -1,5 +1,5 @@
 /** Bundles TypeScript with esbuild into `build/`. */
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import * as esbuild from "esbuild";
@@ -114,9 +114,14 @@ export function bundleForNode(options) {
 	});
 }
 
+/** Whether a file, by its path in the project, exports a command for `commands/frame.ts`. */
+export function isCommand(file) {
+	return /^export const command\b/m.test(readFileSync(join(root, file), "utf8"));
+}
+
 /**
  * Bundles a program of the project for Node, by its path in the project: a program that runs when it is
- * loaded, or a file of `commands/`, which exports a command. Resolves with the bundle's path, by default one for each program.
+ * loaded, or one that exports a command. Resolves with the bundle's path, by default one for each program.
  */
 export async function bundleProgram(file, name = file.replace(/\.ts$/, "").replaceAll("/", "-")) {
 	const outfile = join(buildFolder, "programs", `${name}.js`);
@@ -124,9 +129,7 @@ export async function bundleProgram(file, name = file.replace(/\.ts$/, "").repla
 		import { main } from "./commands/frame.ts";
 		import { command } from "./${file}";
 		await main(command);`;
-	const entry = file.startsWith("commands/")
-		? { stdin: { contents, resolveDir: root, loader: "ts" } }
-		: { entryPoints: [file] };
+	const entry = isCommand(file) ? { stdin: { contents, resolveDir: root, loader: "ts" } } : { entryPoints: [file] };
 	await bundleForNode({ ...entry, outfile });
 	return outfile;
 }

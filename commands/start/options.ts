@@ -1,7 +1,7 @@
 /** The command line of the simulator. */
 import { readFileSync } from "node:fs";
-import { dirname } from "node:path";
-import { readPem, withPemFiles } from "../../hosts/node/pem-files.ts";
+import { readPem } from "../../hosts/node/pem-files.ts";
+import { readRawSettings } from "../../hosts/node/settings-file.ts";
 import { parseReplay, pickReplay } from "../../hosts/sim/devices/replay.ts";
 import type { Row } from "../../src/settings/table.ts";
 import { defaultOf, rows, type SettingName, TEXTS, valuesOf } from "../../src/settings/texts.ts";
@@ -172,33 +172,10 @@ function readText(option: string, path: string): string {
 }
 
 function readConfig(path: string): object {
-	const text = readText("--config", path);
-	let config: unknown;
-	try {
-		// Windows' editors put a mark in front.
-		config = JSON.parse(text.replace(/^\uFEFF/, ""));
-	} catch (error) {
-		throw new UsageError(`--config ${path}: is not JSON: ${jsonProblem(text, (error as Error).message)}`);
-	}
-	if (typeof config !== "object" || config === null || Array.isArray(config)) {
-		throw new UsageError(`--config ${path}: must hold one object`);
-	}
-	return explained(() => withPemFiles(config, dirname(path))) as object;
-}
-
-/** The engine's message with the line's number instead of the text there: it may hold a password. */
-function jsonProblem(text: string, message: string): string {
-	const [, problem, position] = /^(.*?) in JSON at position (\d+)/s.exec(message) ?? [];
-	if (position !== undefined) return `${problem} in line ${lineAt(text, Number(position))}`;
-	const [, token, excerpt] =
-		/^(Unexpected token '.+?'), \.\.\."(.*)"(?:\.\.\.)? is not valid JSON$/s.exec(message) ?? [];
-	// Ten characters of the excerpt come before the token.
-	if (excerpt !== undefined) return `${token} in line ${lineAt(text, text.indexOf(excerpt) + 10)}`;
-	return message.replace(/, ".*$/s, "");
-}
-
-function lineAt(text: string, position: number): number {
-	return text.slice(0, position).split("\n").length;
+	const name = `--config ${path}`;
+	const config = explained(() => readRawSettings(path, name));
+	if (!config) throw new UsageError(`${name}: there is no such file`);
+	return config;
 }
 
 /** `FILE` or `FILE#NAME`. */

@@ -14,22 +14,25 @@ export type RawSettings = Readonly<Record<string, unknown>>;
  */
 export function readSettings(file: string): RawSettings | undefined {
 	const name = nameOf(file);
+	const settings = readRawSettings(file, name);
+	if (settings) explained(name, () => parseSettings(settings));
+	return settings;
+}
+
+/** The same, not valid perhaps. `name`: what the user calls the file. */
+export function readRawSettings(file: string, name: string): RawSettings | undefined {
 	let text: string;
 	try {
 		text = readFileSync(file, "utf8");
 	} catch (error) {
 		const { code } = error as NodeJS.ErrnoException;
 		if (code === "ENOENT") return undefined;
-		throw new Error(`${name} cannot be read (${code})`);
+		throw new Error(`${name}: cannot be read (${code})`);
 	}
 	const json = parse(text, name);
-	try {
-		const settings = withPemFiles(json, dirname(resolve(file)));
-		parseSettings(settings);
-		return settings as RawSettings;
-	} catch (error) {
-		throw new Error(`${name}: ${messageOf(error)}`);
-	}
+	if (typeof json !== "object" || json === null || Array.isArray(json))
+		throw new Error(`${name}: must hold one object`);
+	return explained(name, () => withPemFiles(json, dirname(resolve(file)))) as RawSettings;
 }
 
 /** The path as a user would write it. */
@@ -38,14 +41,34 @@ function nameOf(file: string): string {
 	return path.startsWith("..") ? file : path;
 }
 
-/** The parser's own message would show a piece of the file. */
+function explained<Result>(name: string, check: () => Result): Result {
+	try {
+		return check();
+	} catch (error) {
+		throw new Error(`${name}: ${messageOf(error)}`);
+	}
+}
+
 function parse(text: string, name: string): unknown {
 	try {
 		// Windows' editors put a mark in front.
 		return JSON.parse(text.replace(/^\uFEFF/, ""));
 	} catch (error) {
-		const [, position] = /position (\d+)/.exec(messageOf(error)) ?? [];
-		const where = position === undefined ? "" : `, line ${text.slice(0, Number(position)).split("\n").length}`;
-		throw new Error(`${name}${where}: not JSON; look for a missing quote or comma, or a comma too many`);
+		throw new Error(`${name}: is not JSON: ${jsonProblem(text, messageOf(error))}`);
 	}
+}
+
+/** The engine's message with the line instead of the text around the problem: there may be a password in it. */
+function jsonProblem(text: string, message: string): string {
+	const [, problem, position] = /^(.*?) in JSON at position (\d+)/s.exec(message) ?? [];
+	if (position !== undefined) return `${problem} in line ${lineAt(text, Number(position))}`;
+	const [, token, excerpt] =
+		/^(Unexpected token '.+?'), \.\.\."(.*)"(?:\.\.\.)? is not valid JSON$/s.exec(message) ?? [];
+	// Ten characters of the excerpt come before the token.
+	if (excerpt !== undefined) return `${token} in line ${lineAt(text, text.indexOf(excerpt) + 10)}`;
+	return message.replace(/, ".*$/s, "");
+}
+
+function lineAt(text: string, position: number): number {
+	return text.slice(0, position).split("\n").length;
 }

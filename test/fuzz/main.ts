@@ -1,200 +1,218 @@
 /**
- * The fuzzer's long run: `npm run fuzz [-- --packets N] [--minutes N] [--seed N]`.
+ * `npm run fuzz`: the fuzzer's long run.
  *
  * A dialogue is decided by the run's seed and its own number, so that
  * `--seed N --dialogue N` repeats the one that failed. Each processor has a
- * process of its own; one that says nothing for a minute hangs.
+ * process of its own.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
+import {
+	type Command,
+	EXIT_DONE,
+	EXIT_FAILED,
+	EXIT_INTERRUPTED,
+	HELP,
+	numberOf,
+	onInterrupt,
+	readLine,
+	UsageError,
+	VALUE,
+} from "../../commands/frame.ts";
+import { bundleProgram } from "../../tools/build.js";
 import { runDialogue } from "./dialogue.ts";
+import { HANG_S, HANG_SIGNAL, type Order, type Report } from "./messages.ts";
 import { newTally, type Tally } from "./tally.ts";
 
 const PACKETS = 1_000_000;
-/** How often a worker tells how far it is, and after what silence it hangs, in ms. */
-const REPORT_MS = 2_000;
-const HANG_MS = 60_000;
-/** Heap that a worker may gain after the warm-up, in bytes. */
-const GROWTH_MAXIMUM = 8_000_000;
-/** Packets after which compiled code and caches have their size. */
-const WARM_UP_PACKETS = 100_000;
 const PROGRESS_MS = 30_000;
 
-interface Order {
-	readonly seed: number;
+const USAGE = `Usage: npm run fuzz -- [OPTION…]
+
+Lets the MQTT session talk to a model broker that is conforming, broken or
+malicious by turns, on all processors. Ends with 1 when a dialogue fails.
+
+  --packets N      packets to receive (default ${PACKETS}; with --minutes, any number)
+  --minutes N      how long
+  --seed N         decides every dialogue (default: the time)
+  --dialogue N     with --seed: this dialogue of the run, and no other
+  --workers N      processes (default: one for each processor)
+  --help           this text
+`;
+
+const LINE = {
+	name: "npm run fuzz",
+	options: { packets: VALUE, minutes: VALUE, seed: VALUE, dialogue: VALUE, workers: VALUE, help: HELP },
+};
+
+interface Options {
 	readonly packets: number;
+	/** In ms since 1970, when all end at the latest. */
 	readonly ending: number;
-	readonly worker: number;
+	readonly seed: number;
+	readonly dialogue: number | undefined;
 	readonly workers: number;
 }
 
-/** What a worker tells. */
-interface Report {
-	readonly received: number;
-	readonly sent: number;
-	readonly connections: number;
-	readonly dialogues: number;
-	readonly refused: number;
-	readonly taken: number;
-	readonly ends: readonly [kind: string, count: number][];
-	/** Bytes of live heap after the warm-up, and now. */
-	readonly heap: readonly [number, number];
-	readonly dialogue: number;
-	readonly failure?: string;
-	readonly done: boolean;
-}
-
-function option(name: string): number | undefined {
-	const at = process.argv.indexOf(`--${name}`);
-	if (at < 0) return undefined;
-	const value = Number(process.argv[at + 1]);
-	if (!Number.isSafeInteger(value) || value < 0) {
-		process.stderr.write(`--${name} takes a whole number\n`);
-		process.exit(2);
-	}
-	return value;
-}
-
-const liveHeap = () => {
-	globalThis.gc?.();
-	return process.memoryUsage().heapUsed;
+export const command: Command<Options> = {
+	...LINE,
+	help: USAGE,
+	read: parseOptions,
+	run: ({ dialogue, ...options }) => (dialogue === undefined ? new Run(options).run() : repeat(options.seed, dialogue)),
 };
 
-function work({ seed, packets, ending, worker, workers }: Order): void {
-	const tally = newTally();
-	let warm = 0;
-	let reported = Date.now();
-	const report = (dialogue: number, more: Partial<Report>) => {
-		reported = Date.now();
-		const heap = liveHeap();
-		if (warm === 0 && tally.received >= WARM_UP_PACKETS) warm = heap;
-		const grown = warm > 0 && heap - warm > GROWTH_MAXIMUM;
-		const message: Report = {
-			...tally,
-			ends: [...tally.ends],
-			heap: [warm, heap],
-			dialogue,
-			done: false,
-			...(grown ? { failure: `the heap grew from ${warm} to ${heap} bytes`, done: true } : {}),
-			...more,
-		};
-		return new Promise<boolean>((resolve) => process.send!(message, () => resolve(!grown)));
+/** Throws a `UsageError`; returns `undefined` for `--help`. */
+function parseOptions(args: string[]): Options | undefined {
+	const values = readLine(args, LINE)?.values;
+	if (!values) return undefined;
+	const whole = (name: keyof typeof values, lowest: number, highest = Number.MAX_SAFE_INTEGER) => {
+		const text = values[name] as string | undefined;
+		return text === undefined ? undefined : numberOf(`--${name}`, text, lowest, highest, true);
 	};
-	/** One dialogue after another, with pauses in which messages leave. */
-	const next = async (dialogue: number): Promise<void> => {
-		for (let number = dialogue; ; number += workers) {
-			try {
-				runDialogue(seed, number, tally);
-			} catch (error) {
-				await report(number, { failure: (error as Error).message, done: true });
-				return process.disconnect();
-			}
-			if (tally.received >= packets || Date.now() > ending) {
-				await report(number, { done: true });
-				return process.disconnect();
-			}
-			if (Date.now() - reported > REPORT_MS && !(await report(number, {}))) return process.disconnect();
+	const minutes = values.minutes === undefined ? undefined : numberOf("--minutes", values.minutes, 0, 1e6);
+	if (values.dialogue !== undefined) {
+		if (values.seed === undefined) throw new UsageError("--dialogue: needs --seed");
+		for (const name of ["packets", "minutes", "workers"] as const) {
+			if (values[name] !== undefined) throw new UsageError(`--${name}: does not go with --dialogue`);
 		}
+	}
+	return {
+		packets: whole("packets", 1) ?? (minutes === undefined ? PACKETS : Number.MAX_SAFE_INTEGER),
+		ending: minutes === undefined ? Number.MAX_SAFE_INTEGER : Date.now() + minutes * 60_000,
+		seed: whole("seed", 0) ?? Date.now(),
+		dialogue: whole("dialogue", 0, 0x7fff_ffff),
+		workers: whole("workers", 1, 256) ?? availableParallelism(),
 	};
-	void next(worker);
 }
 
-function total(reports: Iterable<Report>): Tally {
-	const sum = newTally();
-	for (const report of reports) {
-		sum.received += report.received;
-		sum.sent += report.sent;
-		sum.connections += report.connections;
-		sum.dialogues += report.dialogues;
-		sum.refused += report.refused;
-		sum.taken += report.taken;
-		for (const [kind, count] of report.ends) sum.ends.set(kind, (sum.ends.get(kind) ?? 0) + count);
-	}
-	return sum;
-}
-
-function lead(): void {
-	const seed = option("seed") ?? Date.now();
-	const dialogue = option("dialogue");
-	if (dialogue !== undefined) {
+/** One dialogue, in this process. */
+function repeat(seed: number, dialogue: number): number {
+	try {
 		runDialogue(seed, dialogue, newTally());
-		process.stdout.write(`dialogue ${dialogue} of seed ${seed} passes\n`);
-		return;
+	} catch (error) {
+		process.stdout.write(`FAILED: ${(error as Error).message}\n`);
+		return EXIT_FAILED;
 	}
-	const minutes = option("minutes");
-	const packets = option("packets") ?? (minutes === undefined ? PACKETS : Number.MAX_SAFE_INTEGER);
-	const ending = minutes === undefined ? Number.MAX_SAFE_INTEGER : Date.now() + minutes * 60_000;
-	const workers = option("workers") ?? availableParallelism();
-	const began = Date.now();
-	const reports = new Map<number, Report>();
-	const heard = new Map<number, number>();
-	const children: ChildProcess[] = [];
-	const failures: string[] = [];
-	let running = workers;
-	process.stdout.write(`seed ${seed}, ${workers} workers\n`);
+	process.stdout.write(`dialogue ${dialogue} of seed ${seed} passes\n`);
+	return EXIT_DONE;
+}
 
-	const progress = () => {
-		const { received, dialogues } = total(reports.values());
-		const seconds = (Date.now() - began) / 1_000;
+/** A process and what it has told. */
+interface Told {
+	readonly child: ChildProcess;
+	/** That it is in. */
+	dialogue: number;
+	report: Report | undefined;
+}
+
+class Run {
+	private readonly _options: Omit<Options, "dialogue">;
+	private readonly _began = performance.now();
+	private readonly _told: Told[] = [];
+	private readonly _failures: string[] = [];
+	private _interrupted = false;
+
+	constructor(options: Omit<Options, "dialogue">) {
+		this._options = options;
+	}
+
+	/** Resolves with the exit code. */
+	async run(): Promise<number> {
+		const { seed, workers } = this._options;
+		const program = await bundleProgram("test/fuzz/worker.ts");
+		onInterrupt(() => {
+			this._interrupted = true;
+			for (const { child } of this._told) child.kill("SIGKILL");
+		});
+		process.stdout.write(`seed ${seed}, ${workers} workers\n`);
+		const progress = setInterval(() => this._showProgress(), PROGRESS_MS);
+		await Promise.all(Array.from({ length: workers }, (_, worker) => this._work(program, worker)));
+		clearInterval(progress);
+		this._showTotal();
+		if (this._failures.length > 0) return EXIT_FAILED;
+		return this._interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+	}
+
+	/** Resolves when the worker has ended, and all that it told has arrived. */
+	private async _work(program: string, worker: number): Promise<void> {
+		const order: Order = {
+			...this._options,
+			packets: Math.ceil(this._options.packets / this._options.workers),
+			worker,
+		};
+		const execArgv = ["--expose-gc", "--enable-source-maps"];
+		const child = fork(program, [JSON.stringify(order)], { execArgv });
+		const told: Told = { child, dialogue: worker, report: undefined };
+		this._told.push(told);
+		child.on("message", (message: number | Report) => {
+			if (typeof message === "number") told.dialogue = message;
+			else told.report = message;
+		});
+		// Its end may be heard of before its last message.
+		const disconnected = new Promise((resolve) => child.on("disconnect", resolve));
+		const [code, signal] = await new Promise<[number | null, string | null]>((resolve) => {
+			child.on("exit", (code, signal) => resolve([code, signal]));
+		});
+		await disconnected;
+		const problem = this._problemOf(told, worker, signal ?? `exit code ${code}`);
+		if (problem !== undefined) this._failures.push(problem);
+	}
+
+	/** What is wrong with how a worker ended, and what repeats it. */
+	private _problemOf({ dialogue, report }: Told, worker: number, end: string): string | undefined {
+		const { seed, packets, workers } = this._options;
+		const again = `repeat with: npm run fuzz -- --seed ${seed}`;
+		if (report?.failure !== undefined)
+			return `dialogue ${dialogue}: ${report.failure}\n${again} --dialogue ${dialogue}`;
+		if (report?.grown) {
+			const [warm, now] = report.heap;
+			return `worker ${worker}: the heap grew from ${warm} to ${now} bytes\n${again} --workers ${workers} --packets ${packets}`;
+		}
+		if (report?.done || this._interrupted) return undefined;
+		const how = end === HANG_SIGNAL ? `it hangs: ${HANG_S} s of processor time` : end;
+		return `worker ${worker} ended early, in dialogue ${dialogue}: ${how}\n${again} --dialogue ${dialogue}`;
+	}
+
+	private get _total(): Tally {
+		const sum = newTally();
+		for (const { report } of this._told) {
+			if (!report) continue;
+			sum.received += report.received;
+			sum.sent += report.sent;
+			sum.connections += report.connections;
+			sum.dialogues += report.dialogues;
+			sum.refused += report.refused;
+			sum.taken += report.taken;
+			for (const [kind, count] of report.ends) sum.ends.set(kind, (sum.ends.get(kind) ?? 0) + count);
+		}
+		return sum;
+	}
+
+	private _showProgress(): void {
+		const { received, dialogues } = this._total;
+		const seconds = (performance.now() - this._began) / 1_000;
 		process.stdout.write(
 			`${Math.round(seconds)} s: ${received} packets in ${dialogues} dialogues, ${Math.round(received / seconds)} packets/s\n`,
 		);
-	};
-	const finish = () => {
-		clearInterval(watch);
-		progress();
-		const tally = total(reports.values());
-		const ends = [...tally.ends].sort(([, one], [, other]) => other - one);
-		for (const [kind, count] of ends) process.stdout.write(`${String(count).padStart(9)}  ${kind}\n`);
-		const heaps = [...reports.values()].map(({ heap }) =>
-			heap.map((bytes) => `${Math.round(bytes / 1_000)} kB`).join(" → "),
+	}
+
+	private _showTotal(): void {
+		this._showProgress();
+		const { ends, received, sent, connections, refused, taken } = this._total;
+		for (const [kind, count] of [...ends].sort(([, one], [, other]) => other - one)) {
+			process.stdout.write(`${String(count).padStart(9)}  ${kind}\n`);
+		}
+		const heaps = this._told.map(({ report }) =>
+			(report?.heap ?? []).map((bytes) => `${Math.round(bytes / 1_000)} kB`).join(" → "),
 		);
 		process.stdout.write(
-			`${tally.received} packets received and ${tally.sent} sent in ${tally.connections} connections; ` +
-				`of the mutated packets ${tally.refused} were refused and ${tally.taken} taken; heap ${heaps.join(", ")}\n`,
+			`${received} packets received and ${sent} sent in ${connections} connections; ` +
+				`of the mutated packets ${refused} were refused and ${taken} taken; heap ${heaps.join(", ")}\n`,
 		);
-		for (const failure of failures) process.stdout.write(`\nFAILED: ${failure}\n`);
-		process.stdout.write(`seed ${seed}: ${failures.length === 0 ? "no failure" : `${failures.length} failed`}\n`);
-		process.exitCode = failures.length === 0 ? 0 : 1;
-	};
-	const ended = (worker: number, failure?: string) => {
-		if (failure)
-			failures.push(`${failure}\nrepeat with: --seed ${seed} --dialogue ${reports.get(worker)?.dialogue ?? worker}`);
-		if (--running === 0) finish();
-	};
-	let shown = began;
-	const watch = setInterval(() => {
-		for (const [worker, time] of heard) {
-			if (Date.now() - time < HANG_MS) continue;
-			failures.push(`worker ${worker} hangs, in a dialogue after number ${reports.get(worker)?.dialogue}`);
-			children[worker]!.kill("SIGKILL");
-			heard.delete(worker);
-		}
-		if (Date.now() - shown < PROGRESS_MS) return;
-		shown = Date.now();
-		progress();
-	}, 1_000);
-	for (let worker = 0; worker < workers; worker++) {
-		const order: Order = { seed, packets: Math.ceil(packets / workers), ending, worker, workers };
-		const child = fork(fileURLToPath(import.meta.url), ["--order", JSON.stringify(order)], {
-			execArgv: ["--expose-gc", "--enable-source-maps"],
-		});
-		children.push(child);
-		heard.set(worker, Date.now());
-		let failure: string | undefined = `worker ${worker} ended early`;
-		child.on("message", (report: Report) => {
-			reports.set(worker, report);
-			heard.set(worker, Date.now());
-			if (report.done) failure = report.failure;
-		});
-		child.on("exit", () => {
-			heard.delete(worker);
-			ended(worker, failure);
-		});
+		for (const failure of this._failures) process.stdout.write(`\nFAILED: ${failure}\n`);
+		const outcome = this._failures.length > 0 ? `${this._failures.length} failed` : "no failure";
+		process.stdout.write(
+			`seed ${this._options.seed}: ${outcome}${this._interrupted ? " until it was interrupted" : ""}\n`,
+		);
 	}
 }
-
-const order = process.argv.indexOf("--order");
-if (order > 0) work(JSON.parse(process.argv[order + 1]!));
-else lead();

@@ -8,6 +8,26 @@ import { until } from "./wait.ts";
 /** More lives than a station needs to deliver what it has, on however busy a machine. */
 const LIVES_MAXIMUM = 5;
 
+/** Messages that a station has in flight at a time (`IN_FLIGHT_MAXIMUM` of the session). */
+const IN_FLIGHT = 8;
+
+/** What a station says of a reading on which three connections ended: a network that cuts looks like a broker that closes. */
+const SET_ASIDE = /closes the connection when it gets a reading: it is tried again in six hours/;
+
+/**
+ * How many readings may have come again at QoS 2: what was in flight when an end forgot the session. That is at the
+ * end of a life, and where a station that had a session is told of a new one.
+ */
+export function mayComeAgain(lives: readonly StationProcess[]): number {
+	const sessions = lives.map((life) => Math.max(1, life.count(/: connected with MQTT \S+, new session$/)));
+	return IN_FLIGHT * (sessions.reduce((sum, count) => sum + count) - 1);
+}
+
+/** How many readings a station has set aside: they come in its next life. */
+export function setAside(station: StationProcess): number {
+	return station.count(SET_ASIDE);
+}
+
 /** The numbers in the order in which they came first: a reading may come twice. */
 export function firstSeqs(reports: readonly Report[]): number[] {
 	return [...new Set(reports.map(({ seq }) => seq))];
@@ -39,7 +59,11 @@ export async function stopDelivered(
 		assert.ok(lives.length < LIVES_MAXIMUM, `${queued} readings wait after ${lives.length} lives`);
 		const before = subscriber.highest();
 		life = parts.again(life);
-		await until("what had waited", () => subscriber.highest() > before && subscriber.isWhole);
+		await until(
+			"what had waited",
+			() => subscriber.highest() > before && subscriber.isWhole,
+			() => subscriber.missing,
+		);
 	}
 	await subscriber.caughtUp();
 	return { ...lives.map(({ summary }) => summary).reduce(added), lives };

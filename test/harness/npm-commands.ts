@@ -5,11 +5,11 @@ import { join } from "node:path";
 /** Tests run in the project's folder. */
 const root = process.cwd();
 
-/** The files of `commands/` that are run, by the name for `npm run`. */
+/** The files that `npm run` starts, by the name for it. */
 export const NPM_COMMANDS: ReadonlyMap<string, string> = new Map(
 	Object.entries<string>(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).scripts).flatMap(
 		([name, script]) => {
-			const [, file] = /^node tools\/run\.js (?:--engine )?(commands\/\S+\.ts)$/.exec(script) ?? [];
+			const [, file] = /^node tools\/run\.js (?:--engine )?(\S+\.ts)$/.exec(script) ?? [];
 			return file === undefined ? [] : [[name, file] as const];
 		},
 	),

@@ -81,8 +81,13 @@ export class Program {
 		this._child.kill(signal);
 	}
 
-	ended(): Promise<Exit> {
-		return until(`the end of ${this.name}`, () => this.exit);
+	/** `step`: as of `until`. */
+	ended(step?: () => unknown): Promise<Exit> {
+		return until(`the end of ${this.name}`, () => this.exit, step);
+	}
+
+	get pid(): number {
+		return this._child.pid!;
 	}
 
 	/** Kills it at once; it may have ended. */

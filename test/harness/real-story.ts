@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { judge } from "../scenarios/oracle.ts";
 import type { Happening, Step, Story } from "../scenarios/stories.ts";
-import { stopDelivered } from "./delivery.ts";
+import { mayComeAgain, stopDelivered } from "./delivery.ts";
 import type { Mosquitto } from "./mosquitto.ts";
 import type { Parts } from "./scenario.ts";
 import type { StationProcess } from "./station.ts";
@@ -79,9 +79,7 @@ export class RealStory {
 		const { dropped, lives } = await stopDelivered(this._parts, this.station, subscriber);
 		this.stations.push(...lives.slice(1));
 		assert.equal(dropped, 0);
-		// An end with something in flight is like a power cut.
-		const exactlyOnce = lives.length === 1 && story.exactlyOnce === true;
-		judge(subscriber.arrivals, { ...story, exactlyOnce }, story.readings);
+		judge(subscriber.arrivals, story, story.readings, mayComeAgain(this.stations));
 	}
 
 	private _momentsOf({ at, happening, lasts = 0 }: Step): { at: number; act: () => unknown }[] {

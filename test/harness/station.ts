@@ -1,4 +1,5 @@
 /** The station in its simulator, as `npm start` runs it. */
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { type Exit, Program } from "./program.ts";
 
@@ -53,6 +54,13 @@ export class StationProcess extends Program {
 			.map((line) => /warning: \S+:\d+: (.*); next attempt in (\d+\.\d) s$/.exec(line))
 			.filter((found) => found !== null)
 			.map(([, reason, delay]) => ({ reason: reason!, delay: Number(delay) }));
+	}
+
+	/** Stops its engine where it is: whoever waits for the engine waits, until what is returned is called. */
+	haltEngine(): () => void {
+		const engine = Number(execFileSync("pgrep", ["-P", String(this.pid)], { encoding: "utf8" }));
+		process.kill(engine, "SIGSTOP");
+		return () => void process.kill(engine, "SIGCONT");
 	}
 
 	/** Ctrl-C. */

@@ -128,9 +128,14 @@ export class MosquittoSub {
 		return Math.max(0, ...this.reports(topic).map(({ seq }) => seq));
 	}
 
-	/** Whether every number up to the highest has arrived: after an outage the newest comes first. */
+	/** How many numbers below the highest have not arrived: after an outage the newest comes first. */
+	get missing(): number {
+		return this.highest() - new Set(this.reports().map(({ seq }) => seq)).size;
+	}
+
+	/** Whether every number up to the highest has arrived. */
 	get isWhole(): boolean {
-		return new Set(this.reports().map(({ seq }) => seq)).size >= this.highest();
+		return this.missing === 0;
 	}
 
 	/** Resolves with the first message that is as wanted. */
@@ -140,7 +145,11 @@ export class MosquittoSub {
 
 	/** Resolves when a reading with this number or a higher one has arrived. */
 	async reaches(seq: number, topic?: string): Promise<void> {
-		await until(`reading ${seq} at ${this._id}`, () => this.highest(topic) >= seq);
+		await until(
+			`reading ${seq} at ${this._id}`,
+			() => this.highest(topic) >= seq,
+			() => this.highest(topic),
+		);
 	}
 
 	/** What it printed, for a failure. */

@@ -16,6 +16,10 @@ export class TcpProxy {
 	behaviour: Behaviour = "transparent";
 	/** Connections accepted. */
 	accepted = 0;
+	/** Of what the broker sends, the next packet that begins with this byte gets lost, and all behind it on its connection. */
+	losesFrom: number | undefined;
+	/** Connections on which something got lost. */
+	losses = 0;
 	private readonly _target: number;
 	private readonly _sockets = new Set<Socket>();
 	private _server: Server | undefined;
@@ -81,7 +85,19 @@ export class TcpProxy {
 		this._watch(broker);
 		const pass = this.behaviour === "bytewise" ? passBytewise : passOn;
 		pass(client, broker, this._pass);
-		pass(broker, client, this._pass);
+		pass(broker, client, this._pass, this._losing());
+	}
+
+	/** Of a connection: tells what of the broker's bytes gets through. */
+	private _losing(): Filter {
+		let isLosing = false;
+		return (data) => {
+			const at = isLosing ? 0 : startOf(this.losesFrom, data);
+			if (at === undefined) return data;
+			if (!isLosing) this.losses++;
+			isLosing = true;
+			return data.subarray(0, at);
+		};
 	}
 
 	private _watch(socket: Socket): void {
@@ -92,13 +108,29 @@ export class TcpProxy {
 }
 
 type Pass = (what: () => void) => void;
+type Filter = (data: Buffer) => Buffer;
 
-function passOn(from: Socket, to: Socket, pass: Pass): void {
-	from.on("data", (data: Buffer) => pass(() => to.write(data)));
+const all: Filter = (data) => data;
+
+/** Where a packet begins that has this first byte; mosquitto hands over whole packets. */
+function startOf(firstByte: number | undefined, data: Buffer): number | undefined {
+	for (let at = 0; firstByte !== undefined && at < data.length; ) {
+		if (data[at] === firstByte) return at;
+		let length = 0;
+		let shift = 0;
+		do length += (data[++at]! & 0x7f) << (7 * shift++);
+		while (data[at]! >= 0x80);
+		at += 1 + length;
+	}
+	return undefined;
+}
+
+function passOn(from: Socket, to: Socket, pass: Pass, filter = all): void {
+	from.on("data", (data: Buffer) => pass(() => to.write(filter(data))));
 	from.on("close", () => pass(() => to.destroySoon()));
 }
 
-function passBytewise(from: Socket, to: Socket, pass: Pass): void {
+function passBytewise(from: Socket, to: Socket, pass: Pass, filter = all): void {
 	const waiting: number[] = [];
 	const send = () => {
 		const byte = waiting.shift();
@@ -108,7 +140,7 @@ function passBytewise(from: Socket, to: Socket, pass: Pass): void {
 	from.on("data", (data: Buffer) =>
 		pass(() => {
 			const idle = waiting.length === 0;
-			waiting.push(...data);
+			waiting.push(...filter(data));
 			if (idle) send();
 		}),
 	);

@@ -5,20 +5,30 @@
  * clock, and tells in its log.
  */
 
-/** Whatever has not happened after so many ms hangs. */
+/** Whatever has not happened after so many ms, nor come nearer, hangs. */
 const HANG_MS = 120_000;
 const POLL_MS = 10;
 
-/** Resolves with the condition's first value that is not `undefined` or `false`; rejects when it hangs. */
+/**
+ * Resolves with the condition's first value that is not `undefined` or `false`; rejects when it hangs. Of what takes
+ * many steps `step` tells how far it is: as long as that changes, it does not hang.
+ */
 export async function until<Value>(
 	what: string,
 	condition: () => Value | undefined | false | Promise<Value | undefined | false>,
+	step: () => unknown = () => undefined,
 ): Promise<Value> {
-	const end = performance.now() + HANG_MS;
+	let reached = step();
+	let end = performance.now() + HANG_MS;
 	for (;;) {
 		const value = await condition();
 		if (value !== undefined && value !== false) return value;
-		if (performance.now() >= end) throw new Error(`waited ${HANG_MS / 1_000} s in vain for ${what}`);
+		if (performance.now() >= end) {
+			const before = reached;
+			reached = step();
+			end = performance.now() + HANG_MS;
+			if (reached === before) throw new Error(`waited ${HANG_MS / 1_000} s in vain for ${what}`);
+		}
 		await pause(POLL_MS);
 	}
 }

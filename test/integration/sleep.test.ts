@@ -12,6 +12,7 @@ const ASLEEP = /^station +asleep for \d+\.\d s$/;
 /** Sleeps short enough for a test, and seconds from the last word of such a station to its will: two and a half intervals and the time awake. */
 const SHORT = { sleep: true, interval: 4, awake: 5 };
 const LOST_AFTER_S = 15;
+const TRIES_MAXIMUM = 10;
 /** Sleeps longer than any test takes. */
 const LONG = { sleep: true, interval: 3_600 };
 
@@ -35,6 +36,20 @@ function timesOf({ log }: Mosquitto, pattern: RegExp): number[] {
 }
 const LAST_WORD = /: Received DISCONNECT from veleta-sim$/;
 const FIRST_WORD = /: New client connected from .* as veleta-sim /;
+
+/** Kills a station with short sleeps in its sleep: a busy machine may come too late for that, and then it tries again. */
+async function killedAsleep(parts: Parts, broker: Mosquitto): Promise<void> {
+	for (let tries = 0; tries < TRIES_MAXIMUM; tries++) {
+		const before = timesOf(broker, FIRST_WORD).length;
+		const station = parts.station(broker, ...parts.config(SHORT));
+		await sleeps(station, 1);
+		await station.kill();
+		// The broker says who has connected before whoever comes now.
+		await retainedStatus(parts, broker);
+		if (timesOf(broker, FIRST_WORD).length === before + station.count(ASLEEP)) return;
+	}
+	assert.fail(`awake at each of ${TRIES_MAXIMUM} kills`);
+}
 
 describe("A station that sleeps between readings", { concurrency: 4 }, () => {
 	scenario("Each wake brings a reading; online and asleep alternate.", async (parts) => {
@@ -97,16 +112,14 @@ describe("A station that sleeps between readings", { concurrency: 4 }, () => {
 		async (parts) => {
 			const broker = await parts.mosquitto();
 			const subscriber = await parts.subscriber(broker, "veleta/#");
-			const station = parts.station(broker, ...parts.config(SHORT));
-			await sleeps(station, 1);
-			await station.kill();
+			await killedAsleep(parts, broker);
 			assert.equal(await retainedStatus(parts, broker), "asleep");
-			await subscriber.message("the last will", ({ payload }) => payload === "offline");
-			const [lastWord] = timesOf(broker, LAST_WORD);
+			await until("the last will", () => statuses(subscriber).at(-1) === "offline");
+			const lastWord = timesOf(broker, LAST_WORD).at(-1);
 			// Of the messages with a status, only "offline" has seven bytes.
-			const [will] = timesOf(broker, /Sending PUBLISH to subscriber.*'veleta\/sim\/status', \.\.\. \(7 bytes\)/);
+			const will = timesOf(broker, /Sending PUBLISH to subscriber.*'veleta\/sim\/status', \.\.\. \(7 bytes\)/).at(-1);
 			assert.ok(will! - lastWord! >= LOST_AFTER_S - 1, `offline after ${will! - lastWord!} s`);
-			assert.deepEqual(statuses(subscriber), ["online", "asleep", "offline"]);
+			assert.deepEqual(statuses(subscriber).slice(-3), ["online", "asleep", "offline"]);
 			assert.equal(await retainedStatus(parts, broker), "offline");
 		},
 	);

@@ -77,10 +77,17 @@ async function ready(broker: Mosquitto, subscriber: MosquittoSub): Promise<strin
 	return JSON.parse(payload).image;
 }
 
-/** The program ends in good order; what it printed is there for a failure. */
-async function endsWith(program: Program, code: number, line: RegExp): Promise<void> {
-	assert.deepEqual(await program.ended(), { code, signal: null }, program.lines.join("\n"));
+/** The program ends in good order; what it printed is there for a failure. `broker`: of one that sends firmware. */
+async function endsWith(program: Program, code: number, line: RegExp, broker?: Mosquitto): Promise<void> {
+	const ended = program.ended(() => broker?.count(CHUNK));
+	assert.deepEqual(await ended, { code, signal: null }, program.lines.join("\n"));
 	assert.match(program.lines.at(-1)!, line);
+}
+
+/** Resolves when the station has been sent more than so many pieces of an image. */
+async function chunks(broker: Mosquitto, count: number): Promise<void> {
+	const sent = () => broker.count(CHUNK);
+	await until(`${count} chunks`, () => sent() > count, sent);
 }
 
 function imagesOf(subscriber: MosquittoSub): string[] {
@@ -107,7 +114,8 @@ describe("An update over the air", { concurrency: 2 }, () => {
 		const station = bench.station(broker);
 		const before = await ready(broker, subscriber);
 		const { path, id } = bench.image("new");
-		await endsWith(await bench.update(broker, path), 0, new RegExp(`^veleta/sim: it runs the new firmware, ${id}$`));
+		const update = await bench.update(broker, path);
+		await endsWith(update, 0, new RegExp(`^veleta/sim: it runs the new firmware, ${id}$`), broker);
 		await station.line(/update: confirmed$/);
 		await endsWith(
 			await bench.update(broker, path),
@@ -133,12 +141,12 @@ describe("An update over the air", { concurrency: 2 }, () => {
 		await ready(broker, subscriber);
 		const { path, id } = bench.image("new", { size: LARGE_IMAGE_BYTES });
 		const update = await bench.update(broker, path);
-		await until("a hundred chunks", () => broker.count(CHUNK) > 100);
+		await chunks(broker, 100);
 		await broker.kill();
 		await update.line(/next attempt in/);
 		assert.equal(update.exit, undefined);
 		await broker.restart();
-		await endsWith(update, 0, new RegExp(`it runs the new firmware, ${id}$`));
+		await endsWith(update, 0, new RegExp(`it runs the new firmware, ${id}$`), broker);
 		const first = /Sending PUBLISH to veleta-sim \(.*'veleta\/sim\/cmd\/update\/0'/;
 		assert.equal(broker.count(first), 1, "it went on where it was");
 		assert.equal(station.count(/given up/), 0);
@@ -154,10 +162,10 @@ describe("An update over the air", { concurrency: 2 }, () => {
 		const before = await ready(broker, subscriber);
 		const { path, id } = bench.image("new", { size: LARGE_IMAGE_BYTES });
 		const update = await bench.update(broker, path);
-		await until("a hundred chunks", () => broker.count(CHUNK) > 100);
+		await chunks(broker, 100);
 		await first.kill();
 		const second = bench.station(broker);
-		await endsWith(update, 0, new RegExp(`it runs the new firmware, ${id}$`));
+		await endsWith(update, 0, new RegExp(`it runs the new firmware, ${id}$`), broker);
 		await second.line(/update: confirmed$/);
 		assert.deepEqual(imagesOf(subscriber), [before, before, id]);
 		await checkReadings(subscriber);
@@ -171,7 +179,8 @@ describe("An update over the air", { concurrency: 2 }, () => {
 		const before = await ready(broker, subscriber);
 		const { path, id } = bench.image("bad", { version: NO_NETWORK });
 		const update = await bench.update(broker, path);
-		await endsWith(update, 1, new RegExp(`^veleta/sim: it went back: it runs ${before} again, and not ${id}$`));
+		const line = new RegExp(`^veleta/sim: it went back: it runs ${before} again, and not ${id}$`);
+		await endsWith(update, 1, line, broker);
 		assert.equal(station.count(/cannot connect: this firmware does not get into the network/) > 3, true);
 		assert.equal(station.count(/error: update: no broker; back to the firmware before$/), 1);
 		assert.deepEqual(imagesOf(subscriber), [before, before]);
@@ -189,7 +198,7 @@ describe("An update over the air", { concurrency: 2 }, () => {
 		await first.line(/cannot connect: this firmware does not get into the network/);
 		await first.kill();
 		bench.station(broker);
-		await endsWith(update, 1, new RegExp(`it went back: it runs ${before} again, and not ${id}$`));
+		await endsWith(update, 1, new RegExp(`it went back: it runs ${before} again, and not ${id}$`), broker);
 	});
 
 	scenario("What is not signed by the right key, or not what was signed, changes nothing.", async (parts) => {
@@ -237,7 +246,7 @@ describe("An update over the air", { concurrency: 2 }, () => {
 		await ready(broker, subscriber);
 		const { path } = bench.image("new", { size: LARGE_IMAGE_BYTES });
 		const update = await bench.update(broker, path);
-		await until("fifty chunks", () => broker.count(CHUNK) > 50);
+		await chunks(broker, 50);
 		update.signal("SIGINT");
 		await endsWith(update, 1, /^veleta\/sim: interrupted; the station keeps the firmware that it has$/);
 		await station.line(/update: given up at \d+ of \d+ bytes: by the sender$/);

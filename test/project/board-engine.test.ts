@@ -39,8 +39,8 @@ const SETTINGS = { id: ID, interval: 1, keepAlive: 5, diagnostics: 2, backlogRat
 
 /** Boards that have the same creation, which is tried once. */
 const groups = new Map<string, { readonly creation: Creation; readonly boards: string[] }>();
-for (const board of Object.keys(BOARDS)) {
-	const creation = creationOf(board);
+for (const [board, { platform }] of Object.entries(BOARDS)) {
+	const creation = creationOf(platform);
 	const key = JSON.stringify(creation);
 	const group = groups.get(key) ?? { creation, boards: [] };
 	group.boards.push(board);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 import type { Command } from "../../commands/frame.ts";
 import { createImage } from "../../hosts/node/update-image.ts";
 import { createKeyFile } from "../../hosts/node/update-key.ts";
-import { buildFolder, bundleForNode, bundleProgram, root } from "../../tools/build.js";
+import { buildFolder, bundleForNode, bundleProgram, isCommand, root } from "../../tools/build.js";
 import { NPM_COMMANDS } from "../harness/npm-commands.ts";
 import { installation } from "../harness/sdk-installation.ts";
 import { buildBoard, SerialBoard } from "../harness/serial-board.ts";
@@ -35,11 +35,12 @@ const commands = await definitions();
 const program = (name: string): Promise<string> =>
 	bundleProgram(NPM_COMMANDS.get(name)!, `listed-${name.replace(":", "-")}`);
 
-test("every file in commands/ that is a command has a name for npm run, which it knows", () => {
-	const files = readdirSync(join(root, "commands"), { recursive: true, encoding: "utf8" })
-		.filter((path) => path.endsWith(".ts"))
-		.map((path) => join("commands", path))
-		.filter((path) => /^export const command\b/m.test(readFileSync(join(root, path), "utf8")));
+test("every file that is a command has a name for npm run, which it knows", () => {
+	const files = ["bench", "commands", "test/fuzz"]
+		.flatMap((folder) =>
+			readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((path) => join(folder, path)),
+		)
+		.filter((path) => path.endsWith(".ts") && isCommand(path));
 	assert.deepEqual([...NPM_COMMANDS.values()].sort(), files.sort());
 	for (const [name, command] of commands)
 		assert.equal(command.name, name === "start" ? "npm start" : `npm run ${name}`);
@@ -108,6 +109,8 @@ const WORK: Readonly<Record<string, readonly Work[]>> = {
 		},
 	],
 	simulate: [{ args: ["--seeds", "1000000", "--days", "0.1"], busy: /threads$/m, exitCode: 130, says: /worlds$/m }],
+	bench: [{ args: [] }],
+	fuzz: [{ args: [], busy: /workers$/m, exitCode: 130, says: /^seed \d+: no failure until it was interrupted$/m }],
 	settings: [{ args: [] }],
 	build: [{ args: [] }],
 	"build:esp32": [{ args: [], environment: sdk.environment, busy: /^busy$/m }],

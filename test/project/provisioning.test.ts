@@ -148,7 +148,7 @@ test("settings arrive whole at a board that restarts in the middle", async () =>
 
 test("what cannot be used is said before a port is opened, and shows nothing of it", async () => {
 	for (const [settings, why] of [
-		['{"password": "hunter22"', /^.*config\.json, line 1: not JSON/],
+		['{"password": "hunter22"', /^.*config\.json: is not JSON: .* in line 1$/],
 		['{"password": "hunter22"}', /^.*config\.json: password: needs a username beside it$/],
 		[{ tls: { ca: "missing.pem" } }, /^.*config\.json: tls\.ca: missing\.pem: there is no such file$/],
 		[{ tls: { ca: pem("CERTIFICATE").repeat(5) } }, /bytes with their certificates; a board keeps 7168$/],

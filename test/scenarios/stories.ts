@@ -37,7 +37,7 @@ export interface Story {
 	readonly steps: readonly Step[];
 	/** Of the story on real parts, at least: fewer would prove little. */
 	readonly readings: number;
-	/** A reading comes once, or (false) at least once. */
+	/** A reading comes once, as long as both ends have the session; or (false) at least once. */
 	readonly exactlyOnce?: boolean;
 }
 
@@ -124,8 +124,10 @@ export const STORIES: readonly Story[] = [
 		settings: { interval: 1, qos: 2 },
 		speed: 4,
 		steps: [
-			{ at: 8, happening: "broker away", lasts: 12 },
-			...times(6, (index) => ({ at: 30 + index * 3, happening: "connections reset" as const })),
+			// Mosquitto saves no session that has begun on the connection that it has at its end.
+			{ at: 4, happening: "connections reset" },
+			{ at: 16, happening: "broker away", lasts: 12 },
+			...times(6, (index) => ({ at: 38 + index * 3, happening: "connections reset" as const })),
 		],
 		readings: 10,
 		exactlyOnce: true,
