@@ -1,5 +1,5 @@
 /** The module that each host provides under this name: see `manifest.json`. */
 declare module "host" {
-	const host: import("./host.js").HostModule;
+	const host: import("./start.js").HostModule;
 	export default host;
 }

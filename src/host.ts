@@ -7,18 +7,9 @@
  */
 
 import type { Sample } from "./sensors/sensor.js";
-import type { Settings } from "./settings.js";
 
 /** Bytes as every port takes and gives them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
-
-/** The module `host`: the ports, once their settings are known. */
-export interface HostModule extends Pick<Host, "log" | "update"> {
-	/** The user's settings, by `parseSettings`. Throws its Error for settings that cannot be used. */
-	settings(): Settings;
-	/** The ports as the settings want them. Throws an Error that names a setting which this machine cannot follow. */
-	ports(settings: Settings): Host;
-}
 
 /** The ports. */
 export interface Host {

@@ -1,7 +1,16 @@
 /** Starts the program on a host. */
-import type { HostModule } from "./host.js";
+import type { Host } from "./host.js";
+import type { Settings } from "./settings.js";
 import { Station } from "./station/station.js";
 import { messageOf } from "./text.js";
+
+/** The module `host`: the ports, once their settings are known. */
+export interface HostModule extends Pick<Host, "log" | "update"> {
+	/** The user's settings, by `parseSettings`. Throws its Error for settings that cannot be used. */
+	settings(): Settings;
+	/** The ports as the settings want them. Throws an Error that names a setting which this machine cannot follow. */
+	ports(settings: Settings): Host;
+}
 
 /**
  * Returns the station for hosts that watch it, or `undefined` when the settings

@@ -2,8 +2,9 @@
 import settings from "config";
 import Control from "control";
 import simulator from "mc/config";
-import type { Flash, Host, HostModule } from "../../../src/host.js";
+import type { Flash, Host } from "../../../src/host.js";
 import { parseSettings, type Settings } from "../../../src/settings.js";
+import type { HostModule } from "../../../src/start.js";
 import { createClock, dns, log, socket, timer } from "../../moddable/ports.js";
 import { createTls } from "../../moddable/tls/ports.js";
 import { createSensor } from "../devices/simulated-sensor.js";

@@ -1,6 +1,7 @@
 /** The ports inside XS: they collect actions, which Node carries out after the event; but the flash works at once. */
-import type { Bytes, Host, HostModule, LogLevel, Socket, SocketOptions } from "../../../../src/host.js";
+import type { Bytes, Host, LogLevel, Socket, SocketOptions } from "../../../../src/host.js";
 import { parseSettings } from "../../../../src/settings.js";
+import type { HostModule } from "../../../../src/start.js";
 import { createRandom } from "../../devices/random.js";
 import { createSimulatedSensor } from "../../devices/simulated-sensor.js";
 import { RemoteSlots } from "../firmware-slots-remote.js";
