@@ -1,6 +1,6 @@
 /** `npm run simulate`: many simulated worlds on all processors, until one breaks a rule or all are survived. */
 import { Worker } from "node:worker_threads";
-import { MUTANTS, type Mutant } from "../../hosts/sim/world/mutants.ts";
+import { MUTANTS } from "../../hosts/sim/world/mutants.ts";
 import { Totals } from "../../hosts/sim/world/totals.ts";
 import { showTime } from "../../hosts/sim/world/trace.ts";
 import type { Order, Report } from "../../hosts/sim/world/worker.ts";
@@ -14,17 +14,19 @@ const HANG_MS = 120_000;
 /** How often the progress is shown, in ms: rewritten on a terminal, in lines of its own elsewhere. */
 const TERMINAL_MS = 250;
 const LINE_MS = 30_000;
-/** How many worlds a mutant may survive, and how long they last, in days. */
+/** How many worlds a mutant may survive. */
 const MUTANT_SEEDS = 1_000;
+/** Of the column with the mutants' names. */
+const NAME_WIDTH = 54;
 
 export const command: Command<Options> = { ...LINE, help: USAGE, read: parseOptions, run: simulate };
 
-/** `planted`: a bug to be in the station. */
-export function simulate(options: Options, planted?: Mutant): number | Promise<number> {
+/** `mutant`: the name of a bug to be in the station. */
+export function simulate(options: Options, mutant?: string): number | Promise<number> {
 	// Whoever reads has seen enough, as `head` has.
 	process.stdout.on("error", () => process.exit(EXIT_DONE));
 	if (options.seed !== undefined) return tellStory(options.seed, options);
-	return options.mutants ? runMutants(options) : runSwarm(options, planted);
+	return options.mutants ? runMutants(options) : runSwarm(options, mutant);
 }
 
 /** One world, with what happens in it. */
@@ -47,8 +49,8 @@ function explain({ seed, violation }: Report, days: number): string {
 	return `${lastLines.join("\n")}\n\nseed ${seed}, ${showTime(time)}: ${kind}: ${text}\nrepeat with: npm run simulate -- --seed ${seed} --days ${days}\n`;
 }
 
-async function runSwarm({ seeds, days, from, workers }: Options, planted?: Mutant): Promise<number> {
-	const path = await bundleWorker(planted);
+async function runSwarm({ seeds, days, from, workers }: Options, mutant?: string): Promise<number> {
+	const path = await bundleWorker();
 	const totals = new Totals();
 	const stride = Math.min(workers, seeds);
 	let failure: string | undefined;
@@ -65,7 +67,7 @@ async function runSwarm({ seeds, days, from, workers }: Options, planted?: Mutan
 	const stopProgress = showProgress(() => totals.progress);
 	await Promise.all(
 		Array.from({ length: stride }, (_, index) => {
-			const order = { first: from + index, stride, count: Math.ceil((seeds - index) / stride), days };
+			const order = { first: from + index, stride, count: Math.ceil((seeds - index) / stride), days, mutant };
 			const thread = new Runner(path, order, (report) => {
 				if (failure !== undefined) return;
 				totals.add(report);
@@ -77,7 +79,7 @@ async function runSwarm({ seeds, days, from, workers }: Options, planted?: Mutan
 			return thread.ended.then((problem) => {
 				threads.delete(thread);
 				if (problem === undefined || failure !== undefined) return;
-				failure = `${problem}\n`;
+				failure = `${problem.message}\n`;
 				stopAll();
 			});
 		}),
@@ -91,80 +93,98 @@ async function runSwarm({ seeds, days, from, workers }: Options, planted?: Mutan
 
 /** Each mutant until the first world that notices it. */
 async function runMutants({ days, from, workers }: Options): Promise<number> {
+	const path = await bundleWorker();
 	const waiting = [...MUTANTS];
 	const running = new Set<Runner>();
 	const rows: string[] = [];
-	const unbuilt: string[] = [];
-	let survived = 0;
+	const failures: string[] = [];
+	let noticed = 0;
 	let interrupted = false;
 	onInterrupt(() => {
 		interrupted = true;
 		waiting.length = 0;
 		for (const runner of running) runner.stop();
 	});
+	/** Of a world without a bug, by its seed: what is wrong there, too, does not tell of one. */
+	const sound = new Map<number, boolean>();
+	const isSound = (seed: number): boolean => {
+		if (!sound.has(seed)) sound.set(seed, runWorld(seed, days).violation === undefined);
+		return sound.get(seed)!;
+	};
+	/** Resolves with the seed that notices it, and how; `undefined`: none does. */
+	const search = async (mutant: string, first: number, count: number): Promise<[number, string] | undefined> => {
+		let noticed: [number, string] | undefined;
+		for (let seed = first; !noticed && !interrupted && seed < first + count; seed++) {
+			const order = { first: seed, stride: 1, count: first + count - seed, days, mutant };
+			const runner = new Runner(path, order, (report) => {
+				({ seed } = report);
+				if (report.violation && isSound(seed)) noticed = [seed, report.violation.kind];
+			});
+			running.add(runner);
+			const problem = await runner.ended;
+			running.delete(runner);
+			if (problem instanceof Hang) noticed = [problem.seed, "hang"];
+			else if (problem) throw problem;
+		}
+		return noticed;
+	};
 	const stopProgress = showProgress(() => `${rows.length} of ${MUTANTS.length} mutants`);
 	const next = async (): Promise<void> => {
 		for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
-			const path = await bundleWorker(mutant).catch((error: Error) => {
-				unbuilt.push(error.message);
-				return undefined;
-			});
-			if (path === undefined) continue;
-			let seeds = 0;
-			let kind: string | undefined;
-			while (seeds < MUTANT_SEEDS && kind === undefined && !interrupted) {
-				const order = { first: from + seeds, stride: 1, count: MUTANT_SEEDS - seeds, days };
-				const runner = new Runner(path, order, ({ seed, violation }) => {
-					seeds++;
-					// What is wrong without the bug, too, does not tell of it.
-					if (violation && !runWorld(seed, days).violation) kind = violation.kind;
-				});
-				running.add(runner);
-				const problem = await runner.ended;
-				running.delete(runner);
-				if (problem === undefined) continue;
-				seeds++;
-				kind = "hang";
+			const { name, seed } = mutant;
+			try {
+				const [told, kind] = (await search(name, seed, 1)) ?? (await search(name, from, MUTANT_SEEDS)) ?? [];
+				if (interrupted) return;
+				if (kind !== undefined) noticed++;
+				rows.push(`${name.padEnd(NAME_WIDTH)} ${String(told ?? "").padStart(5)}  ${kind ?? "SURVIVED"}\n`);
+			} catch (error) {
+				failures.push(`${name}: ${(error as Error).message}\n`);
 			}
-			if (interrupted) return;
-			if (kind === undefined) survived++;
-			rows.push(`${mutant.name.padEnd(44)} ${String(seeds).padStart(5)}  ${kind ?? "SURVIVED"}\n`);
 		}
 	};
 	await Promise.all(Array.from({ length: workers }, next));
 	stopProgress();
-	process.stdout.write(`${"deliberate bug".padEnd(44)} seeds  violation\n${rows.sort().join("")}`);
+	process.stdout.write(`${"deliberate bug".padEnd(NAME_WIDTH)}  seed  violation\n${rows.sort().join("")}`);
 	if (interrupted) return EXIT_INTERRUPTED;
-	for (const problem of unbuilt) process.stderr.write(`${problem}\n`);
-	survived += unbuilt.length;
-	process.stdout.write(`\n${MUTANTS.length - survived} of ${MUTANTS.length} deliberate bugs were noticed\n`);
-	return survived > 0 ? EXIT_FAILED : EXIT_DONE;
+	process.stderr.write(failures.join(""));
+	process.stdout.write(`\n${noticed} of ${MUTANTS.length} deliberate bugs were noticed\n`);
+	return noticed < MUTANTS.length ? EXIT_FAILED : EXIT_DONE;
+}
+
+/** A world takes too long. */
+class Hang extends Error {
+	readonly seed: number;
+
+	constructor(seed: number) {
+		super(`the world of seed ${seed} hangs`);
+		this.seed = seed;
+	}
 }
 
 /** A thread and what it tells. */
 class Runner {
-	/** Resolves at its end, with a problem if it did not end by itself. */
-	readonly ended: Promise<string | undefined>;
+	/** Resolves at its end, with the problem if it did not end by itself. */
+	readonly ended: Promise<Error | undefined>;
 	private readonly _worker: Worker;
 	private _stopped = false;
 
 	constructor(path: string, order: Order, onReport: (report: Report) => void) {
 		this._worker = new Worker(path, { workerData: order, execArgv: ["--enable-source-maps"] });
-		let last: number | undefined;
-		let problem: string | undefined;
+		let seed = order.first;
+		let problem: Error | undefined;
 		const hangs = () => {
-			problem = `a world after the one of seed ${last ?? "none"} hangs`;
+			problem = new Hang(seed);
 			void this._worker.terminate();
 		};
 		let watch = setTimeout(hangs, HANG_MS);
 		this._worker.on("message", (report: Report) => {
-			last = report.seed;
+			seed = report.seed + order.stride;
 			clearTimeout(watch);
 			watch = setTimeout(hangs, HANG_MS);
 			if (!this._stopped) onReport(report);
 		});
 		this._worker.on("error", (error: Error) => {
-			problem = `the thread failed after the world of seed ${last ?? "none"}: ${error.stack ?? error.message}`;
+			problem = new Error(`the thread failed before seed ${seed} was done: ${error.stack ?? error.message}`);
 		});
 		this.ended = new Promise((resolve) => {
 			this._worker.on("exit", () => {
