@@ -27,7 +27,7 @@ import type { Part } from "./seams.ts";
 
 export interface Mutant {
 	readonly name: string;
-	/** Of a world that notices it soon, with half a day of faults. It is tried first. */
+	/** Of a world that notices it in half a day. It is tried first. */
 	readonly seed: number;
 	readonly original: Part;
 	readonly changed: Part;
