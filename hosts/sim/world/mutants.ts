@@ -149,7 +149,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"acknowledged when it is sent",
-		4,
+		1,
 		Outbox,
 		class extends Outbox {
 			override take(now: number, hurried?: boolean) {
@@ -191,7 +191,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"a time of another run",
-		4,
+		1,
 		Log,
 		class extends Log {
 			/** The last one whose readings, or time, were written. */
@@ -205,7 +205,7 @@ export const MUTANTS: readonly Mutant[] = [
 			override read(position: number) {
 				const record = super.read(position);
 				const reading = record && decodeReading(record);
-				return reading?.run === undefined ? record : encodeReading({ ...reading, run: this._run });
+				return reading?.run === undefined ? record : encodeReading({ ...reading, run: this._run ?? reading.run });
 			}
 		},
 	),
