@@ -1,43 +1,30 @@
-/** Bundles the program of a thread with simulated worlds, also with a deliberate bug in it. */
+/** What a thread with simulated worlds runs. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { buildFolder, bundleForNode, root, textModules } from "./build.js";
 
-/** An esbuild plugin: one source edited. Throws where `find` does not occur exactly once. */
-const editing = ({ name, file, find, replace }) => ({
-	name: "editing",
+const sources = join(root, "src") + sep;
+const seams = join(root, "hosts/sim/world/seams.ts");
+
+/** An esbuild plugin: what a source of `src/` exports, it offers to deliberate bugs, too. */
+const offering = {
+	name: "offering",
 	setup(build) {
-		const path = join(root, file);
-		let edited = false;
-		build.onLoad({ filter: /\.ts$/ }, (args) => {
-			if (args.path !== path) return undefined;
-			edited = true;
-			const parts = readFileSync(path, "utf8").split(find);
-			if (parts.length !== 2) {
-				const times = parts.length === 1 ? "not at all" : `${parts.length - 1} times`;
-				return { errors: [{ text: `the bug "${name}" is to be made of text that is in ${file} ${times}` }] };
-			}
-			return { contents: parts.join(replace), loader: "ts" };
-		});
-		build.onEnd(() => {
-			if (!edited) return { errors: [{ text: `the bug "${name}" is in ${file}, which is no part of the world` }] };
-			return undefined;
+		build.onLoad({ filter: /\.ts$/ }, ({ path }) => {
+			if (!path.startsWith(sources)) return undefined;
+			const source = readFileSync(path, "utf8");
+			const names = [...source.matchAll(/^export (?:class|function) (\w+)/gm)].map(([, name]) => name);
+			const offers = names.map((name) => `offer(${name}, (changed) => { ${name} = changed; });`);
+			// Behind the source: its lines keep their numbers.
+			const imported = `import { offer } from ${JSON.stringify(seams)};`;
+			return { contents: [source, imported, ...offers].join("\n"), loader: "ts" };
 		});
 	},
-});
+};
 
-/**
- * Bundles it; resolves with the bundle's path.
- * @param {import("../hosts/sim/world/mutants.ts").Mutant} [mutant]
- */
-export async function bundleWorker(mutant) {
-	const name = mutant === undefined ? "world" : `world-${mutant.name.replaceAll(/\W+/g, "-")}`;
-	const outfile = join(buildFolder, "programs", `${name}.js`);
-	await bundleForNode({
-		entryPoints: ["hosts/sim/world/worker.ts"],
-		outfile,
-		...(mutant && { logLevel: "silent" }),
-		plugins: [...(mutant ? [editing(mutant)] : []), textModules],
-	});
+/** Bundles it; resolves with the bundle's path. */
+export async function bundleWorker() {
+	const outfile = join(buildFolder, "programs/world.js");
+	await bundleForNode({ entryPoints: ["hosts/sim/world/worker.ts"], outfile, plugins: [offering, textModules] });
 	return outfile;
 }

@@ -1,33 +1,26 @@
 /** `npm run simulate`: many simulated worlds on all processors, until one breaks a rule or all are survived. */
-import { Worker } from "node:worker_threads";
-import { MUTANTS, type Mutant } from "../../hosts/sim/world/mutants.ts";
 import { Totals } from "../../hosts/sim/world/totals.ts";
 import { showTime } from "../../hosts/sim/world/trace.ts";
-import type { Order, Report } from "../../hosts/sim/world/worker.ts";
+import type { Report } from "../../hosts/sim/world/worker.ts";
 import { runWorld } from "../../hosts/sim/world/world.ts";
 import { bundleWorker } from "../../tools/world-worker.js";
 import { type Command, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, onInterrupt } from "../frame.ts";
+import { runMutants } from "./mutants.ts";
 import { LINE, type Options, parseOptions, USAGE } from "./options.ts";
-
-/** A world that takes longer, in ms, hangs: most take less than a second. */
-const HANG_MS = 120_000;
-/** How often the progress is shown, in ms: rewritten on a terminal, in lines of its own elsewhere. */
-const TERMINAL_MS = 250;
-const LINE_MS = 30_000;
-/** Worlds that a mutant may survive, and their days. */
-const MUTANT_SEEDS = 1_000;
+import { showProgress } from "./progress.ts";
+import { Runner } from "./runner.ts";
 
 export const command: Command<Options> = { ...LINE, help: USAGE, read: parseOptions, run: simulate };
 
-/** `planted`: a bug to be in the station. */
-export function simulate(options: Options, planted?: Mutant): number | Promise<number> {
+/** `mutant`: the name of a bug to be in the station. */
+export function simulate(options: Options, mutant?: string): number | Promise<number> {
 	// The reader has enough, as `head` has.
 	process.stdout.on("error", () => process.exit(EXIT_DONE));
 	if (options.seed !== undefined) return tellStory(options.seed, options);
-	return options.mutants ? runMutants(options) : runSwarm(options, planted);
+	return options.mutants ? runMutants(options) : runSwarm(options, mutant);
 }
 
-/** One world, with its events. */
+/** One world, with what happens in it. */
 function tellStory(seed: number, { days, verbose }: Options): number {
 	const isPacket = /^\S+ \S+ {2}[→←]/;
 	const { violation, stats, faults, plan } = runWorld(seed, days, {
@@ -47,8 +40,8 @@ function explain({ seed, violation }: Report, days: number): string {
 	return `${lastLines.join("\n")}\n\nseed ${seed}, ${showTime(time)}: ${kind}: ${text}\nrepeat with: npm run simulate -- --seed ${seed} --days ${days}\n`;
 }
 
-async function runSwarm({ seeds, days, from, workers }: Options, planted?: Mutant): Promise<number> {
-	const path = await bundleWorker(planted);
+async function runSwarm({ seeds, days, from, workers }: Options, mutant?: string): Promise<number> {
+	const path = await bundleWorker();
 	const totals = new Totals();
 	const stride = Math.min(workers, seeds);
 	let failure: string | undefined;
@@ -65,7 +58,7 @@ async function runSwarm({ seeds, days, from, workers }: Options, planted?: Mutan
 	const stopProgress = showProgress(() => totals.progress);
 	await Promise.all(
 		Array.from({ length: stride }, (_, index) => {
-			const order = { first: from + index, stride, count: Math.ceil((seeds - index) / stride), days };
+			const order = { first: from + index, stride, count: Math.ceil((seeds - index) / stride), days, mutant };
 			const thread = new Runner(path, order, (report) => {
 				if (failure !== undefined) return;
 				totals.add(report);
@@ -87,108 +80,4 @@ async function runSwarm({ seeds, days, from, workers }: Options, planted?: Mutan
 	if (failure !== undefined) process.stdout.write(`\n${failure}`);
 	else if (!interrupted) process.stdout.write(`\nseeds ${from} to ${from + seeds - 1}: no rule was broken\n`);
 	return failure !== undefined ? EXIT_FAILED : interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
-}
-
-/** Each mutant until the first world that notices it. */
-async function runMutants({ days, from, workers }: Options): Promise<number> {
-	const waiting = [...MUTANTS];
-	const running = new Set<Runner>();
-	const rows: string[] = [];
-	const unbuilt: string[] = [];
-	let survived = 0;
-	let interrupted = false;
-	onInterrupt(() => {
-		interrupted = true;
-		waiting.length = 0;
-		for (const runner of running) runner.stop();
-	});
-	const stopProgress = showProgress(() => `${rows.length} of ${MUTANTS.length} mutants`);
-	const next = async (): Promise<void> => {
-		for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
-			const path = await bundleWorker(mutant).catch((error: Error) => {
-				unbuilt.push(error.message);
-				return undefined;
-			});
-			if (path === undefined) continue;
-			let seeds = 0;
-			let kind: string | undefined;
-			while (seeds < MUTANT_SEEDS && kind === undefined && !interrupted) {
-				const order = { first: from + seeds, stride: 1, count: MUTANT_SEEDS - seeds, days };
-				const runner = new Runner(path, order, ({ seed, violation }) => {
-					seeds++;
-					// A violation that comes without the bug, too, does not count.
-					if (violation && !runWorld(seed, days).violation) kind = violation.kind;
-				});
-				running.add(runner);
-				const problem = await runner.ended;
-				running.delete(runner);
-				if (problem === undefined) continue;
-				seeds++;
-				kind = "hang";
-			}
-			if (interrupted) return;
-			if (kind === undefined) survived++;
-			rows.push(`${mutant.name.padEnd(44)} ${String(seeds).padStart(5)}  ${kind ?? "SURVIVED"}\n`);
-		}
-	};
-	await Promise.all(Array.from({ length: workers }, next));
-	stopProgress();
-	process.stdout.write(`${"deliberate bug".padEnd(44)} seeds  violation\n${rows.sort().join("")}`);
-	if (interrupted) return EXIT_INTERRUPTED;
-	for (const problem of unbuilt) process.stderr.write(`${problem}\n`);
-	survived += unbuilt.length;
-	process.stdout.write(`\n${MUTANTS.length - survived} of ${MUTANTS.length} deliberate bugs were noticed\n`);
-	return survived > 0 ? EXIT_FAILED : EXIT_DONE;
-}
-
-/** A thread and its reports. */
-class Runner {
-	/** Resolves at its end, with a problem if it did not end by itself. */
-	readonly ended: Promise<string | undefined>;
-	private readonly _worker: Worker;
-	private _stopped = false;
-
-	constructor(path: string, order: Order, onReport: (report: Report) => void) {
-		this._worker = new Worker(path, { workerData: order, execArgv: ["--enable-source-maps"] });
-		let last: number | undefined;
-		let problem: string | undefined;
-		const hangs = () => {
-			problem = `a world after the one of seed ${last ?? "none"} hangs`;
-			void this._worker.terminate();
-		};
-		let watch = setTimeout(hangs, HANG_MS);
-		this._worker.on("message", (report: Report) => {
-			last = report.seed;
-			clearTimeout(watch);
-			watch = setTimeout(hangs, HANG_MS);
-			if (!this._stopped) onReport(report);
-		});
-		this._worker.on("error", (error: Error) => {
-			problem = `the thread failed after the world of seed ${last ?? "none"}: ${error.stack ?? error.message}`;
-		});
-		this.ended = new Promise((resolve) => {
-			this._worker.on("exit", () => {
-				clearTimeout(watch);
-				resolve(this._stopped ? undefined : problem);
-			});
-		});
-	}
-
-	stop(): void {
-		this._stopped = true;
-		void this._worker.terminate();
-	}
-}
-
-/** Returns a function that ends it. */
-function showProgress(text: () => string): () => void {
-	const terminal = process.stdout.isTTY;
-	const timer = setInterval(
-		() => process.stdout.write(terminal ? `\r\x1b[K${text()}` : `${text()}\n`),
-		terminal ? TERMINAL_MS : LINE_MS,
-	);
-	return () => {
-		clearInterval(timer);
-		if (terminal) process.stdout.write("\r\x1b[K");
-	};
 }

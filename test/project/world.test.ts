@@ -9,7 +9,6 @@ import { FAULT_KINDS } from "../../hosts/sim/world/faults/kinds.ts";
 import { describePackets } from "../../hosts/sim/world/packet-line.ts";
 import { Random } from "../../hosts/sim/world/random.ts";
 import { runWorld } from "../../hosts/sim/world/world.ts";
-import { bundleWorker } from "../../tools/world-worker.js";
 import { equal, match, ok, throws } from "../harness/harness.ts";
 import { fileOf } from "../harness/npm-commands.ts";
 
@@ -93,10 +92,10 @@ test("the deliberate bugs are noticed, each of them", () => {
 	match(stdout, /^(\d+) of \1 deliberate bugs were noticed$/m);
 });
 
-test("a deliberate bug that its source has no place for stops the build", async () => {
-	const mutant = { name: "none", file: "src/net/backoff.ts", find: "the", replace: "" };
-	const problem = await bundleWorker(mutant).catch(({ message }: Error) => message);
-	match(problem, /the bug "none" is to be made of text that is in src\/net\/backoff\.ts \d+ times/);
+test("a deliberate bug that the station has no place for is an error, not a bug that is noticed", () => {
+	const { status, stdout } = simulateMutant("none", "--seeds", "4", "--workers", "1");
+	equal(status, 1, stdout);
+	match(stdout, /\nthe thread failed before seed 1 was done: Error: there is no such bug\n/);
 });
 
 test("Ctrl-C shows what was done so far, and ends with 130", async () => {

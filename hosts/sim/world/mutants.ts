@@ -1,190 +1,355 @@
-/** Deliberate bugs, to see whether the simulated worlds notice them. */
+/**
+ * Deliberate bugs, to see whether the simulated worlds notice them. Each changes what the other parts of
+ * the station use of one of them, a class or a function; how that one does it is not asked.
+ */
+
+import type { Flash } from "../../../src/host.ts";
+import { Backoff } from "../../../src/net/backoff.ts";
+import { Connection } from "../../../src/net/mqtt/connection.ts";
+import { InFlight, type InFlightMessage } from "../../../src/net/mqtt/in-flight.ts";
+import { KeepAlive } from "../../../src/net/mqtt/keep-alive.ts";
+import type { Message, ReceivedMessage } from "../../../src/net/mqtt/message.ts";
+import { Outbound } from "../../../src/net/mqtt/outbound.ts";
+import type { Packet } from "../../../src/net/mqtt/packet.ts";
+import { PacketIds } from "../../../src/net/mqtt/packet-ids.ts";
+import { DISCONNECT_WITH_WILL } from "../../../src/net/mqtt/reason-codes.ts";
+import { Session, type SessionOptions } from "../../../src/net/mqtt/session.ts";
+import { Suspicion } from "../../../src/net/mqtt/suspicion.ts";
+import { crc16 } from "../../../src/outbox/crc16.ts";
+import { Log } from "../../../src/outbox/log.ts";
+import { Outbox, type OutboxOptions } from "../../../src/outbox/outbox.ts";
+import { decodeClockNote, decodeReading, encodeReading } from "../../../src/outbox/record.ts";
+import { COMMITTED, encodeSlot, type LogRecord, NOTE } from "../../../src/outbox/slot.ts";
+import { Sampler } from "../../../src/sensors/sampler.ts";
+import { Commands } from "../../../src/station/commands.ts";
+import { SleepCycle } from "../../../src/station/sleep-cycle.ts";
+import type { Part } from "./seams.ts";
 
 export interface Mutant {
 	readonly name: string;
-	/** From the project's folder. */
-	readonly file: string;
-	/** In the file exactly once. */
-	readonly find: string;
-	readonly replace: string;
+	/** Of a world that notices it in half a day. It is tried first. */
+	readonly seed: number;
+	readonly original: Part;
+	readonly changed: Part;
 }
 
-const OUTBOUND = "src/net/mqtt/outbound.ts";
-const OUTBOX = "src/outbox/outbox.ts";
-const LOG = "src/outbox/log.ts";
-const BACKOFF = "src/net/backoff.ts";
-const STATION = "src/station/station.ts";
-const COMMANDS = "src/station/commands.ts";
+/** As it is without a bug. */
+const encoded = encodeSlot;
+
+function mutant<Original extends Part>(
+	name: string,
+	seed: number,
+	original: Original,
+	changed: NoInfer<Original>,
+): Mutant {
+	return { name, seed, original, changed };
+}
 
 export const MUTANTS: readonly Mutant[] = [
-	{
-		name: "a redelivery without DUP",
-		file: OUTBOUND,
-		find: "dup: entry?.transmitted ?? false,",
-		replace: "dup: false,",
-	},
-	{
-		name: "a packet id used again while in flight",
-		file: "src/net/mqtt/packet-ids.ts",
-		find: "do this._last = (this._last % LARGEST) + 1;\n\t\twhile (this._isInUse(this._last));",
-		replace: "this._last = (this._last % 4) + 1;",
-	},
-	{
-		name: "PUBLISH again in place of PUBREL",
-		file: OUTBOUND,
-		find: "const bytes = entry.released\n",
-		replace: "const bytes = false\n",
-	},
-	{
-		name: "the session kept that the broker has lost",
-		file: OUTBOUND,
-		find: "else this._inFlight.startOver(connection.maximumQoS);",
-		replace: "else this._inFlight.lower(connection.maximumQoS);",
-	},
-	{
-		name: "no acknowledgement timeout",
-		file: "src/net/mqtt/connection.ts",
-		find: "return Math.max(sentAt, Math.min(this.passedAt, sentAt + PASSING_MAXIMUM_MS)) + ACKNOWLEDGEMENT_TIMEOUT_MS;",
-		replace: "return Number.POSITIVE_INFINITY;",
-	},
-	{
-		name: "no birth message in a resumed session",
-		file: OUTBOUND,
-		find: "connection.unsent = this._inFlight.entries();\n\t\tthis.giveBirth(connection, now);",
-		replace: "connection.unsent = this._inFlight.entries();\n\t\tif (!isResumed) this.giveBirth(connection, now);",
-	},
-	{
-		name: "no PINGREQ",
-		file: "src/net/mqtt/keep-alive.ts",
-		find: "return this._lastSent + this._idle;",
-		replace: "return Number.POSITIVE_INFINITY;",
-	},
-	{
-		name: "a backoff that does not grow",
-		file: BACKOFF,
-		find: "this._attempts++;",
-		replace: "",
-	},
-	{
-		name: "a backoff that does not start over",
-		file: BACKOFF,
-		find: "if (duration >= this._stableAfter) this._attempts = 0;",
-		replace: "",
-	},
-	{
-		name: "acknowledged when it is sent",
-		file: STATION,
-		find: 'if (handle !== undefined) this._counters[redelivered ? "redelivered" : "published"]++;',
-		replace:
-			'if (handle !== undefined) this._counters[redelivered ? "redelivered" : "published"]++;\n\t\t\t\tif (handle !== undefined && handle >= 0) this._outbox.acknowledge(handle);',
-	},
-	{
-		name: "lost when the broker does not bear it",
-		file: STATION,
-		find: "if (handle !== undefined) this._outbox.setAside(handle, host.clock.now());",
-		replace: "if (handle !== undefined) this._outbox.acknowledge(handle);",
-	},
-	{
-		name: "sent again for ever to a broker that does not bear it",
-		file: "src/net/mqtt/suspicion.ts",
-		find: "if (!suspect || suspect.ends < ENDS_MAXIMUM) return undefined;",
-		replace: "return undefined;",
-	},
-	{
-		name: "numbers that begin anew after a power cut",
-		file: OUTBOX,
-		find: "this._lastSeq = Math.max(this._lastSeq, this._log.lastSeq);",
-		replace: "this._lastSeq = Math.max(this._lastSeq, this._log.waiting);",
-	},
-	{
-		name: "a time of another run",
-		file: OUTBOX,
-		find: "const startedAt = this._startedAt.get(run);",
-		replace: "const startedAt = this._startedAt.get(this._run);",
-	},
-	{
-		name: "a fresh reading behind the backlog",
-		file: OUTBOX,
-		find: 'if (order === "newest") this._fresh = position;',
-		replace: "",
-	},
-	{
-		name: "a backlog without a pace",
-		file: OUTBOX,
-		find: "this._backlogDue = now + 1_000 / this._options.backlogRate;",
-		replace: "",
-	},
-	{
-		name: "a slot's checksum not looked at",
-		file: "src/outbox/slot.ts",
-		find: "view.getUint16(at + CRC) !== crc16(bytes, at + KIND, at + SLOT_BYTES)",
-		replace: "false",
-	},
-	{
-		name: "evicted readings not counted",
-		file: LOG,
-		find: "const dropped = this._dropped + this._waiting[evicted]! + this._damaged[evicted]!;",
-		replace: "const dropped = this._dropped;",
-	},
-	{
-		name: "a block opened without an erase",
-		file: LOG,
-		find: "this._flash.eraseBlock(sequence % this._blocks);",
-		replace: "",
-	},
-	{
-		name: "acknowledged in RAM only",
-		file: LOG,
-		find: "const marked = this._mark(position, ACKNOWLEDGED);",
-		replace: "const marked = true;",
-	},
-	{
-		name: "committed before it is written",
-		file: LOG,
-		find: "const mark = record.kind < NOTE ? COMMITTED : ACKNOWLEDGED;",
-		replace:
-			"const mark = record.kind < NOTE ? COMMITTED : ACKNOWLEDGED;\n\t\t\tthis._mark(position, mark);\n\t\t\tslot[0] = mark;",
-	},
-	{
-		name: "no more samples after a failed one",
-		file: "src/sensors/sampler.ts",
-		find: "this._misses++;\n\t\tthis._due = this._nextSlot(now);",
-		replace: "this._misses++;\n\t\tthis._due = Number.POSITIVE_INFINITY;",
-	},
-	{
-		name: "a restart carried out again",
-		file: COMMANDS,
-		find: 'if (dup && name === "restart") throw',
-		replace: 'if (dup && name === "") throw',
-	},
-	{
-		name: "asleep with a plain DISCONNECT",
-		file: STATION,
-		find: "sleeps && this._keepsWill ? DISCONNECT_WITH_WILL : 0",
-		replace: "0",
-	},
-	{
-		name: "a will that does not wait for the next wake",
-		file: STATION,
-		find: "properties: { willDelayInterval: lostAfter }",
-		replace: "properties: {}",
-	},
-	{
-		name: "awake for as long as the broker is away",
-		file: STATION,
-		find: "this._sleepTimer = timer.set(() => this._fallAsleep(), this._sleepCycle.deadline - this._startedAt);",
-		replace: "this._sleepTimer = undefined;",
-	},
-	{
-		name: "awake until its time is over",
-		file: "src/station/sleep-cycle.ts",
-		find: "return this._sampled;",
-		replace: "return false;",
-	},
-	{
-		name: "asleep before it has a reading",
-		file: STATION,
-		find: "this._sleepCycle?.isDone && this._isIdle",
-		replace: "this._isIdle",
-	},
+	mutant(
+		"a redelivery without DUP",
+		6,
+		Connection,
+		class<M> extends Connection<M> {
+			override leave(packet: Packet, now: number, entry?: InFlightMessage<M>, message?: M) {
+				return super.leave(packet.cmd === "publish" ? { ...packet, dup: false } : packet, now, entry, message);
+			}
+		},
+	),
+	mutant(
+		"a packet id used again while in flight",
+		1,
+		PacketIds,
+		class extends PacketIds {
+			override take() {
+				return ((super.take() - 1) % 4) + 1;
+			}
+		},
+	),
+	mutant(
+		"PUBLISH again in place of PUBREL",
+		20,
+		InFlight,
+		class<M extends Message> extends InFlight<M> {
+			override disconnected() {
+				super.disconnected();
+				for (const entry of this.entries()) entry.released = false;
+			}
+		},
+	),
+	mutant(
+		"the session kept that the broker has lost",
+		7,
+		Outbound,
+		class<M extends Message> extends Outbound<M> {
+			override resume(connection: Connection<M>, _isResumed: boolean, now: number) {
+				super.resume(connection, true, now);
+			}
+		},
+	),
+	mutant(
+		"no acknowledgement timeout",
+		20,
+		Connection,
+		class<M> extends Connection<M> {
+			override deadline(_sentAt: number, lastDue: number) {
+				return super.deadline(Number.POSITIVE_INFINITY, lastDue);
+			}
+
+			override check(_sentAt: number, now: number) {
+				super.check(Number.POSITIVE_INFINITY, now);
+			}
+		},
+	),
+	mutant(
+		"no birth message in a resumed session",
+		1,
+		Outbound,
+		class<M extends Message> extends Outbound<M> {
+			private _resumed: Connection<M> | undefined;
+
+			override resume(connection: Connection<M>, isResumed: boolean, now: number) {
+				if (isResumed) this._resumed = connection;
+				super.resume(connection, isResumed, now);
+			}
+
+			override giveBirth(connection: Connection<M>, now: number) {
+				if (connection !== this._resumed) super.giveBirth(connection, now);
+			}
+		},
+	),
+	mutant(
+		"no PINGREQ",
+		7,
+		KeepAlive,
+		class extends KeepAlive {
+			override get pingDue() {
+				return Number.POSITIVE_INFINITY;
+			}
+		},
+	),
+	mutant(
+		"a backoff that does not grow",
+		1,
+		Backoff,
+		class extends Backoff {
+			override next() {
+				this.reset();
+				return super.next();
+			}
+		},
+	),
+	mutant(
+		"a backoff that does not start over",
+		1,
+		Backoff,
+		class extends Backoff {
+			override lived() {}
+		},
+	),
+	mutant(
+		"acknowledged when it is sent",
+		1,
+		Outbox,
+		class extends Outbox {
+			override take(now: number, hurried?: boolean) {
+				const taken = super.take(now, hurried);
+				if (taken && taken.handle >= 0) this.acknowledge(taken.handle);
+				return taken;
+			}
+		},
+	),
+	mutant(
+		"lost when the broker does not bear it",
+		6,
+		Outbox,
+		class extends Outbox {
+			override setAside(handle: number) {
+				this.acknowledge(handle);
+			}
+		},
+	),
+	mutant(
+		"sent again for ever to a broker that does not bear it",
+		6,
+		Suspicion,
+		class<M> extends Suspicion<M> {
+			override convict() {
+				return undefined;
+			}
+		},
+	),
+	mutant(
+		"numbers that begin anew after a power cut",
+		1,
+		Log,
+		class extends Log {
+			override get lastSeq() {
+				return this.waiting;
+			}
+		},
+	),
+	mutant(
+		"a time of another run",
+		1,
+		Log,
+		class extends Log {
+			/** The last one whose readings, or time, were written. */
+			private _run: number | undefined;
+
+			override append(record: LogRecord) {
+				this._run = (decodeClockNote(record) ?? decodeReading(record)).run ?? this._run;
+				return super.append(record);
+			}
+
+			override read(position: number) {
+				const record = super.read(position);
+				const reading = record && decodeReading(record);
+				return reading?.run === undefined ? record : encodeReading({ ...reading, run: this._run ?? reading.run });
+			}
+		},
+	),
+	mutant(
+		"a fresh reading behind the backlog",
+		25,
+		Outbox,
+		class extends Outbox {
+			constructor(options: OutboxOptions) {
+				super({ ...options, order: "oldest" });
+			}
+		},
+	),
+	mutant(
+		"a backlog without a pace",
+		11,
+		Outbox,
+		class extends Outbox {
+			constructor(options: OutboxOptions) {
+				super({ ...options, backlogRate: Number.POSITIVE_INFINITY });
+			}
+		},
+	),
+	mutant("a slot's checksum that finds nothing", 15, crc16, () => 0),
+	mutant(
+		"evicted readings not counted",
+		311,
+		Log,
+		class extends Log {
+			override append(record: LogRecord) {
+				// What is acknowledged is not evicted.
+				for (let at = this.next(0); this.full && at !== undefined; at = this.next(at + 1)) this.acknowledge(at);
+				return super.append(record);
+			}
+		},
+	),
+	mutant(
+		"a block opened without an erase",
+		11,
+		Log,
+		class extends Log {
+			constructor(flash: Flash, onRecord?: (record: LogRecord, position: number) => void) {
+				super({ ...flash, eraseBlock: () => {} }, onRecord);
+			}
+		},
+	),
+	mutant(
+		"acknowledged in RAM only",
+		1,
+		Log,
+		class extends Log {
+			private readonly _acknowledged = new Set<number>();
+
+			override get waiting() {
+				return super.waiting - this._acknowledged.size;
+			}
+
+			override read(position: number) {
+				return this._acknowledged.has(position) ? undefined : super.read(position);
+			}
+
+			override acknowledge(position: number) {
+				this._acknowledged.add(position);
+				return true;
+			}
+		},
+	),
+	mutant("committed before it is written", 149, encodeSlot, (record: LogRecord) => {
+		const slot = encoded(record);
+		if (record.kind < NOTE) slot[0] = COMMITTED;
+		return slot;
+	}),
+	mutant(
+		"no more samples after a failed one",
+		1,
+		Sampler,
+		class extends Sampler {
+			private _failed = false;
+
+			override get deadline() {
+				return this._failed ? Number.POSITIVE_INFINITY : super.deadline;
+			}
+
+			override tick(now: number) {
+				super.tick(now);
+				this._failed ||= this.retrying;
+			}
+		},
+	),
+	mutant(
+		"a restart carried out again",
+		30,
+		Commands,
+		class extends Commands {
+			override receive(name: string, message: ReceivedMessage) {
+				super.receive(name, name === "restart" ? { ...message, dup: false } : message);
+			}
+		},
+	),
+	mutant(
+		"asleep with a plain DISCONNECT",
+		139,
+		Session,
+		class<M extends Message> extends Session<M> {
+			override disconnect(reasonCode?: number) {
+				return super.disconnect(reasonCode === DISCONNECT_WITH_WILL ? 0 : reasonCode);
+			}
+		},
+	),
+	mutant(
+		"a will that does not wait for the next wake",
+		41,
+		Session,
+		class<M extends Message> extends Session<M> {
+			constructor(options: SessionOptions<M>) {
+				super({ ...options, will: options.will && { ...options.will, properties: {} } });
+			}
+		},
+	),
+	mutant(
+		"awake for as long as the broker is away",
+		3,
+		SleepCycle,
+		class extends SleepCycle {
+			override start() {}
+		},
+	),
+	mutant(
+		"awake until its time is over",
+		25,
+		SleepCycle,
+		class extends SleepCycle {
+			override nothingInFlight() {}
+		},
+	),
+	mutant(
+		"asleep before it has a reading",
+		25,
+		SleepCycle,
+		class extends SleepCycle {
+			override start() {
+				super.start();
+				this.sampled();
+			}
+		},
+	),
 ];

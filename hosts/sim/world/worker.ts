@@ -2,6 +2,8 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { parentPort, workerData } from "node:worker_threads";
+import { MUTANTS } from "./mutants.ts";
+import { replace } from "./seams.ts";
 import type { Stats } from "./world.ts";
 import { runWorld } from "./world.ts";
 
@@ -11,6 +13,8 @@ export interface Order {
 	readonly stride: number;
 	readonly count: number;
 	readonly days: number;
+	/** The name of a bug that the station has. */
+	readonly mutant?: string | undefined;
 }
 
 /** What a worker tells after each world. */
@@ -30,7 +34,15 @@ const WARM_WORLDS = 40;
 const MEASURED_EVERY = 40;
 const GROWTH_MAXIMUM = 12_000_000;
 
-function work({ first, stride, count, days }: Order): void {
+/** Throws an Error where there is no such bug, or no place for it. */
+function plant(bug: string): void {
+	const mutant = MUTANTS.find(({ name }) => name === bug);
+	if (!mutant) throw new Error("there is no such bug");
+	replace(mutant.original, mutant.changed);
+}
+
+function work({ first, stride, count, days, mutant }: Order): void {
+	if (mutant !== undefined) plant(mutant);
 	setFlagsFromString("--expose-gc");
 	const collect = runInNewContext("gc") as () => void;
 	const liveHeap = () => {

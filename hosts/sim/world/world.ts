@@ -11,6 +11,7 @@ import { Board } from "./board/board.ts";
 import { EPOCH, TimeServer } from "./board/clock.ts";
 import { Probe } from "./board/probe.ts";
 import { Broker } from "./broker/broker.ts";
+import { effectsOn } from "./faults/effects.ts";
 import type { Reach } from "./faults/fault.ts";
 import { Health } from "./faults/health.ts";
 import { FaultSchedule } from "./faults/schedule.ts";
@@ -157,13 +158,19 @@ class World {
 			random: random.fork("fault"),
 			network: this._network,
 			broker: this._broker,
-			timeServer,
 			probe,
 			flash: this._flash,
 			board: this._board,
+			effects: effectsOn({
+				network: this._network,
+				broker: this._broker,
+				probe,
+				timeServer,
+				flash: this._flash,
+				board: this._board,
+			}),
 			onDamage: () => this._oracle.flashDamaged(),
 			after: (delay, callback) => scheduler.after(delay, callback),
-			calm: { conditions: { ...this._network.conditions }, broker: { ...this._broker.faults } },
 			command: (name) => {
 				this._oracle.commanded(name);
 				this._broker.publish(`${plan.settings.topic}/cmd/${name}`, "", 1);
@@ -228,7 +235,7 @@ class World {
 	/** From now on nothing is wrong. */
 	private _calmDown(): void {
 		this._faults.end();
-		if (!this._broker.up) this._broker.restart({ keepSessions: true, keepRetained: true, downFor: 0 });
+		this._broker.start();
 		if (this._flash) this._flash.cutAfter = undefined;
 		this._trace.note(this._scheduler.now, "calm from now on");
 		if (!this._board.asleep) this._board.powerOn();

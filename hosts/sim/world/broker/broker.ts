@@ -133,7 +133,7 @@ export class Broker {
 		for (const client of [...this._connections]) client.end("by the operator", reasonCode);
 	}
 
-	/** Loses all connections, and comes back. While it is down, it stays down for `downFor` from now. */
+	/** Loses all connections, and comes back. One that is down stays down for as long as it would have, or longer. */
 	restart({ keepSessions, keepRetained, downFor, connections = "reset", wills = "forgotten" }: RestartOptions): void {
 		const { scheduler, tally } = this._core;
 		tally.count("broker: restart");
@@ -163,9 +163,17 @@ export class Broker {
 			if (!keepSessions) this._endSession(session);
 			else if (!session.expiry) this._away(session);
 		}
+		const due = Math.max(scheduler.now + downFor, this._start?.time ?? 0);
 		scheduler.cancel(this._start);
-		this._start = scheduler.after(downFor, () => this._listen());
+		this._start = scheduler.at(due, () => this._listen());
 		for (const [clientId] of clients) this._options.observer?.onDisconnect?.(clientId, "restart of the broker");
+	}
+
+	/** A broker that is down comes back now. */
+	start(): void {
+		if (this.up) return;
+		this._core.scheduler.cancel(this._start);
+		this._listen();
 	}
 
 	private _listen(): void {

@@ -1,11 +1,11 @@
 /** What a fault is, and what it acts on. */
 import type { FlashChip } from "../../devices/flash-chip.ts";
 import type { Board } from "../board/board.ts";
-import type { TimeServer } from "../board/clock.ts";
 import type { Probe } from "../board/probe.ts";
-import type { Broker, BrokerFaults } from "../broker/broker.ts";
-import type { Conditions, Network } from "../network/network.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { Network } from "../network/network.ts";
 import type { Random } from "../random.ts";
+import type { WorldEffects } from "./effects.ts";
 
 /** What a fault keeps from working. */
 export type Area = "connection" | "sensor" | "flash" | "time" | "power";
@@ -15,16 +15,16 @@ export interface Reach {
 	readonly random: Random;
 	readonly network: Network;
 	readonly broker: Broker;
-	readonly timeServer: TimeServer;
 	readonly probe: Probe;
+	/** `undefined`: the board has none. */
 	readonly flash: FlashChip | undefined;
 	readonly board: Board;
+	/** What lasts for a time acts through these. */
+	readonly effects: WorldEffects;
 	/** Bits of the flash have changed by themselves. */
 	readonly onDamage: () => void;
 	/** Calls back in so many ms. */
 	readonly after: (delay: number, callback: () => void) => void;
-	/** The world's own, where no fault is. */
-	readonly calm: { readonly conditions: Conditions; readonly broker: BrokerFaults };
 	/** Publishes a command to the station. */
 	readonly command: (name: string) => void;
 	/** Whether the station sets its clock. */

@@ -27,17 +27,7 @@ function condition(
 		area: "connection",
 		perDay,
 		duration,
-		begin({ network, random, calm, board }) {
-			const changed = draw(random);
-			Object.assign(network.conditions, changed);
-			board.networkChanged();
-			return () => {
-				for (const key of Object.keys(changed) as (keyof Conditions)[]) {
-					(network.conditions as unknown as Record<string, unknown>)[key] = calm.conditions[key];
-				}
-				board.networkChanged();
-			};
-		},
+		begin: ({ effects, random }) => effects.network.begin(draw(random)),
 	};
 }
 
@@ -55,15 +45,7 @@ function broken(
 		area: "connection",
 		perDay,
 		duration,
-		begin({ broker, random, calm }) {
-			const changed = draw(random);
-			Object.assign(broker.faults, changed);
-			return () => {
-				for (const key of Object.keys(changed) as (keyof BrokerFaults)[]) {
-					(broker.faults as unknown as Record<string, unknown>)[key] = calm.broker[key];
-				}
-			};
-		},
+		begin: ({ effects, random }) => effects.broker.begin(draw(random)),
 	};
 }
 
@@ -184,24 +166,15 @@ export const FAULT_KINDS: readonly FaultKind[] = [
 		area: "sensor",
 		perDay: often,
 		duration: [SECOND, HOUR],
-		begin({ probe, random }) {
-			probe.fault = random.pick(probe.faults);
-			return () => {
-				probe.fault = "none";
-			};
-		},
+		begin: ({ effects, probe, random }) => effects.probe.begin({ fault: random.pick(probe.faults) }),
 	},
 	{
 		name: "time server",
 		area: "time",
 		perDay: sometimes,
 		duration: [MINUTE, 12 * HOUR],
-		begin({ timeServer, random }) {
-			timeServer.fault = random.pick(["silent", "failing", "wrong"] as const);
-			return () => {
-				timeServer.fault = "none";
-			};
-		},
+		begin: ({ effects, random }) =>
+			effects.timeServer.begin({ fault: random.pick(["silent", "failing", "wrong"] as const) }),
 	},
 	blow("clock step", "time", sometimes, ({ board, random }) => {
 		board.clock?.step(random.pick([-HOUR, -90 * SECOND, -500, 500, 90 * SECOND, HOUR, 24 * HOUR]));
@@ -211,19 +184,18 @@ export const FAULT_KINDS: readonly FaultKind[] = [
 		area: "flash",
 		perDay: sometimes,
 		duration: [SECOND, 2 * HOUR],
-		begin({ flash, random }) {
+		begin({ effects, flash, random }) {
 			if (!flash) return nothing;
 			const share = random.pick([0.05, 0.5, 1]);
 			const operations = random.pick([["write"], ["erase"], ["write", "erase"], ["read", "write", "erase"]]);
 			const partly = random.chance(0.5);
-			const { failing } = flash;
-			flash.failing = (operation, offset) => {
-				if (!operations.includes(operation) || !random.chance(share)) return failing?.(operation, offset) ?? false;
-				return partly ? random.next() : true;
-			};
-			return () => {
-				flash.failing = failing;
-			};
+			const { failing: worn } = effects.flash.calm;
+			return effects.flash.begin({
+				failing: (operation, offset) => {
+					if (!operations.includes(operation) || !random.chance(share)) return worn?.(operation, offset) ?? false;
+					return partly ? random.next() : true;
+				},
+			});
 		},
 	},
 	blow("flash: bit errors", "flash", rarely, ({ flash, random, onDamage }) => {

@@ -364,14 +364,26 @@ test("a restart may leave half-open connections, which get a reset for what they
 	equal(client.error, "reset by the broker");
 });
 
-test("a restart while the broker is down keeps it down for as long as the last one says", () => {
+test("a broker that is restarted while it is down stays down for as long as either restart wants", () => {
 	const world = new BrokerWorld();
 	world.broker.restart({ keepSessions: true, keepRetained: true, downFor: 1_000 });
 	world.pass(500);
 	world.broker.restart({ keepSessions: true, keepRetained: true, downFor: 10_000 });
-	world.pass(9_999);
+	world.pass(500);
+	world.broker.restart({ keepSessions: true, keepRetained: true, downFor: 1_000 });
+	world.pass(9_499);
 	equal(world.broker.up, false);
 	world.pass(1);
 	equal(world.broker.up, true);
+	world.connected();
+});
+
+test("a broker that is down comes back when it is started, and does not start twice", () => {
+	const world = new BrokerWorld();
+	world.broker.restart({ keepSessions: true, keepRetained: true, downFor: 1_000 });
+	world.broker.start();
+	equal(world.broker.up, true);
+	world.broker.start();
+	world.pass(2_000);
 	world.connected();
 });
