@@ -1,5 +1,5 @@
 /** A program that a test runs, with the lines that it prints. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { until } from "./wait.ts";
@@ -86,8 +86,12 @@ export class Program {
 		return until(`the end of ${this.name}`, () => this.exit, step);
 	}
 
-	get pid(): number {
-		return this._child.pid!;
+	/** Resolves with the process id of a program that it has started, whose command line has the text. */
+	child(text: string): Promise<number> {
+		return until(`${text} of ${this.name}`, () => {
+			const { stdout } = spawnSync("pgrep", ["-P", String(this._child.pid), "-f", text], { encoding: "utf8" });
+			return Number(stdout) || undefined;
+		});
 	}
 
 	/** Kills it at once; it may have ended. */

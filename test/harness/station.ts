@@ -1,5 +1,4 @@
 /** The station in its simulator, as `npm start` runs it. */
-import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { type Exit, Program } from "./program.ts";
 
@@ -57,8 +56,8 @@ export class StationProcess extends Program {
 	}
 
 	/** Stops its engine where it is: whoever waits for the engine waits, until what is returned is called. */
-	haltEngine(): () => void {
-		const engine = Number(execFileSync("pgrep", ["-P", String(this.pid)], { encoding: "utf8" }));
+	async haltEngine(): Promise<() => void> {
+		const engine = await this.child("engine/xs");
 		process.kill(engine, "SIGSTOP");
 		return () => void process.kill(engine, "SIGCONT");
 	}

@@ -56,7 +56,7 @@ describe("The simulator ends", { concurrency: 4 }, () => {
 		const station = parts.station(broker, "--interval", "1s");
 		await subscriber.reaches(1);
 		// A farewell without an end: one of two seconds might be over before, on a busy machine.
-		const goesOn = station.haltEngine();
+		const goesOn = await station.haltEngine();
 		station.signal("SIGINT");
 		// One that comes too soon is taken for the same.
 		const again = setInterval(() => station.signal("SIGINT"), 300);
