@@ -70,7 +70,7 @@ class Hunt {
 		this._days = days;
 	}
 
-	/** Resolves with what told of the mutant in so many worlds at the most. Rejects where one could not be run. */
+	/** Resolves with the first violation in `count` worlds from the seed `first` on. Rejects where a world could not be run. */
 	async run({ name: mutant }: Mutant, first: number, count: number): Promise<Notice | undefined> {
 		let notice: Notice | undefined;
 		for (let seed = first; !notice && !this.stopped && seed < first + count; seed++) {

@@ -35,7 +35,7 @@ export interface Plan {
 	readonly keepsTime: boolean;
 	/** Whether the wall clock is set at the first power-on. */
 	readonly clockSet: boolean;
-	/** Timers fire so many ms late, at most. */
+	/** Largest lateness of a timer, in ms. */
 	readonly lateness: number;
 	/** Blocks of flash; 0: the board has none. */
 	readonly blocks: number;
@@ -60,7 +60,7 @@ export interface SleepPlan {
 }
 
 const DAY_MS = 86_400_000;
-/** One world of so many sleeps between its readings. */
+/** Share of the worlds in which the station sleeps between readings. */
 const SLEEPERS = 1 / 6;
 /** They last for this part of the time: each wake reads the whole flash. */
 const SLEEPY = 0.5;
@@ -86,7 +86,7 @@ export function drawPlan(random: Random, days: number): Plan {
 	const interval = Math.max(SENSORS[sensor], random.pick(brisk ? SHORT_INTERVALS : INTERVALS));
 	const qos = random.pick([0, 1, 1, 1, 1, 2, 2] as const);
 	const order = random.pick(["newest", "oldest"] as const);
-	// Whoever sends strictly in order must send faster than he measures.
+	// A station that sends strictly in order must send faster than it measures.
 	const backlogRate = Math.max(random.pick([0.5, 2, 10, 10, 50]), order === "oldest" ? 3 / interval : 0);
 	const keepAlive = random.pick([10, 30, 60, 90, 90, 300, qos === 0 ? 60 : 0]);
 	const asksForTime = random.chance(0.7);

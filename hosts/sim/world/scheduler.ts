@@ -4,7 +4,7 @@
  * the order in which it was asked for, so that every run is the same.
  */
 
-/** So many callbacks without time going on are a loop: `run` throws an Error. */
+/** Callbacks in one instant, after which `run` throws an Error: they are a loop. */
 const EVENTS_PER_INSTANT_MAXIMUM = 100_000;
 /** Where an event is that is not in the heap: it happened, or was cancelled. */
 const NOWHERE = -1;

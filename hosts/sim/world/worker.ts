@@ -28,7 +28,7 @@ export interface Report {
 		| undefined;
 }
 
-/** After so many worlds compiled code and caches have their size. */
+/** Worlds until compiled code and caches have their size. */
 const WARM_WORLDS = 40;
 /** How often the heap is measured, in worlds, and what it may gain, in bytes. */
 const MEASURED_EVERY = 40;

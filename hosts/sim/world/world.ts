@@ -76,7 +76,7 @@ export interface Outcome {
 	readonly plan: Plan;
 }
 
-/** Runs the world of a seed for so many days of faults, and until it is calm again. */
+/** Runs the world of a seed for `days` of faults, and until it is calm again. */
 export function runWorld(seed: number, days: number, options: WorldOptions = {}): Outcome {
 	return new World(seed, days, options).run();
 }

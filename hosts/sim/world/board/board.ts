@@ -19,7 +19,7 @@ import { watchedNetwork } from "./watched-network.ts";
 export const BOOT_MS = 350;
 /** How long the power is gone that was cut in the middle of a write, in ms, on average. */
 const OFF_MS = 60_000;
-/** A board with Wi-Fi has joined its network so long after power-on, in ms, at most. */
+/** Longest time from power-on until a board with Wi-Fi has joined its network, in ms. */
 export const JOIN_MS = 4_000;
 
 export interface BoardOptions {
@@ -38,7 +38,7 @@ export interface BoardOptions {
 	readonly asksForTime: boolean;
 	/** Whether the network tells when it is there. */
 	readonly hasWifi: boolean;
-	/** Timers fire so many ms late, at most. */
+	/** Largest lateness of a timer, in ms. */
 	readonly lateness: number;
 	readonly observer: BoardObserver;
 }

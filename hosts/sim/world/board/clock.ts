@@ -55,7 +55,7 @@ export class BoardClock implements Clock {
 		this._options.onSet(this._offset);
 	}
 
-	/** Moves the wall clock by so many ms, if it is set. */
+	/** Moves the wall clock by `by` ms, if it is set. */
 	step(by: number): void {
 		const time = this.time();
 		if (time !== undefined) this.setTime(time + by);
@@ -70,14 +70,14 @@ export class BoardClock implements Clock {
 /** How a time server does at the moment. */
 export type TimeServerFault = "none" | "silent" | "failing" | "wrong";
 
-/** Answers after so many ms, at most. */
+/** Longest time to an answer, in ms. */
 const LATENCY_MS = 300;
 /** A wrong time is off by at most this, in ms. */
 const WRONG_MS = 20_000;
 
 export interface TimeServerOptions {
 	readonly world: { readonly now: number };
-	/** Calls back in so many ms of the world. */
+	/** Calls back in `delay` ms of the world. */
 	readonly after: (delay: number, callback: () => void) => void;
 	/** Uniform in [0, 1). */
 	readonly random: () => number;

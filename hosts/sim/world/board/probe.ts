@@ -16,7 +16,7 @@ interface Air {
 	readonly exact: Weather;
 }
 
-/** So many states of the air, all different: neighbours cannot be mistaken for each other. */
+/** States of the air, all different: neighbours cannot be mistaken for each other. */
 const AIRS = 1_024;
 /** A BME280's calibration: that of a chip that was sold (periph.io's test data). */
 const FIRST = Uint8Array.of(

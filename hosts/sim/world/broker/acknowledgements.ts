@@ -4,7 +4,7 @@ import type { Event, Scheduler } from "../scheduler.ts";
 import { type FaultSource, happens } from "./faults.ts";
 import { encodePacket, type Version } from "./packets.ts";
 
-/** How far a wrong packet id is from the right one: no client has so many in use. */
+/** How far a wrong packet id is from the right one: no client has that many in use. */
 const FAR_AWAY = 0x8000;
 /** Bytes of garbage at most. */
 const GARBAGE_MAXIMUM = 64;

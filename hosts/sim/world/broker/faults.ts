@@ -16,7 +16,7 @@ export interface BrokerFaults {
 	protocolVersionMaximum: 3 | 4 | 5;
 	/** Of each PINGREQ: no answer. */
 	ignorePing: number;
-	/** An acknowledgement (PUBACK, PUBREC, PUBCOMP) leaves up to so many ms after what it is for; they keep their order. */
+	/** Longest delay of an acknowledgement (PUBACK, PUBREC, PUBCOMP), in ms; they keep their order. */
 	acknowledgementDelay: number;
 	/** Of each acknowledgement: the message is taken, or released, but this is not sent. */
 	lostAcknowledgement: number;
@@ -37,7 +37,7 @@ export interface BrokerFaults {
 	disconnect: number;
 	/** It takes no PUBLISH whose payload ends like this, but ends the connection when it gets one. Empty: it takes all. */
 	poison: string;
-	/** For so many ms after each CONNACK it reads nothing. */
+	/** Time after each CONNACK, in ms, in which the broker reads nothing. */
 	deafFor: number;
 	/** What a CONNACK of MQTT 5.0 tells. Older clients get no limits. */
 	limits: BrokerLimits;

@@ -23,7 +23,7 @@ export interface Reach {
 	readonly effects: WorldEffects;
 	/** Bits of the flash have changed by themselves. */
 	readonly onDamage: () => void;
-	/** Calls back in so many ms. */
+	/** Calls back in `delay` ms. */
 	readonly after: (delay: number, callback: () => void) => void;
 	/** Publishes a command to the station. */
 	readonly command: (name: string) => void;

@@ -13,7 +13,7 @@ export type HalfOpenAnswer = "reset" | "silence";
 export interface ServerConnection {
 	/** Counts from 1. */
 	readonly id: number;
-	/** Whoever takes the connection sets it at once. */
+	/** Set by the server as soon as it has the connection. */
 	onData: (bytes: Bytes) => void;
 	/** The connection has ended, and not by `end`, `reset` or `vanish`. */
 	onEnd: (reason: EndReason) => void;

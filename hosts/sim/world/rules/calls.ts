@@ -9,7 +9,7 @@ const SHORTEST_MS = 100;
 const ATTEMPT_MAXIMUM_MS = 27_000;
 /** Between the broker's acceptance and the station's knowledge of it, in ms, at most: the CONNACK's timeout. */
 const ACCEPTANCE_MS = 10_000;
-/** So many attempts may follow each other closely; then they are so far apart on average, in ms, by a wide margin. */
+/** Attempts that may follow each other closely; and the least average time between later ones, in ms, with a wide margin. */
 const BURST = 12;
 const MEAN_MINIMUM_MS = 20_000;
 
@@ -49,7 +49,7 @@ export class Calls {
 		if (idle) this._returned = false;
 	}
 
-	/** The network has come: whoever waits calls at once. */
+	/** The network has come: a station that waits calls at once. */
 	networkReady(time: number): void {
 		if (this._state === "calling" || this._state === "connected") this._delays = undefined;
 		else this.reset(time, false);

@@ -9,18 +9,18 @@ const TCP_GIVES_UP_MS = 125_000;
 /** The longest delay between attempts, and the longest attempt, in ms. */
 const RETRY_MS = 120_000;
 const ATTEMPT_MS = 27_000;
-/** So long after it was taken a fresh reading has arrived, in ms. */
+/** Longest time from a fresh reading to its arrival, in ms. */
 const FRESH_MS = 10_000;
-/** Over such a time, in ms, the pace of the backlog is measured. */
+/** Time over which the backlog's pace is measured, in ms. */
 const WINDOW_MS = 60_000;
-/** What the flash refused is looked for again after a while, in ms. */
+/** Longest time until the station looks again for readings that the flash refused, in ms. */
 const FLASH_AFTERMATH_MS = 120_000;
 /** Readings in flight at once, and some that the ends of a window blur. */
 const IN_FLIGHT = 8;
 /** Readings that fit into RAM while the flash refuses. */
 const RAM_READINGS = 85;
 const BLUR = 4;
-/** So many wakes without faults, and a station that sleeps has been connected. */
+/** Wakes without faults within which a station that sleeps has been connected. */
 const SLEEP_CYCLES = 3;
 
 export interface ProgressOptions {
@@ -38,7 +38,7 @@ interface Window {
 }
 
 export class Progress {
-	/** After so many ms without faults the station is connected. */
+	/** Longest time without faults until the station is connected, in ms. */
 	readonly settleMs: number;
 	private readonly _options: ProgressOptions;
 	/** Backlog that leaves in a second, at least. */

@@ -10,7 +10,7 @@ import type { Health } from "../faults/health.ts";
 import type { Plan } from "../plan.ts";
 import { type Entry, isMissing } from "./entry.ts";
 
-/** For its goodbye a station has so long, in ms. */
+/** Time for the station's goodbye, in ms. */
 const FAREWELL_MS = 2_000;
 /** A sleep is not shorter than this, in ms. */
 const SHORTEST_MS = 1_000;
@@ -18,7 +18,7 @@ const SHORTEST_MS = 1_000;
 const LATENESS_MS = 200;
 /** The station's and the world's rounding of a sleep, in ms. */
 const ROUNDING_MS = 3;
-/** So long after faults, in ms, a wake may begin that is as it should be. */
+/** Time from the end of faults, in ms, until a wake is free of their traces. */
 const AFTERMATH_MS = 120_000;
 /** A DHT's power-up and two frames with the time between them, in ms. */
 const MEASUREMENT_MS = 3_300;

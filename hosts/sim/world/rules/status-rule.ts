@@ -1,4 +1,4 @@
-/** The rule for the retained status: whoever asks the broker learns whether the station is there. */
+/** The rule for the retained status: a subscriber learns from the broker whether the station is there. */
 import type { Board } from "../board/board.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Health } from "../faults/health.ts";
@@ -7,7 +7,7 @@ import { keepsWill } from "./sleep-rules.ts";
 
 /** What segments and timers may take on top, in ms. */
 const MARGIN_MS = 20_000;
-/** So long after a connection was accepted, in ms, the birth message has arrived. */
+/** Longest time from an accepted connection to the birth message, in ms. */
 const BIRTH_MS = 30_000;
 /** For how long a station leaves out a birth message that its broker did not bear, in ms; twice as long each time. */
 const BIRTH_PAUSE_MS = 60_000;
