@@ -410,8 +410,10 @@ export class Dialogue {
 
 	/** Moves bytes both ways until nothing moves any more. */
 	private _pump(): void {
+		// One by one, perhaps.
+		const bytes = this._inbox.reduce((sum, segment) => sum + segment.bytes.length, 0);
 		for (let turns = 0; this._open; turns++) {
-			if (turns > WITHOUT_END * 10) failed("bytes without end");
+			if (turns > bytes + WITHOUT_END) failed("bytes without end");
 			this._transmit();
 			if (!this._open || this._inbox.length === 0 || !this._session.receptive) return;
 			this._receive();

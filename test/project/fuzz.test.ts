@@ -36,6 +36,11 @@ test("a run of so many packets ends by itself, and says what it was", async () =
 	assert.ok(Number(received) >= 1_000);
 });
 
+test("a broker may have more to say than fits into 50,000 reads of a byte each", async () => {
+	const fuzz = run("--seed", "1796014027386", "--dialogue", "334");
+	assert.deepEqual(await fuzz.ended(), { code: 0, signal: null }, fuzz.lines.join("\n"));
+});
+
 test("what does not go together is one line and exit code 2", async () => {
 	for (const [args, line] of [
 		[["--dialogue", "3"], "--dialogue: needs --seed"],
