@@ -148,9 +148,9 @@ describe("A broker at mqtts://", { concurrency: 4 }, () => {
 		writeFileSync(join(parts.folder, "text.pem"), "not PEM");
 		const config = (tls: object) => () => parts.config({ broker: "mqtts://127.0.0.1", tls });
 		const lines: [() => string[], RegExp][] = [
-			[config({ ca: "certs/none.pem" }), /^tls\.ca: certs\/none\.pem: there is no such file$/],
-			[config({ ca: "text.pem" }), /^tls\.ca: text\.pem: is not PEM: there is no -----BEGIN … in it$/],
-			[config({ ca: "." }), /^tls\.ca: \.: cannot be read \(EISDIR\)$/],
+			[config({ ca: "certs/none.pem" }), /^--config \S+: tls\.ca: certs\/none\.pem: there is no such file$/],
+			[config({ ca: "text.pem" }), /^--config \S+: tls\.ca: text\.pem: is not PEM: there is no -----BEGIN … in it$/],
+			[config({ ca: "." }), /^--config \S+: tls\.ca: \.: cannot be read \(EISDIR\)$/],
 			[config({ certificate }), /^tls\.certificate: goes with tls\.key$/],
 			[() => ["--cafile", "none.pem"], /^--cafile: none\.pem: there is no such file$/],
 			[() => ["--key", key], /^tls\.certificate: goes with tls\.key/],
