@@ -108,10 +108,11 @@ async function finish(runner: Runner, subscriber: Subscriber, broker: EmbeddedBr
 	subscriber.close();
 	await broker?.close();
 
-	const { readings, published, redelivered, acknowledged, dropped, queued, faults, connections } = counters;
+	const { readings, published, redelivered, acknowledged, rejected, dropped, queued, faults, connections } = counters;
+	const refused = rejected > 0 ? `, refused ${rejected}` : "";
 	process.stdout.write(
 		`
-readings ${readings}, published ${published}, acknowledged ${acknowledged}, dropped ${dropped}, not delivered ${queued}
+readings ${readings}, published ${published}, acknowledged ${acknowledged}${refused}, dropped ${dropped}, not delivered ${queued}
 redelivered ${redelivered}, measurements without a reading ${faults}, connections ${connections}
 RAM ${memory.ram} bytes, ${memory.highestRam} at the most; stack ${memory.highestStack} of ${memory.stack} slots
 `,

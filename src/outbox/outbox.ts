@@ -171,11 +171,19 @@ export class Outbox {
 		return this._takenFrom(position);
 	}
 
-	/** The broker has a reading that was taken, or will never take it. */
+	/** The broker has a reading that was taken. */
 	acknowledge(handle: number): void {
 		if (handle < 0) return this._ring.acknowledge(-1 - handle);
 		if (this._log?.acknowledge(handle)) this._taken.delete(handle);
 		else this._unmarked.add(handle);
+	}
+
+	/** A reading that was taken waits again, in its old place: the broker did not take it. */
+	putBack(handle: number): void {
+		if (handle < 0) return this._ring.putBack(-1 - handle);
+		this._taken.delete(handle);
+		this._backlog = Math.min(this._backlog, handle);
+		if (this._options.order === "newest" && handle + 1 === this._end) this._fresh = handle;
 	}
 
 	/**

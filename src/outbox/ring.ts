@@ -6,14 +6,19 @@
  * its way to the broker, the new one finds no room.
  */
 import type { Bytes } from "../host.js";
-import { ACKNOWLEDGED, decodeSlot, encodeSlot, type LogRecord, SLOT_BYTES } from "./slot.js";
+import { decodeSlot, encodeSlot, type LogRecord, SLOT_BYTES } from "./slot.js";
+
+/** A slot's mark: the record waits, is on its way to the broker, or has left. */
+const WAITING = 0xff;
+const TAKEN = 0x0f;
+const ACKNOWLEDGED = 0x00;
 
 export class Ring {
 	private readonly _bytes: Bytes;
 	private readonly _slots: number;
-	/** Counts of records: the oldest, the first that was not taken, and the next to be pushed. */
+	/** Counts of records: the oldest, one before which none waits, and the next to be pushed. */
 	private _first = 0;
-	private _untaken = 0;
+	private _waiting = 0;
 	private _next = 0;
 	private _dropped = 0;
 
@@ -36,17 +41,28 @@ export class Ring {
 	push(record: LogRecord): void {
 		if (this.length === this._slots) {
 			this._dropped++;
-			if (this._untaken > this._first) return;
-			this._untaken = ++this._first;
+			if (this._markOf(this._first) === TAKEN) return;
+			this._mark(this._first, ACKNOWLEDGED);
+			this._free();
 		}
-		this._bytes.set(encodeSlot(record), this._offset(this._next++));
+		this._bytes.set(encodeSlot(record), this._offset(this._next));
+		this._mark(this._next++, WAITING);
 	}
 
-	/** The oldest record that was not taken, with its handle for `acknowledge`. */
+	/** The oldest record that waits, with its handle for `acknowledge`. */
 	take(): { readonly handle: number; readonly record: LogRecord } | undefined {
-		if (this._untaken === this._next) return undefined;
-		const handle = this._untaken++;
+		while (this._waiting < this._next && this._markOf(this._waiting) !== WAITING) this._waiting++;
+		if (this._waiting === this._next) return undefined;
+		const handle = this._waiting++;
+		this._mark(handle, TAKEN);
 		return { handle, record: decodeSlot(this._bytes, this._offset(handle))! };
+	}
+
+	/** A record that was taken waits again, in its old place. Throws as `acknowledge` does. */
+	putBack(handle: number): void {
+		this._checkTaken(handle);
+		this._mark(handle, WAITING);
+		this._waiting = Math.min(this._waiting, handle);
 	}
 
 	/** Takes out a record that was taken, so that its room is free. Throws as `acknowledge` does. */
@@ -58,15 +74,29 @@ export class Ring {
 
 	/** Throws a RangeError for a record that is not taken, or was acknowledged before. */
 	acknowledge(handle: number): void {
-		if (!(handle >= this._first && handle < this._untaken) || this._isAcknowledged(handle)) {
-			throw new RangeError(`nothing was taken as ${handle}`);
-		}
-		this._bytes[this._offset(handle)] = ACKNOWLEDGED;
-		while (this._first < this._untaken && this._isAcknowledged(this._first)) this._first++;
+		this._checkTaken(handle);
+		this._mark(handle, ACKNOWLEDGED);
+		this._free();
 	}
 
-	private _isAcknowledged(handle: number): boolean {
-		return this._bytes[this._offset(handle)] === ACKNOWLEDGED;
+	private _checkTaken(handle: number): void {
+		if (!(handle >= this._first && handle < this._next) || this._markOf(handle) !== TAKEN) {
+			throw new RangeError(`nothing was taken as ${handle}`);
+		}
+	}
+
+	/** The room of the oldest records that have left is free. */
+	private _free(): void {
+		while (this._first < this._next && this._markOf(this._first) === ACKNOWLEDGED) this._first++;
+		this._waiting = Math.max(this._waiting, this._first);
+	}
+
+	private _markOf(handle: number): number {
+		return this._bytes[this._offset(handle)]!;
+	}
+
+	private _mark(handle: number, mark: number): void {
+		this._bytes[this._offset(handle)] = mark;
 	}
 
 	private _offset(handle: number): number {

@@ -6,17 +6,20 @@ import { reasonText } from "../net/mqtt/reason-codes.js";
 import type { Settings } from "../settings.js";
 import { printable } from "../text.js";
 import type { Source } from "./outgoing.js";
+import { QuietLog } from "./quiet-log.js";
 
 export class BrokerLog {
 	private readonly _address: string;
 	private readonly _settings: Settings;
 	private readonly _log: Host["log"];
+	private readonly _quiet: QuietLog;
 	private _oversizedTold = false;
 
-	constructor(settings: Settings, log: Host["log"]) {
+	constructor(settings: Settings, host: Pick<Host, "clock" | "log">) {
 		this._address = showAddress(settings.broker);
 		this._settings = settings;
-		this._log = log;
+		this._log = host.log;
+		this._quiet = new QuietLog(host);
 	}
 
 	connected(version: ProtocolVersion, sessionPresent: boolean): void {
@@ -44,8 +47,19 @@ export class BrokerLog {
 		this._warn(`: no commands: it does not let the station subscribe to ${topicFilter}`);
 	}
 
-	rejected({ noun }: Source, reasonCode: number): void {
-		this._warn(`: does not take ${noun}: ${reasonText(reasonCode)}`);
+	/** It is tried again. Told once in ten minutes. */
+	rejected(what: Source | "birth message", reasonCode: number): void {
+		const noun = typeof what === "string" ? "the status" : what.noun;
+		this._quiet.warn(`${this._address}: does not take ${noun}: ${reasonText(reasonCode)}`);
+	}
+
+	acceptsAgain({ noun }: Source): void {
+		this._log("info", `${this._address}: takes ${noun} again`);
+	}
+
+	/** The broker refuses the same message several times, and takes others. */
+	refusesOne({ noun, fate }: Source): void {
+		this._warn(`: does not take ${noun}, but others: ${fate}`);
 	}
 
 	/** The broker ends connections on it. */

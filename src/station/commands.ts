@@ -11,6 +11,7 @@ import { SENSORS } from "../sensors/models.js";
 import { COMMANDS, type CommandName, INTERVAL_MAXIMUM_S, type Settings } from "../settings.js";
 import { bytesOf, cut, fits, hasControls, jsonOf } from "../text.js";
 import type { Outcome, Outgoing, Source } from "./outgoing.js";
+import { QuietLog } from "./quiet-log.js";
 import type { Sampling } from "./sampling.js";
 import type { Updater } from "./update.js";
 
@@ -30,8 +31,6 @@ const ADDRESS_BYTES = 128;
 const REPLY_BYTES = 256;
 /** Commands carried out that are known again. A broker has some 20 under way at the most. */
 const REMEMBERED = 20;
-/** Shortest time between two equal warnings, in ms: a stranger can cause them. */
-const QUIET_MS = 600_000;
 
 /** A command that is not carried out; the message tells its sender why. */
 export class CommandError extends Error {
@@ -82,11 +81,11 @@ export class Commands implements Source {
 	private _doubtful: boolean;
 	/** Fingerprints of the last commands that this run has carried out. */
 	private readonly _remembered: number[] = [];
-	/** When a warning was last given, in ms, by its text. */
-	private _warned: Map<string, number> | undefined;
+	private readonly _log: QuietLog;
 
 	constructor(options: CommandsOptions) {
 		this._options = options;
+		this._log = new QuietLog(options.host);
 		this._topic = `${options.settings.topic}/reply`;
 		this._doubtful = !options.host.startedOnRequest;
 	}
@@ -107,7 +106,7 @@ export class Commands implements Source {
 		const { responseTopic: topic, correlationData } = properties;
 		if (!dup && !retain && qos > 0) this._doubtful = false;
 		if (topic !== undefined && !this._mayReplyTo(topic))
-			return this._warn("a command is refused: replies do not go to its response topic");
+			return this._log.warn("a command is refused: replies do not go to its response topic");
 		const length = correlationData?.length ?? 0;
 		const isLong = length > CORRELATION_DATA_MAXIMUM;
 		const address = {
@@ -135,7 +134,7 @@ export class Commands implements Source {
 
 	settled(size: number, outcome: Outcome): void {
 		this._repliesSize -= size;
-		if (outcome === "rejected") this._warn("the broker does not take a reply to a command");
+		if (outcome === "rejected") this._log.warn("the broker does not take a reply to a command");
 	}
 
 	/** Replies to the senders that wait for a sample. */
@@ -230,7 +229,7 @@ export class Commands implements Source {
 		const told = typeof error === "string" ? { error: cut(error, ERROR_MAXIMUM) } : {};
 		const payload = bytesOf(JSON.stringify({ command, ...result, ...told }));
 		const size = REPLY_BYTES + address.size + payload.length;
-		if (this._repliesSize + size > REPLIES_MAXIMUM) return this._warn("too many replies wait: one is left out");
+		if (this._repliesSize + size > REPLIES_MAXIMUM) return this._log.warn("too many replies wait: one is left out");
 		this._repliesSize += size;
 		this._replies.push({
 			topic,
@@ -242,15 +241,6 @@ export class Commands implements Source {
 			...(correlationData && { properties: { correlationData } }),
 		});
 		this._options.link.wake();
-	}
-
-	private _warn(text: string): void {
-		const { clock, log } = this._options.host;
-		const now = clock.now();
-		this._warned ??= new Map();
-		if (now - (this._warned.get(text) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return;
-		this._warned.set(text, now);
-		log("warning", text);
 	}
 }
 

@@ -17,8 +17,8 @@ export interface Source {
 	next(now: number): Outgoing | undefined;
 	/** A message left, for the first time or again after a reconnect. */
 	sent?(redelivered: boolean): void;
-	/** A message from `next` has ended: the one with this `tag`. */
-	settled(tag: number, outcome: Outcome): void;
+	/** A message from `next` has ended: the one with this `tag`. `reasonCode`: why it was rejected. */
+	settled(tag: number, outcome: Outcome, reasonCode?: number): void;
 }
 
 export interface Outgoing extends Message {

@@ -2,12 +2,36 @@
 import { Alarm } from "../alarm.js";
 import type { Host } from "../host.js";
 import type { Link } from "../net/link.js";
+import { reasonText } from "../net/mqtt/reason-codes.js";
 import { reportPayload } from "../net/report.js";
 import { Outbox } from "../outbox/outbox.js";
 import type { Sample } from "../sensors/sensor.js";
 import type { Settings } from "../settings.js";
 import { bytesOf, messageOf } from "../text.js";
+import type { BrokerLog } from "./broker-log.js";
 import type { Outcome, Outgoing, Source } from "./outgoing.js";
+
+/**
+ * After a refusal the next reading is tried alone, after this pause in ms; after
+ * each further one the pause is twice as long, up to the longest.
+ */
+const PAUSE_MS = 1_000;
+const PAUSE_MAXIMUM_MS = 120_000;
+/** From this pause on, in ms, the end of refusals is logged. */
+const TOLD_MS = 8_000;
+/** Refusals of one reading, with others taken in between, after which it is set aside. */
+const REFUSALS_MAXIMUM = 3;
+
+/** From the refusal of a reading until the broker takes one. */
+interface Refusal {
+	/** For people. */
+	readonly reason: string;
+	readonly pause: number;
+	/** When the next reading is tried, in ms. */
+	readonly until: number;
+	/** The reading that is tried. */
+	trial: number | undefined;
+}
 
 export class Reports implements Source {
 	readonly noun = "a reading";
@@ -15,20 +39,25 @@ export class Reports implements Source {
 	private readonly _host: Host;
 	private readonly _settings: Settings;
 	private readonly _link: Link<Outgoing>;
+	private readonly _brokerLog: BrokerLog;
 	private readonly _outbox: Outbox;
 	private readonly _counters = { readings: 0, published: 0, redelivered: 0, acknowledged: 0, rejected: 0 };
 	/** For the next reading of the backlog. */
 	private readonly _alarm: Alarm;
 	/** From when on no more readings are sent, in ms; `undefined` until the station stops. */
 	private _endsAt: number | undefined;
+	private _refusal: Refusal | undefined;
+	/** The reading that was refused last, its refusals, and whether others were taken since. */
+	private _refused: { readonly handle: number; count: number; othersTaken: boolean } | undefined;
 	private _dropsTold = false;
 
-	constructor(host: Host, settings: Settings, link: Link<Outgoing>) {
+	constructor(host: Host, settings: Settings, link: Link<Outgoing>, brokerLog: BrokerLog) {
 		const { clock, flash } = host;
 		const { outbox: ringBytes, order, full, backlogRate } = settings;
 		this._host = host;
 		this._settings = settings;
 		this._link = link;
+		this._brokerLog = brokerLog;
 		this._alarm = new Alarm(host.timer);
 		this._outbox = new Outbox({
 			flash,
@@ -64,6 +93,11 @@ export class Reports implements Source {
 		return this._outbox.wear;
 	}
 
+	/** Why the broker does not take readings, for people; `undefined` while it does. */
+	get refusal(): string | undefined {
+		return this._refusal?.reason;
+	}
+
 	/** Whether the broker has all readings, but for those that it does not bear. */
 	get delivered(): boolean {
 		return this._outbox.length === this._outbox.aside;
@@ -84,24 +118,72 @@ export class Reports implements Source {
 
 	next(now: number): Outgoing | undefined {
 		if (this._endsAt !== undefined && now >= this._endsAt) return undefined;
-		const taken = this._outbox.take(now, this._endsAt !== undefined);
-		if (!taken) {
-			this._waitForBacklog(now);
+		const refusal = this._refusal;
+		if (refusal?.trial !== undefined) return undefined;
+		if (refusal && now < refusal.until) {
+			this._waitUntil(refusal.until);
 			return undefined;
 		}
+		const taken = this._outbox.take(now, this._endsAt !== undefined);
+		if (!taken) {
+			this._waitUntil(this._outbox.deadline);
+			return undefined;
+		}
+		const { handle, reading } = taken;
+		if (refusal) refusal.trial = handle;
 		const { topic, qos } = this._settings;
-		const payload = bytesOf(reportPayload(taken.reading));
-		return { topic: `${topic}/state`, payload, qos, retain: false, source: this, tag: taken.handle };
+		return {
+			topic: `${topic}/state`,
+			payload: bytesOf(reportPayload(reading)),
+			qos,
+			retain: false,
+			source: this,
+			tag: handle,
+		};
 	}
 
 	sent(redelivered: boolean): void {
 		this._counters[redelivered ? "redelivered" : "published"]++;
 	}
 
-	settled(handle: number, outcome: Outcome): void {
-		if (outcome === "given up") return this._outbox.setAside(handle, this._host.clock.now());
-		this._counters[outcome]++;
+	settled(handle: number, outcome: Outcome, reasonCode = 0): void {
+		const now = this._host.clock.now();
+		// What the alarm was set for may change now.
+		this._alarm.clear();
+		if (this._refusal?.trial === handle) this._refusal.trial = undefined;
+		if (outcome === "acknowledged") this._accepted(handle);
+		else if (outcome === "given up") this._outbox.setAside(handle, now);
+		else this._rejected(handle, reasonText(reasonCode), now);
+	}
+
+	private _accepted(handle: number): void {
+		this._counters.acknowledged++;
 		this._outbox.acknowledge(handle);
+		if (this._refused) this._refused.othersTaken = true;
+		if (!this._refusal) return;
+		if (this._refusal.pause >= TOLD_MS) this._brokerLog.acceptsAgain(this);
+		this._refusal = undefined;
+	}
+
+	/**
+	 * A broker that refuses one reading mostly refuses all: a full quota, a wrong
+	 * access list. So they wait, and one is tried now and then.
+	 */
+	private _rejected(handle: number, reason: string, now: number): void {
+		this._counters.rejected++;
+		const { pause = PAUSE_MS / 2, until = now } = this._refusal ?? {};
+		// Before that time come the refusals of those that had left with the first one.
+		if (now >= until) {
+			const longer = Math.min(PAUSE_MAXIMUM_MS, 2 * pause);
+			this._refusal = { reason, pause: longer, until: now + longer, trial: undefined };
+		}
+		if (this._refused?.handle !== handle) this._refused = { handle, count: 0, othersTaken: true };
+		if (this._refused.othersTaken) this._refused.count++;
+		this._refused.othersTaken = false;
+		if (this._refused.count < REFUSALS_MAXIMUM) return this._outbox.putBack(handle);
+		this._brokerLog.refusesOne(this);
+		this._refusal = this._refused = undefined;
+		this._outbox.setAside(handle, now);
 	}
 
 	/** The station stops: until the monotonic time `endsAt` in ms readings are sent as fast as they can be, then none. */
@@ -113,10 +195,10 @@ export class Reports implements Source {
 		this._alarm.clear();
 	}
 
-	private _waitForBacklog(now: number): void {
-		const { deadline } = this._outbox;
-		if (deadline === Number.POSITIVE_INFINITY || this._alarm.isSet) return;
-		this._alarm.set(() => this._link.wake(), deadline - now);
+	/** When the next reading may go, in ms; `Infinity`: that is not known yet. */
+	private _waitUntil(due: number): void {
+		if (due === Number.POSITIVE_INFINITY || this._alarm.isSet) return;
+		this._alarm.set(() => this._link.wake(), due - this._host.clock.now());
 	}
 
 	private _tellOfDrops(): void {

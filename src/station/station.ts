@@ -45,7 +45,7 @@ export interface Counters {
 	redelivered: number;
 	/** Readings that the broker has. */
 	acknowledged: number;
-	/** Readings that the broker did not take (MQTT 5.0). */
+	/** Refusals of readings by the broker (MQTT 5.0), each of which goes on waiting. */
 	rejected: number;
 	/** Readings that were lost, for want of room or to damage, since the flash was first used. */
 	dropped: number;
@@ -83,7 +83,7 @@ export class Station {
 		this._settings = settings;
 		this._observer = observer;
 		this._startedAt = clock.now();
-		this._brokerLog = new BrokerLog(settings, log);
+		this._brokerLog = new BrokerLog(settings, host);
 		if (settings.sleep && host.sleep) {
 			this._sleepCycle = new SleepCycle({
 				clock,
@@ -96,7 +96,7 @@ export class Station {
 		}
 		this._session = this._createSession();
 		const link = this._createLink();
-		const reports = new Reports(host, settings, link);
+		const reports = new Reports(host, settings, link, this._brokerLog);
 		const sampling = new Sampling({
 			host,
 			settings,
@@ -121,6 +121,7 @@ export class Station {
 		});
 		this._diagnostics = new Diagnostics(host, settings, link, () => ({
 			...this._progress,
+			...(reports.refusal !== undefined && { refusal: reports.refusal }),
 			...reports.wear,
 			...host.diagnostics?.(),
 		}));
@@ -211,10 +212,12 @@ export class Station {
 			},
 			onPublish: ({ source }, redelivered) => source.sent?.(redelivered),
 			onAcknowledge: ({ source, tag }) => source.settled(tag, "acknowledged"),
-			onReject: ({ source, tag }, reasonCode) => {
+			onReject: (what, reasonCode) => {
+				if (typeof what === "string") return this._brokerLog.rejected(what, reasonCode);
+				const { source, tag } = what;
 				// A stranger decides where replies go.
 				if (source !== this._commands) this._brokerLog.rejected(source, reasonCode);
-				source.settled(tag, "rejected");
+				source.settled(tag, "rejected", reasonCode);
 			},
 			onGiveUp: (what) => {
 				this._brokerLog.gaveUp(typeof what === "string" ? what : what.source);

@@ -118,9 +118,10 @@ export class Dialogue {
 				tell(`acknowledge ${label}`);
 				this._done(label, true);
 			},
-			onReject: ({ label }, reasonCode) => {
-				tell(`reject ${label} ${reasonCode}`);
-				this._done(label, false);
+			onReject: (what, reasonCode) => {
+				if (typeof what === "string") return tell(`reject ${what} ${reasonCode}`);
+				tell(`reject ${what.label} ${reasonCode}`);
+				this._done(what.label, false);
 			},
 			onMessage: ({ topic, payload, qos, retain, dup }) => {
 				tell(`message ${topic} ${labelOf(payload)} ${payload.length} ${qos} ${retain} ${dup}`);

@@ -23,6 +23,10 @@ export class AnsweringBroker {
 	answers = true;
 	/** What it ends the connection on, in place of taking it. */
 	poison: ((topic: string, payload: string) => boolean) | undefined;
+	/** The reason code with which it refuses a message (5.0), if it does; such a one is only in `refused`. */
+	refusal: ((topic: string, payload: string) => number | undefined) | undefined;
+	/** The messages refused, with their times in ms. */
+	readonly refused: { readonly at: number; readonly topic: string; readonly payload: string }[] = [];
 	/** Whether it ends the connection when it gets a SUBSCRIBE. */
 	closesOnSubscribe = false;
 	/** In its CONNACK (5.0): it takes nothing above. */
@@ -144,6 +148,12 @@ export class AnsweringBroker {
 				// Whatever leaves a station is UTF-8, or this throws.
 				const text = (from: number, to?: number) => textOf(packet.slice(from, to));
 				if (this.poison?.(text(at + 2, topicEnd), text(payloadAt))) return this._end();
+				const id = hex(packet.subarray(topicEnd, topicEnd + 2));
+				const code = this.refusal?.(text(at + 2, topicEnd), text(payloadAt));
+				if (code !== undefined) {
+					this.refused.push({ at: this.now, topic: text(at + 2, topicEnd), payload: text(payloadAt) });
+					return answer(`${qos === 2 ? "50" : "40"} 03 ${id} ${hex(Uint8Array.of(code))}`);
+				}
 				this.received.push({
 					topic: text(at + 2, topicEnd),
 					payload: text(payloadAt),

@@ -10,6 +10,8 @@ import { until } from "./wait.ts";
 export interface MosquittoOptions {
 	/** Names and passwords; without them, anybody may connect. */
 	readonly users?: Readonly<Record<string, string>>;
+	/** Lines of an access list for all clients; without it they may do everything. */
+	readonly access?: string;
 	/** Listens with TLS, too, at `tlsPort`. */
 	readonly tls?: BrokerTls;
 }
@@ -36,7 +38,7 @@ export class Mosquitto {
 	}
 
 	/** Starts one that keeps what it has to in `folder`. */
-	static async start(folder: string, { users, tls }: MosquittoOptions = {}): Promise<Mosquitto> {
+	static async start(folder: string, { users, access, tls }: MosquittoOptions = {}): Promise<Mosquitto> {
 		const program = findProgram("mosquitto");
 		mkdirSync(folder, { recursive: true });
 		const broker = new Mosquitto(folder, await freePort(), await freePort());
@@ -47,7 +49,9 @@ export class Mosquitto {
 				execFileSync(findProgram("mosquitto_passwd"), ["-b", passwords, name, password]);
 			}
 		}
+		if (access !== undefined) writeFileSync(broker._accessFile, access);
 		broker._settings = [
+			...(access === undefined ? [] : [`acl_file ${broker._accessFile}`]),
 			...(users ? ["allow_anonymous false", `password_file ${passwords}`] : ["allow_anonymous true"]),
 			"persistence true",
 			`persistence_location ${folder}/`,
@@ -73,6 +77,12 @@ export class Mosquitto {
 			if (clientAuthority) settings.push(`cafile ${clientAuthority.certificate}`, "require_certificate true");
 		}
 		writeFileSync(join(this._folder, "mosquitto.conf"), `${settings.join("\n")}\n`);
+	}
+
+	/** Another access list, from now on; for a broker that has one. */
+	grant(access: string): void {
+		writeFileSync(this._accessFile, access);
+		this._program?.signal("SIGHUP");
 	}
 
 	/** Starts it again, after `kill` or `stop`; resolves when it listens. */
@@ -139,6 +149,10 @@ export class Mosquitto {
 	/** How often it accepted a client, by client id. */
 	connections(clientId: string): number {
 		return this.count(new RegExp(`New client connected from .* as ${clientId} `));
+	}
+
+	private get _accessFile(): string {
+		return join(this._folder, "access");
 	}
 
 	private get _database(): string {

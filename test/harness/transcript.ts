@@ -65,8 +65,8 @@ export class Transcript {
 			onConnect: (sessionPresent) => this.told.push(sessionPresent ? "resumed" : "connected"),
 			onPublish: ({ text }, redelivered) => this.told.push(`${redelivered ? "redelivered" : "published"} ${text}`),
 			onAcknowledge: ({ text }) => this.told.push(`acknowledged ${text}`),
-			onReject: ({ text }, reasonCode) => this.told.push(`rejected ${text}: 0x${reasonCode.toString(16)}`),
-			onGiveUp: (what) => this.told.push(`gave up ${typeof what === "string" ? `the ${what}` : what.text}`),
+			onReject: (what, reasonCode) => this.told.push(`rejected ${nameOf(what)}: 0x${reasonCode.toString(16)}`),
+			onGiveUp: (what) => this.told.push(`gave up ${nameOf(what)}`),
 			onOversized: (size) => this.told.push(`read past ${size} bytes`),
 			onMessage: ({ topic, payload, qos, retain, dup }) => {
 				const flags = `${retain ? " retain" : ""}${dup ? " dup" : ""}`;
@@ -169,4 +169,8 @@ export class Transcript {
 		}
 		return sent;
 	}
+}
+
+function nameOf(what: TextMessage | string): string {
+	return typeof what === "string" ? `the ${what}` : what.text;
 }

@@ -71,6 +71,24 @@ describe("A station that is not welcome", { concurrency: 4 }, () => {
 		);
 	});
 
+	scenario("An access list that allows no readings costs none: they wait, and come when it does.", async (parts) => {
+		const broker = await parts.mosquitto({ access: "topic read #\n" });
+		const subscriber = await parts.subscriber(broker, "veleta/#");
+		const station = parts.station(broker, "--interval", "1s");
+		const refused = () => broker.count(/Denied PUBLISH from veleta-sim .*'veleta\/sim\/state'/);
+		await until("refusals", () => refused() >= 4);
+		assert.equal(station.count(/does not take a reading: not authorized$/), 1, "told once");
+		assert.equal(station.count(/does not take the status: not authorized$/), 1);
+		broker.grant("topic readwrite #\n");
+		await subscriber.reaches(12);
+		await until("the status", () => subscriber.messages.some(({ payload }) => payload === "online"));
+		await station.stop();
+		const { readings, published, acknowledged, dropped, queued } = station.summary;
+		assert.deepEqual({ dropped, queued, acknowledged }, { dropped: 0, queued: 0, acknowledged: readings });
+		assert.equal(published, acknowledged + refused());
+		assert.equal(station.count(new RegExp(`^readings .*, refused ${refused()},`)), 1);
+	});
+
 	scenario("Two stations with one client id do not storm the broker, and both deliver.", async (parts) => {
 		const broker = await parts.mosquitto();
 		const subscriber = await parts.subscriber(broker, "+/state");

@@ -120,7 +120,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"no PINGREQ",
-		7,
+		9,
 		KeepAlive,
 		class extends KeepAlive {
 			override get pingDue() {
@@ -156,6 +156,16 @@ export const MUTANTS: readonly Mutant[] = [
 				const taken = super.take(now, hurried);
 				if (taken && taken.handle >= 0) this.acknowledge(taken.handle);
 				return taken;
+			}
+		},
+	),
+	mutant(
+		"lost when the broker refuses it",
+		11,
+		Outbox,
+		class extends Outbox {
+			override putBack(handle: number) {
+				this.acknowledge(handle);
 			}
 		},
 	),

@@ -130,10 +130,16 @@ export class Outbound<M extends Message> {
 		this._inFlight.remove(entry);
 		const { message } = entry;
 		this._suspicion.acquit(message);
-		if (!message) return;
 		// [5.0: MQTT-4.4.0-2]: a refusal is an acknowledgement, too.
-		if (reasonCode >= 0x80 && cmd !== "pubcomp") this._options.onReject?.(message, reasonCode);
-		else this._options.onAcknowledge?.(message);
+		if (reasonCode >= 0x80 && cmd !== "pubcomp") {
+			if (!message) {
+				this._suspicion.postponeBirth(now);
+				connection.birthOwed = true;
+			}
+			return this._options.onReject?.(message ?? "birth message", reasonCode);
+		}
+		if (message) this._options.onAcknowledge?.(message);
+		else this._suspicion.birthTaken();
 	}
 
 	/**
@@ -148,6 +154,7 @@ export class Outbound<M extends Message> {
 	disconnected({ leaving }: Connection<M>): void {
 		if (leaving?.message && !leaving.entry) this._unsent = leaving.message;
 		this._inFlight.disconnected();
+		this._suspicion.disconnected();
 	}
 
 	/** The PUBLISH packet; `undefined` if it is too large for the broker: then the message is given back. */
@@ -202,7 +209,7 @@ export class Outbound<M extends Message> {
 	): undefined {
 		connection.leaving = undefined;
 		if (entry) this._inFlight.remove(entry);
-		if (own) this._options.onReject?.(own, reasonCode);
+		this._options.onReject?.(own ?? "birth message", reasonCode);
 		return undefined;
 	}
 }

@@ -57,9 +57,10 @@ export interface SessionOptions<M extends Message> {
 	readonly onAcknowledge?: (message: M) => void;
 	/**
 	 * The broker does not take a message from `nextMessage` (5.0), or MQTT does not
-	 * allow it; `reasonCode` as in table 2-6. It is not tried again.
+	 * allow it; `reasonCode` as in table 2-6. It is not tried again. Nor does it take
+	 * the birth message: that one is tried again, after 1 s to two minutes.
 	 */
-	readonly onReject?: (message: M, reasonCode: number) => void;
+	readonly onReject?: (what: M | "birth message", reasonCode: number) => void;
 	/**
 	 * The broker ended several connections because of a message from `nextMessage`,
 	 * or of the birth message, or did not accept one with the will. The message is

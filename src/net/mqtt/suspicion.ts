@@ -26,6 +26,9 @@ const BLAME_MS = 10_000;
 /** Pause before a birth message that was given up is tried again, in ms; it doubles each time, up to six hours. */
 const BIRTH_PAUSE_MS = 60_000;
 const BIRTH_PAUSE_MAXIMUM_MS = 21_600_000;
+/** Pause after the refusal of a birth message, on the same connection, in ms; it doubles each time, up to two minutes. */
+const REFUSAL_PAUSE_MS = 1_000;
+const REFUSAL_PAUSE_MAXIMUM_MS = 120_000;
 
 export class Suspicion<M> {
 	/** Whether the broker ended the last connection with messages unacknowledged: on the next one they leave one at a time. */
@@ -34,8 +37,10 @@ export class Suspicion<M> {
 	private _suspect: { readonly message: M | undefined; ends: number } | undefined;
 	/** When a birth message may leave at the earliest, in ms. */
 	birthDue = Number.NEGATIVE_INFINITY;
-	/** The birth message's next pause, in ms. */
+	/** The birth message's next pause, in ms: after it was given up, and after a refusal. */
 	private _birthPause = BIRTH_PAUSE_MS;
+	private _refusalPause = REFUSAL_PAUSE_MS;
+	private _isRefused = false;
 
 	/**
 	 * A connection that the broker had accepted has ended. `endedAt`: when the broker
@@ -66,10 +71,28 @@ export class Suspicion<M> {
 		this._suspect = undefined;
 		const culprit = inFlight.find(({ message }) => message === suspect.message);
 		if (culprit && !culprit.message) {
+			this._isRefused = false;
 			this.birthDue = now + this._birthPause;
 			this._birthPause = Math.min(BIRTH_PAUSE_MAXIMUM_MS, 2 * this._birthPause);
 		}
 		return culprit;
+	}
+
+	/** The broker has refused the birth message (5.0). */
+	postponeBirth(now: number): void {
+		this._isRefused = true;
+		this.birthDue = now + this._refusalPause;
+		this._refusalPause = Math.min(REFUSAL_PAUSE_MAXIMUM_MS, 2 * this._refusalPause);
+	}
+
+	birthTaken(): void {
+		this._refusalPause = REFUSAL_PAUSE_MS;
+	}
+
+	/** On the next connection a birth message that was refused goes first again. */
+	disconnected(): void {
+		if (this._isRefused) this.birthDue = Number.NEGATIVE_INFINITY;
+		this._isRefused = false;
 	}
 
 	/** The broker has acknowledged the message; `undefined` is the birth message. */

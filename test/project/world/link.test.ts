@@ -36,7 +36,7 @@ class Publisher {
 			birth: status("online"),
 			nextMessage: () => this.waiting.shift(),
 			onAcknowledge: ({ number }) => this.acknowledged.push(number),
-			onReject: ({ number }) => this.rejected.push(number),
+			onReject: (what) => typeof what === "string" || this.rejected.push(what.number),
 			onMessage: ({ payload }) => this.commands.push(new TextDecoder().decode(payload)),
 			...options,
 		});

@@ -76,3 +76,27 @@ test("what was not taken cannot be acknowledged, and nothing twice", () => {
 	records.acknowledge(handle);
 	throws(() => records.acknowledge(handle), /nothing was taken as 0/);
 });
+
+test("a record that is put back is taken again in its old place, and once", () => {
+	const records = push(ring(), 1, 2, 3);
+	const [first, second] = [records.take()!, records.take()!];
+	records.putBack(second.handle);
+	records.putBack(first.handle);
+	deepEqual(takeAll(records), [1, 2, 3]);
+	equal(records.length, 3);
+	records.putBack(second.handle);
+	records.acknowledge(first.handle);
+	deepEqual(takeAll(records), [2]);
+	throws(() => records.putBack(first.handle), /nothing was taken/);
+	throws(() => records.putBack(7), /nothing was taken/);
+});
+
+test("a record that is put back makes room again, and what left behind it stays gone", () => {
+	const records = push(ring(), 1, 2, 3);
+	const [first, second] = [records.take()!, records.take()!];
+	records.acknowledge(second.handle);
+	records.putBack(first.handle);
+	push(records, 4, 5);
+	equal(records.dropped, 1);
+	deepEqual(takeAll(records), [3, 4, 5]);
+});

@@ -32,6 +32,7 @@ function start(raw: Record<string, unknown> = {}, ports: Partial<Host> = {}, wor
 
 /** The numbers of the readings that a subscriber has, in the order of their arrival. */
 const numbers = (broker: AnsweringBroker) => broker.readings.map(({ seq }) => seq as number);
+const sorted = (numbers: number[]) => [...numbers].sort((a, b) => a - b);
 const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
 
 test("a station says online, retained, and then a reading a minute", () => {
@@ -369,6 +370,83 @@ test("a broker that ends the connection on every reading gets everything else, a
 	broker.advanceTo(10 * HOUR, 1_000);
 	const { queued, readings, dropped } = station.counters;
 	deepEqual([queued, dropped, new Set(numbers(broker)).size], [0, 0, readings]);
+});
+
+/** QoS 1 and 2, and a broker that says why it takes nothing: quota exceeded. */
+for (const qos of [1, 2]) {
+	test(`with QoS ${qos} refused readings wait: one is tried alone, ever more rarely, and in the end all are there once`, () => {
+		const { broker, station, log } = start({ qos, broker: "mqtt://localhost" });
+		broker.advanceTo(2 * MINUTE + 1_000);
+		deepEqual(numbers(broker), [1, 2, 3]);
+		broker.refusal = (topic) => (topic.endsWith("/state") ? 0x97 : undefined);
+		broker.advanceTo(17 * MINUTE + 1_000);
+		const attempts = broker.refused.map(({ at }) => Math.round(at / 1_000));
+		deepEqual(attempts.slice(0, 7), [180, 181, 183, 187, 195, 211, 243]);
+		const pauses = attempts.slice(7).map((at, index) => at - attempts[index + 6]!);
+		deepEqual(pauses, [64, 120, 120, 120, 120, 120]);
+		const { rejected, acknowledged, published, queued, dropped } = station.counters;
+		deepEqual([rejected, queued, dropped], [attempts.length, 15, 0]);
+		equal(published, acknowledged + rejected);
+		// Once in ten minutes.
+		const line = "warning: localhost:1883: does not take a reading: quota exceeded";
+		deepEqual(
+			log.filter((text) => text.includes("does not take")),
+			[line, line],
+		);
+		broker.refusal = undefined;
+		broker.advanceTo(20 * MINUTE + 1_000);
+		deepEqual(sorted(numbers(broker)), upTo(21));
+		equal(log.filter((text) => text === "info: localhost:1883: takes a reading again").length, 1);
+	});
+}
+
+test("while readings are refused the diagnostics say why, and no longer when they are taken", () => {
+	const { broker } = start({ diagnostics: 60 });
+	const last = () => JSON.parse(broker.received.filter(({ topic }) => topic.endsWith("/diagnostics")).at(-1)!.payload);
+	broker.advanceTo(5_000);
+	equal(last().refusal, undefined);
+	broker.refusal = (topic) => (topic.endsWith("/state") ? 0x87 : undefined);
+	broker.advanceTo(2 * MINUTE + 5_000);
+	equal(last().refusal, "not authorized");
+	broker.refusal = undefined;
+	broker.advanceTo(6 * MINUTE + 5_000);
+	equal(last().refusal, undefined);
+});
+
+test("a reading that the broker refuses while it takes others holds up none of them, and is tried again after six hours", () => {
+	const { broker, station, log } = start({ broker: "mqtt://localhost" });
+	broker.refusal = (topic, payload) => (topic.endsWith("/state") && payload.includes('"seq":3}') ? 0x99 : undefined);
+	broker.advanceTo(30 * MINUTE + 1_000);
+	deepEqual(
+		sorted(numbers(broker)),
+		upTo(31).filter((seq) => seq !== 3),
+	);
+	equal(station.counters.queued, 1);
+	equal(
+		log.filter((text) => /does not take a reading, but others: it is tried again in six hours/.test(text)).length,
+		1,
+	);
+	broker.refusal = undefined;
+	broker.advanceTo(7 * HOUR, 1_000);
+	equal(numbers(broker).filter((seq) => seq === 3).length, 1);
+	equal(station.counters.queued, 0);
+});
+
+test("stopped while readings are refused, it says how many were not delivered; the next run delivers them", () => {
+	const flash = new FlashChip({ blockLength: 4_096, blocks: 16 });
+	const { broker, station, log } = start({}, { flash });
+	broker.refusal = (topic) => (topic.endsWith("/state") ? 0x97 : undefined);
+	broker.advanceTo(3 * MINUTE + 1_000);
+	let stopped = false;
+	station.stop(() => {
+		stopped = true;
+	});
+	broker.advanceTo(3 * MINUTE + 4_000);
+	ok(stopped);
+	ok(log.includes("warning: 4 readings were not delivered"), String(log));
+	const next = start({}, { flash });
+	next.broker.advanceTo(5_000);
+	deepEqual(sorted(numbers(next.broker)), upTo(5));
 });
 
 test("a reply that the broker ends connections on is dropped and told without its topic, and the readings go on", () => {

@@ -28,11 +28,13 @@ export interface Entry {
 	sender: number;
 	/** The first payload's values. */
 	values: string | undefined;
+	/** The broker has refused it once; and it did so when it got it last. */
 	rejected: boolean;
+	refusedLast: boolean;
 	/** Nobody can say what became of it: it was in RAM when the power was cut. */
 	forgotten: boolean;
 }
 
 export function isMissing(entry: Entry): boolean {
-	return entry.deliveries === 0 && !entry.rejected && !entry.uncertain && !entry.forgotten;
+	return entry.deliveries === 0 && !entry.uncertain && !entry.forgotten;
 }

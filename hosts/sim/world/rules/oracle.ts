@@ -45,7 +45,7 @@ const OLDER_VERSION = "does not speak a newer version of MQTT";
 /** Connections in a row that the broker may end on a message while no reading arrives and none is set aside. */
 const POISON_ENDS_MAXIMUM = 20;
 const BIRTH_GIVEN_UP = "does not bear the birth message";
-const SET_ASIDE = "closes the connection when it gets a reading";
+const SET_ASIDE = /closes the connection when it gets a reading|does not take a reading, but others/;
 /** Errors that tell of a fault outside of the station. */
 const EXPECTED_ERRORS = [FLASH_FAILS, /^the \w+ does not work; readings resume when it does$/];
 
@@ -215,7 +215,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		if (FLASH_FAILS.test(text)) this._flashFailed();
 		else if (text === FLASH_WORKS) this._flashFails = false;
 		else if (text.includes(OLDER_VERSION)) this.calls.triesAtOnce();
-		else if (text.includes(SET_ASIDE)) this._setAside();
+		else if (SET_ASIDE.test(text)) this._setAside();
 		else if (text.includes(BIRTH_GIVEN_UP)) this._status.birthGivenUp(this._now);
 		if (level === "error" && !EXPECTED_ERRORS.some((expected) => expected.test(text))) this.violate("error", text);
 	}
@@ -304,7 +304,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 			this._poisonEnds = 0;
 		} else if (topic === `${base}/status`) {
 			this._note(`status ${textOf(payload)}${isWill ? " (will)" : ""}${refused ? " refused" : ""}`);
-			if (refused) this._status.refused();
+			if (refused) this._status.refused(this._now);
 			else if (isWill) this.sleep?.willPublished(this._now);
 			else this.sleep?.told(textOf(payload), this._now);
 		}

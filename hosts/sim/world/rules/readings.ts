@@ -58,7 +58,7 @@ export class Readings {
 		this._numbers = new Numbers(options);
 	}
 
-	/** Readings that neither have arrived nor were rejected. */
+	/** Readings that have not arrived. */
 	get missing(): readonly Entry[] {
 		const missing: Entry[] = [];
 		for (const latest of this.entries.values()) {
@@ -145,6 +145,7 @@ export class Readings {
 			sender: 0,
 			values: undefined,
 			rejected: false,
+			refusedLast: false,
 			forgotten: false,
 		};
 		this.entries.set(seq, entry);
@@ -183,7 +184,7 @@ export class Readings {
 		this._labels.judge(entry, time);
 		this._judgeRepetition(entry, delivery);
 		if (delivery.refused) {
-			if (entry.deliveries === 0 && !entry.rejected) this.counts.rejected++;
+			this.counts.rejected++;
 			entry.rejected = true;
 		} else {
 			if (entry.deliveries > 0) this.counts.redeliveries++;
@@ -192,6 +193,7 @@ export class Readings {
 			entry.deliveries++;
 		}
 		Object.assign(entry, {
+			refusedLast: delivery.refused,
 			deliveredAt: delivery.time,
 			connection: this._connection,
 			qos: delivery.qos,
@@ -223,7 +225,8 @@ export class Readings {
 	private _judgeRepetition(entry: Entry, { qos, dup, refused, hindered }: Delivery): void {
 		const { violate } = this._options;
 		const { seq } = entry;
-		const before = entry.deliveries > 0 || entry.rejected;
+		// After a refusal it is a new message to MQTT.
+		const before = entry.deliveries > 0 && !entry.refusedLast;
 		if (qos > 0 && dup && !this._resumed && entry.connection !== this._connection && this._version !== 3) {
 			violate("duplicate flag", `reading ${seq} says it is a redelivery in a new session`);
 		}
@@ -238,7 +241,7 @@ export class Readings {
 		// One that was set aside was given up before, and is a new message to MQTT.
 		if (entry.deliveredAt <= this._asideAt) return;
 		if (!dup) violate("duplicate flag", `reading ${seq} came again in the same session without DUP`);
-		if (qos === 2 && !refused && !entry.rejected) {
+		if (qos === 2 && !refused) {
 			violate("exactly once", `reading ${seq} came twice at QoS 2, although both ends had the session`);
 		}
 	}

@@ -11,6 +11,8 @@ const MARGIN_MS = 20_000;
 const BIRTH_MS = 30_000;
 /** For how long a station leaves out a birth message that its broker did not bear, in ms; twice as long each time. */
 const BIRTH_PAUSE_MS = 60_000;
+/** Longest pause after a refusal of the birth message, in ms. */
+const REFUSAL_PAUSE_MS = 120_000;
 
 export interface StatusRuleOptions {
 	readonly plan: Plan;
@@ -26,7 +28,6 @@ export class StatusRule {
 	/** Since when the broker has been up, as far as it was seen. */
 	private _upSince = 0;
 	private _wasUp = true;
-	private _birthRefused = false;
 	/** Seconds, as the last connection had it; 0: the broker waits for ever. */
 	private _keepAlive = 0;
 	private _version: 3 | 4 | 5 = 5;
@@ -49,7 +50,6 @@ export class StatusRule {
 
 	connected(version: 3 | 4 | 5): void {
 		const { settings, broker } = this._options.plan;
-		this._birthRefused = false;
 		this._version = version;
 		this._keepAlive = (version === 5 ? broker.limits?.serverKeepAlive : undefined) ?? settings.keepAlive;
 	}
@@ -59,9 +59,9 @@ export class StatusRule {
 		this._birthDue = now + BIRTH_PAUSE_MS * 2 ** this._birthsGivenUp++;
 	}
 
-	/** The broker did not take the birth message. It is not sent again before the next connection. */
-	refused(): void {
-		this._birthRefused = true;
+	/** The broker did not take the birth message: it comes again after a while, and with the next connection. */
+	refused(now: number): void {
+		this._birthDue = now + REFUSAL_PAUSE_MS;
 	}
 
 	tick(now: number, board: Board, broker: Broker): void {
@@ -90,7 +90,7 @@ export class StatusRule {
 		);
 		if (status === "online") this._birthsGivenUp = 0;
 		const said = status === "online" || (sleep !== undefined && status === "asleep");
-		if (board.powered && !said && now - well > BIRTH_MS && !this._birthRefused) {
+		if (board.powered && !said && now - well > BIRTH_MS) {
 			violate(
 				"status",
 				`the status is ${status}, and the station has been connected for ${Math.round((now - since!) / 1_000)} s`,

@@ -150,6 +150,33 @@ test("a message that the broker does not take is given back with its reason, and
 	transcript.tells("connected", "published a", "published b", "rejected a: 0x97", "rejected b: 0x87").silent(50_000);
 });
 
+test("a birth message that the broker does not take is told, comes again ever more rarely, and first on the next connection", () => {
+	const birth = { topic: "s", payload: ascii("up"), qos: 1 as const, retain: true };
+	const up = (id: number) => publish5(id, "s", "up").replace("32", "33");
+	const refused = (id: number) => `40 03 00 0${id.toString(16)} 87`;
+	const transcript = start({ birth, keepAlive: 0 }).opens(0).sends(0, CONNECT_5.replace("00 3c", "00 00"));
+	transcript.receives(1, CONNACK_5).sends(1, up(1)).receives(10, refused(1));
+	transcript
+		.tells("connected", "rejected the birth message: 0x87")
+		.silent(1_009)
+		.sends(1_010, up(2))
+		.receives(1_020, refused(2));
+	transcript.tells("rejected the birth message: 0x87").silent(3_019).sends(3_020, up(3)).receives(3_030, refused(3));
+	transcript.told.length = 0;
+	let now = 3_030;
+	for (let [id, pause] = [4, 4_000]; pause < 500_000; [id, pause] = [id + 1, 2 * pause]) {
+		const wait = Math.min(120_000, pause);
+		transcript.silent(now + wait - 1).sends(now + wait, up(id));
+		now += wait + 10;
+		transcript.receives(now, refused(id));
+	}
+	transcript.closes().told.length = 0;
+	now += 1_000;
+	transcript.opens(now).sends(now, CONNECT_5.replace("00 3c", "00 00"));
+	transcript.receives(now + 1, CONNACK_5).sends(now + 1, publish5(11, "s", "up").replace("32", "33"));
+	transcript.receives(now + 2, "40 03 00 0b 10").silent(now + 1_000_000);
+});
+
 test("no matching subscribers is a success", () => {
 	const transcript = start()
 		.queues("a")
