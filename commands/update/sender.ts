@@ -68,6 +68,9 @@ export class UpdateSender {
 	private _diagnostics = "";
 	private _imageBefore: string | undefined;
 	private _imageNow: string | undefined;
+	/** The last diagnostics' uptime, in s, and whether the station has said `online` since its restart. */
+	private _uptime = Number.NEGATIVE_INFINITY;
+	private _isBack = false;
 	/** When old diagnostics are taken for new ones. */
 	private _newsDue = Number.POSITIVE_INFINITY;
 	private _outcome: Outcome | undefined;
@@ -195,13 +198,17 @@ export class UpdateSender {
 		this._status = printable(status);
 		if (status !== "online") return;
 		this._heardAt = now;
+		this._isBack = this._phase === "restarting";
 		// The station may have lost the update's state.
 		if (this.cancellable) this._begin(now);
 	}
 
 	private _heardDiagnostics(text: string, retain: boolean, now: number): void {
-		const { image } = parse(text);
+		const { image, uptime } = parse(text);
 		const repeated = retain && text === this._diagnostics;
+		// The old firmware says goodbye with diagnostics, too.
+		const isBack = this._isBack || Number(uptime) < this._uptime;
+		this._uptime = Number(uptime);
 		this._diagnostics = text;
 		this._imageNow = image === undefined ? undefined : printable(image);
 		if (this._imageNow === this._options.id) {
@@ -212,7 +219,7 @@ export class UpdateSender {
 		if (this._phase !== "restarting") {
 			this._imageBefore = this._imageNow;
 			if (this._phase === "looking") this._begin(now);
-		} else if (!repeated) {
+		} else if (!repeated && isBack) {
 			this._judge();
 		}
 	}
@@ -272,6 +279,7 @@ export class UpdateSender {
 
 /** The members of the station's JSON that matter here. */
 interface Said {
+	readonly uptime?: unknown;
 	readonly command?: unknown;
 	readonly ok?: unknown;
 	readonly offset?: unknown;

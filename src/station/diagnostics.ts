@@ -5,28 +5,43 @@ import type { Link } from "../net/link.js";
 import type { Settings } from "../settings.js";
 import { bytesOf } from "../text.js";
 import type { Outcome, Outgoing, Source } from "./outgoing.js";
+import type { Reports } from "./reports.js";
 
 /** How long diagnostics that the broker does not bear are left out, in ms: each try ends three connections. */
 const PAUSE_MS = 3_600_000;
+
+/** How long diagnostics wait for the readings before them, in ms: a reading in flight is no backlog. */
+const HOLD_MS = 5_000;
 
 export class Diagnostics implements Source {
 	readonly noun = "the diagnostics";
 	private readonly _host: Host;
 	private readonly _settings: Settings;
 	private readonly _link: Pick<Link<Outgoing>, "connected" | "wake">;
+	private readonly _reports: Pick<Reports, "queued">;
 	private readonly _content: () => object;
 	private readonly _alarm: Alarm;
-	private _wanted = false;
+	/** While diagnostics wait: the time in ms from which on they go with readings still queued. */
+	private _heldUntil: number | undefined;
 	/** Until the broker has them: what would be newer then can wait. */
 	private _inFlight = false;
+	/** Readings that were queued according to the last ones. */
+	private _toldQueued = 0;
 	private _earliest = Number.NEGATIVE_INFINITY;
 	private _closed = false;
 
 	/** `content` gives the members of the JSON. */
-	constructor(host: Host, settings: Settings, link: Pick<Link<Outgoing>, "connected" | "wake">, content: () => object) {
+	constructor(
+		host: Host,
+		settings: Settings,
+		link: Pick<Link<Outgoing>, "connected" | "wake">,
+		reports: Pick<Reports, "queued">,
+		content: () => object,
+	) {
 		this._host = host;
 		this._settings = settings;
 		this._link = link;
+		this._reports = reports;
 		this._content = content;
 		this._alarm = new Alarm(host.timer);
 	}
@@ -36,29 +51,68 @@ export class Diagnostics implements Source {
 		const { diagnostics } = this._settings;
 		if (diagnostics === 0 || this._closed) return;
 		this._alarm.set(() => this.connected(), diagnostics * 1_000);
-		if (!this._link.connected || this._host.clock.now() < this._earliest) return;
-		this._wanted = true;
-		this._link.wake();
+		const now = this._host.clock.now();
+		if (this._link.connected && now >= this._earliest) this._want(now + HOLD_MS);
 	}
 
-	next(): Outgoing | undefined {
-		if (!this._wanted || this._inFlight) return undefined;
-		this._wanted = false;
+	/** Nothing is in flight: the end of a backlog makes what was told of it untrue. */
+	nothingInFlight(): void {
+		if (!this._closed && this._isOutdated && this._reports.queued === 0) this._want(Number.NEGATIVE_INFINITY);
+	}
+
+	/**
+	 * The station stops: the last ones go when no reading is queued, or at the
+	 * monotonic time `until` in ms; where nothing has changed, only if it is `forGood`.
+	 */
+	finish(until: number, forGood: boolean): void {
+		const wanted = forGood || this._isOutdated || this._heldUntil !== undefined;
+		const { diagnostics } = this._settings;
+		this._closed = true;
+		this._alarm.clear();
+		if (diagnostics === 0 || !wanted || !this._link.connected) return;
+		const { clock } = this._host;
+		this._alarm.set(() => this._link.wake(), until - clock.now());
+		if (clock.now() >= this._earliest) this._heldUntil = until;
+	}
+
+	/** Whether some are to come before the last status. */
+	get held(): boolean {
+		return this._heldUntil !== undefined && !this._inFlight;
+	}
+
+	next(now: number): Outgoing | undefined {
+		if (this._heldUntil === undefined || this._inFlight) return undefined;
+		const { queued } = this._reports;
+		if (queued > 0 && now < this._heldUntil) return undefined;
+		this._heldUntil = undefined;
 		this._inFlight = true;
-		const payload = bytesOf(JSON.stringify({ ...this._content() }));
+		this._toldQueued = queued;
+		const time = this._host.clock.time();
+		const payload = bytesOf(
+			JSON.stringify({ time: time === undefined ? undefined : new Date(time).toISOString(), ...this._content() }),
+		);
 		return { topic: `${this._settings.topic}/diagnostics`, payload, qos: 1, retain: true, source: this, tag: 0 };
 	}
 
 	settled(_tag: number, outcome: Outcome): void {
 		this._inFlight = false;
 		if (outcome !== "given up") return;
-		this._wanted = false;
+		this._heldUntil = undefined;
 		this._earliest = this._host.clock.now() + PAUSE_MS;
 	}
 
-	/** From now on no more are wanted; those that wait still go. */
 	close(): void {
 		this._closed = true;
 		this._alarm.clear();
+	}
+
+	private get _isOutdated(): boolean {
+		return this._toldQueued > 0;
+	}
+
+	private _want(heldUntil: number): void {
+		this._heldUntil = heldUntil;
+		this._toldQueued = 0;
+		this._link.wake();
 	}
 }

@@ -119,7 +119,7 @@ export class Station {
 			status: () => this._progress,
 			restart: host.restart && (() => this.stop(() => host.restart?.())),
 		});
-		this._diagnostics = new Diagnostics(host, settings, link, () => ({
+		this._diagnostics = new Diagnostics(host, settings, link, reports, () => ({
 			...this._progress,
 			...(reports.refusal !== undefined && { refusal: reports.refusal }),
 			...reports.wear,
@@ -255,7 +255,10 @@ export class Station {
 				else this._brokerLog.disconnected(reason, retryDelay);
 			},
 			onTakenOver: () => this._brokerLog.takenOver(),
-			onSettled: () => (this._farewell ?? this._sleepCycle)?.nothingInFlight(),
+			onSettled: () => {
+				this._diagnostics.nothingInFlight();
+				(this._farewell ?? this._sleepCycle)?.nothingInFlight();
+			},
 		});
 	}
 
@@ -277,7 +280,8 @@ export class Station {
 
 	private _nextMessage(): Outgoing | undefined {
 		const now = this._host.clock.now();
-		return this._commands.next() ?? this._reports.next(now) ?? this._diagnostics.next() ?? this._farewell?.next();
+		const next = this._commands.next() ?? this._reports.next(now) ?? this._diagnostics.next(now);
+		return next ?? (this._diagnostics.held ? undefined : this._farewell?.next());
 	}
 
 	/** Whether the broker has all there is, and nobody waits for anything. */
@@ -306,7 +310,7 @@ export class Station {
 		const { topic, qos } = this._settings;
 		this._sampling.close();
 		this._timeSync.close();
-		this._diagnostics.close();
+		this._diagnostics.finish(deliverUntil, status === "offline");
 		this._sleepCycle?.close();
 		this._reports.finish(deliverUntil);
 		// The broker publishes the will of a machine that does not wake again: the will
@@ -326,6 +330,7 @@ export class Station {
 	private _end(reasonCode: number, onStopped: () => void): void {
 		this._farewell = undefined;
 		this._reports.close();
+		this._diagnostics.close();
 		this._updater.close();
 		this._host.network.onReady = undefined;
 		this._link.stop(reasonCode);

@@ -90,10 +90,17 @@ async function chunks(broker: Mosquitto, count: number): Promise<void> {
 	await until(`${count} chunks`, () => sent() > count, sent);
 }
 
+/** Of each life of the station, in order: the image in its first diagnostics. */
 function imagesOf(subscriber: MosquittoSub): string[] {
-	return subscriber.messages
-		.filter(({ topic }) => topic.endsWith("/diagnostics"))
-		.map(({ payload }) => JSON.parse(payload).image);
+	const images: string[] = [];
+	let isNew = false;
+	for (const { topic, payload } of subscriber.messages) {
+		if (topic.endsWith("/status") && payload === "online") isNew = true;
+		if (!topic.endsWith("/diagnostics") || !isNew) continue;
+		images.push(JSON.parse(payload).image);
+		isNew = false;
+	}
+	return images;
 }
 
 /** No reading is lost, and no number is used twice. */

@@ -294,9 +294,20 @@ test("another image than the new one was rolled back to", () => {
 });
 
 test("diagnostics without an image say so", () => {
-	const { sender, runs } = restarting();
+	const { sender, runs, hears } = restarting();
+	hears("status", 8_900, "online");
 	runs(9_000, undefined);
 	deepEqual(sender.outcome, { ok: false, text: "it is back, and does not say which firmware it runs" });
+});
+
+test("the goodbye of the firmware before is no sign that it is back", () => {
+	const { sender, hears } = restarting();
+	hears("diagnostics", 1_000, JSON.stringify({ uptime: 700, image: "old" }));
+	hears("status", 1_100, "offline");
+	equal(sender.outcome, undefined);
+	hears("status", 9_000, "online");
+	hears("diagnostics", 9_100, JSON.stringify({ uptime: 1, image: "old" }));
+	equal(sender.outcome?.ok, false);
 });
 
 test("twelve minutes without a word are enough", () => {

@@ -118,9 +118,13 @@ test("diagnostics come with each connection and each quarter of an hour, retaine
 	broker.advanceTo(60 * MINUTE, 1_000);
 	broker.up = true;
 	broker.advanceTo(70 * MINUTE, 1_000);
-	equal(diagnostics().length, 3);
-	const last = JSON.parse(diagnostics().at(-1)!.payload);
-	deepEqual(Object.keys(last), ["uptime", ...Object.keys(station.counters), "erases", "writes"]);
+	const [early, last] = diagnostics()
+		.slice(2)
+		.map(({ payload }) => JSON.parse(payload));
+	equal(diagnostics().length, 4);
+	ok(early.queued > 0, "with the connection, and with a backlog");
+	equal(last.queued, 0, "when the backlog is through");
+	deepEqual(Object.keys(last), ["time", "uptime", ...Object.keys(station.counters), "erases", "writes"]);
 	equal(last.connections, 2);
 	ok(last.uptime >= 3_600);
 	ok(diagnostics().every(({ retain }) => retain));
@@ -314,6 +318,17 @@ test("stopped with a reading of QoS 2 on its way, it waits for the last answer",
 	broker.work();
 	equal(stopped, 1);
 	deepEqual([station.counters.acknowledged, station.counters.queued], [2, 0]);
+});
+
+test("stopped, it leaves diagnostics that are true: all delivered, dated, before the last status", () => {
+	const { broker, station } = start();
+	broker.advanceTo(2 * MINUTE + 1_000);
+	station.stop(() => {});
+	broker.advanceTo(2 * MINUTE + 2_000);
+	const [diagnostics, status] = broker.received.slice(-2);
+	equal(status?.payload, "offline");
+	const { time, queued, acknowledged } = JSON.parse(diagnostics!.payload);
+	deepEqual({ time, queued, acknowledged }, { time: "2026-11-21T00:02:01.000Z", queued: 0, acknowledged: 3 });
 });
 
 test("stopped while the broker is away, it waits for two seconds and says what was not delivered", () => {
