@@ -1,4 +1,5 @@
 /** Settings that are taken, and such that are refused: for the validation, and for the schema beside it. */
+import { SENSORS } from "../../src/sensors/models.ts";
 
 const fixed = { ssid: "a", address: "192.168.1.20", mask: "255.255.255.0", gateway: "192.168.1.1", dns: "9.9.9.9" };
 const ALL = ["sample", "interval", "restart", "status", "update"];
@@ -60,7 +61,7 @@ export const TAKEN = {
 export const REFUSED: readonly (readonly [raw: unknown, message: RegExp])[] = [
 	[[], /^settings: must be an object/],
 	["x", /^settings: must be an object/],
-	[{ sensor: "bme680" }, /^sensor: must be one of bme280, bmp280, dht22, dht11$/],
+	[{ sensor: "bme" }, new RegExp(`^sensor: must be one of ${Object.keys(SENSORS).join(", ")}$`)],
 	[{ interval: 0 }, /^interval: must be a number from 1 to 86400 for a bme280$/],
 	[{ interval: 1, sensor: "dht22" }, /^interval: must be a number from 2 to 86400 for a dht22$/],
 	[{ qos: 3 }, /^qos: must be a number from 0 to 2$/],

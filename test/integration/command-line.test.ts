@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "node:test";
+import { SENSORS } from "../../src/sensors/models.ts";
 import { type Parts, scenario } from "../harness/scenario.ts";
 
 /** Files that a command line names, by name. */
@@ -18,6 +19,8 @@ const FILES = {
 	"dht11.json": '{ "frames": [] }',
 };
 
+const MODELS = Object.keys(SENSORS).join(", ");
+
 /** Arguments, and the one line that they get. */
 const UNUSABLE: readonly [args: string[], line: RegExp][] = [
 	[["--sensr", "dht22"], /^Unknown option '--sensr'; npm start -- --help lists the options$/],
@@ -25,7 +28,7 @@ const UNUSABLE: readonly [args: string[], line: RegExp][] = [
 	[["--sensor"], /^Option '--sensor <value>' argument missing; npm start/],
 	[["--seed", "-1"], /^Option '--seed' argument is ambiguous; npm start/],
 	[["--seed=-1"], /^--seed -1: must be a number from 0 to 4294967295$/],
-	[["--sensor", "dht23"], /^sensor: must be one of bme280, bmp280, dht22, dht11$/],
+	[["--sensor", "dht23"], new RegExp(`^sensor: must be one of ${MODELS}$`)],
 	[["--interval", "soon"], /^--interval soon: must be a time such as 5s, 1m or 1h$/],
 	[["--interval", "500ms"], /^interval: must be a number from 1 to 86400 for a bme280$/],
 	[["--interval", "1", "--sensor", "dht22"], /^interval: must be a number from 2 to 86400 for a dht22$/],

@@ -154,7 +154,7 @@ test("all that is wrong is told at once, a line for each", () => {
 test("one fault does not look like another", () => {
 	deepEqual(faultsOf({ username: 5, password: "p" }), ["username: must be a text in quotes"]);
 	deepEqual(faultsOf({ broker: "mqtt//ana:p@h", password: "p" }).length, 1);
-	deepEqual(faultsOf({ sensor: "bme680", interval: 1 }).length, 1);
+	deepEqual(faultsOf({ sensor: "bme", interval: 1 }).length, 1);
 	deepEqual(faultsOf({ pins: { data: "a", clock: "b" } }).length, 2);
 	deepEqual(faultsOf({ tls: { certificate: "a.pem", key: "-----BEGIN k" } }), [
 		"tls.certificate: must be in PEM: -----BEGIN …",
