@@ -73,9 +73,12 @@ export function readLine<O extends Options>(args: string[], { name, options, tak
 	try {
 		parsed = parse();
 	} catch (error) {
-		// Only the first sentence: the rest guesses what was meant.
-		const [problem] = messageOf(error).split(/\.\s/);
-		throw new UsageError(`${problem}; ${name} -- --help lists the options`);
+		// Only the first sentence, for the rest guesses what was meant; but a form that works is worth a line.
+		const [problem, ...rest] = messageOf(error).split(/\.\s/);
+		// Not the value itself: it may be a secret.
+		const [, form] = / use '(--[\w-]+=-)XYZ'/.exec(rest.join(" ")) ?? [];
+		const help = form ? `: write ${form}VALUE where the value begins with a hyphen` : "";
+		throw new UsageError(`${problem}${help}; ${name} -- --help lists the options`);
 	}
 	return "help" in parsed.values ? undefined : parsed;
 }

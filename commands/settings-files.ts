@@ -1,8 +1,9 @@
-/** Files from the table of settings: the JSON Schema of `config.json`, and the table in the docs. */
+/** Files from the table of settings: the JSON Schema of `config.json`, the table in the docs, and the help in README. */
 import { urlPattern } from "../src/net/broker-url.ts";
 import type { ObjectRow, Row, Rule, Table } from "../src/settings/table.ts";
 import { SETTINGS } from "../src/settings/table.ts";
 import { defaultOf, leastOf, rows, type SettingName, TEXTS, valuesOf } from "../src/settings/texts.ts";
+import { USAGE } from "./start/options.ts";
 
 type Schema = Record<string, unknown>;
 
@@ -10,6 +11,8 @@ const DRAFT = "http://json-schema.org/draft-07/schema#";
 /** Between these lines the docs have the table. */
 const BEGIN = "<!-- from src/settings/table.ts: npm run settings -->";
 const END = "<!-- that was it -->";
+/** README has the help of `npm start` as such a block. */
+const HELP_BLOCK = /^```\nUsage: npm start[^`]*^```$/m;
 
 /**
  * The schema as JSON. It accepts all settings that the program accepts, and some that
@@ -43,6 +46,12 @@ export function docsFile(text: string): string {
 		"",
 		`${END}${after}`,
 	].join("\n");
+}
+
+/** README with the present help of `npm start`. */
+export function readmeFile(text: string): string {
+	if (!HELP_BLOCK.test(text)) throw new Error("README.md has no block that begins with Usage: npm start");
+	return text.replace(HELP_BLOCK, () => `\`\`\`\n${USAGE}\`\`\``);
 }
 
 function objectSchema(prefix: string, { properties, together }: ObjectRow<Table>) {

@@ -1,15 +1,17 @@
-/** `npm run settings`: writes the files from the table of settings, after a change to it or to its texts. */
+/** `npm run settings`: writes the files from the table of settings, after a change to it, to its texts or to the options of `npm start`. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, writeWhole } from "../tools/build.js";
 import { type Command, EXIT_DONE, HELP, readLine, say, type Values } from "./frame.ts";
-import { docsFile, schemaFile } from "./settings-files.ts";
+import { docsFile, readmeFile, schemaFile } from "./settings-files.ts";
 
 const SCHEMA = "config.schema.json";
 const DOCS = "docs/settings.md";
+const README = "README.md";
 const USAGE = `usage: npm run settings
 
-Writes ${SCHEMA} and the table in ${DOCS} from the table of settings.
+Writes ${SCHEMA}, the table in ${DOCS} and the help in ${README}
+from the table of settings.
 `;
 const LINE = { name: "npm run settings", options: { help: HELP } };
 
@@ -18,10 +20,15 @@ export const command: Command<Values<typeof LINE.options>> = {
 	help: USAGE,
 	read: (args) => readLine(args, LINE)?.values,
 	run: () => {
-		const docs = join(root, DOCS);
 		writeWhole(join(root, SCHEMA), schemaFile());
-		writeWhole(docs, docsFile(readFileSync(docs, "utf8")));
-		say(`${SCHEMA}, ${DOCS}`);
+		rewrite(DOCS, docsFile);
+		rewrite(README, readmeFile);
+		say(`${SCHEMA}, ${DOCS}, ${README}`);
 		return EXIT_DONE;
 	},
 };
+
+function rewrite(name: string, rewritten: (text: string) => string): void {
+	const path = join(root, name);
+	writeWhole(path, rewritten(readFileSync(path, "utf8")));
+}

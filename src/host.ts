@@ -17,9 +17,9 @@ export interface Host {
 	readonly timer: TimerPort;
 	/** Uniform in [0, 1). Needs no cryptographic quality: it spreads reconnects. */
 	readonly random: () => number;
-	/** I2C bus of the BME280 or BMP280; further members (pins, speed) go to the constructor as they are. */
+	/** The sensor's I2C bus, for one that has it; further members (pins, speed) go to the constructor as they are. */
 	readonly i2c?: { readonly io: I2CConstructor; readonly [option: string]: unknown };
-	/** Single-wire pulse capture of the DHT family; further members go to the constructor as they are. */
+	/** Pulse capture on the sensor's single wire; further members go to the constructor as they are. */
 	readonly pulses?: { readonly io: PulseCaptureConstructor; readonly [option: string]: unknown };
 	readonly network: NetworkPort;
 	/** Where readings and their numbers outlive a restart; without it they wait in RAM, and the numbers begin anew. */

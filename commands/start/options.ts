@@ -78,12 +78,16 @@ function help([name, option]: [string, Option]): string {
 }
 
 function meaning({ setting, text = "", row: own }: Option): string {
-	const row = own ?? rows().find(([name]) => name === setting)?.[1];
+	const row = own ?? rowOf(setting);
 	const means = [...(setting ? [TEXTS[setting]] : []), ...(text ? [text] : [])].join(", ");
 	if (!row) return means;
 	const values = row.type === "string" ? "" : `: ${valuesOf(row)}`;
 	const preset = setting ? (setting in DEFAULTS ? DEFAULTS[setting] : defaultOf(setting, row)) : row.default;
 	return `${means}${values}${preset === undefined || preset === "none" ? "" : ` (default ${preset})`}`;
+}
+
+function rowOf(setting: SettingName | undefined): Row | undefined {
+	return rows().find(([name]) => name === setting)?.[1];
 }
 
 /** For `commands/frame.ts`. */
@@ -125,10 +129,10 @@ export function parseOptions(args: string[]): Options | undefined {
 	if (!values) return undefined;
 	const config = values.config === undefined ? {} : readConfig(values.config);
 	const rawSettings: Record<string, unknown> = { ...DEFAULTS, ...config };
-	for (const [option, { setting, value }] of Object.entries(OPTIONS) as [OptionName, Option][]) {
-		const given = values[option];
-		if (setting !== undefined && typeof given === "string")
-			set(rawSettings, setting, settingOf(`--${option}`, value, given));
+	for (const [name, option] of Object.entries(OPTIONS) as [OptionName, Option][]) {
+		const given = values[name];
+		if (option.setting !== undefined && typeof given === "string")
+			set(rawSettings, option.setting, settingOf(`--${name}`, option, given));
 	}
 	const replay = values.replay === undefined ? undefined : readReplay(values.replay);
 	// A recording tells its sensor, unless it holds several.
@@ -149,10 +153,20 @@ export function parseOptions(args: string[]): Options | undefined {
 	};
 }
 
-/** A setting's value from its option. */
-function settingOf(option: string, value: Option["value"], given: string): unknown {
+/** A setting's value from its option: of the type that the table has. */
+export function settingOf(option: string, { setting, value }: Option, given: string): unknown {
 	if (value === "TIME") return duration(option, given) / 1_000;
-	return value === "FILE" ? explained(() => readPem(option, given)) : given;
+	if (value === "FILE") return explained(() => readPem(option, given));
+	switch (rowOf(setting)?.type) {
+		case "number":
+		case "integer":
+			// What is no number is refused with the setting's range.
+			return given.trim() === "" ? Number.NaN : Number(given);
+		case "boolean":
+			return given === "true" || (given === "false" ? false : given);
+		default:
+			return given;
+	}
 }
 
 function set(settings: Record<string, unknown>, setting: SettingName, value: unknown): void {

@@ -6,7 +6,7 @@ export interface Board {
 	/** mcconfig's `-p`. */
 	readonly platform: string;
 	readonly chip: Chip;
-	/** GPIO numbers of the I2C bus of a BME280 or BMP280. */
+	/** GPIO numbers of the sensor's I2C bus. */
 	readonly data: number;
 	readonly clock: number;
 	/** GPIO number of a DHT's data line. */

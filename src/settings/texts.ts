@@ -36,8 +36,8 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	updateKey:
 		"the public key that verifies updates, as `npm run update -- --new-key` shows it; without it there are no updates",
 	pins: "GPIO numbers, where they are not the board's own",
-	"pins.data": "I2C data (SDA) of a BME280 or BMP280",
-	"pins.clock": "I2C clock (SCL) of a BME280 or BMP280",
+	"pins.data": "the sensor's I2C data (SDA)",
+	"pins.clock": "the sensor's I2C clock (SCL)",
 	"pins.dht": "the data line of a DHT",
 	"pins.led": "an LED that a high level lights",
 	wifi: "the networks that a board may join; it needs one",

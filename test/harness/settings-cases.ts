@@ -1,9 +1,63 @@
 /** Settings that are taken, and such that are refused: for the validation, and for the schema beside it. */
+import { SENSORS } from "../../src/sensors/models.ts";
+import { type Row, SETTINGS, type Table } from "../../src/settings/table.ts";
+import { rows } from "../../src/settings/texts.ts";
 
 const fixed = { ssid: "a", address: "192.168.1.20", mask: "255.255.255.0", gateway: "192.168.1.1", dns: "9.9.9.9" };
 const ALL = ["sample", "interval", "restart", "status", "update"];
 
+/** A range of a number, and for which sensor it holds, if it is one's. */
+interface Range {
+	readonly name: string;
+	readonly whole: boolean;
+	readonly lowest: number;
+	readonly highest: number;
+	readonly sensor?: string;
+}
+
+/** Each number of the table, with each of its ranges. */
+const RANGES = rows().flatMap(([name, { type, minimum = 0, maximum }]: [string, Row]): Range[] => {
+	if (type !== "number" && type !== "integer") return [];
+	const range = { name, whole: type === "integer", highest: maximum! };
+	if (typeof minimum === "number") return [{ ...range, lowest: minimum }];
+	return Object.entries(minimum).map(([sensor, lowest]) => ({ ...range, lowest, sensor }));
+});
+
+/** Settings with this one. */
+function withValue({ name, sensor }: Range, value: number): object {
+	const [object = "", member] = name.split(".");
+	return { ...(sensor && { sensor }), [object]: member === undefined ? value : { [member]: value } };
+}
+
+/** The lowest and the highest value of each number. */
+const LIMITS: Readonly<Record<string, object>> = Object.fromEntries(
+	RANGES.flatMap((range) =>
+		(["lowest", "highest"] as const).map((limit) => [
+			[limit, range.name, range.sensor].join(" ").trim(),
+			withValue(range, range[limit]),
+		]),
+	),
+);
+
+/** A value beyond each of them; and, of a whole number, one between. */
+const BEYOND = RANGES.flatMap((range): (readonly [object, RegExp])[] => {
+	const { name, whole, lowest, highest, sensor } = range;
+	const step = whole ? 1 : 0.001;
+	const begin = `^${name.replace(".", "\\.")}: must be a`;
+	const message = new RegExp(`${begin} number from ${lowest} to ${highest}${sensor ? ` for a ${sensor}` : ""}$`);
+	return [
+		[withValue(range, lowest - step), message],
+		[withValue(range, highest + step), message],
+		...(whole ? ([[withValue(range, lowest + 0.5), new RegExp(`${begin} whole number$`)]] as const) : []),
+	];
+});
+
+/** The message about a member that there is not, with those that there are. */
+const unknown = (name: string, table: Table) =>
+	new RegExp(`^${name}: is no setting; there are ${Object.keys(table).join(", ")}$`);
+
 export const TAKEN = {
+	...LIMITS,
 	nothing: {},
 	some: {
 		sensor: "dht22",
@@ -36,31 +90,13 @@ export const TAKEN = {
 	address6: { broker: "MQTT://[2001:db8::1]:99/" },
 	tls: { broker: "ssl://broker.lan" },
 	longTopic: { topic: "x".repeat(1_024) },
-	lowest: {
-		interval: 1,
-		qos: 0,
-		backlogRate: 0.1,
-		diagnostics: 0,
-		outbox: 192,
-		awake: 5,
-		keepAlive: 0,
-		pins: { data: 0 },
-	},
-	highest: {
-		interval: 86_400,
-		qos: 2,
-		backlogRate: 1_000,
-		diagnostics: 86_400,
-		outbox: 65_536,
-		awake: 600,
-		keepAlive: 65_535,
-	},
 } as const;
 
 export const REFUSED: readonly (readonly [raw: unknown, message: RegExp])[] = [
+	...BEYOND,
 	[[], /^settings: must be an object/],
 	["x", /^settings: must be an object/],
-	[{ sensor: "bme680" }, /^sensor: must be one of bme280, bmp280, dht22, dht11$/],
+	[{ sensor: "bme" }, new RegExp(`^sensor: must be one of ${Object.keys(SENSORS).join(", ")}$`)],
 	[{ interval: 0 }, /^interval: must be a number from 1 to 86400 for a bme280$/],
 	[{ interval: 1, sensor: "dht22" }, /^interval: must be a number from 2 to 86400 for a dht22$/],
 	[{ qos: 3 }, /^qos: must be a number from 0 to 2$/],
@@ -100,8 +136,8 @@ export const REFUSED: readonly (readonly [raw: unknown, message: RegExp])[] = [
 	[{ keepAlive: 1.5 }, /^keepAlive: must be a whole number/],
 	[{ outbox: 10 }, /^outbox: must be a number from 192 to 65536/],
 	[{ pins: { dht: -1 } }, /^pins\.dht: must be a number/],
-	[{ pins: { sda: 4 } }, /^pins\.sda: is no setting; there are data, clock, dht, led$/],
-	[{ pins: { led: 2, sda: 1 } }, /^pins\.sda: is no setting; there are data, clock, dht, led$/],
+	[{ pins: { sda: 4 } }, unknown("pins\\.sda", SETTINGS.pins.properties)],
+	[{ pins: { led: 2, sda: 1 } }, unknown("pins\\.sda", SETTINGS.pins.properties)],
 	[{ pins: { data: 21, clock: 21 } }, /^pins\.clock: is the pin of pins\.data, too$/],
 	[{ timeServer: "" }, /^timeServer: must not be empty$/],
 	[{ wifi: Array(6).fill({ ssid: "casa" }) }, /^wifi: has more than 5 networks$/],
@@ -115,7 +151,7 @@ export const REFUSED: readonly (readonly [raw: unknown, message: RegExp])[] = [
 	[{ wifi: { ssid: "casa", dns: "router" } }, /^wifi\.dns: must be an IPv4 address/],
 	[{ tls: { ca: "ca.pem" } }, /^tls\.ca: must be in PEM/],
 	[{ tls: { key: "-----BEGIN " } }, /^tls\.certificate: goes with tls\.key/],
-	[{ tls: { cert: "-----BEGIN " } }, /^tls\.cert: is no setting; there are ca, certificate, key$/],
+	[{ tls: { cert: "-----BEGIN " } }, unknown("tls\\.cert", SETTINGS.tls.properties)],
 	[{ sleep: "true" }, /^sleep: must be true or false/],
 	[{ awake: 1 }, /^awake: must be a number from 5 to 600$/],
 	[{ updateKey: `03${"0f".repeat(64)}` }, /^updateKey: needs 04 and 128 hexadecimal digits/],
@@ -125,7 +161,7 @@ export const REFUSED: readonly (readonly [raw: unknown, message: RegExp])[] = [
 	[{ wifi: {} }, /^wifi\.ssid: needs 1 to 32 bytes/],
 	[{ wifi: { ssid: "ñ".repeat(17) } }, /^wifi\.ssid: needs 1 to 32 bytes/],
 	[{ wifi: { ssid: "casa", password: "short" } }, /^wifi\.password: needs 8 to 63/],
-	[{ intervall: 5 }, /^intervall: is no setting; there are sensor, interval, broker/],
+	[{ intervall: 5 }, unknown("intervall", SETTINGS)],
 	[{ password: null }, /^password: must be a text in quotes$/],
 	[{ pins: null }, /^pins: must be an object$/],
 	[{ tls: null }, /^tls: must be an object$/],
@@ -134,5 +170,5 @@ export const REFUSED: readonly (readonly [raw: unknown, message: RegExp])[] = [
 	[{ username: "" }, /^username: must not be empty$/],
 	[{ wifi: [{ ssid: "casa" }, "casa"] }, /^wifi\[1\]: must be an object$/],
 	[{ wifi: { ssid: "casa", password: "ñ".repeat(32) } }, /^wifi\.password: needs 8 to 63/],
-	[{ wifi: { $schema: "x", ssid: "casa" } }, /^wifi\.\$schema: is no setting; there are ssid, password, address, mask/],
+	[{ wifi: { $schema: "x", ssid: "casa" } }, unknown("wifi\\.\\$schema", SETTINGS.wifi.properties)],
 ];

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "node:test";
+import { LINE } from "../../commands/start/options.ts";
+import { SENSORS } from "../../src/sensors/models.ts";
 import { type Parts, scenario } from "../harness/scenario.ts";
 
 /** Files that a command line names, by name. */
@@ -18,18 +20,20 @@ const FILES = {
 	"dht11.json": '{ "frames": [] }',
 };
 
+const MODELS = Object.keys(SENSORS).join(", ");
+
 /** Arguments, and the one line that they get. */
 const UNUSABLE: readonly [args: string[], line: RegExp][] = [
 	[["--sensr", "dht22"], /^Unknown option '--sensr'; npm start -- --help lists the options$/],
 	[["dht22"], /^Unexpected argument 'dht22'; npm start/],
 	[["--sensor"], /^Option '--sensor <value>' argument missing; npm start/],
-	[["--seed", "-1"], /^Option '--seed' argument is ambiguous; npm start/],
+	[["--seed", "-1"], /^Option '--seed' argument is ambiguous: write --seed=-VALUE where .* hyphen; npm start/],
 	[["--seed=-1"], /^--seed -1: must be a number from 0 to 4294967295$/],
-	[["--sensor", "dht23"], /^sensor: must be one of bme280, bmp280, dht22, dht11$/],
+	[["--sensor", "dht23"], new RegExp(`^sensor: must be one of ${MODELS}$`)],
 	[["--interval", "soon"], /^--interval soon: must be a time such as 5s, 1m or 1h$/],
 	[["--interval", "500ms"], /^interval: must be a number from 1 to 86400 for a bme280$/],
 	[["--interval", "1", "--sensor", "dht22"], /^interval: must be a number from 2 to 86400 for a dht22$/],
-	[["--duration", "-5s"], /^Option '--duration' argument is ambiguous; npm start/],
+	[["--duration", "-5s"], /^Option '--duration' argument is ambiguous: write --duration=-VALUE where/],
 	[["--duration", "1y"], /^--duration 1y: must be a time such as/],
 	[["--speed", "0"], /^--speed 0: must be a number from 1 to 10000$/],
 	[["--speed", "fast"], /^--speed fast: must be a number from 1 to 10000$/],
@@ -49,7 +53,7 @@ const UNUSABLE: readonly [args: string[], line: RegExp][] = [
 	[["--config", "list.json"], /^--config list\.json: must hold one object$/],
 	[["--config", "unknown.json"], /^passwort: is no setting; there are sensor, /],
 	[["--config", "wrong.json"], /^interval: must be a number from 1 to 86400/],
-	[["--config", "nested.json"], /^pins\.sda: is no setting; there are data, clock, dht, led$/],
+	[["--config", "nested.json"], /^pins\.sda: is no setting; there are data, clock/],
 	[["--replay", "missing.json"], /^--replay missing\.json: there is no such file$/],
 	[["--replay", "text.json"], /^--replay text\.json: the file is not JSON/],
 	[["--replay", "no-sensor.json"], /^--replay no-sensor\.json: the file has neither/],
@@ -77,20 +81,9 @@ describe("The command line", { concurrency: 2 }, () => {
 		const station = parts.station(undefined, "--help");
 		assert.deepEqual(await station.ended(), { code: 0, signal: null });
 		assert.deepEqual(station.errors, []);
-		const options = [
-			"sensor",
-			"replay",
-			"broker",
-			"interval",
-			"speed",
-			"duration",
-			"id",
-			"topic",
-			"config",
-			"state",
-			"seed",
-		];
-		for (const option of [...options, "help"]) assert.equal(station.count(new RegExp(`^  --${option}\\b`)), 1, option);
+		const options = Object.keys(LINE.options);
+		assert.ok(options.includes("sensor") && options.length > 10, options.join());
+		for (const option of options) assert.equal(station.count(new RegExp(`^  --${option}\\b`)), 1, option);
 		for (const line of station.lines) assert.ok(line.length <= 80, `fits a terminal: ${line}`);
 	});
 

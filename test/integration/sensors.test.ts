@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "node:test";
+import type { SensorModel } from "../../src/sensors/models.ts";
 import { scenario } from "../harness/scenario.ts";
 import { until } from "../harness/wait.ts";
 
@@ -10,7 +11,7 @@ const PULSE_TRAINS = join(process.cwd(), "test/data/dht-pulse-trains.json");
 const VECTORS = join(process.cwd(), "test/data/bme280-vectors.json");
 
 /** What each sensor measures, beside the temperature. */
-const MEASURED = {
+const MEASURED: Readonly<Record<SensorModel, readonly string[]>> = {
 	bme280: ["temperature", "humidity", "pressure", "time", "seq"],
 	bmp280: ["temperature", "pressure", "time", "seq"],
 	dht22: ["temperature", "humidity", "time", "seq"],

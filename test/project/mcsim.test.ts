@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
+import { SENSORS } from "../../src/sensors/models.ts";
 import { equal, match, ok } from "../harness/harness.ts";
 import { copyOfProject, hasScreen, Mcsim } from "../harness/mcsim.ts";
 import { Mosquitto } from "../harness/mosquitto.ts";
@@ -11,6 +12,7 @@ import { WITH_SDK } from "../harness/sdk-installation.ts";
 import { MosquittoSub } from "../harness/subscriber.ts";
 import { until } from "../harness/wait.ts";
 
+const MODELS = Object.keys(SENSORS).join(", ");
 const project = copyOfProject();
 
 /** Runs Node in the copy of the project. */
@@ -27,7 +29,7 @@ test("what is wrong with an option of mcsim's command is one line and exit code 
 	for (const [options, problem] of [
 		[["--interval", "soon"], /^--interval needs a number of seconds\n$/],
 		[["--keep-alive", "-1"], /^[^\n]*--keep-alive[^\n]*\n$/],
-		[["--sensor", "dht"], /^sensor: must be one of bme280, bmp280, dht22, dht11\n$/],
+		[["--sensor", "dht"], new RegExp(`^sensor: must be one of ${MODELS}\\n$`)],
 		[["--sensor", "dht22", "--interval", "1"], /^interval: must be a number from 2 to 86400 for a dht22\n$/],
 		[["--broker", "http://broker"], /^broker: must begin with mqtt[^\n]*\n$/],
 		[["--config", "nowhere.json"], /^--config nowhere\.json: there is no such file\n$/],

@@ -7,9 +7,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Ajv } from "ajv";
-import { docsFile, schemaFile } from "../../commands/settings-files.ts";
-import { parseOptions, USAGE } from "../../commands/start/options.ts";
-import { rows, TEXTS } from "../../src/settings/texts.ts";
+import { docsFile, readmeFile, schemaFile } from "../../commands/settings-files.ts";
+import { parseOptions, settingOf, USAGE } from "../../commands/start/options.ts";
+import { rows, type SettingName, TEXTS } from "../../src/settings/texts.ts";
 import { parseSettings } from "../../src/settings.ts";
 import { REFUSED, TAKEN } from "../harness/settings-cases.ts";
 
@@ -77,9 +77,13 @@ test("the schema refuses nothing that the validation takes, whatever is put toge
 	assert.ok(taken > 500, `${taken} of ${members.length ** 2 / 2}`);
 });
 
-test("the schema and the table in the docs are those of the table: npm run settings", () => {
+test("schema, table in the docs and help in README are those of the table: npm run settings", () => {
 	assert.equal(read("config.schema.json"), schemaFile());
 	assert.equal(read("docs/settings.md"), docsFile(read("docs/settings.md")));
+	assert.equal(read("README.md"), readmeFile(read("README.md")));
+	assert.ok(read("README.md").includes(`\`\`\`\n${USAGE}\`\`\`\n`));
+	const other = read("README.md").replace("  --sensor", "  --sensors");
+	assert.equal(readmeFile(other), read("README.md"));
 });
 
 test("the example names the schema, and can be used", () => {
@@ -106,7 +110,7 @@ test("each setting is in the docs, with a text", () => {
 	assert.ok(rows().length > 30);
 });
 
-test("each option of npm start is in its help, and the help is in the README", () => {
+test("each option of npm start is in its help", () => {
 	const options = Array.from(USAGE.matchAll(/^ {2}--(\w+)/gm), ([, name]) => name!);
 	assert.ok(options.length > 10, options.join());
 	for (const name of options) {
@@ -120,7 +124,20 @@ test("each option of npm start is in its help, and the help is in the README", (
 	}
 	assert.throws(() => parseOptions(["--sensr", "dht22"]), /Unknown option/);
 	for (const line of USAGE.split("\n")) assert.ok(line.length <= 80, line);
-	assert.ok(read("README.md").includes(`\`\`\`\n${USAGE}\`\`\`\n`), "README.md has another help");
+});
+
+test("an option for a setting gives a value of the setting's type", () => {
+	const given = (setting: SettingName, text: string) => settingOf("--it", { setting, value: "N" }, text);
+	for (const [name, { type }] of rows()) {
+		if (type === "number" || type === "integer") {
+			assert.deepEqual([given(name, "7"), given(name, "-0.5"), given(name, "1e3")], [7, -0.5, 1_000], name);
+			for (const text of ["", " ", "seven", "7s"]) assert.ok(Number.isNaN(given(name, text)), `${name}: ${text}`);
+		} else if (type === "boolean") {
+			assert.deepEqual([given(name, "true"), given(name, "false"), given(name, "0")], [true, false, "0"], name);
+		} else {
+			assert.equal(given(name, "7"), "7", name);
+		}
+	}
 });
 
 test("the texts are no part of the firmware, and the table is", () => {

@@ -1,32 +1,38 @@
+import { type Row, SETTINGS } from "../../src/settings/table.ts";
 import { parseSettings } from "../../src/settings.ts";
 import { deepEqual, equal, ok, test, throws } from "../harness/harness.ts";
 import { REFUSED, TAKEN } from "../harness/settings-cases.ts";
 
 test("nothing set is valid: every setting has a default", () => {
-	deepEqual(parseSettings({}), {
-		sensor: "bme280",
-		interval: 60,
-		broker: { host: "localhost", port: 1883, tls: false },
-		username: undefined,
-		password: undefined,
-		id: "station",
-		topic: "veleta/station",
-		commands: ["sample", "interval", "restart", "status", "update"],
-		keepAlive: 90,
-		qos: 1,
-		order: "newest",
-		full: "oldest",
-		backlogRate: 10,
-		diagnostics: 900,
-		timeServer: "pool.ntp.org",
-		outbox: 2_048,
-		tls: {},
-		sleep: false,
-		awake: 20,
-		updateKey: undefined,
-		pins: {},
-		wifi: [],
-	});
+	const settings: Readonly<Record<string, unknown>> = { ...parseSettings({}) };
+	const { username, password, updateKey, ...present } = parseSettings({});
+	deepEqual([username, password, updateKey], [undefined, undefined, undefined]);
+	const { sensor, interval, broker, id, topic, commands, keepAlive, qos, tls, pins, wifi } = present;
+	deepEqual(
+		{ sensor, interval, broker, id, topic, commands, keepAlive, qos, tls, pins, wifi },
+		{
+			sensor: "bme280",
+			interval: 60,
+			broker: { host: "localhost", port: 1883, tls: false },
+			id: "station",
+			topic: "veleta/station",
+			commands: ["sample", "interval", "restart", "status", "update"],
+			keepAlive: 90,
+			qos: 1,
+			tls: {},
+			pins: {},
+			wifi: [],
+		},
+	);
+	for (const [name, row] of Object.entries<Row>(SETTINGS)) {
+		if (name !== "broker" && row.default !== undefined) equal(settings[name], row.default, name);
+		if (row.default !== undefined || row.properties) ok(settings[name] !== undefined, name);
+	}
+	// And nothing that the table does not have.
+	deepEqual(
+		Object.keys(settings).filter((name) => !(name in SETTINGS)),
+		[],
+	);
 	deepEqual(parseSettings(undefined), parseSettings({}));
 });
 
@@ -141,11 +147,11 @@ test("all that is wrong is told at once, a line for each", () => {
 			"topic: must not begin or end with /",
 			"keepAlive: must be a number from 0 to 65535",
 			"tls.certificate: goes with tls.key",
-			"tls.cert: is no setting; there are ca, certificate, key",
+			`tls.cert: is no setting; there are ${Object.keys(SETTINGS.tls.properties).join(", ")}`,
 			"wifi[0].address: goes with wifi[0].mask and wifi[0].gateway",
 			"wifi[1].ssid: needs 1 to 32 bytes",
 			"wifi[1].password: needs 8 to 63 characters",
-			"intervall: is no setting; there are sensor, interval, broker, username, password, id, topic, commands, keepAlive, qos, order, full, backlogRate, diagnostics, timeServer, outbox, tls, sleep, awake, updateKey, pins, wifi",
+			`intervall: is no setting; there are ${Object.keys(SETTINGS).join(", ")}`,
 			"and 2 more",
 		],
 	);
@@ -154,7 +160,7 @@ test("all that is wrong is told at once, a line for each", () => {
 test("one fault does not look like another", () => {
 	deepEqual(faultsOf({ username: 5, password: "p" }), ["username: must be a text in quotes"]);
 	deepEqual(faultsOf({ broker: "mqtt//ana:p@h", password: "p" }).length, 1);
-	deepEqual(faultsOf({ sensor: "bme680", interval: 1 }).length, 1);
+	deepEqual(faultsOf({ sensor: "bme", interval: 1 }).length, 1);
 	deepEqual(faultsOf({ pins: { data: "a", clock: "b" } }).length, 2);
 	deepEqual(faultsOf({ tls: { certificate: "a.pem", key: "-----BEGIN k" } }), [
 		"tls.certificate: must be in PEM: -----BEGIN …",
@@ -174,7 +180,7 @@ test("the names that there are come once, and ten faults are told", () => {
 
 test("a name that is none is shown as far as a line can show it", () => {
 	deepEqual(faultsOf({ pins: { "a\nb: c\u001b": 1 } }), [
-		"pins.a?b: c?: is no setting; there are data, clock, dht, led",
+		`pins.a?b: c?: is no setting; there are ${Object.keys(SETTINGS.pins.properties).join(", ")}`,
 	]);
 	const [line] = faultsOf({ pins: { ["x".repeat(5_000)]: 1 } });
 	ok(line!.length < 350, `${line!.length}`);
@@ -202,7 +208,7 @@ test("no error shows a value, wherever it was written", () => {
 			}
 		}
 	}
-	for (const member of ["ssid", "password", "address", "mask", "gateway", "dns"]) {
+	for (const member of Object.keys(SETTINGS.wifi.properties)) {
 		const message = faultsOf({ wifi: [{ [member]: "s".repeat(70) }, { [member]: 123_456_789 }] }).join();
 		ok(!/sss|123/.test(message), message);
 	}

@@ -2,9 +2,10 @@
  * A BME280 or BMP280 at its registers (BST-BME280-DS002 sections 3.3 and 5,
  * BST-BMP280-DS001 sections 3.6 and 4). Not modelled: the filter's memory and SPI.
  */
-import { parseCalibration } from "../../../src/sensors/compensation.js";
-import { countsFor } from "./bme280-counts.js";
-import type { I2CChip } from "./i2c-bus.js";
+import { compensate, parseCalibration } from "../../../src/sensors/compensation.js";
+import { type Counts, countsFor } from "./bme280-counts.js";
+import { createI2C, type I2CChip } from "./i2c-bus.js";
+import type { ChipOptions, Ports, ProbedChip, SensorChip } from "./sensor-chip.js";
 import type { Weather } from "./weather.js";
 
 /** Registers of a real chip: calibration from 0x88 (26 bytes) and 0xE1 (7), and data from 0xF7 (8 each). */
@@ -38,11 +39,7 @@ export type BME280Fault =
 	| "neverReady"
 	| "neverDone";
 
-export interface BME280ChipOptions {
-	/** Time in ms. */
-	readonly clock: { now(): number };
-	/** The weather at the chip, now. */
-	readonly weather: () => Weather;
+export interface BME280ChipOptions extends ChipOptions {
 	readonly model?: "bme280" | "bmp280";
 	/** The chip has its calibration; and its frames as data, one after another and over again, if there are frames. */
 	readonly recording?: BME280Recording;
@@ -70,9 +67,10 @@ const STANDBY_MS = Object.freeze({
 	bmp280: Object.freeze([0.5, 62.5, 125, 250, 500, 1_000, 2_000, 4_000]),
 });
 const NORMAL_MODE = 3;
+/** As most boards on sale are wired. */
+const ADDRESS = 0x76;
 
-export class BME280Chip implements I2CChip {
-	/** May change at any time. */
+export class BME280Chip implements I2CChip, SensorChip {
 	fault: BME280Fault = "none";
 	private readonly _options: BME280ChipOptions;
 	private readonly _model: "bme280" | "bmp280";
@@ -98,7 +96,10 @@ export class BME280Chip implements I2CChip {
 		this.powerOn();
 	}
 
-	/** Takes the power away for a moment. */
+	ports(): Ports {
+		return { i2c: { io: createI2C(new Map([[ADDRESS, this]])) } };
+	}
+
 	powerOn(): void {
 		this._copiedAt = this._options.clock.now() + COPY_MS;
 		this._ctrlHum = this._ctrlMeas = this._config = this._humidityOversampling = 0;
@@ -211,13 +212,11 @@ export class BME280Chip implements I2CChip {
 		const filtered = ((this._config >> 2) & 7) !== 0;
 		const rounded = (value: number, samples: number) =>
 			filtered || samples === 0 ? value : value & (0xfffff << (4 - Math.log2(samples)));
-		const bytes20 = (value: number) => [value >> 12, (value >> 4) & 0xff, (value & 0x0f) << 4];
-		return Uint8Array.from([
-			...bytes20(rounded(counts.pressure, pressure)),
-			...bytes20(rounded(counts.temperature, temperature)),
-			counts.humidity >> 8,
-			counts.humidity & 0xff,
-		]);
+		return frameOf({
+			pressure: rounded(counts.pressure, pressure),
+			temperature: rounded(counts.temperature, temperature),
+			humidity: counts.humidity,
+		});
 	}
 
 	private _readRegister(register: number): number {
@@ -255,4 +254,46 @@ export class BME280Chip implements I2CChip {
 		if (register >= 0xe1 && this._model === "bme280") return second[register - 0xe1] ?? 0;
 		return 0;
 	}
+}
+
+/** The data registers with these counts. */
+function frameOf({ pressure, temperature, humidity }: Counts): Uint8Array {
+	const bytes20 = (value: number) => [value >> 12, (value >> 4) & 0xff, (value & 0x0f) << 4];
+	return Uint8Array.from([...bytes20(pressure), ...bytes20(temperature), humidity >> 8, humidity & 0xff]);
+}
+
+/** Frames by the weather that they stand for: finding one is slow. */
+const FRAMES = new WeakMap<Weather, Uint8Array>();
+
+/** The chip in a world. It measures at full resolution. */
+export function createProbedBME280({
+	weather,
+	model = "bme280",
+	...options
+}: Omit<BME280ChipOptions, "recording">): ProbedChip {
+	const calibration = parseCalibration(CALIBRATION.first, CALIBRATION.second);
+	let measured: Uint8Array | undefined;
+	const measure = () => {
+		const air = weather();
+		measured = FRAMES.get(air) ?? frameOf(countsFor(calibration, air));
+		FRAMES.set(air, measured);
+		return measured;
+	};
+	const frames = Object.defineProperty([] as Uint8Array[], 0, { get: measure });
+	const at = (index: number) => measured?.[index] ?? Number.NaN;
+	const counts20 = (index: number) => at(index) * 4_096 + at(index + 1) * 16 + Math.floor(at(index + 2) / 16);
+	return {
+		chip: new BME280Chip({ ...options, weather, model, recording: { ...CALIBRATION, frames } }),
+		faults: [
+			...(["absent", "stuck", "zeros", "ones", "echo", "calibrationZeros", "dataZeros", "dataOnes"] as const),
+			...(["skipsTemperature", "skipsPressure", "skipsHumidity", "frozen", "neverReady", "neverDone"] as const),
+		] satisfies BME280Fault[],
+		deceptive: [],
+		truth() {
+			const counts = { temperature: counts20(3), pressure: counts20(0), humidity: at(6) * 256 + at(7) };
+			const { temperature, pressure, humidity = Number.NaN } = compensate(calibration, counts);
+			const hygrometer = model === "bme280" && { hygrometer: { humidity } };
+			return { thermometer: { temperature }, ...hygrometer, barometer: { pressure } };
+		},
+	};
 }

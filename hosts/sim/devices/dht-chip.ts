@@ -4,6 +4,7 @@
  */
 import type { PulseCapture, PulseCaptureConstructor } from "../../../src/host.js";
 import { createRandom } from "./random.js";
+import type { ChipOptions, Ports, ProbedChip, SensorChip } from "./sensor-chip.js";
 import type { Weather } from "./weather.js";
 
 export type DHTModel = "dht11" | "dht22";
@@ -32,11 +33,7 @@ export type DHTFault =
 	/** Every bit is 0. */
 	| "zeros";
 
-export interface DHTChipOptions {
-	/** Time in ms. */
-	readonly clock: { now(): number };
-	/** The weather at the sensor, now. */
-	readonly weather: () => Weather;
+export interface DHTChipOptions extends ChipOptions {
 	readonly model: DHTModel;
 	/**
 	 * Answers with these frames, one after another and over again. The first answer
@@ -45,7 +42,6 @@ export interface DHTChipOptions {
 	readonly recordings?: readonly DHTRecording[];
 	/** Time in µs by which edges come early or late. */
 	readonly jitter?: number;
-	readonly seed?: number;
 }
 
 interface Timing {
@@ -106,8 +102,7 @@ const NOISE_US = 40;
 const GLITCH_US = 3;
 const LEAD_LEVELS = 3;
 
-export class DHTChip {
-	/** May change at any time. */
+export class DHTChip implements SensorChip {
 	fault: DHTFault = "none";
 	private readonly _options: DHTChipOptions;
 	private readonly _random: () => number;
@@ -124,7 +119,10 @@ export class DHTChip {
 		this.powerOn();
 	}
 
-	/** Takes the power away for a moment. */
+	ports(): Ports {
+		return { pulses: { io: createPulseCapture(this, this._options.clock) } };
+	}
+
 	powerOn(): void {
 		this._poweredAt = this._options.clock.now();
 		this._answeredAt = Number.NEGATIVE_INFINITY;
@@ -195,6 +193,34 @@ function words(humidity: number, temperature: number): readonly number[] {
 	const humid = Math.round(humidity * 1_000);
 	const warm = Math.round(Math.abs(temperature) * 10) | (temperature < 0 ? 0x8000 : 0);
 	return [humid >> 8, humid & 0xff, warm >> 8, warm & 0xff];
+}
+
+/** The chip in a world. */
+export function createProbedDHT({ weather, ...options }: Omit<DHTChipOptions, "recordings">): ProbedChip {
+	const { model } = options;
+	let measured: Weather | undefined;
+	/** The measurement before, with which it answers. */
+	let told: Weather | undefined;
+	const measure = () => {
+		told = measured;
+		measured = weather();
+		return measured;
+	};
+	// Whole degrees and percent, or tenths.
+	const parts = model === "dht11" ? 1 : 10;
+	return {
+		chip: new DHTChip({ ...options, weather: measure }),
+		faults: ["absent", "noise", "glitch", "flippedBit", "truncated"] satisfies DHTFault[],
+		// Many wrong bits pass the checksum at times; and one does, as there are DHT11s that leave the tenths out of it.
+		deceptive: (model === "dht11" ? ["noise", "flippedBit"] : ["noise"]) satisfies DHTFault[],
+		truth() {
+			const { temperature, humidity } = told ?? { temperature: Number.NaN, humidity: Number.NaN };
+			return {
+				thermometer: { temperature: Math.round(temperature * parts) / parts },
+				hygrometer: { humidity: Math.round(humidity * 100 * parts) / parts / 100 },
+			};
+		},
+	};
 }
 
 /** A class as `PulseCapture` for a line with this sensor on it. */

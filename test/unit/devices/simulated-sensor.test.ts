@@ -1,8 +1,8 @@
-import { createSensor } from "../../../hosts/sim/devices/simulated-sensor.ts";
+import { createSensor as createSimulated } from "../../../hosts/sim/devices/simulated-sensor.ts";
 import { unsteady, weatherAt } from "../../../hosts/sim/devices/weather.ts";
-import type { Clock } from "../../../src/host.ts";
-import { BME280 } from "../../../src/sensors/bme280.ts";
-import { DHT } from "../../../src/sensors/dht.ts";
+import type { Clock, Host } from "../../../src/host.ts";
+import { createSensor } from "../../../src/sensors/create-sensor.ts";
+import { SENSORS, type SensorModel } from "../../../src/sensors/models.ts";
 import type { Sample, Sensor } from "../../../src/sensors/sensor.ts";
 import { near, ok, test, throws } from "../../harness/harness.ts";
 
@@ -20,16 +20,15 @@ function sampleOf(sensor: Sensor): Sample {
 	}
 }
 
-const MODELS = ["bme280", "bmp280", "dht22", "dht11"] as const;
-function bench(model: (typeof MODELS)[number]) {
+const MODELS = Object.keys(SENSORS) as SensorModel[];
+/** s between samples: so long that none is of an earlier time. */
+const INTERVAL = 60;
+
+function bench(model: SensorModel) {
 	const weather = { temperature: 30, humidity: 0.4, pressure: 99_000 };
-	const simulated = createSensor({ sensor: model, clock, seed: 1, weather: () => weather });
-	const { i2c, pulses } = simulated.ports;
+	const simulated = createSimulated({ sensor: model, clock, seed: 1, weather: () => weather });
 	time.now += 2_000;
-	const sensor =
-		model === "bme280" || model === "bmp280"
-			? new BME280({ sensor: i2c!, model })
-			: new DHT({ sensor: pulses!, model, discard: "each" });
+	const sensor = createSensor(model, { ...simulated.ports, log: () => {} } as unknown as Host, INTERVAL);
 	return { weather, simulated, sensor };
 }
 

@@ -1,6 +1,7 @@
 import type { Identity, Report, Status } from "../../../hosts/sim/mcsim/messages.ts";
 import { LINES_SHOWN, PanelState, REPORTS_SHOWN } from "../../../hosts/sim/mcsim/panel/panel-state.ts";
 import type { Scale } from "../../../hosts/sim/mcsim/panel/scales.ts";
+import type { SensorModel } from "../../../src/sensors/models.ts";
 import { deepEqual, equal, near, ok, test } from "../../harness/harness.ts";
 
 /** Local noon, so that the texts do not depend on where the test runs. */
@@ -47,13 +48,19 @@ const shown = (state: PanelState) => {
 	return [light, connection, advice];
 };
 
+const SLIDERS: Readonly<Record<SensorModel, readonly string[]>> = {
+	bme280: ["temperature -40 85 °C", "humidity 0 100 %", "pressure 300 1100 hPa"],
+	bmp280: ["temperature -40 85 °C", "pressure 300 1100 hPa"],
+	dht22: ["temperature -40 80 °C", "humidity 0 100 %"],
+	dht11: ["temperature 0 50 °C", "humidity 20 90 %"],
+};
+
 test("each sensor has sliders for what it measures, over its range", () => {
-	const sliders = (sensor: Identity["sensor"]) =>
-		running({ sensor }).scales.map(({ channel, lowest, highest, unit }) => `${channel} ${lowest} ${highest} ${unit}`);
-	deepEqual(sliders("bme280"), ["temperature -40 85 °C", "humidity 0 100 %", "pressure 300 1100 hPa"]);
-	deepEqual(sliders("bmp280"), ["temperature -40 85 °C", "pressure 300 1100 hPa"]);
-	deepEqual(sliders("dht22"), ["temperature -40 80 °C", "humidity 0 100 %"]);
-	deepEqual(sliders("dht11"), ["temperature 0 50 °C", "humidity 20 90 %"]);
+	for (const [sensor, sliders] of Object.entries(SLIDERS) as [SensorModel, readonly string[]][]) {
+		const { scales } = running({ sensor });
+		const shown = scales.map(({ channel, lowest, highest, unit }) => `${channel} ${lowest} ${highest} ${unit}`);
+		deepEqual(shown, sliders, sensor);
+	}
 	deepEqual(running({ sensor: "dht22" }).view(NOON).heads, ["seq", "time", "°C", "%", ""]);
 });
 
