@@ -147,7 +147,7 @@ export class FirmwareSlots implements UpdatePort {
 
 	private _write(bytes: Uint8Array, offset: number): void {
 		if (this._file === undefined) this._memory!.set(bytes, offset);
-		else writeWhole(this._file, bytes, offset);
+		else writeAll(this._file, bytes, offset);
 	}
 
 	private _read(slot: number, length: number): Buffer {
@@ -160,7 +160,7 @@ export class FirmwareSlots implements UpdatePort {
 }
 
 /** A short write is followed by one of the rest, which tells why. */
-function writeWhole(file: number, bytes: Uint8Array, offset: number): void {
+function writeAll(file: number, bytes: Uint8Array, offset: number): void {
 	for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done, offset + done);
 }
 
@@ -170,7 +170,7 @@ function openFile(path: string, record: Buffer): number {
 	try {
 		mkdirSync(dirname(path), { recursive: true });
 		file = openSync(path, constants.O_RDWR | constants.O_CREAT);
-		if (fstatSync(file).size === 0) writeWhole(file, record, 0);
+		if (fstatSync(file).size === 0) writeAll(file, record, 0);
 		else if (readSync(file, record, 0, RECORD_BYTES, 0) < RECORD_BYTES || !record.subarray(0, BOOT_AT).equals(MARK)) {
 			throw new Error("holds no firmware slots; remove it to begin anew");
 		}
