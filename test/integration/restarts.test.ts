@@ -17,6 +17,7 @@ describe("A station that is started again", { concurrency: 4 }, () => {
 		const subscriber = await parts.subscriber(broker, "veleta/#");
 		const state = join(parts.folder, "memory", "station.flash");
 		const first = parts.station(broker, "--state", state, "--interval", "1s");
+		await first.line(/^veleta {3}made the folder .*memory for the station's flash$/);
 		await first.line(/connected with .*, new session/);
 		await subscriber.reaches(3);
 		await first.kill();
