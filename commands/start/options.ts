@@ -45,7 +45,7 @@ const OPTIONS = {
 	},
 	seed: {
 		value: "N",
-		text: "another day of weather, other jitter",
+		text: "another day of weather; with the id, other jitter",
 		row: { type: "number", minimum: 0, maximum: 0xffff_ffff, default: 1 },
 	},
 	help: { text: "this text" },
