@@ -27,6 +27,7 @@ import {
 	KIND,
 	type LogRecord,
 	NOTE,
+	SEQ_MAXIMUM,
 	SLOT_BYTES,
 	VOID,
 } from "./slot.js";
@@ -98,7 +99,7 @@ export class Log {
 			// All of these blocks were opened: their sequence numbers are known even if both headers are damaged.
 			unknown = this._scan(sequence, onRecord);
 		}
-		this._lastSeq += unknown;
+		this._lastSeq = Math.min(this._lastSeq + unknown, SEQ_MAXIMUM);
 	}
 
 	/** The highest `seq` so far, at least as high as a damaged reading's may have been; 0 before the first. */
