@@ -1,11 +1,13 @@
 /** The station itself dies and comes back. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "node:test";
 import { assertComplete, stopDelivered } from "../harness/delivery.ts";
+import { Program } from "../harness/program.ts";
 import { scenario } from "../harness/scenario.ts";
+import { STATION_PROGRAM } from "../harness/station.ts";
 import { until } from "../harness/wait.ts";
 
 const FLASH_BYTES = 65_536;
@@ -64,6 +66,25 @@ describe("A station that is started again", { concurrency: 4 }, () => {
 		// Of both times.
 		assertComplete(subscriber.reports(), readings);
 		assert.equal(dropped, 0);
+	});
+
+	scenario("A station goes on with the firmware that it began with, whatever is built meanwhile.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const subscriber = await parts.subscriber(broker, "veleta/#");
+		const [program, firmware] = [join(parts.folder, "programs/start.js"), join(parts.folder, "firmware.js")];
+		mkdirSync(join(parts.folder, "programs"));
+		copyFileSync(STATION_PROGRAM, program);
+		copyFileSync(join(process.cwd(), "build/firmware.js"), firmware);
+		symlinkSync(join(process.cwd(), "node_modules"), join(parts.folder, "node_modules"));
+		const args = [program, "--broker", `mqtt://127.0.0.1:${broker.port}`, "--interval", "1s"];
+		const station = new Program("the station", process.execPath, args, parts.folder);
+		await subscriber.reaches(2);
+		writeFileSync(firmware, "half of a prog");
+		await broker.publish("veleta/sim/cmd/restart", "-n");
+		await until("a second connection", () => station.count(/connected with/) >= 2);
+		await subscriber.reaches(subscriber.highest() + 2);
+		station.signal("SIGINT");
+		assert.deepEqual(await station.ended(), { code: 0, signal: null });
 	});
 
 	scenario("A file that is no flash image is told in one line, and nothing is published.", async (parts) => {
