@@ -5,6 +5,8 @@ import { Interrupts } from "./interrupts.ts";
 
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
+/** The event of `process` that `tools/run.js` emits. */
+const SHELL_ENDED = "shell-ended";
 /** For a command line that cannot be used. */
 const EXIT_USAGE = 2;
 /** A shell's exit code of a program that Ctrl-C ended. */
@@ -39,10 +41,14 @@ export interface Command<Wanted> {
 }
 
 /** Runs a command to its end. */
-export async function main<Wanted>({ help, read, run }: Command<Wanted>): Promise<void> {
-	// A reader that has enough closes its end (`| head`). A command that goes on without a reader sees to that itself.
-	process.stdout.on("error", () => {});
+export async function main<Wanted>({ name, options, help, read, run }: Command<Wanted>): Promise<void> {
+	process.stdout.on("error", (error: NodeJS.ErrnoException) => outputFailed(error));
+	// There is nowhere to tell it.
+	process.stderr.on("error", () => {});
 	try {
+		const kept = keptByNpm(name, options);
+		if (kept !== undefined)
+			throw new UsageError(`npm keeps --${kept} for itself; write it behind a --: ${name} -- --${kept}`);
 		const wanted = read(process.argv.slice(2));
 		if (wanted === undefined) process.stdout.write(help);
 		else process.exitCode = await run(wanted);
@@ -51,6 +57,22 @@ export async function main<Wanted>({ help, read, run }: Command<Wanted>): Promis
 		// Also with open sockets or timers.
 		process.exit(error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED);
 	}
+}
+
+let toldOutput = false;
+
+/**
+ * A reader that has enough closes its end (`| head`), and a terminal goes; a command that would go on without a reader
+ * sees to that itself. A full disk is a failure: one line, and exit code 1, at once unless the command wants to end in good order.
+ */
+function outputFailed({ code }: NodeJS.ErrnoException): void {
+	if (code === "EPIPE" || process.stdout.isTTY || toldOutput) return;
+	toldOutput = true;
+	say(`the output cannot be written (${code})`);
+	process.on("exit", () => {
+		process.exitCode = EXIT_FAILED;
+	});
+	if (process.stdout.listenerCount("error") === 1) process.exit(EXIT_FAILED);
 }
 
 /** The syntax of a command line. */
@@ -68,7 +90,7 @@ export type Values<O extends Options> = NonNullable<ReturnType<typeof readLine<O
  * for `--help`. Throws a `UsageError` that names `--help`.
  */
 export function readLine<O extends Options>(args: string[], { name, options, takesArguments = false }: Syntax<O>) {
-	const parse = () => parseArgs({ args, options, allowPositionals: takesArguments });
+	const parse = () => parseArgs({ args: withNegative(args, options), options, allowPositionals: takesArguments });
 	let parsed: ReturnType<typeof parse>;
 	try {
 		parsed = parse();
@@ -81,6 +103,31 @@ export function readLine<O extends Options>(args: string[], { name, options, tak
 		throw new UsageError(`${problem}${help}; ${name} -- --help lists the options`);
 	}
 	return "help" in parsed.values ? undefined : parsed;
+}
+
+/** Options that npm has, too: its own are often set. */
+const NPM_OPTIONS = ["ca", "cafile", "cert", "force", "help", "json", "key", "message", "quiet", "user", "verbose"];
+
+/** An option of the command that npm took for one of its own, as there was no `--` before it. */
+function keptByNpm(name: string, options: Options): string | undefined {
+	const { env } = process;
+	// Not one that another command of npm's was given, which runs this one.
+	if (env.npm_lifecycle_event === undefined || env.npm_lifecycle_event !== name.split(" ").at(-1)) return undefined;
+	const names = Object.keys(options).filter((option) => !NPM_OPTIONS.includes(option));
+	return names.find((option) => env[`npm_config_${option.replaceAll("-", "_")}`]);
+}
+
+/** `--option -1` as `--option=-1`: a negative number is a value that the command has an answer for. */
+function withNegative(args: string[], options: Options): string[] {
+	const joined: string[] = [];
+	for (const [index, arg] of args.entries()) {
+		if (arg === "--") return [...joined, ...args.slice(index)];
+		const before = joined.at(-1);
+		const takesValue = before?.startsWith("--") && options[before.slice(2)]?.type === "string";
+		if (takesValue && /^-\.?\d/.test(arg)) joined[joined.length - 1] = `${before}=${arg}`;
+		else joined.push(arg);
+	}
+	return joined;
 }
 
 /** Throws a `UsageError` unless an option's value is a number in the range. */
@@ -107,9 +154,10 @@ export function say(text: string): void {
 }
 
 /**
- * Calls back at the first Ctrl-C or SIGTERM: time to end in good order. A second
- * one does not wait for that. A command that has nothing to put in order calls
- * nothing, and is ended at once.
+ * Calls back at the first Ctrl-C or SIGTERM, when the terminal goes (SIGHUP), and
+ * when npm's shell was ended without us (`tools/run.js`): time to end in good
+ * order. A second signal does not wait for that. A command that has nothing to put
+ * in order calls nothing, and is ended at once.
  */
 export function onInterrupt(callback: () => void): void {
 	const interrupts = new Interrupts();
@@ -118,6 +166,9 @@ export function onInterrupt(callback: () => void): void {
 		if (wanted === "end at once") process.exit(EXIT_INTERRUPTED);
 		if (wanted === "end") callback();
 	};
-	process.on("SIGINT", interrupt);
-	process.on("SIGTERM", interrupt);
+	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, interrupt);
+	// It comes with a signal to both, and then asks for nothing more.
+	(process as NodeJS.EventEmitter).on(SHELL_ENDED, () => {
+		if (!interrupts.began) interrupt();
+	});
 }

@@ -6,6 +6,11 @@ const SAME_INTERRUPT_MS = 250;
 export class Interrupts {
 	private _firstAt: number | undefined;
 
+	/** Whether there was a signal. */
+	get began(): boolean {
+		return this._firstAt !== undefined;
+	}
+
 	/** What a signal at `now`, in ms, asks for: to end in good order, nothing that is not done already, or to end at once. */
 	told(now: number): "end" | "nothing" | "end at once" {
 		if (this._firstAt === undefined) {

@@ -1,6 +1,7 @@
 /** Bundles TypeScript with esbuild into `build/`. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import * as esbuild from "esbuild";
 import { minified } from "./minify.js";
@@ -26,12 +27,44 @@ const mqttPacketEntry = `
 	export default { parser, generate, writeToStream };
 `;
 
-/** Writes a file that is whole at any moment, as other processes may use this folder. `options` as `writeFileSync`'s: the file is a new one. */
+/**
+ * Writes a file that is whole at any moment, as other processes may use this folder; nothing where the file is as wanted
+ * already. `options` as `writeFileSync`'s: the file is a new one. Throws a `NotWritableError`.
+ */
 export function writeWhole(path, contents, options) {
-	mkdirSync(dirname(path), { recursive: true });
-	const aside = `${path}.${process.pid}`;
-	writeFileSync(aside, contents, options);
-	renameSync(aside, path);
+	if (options === undefined && holds(path, contents)) return;
+	// Also of another container there is none of this name.
+	const aside = `${path}.${randomUUID()}`;
+	try {
+		mkdirSync(dirname(path), { recursive: true });
+		writeFileSync(aside, contents, options);
+		renameSync(aside, path);
+	} catch (error) {
+		remove(aside);
+		throw new NotWritableError(`${relative(process.cwd(), path)}: cannot be written (${error.code})`);
+	}
+}
+
+/** A file that cannot be written; the message is for a person. */
+export class NotWritableError extends Error {
+	name = "NotWritableError";
+}
+
+/** As far as it is there. */
+function remove(path) {
+	try {
+		rmSync(path);
+	} catch {
+		// See above.
+	}
+}
+
+function holds(path, contents) {
+	try {
+		return readFileSync(path).equals(Buffer.from(contents));
+	} catch {
+		return false;
+	}
 }
 
 /** esbuild's `build`, whose files are whole at any moment. */

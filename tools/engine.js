@@ -5,10 +5,10 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LockedError, takeLock } from "../hosts/node/lock-file.js";
 import { engineProgram, root, writeWhole } from "./build.js";
@@ -104,6 +104,8 @@ async function lock(isDone) {
 		try {
 			return takeLock(join(folder, "lock"));
 		} catch (error) {
+			if (error.code)
+				throw new EngineBuildError(`${relative(process.cwd(), folder)}: cannot be written (${error.code})`);
 			if (!(error instanceof LockedError)) throw error;
 		}
 		if (isDone()) return undefined;
@@ -117,8 +119,17 @@ async function build(sources, includes, digest, say) {
 	const { error } = spawnSync(compiler, ["--version"]);
 	if (error)
 		throw new EngineBuildError(`the XS engine needs a C compiler: install gcc or clang (${compiler}: ${error.code})`);
-	const aside = join(folder, `aside-${process.pid}`);
-	mkdirSync(aside, { recursive: true });
+	const aside = mkdtempSync(join(folder, "aside-"));
+	const children = new Set();
+	const leave = () => {
+		for (const child of children) endGroup(child);
+		rmSync(aside, { recursive: true, force: true });
+	};
+	// The compilers get none of these signals.
+	const signals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+	const endings = Object.entries(signals).map(([signal, code]) => [signal, () => process.exit(code)]);
+	for (const [signal, end] of endings) process.on(signal, end);
+	process.on("exit", leave);
 	try {
 		const jobs = Math.min(availableParallelism(), sources.length);
 		say(
@@ -136,28 +147,41 @@ async function build(sources, includes, digest, say) {
 				if (process.stderr.isTTY) process.stderr.write(`\r${sources.length - waiting.length} of ${sources.length} `);
 				// Warnings about XS's sources are not ours to mend.
 				const warnings = next.source.startsWith(ours) ? ["-Wall", "-Wextra", "-Wno-unused-parameter"] : ["-w"];
-				await compile(compiler, [...flags, ...warnings, "-c", next.source, "-o", next.object]);
+				await compile(children, compiler, [...flags, ...warnings, "-c", next.source, "-o", next.object]);
 			}
 		};
 		await Promise.all(Array.from({ length: jobs }, worker));
-		await compile(compiler, [...objects, ...LIBRARIES, "-o", join(aside, "xs")]);
+		await compile(children, compiler, [...objects, ...LIBRARIES, "-o", join(aside, "xs")]);
 		renameSync(join(aside, "xs"), engineProgram);
 		writeWhole(stamp, digest);
 		if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
 		say(`built it in ${((Date.now() - began) / 1_000).toFixed(0)} s`);
 	} finally {
-		rmSync(aside, { recursive: true, force: true });
+		process.off("exit", leave);
+		for (const [signal, end] of endings) process.off(signal, end);
+		leave();
 	}
 }
 
-/** No shell: a path may have blanks in it. */
-async function compile(compiler, args) {
-	const child = spawn(compiler, args, { stdio: ["ignore", "ignore", "pipe"] });
+/** A compiler is several processes. */
+function endGroup({ pid }) {
+	try {
+		process.kill(-pid, "SIGKILL");
+	} catch {
+		// It has ended.
+	}
+}
+
+/** No shell: a path may have blanks in it. `children` has the compiler while it runs. */
+async function compile(children, compiler, args) {
+	const child = spawn(compiler, args, { stdio: ["ignore", "ignore", "pipe"], detached: true });
 	let said = "";
 	child.stderr.on("data", (data) => {
 		said += data;
 	});
+	children.add(child);
 	const code = await new Promise((resolve) => child.on("close", resolve));
+	children.delete(child);
 	if (code !== 0) throw new EngineBuildError(`${compiler} did not build the XS engine:\n${said.trimEnd()}`);
 	process.stderr.write(said);
 }

@@ -1,5 +1,5 @@
 /** The command line of the simulator. */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { readPem } from "../../hosts/node/pem-files.ts";
 import { readRawSettings } from "../../hosts/node/settings-file.ts";
 import { parseReplay, pickReplay } from "../../hosts/sim/devices/replay.ts";
@@ -45,7 +45,7 @@ const OPTIONS = {
 	},
 	seed: {
 		value: "N",
-		text: "another day of weather, other jitter",
+		text: "another day of weather; with the id, other jitter",
 		row: { type: "number", minimum: 0, maximum: 0xffff_ffff, default: 1 },
 	},
 	help: { text: "this text" },
@@ -192,9 +192,19 @@ function readConfig(path: string): object {
 	return config;
 }
 
-/** `FILE` or `FILE#NAME`. */
+/** `FILE` or `FILE#NAME`; a file's name, or that of a folder, may have a # in it. */
+function splitReplay(argument: string): [path: string, name?: string] {
+	for (let end = argument.length; end > 0; end = argument.lastIndexOf("#", end - 1)) {
+		const path = argument.slice(0, end);
+		if (statSync(path, { throwIfNoEntry: false })?.isFile())
+			return end < argument.length ? [path, argument.slice(end + 1)] : [path];
+	}
+	const at = argument.lastIndexOf("#");
+	return at < 0 ? [argument] : [argument.slice(0, at), argument.slice(at + 1)];
+}
+
 function readReplay(argument: string) {
-	const [path = "", name] = argument.split("#");
+	const [path, name] = splitReplay(argument);
 	const source = { text: readText("--replay", path), ...(name !== undefined && { name }) };
 	const prefix = `--replay ${argument}: `;
 	const replays = explained(() => parseReplay(source.text, name), prefix);
@@ -214,5 +224,5 @@ function duration(option: string, text: string): number {
 
 function numberIn(option: "speed" | "seed", text: string | undefined): number {
 	const { minimum, maximum, default: preset } = OPTIONS[option].row;
-	return numberOf(`--${option}`, text ?? String(preset), minimum, maximum);
+	return numberOf(`--${option}`, text ?? String(preset), minimum, maximum, option === "seed");
 }

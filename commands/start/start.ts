@@ -23,6 +23,7 @@ function say(who: string, text: string): void {
 async function run(options: Options): Promise<number> {
 	const interrupted = interruption();
 	const flash = new FlashFile(options.state);
+	if (flash.madeFolder !== undefined) say("veleta", `made the folder ${flash.madeFolder} for the station's flash`);
 	// The flash's lock holds for the slots, too.
 	const slots = new FirmwareSlots(options.state && `${options.state}.slots`, FIRMWARE);
 	const broker = options.embedded ? await startBroker() : undefined;

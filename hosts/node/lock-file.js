@@ -1,13 +1,18 @@
 /**
- * A file that names the process that uses another file, or a folder. The lock of a
- * killed process does not block: the next process checks whether the first is
- * still alive. In JavaScript, as the tools that build need it, too.
+ * A file that names the process that builds in a folder. The lock of a killed
+ * process does not block: the next process checks whether the first is still
+ * alive. In another container or on another computer that cannot be seen: such a lock
+ * holds for a time. So it spares work that is done twice, and guards nothing that
+ * must not happen twice.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { dirname } from "node:path";
 
 /** Time to write a lock file, in ms. If it names no process by then, its writer has died. */
 const WRITTEN_WITHIN_MS = 5_000;
+/** For so long a process that cannot be seen counts as alive, in ms: longer than a build takes. */
+const UNSEEN_WITHIN_MS = 180_000;
 /** Time between two looks at a lock file that is being written, in ms. */
 const LOOK_MS = 20;
 /** Attempts to take the lock, after one of a dead process, one just given back, or one being written. */
@@ -42,10 +47,20 @@ export function takeLock(path) {
 	};
 }
 
+/** Where the numbers of processes are this process's: a container of a computer since it was switched on. */
+const PLACE = (() => {
+	try {
+		const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+		return `${boot}/${readlinkSync("/proc/self/ns/pid")}`;
+	} catch {
+		return hostname();
+	}
+})();
+
 /** Whether there was no lock. */
 function write(path) {
 	try {
-		writeFileSync(path, `${process.pid} ${startOf(process.pid)}\n`, { flag: "wx" });
+		writeFileSync(path, `${process.pid} ${startOf(process.pid)} ${PLACE}\n`, { flag: "wx" });
 		return true;
 	} catch (error) {
 		if (error.code === "EEXIST") return false;
@@ -70,11 +85,11 @@ function breakUp(path, text) {
 function holderOf(path) {
 	try {
 		const text = readFileSync(path, "utf8");
-		const [, pid, start] = /^(\d+) (\d*)\n$/.exec(text) ?? [];
-		if (pid === undefined) {
-			return { pid, alive: Date.now() - statSync(path).mtimeMs < WRITTEN_WITHIN_MS, text };
-		}
-		return { pid: Number(pid), alive: isAlive(Number(pid)) && startOf(Number(pid)) === start, text };
+		const [, pid, start, place] = /^(\d+) (\d*) (\S*)\n$/.exec(text) ?? [];
+		const within = (ms) => Date.now() - statSync(path).mtimeMs < ms;
+		if (pid === undefined) return { pid, alive: within(WRITTEN_WITHIN_MS), text };
+		if (place !== PLACE) return { pid, alive: within(UNSEEN_WITHIN_MS), text };
+		return { pid, alive: isAlive(Number(pid)) && startOf(Number(pid)) === start, text };
 	} catch (error) {
 		if (error.code === "ENOENT") return undefined;
 		throw error;

@@ -27,6 +27,7 @@ import {
 	KIND,
 	type LogRecord,
 	NOTE,
+	SEQ_MAXIMUM,
 	SLOT_BYTES,
 	VOID,
 } from "./slot.js";
@@ -85,14 +86,11 @@ export class Log {
 		for (let block = 0; block < blocks; block++) {
 			const bytes = this._read(block * slots, HEADER_SLOTS * SLOT_BYTES);
 			for (let at = 0; at < bytes.length; at += SLOT_BYTES) {
-				const header = decodeSlot(bytes, at);
-				if (header?.kind !== HEADER || header.seq % blocks !== block) continue;
-				const view = new DataView(header.body.buffer);
-				if (view.getUint32(8) !== MAGIC + blocks) continue;
-				if (header.seq <= this._newest) continue;
-				this._newest = header.seq;
-				this._lastSeq = view.getUint32(0);
-				this._dropped = view.getUint32(4);
+				const header = decodeHeader(bytes, at, block, blocks);
+				if (!header || header.sequence <= this._newest) continue;
+				this._newest = header.sequence;
+				this._lastSeq = header.lastSeq;
+				this._dropped = header.dropped;
 			}
 		}
 		if (this._newest > 0) this._free = HEADER_SLOTS;
@@ -101,7 +99,7 @@ export class Log {
 			// All of these blocks were opened: their sequence numbers are known even if both headers are damaged.
 			unknown = this._scan(sequence, onRecord);
 		}
-		this._lastSeq += unknown;
+		this._lastSeq = Math.min(this._lastSeq + unknown, SEQ_MAXIMUM);
 	}
 
 	/** The highest `seq` so far, at least as high as a damaged reading's may have been; 0 before the first. */
@@ -354,6 +352,32 @@ export class Log {
 		const block = Math.floor(position / this._slots) % this._blocks;
 		return block * this._blockLength + (position % this._slots) * SLOT_BYTES;
 	}
+}
+
+interface Header {
+	readonly sequence: number;
+	readonly lastSeq: number;
+	readonly dropped: number;
+}
+
+/** The header in the slot at `at`, if one of this block of so many is there. */
+function decodeHeader(bytes: Bytes, at: number, block: number, blocks: number): Header | undefined {
+	const slot = decodeSlot(bytes, at);
+	if (slot?.kind !== HEADER || slot.seq % blocks !== block) return undefined;
+	const view = new DataView(slot.body.buffer);
+	if (view.getUint32(8) !== MAGIC + blocks) return undefined;
+	return { sequence: slot.seq, lastSeq: view.getUint32(0), dropped: view.getUint32(4) };
+}
+
+/** Whether a flash's whole content is that of a log, or of a flash that was never written: any other would count as empty. */
+export function isLog(image: Bytes, blockLength: number): boolean {
+	const blocks = image.length / blockLength;
+	for (let block = 0; block < blocks; block++) {
+		for (let slot = 0; slot < HEADER_SLOTS; slot++) {
+			if (decodeHeader(image, block * blockLength + slot * SLOT_BYTES, block, blocks)) return true;
+		}
+	}
+	return image.every((byte) => byte === 0xff);
 }
 
 function sum(counts: Uint16Array): number {

@@ -13,6 +13,7 @@ import type { Sample } from "../sensors/sensor.js";
 import { Log, type LogRecord } from "./log.js";
 import { decodeClockNote, decodeReading, encodeClockNote, encodeReading } from "./record.js";
 import { Ring } from "./ring.js";
+import { SEQ_MAXIMUM } from "./slot.js";
 
 /** Runs whose readings wait for their time to be told; of more than these the oldest go without. */
 const RUNS_MAXIMUM = 16;
@@ -26,8 +27,6 @@ const ASIDE_MAXIMUM = 8;
 const ASIDE_MS = 21_600_000;
 /** No run has this number. */
 const UNKNOWN_RUN = 0xffff;
-/** Numbers have 32 bits. One reading a second reaches this after 136 years. */
-const SEQ_MAXIMUM = 0xffff_ffff;
 
 export interface OutboxOptions {
 	readonly flash?: Flash | undefined;
@@ -119,8 +118,8 @@ export class Outbox {
 
 	/**
 	 * Keeps a reading and returns its number, or `undefined` where a full log drops
-	 * the newest. Throws a RangeError for a sample that cannot be kept; it uses up
-	 * no number.
+	 * the newest. Throws a RangeError for a sample that cannot be kept, which uses up
+	 * no number, and for each sample when there is no number left.
 	 */
 	push(sample: Sample, ticks: number): number | undefined {
 		const { order, full, clock } = this._options;
@@ -128,7 +127,8 @@ export class Outbox {
 		if (!this._log) this._mount();
 		this._markAcknowledged();
 		this._labelRun();
-		const seq = this._lastSeq >= SEQ_MAXIMUM ? 1 : this._lastSeq + 1;
+		if (this._lastSeq >= SEQ_MAXIMUM) throw new RangeError("all numbers are used; erase the flash to begin anew");
+		const seq = this._lastSeq + 1;
 		const record = encodeReading({
 			seq,
 			sample,

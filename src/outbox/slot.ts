@@ -28,12 +28,14 @@ import { crc16 } from "./crc16.js";
 export interface LogRecord {
 	/** Below `NOTE` a reading, which waits for its acknowledgement; from there on a note, which never waits. */
 	readonly kind: number;
-	/** 32 bits; that of a note is the last reading's. */
+	/** Up to `SEQ_MAXIMUM`; that of a note is the last reading's. */
 	readonly seq: number;
 	/** At most `BODY_BYTES` bytes; read back, exactly `BODY_BYTES`. */
 	readonly body: Bytes;
 }
 
+/** Numbers have 32 bits. One reading a second reaches this after 136 years; behind it there is none that was not used. */
+export const SEQ_MAXIMUM = 0xffff_ffff;
 export const SLOT_BYTES = 24;
 export const BODY_BYTES = 15;
 /** The first kind of note. */

@@ -1,6 +1,6 @@
 /** The simulator's command line. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "node:test";
 import { LINE } from "../../commands/start/options.ts";
@@ -10,6 +10,7 @@ import { type Parts, scenario } from "../harness/scenario.ts";
 /** Files that a command line names, by name. */
 const FILES = {
 	"text.json": "Wetter",
+	"C#/text.json": "Wetter",
 	"comma.json": '{\n\t"username": "casa",\n\t"password": "secret",\n}\n',
 	"unquoted.json": '{\n\t"username": "casa",\n\t"password": secret\n}\n',
 	"list.json": "[]",
@@ -27,13 +28,16 @@ const UNUSABLE: readonly [args: string[], line: RegExp][] = [
 	[["--sensr", "dht22"], /^Unknown option '--sensr'; npm start -- --help lists the options$/],
 	[["dht22"], /^Unexpected argument 'dht22'; npm start/],
 	[["--sensor"], /^Option '--sensor <value>' argument missing; npm start/],
-	[["--seed", "-1"], /^Option '--seed' argument is ambiguous: write --seed=-VALUE where .* hyphen; npm start/],
-	[["--seed=-1"], /^--seed -1: must be a number from 0 to 4294967295$/],
+	[["--seed", "-1"], /^--seed -1: must be a whole number from 0 to 4294967295$/],
+	[["--seed=-1"], /^--seed -1: must be a whole number from 0 to 4294967295$/],
+	[["--seed", "3.5"], /^--seed 3\.5: must be a whole number from 0 to 4294967295$/],
+	[["--seed", "--speed"], /^Option '--seed' argument is ambiguous/],
 	[["--sensor", "dht23"], new RegExp(`^sensor: must be one of ${MODELS}$`)],
 	[["--interval", "soon"], /^--interval soon: must be a time such as 5s, 1m or 1h$/],
+	[["--interval", "-1"], /^--interval -1: must be a time such as 5s, 1m or 1h$/],
 	[["--interval", "500ms"], /^interval: must be a number from 1 to 86400 for a bme280$/],
 	[["--interval", "1", "--sensor", "dht22"], /^interval: must be a number from 2 to 86400 for a dht22$/],
-	[["--duration", "-5s"], /^Option '--duration' argument is ambiguous: write --duration=-VALUE where/],
+	[["--duration", "-5s"], /^--duration -5s: must be a time such as 5s, 1m or 1h$/],
 	[["--duration", "1y"], /^--duration 1y: must be a time such as/],
 	[["--speed", "0"], /^--speed 0: must be a number from 1 to 10000$/],
 	[["--speed", "fast"], /^--speed fast: must be a number from 1 to 10000$/],
@@ -56,11 +60,15 @@ const UNUSABLE: readonly [args: string[], line: RegExp][] = [
 	[["--config", "nested.json"], /^pins\.sda: is no setting; there are data, clock/],
 	[["--replay", "missing.json"], /^--replay missing\.json: there is no such file$/],
 	[["--replay", "text.json"], /^--replay text\.json: the file is not JSON/],
+	[["--replay", "C#/text.json"], /^--replay C#\/text\.json: the file is not JSON/],
+	[["--replay", "C#/text.json#one"], /^--replay C#\/text\.json#one: the file is not JSON/],
+	[["--replay", "C#/missing.json#one"], /^--replay C#\/missing\.json: there is no such file$/],
 	[["--replay", "no-sensor.json"], /^--replay no-sensor\.json: the file has neither/],
 	[["--replay", "dht11.json"], /^--replay dht11\.json: the file has no recording$/],
 ];
 
 function writeFiles({ folder }: Parts): void {
+	mkdirSync(join(folder, "C#"));
 	for (const [name, text] of Object.entries(FILES)) writeFileSync(join(folder, name), text);
 }
 

@@ -4,12 +4,13 @@ import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "node:test";
+import { Program } from "../harness/program.ts";
 import { scenario } from "../harness/scenario.ts";
 import { STATION_PROGRAM } from "../harness/station.ts";
 import { until } from "../harness/wait.ts";
 
 describe("The simulator ends", { concurrency: 4 }, () => {
-	for (const signal of ["SIGINT", "SIGTERM"] as const) {
+	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 		scenario(`${signal} ends it in good order.`, async (parts) => {
 			const broker = await parts.mosquitto();
 			const subscriber = await parts.subscriber(broker, "veleta/sim/status");
@@ -115,6 +116,17 @@ describe("The simulator ends", { concurrency: 4 }, () => {
 		assert.equal(errors, "");
 		await subscriber.message("offline", ({ payload }) => payload === "offline");
 		assert.equal(broker.count(/Received DISCONNECT from veleta-sim$/), 1);
+	});
+
+	scenario("A full disk under its output ends it in good order, with one line and exit code 1.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const subscriber = await parts.subscriber(broker, "veleta/sim/status");
+		const command = `exec "$0" "$1" --broker mqtt://127.0.0.1:${broker.port} --interval 1s > /dev/full`;
+		const station = new Program("the station", "sh", ["-c", command, process.execPath, STATION_PROGRAM], parts.folder);
+		assert.deepEqual(await station.ended(), { code: 1, signal: null });
+		assert.deepEqual(station.errors, ["the output cannot be written (ENOSPC)"]);
+		assert.equal(broker.count(/Received DISCONNECT from veleta-sim$/), 1);
+		await subscriber.message("offline", ({ payload }) => payload === "offline");
 	});
 
 	scenario("A memory that cannot be written ends it with one line.", async (parts) => {

@@ -71,6 +71,23 @@ for (const [name, { help, options }] of commands) {
 	});
 }
 
+test("an option that npm has taken is told, and not left out", async () => {
+	for (const [name, option, argument] of [
+		["start", "duration", "3s"],
+		["mqtt", "keepalive", "sub"],
+		["simulate", "seeds", "3"],
+	] as const) {
+		const environment = { npm_lifecycle_event: name, [`npm_config_${option.replace("-", "_")}`]: "true" };
+		const { status, stdout, stderr } = spawnSync(process.execPath, [await program(name), argument], {
+			encoding: "utf8",
+			env: { ...process.env, ...environment },
+		});
+		const command = commands.get(name)!.name;
+		const told = `npm keeps --${option} for itself; write it behind a --: ${command} -- --${option}\n`;
+		assert.deepEqual({ status, stdout, stderr }, { status: 2, stdout: "", stderr: told });
+	}
+});
+
 /** A command at work, and what Ctrl-C makes of it. */
 interface Work {
 	readonly args: readonly string[];

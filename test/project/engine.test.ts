@@ -309,6 +309,31 @@ test("its flash does what the simulated chip does, and is in the file at once", 
 	}
 });
 
+test("a file that refuses a write, also in the middle of it, ends the engine, and nothing of that command is told", async () => {
+	const folder = mkdtempSync(join(tmpdir(), "veleta-engine-"));
+	const path = join(folder, "flash");
+	writeFileSync(path, new Uint8Array(3 * 4_096).fill(0xff));
+	const file = openSync(path, "r+");
+	const engine = new Engine({ flash: file, flashName: "station.flash" });
+	try {
+		await engine.evaluate(`globalThis.onEvent = (kind, id, count) => {
+			act(1);
+			flash.write(new Uint8Array(take(0)), count);
+		};`);
+		await engine.tell(eventOf(2, 4_096, Uint8Array.of(1)));
+		equal(spawnSync("prlimit", ["--pid", String(engine.process.pid), "--fsize=5000"]).status, 0);
+		await engine.tell(eventOf(2, 4_990, new Uint8Array(10)));
+		await rejects(engine.tell(eventOf(2, 4_990, new Uint8Array(20))), {
+			message: "station.flash cannot be written (File too large)",
+		});
+		ok(engine.ended);
+	} finally {
+		engine.close();
+		closeSync(file);
+		rmSync(folder, { recursive: true });
+	}
+});
+
 test("without a flash there is none", async () => {
 	const engine = new Engine();
 	try {

@@ -1,24 +1,26 @@
 /** The file that holds the simulated board's flash. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import {
 	chmodSync,
-	existsSync,
 	fstatSync,
 	mkdirSync,
 	mkdtempSync,
 	readdirSync,
 	readFileSync,
 	rmSync,
-	utimesSync,
 	writeFileSync,
 	writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { Worker } from "node:worker_threads";
+import { FlashChip } from "../../hosts/sim/devices/flash-chip.ts";
+import { createRandom } from "../../hosts/sim/devices/random.ts";
+import { Engine } from "../../hosts/sim/headless/engine.ts";
 import { FLASH_BYTES, FlashFile } from "../../hosts/sim/headless/flash-file.ts";
+import { Log } from "../../src/outbox/log.ts";
+import { bundleProgram } from "../../tools/build.js";
 
 async function inFolder(run: (path: string, folder: string) => void | Promise<void>): Promise<void> {
 	const folder = mkdtempSync(join(tmpdir(), "veleta-flash-"));
@@ -27,6 +29,15 @@ async function inFolder(run: (path: string, folder: string) => void | Promise<vo
 	} finally {
 		rmSync(folder, { recursive: true });
 	}
+}
+
+/** The first slot of a block that a log has opened. */
+function header(block: number): Uint8Array {
+	const chip = new FlashChip({ blockLength: 4_096, blocks: FLASH_BYTES / 4_096 });
+	const log = new Log(chip);
+	for (let seq = 1; chip.image[block * 4_096] === 0xff && chip.erases[block] === 0; seq++)
+		log.append({ kind: 0, seq, body: new Uint8Array(0) });
+	return chip.image.slice(block * 4_096, block * 4_096 + 24);
 }
 
 test("a new file is an erased flash, in a folder that is made for it", () =>
@@ -41,6 +52,7 @@ test("what is there is left as it is, and the descriptor is the file's", () =>
 	inFolder((path) => {
 		new FlashFile(path).close();
 		const image = Buffer.alloc(FLASH_BYTES, 0x5a);
+		image.set(header(3), 3 * 4_096);
 		writeFileSync(path, image);
 		const flash = new FlashFile(path);
 		assert.deepEqual(readFileSync(path), image);
@@ -69,7 +81,7 @@ test("a file that is no flash image, or cannot be used, is named in one line and
 				message: `${path} is not a flash image of 65536 bytes; remove it to begin anew`,
 			});
 			assert.equal(readFileSync(path, "utf8"), text);
-			assert.ok(!existsSync(`${path}.lock`), "a lock stayed");
+			assert.deepEqual(readdirSync(join(path, "..")), ["station.flash"]);
 		}
 		assert.throws(() => new FlashFile(join(path, "..")), { message: `${join(path, "..")} cannot be used (EISDIR)` });
 		writeFileSync(join(folder, "file"), "");
@@ -92,67 +104,53 @@ test("a file that may not be written is refused at the start", () =>
 test("a file that is in use is not opened a second time", () =>
 	inFolder((path) => {
 		const flash = new FlashFile(path);
-		assert.throws(() => new FlashFile(path), {
-			message: `${path} is in use by process ${process.pid}; if that is no station, remove ${path}.lock`,
-		});
+		assert.throws(() => new FlashFile(path, 0), { message: `${path} is in use by another station` });
 		flash.close();
 		new FlashFile(path).close();
-	}));
-
-/** The number of a process that is no more. */
-async function deadProcess(): Promise<number> {
-	const child = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60_000)"]);
-	const { pid } = child;
-	child.kill("SIGKILL");
-	await new Promise((resolve) => child.once("close", resolve));
-	return pid!;
-}
-
-test("the lock of a process that was killed is in nobody's way", () =>
-	inFolder(async (path) => {
-		mkdirSync(join(path, ".."));
-		writeFileSync(`${path}.lock`, `${await deadProcess()} 12345\n`);
-		const flash = new FlashFile(path);
-		assert.equal(readFileSync(`${path}.lock`, "utf8").split(" ")[0], String(process.pid));
-		flash.close();
 		assert.deepEqual(readdirSync(join(path, "..")), ["station.flash"]);
 	}));
 
-test("the lock of a process whose number another one has now is in nobody's way", () =>
-	inFolder((path) => {
-		mkdirSync(join(path, ".."));
-		// This process has not started at the first tick of the computer.
-		writeFileSync(`${path}.lock`, `${process.pid} 1\n`);
-		new FlashFile(path).close();
-		assert.ok(!existsSync(`${path}.lock`));
-	}));
-
-test("a lock without a process was left by a power cut, when it is older than the writing of one takes", () =>
-	inFolder((path) => {
-		mkdirSync(join(path, ".."));
-		writeFileSync(`${path}.lock`, "");
-		const aMinuteAgo = new Date(Date.now() - 60_000);
-		utimesSync(`${path}.lock`, aMinuteAgo, aMinuteAgo);
-		new FlashFile(path).close();
-	}));
-
-test("a lock that is being written is waited for, and then says whose it is", () =>
+test("an engine that has it as its flash keeps it locked, and the lock goes when it is killed", () =>
 	inFolder(async (path) => {
-		mkdirSync(join(path, ".."));
-		const writing = `
-			const { parentPort, workerData } = require("node:worker_threads");
-			parentPort.once("message", ([path, text]) => require("node:fs").writeFileSync(path, text));
-			parentPort.postMessage("ready");`;
-		const holder = new Worker(writing, { eval: true });
-		await new Promise((resolve) => holder.once("message", resolve));
-		// What a process of this computer writes: here this one's own.
-		const other = join(path, "..", "other.flash");
-		const flash = new FlashFile(other);
-		writeFileSync(`${path}.lock`, "");
-		holder.postMessage([`${path}.lock`, readFileSync(`${other}.lock`, "utf8")]);
-		assert.throws(() => new FlashFile(path), {
-			message: `${path} is in use by process ${process.pid}; if that is no station, remove ${path}.lock`,
-		});
+		const flash = new FlashFile(path);
+		const engine = new Engine({ flash: flash.file });
+		const ended = new Promise((resolve) => engine.process.once("close", resolve));
 		flash.close();
-		await holder.terminate();
+		assert.throws(() => new FlashFile(path, 0), { message: `${path} is in use by another station` });
+		engine.process.kill("SIGKILL");
+		await ended;
+		new FlashFile(path, 0).close();
+	}));
+
+test("a file full of zeros or noise is no station's flash: numbers would begin anew without a word", () =>
+	inFolder((path) => {
+		new FlashFile(path).close();
+		const random = createRandom(3);
+		const noise = Buffer.from(Uint8Array.from({ length: FLASH_BYTES }, () => Math.floor(random() * 256)));
+		const blank = Buffer.alloc(FLASH_BYTES, 0xff);
+		blank[FLASH_BYTES - 1] = 0;
+		for (const image of [Buffer.alloc(FLASH_BYTES), noise, blank]) {
+			writeFileSync(path, image);
+			assert.throws(() => new FlashFile(path), {
+				message: `${path} is not a station's flash: none of its blocks has a header; remove it to begin anew`,
+			});
+			assert.deepEqual(readFileSync(path), image);
+		}
+		// One of all headers is enough, and the second of a block as good as the first.
+		noise.set(header(15), 15 * 4_096 + 24);
+		writeFileSync(path, noise);
+		new FlashFile(path).close();
+	}));
+
+test("where a new file cannot be written, nothing stays of it", () =>
+	inFolder(async (path) => {
+		const program = await bundleProgram("commands/start/start.ts", "limited-start");
+		mkdirSync(join(path, ".."));
+		// 8 KB for each file.
+		const limited = `ulimit -f 16; exec "$0" "$1" --state "$2" --duration 1s`;
+		const { status, stderr } = spawnSync("sh", ["-c", limited, process.execPath, program, path], {
+			encoding: "utf8",
+		});
+		assert.deepEqual({ status, stderr }, { status: 1, stderr: `${path} cannot be used (EFBIG)\n` });
+		assert.deepEqual(readdirSync(join(path, "..")), []);
 	}));

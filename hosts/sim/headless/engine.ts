@@ -2,7 +2,7 @@
  * The XS engine with the memory of a board, as a child process; `engine/main.c`
  * has the protocol. One command is under way at a time.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { endianness } from "node:os";
 import type { Readable, Writable } from "node:stream";
@@ -77,6 +77,30 @@ const HEADER_BYTES = 5;
 export interface EngineOptions {
 	/** A file descriptor of the flash's image. */
 	readonly flash?: number | undefined;
+	/** Its file's name, for a person. */
+	readonly flashName?: string | undefined;
+}
+
+/** Exit codes of the engine's `lock`. */
+const LOCKED = 0;
+const LOCKED_BY_OTHERS = 1;
+
+/**
+ * Locks an open file for this process and the engines whose flash it is, until the last of them has closed it or is dead.
+ * Returns whether it did; it did not where others have the lock for `wait` ms. Throws an `EngineError` where there are no locks.
+ */
+export function lockFile(descriptor: number, wait: number): boolean {
+	const { status, stderr, error } = spawnSync(engineProgram(), ["lock", String(wait)], {
+		stdio: ["ignore", "ignore", "pipe", descriptor],
+		encoding: "utf8",
+	});
+	if (status === LOCKED || status === LOCKED_BY_OTHERS) return status === LOCKED;
+	throw new EngineError(`cannot be locked (${error?.message ?? stderr.trim()})`);
+}
+
+function engineProgram(): string {
+	if (!existsSync(XS_ENGINE)) throw new EngineError(`there is no XS engine at ${XS_ENGINE}: \`npm start\` builds it`);
+	return XS_ENGINE;
 }
 
 type Pending = { resolve: (actions: DecodedAction[]) => void; reject: (error: Error) => void };
@@ -92,6 +116,7 @@ export class Engine {
 	onOutput: (text: string) => void = (text) => process.stderr.write(text);
 
 	readonly process: ChildProcess;
+	private readonly _flashName: string;
 	private readonly _input: Writable;
 	private _received: Buffer = Buffer.alloc(0);
 	private _pending: Pending | undefined;
@@ -100,10 +125,10 @@ export class Engine {
 	private readonly _kill = () => this.process.kill("SIGKILL");
 
 	/** Throws an `EngineError` with advice where the engine is not built. */
-	constructor({ flash }: EngineOptions = {}) {
-		if (!existsSync(XS_ENGINE)) throw new EngineError(`there is no XS engine at ${XS_ENGINE}: \`npm start\` builds it`);
+	constructor({ flash, flashName = "the flash's file" }: EngineOptions = {}) {
+		this._flashName = flashName;
 		// Its own process group: a Ctrl-C in the terminal must reach the station as an orderly stop, not kill the engine.
-		this.process = spawn(XS_ENGINE, [], {
+		this.process = spawn(engineProgram(), [], {
 			stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", flash ?? "ignore"],
 			detached: true,
 		});
@@ -224,6 +249,7 @@ export class Engine {
 			this._readFigures(bytes);
 			return this._end(new EngineError(`XS abort: ${bytes.toString("utf8", FIGURES_BYTES)}`));
 		}
+		if (kind === "f") return this._end(new EngineError(`${this._flashName} ${bytes}`));
 		const pending = this._pending;
 		this._pending = undefined;
 		if (kind === "!") return pending?.reject(new EngineError(bytes.toString()));

@@ -33,7 +33,7 @@ const SLOTS_AT = 4_096;
 export class FirmwareSlots implements UpdatePort {
 	/** The id of the program that the simulator runs: of a slot with nothing in it. */
 	private readonly _builtIn: string;
-	private readonly _record: Buffer = Buffer.alloc(RECORD_BYTES);
+	private _record: Buffer = Buffer.alloc(RECORD_BYTES);
 	private readonly _file: number | undefined;
 	/** Instead of a file. */
 	private readonly _memory: Buffer | undefined;
@@ -61,7 +61,7 @@ export class FirmwareSlots implements UpdatePort {
 	boot(): void {
 		this._open = false;
 		const next = this._record[BOOT_AT]!;
-		if (this._record[STATES_AT + next] === State.Unconfirmed) this._enter(next, State.GivenUp, 1 - next);
+		if (this._record[STATES_AT + next] === State.Unconfirmed) this._enter(next, State.GivenUp, { next: 1 - next });
 		this._running = this._record[BOOT_AT]!;
 		if (this._state === State.New) this._enter(this._running, State.Unconfirmed);
 		const length = this._record.readUInt32BE(LENGTHS_AT + 4 * this._running);
@@ -86,7 +86,8 @@ export class FirmwareSlots implements UpdatePort {
 	judge(works: boolean): void {
 		const other = 1 - this._running;
 		if (works) this._enter(this._running, State.Valid);
-		else if (this._record[STATES_AT + other] === State.Valid) this._enter(this._running, State.GivenUp, other);
+		else if (this._record[STATES_AT + other] === State.Valid)
+			this._enter(this._running, State.GivenUp, { next: other });
 	}
 
 	open(byteLength: number): void {
@@ -116,8 +117,7 @@ export class FirmwareSlots implements UpdatePort {
 		if (!isSigned(image, Buffer.from(signature, "hex"), publicKey)) throw new Error("the signature is wrong");
 		this._open = false;
 		readImage(image);
-		this._record.writeUInt32BE(this._length, LENGTHS_AT + 4 * slot);
-		this._enter(slot, State.New, slot);
+		this._enter(slot, State.New, { next: slot, length: this._length });
 	}
 
 	/** Gives up an incomplete update. */
@@ -135,16 +135,19 @@ export class FirmwareSlots implements UpdatePort {
 		return this._record[STATES_AT + this._running]!;
 	}
 
-	/** Changes a slot's state, and if need be which slot starts next, at once. */
-	private _enter(slot: number, state: number, next: number = this._record[BOOT_AT]!): void {
-		this._record[STATES_AT + slot] = state;
-		this._record[BOOT_AT] = next;
-		this._write(this._record, 0);
+	/** Changes a slot's state, and if need be which slot starts next, at once; nothing changes where the file refuses it. */
+	private _enter(slot: number, state: number, { next = this._record[BOOT_AT]!, length = -1 } = {}): void {
+		const record = Buffer.from(this._record);
+		record[STATES_AT + slot] = state;
+		record[BOOT_AT] = next;
+		if (length >= 0) record.writeUInt32BE(length, LENGTHS_AT + 4 * slot);
+		this._write(record, 0);
+		this._record = record;
 	}
 
 	private _write(bytes: Uint8Array, offset: number): void {
 		if (this._file === undefined) this._memory!.set(bytes, offset);
-		else writeSync(this._file, bytes, 0, bytes.length, offset);
+		else writeAll(this._file, bytes, offset);
 	}
 
 	private _read(slot: number, length: number): Buffer {
@@ -156,18 +159,24 @@ export class FirmwareSlots implements UpdatePort {
 	}
 }
 
+/** A short write is followed by one of the rest, which tells why. */
+function writeAll(file: number, bytes: Uint8Array, offset: number): void {
+	for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done, offset + done);
+}
+
 /** Reads the record that is there, or writes it to a new file. */
 function openFile(path: string, record: Buffer): number {
+	let file: number | undefined;
 	try {
 		mkdirSync(dirname(path), { recursive: true });
-		const file = openSync(path, constants.O_RDWR | constants.O_CREAT);
-		if (fstatSync(file).size === 0) writeSync(file, record, 0, RECORD_BYTES, 0);
+		file = openSync(path, constants.O_RDWR | constants.O_CREAT);
+		if (fstatSync(file).size === 0) writeAll(file, record, 0);
 		else if (readSync(file, record, 0, RECORD_BYTES, 0) < RECORD_BYTES || !record.subarray(0, BOOT_AT).equals(MARK)) {
-			closeSync(file);
 			throw new Error("holds no firmware slots; remove it to begin anew");
 		}
 		return file;
 	} catch (error) {
+		if (file !== undefined) closeSync(file);
 		const { code, message } = error as NodeJS.ErrnoException;
 		throw new Error(`${path} ${code === undefined ? message : `cannot be used (${code})`}`);
 	}

@@ -61,7 +61,7 @@ export interface Configuration {
 	settings: unknown;
 	/** The sensor on the board, by default a BME280; the settings should name it. */
 	sensor?: SensorModel;
-	/** Seed of the simulated weather, the sensors' noise, and the jitter of reconnects. */
+	/** Seed of the simulated weather and the sensors' noise; with the station's id, of the jitter of reconnects. */
 	seed: number;
 	/** A recording for the simulated sensor, as the text of the file, instead of the weather. */
 	replay?: { text: string; name?: string };

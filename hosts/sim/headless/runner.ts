@@ -66,6 +66,8 @@ export class Runner {
 	readonly wire = { sent: 0, received: 0 };
 
 	private readonly _options: RunnerOptions;
+	/** Read once: another build must not change the program of a run. */
+	private readonly _firmware: string;
 	private readonly _connections = new Map<number, StationConnection>();
 	private _timer: NodeJS.Timeout | undefined;
 	private _immediate: NodeJS.Immediate | undefined;
@@ -83,6 +85,7 @@ export class Runner {
 
 	constructor(options: RunnerOptions) {
 		this._options = options;
+		this._firmware = readFileSync(options.firmware, "utf8");
 		this.clock = new SimulatedClock(options.speed, () => performance.now(), Date.now());
 		this.stopped = new Promise((resolve, reject) => {
 			this._resolve = resolve;
@@ -94,7 +97,7 @@ export class Runner {
 
 	private _createEngine(): Engine {
 		const { flash, slots, onLog } = this._options;
-		const engine = new Engine({ flash: flash.file });
+		const engine = new Engine({ flash: flash.file, flashName: flash.name });
 		engine.onOutput = (text) => onLog("error", text.trimEnd());
 		if (slots) engine.onQuestion = (question) => answerSlots(slots, question);
 		return engine;
@@ -102,8 +105,8 @@ export class Runner {
 
 	/** Loads the firmware and starts the station; or starts it anew, as it asked for. */
 	async start(startedOnRequest = false): Promise<void> {
-		const { firmware, settings, sensor, seed, replay, slots } = this._options;
-		await this._engine.evaluate(readFileSync(firmware, "utf8"));
+		const { settings, sensor, seed, replay, slots } = this._options;
+		await this._engine.evaluate(this._firmware);
 		const configuration: Configuration = {
 			settings,
 			...(sensor && { sensor }),
@@ -139,14 +142,14 @@ export class Runner {
 		this._measure();
 		this._engine.close();
 		this._closeConnections();
-		this._options.slots?.boot();
-		this._engine = this._createEngine();
 		this._asleep = false;
 		this._timerDue = this.clock.nextTimer = Number.POSITIVE_INFINITY;
 		this.clock.await(false);
 		// To load the firmware takes real time.
 		this.clock.hold();
 		try {
+			this._options.slots?.boot();
+			this._engine = this._createEngine();
 			await this.start(true);
 		} catch (error) {
 			this._reject(error as Error);

@@ -1,7 +1,9 @@
 /** What waits for the broker, in which order it goes, and what a restart leaves of it. */
 import { FlashChip, type FlashOperation } from "../../../hosts/sim/devices/flash-chip.ts";
 import type { Clock, Flash } from "../../../src/host.ts";
+import { Log } from "../../../src/outbox/log.ts";
 import { Outbox, type OutboxOptions } from "../../../src/outbox/outbox.ts";
+import { encodeReading } from "../../../src/outbox/record.ts";
 import { deepEqual, equal, ok, test, throws } from "../../harness/harness.ts";
 
 const NOON = Date.UTC(2026, 10, 21, 12);
@@ -463,4 +465,29 @@ test("readings that are set aside in RAM take up no room in the ring", () => {
 		equal(board.delivers().length, 3);
 	}
 	equal(board.outbox.dropped, 0);
+});
+
+test("behind the last number there is none: what waits goes, no number comes twice, and a restart changes nothing", () => {
+	const board = new Board();
+	const last = 0xffff_ffff;
+	new Log(board.flash).append(encodeReading({ seq: last - 2, when: NOON, run: undefined, sample: sampleOf(20) }));
+	board.restart();
+	deepEqual(board.pushes(2), [last - 1, last]);
+	const ended = /^all numbers are used; erase the flash to begin anew$/;
+	throws(() => board.pushes(1), ended);
+	throws(() => board.restart().pushes(1), ended);
+	equal(board.outbox.length, 3);
+	deepEqual(board.delivers(), [last - 2, last - 1, last]);
+	throws(() => board.restart().pushes(1), ended);
+	deepEqual(board.told, []);
+});
+
+test("damaged readings behind the last number but one use up no more than there is", () => {
+	const chip = new FlashChip({ blockLength: 256, blocks: 4 });
+	const log = new Log(chip);
+	const last = 0xffff_ffff;
+	for (const seq of [last - 1, last, last]) log.append({ kind: 0, seq, body: new Uint8Array(0) });
+	// In the body of the second and of the third, behind two headers.
+	for (const slot of [3, 4]) chip.flipBit(8 * (256 + slot * 24 + 10));
+	equal(new Log(chip).lastSeq, last);
 });

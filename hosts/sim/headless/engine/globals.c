@@ -1,9 +1,9 @@
 #include "globals.h"
 #include "board.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,7 +36,7 @@ struct action {
 static struct buffer actions;
 /* Bytes that events brought, in the order of their arrival, until the program takes them. */
 static struct buffer boxes[BOXES];
-static uint8_t* flash;
+static int flash;
 static size_t flashSize;
 
 extern void modInstallTextDecoder(xsMachine* the);
@@ -176,7 +176,47 @@ static void asideGlobal(xsMachine* the)
 	setAside(the, xsToBoolean(xsArg(0)));
 }
 
-/* Flash: a file that is mapped, so that a write is there even if this process is killed the moment after. */
+/*
+ * Flash: a file that is written through, so that a write is there even if this process is killed the moment after. It is
+ * not mapped: the memory of a mapped file would change though the disk is full, and the file not. What the file refuses
+ * ends the engine: a board's flash does not fill up, and a number that is not in it could be given a second time.
+ */
+
+static void flashFailed(const char* operation, int error)
+{
+	char text[200];
+	snprintf(text, sizeof(text), "%s (%s)", operation, error ? strerror(error) : "it is cut short");
+	endForFlash(text);
+}
+
+static void readFile(uint8_t* to, size_t length, size_t offset)
+{
+	while (length > 0) {
+		ssize_t count = pread(flash, to, length, (off_t)offset);
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count <= 0)
+			flashFailed("cannot be read", count < 0 ? errno : 0);
+		to += count;
+		offset += (size_t)count;
+		length -= (size_t)count;
+	}
+}
+
+/* A short write is followed by one of the rest, which tells why. */
+static void writeFile(const uint8_t* from, size_t length, size_t offset)
+{
+	while (length > 0) {
+		ssize_t count = pwrite(flash, from, length, (off_t)offset);
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count <= 0)
+			flashFailed("cannot be written", count < 0 ? errno : ENOSPC);
+		from += count;
+		offset += (size_t)count;
+		length -= (size_t)count;
+	}
+}
 
 static size_t checkedRange(xsMachine* the, const char* operation, double offset, double length)
 {
@@ -192,11 +232,21 @@ static void flashStatus(xsMachine* the)
 	xsSet(xsResult, xsID("blocks"), xsInteger((xsIntegerValue)(flashSize / FLASH_BLOCK)));
 }
 
+/* Room for bytes of the flash, outside of the machine. */
+static uint8_t* roomFor(size_t length)
+{
+	static struct buffer room;
+	clearBuffer(&room);
+	return (uint8_t*)growBuffer(&room, length);
+}
+
 static void flashRead(xsMachine* the)
 {
 	double length = xsToNumber(xsArg(0));
 	size_t offset = checkedRange(the, "read", xsToNumber(xsArg(1)), length);
-	xsResult = xsArrayBuffer(flash + offset, (xsIntegerValue)length);
+	uint8_t* bytes = roomFor((size_t)length);
+	readFile(bytes, (size_t)length, offset);
+	xsResult = xsArrayBuffer(bytes, (xsIntegerValue)length);
 }
 
 /* Clears bits, and sets none. */
@@ -206,14 +256,19 @@ static void flashWrite(xsMachine* the)
 	size_t length;
 	const uint8_t* bytes = bytesOf(the, &xsArg(0), &length);
 	size_t offset = checkedRange(the, "write", at, (double)length);
+	uint8_t* image = roomFor(length);
+	readFile(image, length, offset);
 	for (size_t index = 0; index < length; index++)
-		flash[offset + index] &= bytes[index];
+		image[index] &= bytes[index];
+	writeFile(image, length, offset);
 }
 
 static void flashEraseBlock(xsMachine* the)
 {
 	size_t offset = checkedRange(the, "erase", xsToNumber(xsArg(0)) * FLASH_BLOCK, FLASH_BLOCK);
-	memset(flash + offset, ERASED, FLASH_BLOCK);
+	uint8_t* erased = roomFor(FLASH_BLOCK);
+	memset(erased, ERASED, FLASH_BLOCK);
+	writeFile(erased, FLASH_BLOCK, offset);
 }
 
 static void define(xsMachine* the, xsSlot* object, const char* name, xsCallback callback, int length)
@@ -226,13 +281,8 @@ void installGlobals(xsMachine* machine, int descriptor)
 {
 	struct stat file;
 	if (fstat(descriptor, &file) == 0 && file.st_size > 0) {
+		flash = descriptor;
 		flashSize = (size_t)file.st_size;
-		flash = mmap(NULL, flashSize, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-		if (flash == MAP_FAILED) {
-			perror("mmap of the flash");
-			_exit(1);
-		}
-		close(descriptor);
 	}
 	modInstallTextDecoder(machine);
 	modInstallTextEncoder(machine);
@@ -246,7 +296,7 @@ void installGlobals(xsMachine* machine, int descriptor)
 		define(the, &xsVar(2), "drop", drop, 1);
 		define(the, &xsVar(2), "ask", ask, 1);
 		define(the, &xsVar(2), "aside", asideGlobal, 1);
-		if (flash) {
+		if (flashSize > 0) {
 			xsVar(0) = xsNewObject();
 			define(the, &xsVar(0), "status", flashStatus, 0);
 			define(the, &xsVar(0), "read", flashRead, 2);

@@ -25,5 +25,7 @@ struct buffer* takeActions(void);
 
 /* Provided by `main.c`. */
 void askHost(const void* question, size_t length, struct buffer* answer);
+/* Ends the process; the host is told why. Nothing of what the program did in this command reaches the host. */
+void endForFlash(const char* reason);
 
 #endif

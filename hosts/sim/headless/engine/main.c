@@ -9,9 +9,14 @@
  *   l  limits                | !  text                                           an exception that nothing caught
  *   c  event                 | x  figures and text                               the end, as a board's: its reason
  *   g  collects garbage      | ?  bytes                                          the program's own question
- *   a  the answer to ?       |
+ *   a  the answer to ?       | f  text                                           the end: the flash's file refuses
  *
  * Descriptor 5, where it is open, is the flash: see `globals.c`.
+ *
+ * With the arguments `lock` and a number of ms it is no engine: it locks the file of descriptor 3, which Node cannot, and
+ * ends, with 1 where others have the lock that long. The lock is that of the open file, as long as one of the processes that share it has it open: its
+ * caller, and the engines that get it as their flash. The system gives it back when the last of them is dead, in whichever
+ * container it was, and to no number of a process that another one has.
  */
 #include "globals.h"
 #include "board.h"
@@ -20,9 +25,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 enum { FROM_HOST = 3, TO_HOST = 4, FLASH = 5 };
+
+/* Exit codes of `lock`. */
+enum { LOCKED = 0, LOCKED_BY_OTHERS = 1, NO_LOCKS = 2 };
+#define LOCK_FILE 3
+/* From one try to the next, in ms. */
+#define LOCK_TRY 20
 
 /* A thread of its own, whose stack can be measured. Compiling a program takes a lot of it. */
 #define NATIVE_STACK_BYTES (4 * 1024 * 1024)
@@ -100,6 +112,12 @@ void askHost(const void* question, size_t length, struct buffer* answer)
 		_exit(0);
 	if (kind != 'a')
 		_exit(1);
+}
+
+void endForFlash(const char* reason)
+{
+	send('f', reason, strlen(reason), NULL, 0);
+	_exit(1);
 }
 
 void machineEnded(xsMachine* the, int status, const char* reason)
@@ -186,12 +204,33 @@ static void* loop(void* nativeStack)
 	_exit(0);
 }
 
-int main(void)
+/* `wait`: ms that the lock is waited for. */
+static int lock(int wait)
+{
+	/* A Ctrl-C is the caller's. */
+	signal(SIGINT, SIG_IGN);
+	for (int waited = 0; flock(LOCK_FILE, LOCK_EX | LOCK_NB); waited += LOCK_TRY) {
+		if (errno != EWOULDBLOCK && errno != EINTR) {
+			fputs(strerror(errno), stderr);
+			return NO_LOCKS;
+		}
+		if (waited >= wait)
+			return LOCKED_BY_OTHERS;
+		usleep(LOCK_TRY * 1000);
+	}
+	return LOCKED;
+}
+
+int main(int count, char** arguments)
 {
 	pthread_t id;
 	pthread_attr_t attributes;
 	void* stack;
+	if (count > 1)
+		return count == 3 && strcmp(arguments[1], "lock") == 0 ? lock(atoi(arguments[2])) : NO_LOCKS;
 	signal(SIGPIPE, SIG_IGN);
+	/* A write beyond a limit (`ulimit -f`) is then an error as any other. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (posix_memalign(&stack, 4096, NATIVE_STACK_BYTES))
 		failed("posix_memalign");
 	pthread_attr_init(&attributes);

@@ -7,6 +7,7 @@ import { createSimulatedSensor } from "../../devices/simulated-sensor.js";
 import { RemoteSlots } from "../firmware-slots-remote.js";
 import { Action, type Configuration, LEVELS } from "../protocol.js";
 import { act, aside, ask, drop, flash, take } from "./engine.js";
+import { jitterSeed } from "./jitter.js";
 
 /** The time of the event being handled: within one event no time passes. */
 export const time = { now: 0, wall: 0 };
@@ -147,7 +148,7 @@ export function configure(configuration: Configuration): void {
 		host.update = slots;
 		host.diagnostics = () => ({ image: slots.id });
 	}
-	host.random = createRandom(seed);
+	host.random = createRandom(jitterSeed(seed, (settings as { id?: unknown }).id));
 	Object.assign(host, createSimulatedSensor({ sensor, seed, replay, clock: host.clock }));
 	if (!measured) return;
 	const classes = [SimulatedSocket, host.i2c?.io, host.pulses?.io];
