@@ -2,8 +2,8 @@
 import { Worker } from "node:worker_threads";
 import type { Order, Report } from "../../hosts/sim/world/worker.ts";
 
-/** A world that takes longer, in ms, hangs: most take less than a second. */
-const HANG_MS = 120_000;
+/** A world that takes longer, in ms, hangs: most take less than a second, the longest known a minute of an idle processor. */
+const HANG_MS = 1_800_000;
 
 /** A thread and what it tells. */
 export class Runner {

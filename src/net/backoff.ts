@@ -5,7 +5,7 @@ export interface BackoffOptions {
 	readonly base?: number;
 	/** Bound of every delay, in ms. */
 	readonly limit?: number;
-	/** A connection that lived this long, in ms, counts as a success. */
+	/** A connection that lived this long, in ms, counts as a success whatever it achieved. */
 	readonly stableAfter?: number;
 	/** Uniform in [0, 1). */
 	readonly random: () => number;
@@ -13,11 +13,11 @@ export interface BackoffOptions {
 
 const BASE_MS = 1_000;
 const LIMIT_MS = 120_000;
-/**
- * A connection must last this long before the delays start over, in ms. Two
- * stations with one client id each get accepted, and so end the other's
- * connection. If acceptance reset the delays, they would do that at full speed.
- */
+/** Bound of a delay after a failure to reach the broker, in ms: it may be back at any moment. */
+export const AWAY_LIMIT_MS = 30_000;
+/** Bound of a delay after several short connections in a row that all delivered, in ms. */
+export const DOUBTFUL_LIMIT_MS = 8_000;
+/** A connection that delivered nothing must last this long before the delays start over, in ms. */
 const STABLE_AFTER_MS = 60_000;
 /** Full jitter may draw a delay near 0, which would burden the broker. */
 const SHORTEST_MS = 100;
@@ -41,16 +41,22 @@ export class Backoff {
 		return this._attempts;
 	}
 
-	/** The next delay in ms: uniform between `SHORTEST_MS` and a bound that doubles with each call up to the limit. */
-	next(): number {
-		const bound = Math.min(this._limit, this._base * 2 ** Math.min(this._attempts, 30));
+	/**
+	 * The next delay in ms: uniform between `SHORTEST_MS` and a bound that doubles
+	 * with each call, up to the limit or to `limit`.
+	 */
+	next(limit = this._limit): number {
+		const bound = Math.min(this._limit, limit, this._base * 2 ** Math.min(this._attempts, 30));
 		this._attempts++;
 		return SHORTEST_MS + Math.floor(this._random() * Math.max(0, bound - SHORTEST_MS));
 	}
 
-	/** Tells how long a connection lived, in ms, from the broker's acceptance to its end. */
-	lived(duration: number): void {
-		if (duration >= this._stableAfter) this._attempts = 0;
+	/**
+	 * A connection has ended. `duration`: from the broker's acceptance to its end, in
+	 * ms; `delivered`: whether the broker has acknowledged a message on it.
+	 */
+	lived(duration: number, delivered: boolean): void {
+		if (delivered || duration >= this._stableAfter) this._attempts = 0;
 	}
 
 	/** Starts over: the network itself has come back. */

@@ -7,9 +7,9 @@
 import { Alarm } from "../alarm.js";
 import type { Bytes, Clock, NetworkPort, Resolver, Socket, TimerPort, TlsOptions } from "../host.js";
 import { messageOf } from "../text.js";
-import type { Backoff } from "./backoff.js";
+import { AWAY_LIMIT_MS, type Backoff, DOUBTFUL_LIMIT_MS } from "./backoff.js";
 import type { BrokerAddress } from "./broker-url.js";
-import { ProtocolError, RefusedError, SessionDiscardedError } from "./mqtt/errors.js";
+import { ProtocolError, RefusedError, SessionDiscardedError, TakenOverError } from "./mqtt/errors.js";
 import type { Message } from "./mqtt/message.js";
 import type { Session } from "./mqtt/session.js";
 
@@ -293,17 +293,23 @@ export class Link<M extends Message> {
 		{ byBroker = false, error }: { byBroker?: boolean; error?: unknown } = {},
 	): void {
 		if (this._state.phase === "stopped") return;
-		const { backoff, clock, onDisconnect, onTakenOver } = this._options;
+		const { backoff, clock, session, onDisconnect, onTakenOver } = this._options;
 		const now = clock.now();
 		const lived =
 			this._state.phase === "open" && this._state.acceptedAt !== undefined ? now - this._state.acceptedAt : undefined;
-		if (lived !== undefined) backoff.lived(lived);
+		this._shortLived = byBroker && lived !== undefined && lived < SHORT_LIVED_MS ? this._shortLived + 1 : 0;
+		const { delivered } = session;
+		const isTakenOver = error instanceof TakenOverError;
+		// Without a reason, another client with the same id looks like a broker that restarts all the time.
+		const isDoubtful = this._shortLived >= SHORT_LIVED_MAXIMUM && !isTakenOver && delivered;
+		if (lived !== undefined) backoff.lived(lived, delivered && !isTakenOver && !isDoubtful);
+		const isOpening = this._state.phase === "opening";
 		this._end(byBroker ? now : undefined);
 		const atOnce = error instanceof SessionDiscardedError || (error instanceof RefusedError && error.hasOlderVersion);
-		const delay = atOnce ? 0 : backoff.next();
+		const limit = isOpening ? AWAY_LIMIT_MS : isDoubtful ? DOUBTFUL_LIMIT_MS : undefined;
+		const delay = atOnce ? 0 : backoff.next(limit);
 		this._become({ phase: "waiting", retryAt: now + delay });
 		onDisconnect?.(reason, delay, error);
-		this._shortLived = byBroker && lived !== undefined && lived < SHORT_LIVED_MS ? this._shortLived + 1 : 0;
 		if (this._shortLived === SHORT_LIVED_MAXIMUM) onTakenOver?.();
 	}
 

@@ -130,7 +130,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"a backoff that does not grow",
-		1,
+		28,
 		Backoff,
 		class extends Backoff {
 			override next() {

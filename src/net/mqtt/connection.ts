@@ -53,6 +53,8 @@ export class Connection<M> {
 	birthOwed = false;
 	/** Whether the broker has answered a packet on this connection. */
 	proven = false;
+	/** Whether the broker has taken a message on this connection. */
+	delivered = false;
 	/** When a DISCONNECT blamed a packet from the client for the end, in ms. */
 	dismissedAt: number | undefined;
 	/** When an acknowledgement was overdue, in ms. */

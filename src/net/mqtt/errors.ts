@@ -1,6 +1,6 @@
 /** Why a connection has to be closed. */
 import type { Disconnect, Properties } from "./packet.js";
-import { MALFORMED_PACKET, PROTOCOL_ERROR, reasonText, refusalText } from "./reason-codes.js";
+import { MALFORMED_PACKET, PROTOCOL_ERROR, reasonText, refusalText, SESSION_TAKEN_OVER } from "./reason-codes.js";
 
 /** The peer broke the protocol: the connection has to be closed [MQTT-4.8.0-1]. */
 export class ProtocolError extends Error {
@@ -62,10 +62,18 @@ export class RefusedError extends ConnectionError {
 	}
 }
 
+/** Another client has connected with this client's id. */
+export class TakenOverError extends ConnectionError {
+	override get name(): string {
+		return "TakenOverError";
+	}
+}
+
 /** The broker has sent a DISCONNECT (5.0). */
 export function endedByBroker({ reasonCode = 0, properties }: Disconnect): ConnectionError {
 	const text = [reasonText(reasonCode), properties?.reasonString, properties?.serverReference]
 		.filter(Boolean)
 		.join(": ");
-	return new ConnectionError(`the broker ended the connection: ${text} (0x${reasonCode.toString(16)})`);
+	const message = `the broker ended the connection: ${text} (0x${reasonCode.toString(16)})`;
+	return reasonCode === SESSION_TAKEN_OVER ? new TakenOverError(message) : new ConnectionError(message);
 }

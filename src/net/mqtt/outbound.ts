@@ -138,6 +138,7 @@ export class Outbound<M extends Message> {
 			}
 			return this._options.onReject?.(message ?? "birth message", reasonCode);
 		}
+		connection.delivered = true;
 		if (message) this._options.onAcknowledge?.(message);
 		else this._suspicion.birthTaken();
 	}

@@ -7,6 +7,7 @@ export const MALFORMED_PACKET = 0x81;
 export const PROTOCOL_ERROR = 0x82;
 export const UNSUPPORTED_PROTOCOL_VERSION = 0x84;
 export const NOT_AUTHORIZED = 0x87;
+export const SESSION_TAKEN_OVER = 0x8e;
 export const TOPIC_NAME_INVALID = 0x90;
 export const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
 export const RECEIVE_MAXIMUM_EXCEEDED = 0x93;

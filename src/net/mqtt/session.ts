@@ -61,6 +61,11 @@ export class Session<M extends Message> {
 		return this._inFlight.size;
 	}
 
+	/** Whether the broker has acknowledged a message on this connection. */
+	get delivered(): boolean {
+		return this._connection?.delivered ?? false;
+	}
+
 	/** Whether an answer of the broker is due. */
 	get awaiting(): boolean {
 		if (!this._connection) return false;

@@ -16,10 +16,24 @@ test("the jitter is full, but for a breath of 100 ms", () => {
 test("only a connection that lasted starts the delays over", () => {
 	const backoff = new Backoff({ base: 1_000, limit: 64_000, stableAfter: 60_000, random: () => 0.5 });
 	delays(backoff, 4);
-	backoff.lived(59_999);
+	backoff.lived(59_999, false);
 	ok(backoff.next() > 8_000);
-	backoff.lived(60_000);
+	backoff.lived(60_000, false);
 	equal(backoff.next(), 550);
+});
+
+test("a connection on which a message was delivered starts the delays over, however short it was", () => {
+	const backoff = new Backoff({ random: () => 0.999_999 });
+	delays(backoff, 5);
+	backoff.lived(100, true);
+	deepEqual(delays(backoff, 2), [999, 1_999]);
+});
+
+test("a call may bound the delay further, and the attempts count all the same", () => {
+	const backoff = new Backoff({ random: () => 0.999_999 });
+	const away = Array.from({ length: 7 }, () => backoff.next(30_000));
+	deepEqual(away, [999, 1_999, 3_999, 7_999, 15_999, 29_999, 29_999]);
+	equal(backoff.next(), 119_999);
 });
 
 test("a thousand attempts stay within the limit", () => {

@@ -153,6 +153,51 @@ test("a broker that goes silent costs a reconnect and no reading; what was in fl
 	equal(station.counters.queued, 0);
 });
 
+test("a broker that restarts every three seconds, for minutes, is not left alone for more than eight seconds", () => {
+	const { broker, station } = start({ interval: 1 });
+	for (let time = 0; time < 150_000; time += 3_000) {
+		broker.up = true;
+		broker.advanceTo(time + 2_600);
+		broker.up = false;
+		broker.advanceTo(time + 3_000);
+	}
+	ok(broker.connects >= 20, `${broker.connects} connections in 50 lives`);
+	broker.up = true;
+	broker.advanceTo(160_000);
+	equal(station.counters.queued, 0);
+});
+
+/** How a broker ends the connection of a client whose id another one uses, and the connections in ten minutes. */
+const TAKEOVERS: [how: string, most: number, end: (broker: AnsweringBroker, world: World) => void][] = [
+	["with a reason, as brokers of 5.0 do,", 20, (_broker, world) => world.socket.receives("e0 02 8e 00")],
+	["without a word", 140, (_broker, world) => world.socket.ends("by the broker")],
+];
+for (const [how, most, end] of TAKEOVERS) {
+	test(`a fight for the client id that ends each connection ${how} slows down although readings are delivered`, () => {
+		const { broker, world } = start({ interval: 1 });
+		let seen = 0;
+		for (let time = 500; time < 600_000; time += 500) {
+			broker.advanceTo(time);
+			// Half a second after each connection the other one has it.
+			if (broker.connects > seen && broker.readings.length > 0) end(broker, world);
+			seen = broker.connects;
+		}
+		ok(broker.connects <= most, `${broker.connects} connections in ten minutes`);
+		ok(broker.connects >= 6, `${broker.connects} connections in ten minutes`);
+	});
+}
+
+test("a broker that was away for an hour has the station back within half a minute", () => {
+	const { broker } = start();
+	broker.advanceTo(10_000);
+	broker.up = false;
+	broker.advanceTo(HOUR, 500);
+	broker.up = true;
+	const before = broker.connects;
+	broker.advanceTo(HOUR + 31_000);
+	equal(broker.connects, before + 1);
+});
+
 test("a sensor that fails is told of, costs only its readings, and comes back", () => {
 	let absent = false;
 	const world = new World();

@@ -11,7 +11,7 @@ const ATTEMPT_MAXIMUM_MS = 27_000;
 const ACCEPTANCE_MS = 10_000;
 /** Attempts that may follow each other closely; and the least average time between later ones, in ms, with a wide margin. */
 const BURST = 12;
-const MEAN_MINIMUM_MS = 20_000;
+const MEAN_MINIMUM_MS = 8_000;
 
 export interface CallsOptions {
 	/** How late a timer may be, in ms, for all reasons. */
@@ -30,6 +30,8 @@ export class Calls {
 	private _counted = 0;
 	private _acceptedAt: number | undefined;
 	private _immediate = false;
+	/** Whether the broker has taken a message on this connection, so that the delays may start over. */
+	private _mayHaveDelivered = false;
 	/** The connection may have been for an earlier session's end only, as one in a power-on period is. */
 	private _mayReturn = false;
 	private _returned = false;
@@ -100,8 +102,14 @@ export class Calls {
 	accepted(time: number, mayReturn: boolean): void {
 		if (this._state !== "calling") return;
 		this._mayReturn = mayReturn;
+		this._mayHaveDelivered = false;
 		this._state = "connected";
 		this._acceptedAt = time;
+	}
+
+	/** The broker has taken a message. */
+	delivered(): void {
+		this._mayHaveDelivered = true;
 	}
 
 	/** The station has one more reason to be back without a delay. */
@@ -115,7 +123,8 @@ export class Calls {
 		this._state = "waiting";
 		this._since = time;
 		const lived = this._acceptedAt === undefined ? 0 : time - this._acceptedAt;
-		const certain = lived >= STABLE_AFTER_MS + ACCEPTANCE_MS || lived < STABLE_AFTER_MS - 100;
+		const certain =
+			lived >= STABLE_AFTER_MS + ACCEPTANCE_MS || (lived < STABLE_AFTER_MS - 100 && !this._mayHaveDelivered);
 		if (lived >= STABLE_AFTER_MS + ACCEPTANCE_MS) this._start(time);
 		else if (!certain) {
 			this._delays = undefined;

@@ -281,6 +281,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	// What the broker tells.
 
 	onPublish(message: TakenMessage): void {
+		if (!message.isWill) this.calls.delivered();
 		this._published(message, false);
 	}
 
