@@ -8,6 +8,11 @@ const SKIPPED_16 = 0x8000;
 /** Datasheet table 1, operating range; the lower limit of pressure is Bosch's, as in its driver. */
 const TEMPERATURE_RANGE = Object.freeze([-40, 85] as const);
 const PRESSURE_RANGE = Object.freeze([30_000, 110_000] as const);
+/**
+ * Percent. In condensing or very dry air a working chip is beyond 0..100 by its accuracy, 3, with hysteresis, 1, and some
+ * years of drift; a broken one, or a disturbed bus, by far more: 0xFFFF stands for some 250.
+ */
+const HUMIDITY_RANGE = Object.freeze([-10, 110] as const);
 
 /**
  * The values in a burst of the data registers: 8 bytes, or 6 without humidity.
@@ -37,17 +42,17 @@ export function decodeFrame(calibration: Calibration, frame: Uint8Array): Condit
 	return inRange(compensate(calibration, { temperature, pressure, humidity }));
 }
 
-/** Compares so that NaN fails, too. */
+/** Judges the values before any limit is put on them. Compares so that NaN fails, too. */
 function inRange(conditions: Conditions): Conditions {
-	const { temperature, pressure, humidity = 0 } = conditions;
-	const [coldest, hottest] = TEMPERATURE_RANGE;
-	const [lowest, highest] = PRESSURE_RANGE;
-	if (!(temperature >= coldest && temperature <= hottest)) {
-		throw new SensorError(`a temperature of ${temperature.toFixed(1)} °C is not within ${coldest}..${hottest} °C`);
-	}
-	if (!(pressure >= lowest && pressure <= highest)) {
-		throw new SensorError(`a pressure of ${pressure.toFixed(0)} Pa is not within ${lowest}..${highest} Pa`);
-	}
-	if (!(humidity >= 0 && humidity <= 1)) throw new SensorError("the humidity is not a number");
-	return conditions;
+	const { temperature, pressure, humidity } = conditions;
+	within("temperature", temperature, 1, "°C", TEMPERATURE_RANGE);
+	within("pressure", pressure, 0, "Pa", PRESSURE_RANGE);
+	if (humidity === undefined) return conditions;
+	within("humidity", humidity * 100, 1, "%", HUMIDITY_RANGE);
+	return { temperature, pressure, humidity: Math.min(1, Math.max(0, humidity)) };
+}
+
+function within(name: string, value: number, digits: number, unit: string, [low, high]: readonly [number, number]) {
+	if (value >= low && value <= high) return;
+	throw new SensorError(`a ${name} of ${value.toFixed(digits)} ${unit} is not within ${low}..${high} ${unit}`);
 }
