@@ -1,5 +1,5 @@
 /** From the data registers of a BME280 or BMP280 to values that can be believed: pure. */
-import { type Calibration, type Conditions, compensate } from "./compensation.js";
+import { type Calibration, type Conditions, compensate, type RawCounts } from "./compensation.js";
 import { SensorError } from "./sensor.js";
 
 /** A channel's registers when it was skipped, or since the reset. */
@@ -15,13 +15,24 @@ const PRESSURE_RANGE = Object.freeze([30_000, 110_000] as const);
 const HUMIDITY_RANGE = Object.freeze([-10, 110] as const);
 
 /**
+ * The channel in a burst of the data registers (see `decodeFrame`) that the chip has
+ * skipped, or that happens to have its sentinel as its true value: the next measurement
+ * tells.
+ *
+ * The sentinels are looked for here, channel by channel, rather than by the formulas:
+ * decoded, they look like a mild day at 700 hPa, which no range check finds. In a
+ * measurement of all channels a sentinel means that the chip was reset in between.
+ */
+export function skippedChannel(frame: Uint8Array): "temperature" | "pressure" | "humidity" | undefined {
+	const { temperature, pressure, humidity } = countsOf(frame);
+	if (temperature === SKIPPED_20) return "temperature";
+	if (pressure === SKIPPED_20) return "pressure";
+	return humidity === SKIPPED_16 ? "humidity" : undefined;
+}
+
+/**
  * The values in a burst of the data registers: 8 bytes, or 6 without humidity.
  * Throws a `SensorError` for those that cannot be believed.
- *
- * The sentinels are rejected here, channel by channel, rather than by the
- * formulas: decoded, they look like a mild day at 700 hPa (no range check finds
- * them). In a measurement of all channels a sentinel means that the chip was reset
- * in between. A true value can equal a sentinel by chance; that costs one retry.
  */
 export function decodeFrame(calibration: Calibration, frame: Uint8Array): Conditions {
 	for (const [byte, digit] of [
@@ -30,16 +41,17 @@ export function decodeFrame(calibration: Calibration, frame: Uint8Array): Condit
 	] as const) {
 		if (frame.every((other) => other === byte)) throw new SensorError(`the chip sent nothing but ${digit}`);
 	}
+	const skipped = skippedChannel(frame);
+	if (skipped !== undefined) throw new SensorError(`the chip skipped the ${skipped}`);
+	return inRange(compensate(calibration, countsOf(frame)));
+}
+
+/** Six bytes have no humidity. */
+function countsOf(frame: Uint8Array): RawCounts {
 	const at = (index: number) => frame[index] ?? 0;
 	const counts20 = (index: number) => (at(index) << 12) | (at(index + 1) << 4) | (at(index + 2) >> 4);
-	const pressure = counts20(0);
-	const temperature = counts20(3);
-	if (temperature === SKIPPED_20) throw new SensorError("the chip skipped the temperature");
-	if (pressure === SKIPPED_20) throw new SensorError("the chip skipped the pressure");
-	if (calibration.humidity === undefined) return inRange(compensate(calibration, { temperature, pressure }));
-	const humidity = (at(6) << 8) | at(7);
-	if (humidity === SKIPPED_16) throw new SensorError("the chip skipped the humidity");
-	return inRange(compensate(calibration, { temperature, pressure, humidity }));
+	const counts = { temperature: counts20(3), pressure: counts20(0) };
+	return frame.length > 6 ? { ...counts, humidity: (at(6) << 8) | at(7) } : counts;
 }
 
 /** Judges the values before any limit is put on them. Compares so that NaN fails, too. */

@@ -1,7 +1,7 @@
 /** Driver of Bosch's BME280 (temperature, pressure, humidity) and BMP280 (without humidity) on I2C. */
 import type { I2C, I2CConstructor } from "../host.js";
 import { messageOf } from "../text.js";
-import { decodeFrame } from "./bme280-frame.js";
+import { decodeFrame, skippedChannel } from "./bme280-frame.js";
 import { CALIBRATION_BYTES, type Calibration, HUMIDITY_CALIBRATION_BYTES, parseCalibration } from "./compensation.js";
 import { SENSORS } from "./models.js";
 import { BusError, hex, readRegisters, request, writeRegister } from "./registers.js";
@@ -55,19 +55,27 @@ const START_UP_POLLS = 5;
 /** Beyond the maximum measuring time; afterwards the measurement has failed. */
 const MEASURING_POLLS = 5;
 const POLL_MS = 2;
+/**
+ * Measurements in a row until a channel's sentinel counts as one. A chip that was reset in between has a value in the
+ * next; and a true value that equals the sentinel moves by its noise.
+ */
+const CONVERSIONS = 3;
 
 /**
  * Oversampling, as register codes (1, 2, 3, 4, 5 for 1, 2, 4, 8, 16 times). A
  * station asks once in a while and has 46 ms to spare, so pressure, whose noise is
  * greatest in published decimals, is averaged most. Temperature is doubled:
- * it corrects the other two, and at 17 bits a true value is taken for the
- * skipped sentinel half as often as at 16. Humidity drifts by more than its noise.
+ * it corrects the other two, and at 17 bits a true value equals the skipped
+ * sentinel half as often as at 16. Humidity drifts by more than its noise.
  */
 const OVERSAMPLING = Object.freeze({ temperature: 2, pressure: 5, humidity: 1 });
 
 /** Failed measurements in a row, after which the chip is searched for and started anew. */
 const FAILURES_BEFORE_RESTART = 3;
-/** Equal frames in a row, after which the chip is started anew: a working chip's lowest bits are noise. */
+/**
+ * Equal frames in a row, after which the chip is started anew: a working chip's lowest bits are noise. If that does not
+ * help, they are no readings until one differs.
+ */
 const EQUAL_FRAMES_BEFORE_RESTART = 16;
 
 /** A chip that has been started. */
@@ -76,8 +84,6 @@ interface Chip {
 	readonly address: number;
 	readonly id: number;
 	readonly calibration: Calibration;
-	lastFrame: Uint8Array;
-	equalFrames: number;
 }
 
 export class BME280 implements Sensor {
@@ -87,6 +93,9 @@ export class BME280 implements Sensor {
 	private _bus: I2C | undefined;
 	private _chip: Chip | undefined;
 	private _failures = 0;
+	/** Kept when the chip is started anew: only then it shows whether that has helped. */
+	private _lastFrame: Uint8Array = new Uint8Array(0);
+	private _equalFrames = 0;
 	private _closed = false;
 
 	/** Touches no bus: the first measurement does. */
@@ -149,7 +158,7 @@ export class BME280 implements Sensor {
 		// Filter off, as the readings are far apart. Writes to it count in sleep mode only, which follows a reset.
 		writeRegister(bus, CONFIG, 0);
 		this._options.onDiagnostic?.(`${id === BME280_ID ? "BME280" : "BMP280"} found at ${hex(address)}`);
-		return { bus, address, id, calibration, lastFrame: new Uint8Array(0), equalFrames: 0 };
+		return { bus, address, id, calibration };
 	}
 
 	private get _measuresHumidity(): boolean {
@@ -194,7 +203,7 @@ export class BME280 implements Sensor {
 		return new SensorError(`the chip at ${hex(address)} is no BME280 or BMP280: its id is ${hex(id)}${name}`);
 	}
 
-	/** One measurement in forced mode. */
+	/** One measurement in forced mode, or some where a channel may have been skipped. */
 	private *_convert(chip: Chip): Generator<number, Sample, void> {
 		const { bus, address, calibration } = chip;
 		// The id shows that the chip was replaced or the bus fails, which values may not show.
@@ -202,15 +211,18 @@ export class BME280 implements Sensor {
 		if (id !== chip.id) {
 			throw new BusError(`the chip at ${hex(address)} has changed: its id was ${hex(chip.id)} and is ${hex(id)}`);
 		}
-		// Written each time: a chip that was without power for a moment has forgotten it.
-		if (this._measuresHumidity) writeRegister(bus, CTRL_HUM, OVERSAMPLING.humidity);
-		writeRegister(bus, CTRL_MEAS, (OVERSAMPLING.temperature << 5) | (OVERSAMPLING.pressure << 2) | FORCED_MODE);
-		yield measuringTime(this._measuresHumidity);
-		if (!(yield* poll(bus, MEASURING, MEASURING_POLLS))) throw new SensorError("the chip did not finish measuring");
-
-		const frame = readRegisters(bus, DATA, this._measuresHumidity ? 8 : 6);
+		let frame: Uint8Array;
+		for (let conversion = 1; ; conversion++) {
+			// Written each time: a chip that was without power for a moment has forgotten it.
+			if (this._measuresHumidity) writeRegister(bus, CTRL_HUM, OVERSAMPLING.humidity);
+			writeRegister(bus, CTRL_MEAS, (OVERSAMPLING.temperature << 5) | (OVERSAMPLING.pressure << 2) | FORCED_MODE);
+			yield measuringTime(this._measuresHumidity);
+			if (!(yield* poll(bus, MEASURING, MEASURING_POLLS))) throw new SensorError("the chip did not finish measuring");
+			frame = readRegisters(bus, DATA, this._measuresHumidity ? 8 : 6);
+			if (conversion === CONVERSIONS || skippedChannel(frame) === undefined) break;
+		}
 		const conditions = decodeFrame(calibration, frame);
-		this._watchForFreeze(chip, frame);
+		this._watchForFreeze(frame);
 		return {
 			thermometer: { temperature: conditions.temperature },
 			...(conditions.humidity !== undefined && { hygrometer: { humidity: conditions.humidity } }),
@@ -218,12 +230,16 @@ export class BME280 implements Sensor {
 		};
 	}
 
-	private _watchForFreeze(chip: Chip, frame: Uint8Array): void {
-		const equal = frame.every((byte, index) => byte === chip.lastFrame[index]);
-		chip.equalFrames = equal ? chip.equalFrames + 1 : 1;
-		chip.lastFrame = frame;
-		if (chip.equalFrames < EQUAL_FRAMES_BEFORE_RESTART) return;
-		this._options.onDiagnostic?.(`${chip.equalFrames} measurements gave the same bits: starting the chip anew`);
+	/** Throws a `SensorError` for bits that stay the same whatever is done. */
+	private _watchForFreeze(frame: Uint8Array): void {
+		const equal = frame.every((byte, index) => byte === this._lastFrame[index]);
+		this._equalFrames = equal ? this._equalFrames + 1 : 1;
+		this._lastFrame = frame;
+		if (this._equalFrames < EQUAL_FRAMES_BEFORE_RESTART) return;
+		if (this._equalFrames > EQUAL_FRAMES_BEFORE_RESTART) {
+			throw new SensorError("every measurement gives the same bits, also after the chip was started anew");
+		}
+		this._options.onDiagnostic?.(`${this._equalFrames} measurements gave the same bits: starting the chip anew`);
 		this._forget();
 	}
 }

@@ -3,6 +3,8 @@ import { createI2C, type I2CChip } from "../../../hosts/sim/devices/i2c-bus.ts";
 import { parseReplay } from "../../../hosts/sim/devices/replay.ts";
 import type { I2COptions } from "../../../src/host.ts";
 import { BME280, type BME280Options } from "../../../src/sensors/bme280.ts";
+import { decodeFrame } from "../../../src/sensors/bme280-frame.ts";
+import { parseCalibration } from "../../../src/sensors/compensation.ts";
 import data from "../../data/bme280-vectors.json";
 import { deepEqual, equal, match, near, ok, test, throws } from "../../harness/harness.ts";
 import { FakeClock, finish, measure, refusal } from "./drive.ts";
@@ -63,6 +65,22 @@ function recordWrites(board: Bench): Transfer[] {
 	return transfers;
 }
 
+/** Registers of a real chip. */
+const recorded = (() => {
+	const [replay] = parseReplay(JSON.stringify(data), "periph-i2c");
+	if (replay?.kind !== "bme280") throw new Error("no recording");
+	return replay.recordings[0]!;
+})();
+/** Frames of that chip, each with other bytes from one of its registers on. */
+const withFrames = (...changes: [register: number, ...bytes: number[]][]) => {
+	const frames = changes.map(([register, ...bytes]) => {
+		const frame = Uint8Array.from(recorded.frames[0]!);
+		frame.set(bytes, register - 0xf7);
+		return frame;
+	});
+	return { chip: { recording: { ...recorded, frames } } };
+};
+
 test("the driver reads back what surrounds the chip", () => {
 	const board = bench();
 	nearWeather(board);
@@ -72,9 +90,7 @@ test("the driver reads back what surrounds the chip", () => {
 });
 
 test("the recorded registers of a real chip give the values that were published with them", () => {
-	const [replay] = parseReplay(JSON.stringify(data), "periph-i2c");
-	if (replay?.kind !== "bme280") throw new Error("no recording");
-	const { sensor, clock } = bench({ chip: { recording: replay.recordings[0]! } });
+	const { sensor, clock } = bench({ chip: { recording: recorded } });
 	const { thermometer, hygrometer, barometer } = measure(sensor, clock);
 	near(thermometer.temperature, 23.72, 0.01);
 	near(hygrometer!.humidity, 0.653_056, 0.000_08);
@@ -170,6 +186,59 @@ test("failure: the sentinel of a skipped pressure is rejected", () => {
 
 test("failure: the sentinel of a skipped humidity is rejected", () => {
 	equal(refusalWith("skipsHumidity"), "the chip skipped the humidity");
+});
+
+test("a true value that equals a sentinel is no skipped channel: the next measurement has its neighbour", () => {
+	for (const [sentinel, neighbour] of [
+		[
+			[0xfd, 0x80, 0x00],
+			[0xfd, 0x80, 0x01],
+		],
+		[
+			[0xfa, 0x80, 0x00, 0x00],
+			[0xfa, 0x80, 0x00, 0x80],
+		],
+		[
+			[0xf7, 0x80, 0x00, 0x00],
+			[0xf7, 0x80, 0x00, 0x10],
+		],
+	] satisfies [number, ...number[]][][]) {
+		for (const sentinels of [1, 2]) {
+			const { sensor, clock } = bench(withFrames(...new Array(sentinels).fill(sentinel), neighbour!));
+			const { sample, waits } = finish(sensor.measure(), clock);
+			deepEqual(waits, [2, ...new Array(sentinels + 1).fill(47)]);
+			const [register, ...bytes] = neighbour!;
+			const frame = Uint8Array.from(recorded.frames[0]!);
+			frame.set(bytes, register! - 0xf7);
+			const { temperature, pressure, humidity } = decodeFrame(parseCalibration(recorded.first, recorded.second), frame);
+			deepEqual(sample, { thermometer: { temperature }, hygrometer: { humidity }, barometer: { pressure } });
+		}
+	}
+});
+
+test("air at rest at the very counts of a sentinel gives a reading each time", () => {
+	const { sensor, clock, diagnostics } = bench(withFrames([0xfd, 0x80, 0x00]));
+	for (let count = 0; count < 40; count++) near(measure(sensor, clock).hygrometer!.humidity, 0.732_27, 0.000_1);
+	deepEqual(diagnostics, ["BME280 found at 0x76"]);
+});
+
+test("a sentinel three times in a row is a skipped channel", () => {
+	const skips = [0xfd, 0x80, 0x00] as [number, ...number[]];
+	const { sensor, clock } = bench(withFrames(skips, skips, skips, [0xfd, 0x7a, 0x76]));
+	equal(refusal(sensor, clock), "the chip skipped the humidity");
+	near(measure(sensor, clock).hygrometer!.humidity, 0.653_06, 0.000_1);
+});
+
+test("a chip that loses its power while it measures gives a reading all the same", () => {
+	const board = bench();
+	nearWeather(board);
+	board.clock.time += 1_000;
+	const measurement = board.sensor.measure();
+	board.clock.time += measurement.next().value as number;
+	board.chip.powerOn();
+	board.clock.time += 2;
+	near(finish(measurement, board.clock).sample.hygrometer!.humidity, board.weather.humidity, 0.000_2);
+	deepEqual(board.diagnostics, ["BME280 found at 0x76"]);
 });
 
 test("failure: the sentinels that a reset leaves behind are rejected", () => {
@@ -331,15 +400,47 @@ test("failures count only in a row", () => {
 	deepEqual(board.opened, [0x76]);
 });
 
-test("sixteen equal frames are readings, and start the chip anew once", () => {
+test("sixteen equal frames are readings, and start the chip anew; further ones are none, until a frame differs", () => {
 	const board = bench();
+	board.chip.fault = "repeats";
 	for (let count = 0; count < 16; count++) nearWeather(board);
 	deepEqual(board.diagnostics, ["BME280 found at 0x76", "16 measurements gave the same bits: starting the chip anew"]);
-	for (let count = 0; count < 15; count++) nearWeather(board);
-	deepEqual(board.opened, [0x76, 0x76]);
+	for (let count = 0; count < 100; count++) {
+		equal(
+			refusal(board.sensor, board.clock),
+			"every measurement gives the same bits, also after the chip was started anew",
+		);
+	}
+	// The first start, the one after sixteen frames, and one after each third failure.
+	equal(board.opened.length, 2 + 33);
+	board.chip.fault = "none";
 	board.weather.temperature += 0.1;
-	for (let count = 0; count < 15; count++) nearWeather(board);
-	deepEqual(board.opened, [0x76, 0x76]);
+	for (let count = 0; count < 100; count++) nearWeather(board);
+	equal(board.opened.length, 2 + 33);
+});
+
+test("failures between equal frames do not make readings of them", () => {
+	const board = bench();
+	board.chip.fault = "repeats";
+	for (let count = 0; count < 16; count++) nearWeather(board);
+	for (const fault of ["absent", "stuck", "zeros", "ones", "echo"] as const) {
+		board.chip.fault = fault;
+		for (let count = 0; count < 5; count++) refusal(board.sensor, board.clock);
+		board.chip.fault = "repeats";
+		match(refusal(board.sensor, board.clock), /^every measurement gives the same bits/);
+	}
+});
+
+test("air at rest gives readings for ever: a working chip's lowest bits are noise", () => {
+	for (const options of [
+		{},
+		{ model: "bmp280", chip: { model: "bmp280" } },
+		{ chip: { recording: recorded } },
+	] as const) {
+		const { sensor, clock, opened } = bench(options);
+		for (let count = 0; count < 200; count++) measure(sensor, clock);
+		deepEqual(opened, [0x76]);
+	}
 });
 
 test("a chip that freezes gives readings again after it was started anew", () => {
