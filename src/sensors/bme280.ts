@@ -23,6 +23,8 @@ const ADDRESSES: readonly number[] = Object.freeze([0x76, 0x77]);
 const DEFAULT_HZ = 100_000;
 
 const CHIP_ID = 0xd0;
+/** Of the pressure sensors that came after the BMP280. */
+const BMP3_CHIP_ID = 0x00;
 const RESET = 0xe0;
 const CTRL_HUM = 0xf2;
 const STATUS = 0xf3;
@@ -49,6 +51,14 @@ const OTHER_IDS: Readonly<Record<number, string>> = Object.freeze({
 	255: "nothing but ones: check the wiring",
 });
 
+/** At their own register. */
+const BMP3_IDS: Readonly<Record<number, string>> = Object.freeze({ 80: "a BMP388's", 96: "a BMP390's" });
+
+/**
+ * Reads of the calibration until two in a row are equal. I2C has no checksum, and a bit that is wrong here would be wrong in
+ * every reading until the next start.
+ */
+const CALIBRATION_READS = 5;
 /** Datasheet table 1, start-up time. */
 const START_UP_MS = 2;
 const START_UP_POLLS = 5;
@@ -150,15 +160,26 @@ export class BME280 implements Sensor {
 		const copied = yield* poll(bus, IM_UPDATE, START_UP_POLLS);
 		if (!copied) throw new SensorError(`the chip at ${hex(address)} did not start: its calibration is not there`);
 
-		const first = readRegisters(bus, CALIBRATION, CALIBRATION_BYTES);
-		const second = this._measuresHumidity
-			? readRegisters(bus, HUMIDITY_CALIBRATION, HUMIDITY_CALIBRATION_BYTES)
-			: undefined;
-		const calibration = parseCalibration(first, second);
+		const calibration = this._readCalibration(bus);
 		// Filter off, as the readings are far apart. Writes to it count in sleep mode only, which follows a reset.
 		writeRegister(bus, CONFIG, 0);
 		this._options.onDiagnostic?.(`${id === BME280_ID ? "BME280" : "BMP280"} found at ${hex(address)}`);
 		return { bus, address, id, calibration };
+	}
+
+	private _readCalibration(bus: I2C): Calibration {
+		const withHumidity = this._measuresHumidity;
+		let before: Uint8Array | undefined;
+		for (let count = 1; count <= CALIBRATION_READS; count++) {
+			const bytes = new Uint8Array(CALIBRATION_BYTES + (withHumidity ? HUMIDITY_CALIBRATION_BYTES : 0));
+			const first = bytes.subarray(0, CALIBRATION_BYTES);
+			const second = withHumidity ? bytes.subarray(CALIBRATION_BYTES) : undefined;
+			first.set(readRegisters(bus, CALIBRATION, first.length));
+			second?.set(readRegisters(bus, HUMIDITY_CALIBRATION, second.length));
+			if (before && isEqual(before, bytes)) return parseCalibration(first, second);
+			before = bytes;
+		}
+		throw new SensorError("the calibration reads differently each time: check the wiring");
 	}
 
 	private get _measuresHumidity(): boolean {
@@ -178,7 +199,7 @@ export class BME280 implements Sensor {
 				const bus = new io({ hz: DEFAULT_HZ, ...options, address });
 				this._bus = bus;
 				const [id = 0] = request(bus, CHIP_ID, 1);
-				const objection = this._objection(id, address);
+				const objection = this._objection(bus, id, address);
 				if (objection === undefined) return { bus, address, id };
 				stranger ??= objection;
 			} catch (error) {
@@ -190,7 +211,7 @@ export class BME280 implements Sensor {
 	}
 
 	/** The error for a chip with this id, or `undefined` if it is the right one. */
-	private _objection(id: number, address: number): SensorError | undefined {
+	private _objection(bus: I2C, id: number, address: number): SensorError | undefined {
 		if (id === BME280_ID) return undefined;
 		if (BMP280_IDS.includes(id)) {
 			if (!this._measuresHumidity) return undefined;
@@ -198,9 +219,12 @@ export class BME280 implements Sensor {
 				`the chip at ${hex(address)} is a BMP280 (id ${hex(id)}), which measures no humidity: set \`sensor\` to bmp280`,
 			);
 		}
-		const known = OTHER_IDS[id];
+		const [other = 0] = request(bus, BMP3_CHIP_ID, 1);
+		const later = BMP3_IDS[other];
+		const known = later ?? OTHER_IDS[id];
+		const its = later ? `${hex(other)} at register ${hex(BMP3_CHIP_ID)}` : hex(id);
 		const name = known === undefined ? "" : `, ${known}`;
-		return new SensorError(`the chip at ${hex(address)} is no BME280 or BMP280: its id is ${hex(id)}${name}`);
+		return new SensorError(`the chip at ${hex(address)} is no BME280 or BMP280: its id is ${its}${name}`);
 	}
 
 	/** One measurement in forced mode, or some where a channel may have been skipped. */
@@ -232,8 +256,7 @@ export class BME280 implements Sensor {
 
 	/** Throws a `SensorError` for bits that stay the same whatever is done. */
 	private _watchForFreeze(frame: Uint8Array): void {
-		const equal = frame.every((byte, index) => byte === this._lastFrame[index]);
-		this._equalFrames = equal ? this._equalFrames + 1 : 1;
+		this._equalFrames = isEqual(frame, this._lastFrame) ? this._equalFrames + 1 : 1;
 		this._lastFrame = frame;
 		if (this._equalFrames < EQUAL_FRAMES_BEFORE_RESTART) return;
 		if (this._equalFrames > EQUAL_FRAMES_BEFORE_RESTART) {
@@ -242,6 +265,11 @@ export class BME280 implements Sensor {
 		this._options.onDiagnostic?.(`${this._equalFrames} measurements gave the same bits: starting the chip anew`);
 		this._forget();
 	}
+}
+
+/** For arrays of one length; an empty one equals none. */
+function isEqual(bytes: Uint8Array, others: Uint8Array): boolean {
+	return bytes.every((byte, index) => byte === others[index]);
 }
 
 /** Maximum measuring time in whole ms (datasheet section 9.1, in µs: 1250 and 2300 for each sample, 575 for each of P and H). */

@@ -104,7 +104,7 @@ test("the constructor touches no bus", () => {
 	deepEqual(transfers, []);
 });
 
-test("a start resets and reads the calibration; a measurement sets ctrl_hum before ctrl_meas and reads one burst", () => {
+test("a start resets and reads the calibration twice; a measurement sets ctrl_hum before ctrl_meas and reads one burst", () => {
 	const board = bench();
 	const transfers = recordWrites(board);
 	const { waits } = finish(board.sensor.measure(), board.clock);
@@ -114,6 +114,8 @@ test("a start resets and reads the calibration; a measurement sets ctrl_hum befo
 		{ time: 0, bytes: [0xd0] },
 		{ time: 0, bytes: [0xe0, 0xb6] },
 		{ time: 2, bytes: [0xf3] },
+		{ time: 2, bytes: [0x88] },
+		{ time: 2, bytes: [0xe1] },
 		{ time: 2, bytes: [0x88] },
 		{ time: 2, bytes: [0xe1] },
 		{ time: 2, bytes: [0xf5, 0x00] },
@@ -320,6 +322,84 @@ test("other chips are named", () => {
 		board.chips.set(0x76, { holdsBus: false, write: () => true, read: (count) => new Uint8Array(count).fill(id) });
 		match(refusal(board.sensor, board.clock), pattern);
 	}
+});
+
+test("a BMP388 or BMP390 is named by its id at another register", () => {
+	for (const [id, name] of [
+		[0x50, "BMP388"],
+		[0x60, "BMP390"],
+	] as const) {
+		for (const elsewhere of [0x00, 0xff, 0x2a]) {
+			const board = bench();
+			let register = 0;
+			board.chips.set(0x76, {
+				holdsBus: false,
+				write: ([first = 0]) => {
+					register = first;
+					return true;
+				},
+				read: (count) => Uint8Array.from({ length: count }, (_, index) => (register + index === 0 ? id : elsewhere)),
+			});
+			const shown = id.toString(16);
+			equal(
+				refusal(board.sensor, board.clock),
+				`the chip at 0x76 is no BME280 or BMP280: its id is 0x${shown} at register 0x00, a ${name}'s`,
+			);
+		}
+	}
+});
+
+/** Flips a bit of what the chip gives from `register` on, in those reads of it whose number, from 1, is in `flips`. */
+function flipReads(board: Bench, register: number, byte: number, flips: (read: number) => boolean): void {
+	const { chip } = board;
+	let pointer = 0;
+	let reads = 0;
+	board.chips.set(0x76, {
+		get holdsBus() {
+			return chip.holdsBus;
+		},
+		write: (bytes) => {
+			pointer = bytes[0]!;
+			return chip.write(bytes);
+		},
+		read: (byteLength) => {
+			const bytes = chip.read(byteLength)!;
+			if (pointer === register && flips(++reads)) bytes[byte]! ^= 0x10 << (reads % 4);
+			return bytes;
+		},
+	});
+}
+
+test("one wrong bit in a read of the calibration is in no reading", () => {
+	const options = { chip: { recording: recorded } };
+	for (const model of ["bme280", "bmp280"] as const) {
+		for (const [register, length] of [
+			[0x88, 26],
+			[0xe1, model === "bme280" ? 7 : 0],
+		] as const) {
+			for (let byte = 0; byte < length; byte++) {
+				for (const wrong of [1, 2]) {
+					const board = bench({ ...options, model });
+					flipReads(board, register, byte, (read) => read === wrong);
+					const { thermometer, barometer, hygrometer } = measure(board.sensor, board.clock);
+					near(thermometer.temperature, 23.722_089, 1e-6);
+					near(barometer!.pressure, 100_942.965_5, 1e-3);
+					if (hygrometer) near(hygrometer.humidity, 0.653_061_19, 1e-8);
+				}
+			}
+		}
+	}
+});
+
+test("a calibration that is never read twice alike is a fault, and the next start may find it whole", () => {
+	const board = bench();
+	let disturbed = true;
+	flipReads(board, 0x88, 3, () => disturbed);
+	for (let count = 0; count < 4; count++) {
+		equal(refusal(board.sensor, board.clock), "the calibration reads differently each time: check the wiring");
+	}
+	disturbed = false;
+	nearWeather(board);
 });
 
 test("values beyond the datasheet's range are rejected", () => {
