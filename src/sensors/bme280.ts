@@ -12,7 +12,7 @@ export interface BME280Options {
 	readonly sensor: { readonly io: I2CConstructor; readonly [option: string]: unknown };
 	readonly model: "bme280" | "bmp280";
 	/** Where the chip is, if it is not to be searched for. */
-	readonly address?: 0x76 | 0x77;
+	readonly address?: number;
 	/** Gets events that are no fault, in words for a person. */
 	readonly onDiagnostic?: (text: string) => void;
 }

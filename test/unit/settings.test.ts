@@ -44,6 +44,12 @@ test("there may be several networks, with fixed addresses or without", () => {
 	deepEqual(parseSettings(TAKEN.noNetwork).wifi, []);
 });
 
+test("the sensor's address is searched for unless it is set", () => {
+	equal(parseSettings(TAKEN.secondAddress).address, "0x77");
+	ok(!("address" in parseSettings({})));
+	ok(!("address" in parseSettings(TAKEN.nullAddress)));
+});
+
 test("a pin that is null is not set", () => {
 	deepEqual(parseSettings(TAKEN.nullPin).pins, { dht: 5 });
 });
@@ -145,7 +151,7 @@ test("all that is wrong is told at once, a line for each", () => {
 			"wifi[0].address: goes with wifi[0].mask and wifi[0].gateway",
 			"wifi[1].ssid: needs 1 to 32 bytes",
 			"wifi[1].password: needs 8 to 63 characters",
-			"intervall: is no setting; there are sensor, interval, broker, username, password, id, topic, commands, keepAlive, qos, order, full, backlogRate, diagnostics, timeServer, outbox, tls, sleep, awake, updateKey, pins, wifi",
+			"intervall: is no setting; there are sensor, interval, broker, username, password, id, topic, commands, keepAlive, qos, order, full, backlogRate, diagnostics, timeServer, outbox, tls, sleep, awake, updateKey, address, pins, wifi",
 			"and 2 more",
 		],
 	);
