@@ -46,8 +46,8 @@ export function decodeFrame(calibration: Calibration, frame: Uint8Array): Condit
 	return inRange(compensate(calibration, countsOf(frame)));
 }
 
-/** Six bytes have no humidity. */
-function countsOf(frame: Uint8Array): RawCounts {
+/** The counts in a burst of the data registers. Six bytes have no humidity. */
+export function countsOf(frame: Uint8Array): RawCounts {
 	const at = (index: number) => frame[index] ?? 0;
 	const counts20 = (index: number) => (at(index) << 12) | (at(index + 1) << 4) | (at(index + 2) >> 4);
 	const counts = { temperature: counts20(3), pressure: counts20(0) };

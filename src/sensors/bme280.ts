@@ -1,11 +1,12 @@
 /** Driver of Bosch's BME280 (temperature, pressure, humidity) and BMP280 (without humidity) on I2C. */
-import type { I2C, I2CConstructor } from "../host.js";
+import type { Host, I2C, I2CConstructor } from "../host.js";
 import { messageOf } from "../text.js";
-import { decodeFrame, skippedChannel } from "./bme280-frame.js";
+import { countsOf, decodeFrame, skippedChannel } from "./bme280-frame.js";
 import { CALIBRATION_BYTES, type Calibration, HUMIDITY_CALIBRATION_BYTES, parseCalibration } from "./compensation.js";
 import { SENSORS } from "./models.js";
 import { BusError, hex, readRegisters, request, writeRegister } from "./registers.js";
 import { type Measurement, type Sample, type Sensor, SensorError } from "./sensor.js";
+import { StillHumidity } from "./still-humidity.js";
 
 export interface BME280Options {
 	/** The bus: `io` and its further options, such as pins. */
@@ -13,8 +14,8 @@ export interface BME280Options {
 	readonly model: "bme280" | "bmp280";
 	/** Where the chip is, if it is not to be searched for. */
 	readonly address?: number;
-	/** Gets events that are no fault, in words for a person. */
-	readonly onDiagnostic?: (text: string) => void;
+	/** Its log gets what is no fault, in words for a person. */
+	readonly host?: Pick<Host, "log">;
 }
 
 /** Where the chip can be: its SDO pin decides. */
@@ -88,6 +89,9 @@ const FAILURES_BEFORE_RESTART = 3;
  */
 const EQUAL_FRAMES_BEFORE_RESTART = 16;
 
+/** In °C, for `StillHumidity`. */
+const TEMPERATURE_STEP = 1;
+
 /** A chip that has been started. */
 interface Chip {
 	readonly bus: I2C;
@@ -106,6 +110,7 @@ export class BME280 implements Sensor {
 	/** Kept when the chip is started anew: only then it shows whether that has helped. */
 	private _lastFrame: Uint8Array = new Uint8Array(0);
 	private _equalFrames = 0;
+	private readonly _stillHumidity = new StillHumidity();
 	private _closed = false;
 
 	/** Touches no bus: the first measurement does. */
@@ -163,7 +168,7 @@ export class BME280 implements Sensor {
 		const calibration = this._readCalibration(bus);
 		// Filter off, as the readings are far apart. Writes to it count in sleep mode only, which follows a reset.
 		writeRegister(bus, CONFIG, 0);
-		this._options.onDiagnostic?.(`${id === BME280_ID ? "BME280" : "BMP280"} found at ${hex(address)}`);
+		this._options.host?.log("info", `${id === BME280_ID ? "BME280" : "BMP280"} found at ${hex(address)}`);
 		return { bus, address, id, calibration };
 	}
 
@@ -247,6 +252,8 @@ export class BME280 implements Sensor {
 		}
 		const conditions = decodeFrame(calibration, frame);
 		this._watchForFreeze(frame);
+		const doubt = this._stillHumidity.next(countsOf(frame).humidity, conditions.temperature, TEMPERATURE_STEP);
+		if (doubt !== undefined) this._options.host?.log("warning", doubt);
 		return {
 			thermometer: { temperature: conditions.temperature },
 			...(conditions.humidity !== undefined && { hygrometer: { humidity: conditions.humidity } }),
@@ -262,7 +269,7 @@ export class BME280 implements Sensor {
 		if (this._equalFrames > EQUAL_FRAMES_BEFORE_RESTART) {
 			throw new SensorError("every measurement gives the same bits, also after the chip was started anew");
 		}
-		this._options.onDiagnostic?.(`${this._equalFrames} measurements gave the same bits: starting the chip anew`);
+		this._options.host?.log("info", `${this._equalFrames} measurements gave the same bits: starting the chip anew`);
 		this._forget();
 	}
 }

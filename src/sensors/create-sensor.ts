@@ -22,17 +22,12 @@ export function createSensor({ sensor: model, interval, address }: SensorSetting
 		case "bme280":
 		case "bmp280": {
 			const sensor = required(host.i2c, `no I2C bus for a ${model}`);
-			return new BME280({
-				sensor,
-				model,
-				...(address !== undefined && { address: Number(address) }),
-				onDiagnostic: (text) => host.log("info", text),
-			});
+			return new BME280({ sensor, model, host, ...(address !== undefined && { address: Number(address) }) });
 		}
 		case "dht22":
 		case "dht11": {
 			const sensor = required(host.pulses, `no line for a ${model}`);
-			return new DHT({ sensor, model, discard: interval >= STALE_S ? "each" : "first" });
+			return new DHT({ sensor, model, discard: interval >= STALE_S ? "each" : "first", host });
 		}
 	}
 }

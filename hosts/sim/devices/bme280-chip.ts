@@ -90,8 +90,8 @@ export class BME280Chip implements I2CChip {
 	private readonly _model: "bme280" | "bmp280";
 	private readonly _recording: BME280Recording;
 	private _frame = 0;
-	/** The last measurement without noise, and how often it came again; and with noise. */
-	private _exact: Uint8Array | undefined;
+	/** The last measurement without noise, as a text, and how often it came again; and with noise. */
+	private _exact = "";
 	private _repetitions = 0;
 	private _converted: Uint8Array | undefined;
 	private _pointer = 0;
@@ -226,9 +226,9 @@ export class BME280Chip implements I2CChip {
 		if (this.fault === "repeats" && before) return before;
 		const exact = frames[this._frame++ % frames.length] ?? this._encoded(first, second);
 		// Where nothing changes, a converter's lowest bits do all the same.
-		const resting = frames.length <= 1 && exact.every((byte, index) => byte === this._exact?.[index]);
-		this._repetitions = resting ? this._repetitions + 1 : 0;
-		this._exact = exact;
+		const text = exact.join();
+		this._repetitions = frames.length <= 1 && text === this._exact ? this._repetitions + 1 : 0;
+		this._exact = text;
 		const frame = this._withNoise(exact, this._repetitions);
 		if (this.fault === "stillHumidity" && before) frame.set(before.subarray(6), 6);
 		this._converted = frame;

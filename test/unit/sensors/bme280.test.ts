@@ -15,6 +15,7 @@ interface Bench {
 	readonly chips: Map<number, I2CChip>;
 	readonly weather: { temperature: number; humidity: number; pressure: number };
 	readonly diagnostics: string[];
+	readonly doubts: string[];
 	/** Addresses of bus objects as they were opened. */
 	readonly opened: number[];
 	readonly sensor: BME280;
@@ -34,9 +35,10 @@ function bench(options: Partial<BME280Options> & { chip?: Partial<BME280ChipOpti
 		}
 	};
 	const { chip: _chip, at: _at, ...rest } = options;
-	const onDiagnostic = (text: string) => diagnostics.push(text);
-	const sensor = new BME280({ sensor: { io, data: 21, clock: 22 }, model: "bme280", onDiagnostic, ...rest });
-	return { clock, chip, chips, weather, diagnostics, opened, sensor };
+	const doubts: string[] = [];
+	const host: BME280Options["host"] = { log: (level, text) => (level === "info" ? diagnostics : doubts).push(text) };
+	const sensor = new BME280({ sensor: { io, data: 21, clock: 22 }, model: "bme280", host, ...rest });
+	return { clock, chip, chips, weather, diagnostics, doubts, opened, sensor };
 }
 
 function nearWeather({ sensor, clock, weather }: Bench): void {
@@ -511,6 +513,34 @@ test("failures between equal frames do not make readings of them", () => {
 	}
 });
 
+test("a humidity that stands still while the temperature moves is told once, and stays a reading", () => {
+	const board = bench();
+	const { doubts } = board;
+	nearWeather(board);
+	board.chip.fault = "stillHumidity";
+	for (let count = 2; count <= 300; count++) {
+		board.weather.temperature += 0.02;
+		near(measure(board.sensor, board.clock).thermometer.temperature, board.weather.temperature, 0.01);
+		equal(doubts.length, count < 100 ? 0 : 1);
+	}
+	deepEqual(doubts, [
+		"the humidity has stood still for 100 readings, in which the temperature moved by 2.0 °C: the sensor may be broken",
+	]);
+});
+
+test("a humidity that stands still is not told while the temperature does, nor is a BMP280's", () => {
+	const still = bench();
+	nearWeather(still);
+	still.chip.fault = "stillHumidity";
+	for (let count = 0; count < 200; count++) measure(still.sensor, still.clock);
+	const bmp280 = bench({ model: "bmp280", chip: { model: "bmp280" } });
+	for (let count = 0; count < 200; count++) {
+		bmp280.weather.temperature += 0.02;
+		measure(bmp280.sensor, bmp280.clock);
+	}
+	deepEqual([still.doubts, bmp280.doubts], [[], []]);
+});
+
 test("air at rest gives readings for ever: a working chip's lowest bits are noise", () => {
 	for (const options of [
 		{},
@@ -580,7 +610,11 @@ test("a bus may answer with a Uint8Array, even the same each time", () => {
 			return bytes;
 		}
 	};
-	const sensor = new BME280({ sensor: { io }, model: "bme280", onDiagnostic: (text) => board.diagnostics.push(text) });
+	const sensor = new BME280({
+		sensor: { io },
+		model: "bme280",
+		host: { log: (_, text) => board.diagnostics.push(text) },
+	});
 	for (let count = 0; count < 20; count++) {
 		board.weather.temperature += 0.05;
 		near(measure(sensor, board.clock).thermometer.temperature, board.weather.temperature, 0.01);
