@@ -1,20 +1,21 @@
 /** Driver of Bosch's BME280 (temperature, pressure, humidity) and BMP280 (without humidity) on I2C. */
-import type { I2C, I2CConstructor } from "../host.js";
+import type { Host, I2C, I2CConstructor } from "../host.js";
 import { messageOf } from "../text.js";
-import { decodeFrame } from "./bme280-frame.js";
+import { countsOf, decodeFrame, skippedChannel } from "./bme280-frame.js";
 import { CALIBRATION_BYTES, type Calibration, HUMIDITY_CALIBRATION_BYTES, parseCalibration } from "./compensation.js";
 import { SENSORS } from "./models.js";
 import { BusError, hex, readRegisters, request, writeRegister } from "./registers.js";
 import { type Measurement, type Sample, type Sensor, SensorError } from "./sensor.js";
+import { StillHumidity } from "./still-humidity.js";
 
 export interface BME280Options {
 	/** The bus: `io` and its further options, such as pins. */
 	readonly sensor: { readonly io: I2CConstructor; readonly [option: string]: unknown };
 	readonly model: "bme280" | "bmp280";
 	/** Where the chip is, if it is not to be searched for. */
-	readonly address?: 0x76 | 0x77;
-	/** Gets events that are no fault, in words for a person. */
-	readonly onDiagnostic?: (text: string) => void;
+	readonly address?: number;
+	/** Its log gets what is no fault, in words for a person. */
+	readonly host?: Pick<Host, "log">;
 }
 
 /** Where the chip can be: its SDO pin decides. */
@@ -23,6 +24,8 @@ const ADDRESSES: readonly number[] = Object.freeze([0x76, 0x77]);
 const DEFAULT_HZ = 100_000;
 
 const CHIP_ID = 0xd0;
+/** Of the pressure sensors that came after the BMP280. */
+const BMP3_CHIP_ID = 0x00;
 const RESET = 0xe0;
 const CTRL_HUM = 0xf2;
 const STATUS = 0xf3;
@@ -49,26 +52,45 @@ const OTHER_IDS: Readonly<Record<number, string>> = Object.freeze({
 	255: "nothing but ones: check the wiring",
 });
 
+/** At their own register. */
+const BMP3_IDS: Readonly<Record<number, string>> = Object.freeze({ 80: "a BMP388's", 96: "a BMP390's" });
+
+/**
+ * Reads of the calibration until two in a row are equal. I2C has no checksum, and a bit that is wrong here would be wrong in
+ * every reading until the next start.
+ */
+const CALIBRATION_READS = 5;
 /** Datasheet table 1, start-up time. */
 const START_UP_MS = 2;
 const START_UP_POLLS = 5;
 /** Beyond the maximum measuring time; afterwards the measurement has failed. */
 const MEASURING_POLLS = 5;
 const POLL_MS = 2;
+/**
+ * Measurements in a row until a channel's sentinel counts as one. A chip that was reset in between has a value in the
+ * next; and a true value that equals the sentinel moves by its noise.
+ */
+const CONVERSIONS = 3;
 
 /**
  * Oversampling, as register codes (1, 2, 3, 4, 5 for 1, 2, 4, 8, 16 times). A
  * station asks once in a while and has 46 ms to spare, so pressure, whose noise is
  * greatest in published decimals, is averaged most. Temperature is doubled:
- * it corrects the other two, and at 17 bits a true value is taken for the
- * skipped sentinel half as often as at 16. Humidity drifts by more than its noise.
+ * it corrects the other two, and at 17 bits a true value equals the skipped
+ * sentinel half as often as at 16. Humidity drifts by more than its noise.
  */
 const OVERSAMPLING = Object.freeze({ temperature: 2, pressure: 5, humidity: 1 });
 
 /** Failed measurements in a row, after which the chip is searched for and started anew. */
 const FAILURES_BEFORE_RESTART = 3;
-/** Equal frames in a row, after which the chip is started anew: a working chip's lowest bits are noise. */
+/**
+ * Equal frames in a row, after which the chip is started anew: a working chip's lowest bits are noise. If that does not
+ * help, they are no readings until one differs.
+ */
 const EQUAL_FRAMES_BEFORE_RESTART = 16;
+
+/** In °C, for `StillHumidity`. */
+const TEMPERATURE_STEP = 1;
 
 /** A chip that has been started. */
 interface Chip {
@@ -76,8 +98,6 @@ interface Chip {
 	readonly address: number;
 	readonly id: number;
 	readonly calibration: Calibration;
-	lastFrame: Uint8Array;
-	equalFrames: number;
 }
 
 export class BME280 implements Sensor {
@@ -87,6 +107,10 @@ export class BME280 implements Sensor {
 	private _bus: I2C | undefined;
 	private _chip: Chip | undefined;
 	private _failures = 0;
+	/** Kept when the chip is started anew: only then it shows whether that has helped. */
+	private _lastFrame: Uint8Array = new Uint8Array(0);
+	private _equalFrames = 0;
+	private readonly _stillHumidity = new StillHumidity();
 	private _closed = false;
 
 	/** Touches no bus: the first measurement does. */
@@ -141,15 +165,26 @@ export class BME280 implements Sensor {
 		const copied = yield* poll(bus, IM_UPDATE, START_UP_POLLS);
 		if (!copied) throw new SensorError(`the chip at ${hex(address)} did not start: its calibration is not there`);
 
-		const first = readRegisters(bus, CALIBRATION, CALIBRATION_BYTES);
-		const second = this._measuresHumidity
-			? readRegisters(bus, HUMIDITY_CALIBRATION, HUMIDITY_CALIBRATION_BYTES)
-			: undefined;
-		const calibration = parseCalibration(first, second);
+		const calibration = this._readCalibration(bus);
 		// Filter off, as the readings are far apart. Writes to it count in sleep mode only, which follows a reset.
 		writeRegister(bus, CONFIG, 0);
-		this._options.onDiagnostic?.(`${id === BME280_ID ? "BME280" : "BMP280"} found at ${hex(address)}`);
-		return { bus, address, id, calibration, lastFrame: new Uint8Array(0), equalFrames: 0 };
+		this._options.host?.log("info", `${id === BME280_ID ? "BME280" : "BMP280"} found at ${hex(address)}`);
+		return { bus, address, id, calibration };
+	}
+
+	private _readCalibration(bus: I2C): Calibration {
+		const withHumidity = this._measuresHumidity;
+		let before: Uint8Array | undefined;
+		for (let count = 1; count <= CALIBRATION_READS; count++) {
+			const bytes = new Uint8Array(CALIBRATION_BYTES + (withHumidity ? HUMIDITY_CALIBRATION_BYTES : 0));
+			const first = bytes.subarray(0, CALIBRATION_BYTES);
+			const second = withHumidity ? bytes.subarray(CALIBRATION_BYTES) : undefined;
+			first.set(readRegisters(bus, CALIBRATION, first.length));
+			second?.set(readRegisters(bus, HUMIDITY_CALIBRATION, second.length));
+			if (before && isEqual(before, bytes)) return parseCalibration(first, second);
+			before = bytes;
+		}
+		throw new SensorError("the calibration reads differently each time: check the wiring");
 	}
 
 	private get _measuresHumidity(): boolean {
@@ -169,7 +204,7 @@ export class BME280 implements Sensor {
 				const bus = new io({ hz: DEFAULT_HZ, ...options, address });
 				this._bus = bus;
 				const [id = 0] = request(bus, CHIP_ID, 1);
-				const objection = this._objection(id, address);
+				const objection = this._objection(bus, id, address);
 				if (objection === undefined) return { bus, address, id };
 				stranger ??= objection;
 			} catch (error) {
@@ -181,7 +216,7 @@ export class BME280 implements Sensor {
 	}
 
 	/** The error for a chip with this id, or `undefined` if it is the right one. */
-	private _objection(id: number, address: number): SensorError | undefined {
+	private _objection(bus: I2C, id: number, address: number): SensorError | undefined {
 		if (id === BME280_ID) return undefined;
 		if (BMP280_IDS.includes(id)) {
 			if (!this._measuresHumidity) return undefined;
@@ -189,12 +224,15 @@ export class BME280 implements Sensor {
 				`the chip at ${hex(address)} is a BMP280 (id ${hex(id)}), which measures no humidity: set \`sensor\` to bmp280`,
 			);
 		}
-		const known = OTHER_IDS[id];
+		const [other = 0] = request(bus, BMP3_CHIP_ID, 1);
+		const later = BMP3_IDS[other];
+		const known = later ?? OTHER_IDS[id];
+		const its = later ? `${hex(other)} at register ${hex(BMP3_CHIP_ID)}` : hex(id);
 		const name = known === undefined ? "" : `, ${known}`;
-		return new SensorError(`the chip at ${hex(address)} is no BME280 or BMP280: its id is ${hex(id)}${name}`);
+		return new SensorError(`the chip at ${hex(address)} is no BME280 or BMP280: its id is ${its}${name}`);
 	}
 
-	/** One measurement in forced mode. */
+	/** One measurement in forced mode, or some where a channel may have been skipped. */
 	private *_convert(chip: Chip): Generator<number, Sample, void> {
 		const { bus, address, calibration } = chip;
 		// The id shows that the chip was replaced or the bus fails, which values may not show.
@@ -202,15 +240,20 @@ export class BME280 implements Sensor {
 		if (id !== chip.id) {
 			throw new BusError(`the chip at ${hex(address)} has changed: its id was ${hex(chip.id)} and is ${hex(id)}`);
 		}
-		// Written each time: a chip that was without power for a moment has forgotten it.
-		if (this._measuresHumidity) writeRegister(bus, CTRL_HUM, OVERSAMPLING.humidity);
-		writeRegister(bus, CTRL_MEAS, (OVERSAMPLING.temperature << 5) | (OVERSAMPLING.pressure << 2) | FORCED_MODE);
-		yield measuringTime(this._measuresHumidity);
-		if (!(yield* poll(bus, MEASURING, MEASURING_POLLS))) throw new SensorError("the chip did not finish measuring");
-
-		const frame = readRegisters(bus, DATA, this._measuresHumidity ? 8 : 6);
+		let frame: Uint8Array;
+		for (let conversion = 1; ; conversion++) {
+			// Written each time: a chip that was without power for a moment has forgotten it.
+			if (this._measuresHumidity) writeRegister(bus, CTRL_HUM, OVERSAMPLING.humidity);
+			writeRegister(bus, CTRL_MEAS, (OVERSAMPLING.temperature << 5) | (OVERSAMPLING.pressure << 2) | FORCED_MODE);
+			yield measuringTime(this._measuresHumidity);
+			if (!(yield* poll(bus, MEASURING, MEASURING_POLLS))) throw new SensorError("the chip did not finish measuring");
+			frame = readRegisters(bus, DATA, this._measuresHumidity ? 8 : 6);
+			if (conversion === CONVERSIONS || skippedChannel(frame) === undefined) break;
+		}
 		const conditions = decodeFrame(calibration, frame);
-		this._watchForFreeze(chip, frame);
+		this._watchForFreeze(frame);
+		const doubt = this._stillHumidity.next(countsOf(frame).humidity, conditions.temperature, TEMPERATURE_STEP);
+		if (doubt !== undefined) this._options.host?.log("warning", doubt);
 		return {
 			thermometer: { temperature: conditions.temperature },
 			...(conditions.humidity !== undefined && { hygrometer: { humidity: conditions.humidity } }),
@@ -218,14 +261,22 @@ export class BME280 implements Sensor {
 		};
 	}
 
-	private _watchForFreeze(chip: Chip, frame: Uint8Array): void {
-		const equal = frame.every((byte, index) => byte === chip.lastFrame[index]);
-		chip.equalFrames = equal ? chip.equalFrames + 1 : 1;
-		chip.lastFrame = frame;
-		if (chip.equalFrames < EQUAL_FRAMES_BEFORE_RESTART) return;
-		this._options.onDiagnostic?.(`${chip.equalFrames} measurements gave the same bits: starting the chip anew`);
+	/** Throws a `SensorError` for bits that stay the same whatever is done. */
+	private _watchForFreeze(frame: Uint8Array): void {
+		this._equalFrames = isEqual(frame, this._lastFrame) ? this._equalFrames + 1 : 1;
+		this._lastFrame = frame;
+		if (this._equalFrames < EQUAL_FRAMES_BEFORE_RESTART) return;
+		if (this._equalFrames > EQUAL_FRAMES_BEFORE_RESTART) {
+			throw new SensorError("every measurement gives the same bits, also after the chip was started anew");
+		}
+		this._options.host?.log("info", `${this._equalFrames} measurements gave the same bits: starting the chip anew`);
 		this._forget();
 	}
+}
+
+/** For arrays of one length; an empty one equals none. */
+function isEqual(bytes: Uint8Array, others: Uint8Array): boolean {
+	return bytes.every((byte, index) => byte === others[index]);
 }
 
 /** Maximum measuring time in whole ms (datasheet section 9.1, in µs: 1250 and 2300 for each sample, 575 for each of P and H). */

@@ -110,9 +110,10 @@ function rejectEmpty(name: string, value: number): void {
 }
 
 /**
- * The physical values of one measurement. Humidity is limited to 0..1, as in the
- * datasheet; nothing else is checked here. The formulas take 0x80000 and 0x8000,
- * which stand for a skipped channel, like any number: `bme280-frame.ts` checks them.
+ * The physical values of one measurement, as they come out of the formulas: the
+ * datasheet's limits for humidity would make 100 % of any nonsense. The formulas
+ * take 0x80000 and 0x8000, which stand for a skipped channel, like any number.
+ * `bme280-frame.ts` checks both.
  */
 export function compensate(calibration: Calibration, raw: RawCounts): Conditions {
 	const fine = fineTemperature(calibration, raw.temperature);
@@ -143,6 +144,5 @@ function compensateHumidity(calibration: HumidityCalibration, raw: number, fine:
 	const difference = raw - (H4 * 64 + (H5 / 16_384) * t);
 	const slope = (H2 / 65_536) * (1 + (H6 / 67_108_864) * t * (1 + (H3 / 67_108_864) * t));
 	const linear = difference * slope;
-	const percent = linear * (1 - (H1 * linear) / 524_288);
-	return Math.min(1, Math.max(0, percent / 100));
+	return (linear * (1 - (H1 * linear) / 524_288)) / 100;
 }

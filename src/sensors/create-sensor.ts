@@ -8,18 +8,26 @@ import type { Sensor } from "./sensor.js";
 /** Interval in s from which on a DHT is asked twice: it answers with its measurement of the previous request. */
 const STALE_S = 10;
 
-/** `interval`: s from one reading to the next. Throws an Error where the host lacks the model's bus. */
-export function createSensor(model: SensorModel, host: Host, interval: number): Sensor {
+export interface SensorSettings {
+	readonly sensor: SensorModel;
+	/** Seconds from one reading to the next. */
+	readonly interval: number;
+	/** Of a BME280 or BMP280. */
+	readonly address?: "0x76" | "0x77";
+}
+
+/** Throws an Error where the host lacks the model's bus. */
+export function createSensor({ sensor: model, interval, address }: SensorSettings, host: Host): Sensor {
 	switch (model) {
 		case "bme280":
 		case "bmp280": {
 			const sensor = required(host.i2c, `no I2C bus for a ${model}`);
-			return new BME280({ sensor, model, onDiagnostic: (text) => host.log("info", text) });
+			return new BME280({ sensor, model, host, ...(address !== undefined && { address: Number(address) }) });
 		}
 		case "dht22":
 		case "dht11": {
 			const sensor = required(host.pulses, `no line for a ${model}`);
-			return new DHT({ sensor, model, discard: interval >= STALE_S ? "each" : "first" });
+			return new DHT({ sensor, model, discard: interval >= STALE_S ? "each" : "first", host });
 		}
 	}
 }

@@ -1,9 +1,10 @@
 /** Driver of the DHT11, DHT22 and their kin (AM2301, AM2302, AM2303, AM2322) on their single wire. */
-import type { PulseCapture, PulseCaptureConstructor } from "../host.js";
+import type { Host, PulseCapture, PulseCaptureConstructor } from "../host.js";
 import { messageOf } from "../text.js";
 import { decodeFrame, dht11Sample, dht22Sample } from "./dht-frame.js";
 import { SENSORS } from "./models.js";
 import { type Measurement, type Sensor, SensorError } from "./sensor.js";
+import { StillHumidity } from "./still-humidity.js";
 
 export interface DHTOptions {
 	/** The line: `io` and its further options, such as the pin. */
@@ -16,6 +17,8 @@ export interface DHTOptions {
 	 * minimum interval old, and takes one minimum interval longer.
 	 */
 	readonly discard?: "first" | "each";
+	/** Its log gets what is no fault, in words for a person. */
+	readonly host?: Pick<Host, "log">;
 }
 
 /** Both datasheets: the sensor is not to be asked in its first second. */
@@ -27,6 +30,8 @@ const FRAME_MS = 6;
 const POLL_MS = 2;
 /** Polls until the sensor counts as silent. */
 const POLLS = 5;
+/** In °C, for `StillHumidity`. A DHT11 has whole degrees and percents. */
+const TEMPERATURE_STEPS = Object.freeze({ dht11: 2, dht22: 1 });
 
 export class DHT implements Sensor {
 	readonly minimumInterval: number;
@@ -36,6 +41,7 @@ export class DHT implements Sensor {
 	/** Whether the sensor holds a value that is not older than the last request. */
 	private _primed = false;
 	private _closed = false;
+	private readonly _stillHumidity = new StillHumidity();
 
 	/** Touches no pin: the first measurement does. */
 	constructor(options: DHTOptions) {
@@ -56,7 +62,12 @@ export class DHT implements Sensor {
 			yield this.minimumInterval;
 		}
 		const bytes = decodeFrame(yield* this._request());
-		return this._options.model === "dht11" ? dht11Sample(bytes) : dht22Sample(bytes);
+		const { model, host } = this._options;
+		const sample = model === "dht11" ? dht11Sample(bytes) : dht22Sample(bytes);
+		const { hygrometer, thermometer } = sample;
+		const doubt = this._stillHumidity.next(hygrometer?.humidity, thermometer.temperature, TEMPERATURE_STEPS[model]);
+		if (doubt !== undefined) host?.log("warning", doubt);
+		return sample;
 	}
 
 	close(): void {

@@ -145,6 +145,8 @@ export const SETTINGS = (Object as Freezing).freeze(
 			pattern: "^04[0-9a-f]{128}$",
 			problem: "needs 04 and 128 hexadecimal digits in lower case",
 		},
+		/** In JSON a text: it has no hexadecimal numbers. */
+		address: { enum: ["0x76", "0x77"] },
 		pins: { properties: { data: PIN, clock: PIN, dht: PIN, led: PIN } },
 		wifi: {
 			maxItems: 5,

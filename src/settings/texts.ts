@@ -35,6 +35,7 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	awake: "seconds: the longest time awake for one reading",
 	updateKey:
 		"the public key that verifies updates, as `npm run update -- --new-key` shows it; without it there are no updates",
+	address: "the I2C address of a BME280 or BMP280, where two are on the bus",
 	pins: "GPIO numbers, where they are not the board's own",
 	"pins.data": "the sensor's I2C data (SDA)",
 	"pins.clock": "the sensor's I2C clock (SCL)",
@@ -53,6 +54,7 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 const IMPLIED: { readonly [name in SettingName]?: string } = {
 	topic: "`veleta/` and the id",
 	commands: "all; none at a public broker",
+	address: "both are tried",
 	pins: "the board's",
 	"pins.data": "the board's",
 	"pins.clock": "the board's",

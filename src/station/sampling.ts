@@ -40,7 +40,7 @@ export class Sampling {
 		this._options = options;
 		this._alarm = new Alarm(host.timer);
 		this._sampler = new Sampler({
-			sensor: createSensor(sensor, host, settings.interval),
+			sensor: createSensor(settings, host),
 			interval: settings.interval * 1_000,
 			onSample: (sample, now) => this._sampled(sample, now),
 			onFault: (reason) => this._fault(reason),

@@ -50,6 +50,12 @@ test("there may be several networks, with fixed addresses or without", () => {
 	deepEqual(parseSettings(TAKEN.noNetwork).wifi, []);
 });
 
+test("the sensor's address is searched for unless it is set", () => {
+	equal(parseSettings(TAKEN.secondAddress).address, "0x77");
+	ok(!("address" in parseSettings({})));
+	ok(!("address" in parseSettings(TAKEN.nullAddress)));
+});
+
 test("a pin that is null is not set", () => {
 	deepEqual(parseSettings(TAKEN.nullPin).pins, { dht: 5 });
 });

@@ -35,13 +35,22 @@ export type BME280Fault =
 	| "skipsHumidity"
 	/** Measurements leave the data registers as they were. */
 	| "frozen"
+	/** Measurements give the same bits again, also after a reset. */
+	| "repeats"
+	/** The humidity's bits stay as they were, and the other channels' do not. */
+	| "stillHumidity"
 	/** im_update, or measuring, never goes away. */
 	| "neverReady"
 	| "neverDone";
 
 export interface BME280ChipOptions extends ChipOptions {
 	readonly model?: "bme280" | "bmp280";
-	/** The chip has its calibration; and its frames as data, one after another and over again, if there are frames. */
+	/** By default 0x76, as most boards on sale are wired. */
+	readonly address?: number;
+	/**
+	 * The chip has its calibration; and its frames as data, one after another and over again, if there are frames. A single
+	 * one stands for air at rest, and has a converter's noise from the second time on.
+	 */
 	readonly recording?: BME280Recording;
 }
 
@@ -67,8 +76,12 @@ const STANDBY_MS = Object.freeze({
 	bmp280: Object.freeze([0.5, 62.5, 125, 250, 500, 1_000, 2_000, 4_000]),
 });
 const NORMAL_MODE = 3;
-/** As most boards on sale are wired. */
 const ADDRESS = 0x76;
+/**
+ * Channels whose lowest bit is another one while the air rests, measurement by measurement: no two neighbours are equal,
+ * nor are they among those in which one channel is changed.
+ */
+const NOISE: readonly string[] = Object.freeze(["", "PH", "TH", "PT"]);
 
 export class BME280Chip implements I2CChip, SensorChip {
 	fault: BME280Fault = "none";
@@ -76,6 +89,10 @@ export class BME280Chip implements I2CChip, SensorChip {
 	private readonly _model: "bme280" | "bmp280";
 	private readonly _recording: BME280Recording;
 	private _frame = 0;
+	/** The last measurement without noise, as a text, and how often it came again; and with noise. */
+	private _exact = "";
+	private _repetitions = 0;
+	private _converted: Uint8Array | undefined;
 	private _pointer = 0;
 	private _copiedAt = 0;
 	private _ctrlHum = 0;
@@ -97,7 +114,7 @@ export class BME280Chip implements I2CChip, SensorChip {
 	}
 
 	ports(): Ports {
-		return { i2c: { io: createI2C(new Map([[ADDRESS, this]])) } };
+		return { i2c: { io: createI2C(new Map([[this._options.address ?? ADDRESS, this]])) } };
 	}
 
 	powerOn(): void {
@@ -195,8 +212,7 @@ export class BME280Chip implements I2CChip, SensorChip {
 
 	/** The data registers after a measurement. */
 	private _measured(): Uint8Array<ArrayBuffer> {
-		const { frames, first, second } = this._recording;
-		const frame = frames[this._frame++ % frames.length] ?? this._encoded(first, second);
+		const frame = this._convert();
 		const data = Uint8Array.from(SENTINELS);
 		const { temperature, pressure, humidity } = this._oversampling;
 		if (pressure > 0 && this.fault !== "skipsPressure") data.set(frame.subarray(0, 3), 0);
@@ -205,13 +221,48 @@ export class BME280Chip implements I2CChip, SensorChip {
 		return data;
 	}
 
+	/** All channels of a measurement. */
+	private _convert(): Uint8Array {
+		const { frames, first, second } = this._recording;
+		const before = this._converted;
+		if (this.fault === "repeats" && before) return before;
+		const exact = frames[this._frame++ % frames.length] ?? this._encoded(first, second);
+		// Where nothing changes, a converter's lowest bits do all the same.
+		const text = exact.join();
+		this._repetitions = frames.length <= 1 && text === this._exact ? this._repetitions + 1 : 0;
+		this._exact = text;
+		const frame = this._withNoise(exact, this._repetitions);
+		if (this.fault === "stillHumidity" && before) frame.set(before.subarray(6), 6);
+		this._converted = frame;
+		return frame;
+	}
+
+	/** Flips lowest bits. A recording has all 20 bits of pressure and temperature. */
+	private _withNoise(exact: Uint8Array, step: number): Uint8Array {
+		const frame = Uint8Array.from(exact);
+		const noise = NOISE[step % NOISE.length]!;
+		const { temperature, pressure } = this._oversampling;
+		const flip20 = (index: number, samples: number) => {
+			const bit = this._recording.frames.length > 0 ? 1 : this._lowestBit(samples);
+			frame[index + 1]! ^= bit >> 4;
+			frame[index + 2]! ^= (bit & 0x0f) << 4;
+		};
+		if (noise.includes("P")) flip20(0, pressure);
+		if (noise.includes("T")) flip20(3, temperature);
+		if (noise.includes("H")) frame[7]! ^= 1;
+		return frame;
+	}
+
+	/** Of the 20 bits of a channel. Each doubling of the samples gives a bit; the filter gives all. */
+	private _lowestBit(samples: number): number {
+		const filtered = ((this._config >> 2) & 7) !== 0;
+		return filtered || samples === 0 ? 1 : 16 / samples;
+	}
+
 	private _encoded(first: Uint8Array, second: Uint8Array): Uint8Array {
 		const counts = countsFor(parseCalibration(first, second), this._options.weather());
 		const { temperature, pressure } = this._oversampling;
-		// Each doubling of the samples gives a bit; the filter gives all 20.
-		const filtered = ((this._config >> 2) & 7) !== 0;
-		const rounded = (value: number, samples: number) =>
-			filtered || samples === 0 ? value : value & (0xfffff << (4 - Math.log2(samples)));
+		const rounded = (value: number, samples: number) => value & -this._lowestBit(samples);
 		return frameOf({
 			pressure: rounded(counts.pressure, pressure),
 			temperature: rounded(counts.temperature, temperature),

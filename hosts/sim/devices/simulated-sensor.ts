@@ -1,6 +1,7 @@
 /** The sensor that a simulated board carries: the chip, and the bus as a host's port. */
 import type { Clock } from "../../../src/host.js";
 import type { SensorModel } from "../../../src/sensors/models.js";
+import type { Settings } from "../../../src/settings.js";
 import { BME280Chip } from "./bme280-chip.js";
 import { DHTChip } from "./dht-chip.js";
 import { parseReplay, pickReplay, type Replay } from "./replay.js";
@@ -9,6 +10,8 @@ import { type Weather, weatherAt } from "./weather.js";
 
 export interface SimulatedSensorOptions {
 	readonly sensor: SensorModel;
+	/** Of a BME280 or BMP280, as in the settings. */
+	readonly address?: Settings["address"];
 	readonly clock: Clock;
 	/** Another seed, another place with other weather. */
 	readonly seed: number;
@@ -33,10 +36,10 @@ export function createSimulatedSensor(options: SimulatedSensorOptions): Ports {
 
 /** Throws a `ReplayError` where the recording does not suit the sensor. */
 export function createSensor(options: SimulatedSensorOptions): SimulatedSensor {
-	const { sensor: model, clock, seed, replay } = options;
+	const { sensor: model, address, clock, seed, replay } = options;
 	const weather = options.weather ?? (() => weatherAt(clock.time() ?? 0, seed));
 	const recorded = replay && pickReplay(parseReplay(replay.text, replay.name), model);
-	const chip = chipOf(model, { clock, weather, seed }, recorded);
+	const chip = chipOf(model, { clock, weather, seed }, address, recorded);
 	return {
 		ports: chip.ports(),
 		silence(silent) {
@@ -50,12 +53,22 @@ export function createSensor(options: SimulatedSensorOptions): SimulatedSensor {
 }
 
 /** The chip of each model. */
-function chipOf(model: SensorModel, options: ChipOptions, recorded: Replay | undefined): SensorChip {
+function chipOf(
+	model: SensorModel,
+	options: ChipOptions,
+	address: Settings["address"],
+	recorded: Replay | undefined,
+): SensorChip {
 	switch (model) {
 		case "bme280":
 		case "bmp280": {
 			const recording = recorded?.kind === "bme280" ? recorded.recordings[0] : undefined;
-			return new BME280Chip({ ...options, model, ...(recording && { recording }) });
+			return new BME280Chip({
+				...options,
+				model,
+				...(recording && { recording }),
+				...(address !== undefined && { address: Number(address) }),
+			});
 		}
 		case "dht22":
 		case "dht11": {

@@ -40,7 +40,13 @@ const host: HostModule = { settings: () => parseSettings(settings), ports, log: 
 export default host;
 
 function ports(usable: Settings): Host {
-	const sensor = createSensor({ sensor: usable.sensor, clock, seed: SEED, weather: () => panel.weather() });
+	const sensor = createSensor({
+		sensor: usable.sensor,
+		address: usable.address,
+		clock,
+		seed: SEED,
+		weather: () => panel.weather(),
+	});
 	panel.introduce(usable, sensor);
 	const flash = openFlash();
 	return {

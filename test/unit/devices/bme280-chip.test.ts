@@ -167,6 +167,65 @@ test("recorded frames come one after another and over again", () => {
 	}
 });
 
+/** Twenty measurements in full resolution. */
+function measured({ clock, read, write }: ReturnType<typeof bench>, between = (_index: number) => {}): number[][] {
+	return Array.from({ length: 20 }, (_, index) => {
+		between(index);
+		write(0xf2, 5);
+		write(0xf4, forced(5, 5));
+		clock.time += 200;
+		return read(0xf7, 8);
+	});
+}
+const neighboursDiffer = (frames: readonly number[][]) =>
+	frames.every((frame, index) => index === 0 || frame.join() !== frames[index - 1]!.join());
+
+test("air at rest, or a single recorded frame, comes with noise in the lowest bits, and exact at first", () => {
+	const exact = bytes(periph.bytes!.reg0xF7);
+	const recording = { first: bytes(periph.bytes!.reg0x88), second: bytes(periph.bytes!.reg0xE1), frames: [exact] };
+	const recorded = measured(bench({ recording: { name: "one", ...recording } }));
+	deepEqual(recorded[0], [...exact]);
+	const allowed = [0, 0, 0x10, 0, 0, 0x10, 0, 1];
+	for (const frames of [recorded, measured(bench())]) {
+		ok(neighboursDiffer(frames));
+		for (const frame of frames) {
+			ok(
+				frame.every((byte, index) => ((byte ^ frames[0]![index]!) & ~allowed[index]!) === 0),
+				frame.join(),
+			);
+		}
+	}
+});
+
+test("a chip that repeats itself gives the same bits whatever the weather, also after a reset", () => {
+	const board = bench();
+	measured(board);
+	board.chip.fault = "repeats";
+	const frames = measured(board, (index) => {
+		board.weather.temperature += 0.1;
+		if (index !== 10) return;
+		board.write(0xe0, 0xb6);
+		board.clock.time += 2;
+	});
+	for (const frame of frames) deepEqual(frame, frames[0]);
+	board.chip.fault = "none";
+	ok(neighboursDiffer(measured(board)));
+});
+
+test("a broken humidity stands still while the rest moves", () => {
+	const board = bench();
+	const [before] = measured(board).slice(-1);
+	board.chip.fault = "stillHumidity";
+	const frames = measured(board, () => {
+		Object.assign(board.weather, {
+			temperature: board.weather.temperature + 0.1,
+			humidity: board.weather.humidity - 0.01,
+		});
+	});
+	for (const frame of frames) deepEqual(frame.slice(6), before!.slice(6));
+	ok(neighboursDiffer(frames.map((frame) => frame.slice(3, 6))));
+});
+
 test("counts for physical values decode to these values all over the ranges", () => {
 	for (let temperature = -40; temperature <= 85; temperature += 12.5) {
 		for (let pressure = 30_000; pressure <= 110_000; pressure += 10_000) {

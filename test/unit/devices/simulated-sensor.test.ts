@@ -28,7 +28,10 @@ function bench(model: SensorModel) {
 	const weather = { temperature: 30, humidity: 0.4, pressure: 99_000 };
 	const simulated = createSimulated({ sensor: model, clock, seed: 1, weather: () => weather });
 	time.now += 2_000;
-	const sensor = createSensor(model, { ...simulated.ports, log: () => {} } as unknown as Host, INTERVAL);
+	const sensor = createSensor({ sensor: model, interval: INTERVAL }, {
+		...simulated.ports,
+		log: () => {},
+	} as unknown as Host);
 	return { weather, simulated, sensor };
 }
 

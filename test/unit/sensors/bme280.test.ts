@@ -3,6 +3,8 @@ import { createI2C, type I2CChip } from "../../../hosts/sim/devices/i2c-bus.ts";
 import { parseReplay } from "../../../hosts/sim/devices/replay.ts";
 import type { I2COptions } from "../../../src/host.ts";
 import { BME280, type BME280Options } from "../../../src/sensors/bme280.ts";
+import { decodeFrame } from "../../../src/sensors/bme280-frame.ts";
+import { parseCalibration } from "../../../src/sensors/compensation.ts";
 import data from "../../data/bme280-vectors.json";
 import { deepEqual, equal, match, near, ok, test, throws } from "../../harness/harness.ts";
 import { FakeClock, finish, measure, refusal } from "./drive.ts";
@@ -13,6 +15,7 @@ interface Bench {
 	readonly chips: Map<number, I2CChip>;
 	readonly weather: { temperature: number; humidity: number; pressure: number };
 	readonly diagnostics: string[];
+	readonly doubts: string[];
 	/** Addresses of bus objects as they were opened. */
 	readonly opened: number[];
 	readonly sensor: BME280;
@@ -32,9 +35,10 @@ function bench(options: Partial<BME280Options> & { chip?: Partial<BME280ChipOpti
 		}
 	};
 	const { chip: _chip, at: _at, ...rest } = options;
-	const onDiagnostic = (text: string) => diagnostics.push(text);
-	const sensor = new BME280({ sensor: { io, data: 21, clock: 22 }, model: "bme280", onDiagnostic, ...rest });
-	return { clock, chip, chips, weather, diagnostics, opened, sensor };
+	const doubts: string[] = [];
+	const host: BME280Options["host"] = { log: (level, text) => (level === "info" ? diagnostics : doubts).push(text) };
+	const sensor = new BME280({ sensor: { io, data: 21, clock: 22 }, model: "bme280", host, ...rest });
+	return { clock, chip, chips, weather, diagnostics, doubts, opened, sensor };
 }
 
 function nearWeather({ sensor, clock, weather }: Bench): void {
@@ -63,6 +67,22 @@ function recordWrites(board: Bench): Transfer[] {
 	return transfers;
 }
 
+/** Registers of a real chip. */
+const recorded = (() => {
+	const [replay] = parseReplay(JSON.stringify(data), "periph-i2c");
+	if (replay?.kind !== "bme280") throw new Error("no recording");
+	return replay.recordings[0]!;
+})();
+/** Frames of that chip, each with other bytes from one of its registers on. */
+const withFrames = (...changes: [register: number, ...bytes: number[]][]) => {
+	const frames = changes.map(([register, ...bytes]) => {
+		const frame = Uint8Array.from(recorded.frames[0]!);
+		frame.set(bytes, register - 0xf7);
+		return frame;
+	});
+	return { chip: { recording: { ...recorded, frames } } };
+};
+
 test("the driver reads back what surrounds the chip", () => {
 	const board = bench();
 	nearWeather(board);
@@ -72,9 +92,7 @@ test("the driver reads back what surrounds the chip", () => {
 });
 
 test("the recorded registers of a real chip give the values that were published with them", () => {
-	const [replay] = parseReplay(JSON.stringify(data), "periph-i2c");
-	if (replay?.kind !== "bme280") throw new Error("no recording");
-	const { sensor, clock } = bench({ chip: { recording: replay.recordings[0]! } });
+	const { sensor, clock } = bench({ chip: { recording: recorded } });
 	const { thermometer, hygrometer, barometer } = measure(sensor, clock);
 	near(thermometer.temperature, 23.72, 0.01);
 	near(hygrometer!.humidity, 0.653_056, 0.000_08);
@@ -88,7 +106,7 @@ test("the constructor touches no bus", () => {
 	deepEqual(transfers, []);
 });
 
-test("a start resets and reads the calibration; a measurement sets ctrl_hum before ctrl_meas and reads one burst", () => {
+test("a start resets and reads the calibration twice; a measurement sets ctrl_hum before ctrl_meas and reads one burst", () => {
 	const board = bench();
 	const transfers = recordWrites(board);
 	const { waits } = finish(board.sensor.measure(), board.clock);
@@ -98,6 +116,8 @@ test("a start resets and reads the calibration; a measurement sets ctrl_hum befo
 		{ time: 0, bytes: [0xd0] },
 		{ time: 0, bytes: [0xe0, 0xb6] },
 		{ time: 2, bytes: [0xf3] },
+		{ time: 2, bytes: [0x88] },
+		{ time: 2, bytes: [0xe1] },
 		{ time: 2, bytes: [0x88] },
 		{ time: 2, bytes: [0xe1] },
 		{ time: 2, bytes: [0xf5, 0x00] },
@@ -170,6 +190,59 @@ test("failure: the sentinel of a skipped pressure is rejected", () => {
 
 test("failure: the sentinel of a skipped humidity is rejected", () => {
 	equal(refusalWith("skipsHumidity"), "the chip skipped the humidity");
+});
+
+test("a true value that equals a sentinel is no skipped channel: the next measurement has its neighbour", () => {
+	for (const [sentinel, neighbour] of [
+		[
+			[0xfd, 0x80, 0x00],
+			[0xfd, 0x80, 0x01],
+		],
+		[
+			[0xfa, 0x80, 0x00, 0x00],
+			[0xfa, 0x80, 0x00, 0x80],
+		],
+		[
+			[0xf7, 0x80, 0x00, 0x00],
+			[0xf7, 0x80, 0x00, 0x10],
+		],
+	] satisfies [number, ...number[]][][]) {
+		for (const sentinels of [1, 2]) {
+			const { sensor, clock } = bench(withFrames(...new Array(sentinels).fill(sentinel), neighbour!));
+			const { sample, waits } = finish(sensor.measure(), clock);
+			deepEqual(waits, [2, ...new Array(sentinels + 1).fill(47)]);
+			const [register, ...bytes] = neighbour!;
+			const frame = Uint8Array.from(recorded.frames[0]!);
+			frame.set(bytes, register! - 0xf7);
+			const { temperature, pressure, humidity } = decodeFrame(parseCalibration(recorded.first, recorded.second), frame);
+			deepEqual(sample, { thermometer: { temperature }, hygrometer: { humidity }, barometer: { pressure } });
+		}
+	}
+});
+
+test("air at rest at the very counts of a sentinel gives a reading each time", () => {
+	const { sensor, clock, diagnostics } = bench(withFrames([0xfd, 0x80, 0x00]));
+	for (let count = 0; count < 40; count++) near(measure(sensor, clock).hygrometer!.humidity, 0.732_27, 0.000_1);
+	deepEqual(diagnostics, ["BME280 found at 0x76"]);
+});
+
+test("a sentinel three times in a row is a skipped channel", () => {
+	const skips = [0xfd, 0x80, 0x00] as [number, ...number[]];
+	const { sensor, clock } = bench(withFrames(skips, skips, skips, [0xfd, 0x7a, 0x76]));
+	equal(refusal(sensor, clock), "the chip skipped the humidity");
+	near(measure(sensor, clock).hygrometer!.humidity, 0.653_06, 0.000_1);
+});
+
+test("a chip that loses its power while it measures gives a reading all the same", () => {
+	const board = bench();
+	nearWeather(board);
+	board.clock.time += 1_000;
+	const measurement = board.sensor.measure();
+	board.clock.time += measurement.next().value as number;
+	board.chip.powerOn();
+	board.clock.time += 2;
+	near(finish(measurement, board.clock).sample.hygrometer!.humidity, board.weather.humidity, 0.000_2);
+	deepEqual(board.diagnostics, ["BME280 found at 0x76"]);
 });
 
 test("failure: the sentinels that a reset leaves behind are rejected", () => {
@@ -253,6 +326,84 @@ test("other chips are named", () => {
 	}
 });
 
+test("a BMP388 or BMP390 is named by its id at another register", () => {
+	for (const [id, name] of [
+		[0x50, "BMP388"],
+		[0x60, "BMP390"],
+	] as const) {
+		for (const elsewhere of [0x00, 0xff, 0x2a]) {
+			const board = bench();
+			let register = 0;
+			board.chips.set(0x76, {
+				holdsBus: false,
+				write: ([first = 0]) => {
+					register = first;
+					return true;
+				},
+				read: (count) => Uint8Array.from({ length: count }, (_, index) => (register + index === 0 ? id : elsewhere)),
+			});
+			const shown = id.toString(16);
+			equal(
+				refusal(board.sensor, board.clock),
+				`the chip at 0x76 is no BME280 or BMP280: its id is 0x${shown} at register 0x00, a ${name}'s`,
+			);
+		}
+	}
+});
+
+/** Flips a bit of what the chip gives from `register` on, in those reads of it whose number, from 1, is in `flips`. */
+function flipReads(board: Bench, register: number, byte: number, flips: (read: number) => boolean): void {
+	const { chip } = board;
+	let pointer = 0;
+	let reads = 0;
+	board.chips.set(0x76, {
+		get holdsBus() {
+			return chip.holdsBus;
+		},
+		write: (bytes) => {
+			pointer = bytes[0]!;
+			return chip.write(bytes);
+		},
+		read: (byteLength) => {
+			const bytes = chip.read(byteLength)!;
+			if (pointer === register && flips(++reads)) bytes[byte]! ^= 0x10 << (reads % 4);
+			return bytes;
+		},
+	});
+}
+
+test("one wrong bit in a read of the calibration is in no reading", () => {
+	const options = { chip: { recording: recorded } };
+	for (const model of ["bme280", "bmp280"] as const) {
+		for (const [register, length] of [
+			[0x88, 26],
+			[0xe1, model === "bme280" ? 7 : 0],
+		] as const) {
+			for (let byte = 0; byte < length; byte++) {
+				for (const wrong of [1, 2]) {
+					const board = bench({ ...options, model });
+					flipReads(board, register, byte, (read) => read === wrong);
+					const { thermometer, barometer, hygrometer } = measure(board.sensor, board.clock);
+					near(thermometer.temperature, 23.722_089, 1e-6);
+					near(barometer!.pressure, 100_942.965_5, 1e-3);
+					if (hygrometer) near(hygrometer.humidity, 0.653_061_19, 1e-8);
+				}
+			}
+		}
+	}
+});
+
+test("a calibration that is never read twice alike is a fault, and the next start may find it whole", () => {
+	const board = bench();
+	let disturbed = true;
+	flipReads(board, 0x88, 3, () => disturbed);
+	for (let count = 0; count < 4; count++) {
+		equal(refusal(board.sensor, board.clock), "the calibration reads differently each time: check the wiring");
+	}
+	disturbed = false;
+	nearWeather(board);
+});
+
 test("values beyond the datasheet's range are rejected", () => {
 	const board = bench();
 	const rejected = (weather: Partial<Bench["weather"]>, pattern: RegExp) => {
@@ -331,15 +482,75 @@ test("failures count only in a row", () => {
 	deepEqual(board.opened, [0x76]);
 });
 
-test("sixteen equal frames are readings, and start the chip anew once", () => {
+test("sixteen equal frames are readings, and start the chip anew; further ones are none, until a frame differs", () => {
 	const board = bench();
+	board.chip.fault = "repeats";
 	for (let count = 0; count < 16; count++) nearWeather(board);
 	deepEqual(board.diagnostics, ["BME280 found at 0x76", "16 measurements gave the same bits: starting the chip anew"]);
-	for (let count = 0; count < 15; count++) nearWeather(board);
-	deepEqual(board.opened, [0x76, 0x76]);
+	for (let count = 0; count < 100; count++) {
+		equal(
+			refusal(board.sensor, board.clock),
+			"every measurement gives the same bits, also after the chip was started anew",
+		);
+	}
+	// The first start, the one after sixteen frames, and one after each third failure.
+	equal(board.opened.length, 2 + 33);
+	board.chip.fault = "none";
 	board.weather.temperature += 0.1;
-	for (let count = 0; count < 15; count++) nearWeather(board);
-	deepEqual(board.opened, [0x76, 0x76]);
+	for (let count = 0; count < 100; count++) nearWeather(board);
+	equal(board.opened.length, 2 + 33);
+});
+
+test("failures between equal frames do not make readings of them", () => {
+	const board = bench();
+	board.chip.fault = "repeats";
+	for (let count = 0; count < 16; count++) nearWeather(board);
+	for (const fault of ["absent", "stuck", "zeros", "ones", "echo"] as const) {
+		board.chip.fault = fault;
+		for (let count = 0; count < 5; count++) refusal(board.sensor, board.clock);
+		board.chip.fault = "repeats";
+		match(refusal(board.sensor, board.clock), /^every measurement gives the same bits/);
+	}
+});
+
+test("a humidity that stands still while the temperature moves is told once, and stays a reading", () => {
+	const board = bench();
+	const { doubts } = board;
+	nearWeather(board);
+	board.chip.fault = "stillHumidity";
+	for (let count = 2; count <= 300; count++) {
+		board.weather.temperature += 0.02;
+		near(measure(board.sensor, board.clock).thermometer.temperature, board.weather.temperature, 0.01);
+		equal(doubts.length, count < 100 ? 0 : 1);
+	}
+	deepEqual(doubts, [
+		"the humidity has stood still for 100 readings, in which the temperature moved by 2.0 °C: the sensor may be broken",
+	]);
+});
+
+test("a humidity that stands still is not told while the temperature does, nor is a BMP280's", () => {
+	const still = bench();
+	nearWeather(still);
+	still.chip.fault = "stillHumidity";
+	for (let count = 0; count < 200; count++) measure(still.sensor, still.clock);
+	const bmp280 = bench({ model: "bmp280", chip: { model: "bmp280" } });
+	for (let count = 0; count < 200; count++) {
+		bmp280.weather.temperature += 0.02;
+		measure(bmp280.sensor, bmp280.clock);
+	}
+	deepEqual([still.doubts, bmp280.doubts], [[], []]);
+});
+
+test("air at rest gives readings for ever: a working chip's lowest bits are noise", () => {
+	for (const options of [
+		{},
+		{ model: "bmp280", chip: { model: "bmp280" } },
+		{ chip: { recording: recorded } },
+	] as const) {
+		const { sensor, clock, opened } = bench(options);
+		for (let count = 0; count < 200; count++) measure(sensor, clock);
+		deepEqual(opened, [0x76]);
+	}
 });
 
 test("a chip that freezes gives readings again after it was started anew", () => {
@@ -399,7 +610,11 @@ test("a bus may answer with a Uint8Array, even the same each time", () => {
 			return bytes;
 		}
 	};
-	const sensor = new BME280({ sensor: { io }, model: "bme280", onDiagnostic: (text) => board.diagnostics.push(text) });
+	const sensor = new BME280({
+		sensor: { io },
+		model: "bme280",
+		host: { log: (_, text) => board.diagnostics.push(text) },
+	});
 	for (let count = 0; count < 20; count++) {
 		board.weather.temperature += 0.05;
 		near(measure(sensor, board.clock).thermometer.temperature, board.weather.temperature, 0.01);

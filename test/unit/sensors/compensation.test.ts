@@ -80,12 +80,15 @@ test("a negative H5 lowers the humidity of a warm room as computed by hand", () 
 	near(humidity!, 0.660_677, 1e-6);
 });
 
-test("humidity stops at 0 and at 1", () => {
+test("humidity is not limited: whether it can be believed shows before", () => {
 	const calibration = parseCalibration(bytes(dumps.reg0x88), bytes(dumps.reg0xE1));
 	const humidity = (counts: number) =>
-		compensate(calibration, { temperature: 526_700, pressure: 304_428, humidity: counts }).humidity;
-	equal(humidity(0), 0);
-	equal(humidity(0xffff), 1);
+		compensate(calibration, { temperature: 526_700, pressure: 304_428, humidity: counts }).humidity!;
+	// H4 = 309, H5 = 0: base = 309 * 64 = 19776. slope = 366 / 65536 * (1 + 30 / 67108864 * 44657.1) = 0.005696207.
+	// linear = -19776 * 0.005696207 = -112.6482; * (1 + 75 * 112.6482 / 524288) = -114.463 %.
+	near(humidity(0), -1.144_63, 1e-5);
+	// linear = (65535 - 19776) * 0.005696207 = 260.6527; * (1 - 75 * 260.6527 / 524288) = 250.934 %.
+	near(humidity(0xffff), 2.509_34, 1e-5);
 });
 
 test("a calibration that no factory wrote is refused by name", () => {

@@ -224,3 +224,23 @@ test("close releases the line, twice without harm, and ends the sensor's life", 
 	sensor.close();
 	equal(refusal(sensor, clock), "the sensor is closed");
 });
+
+test("a humidity that stands still while the temperature moves is told once, in a DHT, too", () => {
+	for (const [model, moved] of [
+		["dht22", "2.0"],
+		["dht11", "2.0"],
+	] as const) {
+		const doubts: string[] = [];
+		const { sensor, clock, weather } = bench(model, {
+			host: { log: (level, text) => doubts.push(`${level}: ${text}`) },
+		});
+		Object.assign(weather, { temperature: 20, humidity: 0.45 });
+		for (let count = 1; count <= 150; count++) {
+			measure(sensor, clock);
+			weather.temperature += 0.02;
+		}
+		deepEqual(doubts, [
+			`warning: the humidity has stood still for 100 readings, in which the temperature moved by ${moved} °C: the sensor may be broken`,
+		]);
+	}
+});

@@ -1,5 +1,6 @@
 /** The ports inside XS: they collect actions, which Node carries out after the event; but the flash works at once. */
 import type { Bytes, Host, LogLevel, Socket, SocketOptions } from "../../../../src/host.js";
+import type { Settings } from "../../../../src/settings.js";
 import { parseSettings } from "../../../../src/settings.js";
 import type { HostModule } from "../../../../src/start.js";
 import { createRandom } from "../../devices/random.js";
@@ -148,8 +149,9 @@ export function configure(configuration: Configuration): void {
 		host.update = slots;
 		host.diagnostics = () => ({ image: slots.id });
 	}
-	host.random = createRandom(jitterSeed(seed, (settings as { id?: unknown }).id));
-	Object.assign(host, createSimulatedSensor({ sensor, seed, replay, clock: host.clock }));
+	const { id, address } = settings as { id?: unknown; address?: Settings["address"] };
+	host.random = createRandom(jitterSeed(seed, id));
+	Object.assign(host, createSimulatedSensor({ sensor, address, seed, replay, clock: host.clock }));
 	if (!measured) return;
 	const classes = [SimulatedSocket, host.i2c?.io, host.pulses?.io];
 	const ports = [host.clock, host.timer, ...classes.map((io) => io?.prototype)];
