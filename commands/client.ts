@@ -20,8 +20,6 @@ import { EXIT_FAILED, onInterrupt, say } from "./frame.ts";
 const RETRY = { base: 500, limit: 10_000 };
 /** Time for written bytes to leave at the end, in ms. */
 const FAREWELL_MS = 2_000;
-/** Bytes of a packet: as many as MQTT can say (3.1.1, section 2.2.3), for a computer has room. */
-const PACKET_SIZE_MAXIMUM = 5 + 268_435_455;
 
 /** How to connect. */
 export interface ConnectionOptions {
@@ -85,7 +83,8 @@ export class Client<M extends Message> {
 		const session = new Session<M>({
 			...{ clientId, protocolVersion, cleanSession, keepAlive, username, password, will },
 			...(sessionExpiryInterval === undefined ? {} : { sessionExpiryInterval }),
-			maximumPacketSize: PACKET_SIZE_MAXIMUM,
+			// A computer has room.
+			maximumPacketSize: Number.POSITIVE_INFINITY,
 			pipelining: options.pipelining,
 			...callbacks,
 			onConnect: (sessionPresent, version, properties) => {
