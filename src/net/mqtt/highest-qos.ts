@@ -13,9 +13,20 @@ const ENDS_MAXIMUM = 3;
 const BLAME_MS = 10_000;
 
 export class HighestQoS {
-	/** Of the next connections before MQTT 5.0. */
-	value: QoS = 2;
+	/** One more once the owner has been told: a field of its own would cost a board memory. */
 	private _ends = 0;
+
+	/** Of the next connections before MQTT 5.0. */
+	get value(): QoS {
+		return this._ends < ENDS_MAXIMUM ? 2 : 1;
+	}
+
+	/** Whether the owner has to be told that messages are sent at QoS 1; once. */
+	takeNews(): boolean {
+		if (this._ends !== ENDS_MAXIMUM) return false;
+		this._ends++;
+		return true;
+	}
 
 	/** The broker has answered a message of QoS 2: from now on an end has another cause. */
 	answered(): void {
@@ -39,8 +50,6 @@ export class HighestQoS {
 		// What was answered, or came later, is not the cause: a broker takes packets in their order.
 		if (oldest?.qos !== 2 || oldest.released) return false;
 		const isCause = timedOutAt !== undefined || (endedAt !== undefined && endedAt - oldest.sentAt! < BLAME_MS);
-		if (!isCause || ++this._ends < ENDS_MAXIMUM) return false;
-		this.value = 1;
-		return true;
+		return isCause && ++this._ends === ENDS_MAXIMUM;
 	}
 }

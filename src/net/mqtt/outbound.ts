@@ -20,8 +20,6 @@ export class Outbound<M extends Message> {
 	private readonly _inFlight: InFlight<M>;
 	private readonly _suspicion = new Suspicion<M>();
 	private readonly _highestQoS = new HighestQoS();
-	/** Whether messages of QoS 2 are sent at QoS 1 from now on, and the owner has not been told. */
-	private _isLowered = false;
 	/** A message of QoS 0 whose connection ended before all of it had left. */
 	private _unsent: M | undefined;
 
@@ -65,9 +63,7 @@ export class Outbound<M extends Message> {
 
 	/** Tells once that messages of QoS 2 are sent at QoS 1 from now on. */
 	tellLowered(): void {
-		if (!this._isLowered) return;
-		this._isLowered = false;
-		this._options.onLowerQoS?.();
+		if (this._highestQoS.takeNews()) this._options.onLowerQoS?.();
 	}
 
 	/** Gives up and returns the message on which the broker ended several connections: others wait behind it. */
@@ -175,10 +171,8 @@ export class Outbound<M extends Message> {
 	judge(connection: Connection<M>, endedAt: number | undefined, isAlone: boolean): void {
 		const inFlight = this._inFlight.entries();
 		this._suspicion.judge(connection, endedAt, inFlight, isAlone);
-		if (!isAlone || !this._highestQoS.judge(connection, endedAt, inFlight)) return;
-		this._isLowered = true;
 		// It gets its chances at QoS 1.
-		this._suspicion.pardon();
+		if (isAlone && this._highestQoS.judge(connection, endedAt, inFlight)) this._suspicion.pardon();
 	}
 
 	/** The connection has ended: messages in flight wait for the next one. */
