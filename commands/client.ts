@@ -20,8 +20,6 @@ import { EXIT_FAILED, onInterrupt, say } from "./frame.ts";
 const RETRY = { base: 500, limit: 10_000 };
 /** Time for written bytes to leave at the end, in ms. */
 const FAREWELL_MS = 2_000;
-/** Bytes of a packet: as many as MQTT can say (3.1.1, section 2.2.3), for a computer has room. */
-const PACKET_SIZE_MAXIMUM = 5 + 268_435_455;
 
 /** How to connect. */
 export interface ConnectionOptions {
@@ -59,6 +57,8 @@ type Callbacks<M extends Message> = Pick<
 interface ClientOptions {
 	/** Failures to connect in a row, or connections that brought nothing, after which to give up. */
 	readonly attempts: number;
+	/** The same before the broker has accepted a connection; by default as many. The session's other ways to connect count for one. */
+	readonly firstAttempts?: number;
 	readonly pipelining: boolean;
 	/** Whether to read one packet at a time, so that `deafen` takes effect right behind the packet at hand. */
 	readonly packetwise?: boolean;
@@ -75,19 +75,29 @@ export class Client<M extends Message> {
 	private _socket: NodeSocket | undefined;
 	private _deaf = false;
 	private _failures = 0;
+	private _wasAccepted = false;
+	/** The ways to connect that were tried: versions, with pipelining and without. */
+	private readonly _ways = new Set<string>();
 	private _finishing = false;
 	private _resolve: (exitCode: number) => void = () => {};
 
 	constructor(connection: ConnectionOptions, options: ClientOptions, callbacks: Callbacks<M>) {
 		this._options = { ...connection, ...options };
-		const { broker, tls, clientId, protocolVersion, cleanSession, keepAlive, username, password, will } = connection;
-		const { sessionExpiryInterval } = connection;
+		const { broker, tls, clientId, protocolVersion, fallback, cleanSession, keepAlive } = connection;
+		const { username, password, will, sessionExpiryInterval } = connection;
+		let hasToldUnexpected = false;
 		const session = new Session<M>({
-			...{ clientId, protocolVersion, cleanSession, keepAlive, username, password, will },
+			...{ clientId, protocolVersion, fallback, cleanSession, keepAlive, username, password, will },
 			...(sessionExpiryInterval === undefined ? {} : { sessionExpiryInterval }),
-			maximumPacketSize: PACKET_SIZE_MAXIMUM,
+			// A computer has room.
+			maximumPacketSize: Number.POSITIVE_INFINITY,
 			pipelining: options.pipelining,
 			...callbacks,
+			onLowerQoS: () => say("the broker does not take messages of QoS 2: QoS 1 from now on"),
+			onUnexpected: (what) => {
+				if (!hasToldUnexpected) say(`the broker sends ${what}`);
+				hasToldUnexpected = true;
+			},
 			onConnect: (sessionPresent, version, properties) => {
 				this._connected(sessionPresent, version);
 				callbacks.onConnect?.(sessionPresent, version, properties);
@@ -109,6 +119,7 @@ export class Client<M extends Message> {
 
 	start(): void {
 		onInterrupt(this._options.onInterrupt);
+		this._isNewWay();
 		this._link.start();
 	}
 
@@ -146,25 +157,36 @@ export class Client<M extends Message> {
 	}
 
 	private _connected(sessionPresent: boolean, version: ProtocolVersion): void {
-		const { protocolVersion, fallback, debug } = this._options;
-		if (version !== protocolVersion && !fallback) {
-			return this.fail(`the broker does not speak MQTT ${VERSIONS[protocolVersion]}`);
-		}
+		this._wasAccepted = true;
 		// With messages in flight, only an acknowledgement counts as progress.
 		if (this.session.inFlight === 0) this.progress();
-		if (debug) say(`connected in MQTT ${VERSIONS[version]}, session ${sessionPresent ? "resumed" : "new"}`);
+		if (this._options.debug)
+			say(`connected in MQTT ${VERSIONS[version]}, session ${sessionPresent ? "resumed" : "new"}`);
 	}
 
 	private _disconnected(reason: string, retryDelay: number, error: unknown): void {
 		if (this._finishing) return;
-		const { attempts, fallback, debug } = this._options;
+		const { debug } = this._options;
 		if (error instanceof RefusedError) {
-			if (!error.hasOlderVersion || !fallback) return this.fail(reason);
+			if (!error.hasOlderVersion) return this.fail(reason);
 			if (debug) say(`${reason}; trying an older version`);
 			return;
 		}
-		if (++this._failures >= attempts) return this.fail(`${reason}; given up after ${attempts} attempts`);
+		const attempts = this._wasAccepted
+			? this._options.attempts
+			: (this._options.firstAttempts ?? this._options.attempts);
+		const hasOtherWay = !this._wasAccepted && this._isNewWay();
+		if (!hasOtherWay && ++this._failures >= attempts) {
+			return this.fail(attempts === 1 ? reason : `${reason}; given up after ${attempts} attempts`);
+		}
 		say(`${reason}; next attempt in ${(retryDelay / 1_000).toFixed(1)} s`);
+	}
+
+	/** Whether the next attempt is made in a way that was not tried. */
+	private _isNewWay(): boolean {
+		const { size } = this._ways;
+		this._ways.add(`${this.session.protocolVersion} ${this.session.pipelining}`);
+		return this._ways.size > size;
 	}
 
 	/** A class of sockets that keeps its latest socket in this client. */

@@ -46,6 +46,8 @@ pub
   -l, --stdin-line        each line of stdin that is not empty, in a message of
                           its own
   -r, --retain            the broker keeps the message for later subscribers
+      --attempts N        give up after N failures to connect in a row (default
+                          1; once connected, 5)
   --response-topic TOPIC  properties of the message (MQTT 5)
   --correlation-data TEXT
   --message-expiry-interval N

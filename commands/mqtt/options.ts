@@ -1,6 +1,7 @@
 /** The command line of `npm run mqtt`: flags as mosquitto_pub and mosquitto_sub have them. */
 import { randomBytes } from "node:crypto";
 import { readPem } from "../../hosts/node/pem-files.ts";
+import { checkPem } from "../../hosts/node/tls.ts";
 import type { TlsOptions } from "../../src/host.ts";
 import {
 	type BrokerAddress,
@@ -28,6 +29,8 @@ export interface PubOptions extends ConnectionOptions {
 	readonly qos: QoS;
 	readonly retain: boolean;
 	readonly source: Source;
+	/** Failures to connect, in a row, after which to give up. */
+	readonly attempts: number | undefined;
 	readonly properties: Properties | undefined;
 }
 
@@ -81,6 +84,7 @@ export const PUB = {
 	"null-message": { ...FLAG, short: "n" },
 	"stdin-file": { ...FLAG, short: "s" },
 	"stdin-line": { ...FLAG, short: "l" },
+	attempts: VALUE,
 	retain: { ...FLAG, short: "r" },
 	"response-topic": VALUE,
 	"correlation-data": VALUE,
@@ -198,10 +202,12 @@ function tlsOf(values: Values): TlsOptions {
 	const certificate = pem("cert");
 	const key = pem("key");
 	if ((certificate === undefined) !== (key === undefined)) throw new UsageError("--cert and --key go together");
-	return {
+	const tls: TlsOptions = {
 		...(ca === undefined ? {} : { ca }),
 		...(certificate !== undefined && key !== undefined && { certificate, key }),
 	};
+	explained(() => checkPem(tls, { ca: "--cafile", certificate: "--cert", key: "--key" }));
+	return tls;
 }
 
 function willOf(values: Values): Will | undefined {
@@ -233,6 +239,7 @@ function pubOptions(values: Values): PubOptions {
 		qos: values.qos("qos"),
 		retain: values.has("retain"),
 		source: sourceOf(values),
+		attempts: values.number("attempts", 1, 1_000_000),
 		properties,
 	};
 }

@@ -6,14 +6,18 @@ import { EXIT_DONE, EXIT_FAILED, say } from "../frame.ts";
 import type { PubOptions } from "./options.ts";
 import { payloadsOf } from "./payloads.ts";
 
-/** Failures to connect in a row, or connections on which nothing was acknowledged, after which to give up. */
+/**
+ * Failures to connect in a row, or connections on which nothing was acknowledged,
+ * after which to give up: before the broker has accepted one, and after that.
+ */
+const FIRST_ATTEMPTS = 1;
 const ATTEMPTS_MAXIMUM = 5;
 /** Messages that wait in memory; the source waits while there are more. */
 const QUEUE_MAXIMUM = 64;
 
 /** Resolves with the exit code. Throws an Error where the source cannot be read, before anything is sent. */
 export async function publish(options: PubOptions): Promise<number> {
-	const { topic, qos, retain, properties, source } = options;
+	const { topic, qos, retain, properties, source, fallback, attempts } = options;
 	const queue: Message[] = [];
 	let unacknowledged = 0;
 	let exhausted = false;
@@ -23,9 +27,11 @@ export async function publish(options: PubOptions): Promise<number> {
 	const client = new Client<Message>(
 		options,
 		{
-			attempts: ATTEMPTS_MAXIMUM,
-			// A message of QoS 0 that leaves before the CONNACK is lost where the broker refuses the connection.
-			pipelining: qos > 0,
+			firstAttempts: attempts ?? FIRST_ATTEMPTS,
+			attempts: attempts ?? ATTEMPTS_MAXIMUM,
+			// A message of QoS 0 that leaves before the CONNACK is lost where the broker refuses the connection. And a broker
+			// that does not know the only version would take a message for one of its own.
+			pipelining: qos > 0 && fallback,
 			onInterrupt: () => client.fail(`interrupted; ${unacknowledged} not delivered`),
 		},
 		{

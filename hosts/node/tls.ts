@@ -23,19 +23,28 @@ export function connectTls({ address, host, port, noDelay = false, ca, certifica
 		port,
 		// Server name indication takes no addresses (RFC 6066, section 3).
 		...(isIP(host) ? {} : { servername: host }),
-		secureContext: createSecureContext(checked({ ca, certificate, key })),
+		secureContext: createSecureContext(checkPem({ ca, certificate, key })),
 	});
 	socket.setNoDelay(noDelay);
 	return socket;
 }
 
-/** OpenSSL ignores a wrong `ca`, and has words of its own for a wrong certificate or key. */
-function checked({ ca, certificate, key }: { [name in keyof TlsOptions]: string | undefined }): SecureContextOptions {
-	const check = (name: string, what: string, read: () => unknown) => {
+const SETTINGS = { ca: "tls.ca", certificate: "tls.certificate", key: "tls.key" };
+
+/**
+ * Throws an Error for PEM texts that cannot be used: OpenSSL ignores a wrong `ca`,
+ * and has words of its own for a wrong certificate or key. `names`: what the Error
+ * calls them.
+ */
+export function checkPem(
+	{ ca, certificate, key }: { [name in keyof TlsOptions]: string | undefined },
+	names: Readonly<Record<keyof TlsOptions, string>> = SETTINGS,
+): SecureContextOptions {
+	const check = (name: keyof TlsOptions, what: string, read: () => unknown) => {
 		try {
 			return read();
 		} catch {
-			throw new Error(`tls.${name}: ${what}`);
+			throw new Error(`${names[name]}: ${what}`);
 		}
 	};
 	if (ca !== undefined) check("ca", "holds no certificate", () => new X509Certificate(ca));
@@ -43,7 +52,7 @@ function checked({ ca, certificate, key }: { [name in keyof TlsOptions]: string 
 	const own = check("certificate", "is no certificate", () => new X509Certificate(certificate)) as X509Certificate;
 	const privateKey = check("key", "is no private key without a password", () => createPrivateKey(key));
 	if (!own.checkPrivateKey(privateKey as ReturnType<typeof createPrivateKey>)) {
-		throw new Error("tls.key: does not belong to tls.certificate");
+		throw new Error(`${names.key}: does not belong to ${names.certificate}`);
 	}
 	return { ca, cert: certificate, key };
 }

@@ -14,6 +14,7 @@ export class BrokerLog {
 	private readonly _log: Host["log"];
 	private readonly _quiet: QuietLog;
 	private _oversizedTold = false;
+	private _unexpectedTold = false;
 
 	constructor(settings: Settings, host: Pick<Host, "clock" | "log">) {
 		this._address = showAddress(settings.broker);
@@ -77,6 +78,18 @@ export class BrokerLog {
 		if (this._oversizedTold) return;
 		this._oversizedTold = true;
 		this._warn(`: has a command of ${size} bytes, which is too large to be read`);
+	}
+
+	/** The broker does not take messages of QoS 2; told once by the session. */
+	lowersQoS(): void {
+		this._warn(": does not take messages of QoS 2: QoS 1 from now on, so that a reading may come twice");
+	}
+
+	/** The broker sends `what`, which MQTT does not allow; told once. */
+	unexpected(what: string): void {
+		if (this._unexpectedTold) return;
+		this._unexpectedTold = true;
+		this._warn(`: sends ${what}`);
 	}
 
 	private _warn(text: string): void {

@@ -223,6 +223,8 @@ export class Station {
 				this._brokerLog.gaveUp(typeof what === "string" ? what : what.source);
 				if (typeof what !== "string") what.source.settled(what.tag, "given up");
 			},
+			onLowerQoS: () => this._brokerLog.lowersQoS(),
+			onUnexpected: (what) => this._brokerLog.unexpected(what),
 			onOversized: (size) => this._brokerLog.readPast(size),
 			onMessage: (message) => {
 				// Under an older topic, the broker may keep a subscription that was this station's.

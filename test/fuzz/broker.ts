@@ -100,6 +100,8 @@ export class Broker {
 	pingedSince = Number.POSITIVE_INFINITY;
 	/** Packets of the client. */
 	packets = 0;
+	/** Whether the client sends nothing above QoS 1 before MQTT 5.0, as connections ended on QoS 2. */
+	lowered = false;
 	/** Whether what the client received leaves its state open: then only a new session is certain. */
 	tainted = false;
 	private readonly _random: Random;
@@ -422,10 +424,13 @@ export class Broker {
 				for (const [id, { connection }] of this.inFlight) if (connection !== this._connection) this.inFlight.delete(id);
 			}
 			// What is of a QoS that the broker does not take, the client has to send anew.
+			const maximumQoS = this.lowered && version < 5 ? 1 : (terms.maximumQoS ?? 2);
 			for (const [id, { qos, released, label, connection }] of this.inFlight) {
-				if (qos <= (terms.maximumQoS ?? 2) || released || connection === this._connection) continue;
+				if (qos <= maximumQoS || released || connection === this._connection) continue;
 				this.inFlight.delete(id);
 				this.restarted.add(label);
+				// Nothing comes under its id any more.
+				if (this.lowered) this._incoming.delete(id);
 			}
 			this.expected.push(`connect ${present && version > 3} ${version}`);
 		};
@@ -489,25 +494,67 @@ export class Broker {
 				return { bytes, verdict: "valid", kind: type === SUBACK ? "SUBACK" : "UNSUBACK", effect };
 			}
 			default: {
-				const bytes = make.acknowledgement(random, version, type, id, version === 5 ? code : 0);
+				const sent = code < 0x80 && random.oneIn(40) ? this._ofOtherQoS(type, id) : type;
+				const bytes = make.acknowledgement(random, version, sent, id, version === 5 ? code : 0);
 				return {
 					bytes,
 					verdict: "valid",
-					kind: `acknowledgement ${type}`,
-					effect: () => this._acknowledge(type, id, code),
+					kind: `acknowledgement ${sent}`,
+					effect: () => this._acknowledge(sent, id, code),
 				};
 			}
 		}
+	}
+
+	/** The type of the answer that a broker which mistakes QoS 1 and 2 gives. */
+	private _ofOtherQoS(type: number, id: number): number {
+		const entry = this.inFlight.get(id);
+		if (!entry || type === PUBCOMP) return type;
+		if (type === PUBACK) return PUBREC;
+		// It would take a redelivery for a new message.
+		this._incoming.delete(id);
+		this.restarted.add(entry.label);
+		return PUBACK;
+	}
+
+	/**
+	 * An answer that nothing waits for, or that of another type: the client takes no
+	 * notice of it. Nothing else may be on its way.
+	 */
+	stray(): Segment {
+		const random = this._random;
+		const version = this.version!;
+		const type = random.pick([PUBACK, PUBREC, PUBCOMP, SUBACK, UNSUBACK]);
+		const { atQoS1, atQoS2, requests } = this.situation(true);
+		// Client ids count up from 1.
+		let id = random.between(0xf000, 0xffff);
+		if (type === PUBCOMP && random.oneIn(2)) id = [...atQoS1, ...atQoS2][0] ?? id;
+		if (type === SUBACK || type === UNSUBACK) {
+			if (random.oneIn(2)) id = requests.find((request) => request.type !== type - 1)?.id ?? id;
+			const what = `${type === SUBACK ? "a SUBACK" : "an UNSUBACK"} for the packet id ${id}, which does not wait for it`;
+			const bytes = make.answer(random, version, type, id, [0]);
+			return { bytes, verdict: "valid", kind: "stray", effect: () => void this.expected.push(`unexpected ${what}`) };
+		}
+		const effect = () => {
+			if (type === PUBREC) this._reply(PUBREL, id, 0x92);
+			if (type === PUBACK) this.expected.push(`unexpected a PUBACK for the packet id ${id}, which is not in flight`);
+		};
+		return { bytes: make.acknowledgement(random, version, type, id), verdict: "valid", kind: "stray", effect };
 	}
 
 	/** The client has an acknowledgement of one of its messages. */
 	private _acknowledge(type: number, id: number, code: number): void {
 		const entry = this.inFlight.get(id);
 		if (!entry) return;
+		if ((type === PUBACK) !== (entry.qos === 1)) {
+			this.expected.push(`unexpected a ${type === PUBACK ? "PUBACK" : "PUBREC"} for a message of QoS ${entry.qos}`);
+		}
 		if (type === PUBREC && code < 0x80) {
-			entry.released = true;
 			this._reply(PUBREL, id, 0);
-			return;
+			if (entry.qos === 2) {
+				entry.released = true;
+				return;
+			}
 		}
 		this.inFlight.delete(id);
 		if (entry.label === BIRTH) return;

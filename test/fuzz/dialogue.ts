@@ -127,6 +127,11 @@ export class Dialogue {
 				tell(`message ${topic} ${labelOf(payload)} ${payload.length} ${qos} ${retain} ${dup}`);
 				if (this._closesOnMessage) this._close();
 			},
+			onUnexpected: (what) => tell(`unexpected ${what}`),
+			onLowerQoS: () => {
+				this._broker.lowered = true;
+				this._tally.ends.set("lowered", (this._tally.ends.get("lowered") ?? 0) + 1);
+			},
 			onOversized: (size) => tell(`oversized ${size}`),
 			onGiveUp: (what) => this._givenUp(what),
 			onSubscribe: (filter, code) => tell(`subscribe ${filter} ${code}`),
@@ -357,6 +362,10 @@ export class Dialogue {
 		this._unblock();
 		this._pump();
 		if (!this._open || this._inbox.length > 0 || this._broker.tainted || (accepted && !this._broker.told)) return;
+		if (accepted && this._random.oneIn(4)) {
+			this._inbox.push(this._broker.stray());
+			return this._pump();
+		}
 		const { kind, bytes } = violation(this._broker.situation(accepted));
 		this._inbox.push({ bytes, verdict: "violation", kind });
 		this._pump();

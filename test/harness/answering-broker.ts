@@ -27,6 +27,8 @@ export class AnsweringBroker {
 	refusal: ((topic: string, payload: string) => number | undefined) | undefined;
 	/** The messages refused, with their times in ms. */
 	readonly refused: { readonly at: number; readonly topic: string; readonly payload: string }[] = [];
+	/** What it does with QoS 2 in place of taking it: it refuses 5.0 then, too. */
+	qos2: "taken" | "ends the connection" | "answered by PUBACK" = "taken";
 	/** Whether it ends the connection when it gets a SUBSCRIBE. */
 	closesOnSubscribe = false;
 	/** In its CONNACK (5.0): it takes nothing above. */
@@ -133,6 +135,11 @@ export class AnsweringBroker {
 				this.lastConnect = hex(packet);
 				// Behind the fixed header of two bytes and the protocol name of six.
 				this._version = packet[8]!;
+				if (this.qos2 !== "taken" && this._version === 5) {
+					// What follows the CONNECT is not processed.
+					this._ended = this._world.socket;
+					return answer("20 02 00 01");
+				}
 				if (this._version < 5) answer(this.knowsSession ? CONNACK_SESSION_PRESENT : CONNACK);
 				else if (this.maximumQoS === undefined) answer(`20 03 0${this.knowsSession ? 1 : 0} 00 00`);
 				else answer(`20 05 0${this.knowsSession ? 1 : 0} 00 02 24 0${this.maximumQoS}`);
@@ -148,6 +155,7 @@ export class AnsweringBroker {
 				// Whatever leaves a station is UTF-8, or this throws.
 				const text = (from: number, to?: number) => textOf(packet.slice(from, to));
 				if (this.poison?.(text(at + 2, topicEnd), text(payloadAt))) return this._end();
+				if (qos === 2 && this.qos2 === "ends the connection") return this._end();
 				const id = hex(packet.subarray(topicEnd, topicEnd + 2));
 				const code = this.refusal?.(text(at + 2, topicEnd), text(payloadAt));
 				if (code !== undefined) {
@@ -163,7 +171,8 @@ export class AnsweringBroker {
 				});
 				const [high, low] = [packet[topicEnd]!, packet[topicEnd + 1]!];
 				if (!this.answers && qos === 1) this.unanswered.push((high << 8) | low);
-				return qos === 0 ? undefined : answer(`${qos === 2 ? "50" : "40"} 02 ${high.toString(16)} ${low.toString(16)}`);
+				const isPubrec = qos === 2 && this.qos2 === "taken";
+				return qos === 0 ? undefined : answer(`${isPubrec ? "50" : "40"} 02 ${high.toString(16)} ${low.toString(16)}`);
 			}
 			case 10: {
 				this.unsubscribes++;

@@ -67,6 +67,8 @@ export class Transcript {
 			onAcknowledge: ({ text }) => this.told.push(`acknowledged ${text}`),
 			onReject: (what, reasonCode) => this.told.push(`rejected ${nameOf(what)}: 0x${reasonCode.toString(16)}`),
 			onGiveUp: (what) => this.told.push(`gave up ${nameOf(what)}`),
+			onLowerQoS: () => this.told.push("lowered the QoS"),
+			onUnexpected: (what) => this.told.push(`unexpected: ${what}`),
 			onOversized: (size) => this.told.push(`read past ${size} bytes`),
 			onMessage: ({ topic, payload, qos, retain, dup }) => {
 				const flags = `${retain ? " retain" : ""}${dup ? " dup" : ""}`;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { describe } from "node:test";
 import { startBroker } from "../../hosts/sim/headless/broker.ts";
@@ -207,12 +208,100 @@ describe("npm run mqtt", { concurrency: 3 }, () => {
 		assert.equal(await exitCode(await programs.pub(broker, ...account, "-m", "x")), 0);
 	});
 
-	commandScenario("pub gives up after five attempts where nobody listens.", async (_parts, programs) => {
-		const program = await programs.pub({ port: await freePort() }, "-t", "t", "-m", "x");
-		assert.equal(await exitCode(program), 1);
-		assert.equal(program.errors.length, 5);
-		assert.equal(program.errors[4], "cannot connect: connection refused; given up after 5 attempts");
-	});
+	commandScenario(
+		"pub gives up at once where nobody listens, or after as many attempts as it is told.",
+		async (_parts, programs) => {
+			for (const more of [[], ["-V", "5"], ["-q", "1"]]) {
+				const program = await programs.pub({ port: await freePort() }, "-t", "t", "-m", "x", ...more);
+				assert.equal(await exitCode(program), 1);
+				assert.deepEqual(program.lines, ["cannot connect: connection refused"]);
+			}
+			const program = await programs.pub({ port: await freePort() }, "-t", "t", "-m", "x", "--attempts", "3");
+			assert.equal(await exitCode(program), 1);
+			assert.equal(program.errors.length, 3);
+			assert.equal(program.errors[2], "cannot connect: connection refused; given up after 3 attempts");
+		},
+	);
+
+	commandScenario(
+		"A broker that closes without an answer gets each way to connect once, and with -V none but that version.",
+		async (_parts, programs) => {
+			const connects: string[] = [];
+			/** Knows MQTT 3.1.1 and no newer version, and says so by closing. */
+			const server = createServer((socket) => {
+				socket.on("error", () => {});
+				socket.on("data", (bytes) => {
+					if (bytes[0] !== 0x10) return;
+					connects.push(`${bytes[8]}${bytes.length > 2 + bytes[1]! ? " pipelined" : ""}`);
+					if (bytes[8] === 5 || connects.length === 1) return socket.destroy();
+					socket.write(Uint8Array.of(0x20, 2, 0, 0));
+				});
+			});
+			await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+			try {
+				const place = server.address() as AddressInfo;
+				for (const qos of ["0", "1", "2"]) {
+					connects.length = 0;
+					const refused = await programs.pub(place, "-t", "t", "-m", "in 5.0", "-V", "5", "-q", qos);
+					assert.equal(await exitCode(refused), 1);
+					assert.equal(refused.lines.length, 1);
+					assert.match(refused.lines[0]!, /^connection closed/);
+					assert.deepEqual(connects, ["5"]);
+				}
+				connects.length = 0;
+				assert.equal(await exitCode(await programs.pub(place, "-t", "t", "-m", "x")), 0);
+				assert.deepEqual(connects, ["5", "4"]);
+				connects.length = 0;
+				const closed = await programs.pub(place, "-t", "t", "-m", "x", "-V", "311", "-q", "1");
+				assert.equal(await exitCode(closed), 1);
+				assert.deepEqual(connects, ["4"]);
+			} finally {
+				server.close();
+			}
+		},
+	);
+
+	commandScenario(
+		"pub -q 2 ends at QoS 1 with a broker that closes on QoS 2, and says so.",
+		async (_parts, programs) => {
+			const publications: number[] = [];
+			/** Speaks 3.1.1, and answers one packet at a time. */
+			const server = createServer((socket) => {
+				socket.on("error", () => {});
+				socket.on("data", (bytes) => {
+					for (let at = 0; at < bytes.length; at += 2 + bytes[at + 1]!) {
+						const type = bytes[at]! >> 4;
+						if (type === 1) socket.write(Uint8Array.of(0x20, 2, 0, bytes[at + 8] === 5 ? 1 : 0));
+						if (type === 12) socket.write(Uint8Array.of(0xd0, 0));
+						if (type !== 3) continue;
+						const qos = (bytes[at]! >> 1) & 3;
+						publications.push(qos);
+						if (qos === 2) return socket.destroy();
+						socket.write(Uint8Array.of(0x40, 2, bytes[at + 5]!, bytes[at + 6]!));
+					}
+				});
+			});
+			await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+			try {
+				const program = await programs.pub(
+					server.address() as AddressInfo,
+					"-t",
+					"t",
+					"-m",
+					"x",
+					"-q",
+					"2",
+					"-V",
+					"311",
+				);
+				assert.equal(await exitCode(program), 0, program.lines.join("\n"));
+				assert.deepEqual(publications, [2, 2, 2, 1]);
+				assert.equal(program.count(/^the broker does not take messages of QoS 2: QoS 1 from now on$/), 1);
+			} finally {
+				server.close();
+			}
+		},
+	);
 
 	commandScenario("sub comes back when the broker does, and subscribes again.", async (parts, programs) => {
 		const broker = await parts.mosquitto();
@@ -251,7 +340,7 @@ describe("npm run mqtt", { concurrency: 3 }, () => {
 	});
 
 	commandScenario("An interrupted pub says what it did not deliver.", async (_parts, programs) => {
-		const program = await programs.pub({ port: await freePort() }, "-t", "t", "-m", "x");
+		const program = await programs.pub({ port: await freePort() }, "-t", "t", "-m", "x", "--attempts", "9");
 		await program.line(/next attempt in /);
 		program.signal("SIGINT");
 		assert.equal(await exitCode(program), 1);
@@ -284,6 +373,7 @@ describe("npm run mqtt", { concurrency: 3 }, () => {
 		[["pub", "-t", "t", "-m", "x", "-q", "3"], /^--qos: must be a whole number from 0 to 2/],
 		[["pub", "-t", "t", "-m", "x", "-p", "port"], /^--port: must be a whole number from 1 to 65535/],
 		[["pub", "-t", "t", "-m", "x", "-V", "4"], /^--protocol-version: must be 5, 311 or 31/],
+		[["pub", "-t", "t", "-m", "x", "--attempts", "0"], /^--attempts: must be a whole number from 1 to 1000000/],
 		[["pub", "-t", "t", "-m", "x", "-P", "secret"], /^-P needs -u/],
 		[["pub", "-t", "t", "-u", "u", "-P", "my", "secret"], /^argument 8 belongs to no flag/],
 		[["pub", "-t", "t", "-m", "x", "--will-qos", "1"], /^--will-qos needs --will-topic/],

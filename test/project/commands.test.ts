@@ -121,7 +121,7 @@ const WORK: Readonly<Record<string, readonly Work[]>> = {
 	mqtt: [
 		{ args: ["sub", "-h", "127.0.0.1", "-p", "1", "-t", "t"], busy: RETRIES, exitCode: 0 },
 		{
-			args: ["pub", "-h", "127.0.0.1", "-p", "1", "-t", "t", "-m", "text"],
+			args: ["pub", "-h", "127.0.0.1", "-p", "1", "-t", "t", "-m", "text", "--attempts", "99"],
 			...{ busy: RETRIES, exitCode: 1, says: /^interrupted; 1 not delivered$/m },
 		},
 	],

@@ -61,7 +61,7 @@ export class Connection<M> {
 	timedOutAt: number | undefined;
 	/** When the last part of a message read past arrived, in ms: an answer may be behind it. */
 	passedAt = Number.NEGATIVE_INFINITY;
-	/** The broker's limits from its CONNACK; until then the standard's defaults. */
+	/** The broker's limits from its CONNACK; until then what it told last, or else the standard's defaults. */
 	receiveMaximum = 0xffff;
 	maximumPacketSize = Number.POSITIVE_INFINITY;
 	maximumQoS: QoS = 2;
@@ -81,7 +81,7 @@ export class Connection<M> {
 	/** The broker has accepted the connection on its own terms. */
 	accepted({ properties = {} }: Connack): void {
 		this.phase = "connected";
-		this.receiveMaximum = properties.receiveMaximum ?? this.receiveMaximum;
+		this.receiveMaximum = properties.receiveMaximum ?? 0xffff;
 		this.maximumPacketSize = properties.maximumPacketSize ?? this.maximumPacketSize;
 		this.maximumQoS = (properties.maximumQoS as QoS | undefined) ?? this.maximumQoS;
 		this.retainAvailable = properties.retainAvailable ?? true;

@@ -23,6 +23,10 @@ import { SESSION_EXPIRY_S, type SessionOptions } from "./session-options.js";
 const RECEIVED_MAXIMUM = 64;
 /** Largest packet accepted from a broker by default, in bytes. */
 const PACKET_SIZE_DEFAULT = 4_096;
+/** Bytes of the largest packet that MQTT knows (section 2.2.3). */
+const PACKET_SIZE_LARGEST = 5 + 268_435_455;
+/** Messages of QoS 1 and 2 that may leave before the first CONNACK: its Receive Maximum may be small. */
+const RECEIVE_MAXIMUM_AT_FIRST = 2;
 /**
  * After 3 attempts in a row that the broker refused for want of authorization,
  * or ended without a CONNACK, the next has no will: the will's topic may be one
@@ -52,7 +56,10 @@ export class Handshake<M extends Message> {
 	version: ProtocolVersion;
 	/** The highest version that the broker has not refused. */
 	private _highest: ProtocolVersion;
-	private _pipelines: boolean;
+	/** Whether packets follow the next CONNECT without waiting for the CONNACK, if nothing is to be delivered again. */
+	pipelines: boolean;
+	/** The Receive Maximum that the broker told last. */
+	private _receiveMaximum = RECEIVE_MAXIMUM_AT_FIRST;
 
 	constructor(options: SessionOptions<M>) {
 		this._options = options;
@@ -60,19 +67,23 @@ export class Handshake<M extends Message> {
 		this._will = options.will;
 		this._startsClean = options.cleanStart === true && !options.cleanSession;
 		this.version = this._highest = options.protocolVersion ?? 5;
-		this._pipelines = this._mayPipeline;
+		this.pipelines = this._mayPipeline;
 	}
 
 	/** The next connection. `hasUnacknowledged`: whether messages are to be delivered again, which must wait for the CONNACK. */
 	begin(hasUnacknowledged: boolean, now: number): Connection<M> {
 		const discards = this._startsClean && this.version < 5;
-		const pipelined = this._pipelines && !hasUnacknowledged && !discards;
+		const pipelined = this.pipelines && !hasUnacknowledged && !discards;
 		const { keepAlive } = this._options;
-		return new Connection(this.version, { pipelined, keepAlive, maximumPacketSize: this._maximumPacketSize }, now);
+		const terms = { pipelined, keepAlive, maximumPacketSize: this._maximumPacketSize };
+		const connection = new Connection<M>(this.version, terms, now);
+		connection.receiveMaximum = this._receiveMaximum;
+		return connection;
 	}
 
 	connect(version: ProtocolVersion): Connect {
 		const { keepAlive, username, password, cleanSession } = this._options;
+		const packetSize = this._options.announcedPacketSize ?? this._maximumPacketSize;
 		return {
 			cmd: "connect",
 			clientId: this._clientId,
@@ -84,7 +95,8 @@ export class Handshake<M extends Message> {
 			properties: {
 				sessionExpiryInterval: cleanSession ? 0 : (this._options.sessionExpiryInterval ?? SESSION_EXPIRY_S),
 				receiveMaximum: RECEIVED_MAXIMUM,
-				maximumPacketSize: this._options.announcedPacketSize ?? this._maximumPacketSize,
+				// A limit beyond all packets is none, and some brokers refuse it.
+				...(packetSize < PACKET_SIZE_LARGEST && { maximumPacketSize: packetSize }),
 			},
 		};
 	}
@@ -106,6 +118,7 @@ export class Handshake<M extends Message> {
 			throw new ProtocolError("an authentication method that nothing asked for [5.0: MQTT-4.12.0-6]");
 		}
 		connection.accepted(packet);
+		this._receiveMaximum = connection.receiveMaximum;
 		const lacksWill = this._will !== undefined && !this._hasWill;
 		this._doubts = 0;
 		// In MQTT 5.0 the same connection goes on with the new session.
@@ -124,10 +137,10 @@ export class Handshake<M extends Message> {
 		// A broker that does not know 5.0 may answer in 3.1.1's form.
 		const isVersion = reasonCode === UNACCEPTABLE_PROTOCOL_VERSION || reasonCode === UNSUPPORTED_PROTOCOL_VERSION;
 		// MQTT 3.1 knows no empty client id.
-		const hasOlderVersion = isVersion && this.version > (this._options.clientId === "" ? 4 : 3);
+		const hasOlderVersion = isVersion && this._fallsBack && this.version > (this._options.clientId === "" ? 4 : 3);
 		if (hasOlderVersion) this.version = this._highest = this.version === 5 ? 4 : 3;
 		// Packets behind the CONNECT are wasted until the broker accepts the client.
-		this._pipelines = hasOlderVersion && this._mayPipeline;
+		this.pipelines = hasOlderVersion && this._mayPipeline;
 		if (WILL_REFUSALS.includes(reasonCode)) this._doubtWill();
 		// Only the will has a QoS and a retain flag here [5.0: MQTT-3.2.2-12, 3.2.2-13].
 		if (this._will && reasonCode === QOS_NOT_SUPPORTED) this._will = { ...this._will, qos: 0 };
@@ -157,11 +170,11 @@ export class Handshake<M extends Message> {
 	 * version helps, the cause is another.
 	 */
 	private _dropped(pipelined: boolean): void {
-		if (pipelined) this._pipelines = false;
-		else if (this.version === 5) this.version = 4;
+		if (pipelined) this.pipelines = false;
+		else if (this.version === 5 && this._fallsBack) this.version = 4;
 		else {
 			this.version = this._highest;
-			this._pipelines = this._mayPipeline;
+			this.pipelines = this._mayPipeline;
 		}
 	}
 
@@ -173,6 +186,10 @@ export class Handshake<M extends Message> {
 	/** The will may be why the broker did not accept the connection. */
 	private _doubtWill(): void {
 		this._doubts = this._hasWill ? this._doubts + 1 : 0;
+	}
+
+	private get _fallsBack(): boolean {
+		return this._options.fallback ?? true;
 	}
 
 	private get _mayPipeline(): boolean {

@@ -2,7 +2,6 @@
  * Messages of QoS 1 and 2 that the broker has not acknowledged. They outlive a
  * connection, so that they can be delivered again on the next one.
  */
-import { ProtocolError } from "./errors.js";
 import type { Message } from "./message.js";
 import type { Acknowledgement, QoS } from "./packet.js";
 import type { PacketIds } from "./packet-ids.js";
@@ -65,18 +64,14 @@ export class InFlight<M extends Message> {
 	}
 
 	/**
-	 * The entry that an acknowledgement is for, if there is one. Throws a
-	 * `ProtocolError` for the acknowledgement of another QoS or step.
+	 * The entry that an acknowledgement is for, if there is one. A PUBCOMP before the
+	 * PUBREC is for none: it may be for an earlier message, which the client has
+	 * forgotten and released.
 	 */
 	find({ cmd, packetId }: Acknowledgement): InFlightMessage<M> | undefined {
 		const entry = this._messages.get(packetId);
-		if (entry?.sentAt === undefined) return undefined;
-		const suits =
-			cmd === "puback"
-				? entry.qos === 1
-				: entry.qos === 2 && (cmd === "pubrec" || (cmd === "pubcomp" && entry.released));
-		if (suits) return entry;
-		throw new ProtocolError(`a ${cmd.toUpperCase()} for the packet id ${packetId}, which waits for something else`);
+		if (entry?.sentAt === undefined || (cmd === "pubcomp" && !entry.released)) return undefined;
+		return entry;
 	}
 
 	/**

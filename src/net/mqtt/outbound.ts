@@ -4,7 +4,7 @@
  */
 import type { Bytes } from "../../host.js";
 import type { Connection, Leaving } from "./connection.js";
-import { ProtocolError } from "./errors.js";
+import { HighestQoS } from "./highest-qos.js";
 import type { InFlight, InFlightMessage } from "./in-flight.js";
 import type { Message } from "./message.js";
 import type { Acknowledgement, Properties, Publish, QoS } from "./packet.js";
@@ -19,12 +19,17 @@ export class Outbound<M extends Message> {
 	private readonly _options: SessionOptions<M>;
 	private readonly _inFlight: InFlight<M>;
 	private readonly _suspicion = new Suspicion<M>();
+	private readonly _highestQoS = new HighestQoS();
 	/** A message of QoS 0 whose connection ended before all of it had left. */
 	private _unsent: M | undefined;
 
 	constructor(options: SessionOptions<M>, inFlight: InFlight<M>) {
 		this._options = options;
 		this._inFlight = inFlight;
+	}
+
+	begin(connection: Connection<M>): void {
+		if (connection.version < 5) connection.maximumQoS = this._highestQoS.value;
 	}
 
 	/** When a birth message that comes last may leave, in ms; `Infinity`: there is none. */
@@ -54,6 +59,11 @@ export class Outbound<M extends Message> {
 		connection.unsent = this._inFlight.entries();
 		this.giveBirth(connection, now);
 		connection.careful = this._suspicion.isRoused;
+	}
+
+	/** Tells once that messages of QoS 2 are sent at QoS 1 from now on. */
+	tellLowered(): void {
+		if (this._highestQoS.takeNews()) this._options.onLowerQoS?.();
 	}
 
 	/** Gives up and returns the message on which the broker ended several connections: others wait behind it. */
@@ -110,22 +120,34 @@ export class Outbound<M extends Message> {
 		if (!entry || entry.qos === 0) this._options.onAcknowledge?.(message);
 	}
 
-	/** The broker answers a PUBLISH or a PUBREL. Throws a `ProtocolError` where it has nothing to answer. */
+	/**
+	 * The broker answers a PUBLISH or a PUBREL. An answer of the other QoS is the end of
+	 * the message, too: RabbitMQ 3.10 answers QoS 2 by PUBACK, and would get the message
+	 * again on each connection that ended for that.
+	 */
 	acknowledged(connection: Connection<M>, packet: Acknowledgement, now: number): void {
 		const { cmd, packetId, reasonCode = 0 } = packet;
 		const entry = this._inFlight.find(packet);
 		connection.proven = true;
 		if (!entry) {
-			if (cmd === "puback") throw new ProtocolError(`a PUBACK for the packet id ${packetId}, which is not in flight`);
 			// The client has forgotten the message; a PUBREL lets the broker forget it, too [5.0: 4.3.3, table 2-6].
 			if (cmd === "pubrec" && reasonCode < 0x80)
 				connection.reply({ cmd: "pubrel", packetId, reasonCode: PACKET_IDENTIFIER_NOT_FOUND });
+			if (cmd === "puback")
+				this._options.onUnexpected?.(`a PUBACK for the packet id ${packetId}, which is not in flight`);
 			return;
 		}
+		if ((cmd === "puback") !== (entry.qos === 1)) {
+			this._options.onUnexpected?.(`a ${cmd.toUpperCase()} for a message of QoS ${entry.qos}`);
+		}
+		if (cmd === "pubrec") this._highestQoS.answered();
 		if (cmd === "pubrec" && reasonCode < 0x80) {
-			entry.released = true;
-			entry.sentAt = now;
-			return connection.reply({ cmd: "pubrel", packetId });
+			connection.reply({ cmd: "pubrel", packetId });
+			if (entry.qos === 2) {
+				entry.released = true;
+				entry.sentAt = now;
+				return;
+			}
 		}
 		this._inFlight.remove(entry);
 		const { message } = entry;
@@ -148,7 +170,10 @@ export class Outbound<M extends Message> {
 	 * ended it, in ms, if it did; `isAlone`: whether only messages were unanswered.
 	 */
 	judge(connection: Connection<M>, endedAt: number | undefined, isAlone: boolean): void {
-		this._suspicion.judge(connection, endedAt, this._inFlight.entries(), isAlone);
+		const inFlight = this._inFlight.entries();
+		this._suspicion.judge(connection, endedAt, inFlight, isAlone);
+		// It gets its chances at QoS 1.
+		if (isAlone && this._highestQoS.judge(connection, endedAt, inFlight)) this._suspicion.pardon();
 	}
 
 	/** The connection has ended: messages in flight wait for the next one. */

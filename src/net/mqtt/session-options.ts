@@ -8,8 +8,10 @@ export const SESSION_EXPIRY_S = 86_400;
 export interface SessionOptions<M extends Message> {
 	/** Stable, so that the broker knows the session again [MQTT-3.1.3-2]. Empty: the broker assigns one (5.0), or the session is a clean one. */
 	readonly clientId: string;
-	/** The highest version to speak, by default 5; a broker that does not know it is spoken to in an older one. */
+	/** The highest version to speak, by default 5. */
 	readonly protocolVersion?: ProtocolVersion;
+	/** Whether an older version is spoken to a broker that does not know this one; by default it is. */
+	readonly fallback?: boolean;
 	/** Whether each connection begins a new session (5.0: clean start) and none outlives its connection; by default not. */
 	readonly cleanSession?: boolean;
 	/**
@@ -32,7 +34,7 @@ export interface SessionOptions<M extends Message> {
 	readonly birth?: Message | undefined;
 	/** Seconds (5.0): how long the broker is to keep the session; by default a day. */
 	readonly sessionExpiryInterval?: number;
-	/** Largest packet to receive, in bytes; by default 4,096. A broker of MQTT 5.0 is told. */
+	/** Largest packet to receive, in bytes; by default 4,096, `Infinity`: no limit. A broker of MQTT 5.0 is told of a limit. */
 	readonly maximumPacketSize?: number;
 	/**
 	 * The Maximum Packet Size in the CONNECT (5.0), by default the same. Where it is larger, messages of sizes between
@@ -68,6 +70,17 @@ export interface SessionOptions<M extends Message> {
 	 * after a minute or more; the will is with the next connection.
 	 */
 	readonly onGiveUp?: (what: M | "birth message" | "will message") => void;
+	/**
+	 * The broker does not take messages of QoS 2 (before MQTT 5.0): three connections
+	 * ended on one. They are sent at QoS 1 for as long as this session lasts.
+	 */
+	readonly onLowerQoS?: () => void;
+	/**
+	 * The broker sent an answer that nothing waits for, or that of another QoS, which
+	 * MQTT does not allow; `what` is for people. The connection goes on, as it would
+	 * end again and again.
+	 */
+	readonly onUnexpected?: (what: string) => void;
 	/** A message that is larger than `maximumPacketSize`, in bytes, was read past. It counts as received. */
 	readonly onOversized?: (size: number) => void;
 	/** A message from a subscription: at QoS 2 exactly once. Its payload is valid during the call only. */

@@ -56,6 +56,11 @@ export class Session<M extends Message> {
 		return this._handshake.version;
 	}
 
+	/** Whether packets follow the next CONNECT without waiting for the CONNACK, if nothing is to be delivered again. */
+	get pipelining(): boolean {
+		return this._handshake.pipelines;
+	}
+
 	/** Messages sent and not acknowledged. */
 	get inFlight(): number {
 		return this._inFlight.size;
@@ -110,6 +115,7 @@ export class Session<M extends Message> {
 	open(now: number): void {
 		const connection = this._handshake.begin(this._inFlight.size > 0, now);
 		this._connection = connection;
+		this._outbound.begin(connection);
 		if (connection.pipelined) this._outbound.giveBirth(connection, now);
 	}
 
@@ -298,6 +304,7 @@ export class Session<M extends Message> {
 			this._inFlight.startOver(connection.maximumQoS);
 			throw new SessionDiscardedError();
 		}
+		this._outbound.tellLowered();
 		if (!connection.pipelined) {
 			const givenUp = this._outbound.giveUp(now);
 			// A broker that had received it would take the next message with its packet id for a redelivery.

@@ -154,13 +154,15 @@ export class Subscriptions<M extends Message> {
 	}
 
 	/**
-	 * The broker's answer. Throws a `ProtocolError` for an answer without a request, or
-	 * with another number of reason codes than of topic filters [MQTT-3.8.4-5].
+	 * The broker's answer. Throws a `ProtocolError` for another number of reason codes
+	 * than of topic filters [MQTT-3.8.4-5].
 	 */
 	answered({ cmd, packetId, reasonCodes }: Suback | Unsuback): void {
 		const packet = this._requests.get(packetId)?.packet;
 		if (packet?.cmd !== (cmd === "suback" ? "subscribe" : "unsubscribe")) {
-			throw new ProtocolError(`a ${cmd.toUpperCase()} for the packet id ${packetId}, which does not wait for it`);
+			return this._options.onUnexpected?.(
+				`${cmd === "suback" ? "a SUBACK" : "an UNSUBACK"} for the packet id ${packetId}, which does not wait for it`,
+			);
 		}
 		this._requests.delete(packetId);
 		this._failures = this._ends = 0;

@@ -95,6 +95,11 @@ export class Suspicion<M> {
 		this._isRefused = false;
 	}
 
+	/** There may be another cause than the message. */
+	pardon(): void {
+		this._suspect = undefined;
+	}
+
 	/** The broker has acknowledged the message; `undefined` is the birth message. */
 	acquit(message: M | undefined): void {
 		if (message === this._suspect?.message) this._suspect = undefined;

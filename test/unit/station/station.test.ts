@@ -397,6 +397,36 @@ test("a refusal tells its reason, but no password", () => {
 	ok(!log.join("\n").includes("secret-word"));
 });
 
+test("a broker without QoS 2 that closes the connection gets the readings at QoS 1, which is told once", () => {
+	const { world, broker, station, log } = start({ qos: 2 });
+	broker.qos2 = "ends the connection";
+	broker.advanceTo(10 * MINUTE);
+	const sockets = world.sockets.length;
+	broker.advanceTo(20 * MINUTE + 1_000);
+	equal(world.sockets.length, sockets, "one connection lasts");
+	deepEqual(sorted(numbers(broker)), upTo(21));
+	deepEqual([station.counters.queued, station.counters.dropped], [0, 0]);
+	deepEqual(
+		log.filter((line) => line.includes("QoS")),
+		["warning: localhost:1883: does not take messages of QoS 2: QoS 1 from now on, so that a reading may come twice"],
+	);
+});
+
+test("a broker that answers QoS 2 by PUBACK gets each reading once, on one connection, and it is told once", () => {
+	const { world, broker, station, log } = start({ qos: 2 });
+	broker.qos2 = "answered by PUBACK";
+	broker.advanceTo(MINUTE);
+	const sockets = world.sockets.length;
+	broker.advanceTo(20 * MINUTE + 1_000);
+	equal(world.sockets.length, sockets, "one connection lasts");
+	deepEqual(numbers(broker), upTo(21));
+	deepEqual([station.counters.queued, station.counters.dropped], [0, 0]);
+	deepEqual(
+		log.filter((line) => line.includes("QoS")),
+		["warning: localhost:1883: sends a PUBACK for a message of QoS 2"],
+	);
+});
+
 test("a reading that the broker ends connections on is set aside and told, the others go on, and after six hours it is tried again", () => {
 	const { world, broker, station, log } = start();
 	broker.poison = (topic, payload) => topic.endsWith("/state") && payload.includes('"seq":3}');

@@ -110,7 +110,7 @@ function received(parsed: Parsed, aliased = false): BrokerPacket {
 		case "publish": {
 			const { topic, payload, qos, retain, dup } = parsed;
 			const fault = aliased ? undefined : topicNameFault(topic);
-			if (fault) throw new ProtocolError(fault, TOPIC_NAME_INVALID);
+			if (fault) throw topic.includes("\0") ? malformed(fault) : new ProtocolError(fault, TOPIC_NAME_INVALID);
 			const view = new Uint8Array(payload.buffer, payload.byteOffset, payload.length);
 			if (qos > 0) return { cmd, topic, payload: view, qos, retain, dup, packetId: checkedId(packetId) };
 			if (dup) throw malformed("DUP with QoS 0 [MQTT-3.3.1-2]");

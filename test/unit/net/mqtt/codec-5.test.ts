@@ -481,6 +481,7 @@ const NOT_DECODED: Record<string, [string, RegExp, number]> = {
 	"DUP with QoS 0 [MQTT-3.3.1-2]": ["38 04 0001 61 00", /PUBLISH: DUP with QoS 0/, MALFORMED],
 	"an empty topic name without topic alias (3.3.2.1)": ["30 03 0000 00", /neither topic name nor alias/, PROTOCOL],
 	"a topic name with a wildcard [MQTT-3.3.2-2]": ["30 04 0001 23 00", /topic name with a wildcard/, TOPIC],
+	"a topic name with U+0000 [MQTT-1.5.4-2]": ["30 05 0002 6100 00", /topic name with U\+0000/, MALFORMED],
 	"a topic name that is not UTF-8 [MQTT-1.5.4-1]": ["30 05 0002 61ff 00", /PUBLISH: invalid UTF-8/, MALFORMED],
 	"a response topic with a wildcard [MQTT-3.3.2-14]": [publishOf("08 0001 2b"), /response topic: .*wildcard/, PROTOCOL],
 	"an empty response topic [MQTT-4.7.3-1]": [publishOf("08 0000"), /response topic: empty topic name/, PROTOCOL],

@@ -233,7 +233,7 @@ const NOT_DECODED: Record<string, [string, RegExp, number]> = {
 	"an empty topic name [MQTT-4.7.3-1]": ["30 02 0000", /PUBLISH: empty topic name/, TOPIC],
 	"a topic name with + [MQTT-3.3.2-2]": ["30 05 0003 2b2f61", /PUBLISH: topic name with a wildcard/, TOPIC],
 	"a topic name with # [MQTT-3.3.2-2]": ["30 05 0003 612f23", /PUBLISH: topic name with a wildcard/, TOPIC],
-	"a topic name with U+0000 [MQTT-1.5.3-2]": ["30 04 0002 6100", /PUBLISH: topic name with U\+0000/, TOPIC],
+	"a topic name with U+0000 [MQTT-1.5.3-2]": ["30 04 0002 6100", /PUBLISH: topic name with U\+0000/, MALFORMED],
 	"a topic name that is not UTF-8 [MQTT-1.5.3-1]": ["30 04 0002 61ff", /PUBLISH: invalid UTF-8/, MALFORMED],
 	"a topic name with an overlong form [MQTT-1.5.3-1]": ["30 04 0002 c080", /PUBLISH: invalid UTF-8/, MALFORMED],
 	"a topic name that ends within a character [MQTT-1.5.3-1]": [

@@ -3,7 +3,7 @@
  * test proves which statement is in `docs/mqtt-conformance.md`.
  */
 import { encode } from "../../../../src/net/mqtt/codec/codec.ts";
-import { equal, ok, test, throws } from "../../../harness/harness.ts";
+import { equal, match, ok, test, throws } from "../../../harness/harness.ts";
 import { linked } from "../../../harness/linked.ts";
 import {
 	ascii,
@@ -179,16 +179,27 @@ for (const [what, packets, reason] of [
 }
 
 for (const [what, packet, reason] of [
-	["a SUBACK with another id [5.0: MQTT-2.2.1-6, 3.8.4-2]", "90 04 00 02 00 01", /SUBACK for the packet id 2/],
-	["a SUBACK without a code for each filter [5.0: MQTT-3.8.4-6]", "90 04 00 01 00 01", /1 reason codes for 2/],
-	["an UNSUBACK for a SUBSCRIBE [5.0: MQTT-2.2.1-6]", "b0 05 00 01 00 00 00", /UNSUBACK for the packet id 1/],
+	["a SUBACK with another id [5.0: MQTT-2.2.1-6, 3.8.4-2]", "90 05 00 02 00 01 01", /a SUBACK for the packet id 2/],
+	["an UNSUBACK for a SUBSCRIBE [5.0: MQTT-2.2.1-6]", "b0 05 00 01 00 00 00", /an UNSUBACK for the packet id 1/],
 ] as const) {
-	test(`${what} ends the connection`, () => {
-		const transcript = start();
-		for (const topicFilter of ["a", "b"]) transcript.session.subscribe({ topicFilter, qos: 1 });
-		transcript.opens(0).sends(0, CONNECT_5).receives(0, CONNACK_5).sends(0, "82 0b 00 01 00 00 01 61 01 00 01 62 01");
-		transcript.failsWhen(() => transcript.receives(1, packet), reason);
+	test(`${what} is told, and the SUBSCRIBE still waits`, () => {
+		const transcript = twoFilters().receives(1, packet);
+		match(transcript.told.splice(0).join(), reason);
+		transcript.silent(10_000).receives(10_000, "90 05 00 01 00 01 00").tells("subscribed a 1", "subscribed b 0");
 	});
+}
+
+test("a SUBACK without a code for each filter [5.0: MQTT-3.8.4-6] ends the connection", () => {
+	const transcript = twoFilters();
+	transcript.failsWhen(() => transcript.receives(1, "90 04 00 01 00 01"), /1 reason codes for 2/);
+});
+
+/** A SUBSCRIBE of two topic filters has left. */
+function twoFilters(): Transcript {
+	const transcript = start();
+	for (const topicFilter of ["a", "b"]) transcript.session.subscribe({ topicFilter, qos: 1 });
+	transcript.opens(0).sends(0, CONNECT_5).receives(0, CONNACK_5).sends(0, "82 0b 00 01 00 00 01 61 01 00 01 62 01");
+	return transcript.tells("connected");
 }
 
 test("reason codes of SUBACK and UNSUBACK count in the order of the filters [5.0: MQTT-3.9.3-1, 3.11.3-1, 3.10.4-5]", () => {
@@ -374,6 +385,7 @@ for (const [what, violation, disconnect] of [
 	["a malformed packet [5.0: MQTT-3.14.1-1]", "e1 00", "e0 02 81 00"],
 	["a protocol error", `${CONNACK_5}`, "e0 02 82 00"],
 	["a topic name with a wildcard", publish5(0, "+", "x", { qos: 0 }), "e0 02 90 00"],
+	["a topic name with U+0000", publish5(0, "\0", "x", { qos: 0 }), "e0 02 81 00"],
 	["a topic alias", "30 07 00 01 78 03 23 00 01", "e0 02 94 00"],
 	["an answer larger than the CONNECT allows [5.0: MQTT-3.1.2-24]", "90 fe 1f", "e0 02 95 00"],
 ] as const) {

@@ -329,3 +329,62 @@ test("after an error, a session with a will has it published; one without says w
 	equal(disconnect(), "e0 02 82 00");
 	equal(disconnect({ topic: "w", payload: ascii("off"), qos: 1, retain: true }), "e0 02 04 00");
 });
+
+test("before the CONNACK no more messages leave than the broker's last Receive Maximum, and at first two", () => {
+	const transcript = start({ pipelining: true, birth: { topic: "s", payload: ascii("up"), qos: 1, retain: false } });
+	transcript
+		.queues("a", "b", "c")
+		.opens(0)
+		.sends(0, CONNECT_5, publish5(1, "s", "up"), publish5(2, "t", "a"));
+	transcript.silent(5_000).receives(5_000, "20 06 00 00 03 21 00 04");
+	transcript.sends(5_000, publish5(3, "t", "b"), publish5(4, "t", "c"));
+	transcript.receives(5_001, "40 02 00 01 40 02 00 02 40 02 00 03 40 02 00 04").closes();
+	transcript.queues("d", "e", "f", "g").opens(6_000);
+	transcript.sends(
+		6_000,
+		CONNECT_5,
+		...[publish5(5, "s", "up"), publish5(6, "t", "d"), publish5(7, "t", "e"), publish5(8, "t", "f")],
+	);
+	// Without a Receive Maximum it takes as many as there may be.
+	transcript
+		.silent(7_000)
+		.receives(7_000, CONNACK_5)
+		.sends(7_000, publish5(9, "t", "g"));
+	transcript.receives(7_001, [5, 6, 7, 8, 9].map((id) => `40 02 00 0${id}`).join(" ")).closes();
+	transcript.queues("h", "i", "j", "k", "l").opens(8_000);
+	transcript.sends(
+		8_000,
+		...[CONNECT_5, publish5(10, "s", "up"), publish5(11, "t", "h"), publish5(12, "t", "i"), publish5(13, "t", "j")],
+		...[publish5(14, "t", "k"), publish5(15, "t", "l")],
+	);
+});
+
+test("the CONNECT has a Maximum Packet Size only where the client has a limit of its own", () => {
+	const size = (bytes: string) => CONNECT_5.replace("00 00 10 00", bytes);
+	start({ maximumPacketSize: 65_536 }).opens(0).sends(0, size("00 01 00 00"));
+	start({ maximumPacketSize: 268_435_459 }).opens(0).sends(0, size("10 00 00 03"));
+	const none = CONNECT_5.replace("27 00 00 10 00 ", "").replace("10 1b", "10 16").replace("3c 0d", "3c 08");
+	for (const maximumPacketSize of [268_435_460, Number.POSITIVE_INFINITY]) {
+		start({ maximumPacketSize }).opens(0).sends(0, none);
+		start({ announcedPacketSize: maximumPacketSize }).opens(0).sends(0, none);
+	}
+});
+
+test("a client that wants one version and no other speaks no older one, whether the broker refuses or closes", () => {
+	const refused = start({ fallback: false, pipelining: true }).queues("a");
+	const publication = publish5(1, "t", "a");
+	refused.opens(0).sends(0, CONNECT_5, publication);
+	refused.failsWhen(() => refused.receives(1, "20 02 00 01"), /does not speak this version of MQTT/);
+	for (const now of [1_000, 2_000, 3_000]) {
+		refused.opens(now).sends(now, CONNECT_5);
+		refused.failsWhen(() => refused.receives(now, "20 03 00 84 00"), /version not supported/);
+	}
+	const closed = start({ fallback: false }).queues("a");
+	for (const now of [0, 1_000, 2_000, 3_000])
+		closed
+			.opens(now)
+			.sends(now, CONNECT_5)
+			.silent(now + 1)
+			.ends(now + 1);
+	closed.tells();
+});

@@ -3,7 +3,7 @@
  * transcripts in MQTT 3.1.1: a message is found, given up and told; what waits
  * behind it goes on; and what is not to blame is not given up.
  */
-import { test } from "../../../harness/harness.ts";
+import { equal, test } from "../../../harness/harness.ts";
 import {
 	ascii,
 	CONNACK,
@@ -14,6 +14,7 @@ import {
 	pubcomp,
 	publish,
 	pubrec,
+	pubrel,
 	Transcript,
 } from "../../../harness/transcript.ts";
 
@@ -315,4 +316,134 @@ test("a will stays where the network fails, or the password is wrong", () => {
 		if (now % 2_000 === 0) transcript.closes();
 		else transcript.failsWhen(() => transcript.receives(now + 5, "20 02 00 04"), /password/);
 	}
+});
+
+const atQoS2 = (packetId: number, text: string, dup?: true) =>
+	publish(packetId, "t", text, { qos: 2, ...(dup && { dup }) });
+
+test("after three connections that the broker closed on a QoS 2 message, messages leave at QoS 1, which is told once", () => {
+	const transcript = new Transcript().queuesAt(2, "a").connects(0).sends(0, atQoS2(1, "a")).silent(10).ends(10);
+	proves(transcript, 1_000)
+		.sends(1_000, atQoS2(1, "a", true))
+		.silent(1_010)
+		.ends(1_010);
+	proves(transcript, 3_000)
+		.sends(3_000, atQoS2(1, "a", true))
+		.silent(3_010)
+		.ends(3_010);
+	transcript.told.length = 0;
+	proves(transcript, 7_000)
+		.tells("lowered the QoS", "resumed")
+		.sends(7_000, publish(2, "t", "a"));
+	transcript.receives(7_010, puback(2)).tells("redelivered a", "acknowledged a");
+	transcript
+		.queuesAt(2, "b")
+		.sends(7_020, publish(3, "t", "b"))
+		.receives(7_030, puback(3))
+		.closes();
+	transcript
+		.connects(8_000, CONNACK_SESSION_PRESENT)
+		.queuesAt(2, "c")
+		.sends(8_000, publish(4, "t", "c"));
+	transcript.tells("published b", "acknowledged b", "resumed", "published c").silent(20_000);
+});
+
+test("after three connections on which a QoS 2 message was not answered, messages leave at QoS 1", () => {
+	const transcript = new Transcript({ birth: BIRTH, pipelining: true }).queuesAt(2, "a");
+	transcript
+		.opens(0)
+		.sends(0, CONNECT, up(1), atQoS2(2, "a"))
+		.receives(0, `${CONNACK} ${puback(1)}`);
+	transcript.failsAt(20_000, /no acknowledgement within 20 s/);
+	for (const [now, id] of [
+		[21_000, 3],
+		[43_000, 4],
+	] as const) {
+		transcript.connects(now, CONNACK_SESSION_PRESENT).sends(now, up(id), atQoS2(2, "a", true));
+		transcript.receives(now, puback(id)).failsAt(now + 20_000, /no acknowledgement within 20 s/);
+	}
+	transcript.told.length = 0;
+	transcript.connects(67_000, CONNACK_SESSION_PRESENT).tells("lowered the QoS", "resumed");
+	transcript.sends(67_000, up(6), publish(5, "t", "a")).receives(67_010, `${puback(6)} ${puback(5)}`);
+	transcript.tells("redelivered a", "acknowledged a").silent(120_000).closes();
+	transcript
+		.queuesAt(2, "b")
+		.opens(130_000)
+		.sends(130_000, CONNECT, up(7), publish(8, "t", "b"));
+});
+
+test("a message on which connections end at QoS 1, too, is given up after three more", () => {
+	const transcript = new Transcript().queuesAt(2, "poison").queuesAt(2, "b").connects(0);
+	transcript.sends(0, atQoS2(1, "poison"), atQoS2(2, "b")).ends(10);
+	for (const now of [1_000, 3_000]) {
+		proves(transcript, now)
+			.sends(now, atQoS2(1, "poison", true))
+			.silent(now + 50)
+			.ends(now + 50);
+	}
+	for (const now of [7_000, 15_000, 31_000]) {
+		proves(transcript, now)
+			.sends(now, publish(3, "t", "poison", now === 7_000 ? {} : { dup: true }))
+			.silent(now + 50)
+			.ends(now + 50);
+	}
+	transcript.told.length = 0;
+	proves(transcript, 63_000)
+		.tells("gave up poison", "resumed")
+		.sends(63_000, publish(4, "t", "b"))
+		.silent(63_100);
+});
+
+test("a broker that has answered one message of QoS 2 takes them: connections that end later lower no QoS", () => {
+	const transcript = new Transcript().queuesAt(2, "a").connects(0).sends(0, atQoS2(1, "a"));
+	transcript.receives(1, pubrec(1)).sends(1, pubrel(1)).receives(2, pubcomp(1)).queuesAt(2, "poison");
+	transcript.sends(3, atQoS2(2, "poison")).ends(10);
+	for (const now of [1_000, 3_000]) {
+		proves(transcript, now)
+			.sends(now, atQoS2(2, "poison", true))
+			.ends(now + 50);
+	}
+	transcript.told.length = 0;
+	transcript.connects(7_000, CONNACK_SESSION_PRESENT).tells("gave up poison", "resumed").silent(8_000);
+	transcript.queuesAt(2, "b").sends(8_000, atQoS2(3, "b")).receives(8_001, pubrec(3)).sends(8_001, pubrel(3));
+});
+
+for (const [what, end] of [
+	["the network ended", (transcript: Transcript) => transcript.closes()],
+	["the broker ended 10 s after a message", (transcript: Transcript, now: number) => transcript.ends(now + 10_000)],
+] as const) {
+	test(`connections that ${what} lower no QoS`, () => {
+		const transcript = new Transcript().queuesAt(2, "a").connects(0).sends(0, atQoS2(1, "a"));
+		end(transcript, 0);
+		for (let now = 20_000; now < 200_000; now += 20_000) {
+			transcript.connects(now, CONNACK_SESSION_PRESENT);
+			if (what !== "the network ended") transcript.sends(now, PINGREQ).receives(now, PINGRESP);
+			transcript.sends(now, atQoS2(1, "a", true));
+			end(transcript, now);
+		}
+		transcript.connects(200_000, CONNACK_SESSION_PRESENT);
+		equal(transcript.told.includes("lowered the QoS"), false);
+	});
+}
+
+test("connections that end on a SUBSCRIBE or on a message of QoS 1 lower no QoS", () => {
+	const transcript = new Transcript().queues("poison").queuesAt(2, "a").connects(0);
+	transcript.sends(0, publish(1, "t", "poison"), atQoS2(2, "a")).ends(10);
+	for (const now of [1_000, 3_000, 7_000]) {
+		proves(transcript, now)
+			.sends(now, again(1, "poison"))
+			.ends(now + 50);
+	}
+	transcript.told.length = 0;
+	proves(transcript, 15_000)
+		.tells("gave up poison", "resumed")
+		.sends(15_000, atQoS2(2, "a", true))
+		.closes();
+	const subscribing = new Transcript().queuesAt(2, "a");
+	subscribing.session.subscribe({ topicFilter: "f", qos: 1 });
+	subscribing.connects(0).sends(0, "82 06 00 01 00 01 66 01", atQoS2(2, "a")).ends(10);
+	proves(subscribing, 1_000)
+		.sends(1_000, atQoS2(2, "a", true))
+		.receives(1_010, pubrec(2))
+		.sends(1_010, pubrel(2));
 });

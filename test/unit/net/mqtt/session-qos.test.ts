@@ -3,6 +3,7 @@ import { deepEqual, equal, ok, test } from "../../../harness/harness.ts";
 import {
 	CONNACK,
 	CONNACK_SESSION_PRESENT,
+	puback,
 	pubcomp,
 	publish,
 	pubrec,
@@ -92,19 +93,37 @@ test("a PUBREC for an unknown id is released, and the PUBCOMP that follows does 
 	new Transcript().connects(0).receives(1, pubrec(9)).sends(1, pubrel(9)).receives(2, pubcomp(9)).silent(50_000);
 });
 
-for (const [what, qos, packet] of [
-	["a PUBREC for a QoS 1 message", 1, pubrec(1)],
-	["a PUBCOMP for a QoS 1 message", 1, pubcomp(1)],
-	["a PUBACK for a QoS 2 message", 2, "40 02 00 01"],
-	["a PUBCOMP before the PUBREC", 2, pubcomp(1)],
-] as const) {
-	test(`${what} ends the connection, and the message is delivered on the next one`, () => {
-		const transcript = new Transcript()
-			.queuesAt(qos, "a")
-			.connects(0)
-			.sends(0, publish(1, "t", "a", { qos }));
-		transcript.failsWhen(() => transcript.receives(1, packet), /packet id 1, which waits for something else/);
-		transcript.connects(1_000, CONNACK_SESSION_PRESENT).sends(1_000, publish(1, "t", "a", { qos, dup: true }));
+test("a PUBACK for a QoS 2 message is its end, before the PUBREC and after it: RabbitMQ 3.10 sends no other", () => {
+	const transcript = new Transcript().queuesAt(2, "a").queuesAt(2, "b").connects(0);
+	transcript.sends(0, atQoS2(1, "a"), atQoS2(2, "b")).tells("connected", "published a", "published b");
+	transcript.receives(1, puback(1)).tells("unexpected: a PUBACK for a message of QoS 2", "acknowledged a");
+	transcript.receives(2, pubrec(2)).sends(2, pubrel(2)).receives(3, puback(2));
+	transcript.tells("unexpected: a PUBACK for a message of QoS 2", "acknowledged b").silent(50_000);
+	equal(transcript.session.inFlight, 0);
+	transcript.closes().connects(60_000, CONNACK_SESSION_PRESENT).silent(100_000);
+});
+
+test("a PUBREC for a QoS 1 message is its end, and answered by a PUBREL", () => {
+	const transcript = new Transcript()
+		.queues("a")
+		.connects(0)
+		.sends(0, publish(1, "t", "a"));
+	transcript.tells("connected", "published a").receives(1, pubrec(1)).sends(1, pubrel(1));
+	transcript.tells("unexpected: a PUBREC for a message of QoS 1", "acknowledged a");
+	transcript.receives(2, pubcomp(1)).tells().silent(50_000);
+	transcript.closes().connects(60_000, CONNACK_SESSION_PRESENT).tells("resumed").silent(100_000);
+});
+
+for (const qos of [1, 2] as const) {
+	test(`a PUBCOMP before the PUBREC is no end of a QoS ${qos} message: it may be for one that was forgotten`, () => {
+		const transcript = new Transcript().queuesAt(qos, "a");
+		transcript.connects(0).receives(0, pubrec(1));
+		transcript.sends(0, pubrel(1), publish(1, "t", "a", { qos }));
+		transcript
+			.receives(1, pubcomp(1))
+			.tells("connected", "published a")
+			.failsAt(20_000, /no acknowledgement/);
+		transcript.connects(21_000, CONNACK_SESSION_PRESENT).sends(21_000, publish(1, "t", "a", { qos, dup: true }));
 	});
 }
 

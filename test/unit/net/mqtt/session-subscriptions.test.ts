@@ -68,15 +68,22 @@ test("what the broker may remember from before a restart can be unsubscribed fro
 		.silent(1_000);
 });
 
-for (const [what, packet, reason] of [
-	["a SUBACK with too few reason codes", "90 03 00 01 01", /1 reason codes for 2 topic filters/],
-	["a SUBACK with another id", "90 04 00 02 01 01", /SUBACK for the packet id 2, which does not wait/],
-	["an UNSUBACK for a SUBSCRIBE", "b0 02 00 01", /UNSUBACK for the packet id 1, which does not wait/],
-	["a PUBACK for a SUBSCRIBE", "40 02 00 01", /packet id 1, which is not in flight/],
+test("a SUBACK with too few reason codes ends the connection", () => {
+	const transcript = subscribing("a", "b").connects(0).sends(0, "82 0a 00 01 00 01 61 01 00 01 62 01");
+	transcript.failsWhen(() => transcript.receives(1, "90 03 00 01 01"), /1 reason codes for 2 topic filters/);
+});
+
+for (const [what, packet, told] of [
+	["a SUBACK with another id", "90 04 00 02 01 01", "a SUBACK for the packet id 2, which does not wait for it"],
+	["an UNSUBACK for a SUBSCRIBE", "b0 02 00 01", "an UNSUBACK for the packet id 1, which does not wait for it"],
+	["a PUBACK for a SUBSCRIBE", puback(1), "a PUBACK for the packet id 1, which is not in flight"],
 ] as const) {
-	test(`${what} ends the connection`, () => {
+	test(`${what} is told and no answer: the SUBSCRIBE waits for its own, and for 20 s`, () => {
 		const transcript = subscribing("a", "b").connects(0).sends(0, "82 0a 00 01 00 01 61 01 00 01 62 01");
-		transcript.failsWhen(() => transcript.receives(1, packet), reason);
+		transcript.receives(1, packet).tells("connected", `unexpected: ${told}`).silent(10_000);
+		transcript.receives(10_000, "90 04 00 01 01 00").tells("subscribed a 1", "subscribed b 0").silent(50_000);
+		const silent = subscribing("a", "b").connects(0).sends(0, "82 0a 00 01 00 01 61 01 00 01 62 01");
+		silent.receives(1, packet).failsAt(20_000, /no acknowledgement within 20 s/);
 	});
 }
 

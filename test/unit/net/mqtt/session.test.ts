@@ -297,14 +297,31 @@ for (const [what, packets, reason] of [
 	["a PUBACK before CONNACK [MQTT-3.2.0-1]", "40 02 00 01", /PUBACK before its CONNACK/],
 	["a PUBLISH before CONNACK [MQTT-3.2.0-1]", "30 03 00 01 78", /PUBLISH before its CONNACK/],
 	["a second CONNACK", `${CONNACK} ${CONNACK}`, /second CONNACK/],
-	["a PUBACK for an id that is not in flight", `${CONNACK} 40 02 00 09`, /packet id 9, which is not in flight/],
-	["a SUBACK that nothing asked for", `${CONNACK} 90 03 00 01 00`, /SUBACK for the packet id 1, which does not wait/],
 	["a malformed packet", `${CONNACK} 40 ff ff ff ff 01`, /./],
 ] as const) {
 	test(`${what} ends the connection, and the next one works`, () => {
 		const transcript = new Transcript().opens(0).sends(0, CONNECT);
 		transcript.failsWhen(() => transcript.receives(1, packets), reason).queues("a");
 		transcript.connects(100, CONNACK).sends(100, publish(1, "t", "a"));
+	});
+}
+
+for (const [packet, what] of [
+	[puback(9), "a PUBACK for the packet id 9, which is not in flight"],
+	["90 03 00 09 00", "a SUBACK for the packet id 9, which does not wait for it"],
+	["b0 02 00 09", "an UNSUBACK for the packet id 9, which does not wait for it"],
+] as const) {
+	test(`${what.replace(/ for .*/, "")} that nothing asked for is told, and the connection goes on`, () => {
+		const transcript = new Transcript()
+			.queues("a")
+			.connects(0)
+			.sends(0, publish(1, "t", "a"));
+		transcript.tells("connected", "published a").receives(1, packet).tells(`unexpected: ${what}`).silent(10_000);
+		transcript
+			.receives(10_000, puback(1))
+			.tells("acknowledged a")
+			.queues("b")
+			.sends(10_000, publish(2, "t", "b"));
 	});
 }
 
