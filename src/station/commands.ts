@@ -62,8 +62,8 @@ export interface CommandsOptions {
 	readonly update: Updater;
 	/** For the replies. */
 	readonly link: Link<Outgoing>;
-	/** The station's counters, for `status`. */
-	readonly status: () => object;
+	/** What the station has done so far, for `status`. */
+	readonly progress: () => object;
 	/** Restarts the machine in good order, if it can be restarted. */
 	readonly restart: (() => void) | undefined;
 }
@@ -146,7 +146,7 @@ export class Commands implements Source {
 
 	/** Throws a `CommandError` for an unknown name, a wrong argument, and a command that must not be carried out. */
 	private _carryOut(name: string, message: ReceivedMessage, address: ReplyAddress): void {
-		const { settings, sampling, update, status, restart } = this._options;
+		const { settings, sampling, update, progress, restart } = this._options;
 		const { sensor } = settings;
 		const { payload } = message;
 		this._check(isUpdate(name) ? "update" : name, message);
@@ -173,7 +173,7 @@ export class Commands implements Source {
 				this._reply(address, { ok: true });
 				return restart();
 			case "status":
-				return this._reply(address, { ok: true, sensor, interval: sampling.interval, ...status() });
+				return this._reply(address, { ok: true, sensor, interval: sampling.interval, ...progress() });
 			default:
 				this._reply(address, update.receive(name, payload));
 				if (update.complete) restart?.();

@@ -18,8 +18,8 @@ export class Diagnostics implements Source {
 	private readonly _host: Host;
 	private readonly _settings: Settings;
 	private readonly _link: Pick<Link<Outgoing>, "connected" | "wake">;
-	private readonly _reports: Pick<Reports, "queued">;
-	private readonly _content: () => object;
+	private readonly _reports: Pick<Reports, "queued" | "refusal" | "wear">;
+	private readonly _progress: () => object;
 	private readonly _alarm: Alarm;
 	/** While diagnostics wait: the time in ms from which on they go with readings still queued. */
 	private _heldUntil: number | undefined;
@@ -30,19 +30,19 @@ export class Diagnostics implements Source {
 	private _earliest = Number.NEGATIVE_INFINITY;
 	private _closed = false;
 
-	/** `content` gives the members of the JSON. */
+	/** `progress` gives what the station has done so far. */
 	constructor(
 		host: Host,
 		settings: Settings,
 		link: Pick<Link<Outgoing>, "connected" | "wake">,
-		reports: Pick<Reports, "queued">,
-		content: () => object,
+		reports: Pick<Reports, "queued" | "refusal" | "wear">,
+		progress: () => object,
 	) {
 		this._host = host;
 		this._settings = settings;
 		this._link = link;
 		this._reports = reports;
-		this._content = content;
+		this._progress = progress;
 		this._alarm = new Alarm(host.timer);
 	}
 
@@ -82,14 +82,21 @@ export class Diagnostics implements Source {
 
 	next(now: number): Outgoing | undefined {
 		if (this._heldUntil === undefined || this._inFlight) return undefined;
-		const { queued } = this._reports;
+		const { queued, refusal, wear } = this._reports;
 		if (queued > 0 && now < this._heldUntil) return undefined;
 		this._heldUntil = undefined;
 		this._inFlight = true;
 		this._toldQueued = queued;
-		const time = this._host.clock.time();
+		const host = this._host;
+		const time = host.clock.time();
 		const payload = bytesOf(
-			JSON.stringify({ time: time === undefined ? undefined : new Date(time).toISOString(), ...this._content() }),
+			JSON.stringify({
+				time: time === undefined ? undefined : new Date(time).toISOString(),
+				...this._progress(),
+				refusal,
+				...wear,
+				...host.diagnostics?.(),
+			}),
 		);
 		return { topic: `${this._settings.topic}/diagnostics`, payload, qos: 1, retain: true, source: this, tag: 0 };
 	}

@@ -110,21 +110,17 @@ export class Station {
 		this._reports = reports;
 		this._sampling = sampling;
 		this._updater = update;
+		const progress = () => this._progress;
 		this._commands = new Commands({
 			host,
 			settings,
 			sampling,
 			update,
 			link,
-			status: () => this._progress,
+			progress,
 			restart: host.restart && (() => this.stop(() => host.restart?.())),
 		});
-		this._diagnostics = new Diagnostics(host, settings, link, reports, () => ({
-			...this._progress,
-			...(reports.refusal !== undefined && { refusal: reports.refusal }),
-			...reports.wear,
-			...host.diagnostics?.(),
-		}));
+		this._diagnostics = new Diagnostics(host, settings, link, reports, progress);
 		this._timeSync = new TimeSync({
 			network,
 			timer,

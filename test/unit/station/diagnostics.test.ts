@@ -12,7 +12,7 @@ function diagnosticsOf({ interval = 900 } = {}) {
 	/** Times at which a message went. */
 	const sent: number[] = [];
 	const texts: string[] = [];
-	const reports = { queued: 0 };
+	const reports = { queued: 0, refusal: undefined, wear: undefined };
 	const link = {
 		connected: true,
 		wake: () => {
