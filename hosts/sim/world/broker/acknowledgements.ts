@@ -75,11 +75,13 @@ export class Acknowledgements {
 		write(encodePacket({ cmd, messageId: packetId, reasonCode }, version));
 	}
 
-	private _wrong({ cmd, packetId }: Acknowledgement): Acknowledgement {
+	private _wrong({ cmd, packetId, reasonCode }: Acknowledgement): Acknowledgement {
 		const far = ((packetId + FAR_AWAY) % 0xffff) + 1;
 		const other = cmd === "puback" ? "pubrec" : "puback";
-		// A PUBACK in place of a PUBCOMP would be right for nobody, and wrong for no message that counts.
-		if (cmd === "pubcomp" || this._options.random.chance(0.5)) return { cmd, packetId: far, reasonCode: 0 };
+		// A PUBACK in place of a PUBCOMP would be right for nobody, and wrong for no message that counts. In place of a
+		// refusal it would end a message that the broker has not taken: no client could know.
+		if (cmd === "pubcomp" || reasonCode >= 0x80 || this._options.random.chance(0.5))
+			return { cmd, packetId: far, reasonCode: 0 };
 		return { cmd: other, packetId, reasonCode: 0 };
 	}
 
