@@ -130,7 +130,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"a backoff that does not grow",
-		28,
+		1,
 		Backoff,
 		class extends Backoff {
 			override next() {

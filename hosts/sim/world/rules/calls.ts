@@ -89,7 +89,7 @@ export class Calls {
 		}
 		this._state = "calling";
 		this._since = time;
-		this._immediate = this._mayReturn = false;
+		this._immediate = this._mayReturn = this._mayHaveDelivered = false;
 		this._acceptedAt = undefined;
 	}
 
@@ -102,7 +102,6 @@ export class Calls {
 	accepted(time: number, mayReturn: boolean): void {
 		if (this._state !== "calling") return;
 		this._mayReturn = mayReturn;
-		this._mayHaveDelivered = false;
 		this._state = "connected";
 		this._acceptedAt = time;
 	}
