@@ -89,3 +89,8 @@ export function jsonOf(bytes: Bytes): unknown {
 export function messageOf(error: unknown): string {
 	return error instanceof Error ? error.message : String(error);
 }
+
+/** ISO 8601 in UTC, of ms since 1970; `undefined`, which JSON leaves out, of a time that is not known. */
+export function isoTime(time: number | undefined): string | undefined {
+	return time === undefined ? undefined : new Date(time).toISOString();
+}

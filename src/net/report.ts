@@ -3,6 +3,7 @@
  * become those of people and home automation: °C, % and hPa.
  */
 import type { Reading } from "../reading.js";
+import { isoTime } from "../text.js";
 
 /** Decimals on the wire, as powers of ten: the resolution of the best sensor. */
 const TEMPERATURE_STEPS = 100;
@@ -20,7 +21,7 @@ export function reportPayload({ seq, time, sample }: Reading): string {
 		temperature: round(thermometer.temperature, TEMPERATURE_STEPS),
 		humidity: hygrometer && round(hygrometer.humidity * 100, HUMIDITY_STEPS),
 		pressure: barometer && round(barometer.pressure / 100, PRESSURE_STEPS),
-		time: time === undefined ? undefined : new Date(time).toISOString(),
+		time: isoTime(time),
 		seq,
 	});
 }

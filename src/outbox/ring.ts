@@ -6,12 +6,11 @@
  * its way to the broker, the new one finds no room.
  */
 import type { Bytes } from "../host.js";
-import { decodeSlot, encodeSlot, type LogRecord, SLOT_BYTES } from "./slot.js";
+import { ACKNOWLEDGED, decodeSlot, encodeSlot, type LogRecord, SLOT_BYTES } from "./slot.js";
 
-/** A slot's mark: the record waits, is on its way to the broker, or has left. */
+/** A slot's mark beside `ACKNOWLEDGED`: the record waits, as `encodeSlot` leaves it; or it is on its way to the broker. */
 const WAITING = 0xff;
 const TAKEN = 0x0f;
-const ACKNOWLEDGED = 0x00;
 
 export class Ring {
 	private readonly _bytes: Bytes;
@@ -45,8 +44,7 @@ export class Ring {
 			this._mark(this._first, ACKNOWLEDGED);
 			this._free();
 		}
-		this._bytes.set(encodeSlot(record), this._offset(this._next));
-		this._mark(this._next++, WAITING);
+		this._bytes.set(encodeSlot(record), this._offset(this._next++));
 	}
 
 	/** The oldest record that waits, with its handle for `acknowledge`. */

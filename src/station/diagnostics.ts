@@ -3,13 +3,12 @@ import { Alarm } from "../alarm.js";
 import type { Host } from "../host.js";
 import type { Link } from "../net/link.js";
 import type { Settings } from "../settings.js";
-import { bytesOf } from "../text.js";
+import { bytesOf, isoTime } from "../text.js";
 import type { Outcome, Outgoing, Source } from "./outgoing.js";
 import type { Reports } from "./reports.js";
 
 /** How long diagnostics that the broker does not bear are left out, in ms: each try ends three connections. */
 const PAUSE_MS = 3_600_000;
-
 /** How long diagnostics wait for the readings before them, in ms: a reading in flight is no backlog. */
 const HOLD_MS = 5_000;
 
@@ -25,8 +24,8 @@ export class Diagnostics implements Source {
 	private _heldUntil: number | undefined;
 	/** Until the broker has them: what would be newer then can wait. */
 	private _inFlight = false;
-	/** Readings that were queued according to the last ones. */
-	private _toldQueued = 0;
+	/** Whether the last ones told of queued readings. */
+	private _toldOfQueue = false;
 	private _earliest = Number.NEGATIVE_INFINITY;
 	private _closed = false;
 
@@ -57,7 +56,7 @@ export class Diagnostics implements Source {
 
 	/** Nothing is in flight: the end of a backlog makes what was told of it untrue. */
 	nothingInFlight(): void {
-		if (!this._closed && this._isOutdated && this._reports.queued === 0) this._want(Number.NEGATIVE_INFINITY);
+		if (!this._closed && this._toldOfQueue && this._reports.queued === 0) this._want(Number.NEGATIVE_INFINITY);
 	}
 
 	/**
@@ -65,7 +64,7 @@ export class Diagnostics implements Source {
 	 * monotonic time `until` in ms; where nothing has changed, only if it is `forGood`.
 	 */
 	finish(until: number, forGood: boolean): void {
-		const wanted = forGood || this._isOutdated || this._heldUntil !== undefined;
+		const wanted = forGood || this._toldOfQueue || this._heldUntil !== undefined;
 		const { diagnostics } = this._settings;
 		this._closed = true;
 		this._alarm.clear();
@@ -86,12 +85,11 @@ export class Diagnostics implements Source {
 		if (queued > 0 && now < this._heldUntil) return undefined;
 		this._heldUntil = undefined;
 		this._inFlight = true;
-		this._toldQueued = queued;
+		this._toldOfQueue = queued > 0;
 		const host = this._host;
-		const time = host.clock.time();
 		const payload = bytesOf(
 			JSON.stringify({
-				time: time === undefined ? undefined : new Date(time).toISOString(),
+				time: isoTime(host.clock.time()),
 				...this._progress(),
 				refusal,
 				...wear,
@@ -105,6 +103,7 @@ export class Diagnostics implements Source {
 		this._inFlight = false;
 		if (outcome !== "given up") return;
 		this._heldUntil = undefined;
+		this._toldOfQueue = false;
 		this._earliest = this._host.clock.now() + PAUSE_MS;
 	}
 
@@ -113,13 +112,9 @@ export class Diagnostics implements Source {
 		this._alarm.clear();
 	}
 
-	private get _isOutdated(): boolean {
-		return this._toldQueued > 0;
-	}
-
 	private _want(heldUntil: number): void {
 		this._heldUntil = heldUntil;
-		this._toldQueued = 0;
+		this._toldOfQueue = false;
 		this._link.wake();
 	}
 }

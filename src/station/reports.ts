@@ -3,6 +3,7 @@ import { Alarm } from "../alarm.js";
 import type { Host } from "../host.js";
 import type { Link } from "../net/link.js";
 import { reasonText } from "../net/mqtt/reason-codes.js";
+import { REFUSAL_PAUSE_MAXIMUM_MS, REFUSAL_PAUSE_MS } from "../net/mqtt/suspicion.js";
 import { reportPayload } from "../net/report.js";
 import { Outbox } from "../outbox/outbox.js";
 import type { Sample } from "../sensors/sensor.js";
@@ -11,12 +12,6 @@ import { bytesOf, messageOf } from "../text.js";
 import type { BrokerLog } from "./broker-log.js";
 import type { Outcome, Outgoing, Source } from "./outgoing.js";
 
-/**
- * After a refusal the next reading is tried alone, after this pause in ms; after
- * each further one the pause is twice as long, up to the longest.
- */
-const PAUSE_MS = 1_000;
-const PAUSE_MAXIMUM_MS = 120_000;
 /** From this pause on, in ms, the end of refusals is logged. */
 const TOLD_MS = 8_000;
 /** Refusals of one reading, with others taken in between, after which it is set aside. */
@@ -171,10 +166,10 @@ export class Reports implements Source {
 	 */
 	private _rejected(handle: number, reason: string, now: number): void {
 		this._counters.rejected++;
-		const { pause = PAUSE_MS / 2, until = now } = this._refusal ?? {};
+		const { pause = REFUSAL_PAUSE_MS / 2, until = now } = this._refusal ?? {};
 		// Before that time come the refusals of those that had left with the first one.
 		if (now >= until) {
-			const longer = Math.min(PAUSE_MAXIMUM_MS, 2 * pause);
+			const longer = Math.min(REFUSAL_PAUSE_MAXIMUM_MS, 2 * pause);
 			this._refusal = { reason, pause: longer, until: now + longer, trial: undefined };
 		}
 		if (this._refused?.handle !== handle) this._refused = { handle, count: 0, othersTaken: true };

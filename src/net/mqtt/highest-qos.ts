@@ -6,11 +6,7 @@
 import type { Connection } from "./connection.js";
 import type { InFlightMessage } from "./in-flight.js";
 import type { QoS } from "./packet.js";
-
-/** Connections that ended on a message of QoS 2, after which messages are sent at QoS 1. */
-const ENDS_MAXIMUM = 3;
-/** From the sending of a message to the end of the connection by the broker, in ms: a later end has another cause. */
-const BLAME_MS = 10_000;
+import { BLAME_MS, ENDS_MAXIMUM } from "./suspicion.js";
 
 export class HighestQoS {
 	/** One more once the owner has been told: a field of its own would cost a board memory. */

@@ -19,16 +19,16 @@ import {
 	TOPIC_NAME_INVALID,
 } from "./reason-codes.js";
 
-/** Connections ended because of one message, after which it is given up. */
-const ENDS_MAXIMUM = 3;
+/** Connections ended because of one message, after which another way is taken: the message is given up, or its QoS. */
+export const ENDS_MAXIMUM = 3;
 /** From the sending of a message to the end of the connection, in ms: a later end has another cause. */
-const BLAME_MS = 10_000;
+export const BLAME_MS = 10_000;
 /** Pause before a birth message that was given up is tried again, in ms; it doubles each time, up to six hours. */
 const BIRTH_PAUSE_MS = 60_000;
 const BIRTH_PAUSE_MAXIMUM_MS = 21_600_000;
-/** Pause after the refusal of a birth message, on the same connection, in ms; it doubles each time, up to two minutes. */
-const REFUSAL_PAUSE_MS = 1_000;
-const REFUSAL_PAUSE_MAXIMUM_MS = 120_000;
+/** Pause after the refusal of a message that is tried again, in ms; it doubles each time, up to two minutes. */
+export const REFUSAL_PAUSE_MS = 1_000;
+export const REFUSAL_PAUSE_MAXIMUM_MS = 120_000;
 
 export class Suspicion<M> {
 	/** Whether the broker ended the last connection with messages unacknowledged: on the next one they leave one at a time. */

@@ -1,7 +1,7 @@
 /** When diagnostics go, and when not. */
 import { parseSettings } from "../../../src/settings.ts";
 import { Diagnostics } from "../../../src/station/diagnostics.ts";
-import { deepEqual, equal, test } from "../../harness/harness.ts";
+import { deepEqual, equal, ok, test } from "../../harness/harness.ts";
 import { hostOf } from "../../harness/host.ts";
 import { World } from "../../harness/world.ts";
 
@@ -141,6 +141,20 @@ test("given up, they are left out for an hour", () => {
 	deepEqual(sent, [0]);
 	world.advanceTo(HOUR_MS);
 	deepEqual(sent, [0, HOUR_MS]);
+});
+
+test("given up while a backlog waited, they do not come again when it is through", () => {
+	const { world, reports, sent, diagnostics } = diagnosticsOf({ interval: 86_400 });
+	reports.queued = 300;
+	diagnostics.connected();
+	world.advanceTo(5_000);
+	ok(diagnostics.next(5_000));
+	diagnostics.settled(0, "given up");
+	reports.queued = 0;
+	world.advanceTo(60_000);
+	diagnostics.nothingInFlight();
+	deepEqual(sent, []);
+	equal(diagnostics.held, false);
 });
 
 test("closed, or with an interval of 0, they are not wanted", () => {
