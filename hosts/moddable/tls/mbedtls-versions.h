@@ -1,0 +1,79 @@
+/*
+ * What differs between Mbed TLS 4.x, which ESP-IDF 6 has, and 2.28, which Debian
+ * 12 has. Fields of its structures that have no function are read here and
+ * nowhere else: a version without such a field does not compile.
+ */
+
+#ifndef MBEDTLS_VERSIONS_H
+#define MBEDTLS_VERSIONS_H
+
+#include <mbedtls/version.h>
+#if MBEDTLS_VERSION_MAJOR < 3
+	#include <mbedtls/oid.h>
+#endif
+#include <mbedtls/ssl.h>
+#include <mbedtls/x509_crt.h>
+#include <mbedtls/pk.h>
+
+#define TLS_MBEDTLS_4 (MBEDTLS_VERSION_MAJOR >= 4)
+#define TLS_MBEDTLS_2 (MBEDTLS_VERSION_MAJOR < 3)
+
+#ifndef MBEDTLS_PRIVATE
+	#define MBEDTLS_PRIVATE(name) name
+#endif
+
+#if !defined(MBEDTLS_SSL_KEEP_PEER_CERTIFICATE)
+	#error "Mbed TLS has to keep the peer's certificate (MBEDTLS_SSL_KEEP_PEER_CERTIFICATE): it is checked after it was parsed"
+#endif
+
+/* Before 3.0 the protocol's name for what later is BAD_PROTOCOL_VERSION. */
+#if TLS_MBEDTLS_2
+	#define MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION
+#endif
+
+static inline int tlsHandshakeStage(const mbedtls_ssl_context *ssl)
+{
+	return ssl->MBEDTLS_PRIVATE(state);
+}
+
+/* The broker's certificates during the handshake, its own first; of the session that is to be resumed, if there is one. */
+static inline const mbedtls_x509_crt *tlsPeerCertificates(const mbedtls_ssl_context *ssl)
+{
+	const mbedtls_ssl_session *session = ssl->MBEDTLS_PRIVATE(session_negotiate);
+
+	return session ? session->MBEDTLS_PRIVATE(peer_cert) : NULL;
+}
+
+/* The description of the alert that ended the connection (RFC 8446, section 6), or -1. */
+static inline int tlsReceivedAlert(const mbedtls_ssl_context *ssl)
+{
+	return ssl->MBEDTLS_PRIVATE(in_msg) ? ssl->MBEDTLS_PRIVATE(in_msg)[1] : -1;
+}
+
+/* Whether the certificate says that it is an authority, or says nothing about it. */
+static inline bool tlsIsAuthority(const mbedtls_x509_crt *certificate)
+{
+	return certificate->MBEDTLS_PRIVATE(ca_istrue);
+}
+
+static inline bool tlsSaysWhetherAuthority(const mbedtls_x509_crt *certificate)
+{
+	return certificate->MBEDTLS_PRIVATE(ext_types) & MBEDTLS_X509_EXT_BASIC_CONSTRAINTS;
+}
+
+/* How many issuers may come between the issuer and the broker's certificate; -1: any number. */
+static inline int tlsPathLength(const mbedtls_x509_crt *issuer)
+{
+	return issuer->MBEDTLS_PRIVATE(max_pathlen) - 1;
+}
+
+static inline void tlsSetVersions(mbedtls_ssl_config *config)
+{
+#if TLS_MBEDTLS_2
+	mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
+#else
+	mbedtls_ssl_conf_min_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
+#endif
+}
+
+#endif

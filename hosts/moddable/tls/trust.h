@@ -1,0 +1,52 @@
+/*
+ * Whether a certificate chain proves the identity of the broker (RFC 5280, section
+ * 6.1; RFC 6125). The signatures and the rules of X.509 are checked by Mbed TLS;
+ * here is which certificates it is to look at, so that the work has a bound, and
+ * what it leaves out: dates by the station's own clock, IP addresses, what the
+ * issuers are meant for, and restrictions that it does not know.
+ */
+
+#ifndef TLS_TRUST_H
+#define TLS_TRUST_H
+
+#include <stdint.h>
+
+#include <mbedtls/x509_crt.h>
+
+/* Certificates that a broker may send. */
+#define TRUST_CHAIN_MAXIMUM (10)
+/* Signatures of certificates that are checked for one handshake: each costs a board some 100 ms. The broker makes one more. */
+#define TRUST_SIGNATURES_MAXIMUM (7)
+
+typedef enum {
+	kTrusted,
+	kTrustNoCertificate,
+	kTrustOtherHost,
+	kTrustPurpose,
+	kTrustUnknownIssuer,
+	kTrustNoAuthority,
+	kTrustTooManyIssuers,
+	kTrustUnknownRestriction,
+	kTrustTooWeak,
+	kTrustNotYetValid,
+	kTrustExpired,
+	kTrustNoMemory
+} Trust;
+
+/*
+ * `chain` has the broker's certificates, its own first; `authorities` those that
+ * the user trusts. `host` is a name or an IP address. `time` is in seconds since
+ * 1970, or TLS_TIME_UNKNOWN. If the chain is trusted, `validTo` is the time from
+ * which on it is not.
+ */
+Trust trustCheck(const mbedtls_x509_crt *chain, const mbedtls_x509_crt *authorities, const char *host, int64_t time,
+	int64_t *validTo);
+
+/* The bytes of an IP address; returns their number, or 0 for a name. */
+size_t trustAddress(const char *host, uint8_t address[16]);
+
+/* In words, and the alert for the broker (RFC 8446, section 6.2). */
+const char *trustReason(Trust trust);
+unsigned char trustAlert(Trust trust);
+
+#endif
