@@ -505,33 +505,43 @@ const char *tlsReason(TlsConnection connection)
 
 /* The program's bytes */
 
+size_t tlsReadable(TlsConnection connection)
+{
+	while (kTlsOpen == connection->state) {
+		const bool isUsedUp = tlsWanted(connection) > 0;
+		size_t available = mbedtls_ssl_get_bytes_avail(&connection->ssl);
+		int result;
+
+		if (available > 0)
+			return available;
+		/* A read of no bytes decrypts a record. */
+		result = mbedtls_ssl_read(&connection->ssl, NULL, 0);
+		available = mbedtls_ssl_get_bytes_avail(&connection->ssl);
+		if (available > 0)
+			return available;
+#if defined(MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+		if (MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET == result)
+			connection->hasNewSession = true;
+		else
+#endif
+		if (result < 0 && MBEDTLS_ERR_SSL_WANT_READ != result)
+			failByResult(connection, result);
+		/* A record of no bytes, or a ticket: the next one, if there is something of it. */
+		if (isUsedUp || MBEDTLS_ERR_SSL_WANT_READ == result)
+			return 0;
+	}
+	return 0;
+}
+
 size_t tlsRead(TlsConnection connection, void *bytes, size_t length)
 {
+	const size_t readable = tlsReadable(connection);
 	int result;
 
-	/* A read of no bytes would look like an end. */
-	if (kTlsOpen != connection->state || 0 == length)
+	if (0 == readable || 0 == length)
 		return 0;
-	for (;;) {
-		result = mbedtls_ssl_read(&connection->ssl, bytes, length);
-		if (result > 0)
-			return (size_t)result;
-		if (MBEDTLS_ERR_SSL_WANT_READ == result)
-			return 0;
-#if defined(MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
-		if (MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET == result) {
-			connection->hasNewSession = true;
-			continue;
-		}
-#endif
-		/* A message of no bytes; each takes some of what was pushed. */
-		if (0 == result && tlsWanted(connection) == 0)
-			continue;
-		if (0 == result)
-			return 0;
-		failByResult(connection, result);
-		return 0;
-	}
+	result = mbedtls_ssl_read(&connection->ssl, bytes, length < readable ? length : readable);
+	return result > 0 ? (size_t)result : 0;
 }
 
 size_t tlsWrite(TlsConnection connection, const void *bytes, size_t length)

@@ -78,7 +78,10 @@ size_t tlsWanted(TlsConnection connection);
 size_t tlsWaiting(TlsConnection connection);
 size_t tlsPull(TlsConnection connection, void *bytes, size_t length);
 
-/* Decrypts: returns the number of bytes, 0 when there are none now. */
+/* Decrypts what was pushed, until there are bytes to read: returns their number. */
+size_t tlsReadable(TlsConnection connection);
+
+/* Returns the number of bytes, 0 when there are none now. */
 size_t tlsRead(TlsConnection connection, void *bytes, size_t length);
 
 /* Encrypts: returns how many bytes it took. */
