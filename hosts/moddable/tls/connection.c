@@ -120,12 +120,15 @@ static void failByAlert(TlsConnection connection, int alert)
 	}
 }
 
-/* Whether the code, or the code of the lower level that it includes, is one of X.509's or ASN.1's. */
-static bool isOfCertificate(int result)
-{
-	const int high = -result & 0xff80;
+/* TLS's own codes are this one and lower ones, those of X.509 and of keys above. */
+#define HIGHEST_OF_TLS (-0x5d80)
+/* A certificate with a critical extension that Mbed TLS does not know. */
+#define UNKNOWN_EXTENSION (MBEDTLS_ERR_X509_INVALID_EXTENSIONS + MBEDTLS_ERR_ASN1_UNEXPECTED_TAG)
 
-	return high >= 0x2080 && high <= 0x2a00;
+/* Whether the broker's certificates could not be read: the code is then not one of TLS's own, but of X.509, or of keys. */
+static bool isOfCertificate(TlsConnection connection, int result)
+{
+	return MBEDTLS_SSL_SERVER_CERTIFICATE == tlsHandshakeStage(&connection->ssl) && result > HIGHEST_OF_TLS;
 }
 
 static void failByResult(TlsConnection connection, int result)
@@ -140,13 +143,17 @@ static void failByResult(TlsConnection connection, int result)
 			snprintf(connection->reason, sizeof(connection->reason), "by the broker");
 			return;
 		case MBEDTLS_ERR_SSL_ALLOC_FAILED:
+#if !TLS_MBEDTLS_4
+		case MBEDTLS_ERR_X509_ALLOC_FAILED:
+#endif
 			return fail(connection, kNoMemory);
 		case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
 			return fail(connection, "the broker speaks no version of TLS that is spoken here");
 		case MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE:
+		case UNKNOWN_EXTENSION:
 			return fail(connection, trustReason(kTrustUnknownRestriction));
 	}
-	if (isOfCertificate(result))
+	if (isOfCertificate(connection, result))
 		snprintf(text, sizeof(text), "certificate: cannot be read here (-0x%04x)", (unsigned)-result);
 	else if (!connection->heardAnything)
 		snprintf(text, sizeof(text), "the broker does not speak TLS on this port");
@@ -249,10 +256,10 @@ static const char *readAuthorities(TlsConnection connection, const char *ca)
 	result = mbedtls_x509_crt_parse(&connection->authorities, (const unsigned char *)ca, pemLength(ca));
 	if (MBEDTLS_ERR_X509_ALLOC_FAILED == result)
 		return kNoMemory;
-	if (result > 0)
-		return "tls.ca: holds a certificate that cannot be read here";
-	if (result < 0)
+	if (result < 0 && !strstr(ca, "-----BEGIN CERTIFICATE-----"))
 		return "tls.ca: holds no certificate";
+	if (result)
+		return "tls.ca: holds a certificate that cannot be read here";
 	for (certificate = &connection->authorities; certificate; certificate = certificate->next)
 		count++;
 	return count > AUTHORITIES_MAXIMUM ? "tls.ca: holds more than 16 certificates" : NULL;
