@@ -219,6 +219,8 @@ typedef struct {
 	/* Of the decrypted ones. */
 	uint64_t written, read;
 	unsigned events;
+	/* It was open, if it is not any more. */
+	bool isOpen;
 	bool hasEnded, isWrong;
 	size_t largestWanted;
 } Run;
@@ -325,10 +327,15 @@ static const char *go(Run *run)
 			if (isStop(run))
 				return "stopped";
 		}
-		if (kTlsOpen == tlsState(run->tls))
+		if (kTlsOpen == tlsState(run->tls)) {
+			run->isOpen = true;
+			/* A resumed connection is open before its last message is sent. */
+			flush(run);
 			exchange(run);
+		}
 		flush(run);
 		state = tlsState(run->tls);
+		run->isOpen |= kTlsOpen == state;
 		if (kTlsClosed == state || kTlsFailed == state)
 			return "";
 		if (kTlsOpen == state && !run->waits && run->read >= run->send && run->written >= run->send)
@@ -423,6 +430,7 @@ static void job(void)
 		.waits = 0 != numberOf("wait", 0),
 	};
 	const char *problem = NULL, *end = "";
+	size_t waiting = 0;
 	TlsState state = kTlsFailed;
 	static char reason[VALUE_MAXIMUM];
 
@@ -439,15 +447,19 @@ static void job(void)
 		if (numberOf("port", 0)) {
 			run.tcp = connected((int)numberOf("port", 0));
 			end = go(&run);
+		} else {
+			tlsHandshake(run.tls);
+			end = "alone";
 		}
+		waiting = tlsWaiting(run.tls);
 		state = tlsState(run.tls);
-		if ('s' != end[0]) {
+		if ('s' != end[0] && 'd' != end[0]) {
 			keep(&run);
 			if (run.tcp >= 0)
 				finish(&run);
 		}
 		snprintf(reason, sizeof(reason), "%s", tlsReason(run.tls));
-		if (kTlsFailed != state && kTlsClosed != state && 'e' != end[0] && '\0' != reason[0])
+		if (kTlsFailed != state && kTlsClosed != state && '\0' != reason[0])
 			run.isWrong = true;
 	} else
 		printf("\"problem\":"), printText(problem ? problem : "none is said"), putchar(',');
@@ -458,6 +470,8 @@ static void job(void)
 	printText(reason);
 	printf(",\"end\":\"%s\",\"flights\":%u,\"bytesOut\":%llu,\"bytesIn\":%llu,\"read\":%llu,\"events\":%u", end, run.flights,
 		(unsigned long long)run.bytesOut, (unsigned long long)run.bytesIn, (unsigned long long)run.read, run.events);
+	printf(",\"waiting\":%zu,\"isResumed\":%s", waiting,
+		run.isOpen && 0 == counts.keyChecks ? "true" : "false");
 	printf(",\"certificateChecks\":%u,\"keyChecks\":%u,\"peak\":%lld,\"left\":%lld,\"wanted\":%zu,\"isWrong\":%s}\n",
 		counts.certificateChecks, counts.keyChecks, (long long)counts.peak, (long long)counts.live, run.largestWanted,
 		run.isWrong ? "true" : "false");

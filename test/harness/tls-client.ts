@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 /** One connection to a port of this computer. The texts are in PEM. */
 export interface Connection {
-	/** None: nothing is connected. */
+	/** None: it makes its first message, and is freed. */
 	readonly port?: number;
 	readonly host?: string;
 	readonly ca?: string;
@@ -34,8 +34,8 @@ export interface Outcome {
 	readonly problem?: string;
 	readonly state: "handshake" | "open" | "closed" | "failed";
 	readonly reason: string;
-	/** What ended it but the connection's own end: TCP, `stop`, `deadline`; "hangs" if nothing comes for a minute. */
-	readonly end: "" | "ended" | "stopped" | "deadline" | "hangs";
+	/** What ended it but the connection's own end: TCP, `stop`, `deadline`, no port; "hangs" if nothing comes for a minute. */
+	readonly end: "" | "ended" | "stopped" | "deadline" | "alone" | "hangs";
 	/** How often the direction of the bytes changed until it was open. */
 	readonly flights: number;
 	/** Encrypted. */
@@ -44,6 +44,10 @@ export interface Outcome {
 	/** Decrypted. */
 	readonly read: number;
 	readonly events: number;
+	/** Encrypted bytes that are not sent yet: without a port, those of its first message. */
+	readonly waiting: number;
+	/** It was open, and the broker has proved nothing. */
+	readonly isResumed: boolean;
 	/** Signatures that were checked, of certificates and of the broker's key for this connection. */
 	readonly certificateChecks: number;
 	readonly keyChecks: number;
