@@ -514,10 +514,10 @@ const stranger = authority("stranger", { key: keyPair("P-256", 2_001) });
 	const family = "dates";
 	const periods: Record<string, { readonly from?: Date | Time; readonly to?: Date | Time }> = {
 		"not yet": { from: inDays(1) },
-		"a minute to go": { from: inDays(1 / 1_440) },
-		"for a minute": { from: inDays(-1 / 1_440) },
+		"an hour to go": { from: inDays(1 / 24) },
+		"for an hour": { from: inDays(-1 / 24) },
 		expired: { to: inDays(-0.5) },
-		"expired a minute ago": { to: inDays(-1 / 1_440) },
+		"expired an hour ago": { to: inDays(-1 / 24) },
 		"until the end of 2049": { to: new Date("2049-12-31T23:59:59Z") },
 		"until the beginning of 2050": { to: new Date("2050-01-01T00:00:00Z") },
 		"until 2050, with two digits": { to: { tag: 0x17, text: "500101000000Z" } },

@@ -377,7 +377,7 @@ const UNUSABLE: Readonly<Record<string, Unusable>> = {
 	"an authority of which a part is missing": {
 		settings: { ca: ca + ca.slice(0, 200) },
 		board: "",
-		why: "the last one counts as a remark",
+		why: "what begins like a certificate and does not end is passed over",
 	},
 	"a second authority that is none": {
 		settings: { ca: ca + BROKEN },
@@ -762,6 +762,21 @@ test("No session outlives the certificates that it spares", async () => {
 			assert.equal(later.reason, "certificate: has expired", `${own} ${issuer} ${root}`);
 			const { time: _, ...without } = connection({ port, ...settings });
 			assertOpen(await client.one(without), RESUMED_FLIGHTS);
+		});
+	}
+});
+
+test("A session of a broker with RSA of 4,096 bits finds room, one with a long certificate is not saved", async () => {
+	const names = Array.from({ length: 200 }, (_, index) => `DNS:host${index}.broker.test`);
+	const long = { extensions: [alternativeNames(`DNS:${HOST}`, ...names)] };
+	for (const [what, { certificate: cert, key }, isSaved] of [
+		["RSA", identity(keyPair("rsa4096", 5), { signer: authorityKey }), true],
+		["long", identity(keyPair("P-256", 3), long), false],
+	] as const) {
+		await using(tlsServer({ cert, key }), async ({ port }) => {
+			const outcome = await connect(port, { save: sessionFile() });
+			assertOpen(outcome);
+			assert.equal((outcome.saved ?? 0) > 0, isSaved, what);
 		});
 	}
 });
