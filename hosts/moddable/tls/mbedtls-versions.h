@@ -57,11 +57,6 @@ static inline bool tlsIsAuthority(const mbedtls_x509_crt *certificate)
 	return certificate->MBEDTLS_PRIVATE(ca_istrue);
 }
 
-static inline int tlsCertificateVersion(const mbedtls_x509_crt *certificate)
-{
-	return certificate->MBEDTLS_PRIVATE(version);
-}
-
 /* How many issuers may come between the issuer and the broker's certificate; -1: any number. */
 static inline int tlsPathLength(const mbedtls_x509_crt *issuer)
 {

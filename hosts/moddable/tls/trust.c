@@ -289,7 +289,7 @@ static Trust issuerFault(const mbedtls_x509_crt *issuer, bool isTrusted, int dep
 	if (!mayServe(issuer))
 		return kTrustPurpose;
 	/* Before version 3 a certificate could not say that it is an authority's: one in `tls.ca` need not. */
-	if (!tlsIsAuthority(issuer) && !(isTrusted && tlsCertificateVersion(issuer) < 3))
+	if (!tlsIsAuthority(issuer) && !(isTrusted && issuer->version < 3))
 		return kTrustNoAuthority;
 	if (mbedtls_x509_crt_check_key_usage(issuer, MBEDTLS_X509_KU_KEY_CERT_SIGN))
 		return kTrustNoAuthority;
