@@ -52,15 +52,9 @@ static inline int tlsReceivedAlert(const mbedtls_ssl_context *ssl)
 	return ssl->MBEDTLS_PRIVATE(in_msg) ? ssl->MBEDTLS_PRIVATE(in_msg)[1] : -1;
 }
 
-/* Whether the certificate says that it is an authority, or says nothing about it. */
 static inline bool tlsIsAuthority(const mbedtls_x509_crt *certificate)
 {
 	return certificate->MBEDTLS_PRIVATE(ca_istrue);
-}
-
-static inline bool tlsSaysWhetherAuthority(const mbedtls_x509_crt *certificate)
-{
-	return certificate->MBEDTLS_PRIVATE(ext_types) & MBEDTLS_X509_EXT_BASIC_CONSTRAINTS;
 }
 
 /* How many issuers may come between the issuer and the broker's certificate; -1: any number. */

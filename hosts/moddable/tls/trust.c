@@ -288,8 +288,8 @@ static Trust issuerFault(const mbedtls_x509_crt *issuer, bool isTrusted, int dep
 		return kTrustUnknownRestriction;
 	if (!mayServe(issuer))
 		return kTrustPurpose;
-	/* A certificate in `tls.ca` need not claim to be an authority; but it must not deny it. */
-	if (!tlsIsAuthority(issuer) && !(isTrusted && !tlsSaysWhetherAuthority(issuer)))
+	/* Before version 3 a certificate could not say that it is an authority's: one in `tls.ca` need not. */
+	if (!tlsIsAuthority(issuer) && !(isTrusted && issuer->version < 3))
 		return kTrustNoAuthority;
 	if (mbedtls_x509_crt_check_key_usage(issuer, MBEDTLS_X509_KU_KEY_CERT_SIGN))
 		return kTrustNoAuthority;
