@@ -88,10 +88,28 @@ static void fail(TlsConnection connection, const char *reason)
 	snprintf(connection->reason, sizeof(connection->reason), "%s", reason);
 }
 
+/* The alerts that have no words below, by the names that RFC 8446 has for them. */
+static const struct {
+	int			alert;
+	const char	*name;
+} kAlertNames[] = {
+	{MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE, "unexpected message"},
+	{MBEDTLS_SSL_ALERT_MSG_BAD_RECORD_MAC, "bad record mac"},
+	{MBEDTLS_SSL_ALERT_MSG_RECORD_OVERFLOW, "record overflow"},
+	{MBEDTLS_SSL_ALERT_MSG_ILLEGAL_PARAMETER, "illegal parameter"},
+	{MBEDTLS_SSL_ALERT_MSG_DECODE_ERROR, "decode error"},
+	{MBEDTLS_SSL_ALERT_MSG_INSUFFICIENT_SECURITY, "insufficient security"},
+	{MBEDTLS_SSL_ALERT_MSG_INTERNAL_ERROR, "internal error"},
+	{MBEDTLS_SSL_ALERT_MSG_INAPROPRIATE_FALLBACK, "inappropriate fallback"},
+	{MBEDTLS_SSL_ALERT_MSG_USER_CANCELED, "user canceled"},
+	{MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_EXT, "unsupported extension"},
+};
+
 /* An alert of the broker (RFC 8446, section 6.2; RFC 6066, section 9). */
 static void failByAlert(TlsConnection connection, int alert)
 {
 	char text[sizeof(connection->reason)];
+	size_t i;
 
 	switch (alert) {
 		case MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE:
@@ -118,10 +136,12 @@ static void failByAlert(TlsConnection connection, int alert)
 			return fail(connection, "the broker does not know itself by this host name");
 		case 116:	/* certificate_required */
 			return fail(connection, "the broker wants a client certificate (tls.certificate)");
-		default:
-			snprintf(text, sizeof(text), "the broker ended TLS: alert %d", alert);
-			fail(connection, text);
 	}
+	snprintf(text, sizeof(text), "the broker ended TLS: alert %d", alert);
+	for (i = 0; i < sizeof(kAlertNames) / sizeof(*kAlertNames); i++)
+		if (alert == kAlertNames[i].alert)
+			snprintf(text, sizeof(text), "the broker ended TLS: %s", kAlertNames[i].name);
+	fail(connection, text);
 }
 
 /* TLS's own codes are this one and lower ones, those of X.509 and of keys above. */
@@ -426,7 +446,7 @@ static const char *setUp(TlsConnection connection, const TlsSettings *settings)
 	if (mbedtls_ssl_setup(&connection->ssl, config))
 		return kNoMemory;
 	/* Server name indication takes no addresses (RFC 6066, section 3). */
-	if (mbedtls_ssl_set_hostname(&connection->ssl, trustAddress(settings->host, address) > 0 ? NULL : settings->host))
+	if (mbedtls_ssl_set_hostname(&connection->ssl, trustAddress(connection->host, address) > 0 ? NULL : connection->host))
 		return kNoMemory;
 	mbedtls_ssl_set_bio(&connection->ssl, connection, send, receive, NULL);
 	resume(connection, settings->saved, settings->savedLength);
@@ -436,6 +456,7 @@ static const char *setUp(TlsConnection connection, const TlsSettings *settings)
 TlsConnection tlsOpen(const TlsSettings *settings, const char **problem)
 {
 	TlsConnection connection = calloc(1, sizeof(TlsConnectionRecord));
+	const size_t length = strlen(settings->host);
 
 	*problem = kNoMemory;
 	if (!connection)
@@ -451,6 +472,9 @@ TlsConnection tlsOpen(const TlsSettings *settings, const char **problem)
 #endif
 	connection->time = settings->time;
 	connection->host = strdup(settings->host);
+	/* The dot of the root is in no certificate, and not in the server's name (RFC 6066, section 3). */
+	if (connection->host && length > 1 && '.' == connection->host[length - 1])
+		connection->host[length - 1] = 0;
 	if (connection->host)
 		*problem = setUp(connection, settings);
 	if (!*problem)
@@ -610,6 +634,11 @@ void tlsClose(TlsConnection connection)
 {
 	if (kTlsOpen == connection->state)
 		mbedtls_ssl_close_notify(&connection->ssl);
+}
+
+bool tlsHasNewSession(TlsConnection connection)
+{
+	return connection->hasNewSession;
 }
 
 size_t tlsSave(TlsConnection connection, void *bytes, size_t length)
