@@ -546,11 +546,14 @@ size_t tlsRead(TlsConnection connection, void *bytes, size_t length)
 
 size_t tlsWrite(TlsConnection connection, const void *bytes, size_t length)
 {
+	/* A record that `send` does not take cannot be taken back, and would end the connection. */
+	const size_t taken = tlsWaiting(connection) + TLS_RECORD_OVERHEAD;
+	const size_t room = taken < OUTPUT_MAXIMUM ? OUTPUT_MAXIMUM - taken : 0;
 	int result;
 
-	if (kTlsOpen != connection->state || 0 == length)
+	if (kTlsOpen != connection->state || 0 == length || 0 == room)
 		return 0;
-	result = mbedtls_ssl_write(&connection->ssl, bytes, length);
+	result = mbedtls_ssl_write(&connection->ssl, bytes, length < room ? length : room);
 	if (result > 0)
 		return (size_t)result;
 	failByResult(connection, result);
