@@ -84,7 +84,7 @@ size_t tlsReadable(TlsConnection connection);
 /* Returns the number of bytes, 0 when there are none now. */
 size_t tlsRead(TlsConnection connection, void *bytes, size_t length);
 
-/* Encrypts: returns how many bytes it took. */
+/* Encrypts: returns how many bytes it took, fewer or none when there are 20 KB that wait to be pulled. */
 size_t tlsWrite(TlsConnection connection, const void *bytes, size_t length);
 
 /* Tells the broker that nothing more comes (close_notify); the bytes for it are to be pulled. */
