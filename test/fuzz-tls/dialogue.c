@@ -19,7 +19,7 @@
 #define WAITING_MAXIMUM (20 * 1024)
 #define WANTED (1500)
 /* The sum of the settings and a time, in front of a saved session. */
-#define SAVED_HEADER (24)
+#define SAVED_HEADER (32)
 #define ROOM_MAXIMUM (20000)
 /*
  * Of the client's heap: the two buffers of Mbed TLS are 33 KB, and 20 KB that wait are
@@ -154,8 +154,9 @@ static bool is(const Dialogue *dialogue, const char *identity)
 static bool isForHost(const Dialogue *dialogue)
 {
 	if (is(dialogue, "other"))
-		return 0 == strcmp(dialogue->host, "other.test") || 0 == strcmp(dialogue->host, "broker.test.");
-	if (0 == strcasecmp(dialogue->host, HOST))
+		return 0 == strcmp(dialogue->host, "other.test");
+	/* The dot at the end is the root's. */
+	if (0 == strcasecmp(dialogue->host, HOST) || 0 == strcmp(dialogue->host, HOST "."))
 		return true;
 	return is(dialogue, "direct") &&
 		(0 == strcasecmp(dialogue->host, "roof.casa.test") || 0 == strcmp(dialogue->host, "192.0.2.7"));
@@ -225,6 +226,7 @@ static void checkReason(const char *reason)
 		"closed by the broker during the TLS handshake",
 		"by the broker",
 	};
+	char name[32];
 	unsigned number;
 	int end = 0;
 	size_t i;
@@ -239,6 +241,8 @@ static void checkReason(const char *reason)
 	if (1 == sscanf(reason, "certificate: cannot be read here (-0x%4x)%n", &number, &end) && end && !reason[end])
 		return;
 	if (1 == sscanf(reason, "TLS failed (-0x%4x)%n", &number, &end) && end && !reason[end])
+		return;
+	if (1 == sscanf(reason, "the broker ended TLS: %31[a-z ]%n", name, &end) && end && !reason[end])
 		return;
 	if (1 == sscanf(reason, "the broker ended TLS: alert %3u%n", &number, &end) && end && !reason[end] && number < 256)
 		return;

@@ -26,10 +26,15 @@
 /* Bytes of SHA-256 that are enough to find a change. */
 #define SUM_BYTES (16)
 
-/* What is saved begins with these: a sum of all of it and of the settings, and until when the broker's certificates are valid. */
+/*
+ * What is saved begins with these: a sum of all of it and of the settings, until when
+ * the broker's certificates are valid, and when the ticket came, or TLS_TIME_UNKNOWN:
+ * Mbed TLS saves that by a clock that begins anew with each start of the board.
+ */
 typedef struct {
 	uint8_t	sum[SUM_BYTES];
 	int64_t	validTo;
+	int64_t	ticketTime;
 } SavedHeader;
 
 struct TlsConnectionRecord {
@@ -43,7 +48,9 @@ struct TlsConnectionRecord {
 	mbedtls_ctr_drbg_context	random;
 #endif
 	char				*host;
+	/* The settings' time, and Mbed TLS's clock at that time. */
 	int64_t				time;
+	int64_t				clock;
 	TlsState			state;
 	/* The broker has proved who it is: in this connection, or in the one that this one resumes. */
 	bool				isProved;
@@ -144,15 +151,16 @@ static void failByAlert(TlsConnection connection, int alert)
 	fail(connection, text);
 }
 
-/* TLS's own codes are this one and lower ones, those of X.509 and of keys above. */
+/* TLS's own codes are this one and lower ones, those of X.509 and of keys above; PSA's are between these two. */
 #define HIGHEST_OF_TLS (-0x5d80)
-/* A certificate with a critical extension that Mbed TLS does not know. */
-#define UNKNOWN_EXTENSION (MBEDTLS_ERR_X509_INVALID_EXTENSIONS + MBEDTLS_ERR_ASN1_UNEXPECTED_TAG)
+#define HIGHEST_OF_PSA (-0x80)
+#define LOWEST_OF_PSA (-0x100)
 
-/* Whether the broker's certificates could not be read: the code is then not one of TLS's own, but of X.509, or of keys. */
+/* Whether the broker's certificates could not be read: the code is then one of X.509, ASN.1 or keys. */
 static bool isOfCertificate(TlsConnection connection, int result)
 {
-	return MBEDTLS_SSL_SERVER_CERTIFICATE == tlsHandshakeStage(&connection->ssl) && result > HIGHEST_OF_TLS;
+	return MBEDTLS_SSL_SERVER_CERTIFICATE == tlsHandshakeStage(&connection->ssl) && result > HIGHEST_OF_TLS &&
+		!(result > LOWEST_OF_PSA && result < HIGHEST_OF_PSA);
 }
 
 static void failByResult(TlsConnection connection, int result)
@@ -168,12 +176,12 @@ static void failByResult(TlsConnection connection, int result)
 			return;
 		case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
 			return fail(connection, "the broker speaks no version of TLS that is spoken here");
-		case MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE:
-		case UNKNOWN_EXTENSION:
-			return fail(connection, trustReason(kTrustUnknownRestriction));
 	}
 	if (tlsIsOfMemory(result))
 		return fail(connection, kNoMemory);
+	if (isOfCertificate(connection, result) &&
+		(TLS_UNKNOWN_EXTENSION == result || MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE == result))
+		return fail(connection, trustReason(kTrustUnknownRestriction));
 	if (isOfCertificate(connection, result))
 		snprintf(text, sizeof(text), "certificate: cannot be read here (-0x%04x)", (unsigned)-result);
 	else if (!connection->heardAnything)
@@ -372,13 +380,25 @@ static const char *sumSettings(TlsConnection connection, const TlsSettings *sett
  * Of all that is saved, too: a changed session could be one that the broker takes
  * and that fails, again and again, in place of a new one.
  */
-static bool sumSaved(TlsConnection connection, int64_t validTo, const uint8_t *session, size_t length,
+static bool sumSaved(TlsConnection connection, const SavedHeader *header, const uint8_t *session, size_t length,
 	uint8_t sum[SUM_BYTES])
 {
 	const Part parts[] = {
-		{connection->settings, SUM_BYTES}, {&validTo, sizeof(validTo)}, {session, length}};
+		{connection->settings, SUM_BYTES},
+		{&header->validTo, sizeof(header->validTo)},
+		{&header->ticketTime, sizeof(header->ticketTime)},
+		{session, length}};
 
 	return sumUp(parts, sizeof(parts) / sizeof(*parts), sum);
+}
+
+/* Seconds since the ticket came; none where no clock says it. */
+static int64_t ticketAge(TlsConnection connection, const SavedHeader *header)
+{
+	if (TLS_TIME_UNKNOWN == connection->time || TLS_TIME_UNKNOWN == header->ticketTime ||
+		connection->time < header->ticketTime)
+		return 0;
+	return connection->time - header->ticketTime;
 }
 
 static void resume(TlsConnection connection, const uint8_t *saved, size_t length)
@@ -392,15 +412,17 @@ static void resume(TlsConnection connection, const uint8_t *saved, size_t length
 	memcpy(&header, saved, sizeof(header));
 	saved += sizeof(header);
 	length -= sizeof(header);
-	if (!sumSaved(connection, header.validTo, saved, length, sum) || memcmp(header.sum, sum, SUM_BYTES))
+	if (!sumSaved(connection, &header, saved, length, sum) || memcmp(header.sum, sum, SUM_BYTES))
 		return;
 	if (TLS_TIME_UNKNOWN != connection->time && connection->time > header.validTo)
 		return;
 	mbedtls_ssl_session_init(&session);
-	if (0 == mbedtls_ssl_session_load(&session, saved, length) &&
-		0 == mbedtls_ssl_set_session(&connection->ssl, &session)) {
-		connection->isResuming = true;
-		connection->validTo = header.validTo;
+	if (0 == mbedtls_ssl_session_load(&session, saved, length)) {
+		tlsSetTicketClock(&session, connection->clock - ticketAge(connection, &header) * 1000);
+		if (0 == mbedtls_ssl_set_session(&connection->ssl, &session)) {
+			connection->isResuming = true;
+			connection->validTo = header.validTo;
+		}
 	}
 	mbedtls_ssl_session_free(&session);
 }
@@ -476,6 +498,7 @@ TlsConnection tlsOpen(const TlsSettings *settings, const char **problem)
 	mbedtls_ctr_drbg_init(&connection->random);
 #endif
 	connection->time = settings->time;
+	connection->clock = tlsClock();
 	connection->host = strdup(settings->host);
 	/* The dot of the root is in no certificate, and not in the server's name (RFC 6066, section 3). */
 	if (connection->host && length > 1 && '.' == connection->host[length - 1])
@@ -652,7 +675,7 @@ bool tlsHasNewSession(TlsConnection connection)
 size_t tlsSave(TlsConnection connection, void *bytes, size_t length)
 {
 	mbedtls_ssl_session session;
-	SavedHeader header = {.validTo = connection->validTo};
+	SavedHeader header = {.validTo = connection->validTo, .ticketTime = connection->time};
 	size_t count = 0;
 	uint8_t *at = bytes;
 
@@ -661,8 +684,11 @@ size_t tlsSave(TlsConnection connection, void *bytes, size_t length)
 	connection->hasNewSession = false;
 	mbedtls_ssl_session_init(&session);
 	if (mbedtls_ssl_get_session(&connection->ssl, &session) ||
-		mbedtls_ssl_session_save(&session, at + sizeof(header), length - sizeof(header), &count) ||
-		!sumSaved(connection, header.validTo, at + sizeof(header), count, header.sum))
+		mbedtls_ssl_session_save(&session, at + sizeof(header), length - sizeof(header), &count))
+		count = 0;
+	if (TLS_TIME_UNKNOWN != connection->time && tlsIsVersion13(&connection->ssl))
+		header.ticketTime += (tlsTicketClock(&session) - connection->clock) / 1000;
+	if (count > 0 && !sumSaved(connection, &header, at + sizeof(header), count, header.sum))
 		count = 0;
 	mbedtls_ssl_session_free(&session);
 	memcpy(at, &header, sizeof(header));

@@ -19,6 +19,7 @@
 	#include <mbedtls/oid.h>
 	#include <mbedtls/pem.h>
 #endif
+#include <mbedtls/platform_time.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/x509_crt.h>
 #include <mbedtls/pk.h>
@@ -37,6 +38,13 @@
 /* Before 3.0 the protocol's name for what later is BAD_PROTOCOL_VERSION. */
 #if TLS_MBEDTLS_2
 	#define MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION
+#endif
+
+/* The code for a certificate with a critical extension that Mbed TLS does not know; since 4.0 for some other wrong ones, too. */
+#if TLS_MBEDTLS_4
+	#define TLS_UNKNOWN_EXTENSION MBEDTLS_ERR_ASN1_UNEXPECTED_TAG
+#else
+	#define TLS_UNKNOWN_EXTENSION (MBEDTLS_ERR_X509_INVALID_EXTENSIONS + MBEDTLS_ERR_ASN1_UNEXPECTED_TAG)
 #endif
 
 /* Whether there was no memory: before 4.0 each part of the library says so in its own code, and adds its own to another's. */
@@ -100,6 +108,40 @@ static inline bool tlsIsVersion13(const mbedtls_ssl_context *ssl)
 	return false;
 #else
 	return MBEDTLS_SSL_VERSION_TLS1_3 == mbedtls_ssl_get_version_number(ssl);
+#endif
+}
+
+/*
+ * Mbed TLS's clock, in ms, and when by it a session's ticket came. TLS 1.3 tells the
+ * broker the difference, and does not resume where it is negative or more than the
+ * ticket's lifetime; a session of TLS 1.2 does not know it.
+ */
+static inline int64_t tlsClock(void)
+{
+#if TLS_MBEDTLS_2
+	return 0;
+#else
+	return mbedtls_ms_time();
+#endif
+}
+
+static inline int64_t tlsTicketClock(const mbedtls_ssl_session *session)
+{
+#if TLS_MBEDTLS_2
+	(void)session;
+	return 0;
+#else
+	return session->MBEDTLS_PRIVATE(ticket_reception_time);
+#endif
+}
+
+static inline void tlsSetTicketClock(mbedtls_ssl_session *session, int64_t clock)
+{
+#if TLS_MBEDTLS_2
+	(void)session;
+	(void)clock;
+#else
+	session->MBEDTLS_PRIVATE(ticket_reception_time) = clock;
 #endif
 }
 

@@ -26,6 +26,9 @@ enum { kSubjectKeyId = 14, kNameConstraints = 30, kAuthorityKeyId = 35 };
 /* Those for dates: by a clock that is not the station's, if at all. */
 #define DATES (MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE)
 
+/* Bytes of RSA's public exponent, with one for the sign. */
+#define EXPONENT_BYTES (5)
+
 /* SHA-1 and RSA below 2,048 bits are out (RFC 9325, sections 4.2 and 4.5). */
 static const mbedtls_x509_crt_profile kProfile = {
 	.allowed_mds = MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256) | MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA384) |
@@ -47,8 +50,9 @@ typedef struct {
 	/* The way so far. */
 	uint8_t					way[TRUST_CHAIN_MAXIMUM];
 	size_t					length;
-	/* Signatures that may still be checked. */
+	/* Signatures that may still be checked, and what that may cost. */
 	int						signatures;
+	int						cost;
 	/* The fault of the way that came farthest. */
 	Trust					fault;
 	/* Of the way that is trusted. */
@@ -67,6 +71,8 @@ const char *trustReason(Trust trust)
 		case kTrustTooManyIssuers: return "certificate: has too many issuers";
 		case kTrustUnknownRestriction: return "certificate: has a restriction that is not known here";
 		case kTrustTooWeak: return "certificate: it, or one of its issuers, has a key or a signature that is too weak";
+		case kTrustTooCostly:
+			return "certificate: it, or one of its issuers, has a key that takes a board too long";
 		case kTrustNotYetValid: return "certificate: is not valid yet";
 		case kTrustExpired: return "certificate: has expired";
 		case kTrustNoMemory: break;
@@ -81,7 +87,8 @@ unsigned char trustAlert(Trust trust)
 		case kTrustNotYetValid:
 		case kTrustExpired: return MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED;
 		case kTrustPurpose:
-		case kTrustTooWeak: return MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT;
+		case kTrustTooWeak:
+		case kTrustTooCostly: return MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT;
 		case kTrustNoMemory: return MBEDTLS_SSL_ALERT_MSG_INTERNAL_ERROR;
 		default: return MBEDTLS_SSL_ALERT_MSG_BAD_CERT;
 	}
@@ -274,6 +281,26 @@ static bool isFor(const mbedtls_x509_crt *certificate, const char *host)
 
 /* What certificates are for */
 
+/* Of RSA's public key (RFC 8017, appendix A.1.1): the more bits, the more multiplications; 65,537 is usual. */
+static bool hasLongExponent(const mbedtls_x509_crt *certificate)
+{
+	unsigned char *at = certificate->pk_raw.p;
+	const unsigned char *end = at + certificate->pk_raw.len;
+	size_t length;
+
+	if (mbedtls_asn1_get_tag(&at, end, &length, SEQUENCE) || mbedtls_asn1_get_tag(&at, end, &length, SEQUENCE))
+		return false;
+	at += length;
+	if (mbedtls_asn1_get_tag(&at, end, &length, MBEDTLS_ASN1_BIT_STRING) || 0 == length)
+		return false;
+	/* The number of unused bits; a point of a curve is no sequence. */
+	at++;
+	if (mbedtls_asn1_get_tag(&at, end, &length, SEQUENCE) || mbedtls_asn1_get_tag(&at, end, &length, MBEDTLS_ASN1_INTEGER))
+		return false;
+	at += length;
+	return 0 == mbedtls_asn1_get_tag(&at, end, &length, MBEDTLS_ASN1_INTEGER) && length > EXPONENT_BYTES;
+}
+
 static bool mayServe(const mbedtls_x509_crt *certificate)
 {
 	return 0 == mbedtls_x509_crt_check_extended_key_usage(certificate, kServerAuth, sizeof(kServerAuth) - 1);
@@ -301,22 +328,38 @@ static Trust issuerFault(const mbedtls_x509_crt *issuer, bool isTrusted, int dep
 /* The later a check, the more of the way was in order. */
 static void note(Search *search, Trust fault)
 {
-	if (kTrustUnknownIssuer == search->fault || kTrustTooManyIssuers == fault)
+	if (kTrustUnknownIssuer == search->fault || kTrustTooManyIssuers == fault || kTrustTooCostly == fault)
 		search->fault = fault;
 }
 
-/* How many signatures Mbed TLS may check: one for each certificate that could be an issuer by its name. */
-static int signaturesOf(const mbedtls_x509_crt *way, const mbedtls_x509_crt *authority)
+/* Of checking a signature with this key. */
+static int costOf(const mbedtls_x509_crt *issuer)
+{
+	const size_t bits = mbedtls_pk_get_bitlen(&issuer->pk);
+
+	return bits <= 256 || bits > 521 ? 1 : bits <= 384 ? 2 : 4;
+}
+
+/* Counts a certificate that could be the issuer by its name. */
+static void count(const mbedtls_x509_crt *issuer, const mbedtls_x509_crt *certificate, int *signatures, int *cost)
+{
+	if (!isIssuer(issuer, certificate))
+		return;
+	*signatures += 1;
+	*cost += costOf(issuer);
+}
+
+/* How many signatures Mbed TLS may check: one for each certificate that could be an issuer. */
+static void countSignatures(const mbedtls_x509_crt *way, const mbedtls_x509_crt *authority, int *signatures, int *cost)
 {
 	const mbedtls_x509_crt *certificate, *later;
-	int count = 0;
 
+	*signatures = *cost = 0;
 	for (certificate = way; certificate; certificate = certificate->next) {
-		count += isIssuer(authority, certificate);
+		count(authority, certificate, signatures, cost);
 		for (later = certificate->next; later; later = later->next)
-			count += isIssuer(later, certificate);
+			count(later, certificate, signatures, cost);
 	}
-	return count;
 }
 
 /* Issuers on the way, without those that issued themselves a new certificate (RFC 5280, section 6.1.4, l). */
@@ -342,7 +385,7 @@ static Trust verify(Search *search, const mbedtls_x509_crt *authority)
 	uint32_t flags = 0;
 	Trust trust = kTrusted;
 	size_t i;
-	int count, result;
+	int signatures, cost, result;
 
 	if (!copies)
 		return kTrustNoMemory;
@@ -352,11 +395,14 @@ static Trust verify(Search *search, const mbedtls_x509_crt *authority)
 	}
 	*root = *authority;
 	root->next = NULL;
-	count = signaturesOf(copies, root);
-	if (count > search->signatures)
+	countSignatures(copies, root, &signatures, &cost);
+	if (signatures > search->signatures)
 		trust = kTrustTooManyIssuers;
+	else if (cost > search->cost)
+		trust = kTrustTooCostly;
 	else {
-		search->signatures -= count;
+		search->signatures -= signatures;
+		search->cost -= cost;
 		result = mbedtls_x509_crt_verify_with_profile(copies, root, NULL, &kProfile, NULL, &flags, NULL, NULL);
 		if (MBEDTLS_ERR_X509_CERT_VERIFY_FAILED == result)
 			flags &= ~(uint32_t)DATES;
@@ -450,6 +496,7 @@ Trust trustCheck(const mbedtls_x509_crt *chain, const mbedtls_x509_crt *authorit
 		.time = time,
 		.length = 1,
 		.signatures = TRUST_SIGNATURES_MAXIMUM,
+		.cost = TRUST_COST_MAXIMUM,
 		.fault = kTrustUnknownIssuer,
 	};
 	const mbedtls_x509_crt *certificate;
@@ -458,6 +505,8 @@ Trust trustCheck(const mbedtls_x509_crt *chain, const mbedtls_x509_crt *authorit
 	for (certificate = chain; certificate && certificate->raw.p; certificate = certificate->next) {
 		if (TRUST_CHAIN_MAXIMUM == search.count)
 			return kTrustTooManyIssuers;
+		if (hasLongExponent(certificate))
+			return kTrustTooCostly;
 		search.chain[search.count++] = certificate;
 	}
 	if (0 == search.count)
