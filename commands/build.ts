@@ -20,8 +20,8 @@ export const command: Command<Values<typeof LINE.options>> = {
 
 async function build(): Promise<number> {
 	await buildFirmware();
-	const { broker } = buildSettings();
-	for (const host of ["esp32", "mcsim"]) await buildForModdable(host, { tls: broker.tls });
+	buildSettings();
+	for (const host of ["esp32", "mcsim"]) await buildForModdable(host);
 	process.stdout.write(`${relative(process.cwd(), buildFolder)}: firmware.js, and modules for manifest.json\n`);
 	return EXIT_DONE;
 }

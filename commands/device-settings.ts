@@ -1,5 +1,5 @@
 /** The settings that a device gets, from the user's `config.json`. Nothing of them is ever shown: they hold passwords. */
-import { createPrivateKey } from "node:crypto";
+import { createPrivateKey, type KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { BOARDS, DEFAULT_BOARD, pinProblem } from "../hosts/esp32/boards.ts";
 import { type RawSettings, readSettings } from "../hosts/node/settings-file.ts";
@@ -39,15 +39,31 @@ export function checkForBoard({ broker, tls }: Settings): void {
 	if (broker.tls && tls.ca === undefined) {
 		throw new Error("tls.ca: a board needs it for mqtts://: it knows no authorities of its own");
 	}
-	if (tls.key !== undefined && !isRsaKey(tls.key)) {
-		throw new Error("tls.key: a board takes RSA keys without a password");
-	}
+	const problem = tls.key === undefined ? undefined : keyProblem(tls.key);
+	if (problem !== undefined) throw new Error(`tls.key: ${problem}`);
 }
 
-function isRsaKey(pem: string): boolean {
+/** Bits of an RSA key that a board takes: fewer are weak, and more take seconds for a signature. */
+const RSA_BITS = { least: 2_048, most: 4_096 };
+/** Elliptic curves of the keys that a board takes, as OpenSSL names them. */
+const CURVES: Readonly<Record<string, string>> = { prime256v1: "P-256", secp384r1: "P-384", secp521r1: "P-521" };
+
+/** Why a board cannot use a private key in PEM. */
+function keyProblem(pem: string): string | undefined {
+	const curves = Object.values(CURVES).join(", ");
+	let key: KeyObject;
 	try {
-		return createPrivateKey(pem).asymmetricKeyType === "rsa";
+		key = createPrivateKey(pem);
 	} catch {
-		return false;
+		return "is no private key without a password";
 	}
+	const { namedCurve = "", modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
+	if (key.asymmetricKeyType === "ec") {
+		return namedCurve in CURVES ? undefined : `is on the curve ${namedCurve}; a board takes ${curves}`;
+	}
+	if (key.asymmetricKeyType !== "rsa") {
+		return `is of the kind ${key.asymmetricKeyType}; a board takes RSA, and EC on ${curves}`;
+	}
+	if (modulusLength >= RSA_BITS.least && modulusLength <= RSA_BITS.most) return undefined;
+	return `has ${modulusLength} bits; a board takes RSA of ${RSA_BITS.least} to ${RSA_BITS.most}`;
 }

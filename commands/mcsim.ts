@@ -6,10 +6,10 @@ import { SENSORS } from "../src/sensors/models.ts";
 import { parseSettings } from "../src/settings.ts";
 import { buildMqttPacket, root } from "../tools/build.js";
 import { buildForModdable } from "../tools/device.js";
-import { computer, findSdk, mcconfig, outFolder, start, which } from "../tools/moddable.js";
+import { computer, findSdk, hasMbedTls, mcconfig, outFolder, start, which } from "../tools/moddable.js";
 import { simulatorFolder } from "../tools/panel.js";
 import { buildSettings } from "./device-settings.ts";
-import { type Command, explained, FLAG, HELP, readLine, UsageError, VALUE } from "./frame.ts";
+import { type Command, explained, FLAG, HELP, readLine, say, UsageError, VALUE } from "./frame.ts";
 
 const USAGE = `usage: npm run mcsim -- [OPTION…]
 
@@ -49,6 +49,7 @@ interface Wanted {
 
 /** In s. mcsim is for watching: a minute to the next reading, or to the end of a cut link, would be long. */
 const DEFAULTS = { interval: 5, keepAlive: 10 };
+const NO_TLS = "mcsim has no TLS here: it needs Linux, and Mbed TLS (`apt-get install libmbedtls-dev`)";
 /** mcconfig's output for mcsim. */
 const LIBRARY: Readonly<Record<string, string>> = { lin: "mc.so", mac: "mc.so", win: "mc.dll" };
 
@@ -89,7 +90,8 @@ async function run({ given, file, buildOnly }: Wanted): Promise<number> {
 		throw new Error("nmake is missing: run this in the x86 Native Tools Command Prompt of Visual Studio");
 	}
 	await buildMqttPacket();
-	await buildForModdable("mcsim", { tls: broker.tls });
+	if (broker.tls && !hasMbedTls()) say(`${NO_TLS}: the station will not reach its broker`);
+	await buildForModdable("mcsim");
 	// Always with a target: mcconfig's default one ends every mcsim that is running.
 	const code = await mcconfig(sdk, ["-m", "-p", computer, "-t", "build"]);
 	if (code !== 0 || !open) return code;

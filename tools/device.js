@@ -2,11 +2,11 @@
  * The program for a Moddable host as the manifests name it, in
  * `build/modules/HOST`: `station.js`, which is preloaded, and `main.js`.
  */
-import { basename, join } from "node:path";
+import { basename, join, relative } from "node:path";
 import * as esbuild from "esbuild";
 import { buildFolder, mqttPacketClientModule, root, writeWhole } from "./build.js";
-import { buildFeatures, TLS_MODULES } from "./features.js";
 import { minified } from "./minify.js";
+import { hasMbedTls } from "./moddable.js";
 import { buildPanel } from "./panel.js";
 
 const MAIN = "src/main.ts";
@@ -26,10 +26,12 @@ const HOSTS = {
 			"hosts/esp32/sensors/pulse-capture.ts",
 			"hosts/esp32/time/lwip-sntp.ts",
 			"hosts/esp32/time/ntp-client.ts",
+			"hosts/esp32/tls/session-memory.ts",
 			"hosts/esp32/update/update.ts",
 			"hosts/esp32/wifi/wifi-radio.ts",
 			"hosts/esp32/wifi/wifi-station.ts",
 			"hosts/moddable/ports.ts",
+			"hosts/moddable/tls/ports.ts",
 			"src/settings.ts",
 			"src/start.ts",
 		],
@@ -39,6 +41,7 @@ const HOSTS = {
 		ports: "hosts/sim/mcsim/host.ts",
 		preloaded: [
 			"hosts/moddable/ports.ts",
+			"hosts/moddable/tls/ports.ts",
 			"hosts/sim/devices/simulated-sensor.ts",
 			"hosts/sim/mcsim/cable.ts",
 			"hosts/sim/mcsim/flash.ts",
@@ -52,9 +55,8 @@ const HOSTS = {
 /** Modules of the SDK, and the user's settings. */
 const EXTERNAL = ["embedded:*", "config", "control", "file", "mc/config", "net", "text/*", "time", "timer"];
 
-/** The port for TLS, and its replacement in builds without TLS. */
-const TLS = "hosts/moddable/tls/ports.ts";
-const NO_TLS = "hosts/moddable/tls/none.ts";
+/** What names the C of TLS. A manifest in `build/modules/mcsim` includes it, or has nothing in it. */
+const TLS_MANIFEST = "hosts/moddable/tls/manifest.json";
 
 /** esbuild puts modules of several entries into a chunk: this makes a second entry, which is not written. */
 const preloadedEntry = (preloaded) => ({
@@ -71,15 +73,15 @@ const preloadedEntry = (preloaded) => ({
 const withoutTls = {
 	name: "without-tls",
 	setup(build) {
-		build.onResolve({ filter: /\/tls\/ports\.js$/ }, () => ({ path: join(root, NO_TLS) }));
+		build.onLoad({ filter: /\/tls\/ports\.ts$/ }, () => ({ contents: "export const createTls = () => undefined;" }));
 	},
 };
 
 /**
  * `name` is one of `esp32` and `mcsim`; mqtt-packet and the settings have to be
- * built. With TLS only where it is needed: it is half as large as the rest.
+ * built. A board always has TLS; mcsim where the computer has what it needs.
  */
-export async function buildForModdable(name, { tls }) {
+export async function buildForModdable(name, { tls = name === "esp32" || hasMbedTls() } = {}) {
 	const { entry = MAIN, ports, preloaded } = HOSTS[name];
 	const folder = join(buildFolder, "modules", name);
 	const { outputFiles, metafile } = await esbuild.build({
@@ -96,9 +98,9 @@ export async function buildForModdable(name, { tls }) {
 		target: "es2024",
 		// Inlines constants of other modules, and shortens the names of imports between the parts.
 		minify: true,
-		external: [...EXTERNAL, ...(tls ? TLS_MODULES : [])],
+		external: EXTERNAL,
 		alias: { host: join(root, ports), "mqtt-packet": mqttPacketClientModule },
-		plugins: [preloadedEntry([...preloaded, tls ? TLS : NO_TLS]), ...(tls ? [] : [withoutTls])],
+		plugins: [preloadedEntry(preloaded), ...(tls ? [] : [withoutTls])],
 		logLevel: "warning",
 	});
 	checkMain(metafile, [MAIN, entry, ports]);
@@ -106,8 +108,10 @@ export async function buildForModdable(name, { tls }) {
 	for (const { path, text } of outputFiles) {
 		if (basename(path) !== "preloaded.js") writeWhole(path, await minified(text, names));
 	}
-	await buildFeatures(folder, { tls });
-	if (name === "mcsim") await buildPanel();
+	if (name !== "mcsim") return;
+	const manifest = tls ? { include: relative(folder, join(root, TLS_MANIFEST)).replaceAll("\\", "/") } : {};
+	writeWhole(join(folder, "tls.json"), `${JSON.stringify(manifest)}\n`);
+	await buildPanel();
 }
 
 /** A module that is missing in the lists above would be in `main.js`. */

@@ -16,9 +16,9 @@ const LINES_SHOWN = 20;
 /** The digest of the last build's inputs. */
 const INPUTS_FILE = "inputs.sha256";
 
-/** Where mcconfig works for a build: a folder for each board, with TLS and without. */
-export function buildPlace({ board, platform, tls }) {
-	const out = join(outFolder, tls ? `${board}-tls` : board);
+/** Where mcconfig works for a build: a folder for each board. */
+export function buildPlace({ board, platform }) {
+	const out = join(outFolder, board);
 	return { platform, out, folder: join(out, "tmp", platform, "release/veleta") };
 }
 
@@ -69,9 +69,9 @@ export async function linkJavaScript(sdk, { platform, out, folder }) {
 }
 
 /** The size of the last link at the place; also written to a file, for `npm run bench`. */
-export function linkedSize({ folder }, { board, tls }) {
+export function linkedSize({ folder }, board) {
 	const size = sizeOf(readFileSync(join(folder, "mc.xs.c"), "utf8"));
-	writeWhole(join(buildFolder, "esp32-size.json"), `${JSON.stringify({ board, tls, ...size })}\n`);
+	writeWhole(join(buildFolder, "esp32-size.json"), `${JSON.stringify({ board, ...size })}\n`);
 	return size;
 }
 

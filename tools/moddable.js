@@ -131,6 +131,11 @@ function isProgram(file) {
 	}
 }
 
+/** Whether mcsim can have TLS here: its manifest links Mbed TLS as Linux packages it. */
+export function hasMbedTls() {
+	return computer === "lin" && existsSync("/usr/include/mbedtls/ssl.h");
+}
+
 /** Runs mcconfig for this project, with its output in `folder`; resolves with its exit code. */
 export function mcconfig(sdk, argumentsOf, folder = outFolder) {
 	mkdirSync(folder, { recursive: true });

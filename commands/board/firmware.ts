@@ -15,12 +15,12 @@ import {
 } from "../../tools/firmware.js";
 import { findIdf, findSdk } from "../../tools/moddable.js";
 import { buildSettings, CONFIG_FILE } from "../device-settings.ts";
-import { type Command, EXIT_DONE, FLAG, HELP, readLine, say, UsageError, VALUE } from "../frame.ts";
+import { type Command, EXIT_DONE, HELP, readLine, say, UsageError, VALUE } from "../frame.ts";
 import { closePort, findPort, openPort, PORT_HELP, PORT_OPTION } from "./serial-port.ts";
 
-const USAGE = `usage: npm run build:esp32 -- [--board NAME] [--tls]
-       npm run flash -- [--board NAME] [--tls] [--port PORT]
-       npm run size:esp32 -- [--board NAME] [--tls]
+const USAGE = `usage: npm run build:esp32 -- [--board NAME]
+       npm run flash -- [--board NAME] [--port PORT]
+       npm run size:esp32 -- [--board NAME]
 
 build:esp32 makes the firmware for a board; flash makes it and writes it to the
 board. Both need the Moddable SDK and ESP-IDF: see docs/esp32.md. Settings come
@@ -28,21 +28,18 @@ from config.json, if there is one; \`npm run provision\` sends them later.
 size:esp32 links the JavaScript only, which needs the SDK and make, and says how
 large it is.
 
-  --tls          with TLS, for a broker at mqtts:// that is given to the board later;
-                 one in config.json brings it by itself
 ${PORT_HELP}  --board NAME   (default ${DEFAULT_BOARD})
 ${Object.entries(BOARDS)
 	.map(([name, { title }]) => `                 ${name.padEnd(14)} ${title}\n`)
 	.join("")}`;
 
-const OPTIONS = { board: VALUE, tls: FLAG, help: HELP };
+const OPTIONS = { board: VALUE, help: HELP };
 /** The commands, and how many steps each takes. */
 const STEPS = { "build:esp32": 2, flash: 3, "size:esp32": 1 };
 type Name = keyof typeof STEPS;
 
 interface Wanted {
 	readonly board?: string | undefined;
-	readonly tls?: boolean | undefined;
 	readonly port?: string | undefined;
 }
 
@@ -63,7 +60,6 @@ async function make(name: Name, wanted: Wanted): Promise<number> {
 	const { platform } = BOARDS[board]!;
 	// The settings' faults come first: checking them needs no tools.
 	const settings = buildSettings({ board });
-	const tls = wanted.tls || settings.broker.tls;
 	const sdk = findSdk();
 	if (name !== "size:esp32") findIdf(sdk);
 	// The port's faults come now, and not after minutes of building.
@@ -72,8 +68,8 @@ async function make(name: Name, wanted: Wanted): Promise<number> {
 
 	step(1, `the program for ${board}`);
 	await buildMqttPacket();
-	await buildForModdable("esp32", { tls });
-	const place = buildPlace({ board, platform, tls });
+	await buildForModdable("esp32");
+	const place = buildPlace({ board, platform });
 	keepIfSame(place.folder, linkedFiles());
 	if (name === "size:esp32") {
 		const code = await linkJavaScript(sdk, place);
@@ -82,9 +78,8 @@ async function make(name: Name, wanted: Wanted): Promise<number> {
 		step(2, "the firmware: ESP-IDF takes some minutes the first time, and less than one later");
 		await buildFirmware(sdk, place);
 	}
-	const { linkedJavaScript, slots, names } = linkedSize(place, { board, tls });
-	const what = `${board}${tls ? ", with TLS" : ""}`;
-	process.stdout.write(`${what}: ${linkedJavaScript} bytes of linked JavaScript, ${slots} slots, ${names} names\n`);
+	const { linkedJavaScript, slots, names } = linkedSize(place, board);
+	process.stdout.write(`${board}: ${linkedJavaScript} bytes of linked JavaScript, ${slots} slots, ${names} names\n`);
 	if (port !== undefined) {
 		step(3, `writing it to the board at ${port}`);
 		await writeFirmware(sdk, place, port);
@@ -101,12 +96,11 @@ async function freePort(wanted: string | undefined): Promise<string> {
 }
 
 /** Prints the user's next steps, a line each. */
-function sayNext({ board, tls, port }: Wanted, { wifi }: Settings): void {
+function sayNext({ board, port }: Wanted, { wifi }: Settings): void {
 	const print = (text: string) => process.stdout.write(`${text}\n`);
 	const at = port === undefined ? "" : ` -- --port ${port}`;
 	if (port === undefined) {
-		const options = [...(board ? ["--board", board] : []), ...(tls ? ["--tls"] : [])].join(" ");
-		print(`next: plug the board in, and \`npm run flash${options && ` -- ${options}`}\``);
+		print(`next: plug the board in, and \`npm run flash${board ? ` -- --board ${board}` : ""}\``);
 	} else print(`next: \`npm run monitor${at}\` shows what the board does`);
 	if (wifi.length === 0) {
 		const why = existsSync(CONFIG_FILE) ? "config.json has no wifi" : "there is no config.json";

@@ -14,6 +14,7 @@ import { machine, startedOnRequest } from "./machine/machine.js";
 import { RmtPulseCapture } from "./sensors/pulse-capture.js";
 import { lwipSntp } from "./time/lwip-sntp.js";
 import { SntpClient } from "./time/ntp-client.js";
+import { sessionMemory } from "./tls/session-memory.js";
 import { imageId, update } from "./update/update.js";
 import { radio } from "./wifi/wifi-radio.js";
 import { WifiStation } from "./wifi/wifi-station.js";
@@ -33,8 +34,7 @@ const clock = {
 	}),
 	setTime: (time: number) => Time.set(Math.round(time / 1_000)),
 };
-const { tls } = createTls(clock.time);
-const host: HostModule = { settings: () => settings(builtIn, tls !== undefined), ports, log, update };
+const host: HostModule = { settings: () => settings(builtIn), ports, log, update };
 export default host;
 
 function ports({ pins: ownPins, timeServer, wifi }: Settings): Host {
@@ -42,7 +42,7 @@ function ports({ pins: ownPins, timeServer, wifi }: Settings): Host {
 	led.open(pins.led, pins.data, pins.clock, pins.dht);
 	const flash = openFlash();
 	const ntp = { io: SntpClient as unknown as NTPClientConstructor, sntp: lwipSntp, timer, host: timeServer };
-	const network = { socket, ...(tls && { tls }), dns, ntp, ready: false };
+	const network = { socket, tls: createTls(clock.time, sessionMemory), dns, ntp, ready: false };
 	joinNetwork(wifi, network);
 	return {
 		clock,

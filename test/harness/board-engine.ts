@@ -6,6 +6,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Creation, XS_SLOT_BYTES } from "../../hosts/creation.ts";
+import { hasMbedTls } from "../../tools/moddable.js";
 import { copyOfProject } from "./mcsim.ts";
 import { type Exit, Program } from "./program.ts";
 import { until } from "./wait.ts";
@@ -15,15 +16,17 @@ const { MODDABLE } = process.env;
 export const NO_BOARD_ENGINE =
 	MODDABLE === undefined
 		? "needs the Moddable SDK (MODDABLE is not set)"
-		: process.platform !== "linux" && "needs Linux, for GLib and mc.so";
+		: process.platform !== "linux"
+			? "needs Linux, for GLib and mc.so"
+			: !hasMbedTls() && "needs libmbedtls-dev";
 
 /** Exit codes of the engine: those of XS's own reasons to end, and the wish to be restarted. */
 export const EXIT = { memoryFull: 11, stackOverflow: 12, restart: 3 } as const;
 
 /** Of XS, which the engine replaces by those of a board. */
 const ALLOCATORS = ["fxAllocateChunks", "fxAllocateSlots", "fxFreeChunks", "fxFreeSlots"];
-/** One word: mcconfig would escape a blank. */
-const LINKER_OPTIONS = `-Wl${ALLOCATORS.map((name) => `,--wrap=${name}`).join("")}`;
+/** Before what the manifest has the linker do, in one word with it: mcconfig would escape a blank. */
+const LINKER_OPTIONS = ALLOCATORS.map((name) => `--wrap=${name},`).join("");
 
 /** mcsim has no second place for firmware. This one takes everything, and finds every signature wrong. */
 const UPDATE_PORT = `update: {
@@ -74,7 +77,7 @@ export class BoardEngine {
 			if (!text.includes(behind)) throw new Error(`${path} has no ${behind}`);
 			writeFileSync(join(project, path), text.replace(behind, before + behind));
 		};
-		change("manifest.json", '"NAME": "veleta"', `"LIBRARIES": "${LINKER_OPTIONS}",\n\t\t`);
+		change("hosts/moddable/tls/manifest.json", "-lmbedtls,", LINKER_OPTIONS);
 		change("hosts/sim/mcsim/host.ts", BEHIND_UPDATE_PORT, UPDATE_PORT);
 		const config = join(project, "build/settings.json");
 		mkdirSync(join(project, "build"), { recursive: true });

@@ -65,10 +65,6 @@ export const SDK_PATHS: readonly string[] = [
 export const SDK_MODULES: Readonly<Record<string, readonly string[]>> = {
 	"$(MODDABLE)/examples/manifest_base.json": ["time", "timer"],
 	"$(MODDABLE)/examples/manifest_net.json": ["net"],
-	"$(MODDABLE)/modules/crypt/tls_419.json": [
-		...["crypt", "curve", "ecdsa", "ecp", "pkcs1_5", "rng"],
-		...["ssl/alert", "ssl/constants", "ssl/session"],
-	],
 	"$(MODDABLE)/modules/data/text/decoder/manifest.json": ["text/decoder"],
 	"$(MODDABLE)/modules/data/text/encoder/manifest.json": ["text/encoder"],
 	"$(MODDABLE)/modules/files/file/manifest.json": ["file"],
@@ -85,11 +81,6 @@ export const SIBLINGS: Readonly<Record<string, Readonly<Record<string, string>>>
 		{ xs_listener_destructor_: "embedded:io/socket/listener" },
 	]),
 );
-/** A manifest that a tool makes, as far as builds differ; what it may include stands in that tool. */
-const FEATURES = /^build\/modules\/\w+\/features\.json$/;
-const FEATURES_TOOL = "tools/features.js";
-/** `tools/features.js` names files of this folder by their names alone. */
-const TLS = "hosts/moddable/tls/";
 /** mcconfig makes this one of each manifest's `config`. */
 const MCCONFIG_MODULES = ["mc/config"];
 /** esbuild puts something of the project in their place: see `tools/device.js`. */
@@ -166,7 +157,7 @@ function isModule(project: Project, path: string): boolean {
 
 /** The tools that make the program, one after the other. */
 function toolsOf(project: Project): string {
-	const names = ["build", "config", "device", "features", "panel"];
+	const names = ["build", "config", "device", "panel"];
 	return names.map((name) => project.get(`tools/${name}.js`) ?? "").join("\n");
 }
 
@@ -222,13 +213,11 @@ function manifestsFor(project: Project, path: string, platform: string): { path:
 function givenModules(project: Project, platform: string): Set<string> {
 	const parts = manifestsFor(project, TOP, platform);
 	const own = parts.flatMap(({ part }) => Object.keys(part.modules ?? {})).filter((name) => !["*", "~"].includes(name));
-	const sdk = parts.flatMap(({ path, part }) => {
-		const hasFeatures = list(part.include).some((include) => FEATURES.test(posix.join(posix.dirname(path), include)));
-		const tool = hasFeatures ? (project.get(FEATURES_TOOL) ?? "") : "";
-		return Object.entries(SDK_MODULES)
-			.filter(([manifest]) => list(part.include).includes(manifest) || tool.includes(manifest))
-			.flatMap(([, modules]) => modules);
-	});
+	const sdk = parts.flatMap(({ part }) =>
+		Object.entries(SDK_MODULES)
+			.filter(([manifest]) => list(part.include).includes(manifest))
+			.flatMap(([, modules]) => modules),
+	);
 	return new Set([...own, ...sdk, ...MCCONFIG_MODULES]);
 }
 
@@ -358,7 +347,7 @@ function nativeProblems(project: Project): string[] {
 		.filter((path) => path.endsWith(".c") && !named.includes(path))
 		.map((path) => `${path}: no manifest names it`);
 	const inC = new Set(named.flatMap((path) => names(project.get(path) ?? "", FUNCTION_IN_C)));
-	const sources = [...project].filter(([path]) => path.startsWith("hosts/esp32/") && path.endsWith(".ts"));
+	const sources = [...project].filter(([path]) => /^hosts\/(esp32|moddable)\/.*\.ts$/.test(path));
 	const called = new Set(sources.flatMap(([, source]) => names(source, NAME_IN_TYPESCRIPT)));
 	for (const [path, source] of sources) {
 		for (const name of names(source, NAME_IN_TYPESCRIPT)) {
@@ -384,13 +373,11 @@ function unusedProblems(project: Project): string[] {
 		.map((path) => `${path}: no program imports it`);
 }
 
-/** Files of the board that a tool names by their path, or by their name. */
+/** Files of the board that a tool names. */
 function placedByTools(project: Project): string[] {
 	const tools = toolsOf(project);
 	return [...project.keys()].filter(
-		(path) =>
-			/^hosts\/(esp32|moddable)\/.*\.ts$/.test(path) &&
-			(tools.includes(`"${path}"`) || (path.startsWith(TLS) && tools.includes(`"${posix.basename(path, ".ts")}"`))),
+		(path) => /^hosts\/(esp32|moddable)\/.*\.ts$/.test(path) && tools.includes(`"${path}"`),
 	);
 }
 

@@ -82,7 +82,7 @@ test("a wrong option, argument or board is one line and exit code 2", () => {
 test("--help names the options and every board", () => {
 	const { status, stdout } = run("build:esp32", ["--help"]);
 	equal(status, 0);
-	for (const option of ["--board NAME", "--tls", "--port PORT"]) ok(stdout.includes(option), option);
+	for (const option of ["--board NAME", "--port PORT"]) ok(stdout.includes(option), option);
 	for (const board of ["esp32", "esp32c3", "esp32c6", "esp32s3"]) match(stdout, new RegExp(`^ +${board} `, "m"));
 	match(run("mcsim", ["--help"]).stdout, /--build-only/);
 });
@@ -185,7 +185,7 @@ const imports = (source: string) =>
 
 test("without an SDK the program for a board and for mcsim is made as far as the manifests need it", async () => {
 	buildSettings({ file: "none" });
-	for (const host of ["esp32", "mcsim"]) await buildForModdable(host, { tls: false });
+	for (const host of ["esp32", "mcsim"]) await buildForModdable(host);
 	for (const [host, manifest] of [
 		["esp32", "hosts/esp32/manifest.json"],
 		["mcsim", "hosts/sim/mcsim/manifest.json"],
@@ -275,10 +275,10 @@ const environment = { MODDABLE, PATH, HOME };
 test("with an SDK the JavaScript for a board links within its budget", WITH_SDK, () => {
 	const { status, stdout, stderr } = run("size:esp32", [], environment);
 	equal(status, 0, stdout + stderr);
-	const { linkedJavaScript, tls } = JSON.parse(read("build/esp32-size.json"));
+	const { linkedJavaScript } = JSON.parse(read("build/esp32-size.json"));
 	match(stdout, new RegExp(`^esp32: ${linkedJavaScript} bytes of linked JavaScript`, "m"));
 	ok(linkedJavaScript < BUDGET && linkedJavaScript > BUDGET / 2, `${linkedJavaScript} bytes`);
-	const folder = join(root, "build/moddable", tls ? "esp32-tls" : "esp32", "tmp/esp32/release/veleta");
+	const folder = join(root, "build/moddable/esp32/tmp/esp32/release/veleta");
 	const table = join(folder, "xsProj-esp32/partitions.csv");
 	equal(readFileSync(table, "utf8"), read("hosts/esp32/partitions.csv"), "the board's partition table is another one");
 	for (const [what, most] of Object.entries(MUTABLE)) {
@@ -307,8 +307,7 @@ test("with an SDK all C that an image takes finds its natives declared", WITH_SD
 	] as const) {
 		const { status, stdout, stderr } = run("size:esp32", ["--board", board], environment);
 		equal(status, 0, stdout + stderr);
-		const { tls } = JSON.parse(read("build/esp32-size.json"));
-		const folder = join(root, "build/moddable", tls ? `${board}-tls` : board, "tmp", platform, "release/veleta");
+		const folder = join(root, "build/moddable", board, "tmp", platform, "release/veleta");
 		deepEqual(undeclaredIn(folder), [], board);
 	}
 });

@@ -67,7 +67,7 @@ test("no regular expression is preloaded", () => {
 		const { buildMqttPacket } = await import("./tools/build.js");
 		const { buildForModdable } = await import("./tools/device.js");
 		await buildMqttPacket();
-		for (const host of ["esp32", "mcsim"]) await buildForModdable(host, { tls: true });`;
+		for (const host of ["esp32", "mcsim"]) await buildForModdable(host);`;
 	const { status, stderr } = run(["--input-type=module", "-e", build]);
 	equal(status, 0, stderr);
 	for (const host of ["esp32", "mcsim"]) {

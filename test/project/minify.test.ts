@@ -101,7 +101,7 @@ test("in what boards and simulators run, settings, JSON, options and MQTT's prop
 		import { buildFirmware } from "./tools/build.js";
 		import { buildForModdable } from "./tools/device.js";
 		await buildFirmware();
-		for (const host of ["esp32", "mcsim"]) await buildForModdable(host, { tls: true });`,
+		for (const host of ["esp32", "mcsim"]) await buildForModdable(host);`,
 		project,
 	);
 	const properties = Object.keys(createRequire(constants)(constants).properties);

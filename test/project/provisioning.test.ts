@@ -39,7 +39,7 @@ async function withBoard(
 	disturbance: Disturbance = {},
 ): Promise<void> {
 	const store = new Store();
-	const board = await SerialBoard.start(boardProgram, (request) => answer(request, BUILT_IN, store, true), disturbance);
+	const board = await SerialBoard.start(boardProgram, (request) => answer(request, BUILT_IN, store), disturbance);
 	try {
 		await run(board, store);
 	} finally {

@@ -15,13 +15,13 @@ export const log: Host["log"] = native("xs_console_log");
 const exchange: (reply?: string) => string | undefined = native("xs_console_exchange");
 
 /** The settings that apply; requests for others are answered from now on. Throws an Error if the built-in ones cannot be used. */
-export function settings(builtIn: unknown, hasTls: boolean): Settings {
+export function settings(builtIn: unknown): Settings {
 	const look = () => {
 		const request = exchange();
-		if (request !== undefined) exchange(answer(request, builtIn, settingsStore, hasTls));
+		if (request !== undefined) exchange(answer(request, builtIn, settingsStore));
 	};
 	// At once, too: only from the first look on does an error that ends the program reach the ports.
 	look();
 	Timer.repeat(look, LOOK_MS);
-	return applicableSettings(builtIn, settingsStore, log, hasTls);
+	return applicableSettings(builtIn, settingsStore, log);
 }

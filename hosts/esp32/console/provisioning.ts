@@ -22,15 +22,10 @@ const SECRET = "(set)";
  * used (other firmware may have stored them), the log says so, and the built-in
  * ones apply. Throws an Error if these cannot be used either.
  */
-export function applicableSettings(
-	builtIn: unknown,
-	store: SettingsStore,
-	log: Host["log"],
-	hasTls: boolean,
-): Settings {
+export function applicableSettings(builtIn: unknown, store: SettingsStore, log: Host["log"]): Settings {
 	const text = store.read();
 	try {
-		if (text !== undefined) return usable(text, hasTls);
+		if (text !== undefined) return usable(text);
 	} catch (error) {
 		log("warning", `the settings in flash cannot be used, and the built-in ones apply: ${reason(error)}`);
 	}
@@ -38,7 +33,7 @@ export function applicableSettings(
 }
 
 /**
- * Carries out a request; `hasTls`: whether the firmware has TLS. A request is one of
+ * Carries out a request, which is one of
  *
  * - `?`: tells the settings that apply from the next start on, without secrets;
  * - `-`: forgets the stored settings;
@@ -46,7 +41,7 @@ export function applicableSettings(
  *
  * Gives the reply, `ok` or `error`, without any secret.
  */
-export function answer(request: string, builtIn: unknown, store: SettingsStore, hasTls: boolean): string {
+export function answer(request: string, builtIn: unknown, store: SettingsStore): string {
 	try {
 		if (request === "?") {
 			const stored = store.read();
@@ -55,7 +50,7 @@ export function answer(request: string, builtIn: unknown, store: SettingsStore, 
 		}
 		if (request === "-") store.write();
 		else {
-			usable(request, hasTls);
+			usable(request);
 			store.write(request);
 		}
 		return "ok";
@@ -64,12 +59,8 @@ export function answer(request: string, builtIn: unknown, store: SettingsStore, 
 	}
 }
 
-function usable(text: string, hasTls: boolean): Settings {
-	const settings = parseSettings(parse(text));
-	if (settings.broker.tls && !hasTls) {
-		throw new Error("broker: this firmware has no TLS for mqtts://; flash one with it: npm run flash -- --tls");
-	}
-	return settings;
+function usable(text: string): Settings {
+	return parseSettings(parse(text));
 }
 
 /** `console-protocol.h` bounds the text's length. */

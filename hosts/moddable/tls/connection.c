@@ -340,6 +340,7 @@ static void resume(TlsConnection connection, const uint8_t *saved, size_t length
 static const char *setUpRandom(TlsConnection connection)
 {
 #if TLS_MBEDTLS_4
+	(void)connection;
 	return psa_crypto_init() ? kNoMemory : NULL;
 #else
 	if (mbedtls_ctr_drbg_seed(&connection->random, mbedtls_entropy_func, &connection->entropy, NULL, 0))
@@ -375,7 +376,7 @@ static const char *setUp(TlsConnection connection, const TlsSettings *settings)
 	mbedtls_ssl_conf_renegotiation(config, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
 #endif
 	mbedtls_ssl_conf_session_tickets(config, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
-#if defined(MBEDTLS_SSL_PROTO_TLS1_3) && TLS_MBEDTLS_4
+#if defined(MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED)
 	mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(config,
 		MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
 #endif
@@ -463,7 +464,8 @@ static void handshakeIsOver(TlsConnection connection)
 		return fail(connection, trustReason(kTrustNoCertificate));
 	}
 	connection->state = kTlsOpen;
-	connection->hasNewSession = true;
+	/* In TLS 1.3 it takes a ticket, which comes later. */
+	connection->hasNewSession = !tlsIsVersion13(&connection->ssl);
 	freeSettings(connection);
 }
 
@@ -471,13 +473,17 @@ void tlsHandshake(TlsConnection connection)
 {
 	while (kTlsHandshake == connection->state) {
 		const int stage = tlsHandshakeStage(&connection->ssl);
+		const bool isUsedUp = tlsWanted(connection) > 0;
 		int result;
 
 		if (MBEDTLS_SSL_HANDSHAKE_OVER == stage)
 			return handshakeIsOver(connection);
 		result = mbedtls_ssl_handshake_step(&connection->ssl);
-		if (MBEDTLS_ERR_SSL_WANT_READ == result)
-			return;
+		if (MBEDTLS_ERR_SSL_WANT_READ == result) {
+			if (isUsedUp)
+				return;
+			continue;
+		}
 		if (stage > MBEDTLS_SSL_SERVER_HELLO)
 			connection->heardAnything = true;
 		if (result)
@@ -526,8 +532,8 @@ size_t tlsReadable(TlsConnection connection)
 #endif
 		if (result < 0 && MBEDTLS_ERR_SSL_WANT_READ != result)
 			failByResult(connection, result);
-		/* A record of no bytes, or a ticket: the next one, if there is something of it. */
-		if (isUsedUp || MBEDTLS_ERR_SSL_WANT_READ == result)
+		/* Mbed TLS also wants to be called again when it has only understood that a ticket comes. */
+		if (isUsedUp && MBEDTLS_ERR_SSL_WANT_READ == result)
 			return 0;
 	}
 	return 0;

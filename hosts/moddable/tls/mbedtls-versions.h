@@ -7,6 +7,8 @@
 #ifndef MBEDTLS_VERSIONS_H
 #define MBEDTLS_VERSIONS_H
 
+#include <stdbool.h>
+
 #include <mbedtls/version.h>
 #if MBEDTLS_VERSION_MAJOR < 3
 	#include <mbedtls/oid.h>
@@ -65,6 +67,16 @@ static inline bool tlsSaysWhetherAuthority(const mbedtls_x509_crt *certificate)
 static inline int tlsPathLength(const mbedtls_x509_crt *issuer)
 {
 	return issuer->MBEDTLS_PRIVATE(max_pathlen) - 1;
+}
+
+static inline bool tlsIsVersion13(const mbedtls_ssl_context *ssl)
+{
+#if TLS_MBEDTLS_2
+	(void)ssl;
+	return false;
+#else
+	return MBEDTLS_SSL_VERSION_TLS1_3 == mbedtls_ssl_get_version_number(ssl);
+#endif
 }
 
 static inline void tlsSetVersions(mbedtls_ssl_config *config)

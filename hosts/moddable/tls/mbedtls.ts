@@ -1,4 +1,4 @@
-/** TLS in C, by Mbed TLS (`connection.c`): these functions are all that is seen of it. */
+/** TLS in C, by Mbed TLS (`connection.c`): these functions are all that is seen of it. `binding.ts` has them. */
 import type { Bytes } from "../../../src/host.js";
 
 /** One connection's TLS. */
@@ -54,19 +54,3 @@ export interface MbedTls {
 	/** Afterwards no function may be called. */
 	free(connection: TlsConnection): void;
 }
-
-export const mbedtls: MbedTls = Object.freeze({
-	open: native("xs_tls_open"),
-	handshake: native("xs_tls_handshake"),
-	state: native("xs_tls_state"),
-	reason: native("xs_tls_reason"),
-	ended: native("xs_tls_ended"),
-	wanted: native("xs_tls_wanted"),
-	push: native("xs_tls_push"),
-	pull: native("xs_tls_pull"),
-	read: native("xs_tls_read"),
-	write: native("xs_tls_write"),
-	close: native("xs_tls_close"),
-	save: native("xs_tls_save"),
-	free: native("xs_tls_free"),
-});

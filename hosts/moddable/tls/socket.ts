@@ -1,105 +1,71 @@
 /**
- * The socket port with TLS, on a session such as the SDK's, on a board and in mcsim.
+ * The socket port with TLS: moves bytes between a TCP socket and Mbed TLS
+ * (`mbedtls.ts`), which does all that is secret.
  *
- * The SDK's session throws every fault of a broker, also of its certificate, out of
- * the callback that called it, where no one catches it and XS ends. This class
- * catches it, ends the connection, and gives `onError` an Error with the reason in
- * a later turn.
+ * As long as a part of the handshake is under way, in a task of its own, nothing is
+ * asked of it, and nothing is taken from TCP. An end of TCP meanwhile is kept
+ * until that part is done.
  */
-import type { Bytes, Socket, TlsOptions } from "../../../src/host.js";
-import { SdkSocket, type SdkSocketOptions } from "../sdk-socket.js";
-import { alertReason, CLOSE_NOTIFY, TlsError } from "./alerts.js";
-import { joined, TlsRecords } from "./records.js";
+import type { Bytes, Socket, SocketConstructor, SocketOptions, TlsOptions } from "../../../src/host.js";
+import { HANDSHAKE, type MbedTls, OPEN, RECORD_OVERHEAD, type TlsConnection } from "./mbedtls.js";
 
-/** Bytes of a record beside its content: the header, and a nonce and a tag of AES-GCM (RFC 5288). */
-const RECORD_OVERHEAD = 5 + 8 + 16;
 /** Bytes that are encrypted at once: encrypting takes as many bytes of RAM again. */
 const WRITE_MAXIMUM = 4_096;
+/** Bytes that are decrypted before somebody asks for them, to know that there are some: as many as a link asks for. */
+const AHEAD = 256;
+/** Bytes that a read without a number gets at most. */
+const READ_MAXIMUM = 1_024;
+/** Portions that one read takes from TCP in vain: then everything else has its turn, whatever more a broker sends. */
+const PORTIONS_MAXIMUM = 64;
 
-/** A session reads from it and writes to it. */
-export interface Wire {
-	/** Bytes of the record at hand. */
-	readable: number;
-	writable: number;
-	/** The record at hand, once. */
-	take(): Bytes;
-	write(packet: Bytes): number;
+/** Keeps what resumes the connection to a broker, one at a time. Secret. */
+export interface Sessions {
+	load(): ArrayBuffer | undefined;
+	/** No bytes: there is nothing to resume any more. */
+	save(bytes: ArrayBuffer): void;
 }
 
-/** One for each connection. It throws at every fault. */
-export interface TlsSession {
-	/** Sends the messages that are due, and takes the record at hand, if there is one; returns whether the handshake is over. */
-	handshake(wire: Wire): boolean;
-	/** Takes the record at hand, and returns its content, or `null` where the broker ends the connection. */
-	read(wire: Wire): Bytes | null | undefined;
-	write(wire: Wire, bytes: Bytes): unknown;
-	tell(wire: Wire, alert: number): void;
-	/** Whether both directions are encrypted. */
-	readonly encrypts: boolean;
-	/** The alert that has arrived, if one has. */
-	readonly alerted: number | undefined;
-	checkSignature(signature: Bytes): void;
-}
-
-export interface TlsSessionOptions extends TlsOptions {
-	readonly host: string;
+export interface TlsSocketOptions extends SocketOptions, TlsOptions {
+	/** The class of TCP; it gets all options. */
+	readonly tcp: SocketConstructor;
+	readonly mbedtls: MbedTls;
 	/** ms since 1970, or `undefined` while it is not known. */
-	readonly time: number | undefined;
-}
-
-export interface TlsSocketOptions extends SdkSocketOptions, TlsOptions {
-	/** Throws an Error for options that it cannot use. */
-	readonly session: new (
-		options: TlsSessionOptions,
-	) => TlsSession;
 	readonly time: () => number | undefined;
+	/** Calls back in a later turn. */
+	readonly defer: (callback: () => void) => void;
+	readonly sessions?: Sessions;
 }
 
 export class TlsSocket implements Socket {
 	private readonly _options: TlsSocketOptions;
-	private readonly _records: TlsRecords;
-	private readonly _wire: Wire;
-	private _session: TlsSession | undefined;
-	private _tcp: SdkSocket | undefined;
-	/** The record that the session is to take. */
-	private _record: Bytes | undefined;
-	/** Encrypted bytes that TCP has not taken, and how many it takes. */
-	private _unsent: Bytes[] = [];
-	private _writable = 0;
-	/** Decrypted bytes, not read yet. No more are decrypted as long as there are some. */
-	private _arrived: Bytes | undefined;
+	private _connection: TlsConnection | undefined;
+	private _tcp: Socket | undefined;
 	private _phase: "new" | "handshake" | "open" | "failed" | "closed" = "new";
+	/** A part of the handshake is under way. */
+	private _isBusy = false;
+	private _isResuming = false;
+	/** Encrypted bytes on their way to TCP, and how many TCP takes, these included. */
+	private _leaving: Bytes[] = [];
+	private _size = 0;
+	private _writable = 0;
+	/** They wait for what the program writes in this turn. */
+	private _isGathering = false;
+	/** Decrypted bytes, not read yet. */
+	private _arrived: Bytes | undefined;
+	/** Once TCP has ended: why, and the bytes from before. */
+	private _end: { readonly reason: unknown; rest: Bytes } | undefined;
 
 	/** `onError` gets a fault of the options, too, in a later turn. */
 	constructor(options: TlsSocketOptions) {
 		this._options = options;
-		this._records = new TlsRecords(
-			(signature) => this._session!.checkSignature(signature),
-			options.certificate !== undefined,
-		);
-		this._wire = {
-			readable: 0,
-			writable: 0,
-			take: () => {
-				const record = this._record!;
-				this._record = undefined;
-				this._wire.readable = 0;
-				return record;
-			},
-			write: (packet) => {
-				this._unsent.push(packet);
-				return 0;
-			},
-		};
+		const { mbedtls, host, time, ca, certificate, key, sessions } = options;
 		this._guard(() => {
-			const { host, time, ca, certificate, key } = options;
-			this._session = new options.session({
-				...{ host, time: time() },
-				...(ca === undefined ? {} : { ca }),
-				...(certificate === undefined ? {} : { certificate }),
-				...(key === undefined ? {} : { key }),
-			});
-			this._tcp = new SdkSocket({
+			const now = time();
+			const saved = sessions?.load();
+			this._isResuming = saved !== undefined;
+			const seconds = now === undefined ? undefined : Math.floor(now / 1_000);
+			this._connection = mbedtls.open(host, seconds, ca, certificate, key, saved);
+			this._tcp = new options.tcp({
 				...options,
 				onReadable: () => this._readableNow(),
 				onWritable: (count) => this._writableNow(count),
@@ -109,68 +75,92 @@ export class TlsSocket implements Socket {
 	}
 
 	/** Bytes that arrived before `onError` can still be read inside of it. */
-	read(byteLength = Number.POSITIVE_INFINITY): Bytes | undefined {
-		if (this._phase === "open") this._guard(() => this._receive());
+	read(byteLength = READ_MAXIMUM): Bytes | undefined {
+		if (!this._arrived) return this._decrypted(Math.min(byteLength, READ_MAXIMUM));
 		const arrived = this._arrived;
-		if (!arrived) return undefined;
 		this._arrived = byteLength < arrived.length ? arrived.subarray(byteLength) : undefined;
 		return arrived.subarray(0, byteLength);
 	}
 
 	write(bytes: Bytes): number {
-		if (this._phase !== "open") return 0;
-		this._guard(() => {
-			this._session?.write(this._wire, bytes);
+		if (this._phase !== "open" || this._end) return 0;
+		this._guard((mbedtls, connection) => {
+			let taken = 0;
+			while (taken < bytes.length) {
+				const count = mbedtls.write(connection, bytes.subarray(taken));
+				if (count === 0) return this._failed();
+				taken += count;
+			}
 			this._send();
 		});
 		return this._room;
 	}
 
 	close(): void {
-		if (this._phase === "open") {
-			this._guard(() => {
-				this._session?.tell(this._wire, CLOSE_NOTIFY);
+		if (this._phase === "open" && !this._end) {
+			this._isGathering = false;
+			this._guard((mbedtls, connection) => {
+				mbedtls.close(connection);
 				this._send();
 			});
 		}
 		this._phase = "closed";
-		this._arrived = this._session = undefined;
-		this._unsent = [];
-		this._tcp?.close();
+		this._arrived = this._end = undefined;
+		this._leaving = [];
+		this._size = 0;
+		const { _connection: connection, _tcp: tcp } = this;
+		this._connection = this._tcp = undefined;
+		if (connection) this._options.mbedtls.free(connection);
+		tcp?.close();
 	}
 
 	/** Bytes that may be written. */
 	private get _room(): number {
-		if (this._phase !== "open" || this._unsent.length > 0) return 0;
-		return Math.max(0, Math.min(WRITE_MAXIMUM, this._writable - RECORD_OVERHEAD));
-	}
-
-	private _readableNow(): void {
-		const wasOpen = this._phase === "open";
-		this._guard(() => this._receive());
-		if (!wasOpen && this._room > 0) this._options.onWritable(this._room);
-		if (this._arrived && this._isUsed) this._options.onReadable(this._arrived.length);
+		if (this._phase !== "open" || this._end) return 0;
+		return Math.max(0, Math.min(WRITE_MAXIMUM, this._writable - this._size - RECORD_OVERHEAD));
 	}
 
 	private _writableNow(count: number): void {
 		this._writable = count;
-		this._guard(() => {
-			if (this._phase === "new") {
-				this._phase = "handshake";
-				this._session?.handshake(this._wire);
-			}
-			this._send();
-		});
-		if (this._room > 0) this._options.onWritable(this._room);
+		if (this._phase === "new") {
+			this._phase = "handshake";
+			return this._guard(() => this._shakeHands());
+		}
+		this._guard(() => this._send());
+		this._tellRoom();
+	}
+
+	private _tellRoom(): void {
+		const room = this._room;
+		if (room > 0) this._options.onWritable(room);
+	}
+
+	private _readableNow(): void {
+		if (this._phase === "handshake" && !this._isBusy) return this._guard(() => this._goOn());
+		if (this._phase !== "open") return;
+		this._lookAhead();
+		if (this._arrived && this._isUsed) this._options.onReadable(this._arrived.length);
 	}
 
 	/** TCP has ended. */
 	private _ended(reason: unknown): void {
-		// An alert right before the end tells more.
-		if (this._phase === "handshake") this._guard(() => this._receive());
+		const tcp = this._tcp;
+		this._tcp = undefined;
+		this._writable = 0;
 		if (!this._isUsed) return;
-		if (this._phase !== "handshake") return this._tell(reason);
-		this._tell(this._records.refusal());
+		if (this._phase === "new") return this._tell(reason);
+		this._guard(() => {
+			this._end = { reason, rest: drained(tcp) };
+		});
+		if (this._isBusy || !this._isUsed) return;
+		if (this._phase === "handshake") return this._guard(() => this._goOn());
+		this._tellEnd();
+	}
+
+	private _tellEnd(): void {
+		// An alert right before the end tells more.
+		this._lookAhead();
+		if (this._isUsed) this._tell(this._end?.reason);
 	}
 
 	/** Whether the callbacks may still be called. */
@@ -178,76 +168,154 @@ export class TlsSocket implements Socket {
 		return this._phase !== "closed" && this._phase !== "failed";
 	}
 
-	/** Decrypts until there are bytes to read, or no more records. */
-	private _receive(): void {
-		while (!this._arrived && this._isUsed) {
-			this._record = this._records.next();
-			if (!this._record) {
-				const bytes = this._tcp?.read();
-				if (!bytes) return;
-				this._records.push(bytes);
-				continue;
-			}
-			this._wire.readable = this._record.length;
-			if (this._phase === "handshake") this._shakeHands();
-			else {
-				const data = this._session!.read(this._wire);
-				if (data === null) throw new TlsError(alertReason(this._session!.alerted ?? CLOSE_NOTIFY));
-				if (data && data.length > 0) this._arrived = data;
-			}
+	/** Bytes of TCP's, at most `maximum`. */
+	private _take(maximum: number): Bytes | undefined {
+		if (maximum <= 0) return undefined;
+		if (this._end) {
+			const { rest } = this._end;
+			this._end.rest = rest.subarray(maximum);
+			return rest.length > 0 ? rest.subarray(0, maximum) : undefined;
 		}
+		const bytes = this._tcp?.read(maximum);
+		return bytes && bytes.byteLength > 0 ? asBytes(bytes) : undefined;
 	}
 
+	/** The next part of the handshake. */
 	private _shakeHands(): void {
-		const session = this._session!;
-		// The second call sends the answer to the record.
-		const isOver = session.handshake(this._wire) || session.handshake(this._wire);
-		this._send();
-		if (!isOver) return;
-		// A session that an alert has stopped also says that the handshake is over.
-		if (session.alerted !== undefined || !session.encrypts) {
-			throw this._records.refusal(session.alerted);
-		}
-		this._phase = "open";
-	}
-
-	/** Sends as much as TCP takes, in one segment: a broker that refuses the first record would reset the connection at the next. */
-	private _send(): void {
-		if (this._writable === 0 || this._unsent.length === 0) return;
-		const bytes = joined(this._unsent);
-		const part = bytes.subarray(0, this._writable);
-		this._unsent = part.length < bytes.length ? [bytes.subarray(part.length)] : [];
-		this._writable = this._tcp!.write(part);
-	}
-
-	/** Runs a call of the session: an exception ends the connection. */
-	private _guard(run: () => void): void {
+		this._isBusy = true;
 		try {
-			run();
+			this._options.mbedtls.handshake(this._connection!, () => {
+				this._isBusy = false;
+				if (this._phase === "handshake") this._partDone();
+			});
 		} catch (error) {
-			const reason = this._reasonOf(error);
-			if (!this._isUsed) return;
-			if (error instanceof TlsError && error.alert !== undefined) this._tellBroker(error.alert);
-			this._phase = "failed";
-			this._options.defer(() => this._tell(reason));
+			this._isBusy = false;
+			throw error;
 		}
 	}
 
-	private _tellBroker(alert: number): void {
+	private _partDone(): void {
+		let isOpen = false;
+		this._guard((mbedtls, connection) => {
+			const state = mbedtls.state(connection);
+			isOpen = state === OPEN;
+			if (isOpen) {
+				this._phase = "open";
+				this._save();
+				this._isGathering = true;
+			} else if (state !== HANDSHAKE) return this._failed();
+			this._send();
+			if (!isOpen) this._goOn();
+		});
+		if (isOpen) this._opened();
+	}
+
+	/** Gives the handshake what has arrived. */
+	private _goOn(): void {
+		const { _connection: connection } = this;
+		const { mbedtls } = this._options;
+		const bytes = this._take(mbedtls.wanted(connection!));
+		if (bytes) {
+			mbedtls.push(connection!, bytes);
+			this._shakeHands();
+		} else if (this._end) {
+			mbedtls.ended(connection!);
+			this._failed();
+		}
+	}
+
+	/** The last bytes of the handshake and the program's first ones leave in one segment. */
+	private _opened(): void {
 		try {
-			this._session?.tell(this._wire, alert);
+			this._tellRoom();
+		} finally {
+			this._isGathering = false;
+			this._guard(() => this._send());
+		}
+		if (this._end) this._tellEnd();
+		else this._readableNow();
+	}
+
+	/** Decrypts some, so that there are bytes to read if any have arrived. */
+	private _lookAhead(): void {
+		this._arrived ??= this._decrypted(AHEAD);
+	}
+
+	private _decrypted(maximum: number): Bytes | undefined {
+		let decrypted: Bytes | undefined;
+		this._guard((mbedtls, connection) => {
+			for (let portions = 0; this._phase === "open"; portions++) {
+				const bytes = mbedtls.read(connection, maximum);
+				if (bytes && bytes.byteLength > 0) decrypted = new Uint8Array(bytes);
+				this._save();
+				if (mbedtls.state(connection) !== OPEN) return this._failed();
+				// An answer to a message that is none of the program's.
+				this._send();
+				if (decrypted) return;
+				if (portions >= PORTIONS_MAXIMUM && !this._end) return this._options.defer(() => this._readableNow());
+				const portion = this._take(mbedtls.wanted(connection));
+				if (!portion) return;
+				mbedtls.push(connection, portion);
+			}
+		});
+		return decrypted;
+	}
+
+	private _save(): void {
+		const { sessions, mbedtls } = this._options;
+		if (!sessions) return;
+		const saved = mbedtls.save(this._connection!);
+		if (saved) sessions.save(saved);
+	}
+
+	/** Takes no more bytes than there is room for: the others wait in C. */
+	private _send(): void {
+		const { mbedtls } = this._options;
+		for (;;) {
+			while (!this._isBusy && this._connection && this._size < this._writable) {
+				const bytes = mbedtls.pull(this._connection, this._writable - this._size);
+				if (!bytes || bytes.byteLength === 0) break;
+				this._leaving.push(new Uint8Array(bytes));
+				this._size += bytes.byteLength;
+			}
+			if (this._isGathering || this._size === 0 || !this._tcp) return;
+			const bytes = joined(this._leaving);
+			this._leaving = [];
+			this._size = 0;
+			this._writable = this._tcp.write(bytes);
+		}
+	}
+
+	/** Mbed TLS has ended the connection. */
+	private _failed(): void {
+		const { mbedtls, sessions } = this._options;
+		const connection = this._connection!;
+		const error = new Error(mbedtls.reason(connection));
+		// Whatever it was: the next attempt has nothing in common with this one.
+		if (this._phase === "handshake" && this._isResuming) sessions?.save(new ArrayBuffer(0));
+		this._fail(error);
+	}
+
+	/** `onError` follows in a later turn. */
+	private _fail(error: Error): void {
+		if (!this._isUsed) return;
+		this._phase = "failed";
+		this._isGathering = false;
+		this._options.defer(() => this._tell(error));
+		try {
 			this._send();
 		} catch {
 			// The alert is best effort.
 		}
 	}
 
-	/** The session's exceptions have no words for a user, but an alert that has arrived has. */
-	private _reasonOf(error: unknown): Error {
-		if (error instanceof TlsError) return error;
-		const alert = this._session?.alerted;
-		if (alert !== undefined) return new Error(alertReason(alert));
-		return new Error(`TLS failed: ${error instanceof Error ? error.message || error.name : error}`);
+	/** An exception ends the connection. */
+	private _guard(run: (mbedtls: MbedTls, connection: TlsConnection) => void): void {
+		try {
+			run(this._options.mbedtls, this._connection!);
+		} catch (error) {
+			this._fail(error instanceof Error ? error : new Error(`TLS: ${error}`));
+		}
 	}
 
 	private _tell(reason: unknown): void {
@@ -258,4 +326,29 @@ export class TlsSocket implements Socket {
 			this.close();
 		}
 	}
+}
+
+/** TCP is not to be used after it has told its end; its window bounds what it still has. */
+function drained(tcp: Socket | undefined): Bytes {
+	const parts: Bytes[] = [];
+	for (;;) {
+		const bytes = tcp?.read();
+		if (!bytes || bytes.byteLength === 0) return joined(parts);
+		parts.push(asBytes(bytes));
+	}
+}
+
+function asBytes(bytes: ArrayBuffer | Uint8Array): Bytes {
+	return bytes instanceof Uint8Array ? (bytes as Bytes) : new Uint8Array(bytes);
+}
+
+function joined(parts: readonly Bytes[]): Bytes {
+	if (parts.length === 1) return parts[0]!;
+	const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+	let at = 0;
+	for (const part of parts) {
+		bytes.set(part, at);
+		at += part.length;
+	}
+	return bytes;
 }

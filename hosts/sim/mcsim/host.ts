@@ -2,11 +2,12 @@
 import settings from "config";
 import Control from "control";
 import simulator from "mc/config";
-import type { Flash, Host } from "../../../src/host.js";
+import type { Flash, Host, NetworkPort } from "../../../src/host.js";
 import { parseSettings, type Settings } from "../../../src/settings.js";
 import type { HostModule } from "../../../src/start.js";
 import { createClock, dns, log, socket, timer } from "../../moddable/ports.js";
 import { createTls } from "../../moddable/tls/ports.js";
+import type { Sessions } from "../../moddable/tls/socket.js";
 import { createSensor } from "../devices/simulated-sensor.js";
 import { Cable, throughCable } from "./cable.js";
 import { FileFlash } from "./flash.js";
@@ -35,7 +36,16 @@ export const panel = new RemotePanel({
 	seed: SEED,
 	post: (message) => control.postJSON(message),
 });
-const { tls } = createTls(clock.time);
+/** As a board's memory through restarts, until mcsim is closed. */
+let session: ArrayBuffer | undefined;
+const sessions: Sessions = {
+	load: () => session,
+	save: (bytes) => {
+		session = bytes.byteLength > 0 ? bytes : undefined;
+	},
+};
+/** None in builds without Mbed TLS. */
+const tls: NetworkPort["tls"] = createTls(clock.time, sessions);
 const host: HostModule = { settings: () => parseSettings(settings), ports, log: logEverywhere };
 export default host;
 

@@ -1,0 +1,26 @@
+/* What resumes the last TLS connection, in memory that a restart and deep sleep leave alone. */
+
+#ifndef __SESSION_RECORD_H__
+#define __SESSION_RECORD_H__
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of a session: one with a certificate of 2,048 bits of RSA and a ticket of 256 bytes has half as many. */
+#define SESSION_BYTES (2560 - 3 * 4)
+
+/* Undefined when the power comes on. */
+typedef struct {
+	uint32_t	magic;
+	uint32_t	length;
+	uint8_t		bytes[SESSION_BYTES];
+	uint32_t	check;
+} SessionRecord;
+
+/* Forgets what was kept before; a session that is too long, or has no bytes, is not kept. */
+void sessionRecordSet(SessionRecord *record, const void *bytes, size_t length);
+
+/* The length of the session, or 0 if none is kept. */
+size_t sessionRecordLength(const SessionRecord *record);
+
+#endif
