@@ -67,6 +67,8 @@ export interface Configuration {
 	replay?: { text: string; name?: string };
 	/** Whether the machine has a second slot for firmware. */
 	firmwareSlots?: boolean;
+	/** Whether TLS is a board's, in XS and C, instead of Node's. */
+	boardTls?: boolean;
 	/** Whether the station's own restart or sleep led to this start. */
 	startedOnRequest?: boolean;
 	/** Whether memory and time of the ports are measured apart from the station's. */

@@ -3,7 +3,7 @@ import main from "../../../../src/main.js";
 import type { Station } from "../../../../src/station/station.js";
 import { Action, Event, TEXT_BOX } from "../protocol.js";
 import { act, takeText } from "./engine.js";
-import { configure, nextTimer, onRestart, onSleep, runTimers, socketOf, time } from "./host.js";
+import { configure, nextTimer, onRestart, onSleep, onTaskDone, runTimers, socketOf, time } from "./host.js";
 
 let station: Station | undefined;
 let timer = Number.POSITIVE_INFINITY;
@@ -46,6 +46,11 @@ function onEvent(kind: number, id: number, count: number, now: number, wall: num
 	time.now = now;
 	time.wall = wall;
 	handleEvent(kind, id, count);
+	endTurn();
+}
+
+/** The end of each call of the engine's: an event, or the end of a task. */
+function endTurn(): void {
 	runTimers();
 	if (nextTimer() !== timer) {
 		timer = nextTimer();
@@ -57,4 +62,5 @@ function onEvent(kind: number, id: number, count: number, now: number, wall: num
 	}
 }
 
+onTaskDone(endTurn);
 Object.assign(globalThis, { onEvent });
