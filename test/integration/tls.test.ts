@@ -134,6 +134,17 @@ for (const [whose, option] of Object.entries(IMPLEMENTATIONS))
 			await station.line(/the broker does not accept the client certificate: it does not know who issued it; next/);
 		});
 
+		scenario("A handshake of single bytes is one, too.", async (parts) => {
+			const certificates = certificatesOf(parts);
+			const authority = certificates.authority();
+			const broker = await parts.mosquitto({ tls: { identity: certificates.issue(authority) } });
+			const subscriber = await parts.subscriber(broker, "veleta/#");
+			const proxy = await parts.proxy({ port: broker.tlsPort });
+			proxy.behaviour = "bytewise";
+			start(parts, "--broker", `mqtts://127.0.0.1:${proxy.port}`, ...trusting(authority));
+			await subscriber.reaches(1);
+		});
+
 		scenario("A broker that does not speak TLS on this port is told so.", async (parts) => {
 			const certificates = certificatesOf(parts);
 			const broker = await parts.mosquitto();

@@ -16,7 +16,7 @@ void installTls(xsMachine* the);
  * when nothing is left to do: what a program does depends on no race between two threads.
  */
 bool runTask(xsMachine* the);
-/* The highest figure counts from here on. */
+/* From here on it is counted what TLS allocates. */
 void beginTlsFigures(void);
 void readTlsFigures(struct figures* figures);
 

@@ -117,7 +117,8 @@ uint32_t heapHighest(void)
 
 void heapBegins(void)
 {
-	highest = current;
+	used = 0;
+	current = highest = 0;
 }
 
 #endif

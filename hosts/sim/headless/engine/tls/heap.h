@@ -10,8 +10,8 @@
 #if defined(TLS_HEAP)
 
 uint32_t heapSize(void);
-/* Since `heapBegins`. */
 uint32_t heapHighest(void);
+/* Before TLS has anything: what others have allocated until now is not counted. */
 void heapBegins(void);
 
 #else
