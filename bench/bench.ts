@@ -63,7 +63,7 @@ const GROWING: Creation = {
 const HEAP_STEP = 1_024;
 
 /** Lines of the results about TLS. */
-const TLS_ROWS = 16;
+const TLS_ROWS = 17;
 
 /** Simulated worlds of a day, with all their faults. */
 const WORLDS = 10;
@@ -252,8 +252,14 @@ async function measureHandshakes(kind: KeyKind, folder: string, plain: Connected
 }
 
 async function measureTlsMemory(folder: string): Promise<void> {
-	const heap = await smallestHeap({ sensor: "bme280" }, tlsWith("rsa", join(folder, "memory")));
+	const tls = tlsWith("rsa", join(folder, "memory"));
+	const heap = await smallestHeap({ sensor: "bme280" }, tls);
 	row("bme280: smallest heap for all this, with TLS", `${heap} B`);
+	const station = await started({ sensor: "bme280" }, BOARD, undefined, tls);
+	await live(station);
+	const { highestStack } = station.engine.figures;
+	station.close();
+	row("bme280: highest stack, with TLS", `${highestStack} of ${BOARD.stack} slots`, highestStack, BUDGET.stack);
 }
 
 /** Bytes of a waiting reading of a BME280: in flash, and in the ring in RAM that replaces a failing flash. */

@@ -28,6 +28,8 @@ export const Event = {
 	Stop: 6,
 	/** Asks for `Counters`. */
 	Count: 7,
+	/** Not Node's: the engine's task is done (`engine/tls.h`), and has called the program back. */
+	TaskDone: 8,
 } as const;
 
 /** XS to Node. `id` is the socket's. */

@@ -46,11 +46,6 @@ function onEvent(kind: number, id: number, count: number, now: number, wall: num
 	time.now = now;
 	time.wall = wall;
 	handleEvent(kind, id, count);
-	endTurn();
-}
-
-/** The end of each call of the engine's: an event, or the end of a task. */
-function endTurn(): void {
 	runTimers();
 	if (nextTimer() !== timer) {
 		timer = nextTimer();
@@ -62,5 +57,5 @@ function endTurn(): void {
 	}
 }
 
-onTaskDone(endTurn);
+onTaskDone(() => onEvent(Event.TaskDone, 0, 0, time.now, time.wall));
 Object.assign(globalThis, { onEvent });
