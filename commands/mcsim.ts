@@ -84,13 +84,13 @@ async function run({ given, file, buildOnly }: Wanted): Promise<number> {
 		...(file !== undefined && { file }),
 		change: (settings) => ({ ...DEFAULTS, ...settings, ...given }),
 	});
+	if (broker.tls && !hasMbedTls()) say(`${NO_TLS}: the station will not start`);
 	const sdk = findSdk();
 	const open = buildOnly ? undefined : opener(sdk);
 	if (computer === "win" && !which("nmake", sdk.path)) {
 		throw new Error("nmake is missing: run this in the x86 Native Tools Command Prompt of Visual Studio");
 	}
 	await buildMqttPacket();
-	if (broker.tls && !hasMbedTls()) say(`${NO_TLS}: the station will not reach its broker`);
 	await buildForModdable("mcsim");
 	// Always with a target: mcconfig's default one ends every mcsim that is running.
 	const code = await mcconfig(sdk, ["-m", "-p", computer, "-t", "build"]);

@@ -7,7 +7,7 @@
  * grows until Wi-Fi has no memory left, and on the C6 and the S3 158 KB that are
  * taken whether they are used or not.
  *
- * - `static` is the SDK's for boards with an ESP32-C3. With TLS 41 KB of it are
+ * - `static` is the SDK's for boards with an ESP32-C3. With TLS 39 KB of it are
  *   live, and the stack takes 10 KB.
  * - Slots and chunks begin with room for the garbage of a reading, so that it is
  *   seldom collected: the block is taken anyway. 22 KB are left for either to grow.

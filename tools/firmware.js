@@ -29,7 +29,7 @@ export function linkedFiles() {
 		.filter((name) => name.endsWith(".json"))
 		.map((name) => join("hosts/esp32", name));
 	return [
-		...["manifest.json", ...board].map((path) => join(root, path)),
+		...["manifest.json", "hosts/moddable/tls/manifest.json", ...board].map((path) => join(root, path)),
 		configModule,
 		...readdirSync(modules).map((name) => join(modules, name)),
 	].sort();

@@ -30,7 +30,7 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	"tls.ca":
 		"authorities of the broker's certificate. A board and mcsim need it; `npm start` otherwise trusts whom Node trusts",
 	"tls.certificate": "the station's own certificate, for brokers that ask for one",
-	"tls.key": "the private key of that certificate; a board takes RSA",
+	"tls.key": "the private key of that certificate, without a password",
 	sleep: "whether a board is in deep sleep between readings; `status` is `asleep` then",
 	awake: "seconds: the longest time awake for one reading",
 	updateKey:

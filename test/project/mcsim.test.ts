@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { SENSORS } from "../../src/sensors/models.ts";
+import { hasMbedTls } from "../../tools/moddable.js";
 import { equal, match, ok } from "../harness/harness.ts";
 import { copyOfProject, hasScreen, Mcsim } from "../harness/mcsim.ts";
 import { Mosquitto } from "../harness/mosquitto.ts";
@@ -59,6 +60,38 @@ test("the panel is one file, alone in its folder, that imports nothing but what 
 		match(name!, /^(ControlsPane|DevicePane|assets|piu\/(Scrollbars|Sliders))$/);
 	}
 	match(panel, /^export \{\n {2}\w+ as default\n\};$/m);
+});
+
+test("a computer without Mbed TLS builds mcsim without TLS, and a broker that wants it is told of in one line", () => {
+	const folder = mkdtempSync(join(tmpdir(), "veleta-mcsim-"));
+	const made = (name: string) => readFileSync(join(project, "build/modules/mcsim", name), "utf8");
+	try {
+		for (const tls of [false, true]) {
+			const build = `
+				const { buildMqttPacket } = await import("./tools/build.js");
+				const { buildForModdable } = await import("./tools/device.js");
+				await buildMqttPacket();
+				await buildForModdable("mcsim", { tls: ${tls} });`;
+			const { status, stderr } = run(["--input-type=module", "-e", build]);
+			equal(status, 0, stderr);
+			// C that a manifest names and JavaScript that calls it go together, or mcsim cannot load the program.
+			equal(made("tls.json"), tls ? '{"include":"../../../hosts/moddable/tls/manifest.json"}\n' : "{}\n");
+			equal(made("station.js").includes("xs_tls_"), tls);
+		}
+		const config = join(folder, "config.json");
+		const pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+		writeFileSync(config, JSON.stringify({ broker: "mqtts://broker.test", tls: { ca: pem } }));
+		const { status, stderr } = mcsim("--config", config);
+		equal(status, 1);
+		const [first = "", ...others] = stderr.trimEnd().split("\n");
+		equal(
+			/^mcsim has no TLS here: it needs Linux, and Mbed TLS .*: the station will not start$/.test(first),
+			!hasMbedTls(),
+		);
+		match(others.at(-1) ?? first, /^the Moddable SDK is missing/);
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
 });
 
 /** XS 8.2.3, `fxAllocateRegExpData`: each use of such a one takes memory that is never given back, and corrupts the heap. */

@@ -97,7 +97,7 @@ export class TlsSocket implements Socket {
 	}
 
 	close(): void {
-		if (this._phase === "open" && !this._end) {
+		if (this._phase === "open") {
 			this._isGathering = false;
 			this._guard((mbedtls, connection) => {
 				mbedtls.close(connection);
@@ -106,8 +106,6 @@ export class TlsSocket implements Socket {
 		}
 		this._phase = "closed";
 		this._arrived = this._end = undefined;
-		this._leaving = [];
-		this._size = 0;
 		const { _connection: connection, _tcp: tcp } = this;
 		this._connection = this._tcp = undefined;
 		if (connection) this._options.mbedtls.free(connection);
@@ -139,14 +137,13 @@ export class TlsSocket implements Socket {
 		if (this._phase === "handshake" && !this._isBusy) return this._guard(() => this._goOn());
 		if (this._phase !== "open") return;
 		this._lookAhead();
-		if (this._arrived && this._isUsed) this._options.onReadable(this._arrived.length);
+		if (this._arrived) this._options.onReadable(this._arrived.length);
 	}
 
 	/** TCP has ended. */
 	private _ended(reason: unknown): void {
 		const tcp = this._tcp;
 		this._tcp = undefined;
-		this._writable = 0;
 		if (!this._isUsed) return;
 		if (this._phase === "new") return this._tell(reason);
 		this._guard(() => {
@@ -183,15 +180,10 @@ export class TlsSocket implements Socket {
 	/** The next part of the handshake. */
 	private _shakeHands(): void {
 		this._isBusy = true;
-		try {
-			this._options.mbedtls.handshake(this._connection!, () => {
-				this._isBusy = false;
-				if (this._phase === "handshake") this._partDone();
-			});
-		} catch (error) {
+		this._options.mbedtls.handshake(this._connection!, () => {
 			this._isBusy = false;
-			throw error;
-		}
+			if (this._phase === "handshake") this._partDone();
+		});
 	}
 
 	private _partDone(): void {
@@ -271,14 +263,14 @@ export class TlsSocket implements Socket {
 	/** Takes no more bytes than there is room for: the others wait in C. */
 	private _send(): void {
 		const { mbedtls } = this._options;
-		for (;;) {
+		while (this._tcp) {
 			while (!this._isBusy && this._connection && this._size < this._writable) {
 				const bytes = mbedtls.pull(this._connection, this._writable - this._size);
 				if (!bytes || bytes.byteLength === 0) break;
 				this._leaving.push(new Uint8Array(bytes));
 				this._size += bytes.byteLength;
 			}
-			if (this._isGathering || this._size === 0 || !this._tcp) return;
+			if (this._isGathering || this._size === 0) return;
 			const bytes = joined(this._leaving);
 			this._leaving = [];
 			this._size = 0;
@@ -298,9 +290,7 @@ export class TlsSocket implements Socket {
 
 	/** `onError` follows in a later turn. */
 	private _fail(error: Error): void {
-		if (!this._isUsed) return;
 		this._phase = "failed";
-		this._isGathering = false;
 		this._options.defer(() => this._tell(error));
 		try {
 			this._send();

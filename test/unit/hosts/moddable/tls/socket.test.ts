@@ -49,6 +49,8 @@ interface Play {
 	readonly error?: unknown;
 	/** What the last connection has left; "": nothing. Without it there is nowhere to keep anything. */
 	readonly kept?: string;
+	/** TLS takes no bytes. */
+	readonly wantsNothing?: boolean;
 	/** Called inside of each callback. */
 	readonly inside?: (what: string, socket: TlsSocket) => void;
 	/** `null`: not known. */
@@ -63,6 +65,7 @@ function play({
 	error = new Error("broken"),
 	kept,
 	inside,
+	wantsNothing = false,
 	time = 12_345,
 }: Play = {}) {
 	const log: string[] = [];
@@ -196,7 +199,7 @@ function play({
 		},
 		wanted() {
 			call("wanted");
-			return pushed.length > 0 ? 0 : PORTION;
+			return pushed.length > 0 || wantsNothing ? 0 : PORTION;
 		},
 		push(_connection, bytes) {
 			call("push");
@@ -224,6 +227,8 @@ function play({
 		},
 		write(_connection, bytes) {
 			call("write");
+			if (within === "the end of TCP") violations.push("a write for TCP that has ended");
+			if (textOf(bytes) === "too much") fail("no more");
 			if (state !== OPEN) return 0;
 			output += encrypted(textOf(bytes));
 			return bytes.length;
@@ -297,7 +302,8 @@ function play({
 			const bytes = calling("read", () => socket.read(count));
 			return bytes && textOf(bytes);
 		},
-		write: (text: string) => calling("write", () => socket.write(ascii(text))),
+		write: (text: string) =>
+			within === "the end of TCP" ? socket.write(ascii(text)) : calling("write", () => socket.write(ascii(text))),
 		close: () => calling("close", () => socket.close()),
 		opens: () => tcp === "open" && callbacks && calling("onWritable", () => callbacks!.onWritable(left)),
 		takes: (count: number) => {
@@ -431,7 +437,7 @@ plays("what arrives is decrypted and read in any portions", (check) => {
 	receives(data("third"));
 	deepEqual(takeLog(), ["onReadable 5"]);
 	equal(read(Number.POSITIVE_INFINITY), "third");
-	equal(read(), undefined);
+	equal(read(Number.POSITIVE_INFINITY), undefined);
 	deepEqual(takeLog(), []);
 });
 
@@ -873,6 +879,40 @@ for (const [entry, calls] of Object.entries(walked.calls) as [Entry, number][]) 
 		});
 	}
 }
+
+plays(
+	"what is thrown at the end of TCP, with a part of the handshake under way, is the reason, whatever comes of it",
+	(check) => {
+		const { opens, ends, done, settle, takeLog } = check(play({ failing: "tcp.read" }));
+		opens();
+		takeLog();
+		ends(LAST_FLIGHT);
+		done();
+		deepEqual(takeLog(), []);
+		settle();
+		deepEqual(takeLog(), ["onError broken", "freed"]);
+	},
+);
+
+plays("TLS that wants nothing gets nothing", (check) => {
+	const { opens, settle, receives, ends, takeLog } = check(play({ wantsNothing: true }));
+	opens();
+	settle();
+	receives(FLIGHT);
+	settle();
+	deepEqual(takeLog().slice(1), ["tcp hello;"]);
+	ends();
+	settle();
+	deepEqual(takeLog(), ["onError ended during the handshake", "freed"]);
+});
+
+plays("what cannot be encrypted ends the connection", (check) => {
+	const { write, settle, takeLog } = check(connected());
+	equal(write("too much"), 0);
+	deepEqual(takeLog(), []);
+	settle();
+	deepEqual(takeLog(), ["onError no more", "freed", "tcp closed"]);
+});
 
 plays("what is thrown where the reason is asked for is the reason", (check) => {
 	for (const failing of ["reason", "ended"] as const) {
