@@ -311,6 +311,12 @@ describe("Options and settings of TLS", { concurrency: 4 }, () => {
 		}
 	});
 
+	scenario("A board's TLS knows no authorities without --cafile, and says so as on a board.", async (parts) => {
+		const station = parts.station(undefined, "--board-tls", "--broker", "mqtts://127.0.0.1:1");
+		await station.line(/: cannot connect: tls\.ca: a board knows no authorities of its own; next attempt/);
+		assert.deepEqual(await station.stop(), { code: 0, signal: null });
+	});
+
 	scenario("A PEM file that is missing, or none, is named in one line.", async (parts) => {
 		const certificates = certificatesOf(parts);
 		const { certificate, key } = certificates.authority();
