@@ -1,42 +1,40 @@
 #include "heap.h"
 #if defined(TLS_HEAP)
 #include <pthread.h>
-#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* The linker's names: what is called without the prefix elsewhere. */
-extern void* __real_calloc(size_t count, size_t size);
+extern void* __real_calloc(size_t number, size_t size);
 extern void __real_free(void* block);
 
-/* Blocks at a time: a chain of certificates takes some hundred. */
-#define BLOCKS 8192
-
-static struct {
-	void* at; /* NULL: free */
+/* In no order. `realloc` is the system's own. */
+static struct block {
+	void* at;
 	size_t size;
-} blocks[BLOCKS];
-static size_t used; /* beyond, none was ever taken */
+} *blocks;
+static size_t count, capacity;
 static size_t current, highest;
 /* A handshake has a thread of its own. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static void* taken(void* at, size_t size)
 {
-	size_t index = 0;
 	if (!at)
 		return NULL;
 	pthread_mutex_lock(&mutex);
-	while (index < used && blocks[index].at)
-		index++;
-	if (index == BLOCKS)
-		_exit(1);
-	if (index == used)
-		used++;
-	blocks[index].at = at;
-	blocks[index].size = size;
+	if (count == capacity) {
+		capacity = capacity ? 2 * capacity : 256;
+		blocks = realloc(blocks, capacity * sizeof(*blocks));
+		if (!blocks) {
+			perror("realloc");
+			_exit(1);
+		}
+	}
+	blocks[count++] = (struct block){at, size};
 	current += size;
 	if (current > highest)
 		highest = current;
@@ -48,16 +46,12 @@ static void* taken(void* at, size_t size)
 static size_t given(void* at)
 {
 	size_t size = 0;
-	if (!at)
-		return 0;
 	pthread_mutex_lock(&mutex);
-	for (size_t index = used; index-- > 0;) {
+	for (size_t index = count; at && index-- > 0;) {
 		if (blocks[index].at != at)
 			continue;
 		size = blocks[index].size;
-		blocks[index].at = NULL;
-		while (used > 0 && !blocks[used - 1].at)
-			used--;
+		blocks[index] = blocks[--count];
 		break;
 	}
 	current -= size;
@@ -65,9 +59,9 @@ static size_t given(void* at)
 	return size;
 }
 
-void* __wrap_calloc(size_t count, size_t size)
+void* __wrap_calloc(size_t number, size_t size)
 {
-	return taken(__real_calloc(count, size), count * size);
+	return taken(__real_calloc(number, size), number * size);
 }
 
 void __wrap_free(void* at)
@@ -117,7 +111,7 @@ uint32_t heapHighest(void)
 
 void heapBegins(void)
 {
-	used = 0;
+	count = 0;
 	current = highest = 0;
 }
 
