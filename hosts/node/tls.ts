@@ -59,15 +59,19 @@ export function checkPem(
 
 /** Why a TLS connection failed, in words; `undefined` for errors that are not of TLS. */
 export function tlsReason({ code = "", message }: NodeJS.ErrnoException): string | undefined {
-	const certificate = CERTIFICATE_REASONS[code];
+	const certificate = CERTIFICATE_REASONS[code] ?? CERTIFICATE_REASONS[message];
 	if (certificate !== undefined) return `certificate: ${certificate}`;
-	const [, alert] = /^ERR_SSL_\w+_ALERT_(\w+)$/.exec(code) ?? [];
+	const [, alert] = /^ERR_SSL_(?:TLSV1|TLSV13|SSLV3)_(?:ALERT_)?(\w+)$/.exec(code) ?? [];
 	if (alert !== undefined) return ALERTS[alert] ?? `the broker ended TLS: ${alert.toLowerCase().replaceAll("_", " ")}`;
+	if (code === "ERR_SSL_UNSUPPORTED_PROTOCOL") return NO_VERSION;
 	if (code === "ERR_SSL_WRONG_VERSION_NUMBER") return "the broker does not speak TLS on this port";
 	return /^(ERR_SSL|ERR_TLS|EPROTO)/.test(code) ? `TLS: ${message}` : undefined;
 }
 
 const UNKNOWN = "no trusted authority has issued it (tls.ca)";
+const NO_AUTHORITY = "one of its issuers is no authority";
+const RESTRICTED = "has a restriction that is not known here";
+const WEAK = "it, or one of its issuers, has a key or a signature that is too weak";
 /** OpenSSL's X509_V_ERR_… as Node names them, and Node's own check of the name. */
 const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
 	UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN,
@@ -80,14 +84,23 @@ const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
 	CERT_HAS_EXPIRED: "has expired",
 	CERT_NOT_YET_VALID: "is not valid yet",
 	CERT_REVOKED: "has been revoked",
-	INVALID_CA: "one of its issuers is no authority",
+	INVALID_CA: NO_AUTHORITY,
 	INVALID_PURPOSE: "it, or one of its issuers, is not meant for this",
 	PATH_LENGTH_EXCEEDED: "has too many issuers",
 	CERT_CHAIN_TOO_LONG: "has too many issuers",
 	ERR_TLS_CERT_ALTNAME_INVALID: "host name does not match",
 	ERR_TLS_CERT_ALTNAME_FORMAT: "host name does not match",
+	// Node has no names for these, but OpenSSL's words.
+	"unhandled critical extension": RESTRICTED,
+	"permitted subtree violation": RESTRICTED,
+	"excluded subtree violation": RESTRICTED,
+	"key usage does not include certificate signing": NO_AUTHORITY,
+	"EE certificate key too weak": WEAK,
+	"CA certificate key too weak": WEAK,
+	"CA signature digest algorithm too weak": WEAK,
 };
 
+const NO_VERSION = "the broker speaks no version of TLS that is spoken here";
 const NOT_ACCEPTED = "the broker does not accept the client certificate";
 /** Alerts of the broker (RFC 5246, section 7.2; RFC 8446, section 6.2). */
 const ALERTS: Readonly<Record<string, string>> = {
@@ -101,5 +114,6 @@ const ALERTS: Readonly<Record<string, string>> = {
 	CERTIFICATE_REVOKED: `${NOT_ACCEPTED}: it has been revoked`,
 	CERTIFICATE_EXPIRED: `${NOT_ACCEPTED}: it has expired`,
 	UNKNOWN_CA: `${NOT_ACCEPTED}: it does not know who issued it`,
-	PROTOCOL_VERSION: "the broker speaks no version of TLS that is spoken here",
+	PROTOCOL_VERSION: NO_VERSION,
+	UNRECOGNIZED_NAME: "the broker does not know itself by this host name",
 };

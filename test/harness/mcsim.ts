@@ -51,6 +51,8 @@ export interface McsimOptions {
 	readonly project: string;
 	/** For the station's flash, and mcsim's own files. */
 	readonly folder: string;
+	/** Of mcsim alone. */
+	readonly environment?: Readonly<Record<string, string>>;
 }
 
 export class Mcsim {
@@ -58,7 +60,7 @@ export class Mcsim {
 	private readonly _display: string;
 	private readonly _program: Program;
 
-	private constructor(screen: Program, display: string, { moddable, project, folder }: McsimOptions) {
+	private constructor(screen: Program, display: string, { moddable, project, folder, environment = {} }: McsimOptions) {
 		this._screen = screen;
 		this._display = display;
 		const home = join(folder, "home");
@@ -72,7 +74,8 @@ export class Mcsim {
 				...["-u", "WAYLAND_DISPLAY", "-u", "XDG_CONFIG_HOME", "-u", "DBUS_SESSION_BUS_ADDRESS"],
 				...[`DISPLAY=${display}`, `HOME=${home}`, "GDK_BACKEND=x11", "NO_AT_BRIDGE=1"],
 				// Line by line, as in a terminal.
-				...["stdbuf", "-oL"],
+				...["stdbuf", "-oL", "env"],
+				...Object.entries(environment).map(([name, value]) => `${name}=${value}`),
 				join(moddable, "build/bin/lin/release/mcsim"),
 				join(project, "build/modules/mcsim/simulator"),
 				join(project, "build/moddable/bin/lin/mc/release/veleta/mc.so"),
@@ -123,6 +126,7 @@ export class Mcsim {
 	}
 
 	async close(): Promise<void> {
+		console.error(this._program.lines.slice(-60).join("\n"));
 		await this._program.kill();
 		await this._screen.kill();
 	}

@@ -1,11 +1,13 @@
 /** mcsim: the command that opens it, the panel as mcsim takes it, and the panel at work. */
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { SENSORS } from "../../src/sensors/models.ts";
 import { hasMbedTls } from "../../tools/moddable.js";
+import { Certificates, type Identity } from "../harness/certificates.ts";
+import { assertComplete } from "../harness/delivery.ts";
 import { equal, match, ok } from "../harness/harness.ts";
 import { copyOfProject, hasScreen, Mcsim } from "../harness/mcsim.ts";
 import { Mosquitto } from "../harness/mosquitto.ts";
@@ -144,6 +146,80 @@ test("with an SDK and a screen, slider and switches do what they say", WITH_SCRE
 	}
 });
 
+const WITH_TLS = { skip: WITH_SCREEN.skip || (!hasMbedTls() && "needs Mbed TLS: libmbedtls-dev") };
+
+test(
+	"with an SDK, a screen and Mbed TLS, readings are taken while a handshake is under way, and delivered over TLS",
+	WITH_TLS,
+	async () => {
+		const folder = mkdtempSync(join(tmpdir(), "veleta-mcsim-"));
+		const certificates = new Certificates(join(folder, "certificates"));
+		const authority = certificates.authority();
+		const other = certificates.authority("somebody else");
+		const broker = await Mosquitto.start(join(folder, "broker"), { tls: { identity: certificates.issue(authority) } });
+		const goOn = join(folder, "go-on");
+		const slow = join(folder, "slow-handshake.so");
+		try {
+			execFileSync("gcc", [
+				"-shared",
+				"-fPIC",
+				"-Wall",
+				"-Wextra",
+				"-o",
+				slow,
+				"test/harness/slow-handshake.c",
+				"-Wl,--no-as-needed",
+				"-lmbedtls",
+			]);
+			const build = (trusted: Identity) => {
+				const config = join(folder, "config.json");
+				const tls = { ca: trusted.certificate };
+				writeFileSync(config, JSON.stringify({ ...SETTINGS, broker: `mqtts://127.0.0.1:${broker.tlsPort}`, tls }));
+				const { status, stdout, stderr } = run(
+					["tools/run.js", "commands/mcsim.ts", "--build-only", "--config", config],
+					{
+						MODDABLE,
+						PATH,
+					},
+				);
+				equal(status, 0, stdout + stderr);
+			};
+			build(other);
+			const distrustful = await Mcsim.start({ moddable: MODDABLE, project, folder });
+			try {
+				await distrustful.log(
+					/cannot connect: certificate: no trusted authority has issued it \(tls\.ca\); next attempt/,
+				);
+			} finally {
+				await distrustful.close();
+			}
+			build(authority);
+			const environment = { LD_PRELOAD: slow, HANDSHAKES_GO_ON: goOn };
+			const subscriber = await MosquittoSub.start(broker, folder, { filters: ["veleta/panel/#"] });
+			const panel = await Mcsim.start({ moddable: MODDABLE, project, folder, environment });
+			try {
+				const flash = () => readFileSync(join(folder, ".veleta/veleta-mcsim.flash")).toString("base64");
+				// Each reading that is taken lies in the flash.
+				for (let readings = 0; readings < 3; readings++) {
+					const before = flash();
+					await until("a reading during the handshake", () => flash() !== before);
+				}
+				equal(subscriber.highest(), 0);
+				writeFileSync(goOn, "");
+				await subscriber.reaches(6);
+				await subscriber.caughtUp();
+				assertComplete(subscriber.reports(), subscriber.highest());
+			} finally {
+				await panel.close();
+				await subscriber.kill();
+			}
+		} finally {
+			await broker.kill();
+			rmSync(folder, { recursive: true });
+		}
+	},
+);
+
 async function walk(broker: Mosquitto, folder: string): Promise<void> {
 	const subscriber = await MosquittoSub.start(broker, folder, { filters: ["veleta/panel/#"] });
 	const panel = await Mcsim.start({ moddable: MODDABLE, project, folder });
@@ -183,7 +259,7 @@ async function linkCut(panel: Mcsim, subscriber: MosquittoSub): Promise<void> {
 }
 
 async function powerCut(panel: Mcsim, subscriber: MosquittoSub): Promise<void> {
-	const lives = () => subscriber.messages.filter(({ payload }) => payload.startsWith('{"uptime":0,')).length;
+	const lives = () => subscriber.messages.filter(({ payload }) => /^\{.*"uptime":0,/.test(payload)).length;
 	const before = lives();
 	await panel.toggle("power");
 	await until("the last will", () => last(statuses(subscriber)) === "offline");

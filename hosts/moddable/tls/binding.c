@@ -229,7 +229,7 @@ void xs_tls_close(xsMachine *the)
 void xs_tls_save(xsMachine *the)
 {
 	Connection connection = connectionOf(the);
-	void *room = malloc(TLS_SAVED_MAXIMUM);
+	void *room = tlsHasNewSession(connection->tls) ? malloc(TLS_SAVED_MAXIMUM) : NULL;
 	size_t length;
 
 	/* Without memory the next connection makes a full handshake. */

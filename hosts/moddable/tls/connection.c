@@ -23,9 +23,12 @@
 /* Encrypted bytes that are taken from TCP at once: a segment. */
 #define INPUT_MAXIMUM (1500)
 
-/* What is saved begins with these: who it is for, and until when the certificates of both are valid. */
+/* Bytes of SHA-256 that are enough to find a change. */
+#define SUM_BYTES (16)
+
+/* What is saved begins with these: a sum of all of it and of the settings, and until when the broker's certificates are valid. */
 typedef struct {
-	uint8_t	settings[16];
+	uint8_t	sum[SUM_BYTES];
 	int64_t	validTo;
 } SavedHeader;
 
@@ -47,7 +50,8 @@ struct TlsConnectionRecord {
 	bool				isResuming;
 	bool				hasNewSession;
 	bool				heardAnything;
-	SavedHeader			header;
+	uint8_t				settings[SUM_BYTES];
+	int64_t				validTo;
 
 	uint8_t				input[INPUT_MAXIMUM];
 	size_t				inputAt, inputLength;
@@ -84,10 +88,28 @@ static void fail(TlsConnection connection, const char *reason)
 	snprintf(connection->reason, sizeof(connection->reason), "%s", reason);
 }
 
+/* The alerts that have no words below, by the names that RFC 8446 has for them. */
+static const struct {
+	int			alert;
+	const char	*name;
+} kAlertNames[] = {
+	{MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE, "unexpected message"},
+	{MBEDTLS_SSL_ALERT_MSG_BAD_RECORD_MAC, "bad record mac"},
+	{MBEDTLS_SSL_ALERT_MSG_RECORD_OVERFLOW, "record overflow"},
+	{MBEDTLS_SSL_ALERT_MSG_ILLEGAL_PARAMETER, "illegal parameter"},
+	{MBEDTLS_SSL_ALERT_MSG_DECODE_ERROR, "decode error"},
+	{MBEDTLS_SSL_ALERT_MSG_INSUFFICIENT_SECURITY, "insufficient security"},
+	{MBEDTLS_SSL_ALERT_MSG_INTERNAL_ERROR, "internal error"},
+	{MBEDTLS_SSL_ALERT_MSG_INAPROPRIATE_FALLBACK, "inappropriate fallback"},
+	{MBEDTLS_SSL_ALERT_MSG_USER_CANCELED, "user canceled"},
+	{MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_EXT, "unsupported extension"},
+};
+
 /* An alert of the broker (RFC 8446, section 6.2; RFC 6066, section 9). */
 static void failByAlert(TlsConnection connection, int alert)
 {
 	char text[sizeof(connection->reason)];
+	size_t i;
 
 	switch (alert) {
 		case MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE:
@@ -114,18 +136,23 @@ static void failByAlert(TlsConnection connection, int alert)
 			return fail(connection, "the broker does not know itself by this host name");
 		case 116:	/* certificate_required */
 			return fail(connection, "the broker wants a client certificate (tls.certificate)");
-		default:
-			snprintf(text, sizeof(text), "the broker ended TLS: alert %d", alert);
-			fail(connection, text);
 	}
+	snprintf(text, sizeof(text), "the broker ended TLS: alert %d", alert);
+	for (i = 0; i < sizeof(kAlertNames) / sizeof(*kAlertNames); i++)
+		if (alert == kAlertNames[i].alert)
+			snprintf(text, sizeof(text), "the broker ended TLS: %s", kAlertNames[i].name);
+	fail(connection, text);
 }
 
-/* Whether the code, or the code of the lower level that it includes, is one of X.509's or ASN.1's. */
-static bool isOfCertificate(int result)
-{
-	const int high = -result & 0xff80;
+/* TLS's own codes are this one and lower ones, those of X.509 and of keys above. */
+#define HIGHEST_OF_TLS (-0x5d80)
+/* A certificate with a critical extension that Mbed TLS does not know. */
+#define UNKNOWN_EXTENSION (MBEDTLS_ERR_X509_INVALID_EXTENSIONS + MBEDTLS_ERR_ASN1_UNEXPECTED_TAG)
 
-	return high >= 0x2080 && high <= 0x2a00;
+/* Whether the broker's certificates could not be read: the code is then not one of TLS's own, but of X.509, or of keys. */
+static bool isOfCertificate(TlsConnection connection, int result)
+{
+	return MBEDTLS_SSL_SERVER_CERTIFICATE == tlsHandshakeStage(&connection->ssl) && result > HIGHEST_OF_TLS;
 }
 
 static void failByResult(TlsConnection connection, int result)
@@ -139,14 +166,15 @@ static void failByResult(TlsConnection connection, int result)
 			connection->state = kTlsClosed;
 			snprintf(connection->reason, sizeof(connection->reason), "by the broker");
 			return;
-		case MBEDTLS_ERR_SSL_ALLOC_FAILED:
-			return fail(connection, kNoMemory);
 		case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
 			return fail(connection, "the broker speaks no version of TLS that is spoken here");
 		case MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE:
+		case UNKNOWN_EXTENSION:
 			return fail(connection, trustReason(kTrustUnknownRestriction));
 	}
-	if (isOfCertificate(result))
+	if (tlsIsOfMemory(result))
+		return fail(connection, kNoMemory);
+	if (isOfCertificate(connection, result))
 		snprintf(text, sizeof(text), "certificate: cannot be read here (-0x%04x)", (unsigned)-result);
 	else if (!connection->heardAnything)
 		snprintf(text, sizeof(text), "the broker does not speak TLS on this port");
@@ -247,12 +275,12 @@ static const char *readAuthorities(TlsConnection connection, const char *ca)
 	if (!ca)
 		return "tls.ca: a board knows no authorities of its own";
 	result = mbedtls_x509_crt_parse(&connection->authorities, (const unsigned char *)ca, pemLength(ca));
-	if (MBEDTLS_ERR_X509_ALLOC_FAILED == result)
+	if (tlsIsOfMemory(result))
 		return kNoMemory;
-	if (result > 0)
-		return "tls.ca: holds a certificate that cannot be read here";
-	if (result < 0)
+	if (result < 0 && !strstr(ca, "-----BEGIN CERTIFICATE-----"))
 		return "tls.ca: holds no certificate";
+	if (result)
+		return "tls.ca: holds a certificate that cannot be read here";
 	for (certificate = &connection->authorities; certificate; certificate = certificate->next)
 		count++;
 	return count > AUTHORITIES_MAXIMUM ? "tls.ca: holds more than 16 certificates" : NULL;
@@ -268,7 +296,11 @@ static const char *readOwn(TlsConnection connection, const char *certificate, co
 
 	if (!certificate || !key)
 		return NULL;
-	if (mbedtls_x509_crt_parse(&connection->certificate, (const unsigned char *)certificate, pemLength(certificate)))
+	result = mbedtls_x509_crt_parse(&connection->certificate, (const unsigned char *)certificate,
+		pemLength(certificate));
+	if (tlsIsOfMemory(result))
+		return kNoMemory;
+	if (result)
 		return "tls.certificate: is no certificate";
 #if TLS_MBEDTLS_4 || TLS_MBEDTLS_2
 	result = mbedtls_pk_parse_key(&connection->key, (const unsigned char *)key, pemLength(key), NULL, 0);
@@ -276,6 +308,8 @@ static const char *readOwn(TlsConnection connection, const char *certificate, co
 	result = mbedtls_pk_parse_key(&connection->key, (const unsigned char *)key, pemLength(key), NULL, 0,
 		RANDOM(connection));
 #endif
+	if (tlsIsOfMemory(result))
+		return kNoMemory;
 	if (result)
 		return "tls.key: is no private key without a password";
 #if TLS_MBEDTLS_4 || TLS_MBEDTLS_2
@@ -283,6 +317,8 @@ static const char *readOwn(TlsConnection connection, const char *certificate, co
 #else
 	result = mbedtls_pk_check_pair(&connection->certificate.pk, &connection->key, RANDOM(connection));
 #endif
+	if (tlsIsOfMemory(result))
+		return kNoMemory;
 	if (result)
 		return "tls.key: does not belong to tls.certificate";
 	if (mbedtls_ssl_conf_own_cert(&connection->config, &connection->certificate, &connection->key))
@@ -290,10 +326,14 @@ static const char *readOwn(TlsConnection connection, const char *certificate, co
 	return NULL;
 }
 
-/* A sum of the settings that a saved session depends on. */
-static const char *sumSettings(const TlsSettings *settings, uint8_t sum[16])
+typedef struct {
+	const void	*bytes;
+	size_t		length;
+} Part;
+
+/* The beginning of the parts' SHA-256; returns whether there was memory for it. */
+static bool sumUp(const Part *parts, size_t count, uint8_t sum[SUM_BYTES])
 {
-	const char *texts[] = {settings->host, settings->ca, settings->certificate, settings->key};
 	mbedtls_md_context_t hash;
 	uint8_t whole[32];
 	size_t i;
@@ -303,36 +343,64 @@ static const char *sumSettings(const TlsSettings *settings, uint8_t sum[16])
 	result = mbedtls_md_setup(&hash, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), 0);
 	if (!result)
 		result = mbedtls_md_starts(&hash);
-	/* Each with its zero: no two lists of texts are the same bytes. */
-	for (i = 0; !result && i < sizeof(texts) / sizeof(*texts); i++)
-		result = mbedtls_md_update(&hash, (const unsigned char *)(texts[i] ? texts[i] : ""),
-			texts[i] ? strlen(texts[i]) + 1 : 1);
+	for (i = 0; !result && i < count; i++)
+		result = mbedtls_md_update(&hash, parts[i].bytes, parts[i].length);
 	if (!result)
 		result = mbedtls_md_finish(&hash, whole);
 	mbedtls_md_free(&hash);
-	if (result)
-		return kNoMemory;
-	memcpy(sum, whole, 16);
-	return NULL;
+	if (!result)
+		memcpy(sum, whole, SUM_BYTES);
+	return !result;
+}
+
+/* With its zero: no two lists of texts are the same bytes. */
+static Part partOf(const char *text)
+{
+	return (Part){text ? text : "", text ? strlen(text) + 1 : 1};
+}
+
+/* Of the settings that a saved session depends on. */
+static const char *sumSettings(TlsConnection connection, const TlsSettings *settings)
+{
+	const Part parts[] = {
+		partOf(settings->host), partOf(settings->ca), partOf(settings->certificate), partOf(settings->key)};
+
+	return sumUp(parts, sizeof(parts) / sizeof(*parts), connection->settings) ? NULL : kNoMemory;
+}
+
+/*
+ * Of all that is saved, too: a changed session could be one that the broker takes
+ * and that fails, again and again, in place of a new one.
+ */
+static bool sumSaved(TlsConnection connection, int64_t validTo, const uint8_t *session, size_t length,
+	uint8_t sum[SUM_BYTES])
+{
+	const Part parts[] = {
+		{connection->settings, SUM_BYTES}, {&validTo, sizeof(validTo)}, {session, length}};
+
+	return sumUp(parts, sizeof(parts) / sizeof(*parts), sum);
 }
 
 static void resume(TlsConnection connection, const uint8_t *saved, size_t length)
 {
 	mbedtls_ssl_session session;
 	SavedHeader header;
+	uint8_t sum[SUM_BYTES];
 
 	if (!saved || length <= sizeof(header))
 		return;
 	memcpy(&header, saved, sizeof(header));
-	if (memcmp(header.settings, connection->header.settings, sizeof(header.settings)))
+	saved += sizeof(header);
+	length -= sizeof(header);
+	if (!sumSaved(connection, header.validTo, saved, length, sum) || memcmp(header.sum, sum, SUM_BYTES))
 		return;
 	if (TLS_TIME_UNKNOWN != connection->time && connection->time > header.validTo)
 		return;
 	mbedtls_ssl_session_init(&session);
-	if (0 == mbedtls_ssl_session_load(&session, saved + sizeof(header), length - sizeof(header)) &&
+	if (0 == mbedtls_ssl_session_load(&session, saved, length) &&
 		0 == mbedtls_ssl_set_session(&connection->ssl, &session)) {
 		connection->isResuming = true;
-		connection->header.validTo = header.validTo;
+		connection->validTo = header.validTo;
 	}
 	mbedtls_ssl_session_free(&session);
 }
@@ -365,7 +433,7 @@ static const char *setUp(TlsConnection connection, const TlsSettings *settings)
 	if (!problem)
 		problem = readOwn(connection, settings->certificate, settings->key);
 	if (!problem)
-		problem = sumSettings(settings, connection->header.settings);
+		problem = sumSettings(connection, settings);
 	if (problem)
 		return problem;
 	tlsSetVersions(config);
@@ -383,7 +451,7 @@ static const char *setUp(TlsConnection connection, const TlsSettings *settings)
 	if (mbedtls_ssl_setup(&connection->ssl, config))
 		return kNoMemory;
 	/* Server name indication takes no addresses (RFC 6066, section 3). */
-	if (mbedtls_ssl_set_hostname(&connection->ssl, trustAddress(settings->host, address) > 0 ? NULL : settings->host))
+	if (mbedtls_ssl_set_hostname(&connection->ssl, trustAddress(connection->host, address) > 0 ? NULL : connection->host))
 		return kNoMemory;
 	mbedtls_ssl_set_bio(&connection->ssl, connection, send, receive, NULL);
 	resume(connection, settings->saved, settings->savedLength);
@@ -393,6 +461,7 @@ static const char *setUp(TlsConnection connection, const TlsSettings *settings)
 TlsConnection tlsOpen(const TlsSettings *settings, const char **problem)
 {
 	TlsConnection connection = calloc(1, sizeof(TlsConnectionRecord));
+	const size_t length = strlen(settings->host);
 
 	*problem = kNoMemory;
 	if (!connection)
@@ -408,6 +477,9 @@ TlsConnection tlsOpen(const TlsSettings *settings, const char **problem)
 #endif
 	connection->time = settings->time;
 	connection->host = strdup(settings->host);
+	/* The dot of the root is in no certificate, and not in the server's name (RFC 6066, section 3). */
+	if (connection->host && length > 1 && '.' == connection->host[length - 1])
+		connection->host[length - 1] = 0;
 	if (connection->host)
 		*problem = setUp(connection, settings);
 	if (!*problem)
@@ -445,7 +517,7 @@ void tlsFree(TlsConnection connection)
 static void checkCertificates(TlsConnection connection)
 {
 	const Trust trust = trustCheck(tlsPeerCertificates(&connection->ssl), &connection->authorities, connection->host,
-		connection->time, &connection->header.validTo);
+		connection->time, &connection->validTo);
 
 	if (kTrusted == trust) {
 		connection->isProved = true;
@@ -552,11 +624,14 @@ size_t tlsRead(TlsConnection connection, void *bytes, size_t length)
 
 size_t tlsWrite(TlsConnection connection, const void *bytes, size_t length)
 {
+	/* A record that `send` does not take cannot be taken back, and would end the connection. */
+	const size_t taken = tlsWaiting(connection) + TLS_RECORD_OVERHEAD;
+	const size_t room = taken < OUTPUT_MAXIMUM ? OUTPUT_MAXIMUM - taken : 0;
 	int result;
 
-	if (kTlsOpen != connection->state || 0 == length)
+	if (kTlsOpen != connection->state || 0 == length || 0 == room)
 		return 0;
-	result = mbedtls_ssl_write(&connection->ssl, bytes, length);
+	result = mbedtls_ssl_write(&connection->ssl, bytes, length < room ? length : room);
 	if (result > 0)
 		return (size_t)result;
 	failByResult(connection, result);
@@ -569,20 +644,27 @@ void tlsClose(TlsConnection connection)
 		mbedtls_ssl_close_notify(&connection->ssl);
 }
 
+bool tlsHasNewSession(TlsConnection connection)
+{
+	return connection->hasNewSession;
+}
+
 size_t tlsSave(TlsConnection connection, void *bytes, size_t length)
 {
 	mbedtls_ssl_session session;
+	SavedHeader header = {.validTo = connection->validTo};
 	size_t count = 0;
 	uint8_t *at = bytes;
 
-	if (!connection->hasNewSession || length < sizeof(SavedHeader))
+	if (!connection->hasNewSession || length < sizeof(header))
 		return 0;
 	connection->hasNewSession = false;
 	mbedtls_ssl_session_init(&session);
-	memcpy(at, &connection->header, sizeof(SavedHeader));
 	if (mbedtls_ssl_get_session(&connection->ssl, &session) ||
-		mbedtls_ssl_session_save(&session, at + sizeof(SavedHeader), length - sizeof(SavedHeader), &count))
+		mbedtls_ssl_session_save(&session, at + sizeof(header), length - sizeof(header), &count) ||
+		!sumSaved(connection, header.validTo, at + sizeof(header), count, header.sum))
 		count = 0;
 	mbedtls_ssl_session_free(&session);
-	return count > 0 ? sizeof(SavedHeader) + count : 0;
+	memcpy(at, &header, sizeof(header));
+	return count > 0 ? sizeof(header) + count : 0;
 }

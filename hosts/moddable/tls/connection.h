@@ -84,16 +84,19 @@ size_t tlsReadable(TlsConnection connection);
 /* Returns the number of bytes, 0 when there are none now. */
 size_t tlsRead(TlsConnection connection, void *bytes, size_t length);
 
-/* Encrypts: returns how many bytes it took. */
+/* Encrypts: returns how many bytes it took, fewer or none when there are 20 KB that wait to be pulled. */
 size_t tlsWrite(TlsConnection connection, const void *bytes, size_t length);
 
 /* Tells the broker that nothing more comes (close_notify); the bytes for it are to be pulled. */
 void tlsClose(TlsConnection connection);
 
+/* Whether tlsSave has something since its last call. */
+bool tlsHasNewSession(TlsConnection connection);
+
 /*
  * What a later connection needs to resume this one, which spares the broker's
- * certificates: secret. Returns its length if there is something new since the last
- * call, otherwise, or where there is no room, 0.
+ * certificates: secret. Returns its length, or 0 if there is nothing new
+ * since the last call, and where there is no room.
  */
 size_t tlsSave(TlsConnection connection, void *bytes, size_t length);
 

@@ -11,7 +11,13 @@
 
 #include <mbedtls/version.h>
 #if MBEDTLS_VERSION_MAJOR < 3
+	#include <mbedtls/asn1.h>
+	#include <mbedtls/bignum.h>
+	#include <mbedtls/cipher.h>
+	#include <mbedtls/ecp.h>
+	#include <mbedtls/md.h>
 	#include <mbedtls/oid.h>
+	#include <mbedtls/pem.h>
 #endif
 #include <mbedtls/ssl.h>
 #include <mbedtls/x509_crt.h>
@@ -33,6 +39,30 @@
 	#define MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION
 #endif
 
+/* Whether there was no memory: before 4.0 each part of the library says so in its own code, and adds its own to another's. */
+static inline bool tlsIsOfMemory(int result)
+{
+#if TLS_MBEDTLS_2
+	switch (-result & 0x7f) {
+		case -MBEDTLS_ERR_MPI_ALLOC_FAILED:
+		case -MBEDTLS_ERR_ASN1_ALLOC_FAILED: return result < 0;
+	}
+	switch (-result & 0xff80) {
+		case -MBEDTLS_ERR_SSL_ALLOC_FAILED:
+		case -MBEDTLS_ERR_X509_ALLOC_FAILED:
+		case -MBEDTLS_ERR_PEM_ALLOC_FAILED:
+		case -MBEDTLS_ERR_PK_ALLOC_FAILED:
+		case -MBEDTLS_ERR_ECP_ALLOC_FAILED:
+		case -MBEDTLS_ERR_MD_ALLOC_FAILED:
+		case -MBEDTLS_ERR_CIPHER_ALLOC_FAILED: return result < 0;
+	}
+	return false;
+#else
+	return MBEDTLS_ERR_SSL_ALLOC_FAILED == result || MBEDTLS_ERR_X509_ALLOC_FAILED == result ||
+		MBEDTLS_ERR_PK_ALLOC_FAILED == result;
+#endif
+}
+
 static inline int tlsHandshakeStage(const mbedtls_ssl_context *ssl)
 {
 	return ssl->MBEDTLS_PRIVATE(state);
@@ -52,15 +82,9 @@ static inline int tlsReceivedAlert(const mbedtls_ssl_context *ssl)
 	return ssl->MBEDTLS_PRIVATE(in_msg) ? ssl->MBEDTLS_PRIVATE(in_msg)[1] : -1;
 }
 
-/* Whether the certificate says that it is an authority, or says nothing about it. */
 static inline bool tlsIsAuthority(const mbedtls_x509_crt *certificate)
 {
 	return certificate->MBEDTLS_PRIVATE(ca_istrue);
-}
-
-static inline bool tlsSaysWhetherAuthority(const mbedtls_x509_crt *certificate)
-{
-	return certificate->MBEDTLS_PRIVATE(ext_types) & MBEDTLS_X509_EXT_BASIC_CONSTRAINTS;
 }
 
 /* How many issuers may come between the issuer and the broker's certificate; -1: any number. */

@@ -230,17 +230,17 @@ static bool equalNames(const unsigned char *one, const char *other, size_t lengt
 	return true;
 }
 
-/* `*.` stands for one whole label, in front of at least two (RFC 6125, section 6.4.3). */
+/* `*.` stands for one whole label, in front of at least two (RFC 6125, section 6.4.3). A dot at the end is the root's. */
 static bool matches(const mbedtls_x509_buf *name, const char *host)
 {
-	const size_t length = strlen(host);
+	const size_t length = name->len > 1 && '.' == name->p[name->len - 1] ? name->len - 1 : name->len;
 	const char *rest = strchr(host, '.');
 
-	if (name->len == length && equalNames(name->p, host, length))
+	if (strlen(host) == length && equalNames(name->p, host, length))
 		return true;
-	return name->len > 2 && '*' == name->p[0] && '.' == name->p[1] && rest && rest > host &&
-		memchr(name->p + 2, '.', name->len - 2) && !memchr(name->p + 1, '*', name->len - 1) &&
-		strlen(rest) == name->len - 1 && equalNames(name->p + 1, rest, name->len - 1);
+	return length > 2 && '*' == name->p[0] && '.' == name->p[1] && rest && rest > host &&
+		memchr(name->p + 2, '.', length - 2) && !memchr(name->p + 1, '*', length - 1) &&
+		strlen(rest) == length - 1 && equalNames(name->p + 1, rest, length - 1);
 }
 
 /* The common name counts where there are no other host names, as it does for OpenSSL. */
@@ -288,8 +288,8 @@ static Trust issuerFault(const mbedtls_x509_crt *issuer, bool isTrusted, int dep
 		return kTrustUnknownRestriction;
 	if (!mayServe(issuer))
 		return kTrustPurpose;
-	/* A certificate in `tls.ca` need not claim to be an authority; but it must not deny it. */
-	if (!tlsIsAuthority(issuer) && !(isTrusted && !tlsSaysWhetherAuthority(issuer)))
+	/* Before version 3 a certificate could not say that it is an authority's: one in `tls.ca` need not. */
+	if (!tlsIsAuthority(issuer) && !(isTrusted && issuer->version < 3))
 		return kTrustNoAuthority;
 	if (mbedtls_x509_crt_check_key_usage(issuer, MBEDTLS_X509_KU_KEY_CERT_SIGN))
 		return kTrustNoAuthority;
