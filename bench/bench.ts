@@ -4,7 +4,9 @@
  * every run on every machine.
  */
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Command, EXIT_DONE, EXIT_FAILED, HELP, readLine, type Values } from "../commands/frame.ts";
 import { type Creation, creationOf, XS_SLOT_BYTES } from "../hosts/creation.ts";
@@ -13,10 +15,14 @@ import { EngineError } from "../hosts/sim/headless/engine.ts";
 import { FLASH_BYTES, FlashFile } from "../hosts/sim/headless/flash-file.ts";
 import type { Configuration } from "../hosts/sim/headless/protocol.ts";
 import { Runner } from "../hosts/sim/headless/runner.ts";
+import { SessionMemory } from "../hosts/sim/headless/tls-session.ts";
 import { runWorld } from "../hosts/sim/world/world.ts";
 import type { SensorModel } from "../src/sensors/models.ts";
+import { Certificates, type KeyKind } from "../test/harness/certificates.ts";
+import { buildEngine, MissingMbedTlsError } from "../tools/engine.js";
 import { roundTrips } from "./round-trips.ts";
-import { type Cost, ScriptedStation } from "./scripted-station.ts";
+import { type Connecting, type Cost, ScriptedStation, type ScriptedTls } from "./scripted-station.ts";
+import { TlsBroker } from "./tls-broker.ts";
 
 const USAGE = `Usage: npm run bench
 
@@ -56,6 +62,9 @@ const GROWING: Creation = {
 /** Steps of the search for the smallest heap, in bytes. */
 const HEAP_STEP = 1_024;
 
+/** Lines of the results about TLS. */
+const TLS_ROWS = 15;
+
 /** Simulated worlds of a day, with all their faults. */
 const WORLDS = 10;
 
@@ -67,6 +76,10 @@ const BUDGET = {
 	stack: (BOARD.stack * 3) / 4,
 	outboxRatio: 1.3,
 	roundTrips: 2,
+	/** Up to the flight with the first PUBACK; the JavaScript TLS of earlier versions took 13 KB. */
+	flights: 6,
+	resumedFlights: 4,
+	tlsRam: 1_536,
 	linkedJavaScript: 286_000,
 };
 
@@ -104,8 +117,9 @@ async function started(
 	settings: { readonly sensor: SensorModel },
 	creation: Creation,
 	replay?: Configuration["replay"],
+	tls?: ScriptedTls,
 ): Promise<ScriptedStation> {
-	const station = new ScriptedStation({ creation, flash: new FlashFile(undefined) });
+	const station = new ScriptedStation({ creation, flash: new FlashFile(undefined), tls });
 	await station.load(settings, replay);
 	await station.start();
 	return station;
@@ -145,14 +159,15 @@ async function measureMemory(sensor: SensorModel): Promise<void> {
 }
 
 /** The smallest block of chunks and slots, without the stack, in which a station runs. */
-async function smallestHeap(settings: { readonly sensor: SensorModel }): Promise<number> {
+async function smallestHeap(settings: { readonly sensor: SensorModel }, tls?: ScriptedTls): Promise<number> {
 	let dies = 0;
 	let lives = BUDGET.smallestHeap * 2;
 	while (lives - dies > HEAP_STEP) {
 		const heap = Math.round((lives + dies) / 2 / HEAP_STEP) * HEAP_STEP;
 		let station: ScriptedStation | undefined;
 		try {
-			station = await started(settings, { ...GROWING, static: heap + BOARD.stack * XS_SLOT_BYTES });
+			const creation = { ...GROWING, static: heap + BOARD.stack * XS_SLOT_BYTES };
+			station = await started(settings, creation, tls && recorded(), tls);
 			await live(station);
 			lives = heap;
 		} catch (error) {
@@ -163,6 +178,94 @@ async function smallestHeap(settings: { readonly sensor: SensorModel }): Promise
 		}
 	}
 	return lives;
+}
+
+/** A board's TLS, in the engine that has it. */
+async function measureTls(): Promise<void> {
+	try {
+		await buildEngine({ withTls: true });
+	} catch (error) {
+		if (!(error instanceof MissingMbedTlsError)) throw error;
+		return row("TLS: rows that are not measured", `${TLS_ROWS}: needs libmbedtls-dev`);
+	}
+	const folder = mkdtempSync(join(tmpdir(), "veleta-bench-"));
+	const before = rows.length;
+	try {
+		const plain = await connected();
+		await measureHandshakes("ec", folder, plain);
+		await measureHandshakes("rsa", folder, plain);
+		await measureTlsMemory(folder);
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
+	if (rows.length - before !== TLS_ROWS) throw new Error(`${rows.length - before} rows about TLS, and not ${TLS_ROWS}`);
+}
+
+/** Certificates are valid today, and the weather is another one each day. */
+function recorded(): NonNullable<Configuration["replay"]> {
+	return { text: readFileSync("test/data/bme280-vectors.json", "utf8"), name: "periph-i2c" };
+}
+
+/** OpenSSL's signatures with an elliptic curve differ by some bytes from time to time: what counts bytes has RSA. */
+function tlsWith(kind: KeyKind, folder: string): ScriptedTls {
+	const certificates = new Certificates(join(folder, kind));
+	const authority = certificates.authority("an authority", kind);
+	const identity = certificates.issue(authority, { kind });
+	const [certificate, key] = [readFileSync(identity.certificate, "utf8"), readFileSync(identity.key, "utf8")];
+	return { broker: new TlsBroker({ certificate, key }), ca: readFileSync(authority.certificate, "utf8") };
+}
+
+/** What it takes to connect, and to be connected. */
+interface Connected extends Connecting {
+	readonly ram: number;
+	readonly tlsHeap: number;
+	readonly highestTlsHeap: number;
+}
+
+async function connected(tls?: ScriptedTls): Promise<Connected> {
+	const station = await started({ sensor: "bme280" }, BOARD, recorded(), tls);
+	await station.connect(true);
+	const ram = await station.ram();
+	const { tlsHeap, highestTlsHeap } = station.engine.figures;
+	station.close();
+	return { ...station.connecting!, ram, tlsHeap, highestTlsHeap };
+}
+
+/** A full handshake, and one of the machine's next start that resumes it. */
+async function measureHandshakes(kind: KeyKind, folder: string, plain: Connected): Promise<void> {
+	const session = new SessionMemory();
+	const tls = { ...tlsWith(kind, folder), session };
+	for (const [name, budget] of [
+		["full", BUDGET.flights],
+		["resumed", BUDGET.resumedFlights],
+	] as const) {
+		const cost = await connected(tls);
+		const what = `TLS, ${kind}, ${name}`;
+		row(`${what}: flights to first PUBACK`, `${cost.flights}`, cost.flights, budget);
+		const [ram, highest] = [cost.ram - plain.ram, cost.highestRam - plain.highestRam];
+		row(
+			`${what}: live RAM of XS, more than without`,
+			`${ram} B, ${highest} B while connecting`,
+			highest,
+			BUDGET.tlsRam,
+			" B",
+		);
+		if (kind !== "rsa") continue;
+		row(`${what}: bytes sent and received until then`, `${cost.bytesSent} + ${cost.bytesReceived}`);
+		row(`${what}: heap of Mbed TLS`, `${cost.tlsHeap} B, ${cost.highestTlsHeap} B while connecting`);
+	}
+	if (kind === "rsa") row(`TLS, ${kind}: bytes that resume it`, `${session.bytes.length} B`);
+}
+
+async function measureTlsMemory(folder: string): Promise<void> {
+	const tls = tlsWith("rsa", join(folder, "memory"));
+	const heap = await smallestHeap({ sensor: "bme280" }, tls);
+	row("bme280: smallest heap for all this, with TLS", `${heap} B`);
+	const station = await started({ sensor: "bme280" }, BOARD, recorded(), tls);
+	await live(station);
+	const { highestStack } = station.engine.figures;
+	station.close();
+	row("bme280: highest stack, with TLS", `${highestStack} of ${BOARD.stack} slots`, highestStack, BUDGET.stack);
 }
 
 /** Bytes of a waiting reading of a BME280: in flash, and in the ring in RAM that replaces a failing flash. */
@@ -263,6 +366,7 @@ async function bench(): Promise<number> {
 	await measureReading("dht22", "test/data/dht-pulse-trains.json", "am2301");
 	await measureMemory("bme280");
 	await measureMemory("dht22");
+	await measureTls();
 	await measureOutbox();
 	reportLinkedSize();
 	await measureRoundTrips();

@@ -8,7 +8,10 @@ import { type Creation, creationOf } from "../hosts/creation.ts";
 import { Engine } from "../hosts/sim/headless/engine.ts";
 import type { FlashFile } from "../hosts/sim/headless/flash-file.ts";
 import { Action, type Configuration, type DecodedAction, Event, encodeEvent } from "../hosts/sim/headless/protocol.ts";
+import { SessionMemory } from "../hosts/sim/headless/tls-session.ts";
 import type { SensorModel } from "../src/sensors/models.ts";
+
+import type { TlsBroker } from "./tls-broker.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
 const SOCKET_WINDOW = 5_744;
@@ -37,16 +40,46 @@ export interface Cost {
 	bytesReceived: number;
 }
 
+/** TLS between the station and this file's broker. */
+export interface ScriptedTls {
+	readonly broker: Pick<TlsBroker, "open" | "receive" | "encrypt">;
+	/** For the settings. */
+	readonly ca: string;
+	/** What an earlier station has left to resume. */
+	readonly session?: SessionMemory;
+}
+
+/** What it took from the open socket to the first PUBACK of a reading. */
+export interface Connecting {
+	/** Changes of the direction of bytes, and the first. */
+	readonly flights: number;
+	readonly bytesSent: number;
+	readonly bytesReceived: number;
+	/** The most bytes of RAM that were live after an event; 0 where that was not watched. */
+	readonly highestRam: number;
+}
+
 export interface ScriptedStationOptions {
+	/** The firmware bundle's path, by default that beside the programs' folder. */
+	readonly firmware?: string;
 	/** Where readings wait; without it they wait in RAM. */
 	readonly flash?: FlashFile;
 	/** The station's memory, by default a board's. */
 	readonly creation?: Creation;
+	/** TLS as on a board. */
+	readonly tls?: ScriptedTls | undefined;
 }
 
 export class ScriptedStation {
 	readonly engine: Engine;
+	/** Of the last `connect`. */
+	connecting: Connecting | undefined;
+	/** What the station logs. */
+	readonly log: string[] = [];
+	private readonly _firmware: string;
 	private readonly _creation: Creation;
+	private readonly _tls: ScriptedTls | undefined;
+	private readonly _beginning: number;
 	private _now = 0;
 	private _timer = Number.POSITIVE_INFINITY;
 	/** 0: none is opening or open. */
@@ -56,22 +89,38 @@ export class ScriptedStation {
 	private _eventCompute = 0;
 	/** The packets that the station wrote. */
 	private _written: Uint8Array[] = [];
+	/** Since the socket opened. */
+	private _wire = { flights: 0, isUp: false, sent: 0, received: 0 };
+	/** As of the first PUBACK of a reading, which is the next to be received. */
+	private _marked: { readonly flights: number; readonly sent: number; readonly received: number } | undefined;
+	private _marksNext = false;
+	private _highestRam: number | undefined;
 
-	constructor({ flash, creation = creationOf("esp32") }: ScriptedStationOptions = {}) {
-		this.engine = new Engine({ flash: flash?.file });
+	constructor({ firmware = FIRMWARE, flash, creation = creationOf("esp32"), tls }: ScriptedStationOptions = {}) {
+		this.engine = new Engine({ flash: flash?.file, withTls: tls !== undefined });
+		this._firmware = firmware;
 		this._creation = creation;
+		this._tls = tls;
+		// Certificates are made when they are needed.
+		this._beginning = tls ? Date.now() : NOON;
+		const session = tls?.session ?? new SessionMemory();
+		this.engine.onQuestion = (question) => session.answer(question) ?? new Uint8Array(0);
 	}
 
 	/** Loads the firmware and readies the simulated chips and ports; starts nothing. */
 	async load(settings: { readonly sensor?: SensorModel }, replay?: Configuration["replay"]): Promise<void> {
-		await this.engine.evaluate(readFileSync(FIRMWARE, "utf8"));
+		await this.engine.evaluate(readFileSync(this._firmware, "utf8"));
 		const { sensor } = settings;
 		const configuration = {
-			settings: { id: "bench", interval: 2, ...settings },
+			settings: {
+				...{ id: "bench", interval: 2, ...settings },
+				...(this._tls && { broker: "mqtts://localhost", tls: { ca: this._tls.ca } }),
+			},
 			sensor,
 			seed: 1,
 			replay,
 			measured: true,
+			...(this._tls && { boardTls: true }),
 		};
 		await this._tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });
 		await this.engine.limit(this._creation);
@@ -85,11 +134,14 @@ export class ScriptedStation {
 		await this._tell(Event.Start);
 	}
 
-	/** Opens the socket and plays the broker up to the PUBACK of the first reading; returns the round trips that this took. */
-	async connect(): Promise<number> {
+	/**
+	 * Opens the socket and plays the broker up to the PUBACK of the first reading; returns the round trips that this took.
+	 * With `watchesRam` garbage is collected after each event.
+	 */
+	async connect(watchesRam = false): Promise<number> {
 		await this.queue(1);
-		while (this._socket === 0) await this._nextTimer();
-		await this._tell(Event.Writable, { id: this._socket, count: SOCKET_WINDOW });
+		if (watchesRam) this._highestRam = 0;
+		await this.open();
 		let trips = 1; // opening the socket took one
 		for (let acknowledged = false; !acknowledged; trips++) {
 			const packets = this._written.splice(0);
@@ -98,12 +150,45 @@ export class ScriptedStation {
 				if (packet[0] === 0x10) await this._receive(CONNACK);
 				else if (packet[0] === 0x82) await this._receive(Uint8Array.of(0x90, 4, packet[2]!, packet[3]!, 0, 1));
 				else if (packet[0]! >> 4 === 3) {
+					const isReading = topicOf(packet).endsWith("/state");
+					this._marksNext ||= isReading && !acknowledged;
 					await this._receive(pubackOf(packet));
-					acknowledged ||= topicOf(packet).endsWith("/state");
+					acknowledged ||= isReading;
 				}
 			}
 		}
+		const { flights, sent: bytesSent, received: bytesReceived } = this._marked!;
+		this.connecting = { flights, bytesSent, bytesReceived, highestRam: this._highestRam ?? 0 };
+		this._highestRam = undefined;
 		return trips;
+	}
+
+	/** Opens the socket as soon as the station wants one. */
+	async open(): Promise<void> {
+		while (this._socket === 0) await this._nextTimer();
+		this._wire = { flights: 0, isUp: false, sent: 0, received: 0 };
+		this._tls?.broker.open();
+		await this._tell(Event.Writable, { id: this._socket, count: SOCKET_WINDOW });
+	}
+
+	/** Whether the station has a socket. */
+	get isConnected(): boolean {
+		return this._socket !== 0;
+	}
+
+	/** Lets so many ms pass. */
+	async pass(duration: number): Promise<void> {
+		const end = this._now + duration;
+		while (this._timer <= end) await this._nextTimer();
+		this._now = end;
+	}
+
+	/** Bytes from the network, as they are. */
+	async receiveRaw(bytes: Uint8Array): Promise<void> {
+		this._count(false, bytes);
+		if (this._marksNext) this._marked = { ...this._wire };
+		this._marksNext = false;
+		await this._tell(Event.Readable, { id: this._socket, count: bytes.length, bytes });
 	}
 
 	/** One reading from the start of the measurement to the PUBACK. The slots and chunks are right if they all fit. */
@@ -170,17 +255,25 @@ export class ScriptedStation {
 	}
 
 	private async _receive(bytes: Uint8Array): Promise<void> {
-		this._cost.bytesReceived += bytes.length;
-		await this._tell(Event.Readable, { id: this._socket, count: bytes.length, bytes });
+		await this.receiveRaw(this._tls ? await this._tls.broker.encrypt(bytes) : bytes);
+	}
+
+	private _count(isUp: boolean, { length }: Uint8Array): void {
+		const wire = this._wire;
+		if (wire.flights === 0 || wire.isUp !== isUp) wire.flights++;
+		wire.isUp = isUp;
+		wire[isUp ? "sent" : "received"] += length;
+		this._cost[isUp ? "bytesSent" : "bytesReceived"] += length;
 	}
 
 	private async _tell(kind: number, options: Parameters<typeof encodeEvent>[3] = {}): Promise<DecodedAction[]> {
-		const actions = await this.engine.tell(encodeEvent(kind, this._now, NOON + this._now, options));
+		const actions = await this.engine.tell(encodeEvent(kind, this._now, this._beginning + this._now, options));
 		const { compute, asideCompute, asideSlots, asideChunks } = this.engine.figures;
 		this._cost.compute += compute - this._eventCompute;
 		this._cost.asideCompute += asideCompute + this._eventCompute;
 		this._cost.slots -= asideSlots;
 		this._cost.chunks -= asideChunks;
+		if (this._highestRam !== undefined) this._highestRam = Math.max(this._highestRam, await this.ram());
 		for (const action of actions) await this._do(action);
 		return actions;
 	}
@@ -189,10 +282,15 @@ export class ScriptedStation {
 		if (kind === Action.Timer) this._timer = value;
 		if (kind === Action.Open) this._socket = id;
 		if (kind === Action.Close && id === this._socket) this._socket = 0;
+		if (kind === Action.Log) this.log.push(Buffer.from(bytes).toString());
 		if (kind !== Action.Write) return;
-		this._written.push(...packetsOf(Uint8Array.from(bytes)));
-		this._cost.bytesSent += bytes.length;
+		this._count(true, bytes);
+		const { said, answer } = this._tls
+			? await this._tls.broker.receive(Uint8Array.from(bytes))
+			: { said: Uint8Array.from(bytes), answer: undefined };
+		this._written.push(...packetsOf(said));
 		await this._tell(Event.Writable, { id, count: bytes.length });
+		if (answer && answer.length > 0) await this.receiveRaw(answer);
 	}
 }
 

@@ -12,8 +12,9 @@ export const buildFolder = join(root, "build");
 /** mqtt-packet as one ES module, and its client's part, which a device runs. */
 export const mqttPacketModule = join(buildFolder, "modules/mqtt-packet.js");
 export const mqttPacketClientModule = join(buildFolder, "modules/mqtt-packet-client.js");
-/** The XS engine, which `engine.js` builds. */
+/** The XS engine, and the one that has TLS, which `engine.js` builds. */
 export const engineProgram = join(buildFolder, "engine/xs");
+export const tlsEngineProgram = join(buildFolder, "engine/xs-tls");
 
 /** mqtt-packet's exports, and the stand-in of Buffer that it was bundled with. */
 const mqttPacketEntry = `
@@ -142,7 +143,7 @@ export function bundleForNode(options) {
 		target: "node20",
 		sourcemap: "inline",
 		external: ["aedes", "esbuild", "mqtt", "serialport"],
-		define: { XS_ENGINE: JSON.stringify(engineProgram) },
+		define: { XS_ENGINE: JSON.stringify(engineProgram), XS_TLS_ENGINE: JSON.stringify(tlsEngineProgram) },
 		...options,
 	});
 }

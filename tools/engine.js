@@ -2,21 +2,23 @@
  * The XS engine with the memory of a board: `hosts/sim/headless/engine`, compiled
  * with the sources of XS that the package `@agoric/xsnap` carries. It is built at
  * the first use, and again when a source changes; never by a package's own script.
+ * There are two: the plain one, and one with the C for TLS of `hosts/moddable/tls`,
+ * which needs Mbed TLS.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LockedError, takeLock } from "../hosts/node/lock-file.js";
-import { engineProgram, root, writeWhole } from "./build.js";
+import { engineProgram, root, tlsEngineProgram, writeWhole } from "./build.js";
 
 const ours = join(root, "hosts/sim/headless/engine");
+const oursForTls = join(ours, "tls");
+const tls = join(root, "hosts/moddable/tls");
 const folder = dirname(engineProgram);
-/** The digest of the engine's sources. */
-const stamp = join(folder, "sources");
 
 /**
  * XS checks its bounds, as on a board in debug; without that an overflow would
@@ -36,6 +38,18 @@ const DEFINES = [
 const OPTIONS = ["-O2", "-fno-common"];
 const LIBRARIES = ["-lm", "-lpthread"];
 
+/**
+ * Of the C for TLS. Where the linker can do it, what Mbed TLS allocates is counted (`engine/tls/heap.c`): a static
+ * library's calls only.
+ */
+const COUNTS_HEAP = process.platform === "linux";
+const TLS_DEFINES = ["TLS_HEADLESS", ...(COUNTS_HEAP ? ["TLS_HEAP"] : [])];
+/** Of our own C for TLS. */
+const COUNTED = COUNTS_HEAP ? ["-Dmalloc=heapMalloc", "-Drealloc=heapRealloc", "-Dstrdup=heapStrdup"] : [];
+const LINKED = ["-lmbedtls", "-lmbedx509", "-lmbedcrypto"];
+const MBED_TLS = COUNTS_HEAP ? ["-Wl,-Bstatic", ...LINKED, "-Wl,-Bdynamic"] : LINKED;
+const WRAPS = COUNTS_HEAP ? ["-Wl,--wrap=calloc,--wrap=free"] : [];
+
 /** Time between two looks at a build that another process is at, in ms. */
 const LOOK_MS = 100;
 
@@ -44,38 +58,71 @@ export class EngineBuildError extends Error {
 	name = "EngineBuildError";
 }
 
+/** Mbed TLS is missing, which the engine with TLS needs. */
+export class MissingMbedTlsError extends EngineBuildError {
+	name = "MissingMbedTlsError";
+}
+
 /**
- * Builds the engine unless it is there. `say` gets lines for a person, if there is
- * something to build. Throws an `EngineBuildError` without a compiler, or where it fails.
+ * Builds the engine unless it is there, by default the plain one. `say` gets lines for a person, if there is
+ * something to build. Throws an `EngineBuildError` without a compiler or Mbed TLS, or where it fails.
  */
-export async function buildEngine(say = (line) => process.stderr.write(`${line}\n`)) {
+export async function buildEngine({ withTls = false, say = (line) => process.stderr.write(`${line}\n`) } = {}) {
+	const engine = withTls ? tlsEngine() : plainEngine();
+	const digest = digestOf(engine);
+	if (isBuilt(engine, digest)) return;
+	const release = await lock(() => isBuilt(engine, digest));
+	if (!release) return;
+	try {
+		if (!isBuilt(engine, digest)) await build(engine, digest, say);
+	} finally {
+		release();
+	}
+}
+
+function plainEngine() {
 	const moddable = join(
 		dirname(createRequire(join(root, "package.json")).resolve("@agoric/xsnap/package.json")),
 		"moddable",
 	);
 	const xs = join(moddable, "xs");
-	const sources = [
-		...filesIn(ours),
-		...filesIn(join(xs, "sources")),
-		join(moddable, "modules/data/text/encoder/textencoder.c"),
-		join(moddable, "modules/data/text/decoder/textdecoder.c"),
-	];
 	const includes = [ours, join(xs, "includes"), join(xs, "platforms"), join(xs, "sources")];
-	const digest = digestOf([...sources, ...filesIn(includes[1]), ...filesIn(includes[2])]);
-	if (isBuilt(digest)) return;
-	const release = await lock(() => isBuilt(digest));
-	if (!release) return;
-	try {
-		if (!isBuilt(digest))
-			await build(
-				sources.filter((source) => source.endsWith(".c")),
-				includes,
-				digest,
-				say,
-			);
-	} finally {
-		release();
-	}
+	return {
+		name: "the XS engine",
+		program: engineProgram,
+		/** The digest of its sources. */
+		stamp: join(folder, "sources"),
+		sources: [
+			...filesIn(ours),
+			...filesIn(join(xs, "sources")),
+			join(moddable, "modules/data/text/encoder/textencoder.c"),
+			join(moddable, "modules/data/text/decoder/textdecoder.c"),
+		],
+		headers: [...filesIn(includes[1]), ...filesIn(includes[2])],
+		includes,
+		defines: DEFINES,
+		libraries: LIBRARIES,
+	};
+}
+
+function tlsEngine() {
+	const plain = plainEngine();
+	return {
+		...plain,
+		name: "the XS engine with TLS",
+		program: tlsEngineProgram,
+		stamp: join(folder, "sources-tls"),
+		sources: [
+			...plain.sources,
+			...filesIn(oursForTls),
+			...["binding.c", "connection.c", "task-posix.c", "trust.c"].map((name) => join(tls, name)),
+		],
+		headers: [...plain.headers, ...filesIn(tls).filter((file) => file.endsWith(".h"))],
+		includes: [...plain.includes, oursForTls, tls],
+		defines: [...plain.defines, ...TLS_DEFINES],
+		libraries: [...WRAPS, ...MBED_TLS, ...plain.libraries],
+		needsMbedTls: true,
+	};
 }
 
 function filesIn(folder) {
@@ -85,14 +132,14 @@ function filesIn(folder) {
 		.map((name) => join(folder, name));
 }
 
-function digestOf(files) {
-	const hash = createHash("sha256").update(JSON.stringify([DEFINES, OPTIONS, LIBRARIES]));
-	for (const file of files) hash.update(readFileSync(file));
+function digestOf({ sources, headers, defines, libraries }) {
+	const hash = createHash("sha256").update(JSON.stringify([defines, OPTIONS, COUNTED, libraries]));
+	for (const file of [...sources, ...headers]) hash.update(readFileSync(file));
 	return hash.digest("hex");
 }
 
-function isBuilt(digest) {
-	return existsSync(engineProgram) && existsSync(stamp) && readFileSync(stamp, "utf8") === digest;
+function isBuilt({ program, stamp }, digest) {
+	return existsSync(program) && existsSync(stamp) && readFileSync(stamp, "utf8") === digest;
 }
 
 /**
@@ -114,7 +161,9 @@ async function lock(isDone) {
 }
 
 /** Builds in a folder aside, and renames it when it is whole: processes that run the old engine go on with it. */
-async function build(sources, includes, digest, say) {
+async function build(engine, digest, say) {
+	const { name, program, stamp, includes, defines, libraries } = engine;
+	const sources = engine.sources.filter((source) => source.endsWith(".c"));
 	const compiler = process.env.CC || "cc";
 	const { error } = spawnSync(compiler, ["--version"]);
 	if (error)
@@ -131,12 +180,11 @@ async function build(sources, includes, digest, say) {
 	for (const [signal, end] of endings) process.on(signal, end);
 	process.on("exit", leave);
 	try {
+		if (engine.needsMbedTls) await findMbedTls(children, compiler, aside);
 		const jobs = Math.min(availableParallelism(), sources.length);
-		say(
-			`builds the XS engine, once: ${sources.length} files in C, ${jobs} at a time; some 15 s on two idle processors`,
-		);
+		say(`builds ${name}, once: ${sources.length} files in C, ${jobs} at a time; some 15 s on two idle processors`);
 		const objects = sources.map((_, index) => join(aside, `${index}.o`));
-		const flags = [...OPTIONS, ...DEFINES.map((name) => `-D${name}`), ...includes.map((path) => `-I${path}`)];
+		const flags = [...OPTIONS, ...defines.map((name) => `-D${name}`), ...includes.map((path) => `-I${path}`)];
 		const began = Date.now();
 		// The largest first, so that none is left alone at the end.
 		const waiting = sources
@@ -146,13 +194,15 @@ async function build(sources, includes, digest, say) {
 			for (let next = waiting.shift(); next; next = waiting.shift()) {
 				if (process.stderr.isTTY) process.stderr.write(`\r${sources.length - waiting.length} of ${sources.length} `);
 				// Warnings about XS's sources are not ours to mend.
-				const warnings = next.source.startsWith(ours) ? ["-Wall", "-Wextra", "-Wno-unused-parameter"] : ["-w"];
-				await compile(children, compiler, [...flags, ...warnings, "-c", next.source, "-o", next.object]);
+				const isOurs = next.source.startsWith(ours) || next.source.startsWith(tls);
+				const warnings = isOurs ? ["-Wall", "-Wextra", "-Wno-unused-parameter"] : ["-w"];
+				const counted = next.source.startsWith(tls) ? COUNTED : [];
+				await compile(children, compiler, [...flags, ...warnings, ...counted, "-c", next.source, "-o", next.object]);
 			}
 		};
 		await Promise.all(Array.from({ length: jobs }, worker));
-		await compile(children, compiler, [...objects, ...LIBRARIES, "-o", join(aside, "xs")]);
-		renameSync(join(aside, "xs"), engineProgram);
+		await compile(children, compiler, [...objects, ...libraries, "-o", join(aside, "xs")]);
+		renameSync(join(aside, "xs"), program);
 		writeWhole(stamp, digest);
 		if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
 		say(`built it in ${((Date.now() - began) / 1_000).toFixed(0)} s`);
@@ -160,6 +210,21 @@ async function build(sources, includes, digest, say) {
 		process.off("exit", leave);
 		for (const [signal, end] of endings) process.off(signal, end);
 		leave();
+	}
+}
+
+/** Throws a `MissingMbedTlsError` unless a program with it can be built. */
+async function findMbedTls(children, compiler, aside) {
+	const source = join(aside, "mbedtls.c");
+	writeFileSync(
+		source,
+		"#include <mbedtls/ssl.h>\nint main(void) { mbedtls_ssl_init(&(mbedtls_ssl_context){0}); return 0; }\n",
+	);
+	try {
+		await compile(children, compiler, [source, ...MBED_TLS, "-o", join(aside, "mbedtls")]);
+	} catch (error) {
+		if (!(error instanceof EngineBuildError)) throw error;
+		throw new MissingMbedTlsError("TLS as on a board needs Mbed TLS with its headers: apt-get install libmbedtls-dev");
 	}
 }
 

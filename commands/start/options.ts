@@ -6,7 +6,7 @@ import { parseReplay, pickReplay } from "../../hosts/sim/devices/replay.ts";
 import type { Row } from "../../src/settings/table.ts";
 import { defaultOf, rows, type SettingName, TEXTS, valuesOf } from "../../src/settings/texts.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
-import { explained, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
+import { explained, FLAG, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 
 /** An option, which takes a value if `value` names one. */
 interface Option {
@@ -29,6 +29,7 @@ const OPTIONS = {
 	cafile: { value: "FILE", setting: "tls.ca" },
 	cert: { value: "FILE", setting: "tls.certificate" },
 	key: { value: "FILE", setting: "tls.key" },
+	"board-tls": { text: "TLS as on a board: by Mbed TLS in the station's memory, not by Node; needs --cafile" },
 	interval: { value: "TIME", setting: "interval", text: "also as 5s, 1m or 1h" },
 	speed: {
 		value: "N",
@@ -95,6 +96,7 @@ export const LINE = {
 	name: "npm start",
 	options: {
 		...(Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, VALUE])) as Record<OptionName, typeof VALUE>),
+		"board-tls": FLAG,
 		help: HELP,
 	},
 };
@@ -112,6 +114,7 @@ export interface Options {
 	readonly duration: number | undefined;
 	readonly state: string | undefined;
 	readonly seed: number;
+	readonly boardTls: boolean;
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = {
@@ -150,6 +153,7 @@ export function parseOptions(args: string[]): Options | undefined {
 		duration: values.duration === undefined ? undefined : duration("--duration", values.duration),
 		state,
 		seed: numberIn("seed", values.seed),
+		boardTls: values["board-tls"] === true,
 	};
 }
 

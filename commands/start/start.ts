@@ -7,7 +7,8 @@ import { Runner } from "../../hosts/sim/headless/runner.ts";
 import { Subscriber } from "../../hosts/sim/headless/subscriber.ts";
 import { showAddress } from "../../src/net/broker-url.ts";
 import { hasControls } from "../../src/text.ts";
-import { type Command, EXIT_DONE, onInterrupt } from "../frame.ts";
+import { buildEngine, MissingMbedTlsError } from "../../tools/engine.js";
+import { type Command, EXIT_DONE, onInterrupt, UsageError } from "../frame.ts";
 import { LINE, type Options, parseOptions, USAGE } from "./options.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
@@ -21,6 +22,7 @@ function say(who: string, text: string): void {
 }
 
 async function run(options: Options): Promise<number> {
+	if (options.boardTls) await buildTls();
 	const interrupted = interruption();
 	const flash = new FlashFile(options.state);
 	if (flash.madeFolder !== undefined) say("veleta", `made the folder ${flash.madeFolder} for the station's flash`);
@@ -46,6 +48,7 @@ async function run(options: Options): Promise<number> {
 		slots,
 		seed: options.seed,
 		speed: options.speed,
+		boardTls: options.boardTls,
 		...(options.replay && { replay: options.replay }),
 		onLog: (level, text) => say("station", level === "info" ? text : `${level}: ${text}`),
 	});
@@ -71,6 +74,15 @@ async function run(options: Options): Promise<number> {
 	slots.end();
 	flash.close();
 	return EXIT_DONE;
+}
+
+/** At its first use. */
+async function buildTls(): Promise<void> {
+	try {
+		await buildEngine({ withTls: true });
+	} catch (error) {
+		throw error instanceof MissingMbedTlsError ? new UsageError(error.message) : error;
+	}
 }
 
 /** A foreign text, for a terminal. */

@@ -35,7 +35,7 @@ export class Parts {
 		return subscriber;
 	}
 
-	async proxy(broker: Mosquitto): Promise<TcpProxy> {
+	async proxy(broker: Pick<Mosquitto, "port">): Promise<TcpProxy> {
 		const proxy = await TcpProxy.start(broker.port);
 		this._ends.push(() => proxy.shut());
 		return proxy;

@@ -3,13 +3,17 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { describe } from "node:test";
+import { before, describe } from "node:test";
+import { buildEngine } from "../../tools/engine.js";
 import { Certificates, type Identity } from "../harness/certificates.ts";
 import { assertComplete, stopDelivered } from "../harness/delivery.ts";
 import type { BrokerTls, Mosquitto } from "../harness/mosquitto.ts";
 import { commandScenario, exitCode, output } from "../harness/mqtt-command.ts";
+import { type Flight, hasCertificate, offersTls13, RecordingProxy, saidIn } from "../harness/recording-proxy.ts";
 import { type Parts, scenario } from "../harness/scenario.ts";
 import { until } from "../harness/wait.ts";
+
+before(() => buildEngine({ withTls: true }));
 
 const certificatesOf = (parts: Parts) => new Certificates(join(parts.folder, "certificates"));
 /** The station's arguments. */
@@ -22,112 +26,276 @@ const at = (broker: Mosquitto, host = "127.0.0.1") => [
 const trusting = ({ certificate }: Identity) => ["--cafile", certificate];
 const as = ({ certificate, key }: Identity) => ["--cert", certificate, "--key", key];
 
-describe("A broker at mqtts://", { concurrency: 4 }, () => {
-	for (const kind of ["rsa", "ec"] as const) {
-		scenario(`Readings are delivered to one with an ${kind} key, and again after it was killed.`, async (parts) => {
-			const certificates = certificatesOf(parts);
-			const authority = certificates.authority("an authority", kind);
-			const broker = await parts.mosquitto({ tls: { identity: certificates.issue(authority, { kind }) } });
-			const subscriber = await parts.subscriber(broker, "veleta/#", { durable: true });
-			const station = parts.station(undefined, ...at(broker), ...trusting(authority));
-			await subscriber.reaches(2);
-			await broker.save();
-			await broker.kill();
-			await station.line(/connection closed/);
-			await broker.restart();
-			const seen = subscriber.highest();
-			await subscriber.reaches(seen + 2);
-			const { readings, acknowledged } = await stopDelivered(parts, station, subscriber);
-			assert.equal(acknowledged, readings);
-			assert.ok(station.count(/^veleta\/sim\/state /) > 0, "the simulator's own subscriber speaks TLS, too");
-		});
-	}
+/** Who does the TLS, and the option for it. */
+const IMPLEMENTATIONS = { "Node's TLS": [], "a board's TLS": ["--board-tls"] };
 
-	const wrong: { [what: string]: { tls: (own: Certificates, trusted: Identity) => BrokerTls; reason: RegExp } } = {
-		"a certificate that an unknown authority has issued": {
-			tls: (own) => ({ identity: own.issue(own.authority("somebody else")) }),
-			reason: /certificate: no trusted authority has issued it \(tls\.ca\)/,
-		},
-		"a certificate that it has issued itself": {
-			tls: (own) => ({ identity: own.selfSigned() }),
-			reason: /certificate: no trusted authority has issued it \(tls\.ca\)/,
-		},
-		"a certificate for another host": {
-			tls: (own, trusted) => ({ identity: own.issue(trusted, { names: ["DNS:broker.test"] }) }),
-			reason: /certificate: host name does not match/,
-		},
-		"a certificate that has expired": {
-			tls: (own, trusted) => ({ identity: own.issue(trusted, { days: -1 }) }),
-			reason: /certificate: has expired/,
-		},
-		"a certificate whose issuer is no authority": {
-			tls: (own, trusted) => {
-				const issuer = own.issue(trusted, { commonName: "just a client" });
-				return { identity: own.chain(own.issue(issuer), issuer) };
+for (const [whose, option] of Object.entries(IMPLEMENTATIONS))
+	describe(`A broker at mqtts://, with ${whose}`, { concurrency: 4 }, () => {
+		const start = (parts: Parts, ...args: string[]) => parts.station(undefined, ...option, ...args);
+
+		for (const kind of ["rsa", "ec"] as const) {
+			scenario(`Readings are delivered to one with an ${kind} key, and again after it was killed.`, async (parts) => {
+				const certificates = certificatesOf(parts);
+				const authority = certificates.authority("an authority", kind);
+				const broker = await parts.mosquitto({ tls: { identity: certificates.issue(authority, { kind }) } });
+				const subscriber = await parts.subscriber(broker, "veleta/#", { durable: true });
+				const station = start(parts, ...at(broker), ...trusting(authority));
+				await subscriber.reaches(2);
+				await broker.save();
+				await broker.kill();
+				await station.line(/connection closed/);
+				await broker.restart();
+				const seen = subscriber.highest();
+				await subscriber.reaches(seen + 2);
+				const { readings, acknowledged } = await stopDelivered(parts, station, subscriber);
+				assert.equal(acknowledged, readings);
+				assert.ok(station.count(/^veleta\/sim\/state /) > 0, "the simulator's own subscriber speaks TLS, too");
+			});
+		}
+
+		const wrong: { [what: string]: { tls: (own: Certificates, trusted: Identity) => BrokerTls; reason: RegExp } } = {
+			"a certificate that an unknown authority has issued": {
+				tls: (own) => ({ identity: own.issue(own.authority("somebody else")) }),
+				reason: /certificate: no trusted authority has issued it \(tls\.ca\)/,
 			},
-			reason: /certificate: (it, or one of its issuers, is not meant for this|one of its issuers is no authority)/,
-		},
-		"the wish for a client certificate": {
-			tls: (own, trusted) => ({ identity: own.issue(trusted), clientAuthority: trusted }),
-			reason: /(wants|may want) a client certificate \(tls\.certificate\)/,
-		},
-	};
-	for (const [what, { tls, reason }] of Object.entries(wrong)) {
-		scenario(`A broker with ${what} is told why, tried again, and delivered to once it is in order.`, async (parts) => {
+			"a certificate that it has issued itself": {
+				tls: (own) => ({ identity: own.selfSigned() }),
+				reason: /certificate: no trusted authority has issued it \(tls\.ca\)/,
+			},
+			"a certificate for another host": {
+				tls: (own, trusted) => ({ identity: own.issue(trusted, { names: ["DNS:broker.test"] }) }),
+				reason: /certificate: host name does not match/,
+			},
+			"a certificate that has expired": {
+				tls: (own, trusted) => ({ identity: own.issue(trusted, { days: -1 }) }),
+				reason: /certificate: has expired/,
+			},
+			"a certificate whose issuer is no authority": {
+				tls: (own, trusted) => {
+					const issuer = own.issue(trusted, { commonName: "just a client" });
+					return { identity: own.chain(own.issue(issuer), issuer) };
+				},
+				reason: /certificate: (it, or one of its issuers, is not meant for this|one of its issuers is no authority)/,
+			},
+			"the wish for a client certificate": {
+				tls: (own, trusted) => ({ identity: own.issue(trusted), clientAuthority: trusted }),
+				reason: /(wants|may want) a client certificate \(tls\.certificate\)/,
+			},
+		};
+		for (const [what, { tls, reason }] of Object.entries(wrong)) {
+			scenario(
+				`A broker with ${what} is told why, tried again, and delivered to once it is in order.`,
+				async (parts) => {
+					const certificates = certificatesOf(parts);
+					const authority = certificates.authority();
+					const broker = await parts.mosquitto({ tls: tls(certificates, authority) });
+					const subscriber = await parts.subscriber(broker, "veleta/#", { durable: true });
+					const station = start(parts, ...at(broker), ...trusting(authority));
+					const told = () => station.disconnects.filter((disconnect) => reason.test(disconnect.reason));
+					await until("a second attempt with the reason", () => told().length >= 2);
+					assert.equal(subscriber.highest(), 0);
+					broker.configure({ identity: certificates.issue(authority) });
+					await broker.stop();
+					await broker.restart();
+					await subscriber.reaches(3);
+					// What was measured meanwhile is delivered.
+					const { readings } = await stopDelivered(parts, station, subscriber);
+					assertComplete(subscriber.reports(), readings);
+				},
+			);
+		}
+
+		for (const kind of ["ec", "rsa"] as const)
+			scenario(
+				`A client certificate with an ${kind} key that the broker's authority has issued is accepted, and its key never shown.`,
+				async (parts) => {
+					const certificates = certificatesOf(parts);
+					const authority = certificates.authority();
+					const tls = { identity: certificates.issue(authority), clientAuthority: authority };
+					const broker = await parts.mosquitto({ tls });
+					const subscriber = await parts.subscriber(broker, "veleta/#");
+					const own = certificates.issue(authority, { commonName: "station", kind });
+					const station = start(parts, ...at(broker), ...trusting(authority), ...as(own));
+					await subscriber.reaches(2);
+					await station.stop();
+					const key = readFileSync(own.key, "utf8").split("\n")[1]!;
+					assert.equal(station.lines.filter((line) => line.includes(key)).length, 0);
+				},
+			);
+
+		scenario("A client certificate of somebody else's authority is refused with that reason.", async (parts) => {
 			const certificates = certificatesOf(parts);
 			const authority = certificates.authority();
-			const broker = await parts.mosquitto({ tls: tls(certificates, authority) });
-			const subscriber = await parts.subscriber(broker, "veleta/#", { durable: true });
-			const station = parts.station(undefined, ...at(broker), ...trusting(authority));
-			const told = () => station.disconnects.filter((disconnect) => reason.test(disconnect.reason));
-			await until("a second attempt with the reason", () => told().length >= 2);
-			assert.equal(subscriber.highest(), 0);
-			broker.configure({ identity: certificates.issue(authority) });
-			await broker.stop();
-			await broker.restart();
-			await subscriber.reaches(3);
-			// What was measured meanwhile is delivered.
+			const broker = await parts.mosquitto({
+				tls: { identity: certificates.issue(authority), clientAuthority: authority },
+			});
+			const own = certificates.issue(certificates.authority("somebody else"), { commonName: "station" });
+			const station = start(parts, ...at(broker), ...trusting(authority), ...as(own));
+			await station.line(/the broker does not accept the client certificate: it does not know who issued it; next/);
+		});
+
+		scenario("A handshake of single bytes is one, too.", async (parts) => {
+			const certificates = certificatesOf(parts);
+			const authority = certificates.authority();
+			const broker = await parts.mosquitto({ tls: { identity: certificates.issue(authority) } });
+			const subscriber = await parts.subscriber(broker, "veleta/#");
+			const proxy = await parts.proxy({ port: broker.tlsPort });
+			proxy.behaviour = "bytewise";
+			start(parts, "--broker", `mqtts://127.0.0.1:${proxy.port}`, ...trusting(authority));
+			await subscriber.reaches(1);
+		});
+
+		scenario("A broker that does not speak TLS on this port is told so.", async (parts) => {
+			const certificates = certificatesOf(parts);
+			const broker = await parts.mosquitto();
+			const url = `mqtts://127.0.0.1:${broker.port}`;
+			const station = start(parts, "--broker", url, ...trusting(certificates.authority()));
+			await station.line(/cannot connect: closed by the broker during the TLS handshake; next/);
+		});
+
+		scenario(
+			"A client certificate and a key that do not belong together are told, and nothing crashes.",
+			async (parts) => {
+				const certificates = certificatesOf(parts);
+				const authority = certificates.authority();
+				const one = certificates.issue(authority);
+				const other = certificates.issue(authority);
+				const url = ["--broker", "mqtts://127.0.0.1:1"];
+				const mixed = as({ certificate: one.certificate, key: other.key });
+				const station = start(parts, ...url, ...trusting(authority), ...mixed);
+				await station.line(/cannot connect: tls\.key: does not belong to tls\.certificate; next attempt/);
+				assert.deepEqual(await station.stop(), { code: 0, signal: null });
+			},
+		);
+	});
+
+/** A PUBACK of MQTT 5.0 when all is well: nothing else that mosquitto sends is as short. */
+const PUBACK_BYTES = 4;
+const SLEEP = { sleep: true, interval: 4, awake: 5 };
+
+/** After how many flights, the first being the station's hello, the broker has acknowledged so many messages. */
+function flightsTo(pubacks: number, flights: readonly Flight[]): number | undefined {
+	let seen = 0;
+	const at = flights.findIndex((flight) => {
+		if (flight.from === "broker") seen += saidIn(flight).filter((length) => length === PUBACK_BYTES).length;
+		return seen >= pubacks;
+	});
+	return at < 0 ? undefined : at + 1;
+}
+
+/** With a broker that may want a certificate of the station's, behind a proxy that counts. */
+const recorded = async (
+	parts: Parts,
+	{
+		client = false,
+		passes = Number.POSITIVE_INFINITY,
+		args = [],
+		...settings
+	}: {
+		readonly client?: boolean;
+		readonly passes?: number;
+		readonly args?: readonly string[];
+		readonly [setting: string]: unknown;
+	} = {},
+) => {
+	const certificates = certificatesOf(parts);
+	const authority = certificates.authority();
+	const identity = certificates.issue(authority);
+	const broker = await parts.mosquitto({ tls: { identity, ...(client && { clientAuthority: authority }) } });
+	const proxy = await RecordingProxy.start(broker.tlsPort);
+	parts.onEnd(() => proxy.close());
+	proxy.passes = passes;
+	const subscriber = await parts.subscriber(broker, "veleta/#", { durable: true });
+	const tls = { ca: authority.certificate, ...(client && certificates.issue(authority)) };
+	const config = { id: "sim", interval: 1, broker: `mqtts://127.0.0.1:${proxy.port}`, tls, ...settings };
+	const station = parts.station(undefined, "--board-tls", ...args, ...parts.config(config));
+	/** The station's, as far as the broker has answered: the simulator's own subscriber offers TLS 1.3. */
+	const connections = () => proxy.connections.filter((flights) => flights.length > 1 && !offersTls13(flights));
+	const connected = (times: number) => until(`connection ${times}`, () => station.count(/: connected with/) >= times);
+	return { broker, proxy, subscriber, station, connections, connected };
+};
+
+describe("A board's TLS resumes a session", { concurrency: 4 }, () => {
+	scenario(
+		"after deep sleep: a reading is acknowledged in the fourth flight, without one in the sixth.",
+		async (parts) => {
+			const { subscriber, station, connections } = await recorded(parts, SLEEP);
+			// The messages "online" and the reading; a machine that is too busy for its sensor sends them one after the other.
+			const counts = () => connections().map((flights) => flightsTo(2, flights));
+			await until("a wake that sends all at once", () => counts().slice(1).includes(4));
+			const [first, ...wakes] = counts();
+			assert.ok(first! >= 6, `${first} flights`);
+			for (const count of wakes) assert.ok((count ?? 4) >= 4, `${count} flights`);
+			assert.deepEqual(connections().slice(0, 2).map(hasCertificate), [true, false]);
+			const { readings } = await stopDelivered(parts, station, subscriber);
+			assertComplete(subscriber.reports(), readings);
+		},
+	);
+
+	for (const client of [false, true]) {
+		scenario(`after the network was away, ${client ? "with" : "without"} a client certificate.`, async (parts) => {
+			const { proxy, subscriber, station, connections, connected } = await recorded(parts, { client });
+			for (const times of [1, 2]) {
+				await connected(times);
+				proxy.cut();
+			}
+			await connected(3);
+			assert.deepEqual(connections().map(hasCertificate), [true, false, false]);
 			const { readings } = await stopDelivered(parts, station, subscriber);
 			assertComplete(subscriber.reports(), readings);
 		});
 	}
 
-	scenario(
-		"A client certificate that the broker's authority has issued is accepted, and its key never shown.",
-		async (parts) => {
-			const certificates = certificatesOf(parts);
-			const authority = certificates.authority();
-			const tls = { identity: certificates.issue(authority), clientAuthority: authority };
-			const broker = await parts.mosquitto({ tls });
-			const subscriber = await parts.subscriber(broker, "veleta/#");
-			const own = certificates.issue(authority, { commonName: "station" });
-			const station = parts.station(undefined, ...at(broker), ...trusting(authority), ...as(own));
-			await subscriber.reaches(2);
-			await station.stop();
-			const key = readFileSync(own.key, "utf8").split("\n")[1]!;
-			assert.equal(station.lines.filter((line) => line.includes(key)).length, 0);
-		},
-	);
+	scenario("but not of a broker that was restarted, which does not know it any more.", async (parts) => {
+		const { broker, proxy, subscriber, station, connections, connected } = await recorded(parts);
+		await connected(1);
+		await broker.stop();
+		await broker.restart();
+		await connected(2);
+		proxy.cut();
+		await connected(3);
+		assert.deepEqual(connections().map(hasCertificate), [true, true, false]);
+		const { readings } = await stopDelivered(parts, station, subscriber);
+		assertComplete(subscriber.reports(), readings);
+	});
+});
 
-	scenario("A client certificate of somebody else's authority is refused with that reason.", async (parts) => {
-		const certificates = certificatesOf(parts);
-		const authority = certificates.authority();
-		const broker = await parts.mosquitto({
-			tls: { identity: certificates.issue(authority), clientAuthority: authority },
+describe("While a board's TLS makes its handshake", { concurrency: 4 }, () => {
+	/** Of the broker's first flight: nothing, and a part of its certificate. */
+	for (const passes of [0, 300]) {
+		for (const [end, means] of [
+			["stop", "in good order"],
+			["kill", "at once"],
+		] as const) {
+			scenario(
+				`the station ends ${means}, ${passes} bytes into it; its next life delivers what waited.`,
+				async (parts) => {
+					const { proxy, subscriber, station, connections } = await recorded(parts, { passes });
+					await until("a handshake under way", () => connections().length > 0);
+					if (end === "stop") assert.deepEqual(await station.stop(), { code: 0, signal: null });
+					else await station.kill();
+					assert.equal(subscriber.highest(), 0);
+					proxy.passes = Number.POSITIVE_INFINITY;
+					proxy.cut();
+					const next = parts.again(station);
+					await subscriber.reaches(2);
+					await stopDelivered(parts, next, subscriber);
+					assert.ok(subscriber.isWhole);
+				},
+			);
+		}
+	}
+
+	for (const passes of [0, 300]) {
+		scenario(`a broker that says ${passes} bytes and no more has 30 s, and is told so.`, async (parts) => {
+			const { station } = await recorded(parts, { passes, args: ["--speed", "100"] });
+			await station.line(/: cannot connect: no answer within 30 s; next attempt/);
+			assert.deepEqual(await station.stop(), { code: 0, signal: null });
 		});
-		const own = certificates.issue(certificates.authority("somebody else"), { commonName: "station" });
-		const station = parts.station(undefined, ...at(broker), ...trusting(authority), ...as(own));
-		await station.line(/the broker does not accept the client certificate: it does not know who issued it; next/);
-	});
+	}
+});
 
-	scenario("A broker that does not speak TLS on this port is told so.", async (parts) => {
-		const certificates = certificatesOf(parts);
-		const broker = await parts.mosquitto();
-		const url = `mqtts://127.0.0.1:${broker.port}`;
-		const station = parts.station(undefined, "--broker", url, ...trusting(certificates.authority()));
-		await station.line(/cannot connect: closed by the broker during the TLS handshake; next/);
-	});
-
+describe("Options and settings of TLS", { concurrency: 4 }, () => {
 	scenario("A configuration names PEM files relative to itself, or holds what is in them.", async (parts) => {
 		const certificates = certificatesOf(parts);
 		const authority = certificates.authority();
@@ -141,6 +309,12 @@ describe("A broker at mqtts://", { concurrency: 4 }, () => {
 			await subscriber.reaches(1, `${topic}/state`);
 			await station.stop();
 		}
+	});
+
+	scenario("A board's TLS knows no authorities without --cafile, and says so as on a board.", async (parts) => {
+		const station = parts.station(undefined, "--board-tls", "--broker", "mqtts://127.0.0.1:1");
+		await station.line(/: cannot connect: tls\.ca: a board knows no authorities of its own; next attempt/);
+		assert.deepEqual(await station.stop(), { code: 0, signal: null });
 	});
 
 	scenario("A PEM file that is missing, or none, is named in one line.", async (parts) => {
@@ -164,21 +338,6 @@ describe("A broker at mqtts://", { concurrency: 4 }, () => {
 			assert.match(station.lines[0]!, expected);
 		}
 	});
-
-	scenario(
-		"A client certificate and a key that do not belong together are told, and nothing crashes.",
-		async (parts) => {
-			const certificates = certificatesOf(parts);
-			const authority = certificates.authority();
-			const one = certificates.issue(authority);
-			const other = certificates.issue(authority);
-			const url = ["--broker", "mqtts://127.0.0.1:1"];
-			const mixed = as({ certificate: one.certificate, key: other.key });
-			const station = parts.station(undefined, ...url, ...trusting(authority), ...mixed);
-			await station.line(/cannot connect: tls\.key: does not belong to tls\.certificate; next attempt/);
-			assert.deepEqual(await station.stop(), { code: 0, signal: null });
-		},
-	);
 });
 
 describe("npm run mqtt with TLS", { concurrency: 4 }, () => {

@@ -1,7 +1,17 @@
 /** The XS engine with the memory of a board: that its limits bite, and that its flash is one. */
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+	closeSync,
+	mkdirSync,
+	mkdtempSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	utimesSync,
+	writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -366,4 +376,29 @@ test("a lock that a power cut left empty does not keep the engine from being bui
 	);
 	equal(status, 1, stderr);
 	ok(stderr.includes("the XS engine needs a C compiler"), stderr);
+});
+
+test("without Mbed TLS a board's TLS is refused in one line, and the plain engine does not need it", () => {
+	const project = copyOfProject("engine-tls");
+	const engines = join(project, "build/engine");
+	rmSync(engines, { recursive: true, force: true });
+	// A compiler that has everything else.
+	const compiler = join(project, "cc");
+	const script = `#!/bin/sh
+case "$*" in *mbedtls.c*) echo "mbedtls/ssl.h: No such file or directory" >&2; exit 1;; esac
+while [ $# -gt 0 ]; do [ "$1" = -o ] && : > "$2" && chmod +x "$2"; shift; done`;
+	writeFileSync(compiler, script, { mode: 0o755 });
+	const { status, stdout, stderr } = spawnSync(
+		process.execPath,
+		["tools/run.js", "--engine", "commands/start/start.ts", "--board-tls"],
+		{ cwd: project, env: { ...process.env, CC: compiler }, encoding: "utf8", timeout: 120_000 },
+	);
+	equal(status, 2, stderr);
+	equal(stdout, "");
+	deepEqual(readdirSync(engines).sort(), ["sources", "xs"]);
+	equal(
+		stderr.trimEnd().split("\n").at(-1),
+		"TLS as on a board needs Mbed TLS with its headers: apt-get install libmbedtls-dev",
+	);
+	equal(stderr.match(/^builds .*/gm)?.length, 1, stderr);
 });

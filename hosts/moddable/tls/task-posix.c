@@ -26,8 +26,9 @@ static void *run(void *unused)
 {
 	(void)unused;
 	(*task.work)(task.data);
-	taskPost(task.machine, task.done, task.data);
+	/* Before `done` is called, which may start the next one; that waits until this thread has read the rest. */
 	setAtWork(false);
+	taskPost(task.machine, task.done, task.data);
 	return NULL;
 }
 

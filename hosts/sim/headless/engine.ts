@@ -9,8 +9,9 @@ import type { Readable, Writable } from "node:stream";
 import { type Creation, XS_SLOT_BYTES } from "../../creation.ts";
 import { type DecodedAction, decodeActions, encodeEvent } from "./protocol.ts";
 
-/** The engine's path, which `tools/build.js` puts in. */
+/** The paths of the engine and of the one with TLS, which `tools/build.js` puts in. */
 declare const XS_ENGINE: string;
+declare const XS_TLS_ENGINE: string;
 
 /** The engine's use of memory and time; the highest figures are those since `limit`. */
 export interface Figures {
@@ -36,6 +37,9 @@ export interface Figures {
 	 * `limit`. Here pointers are longer, and with them the headers of chunks and the elements of arrays.
 	 */
 	readonly boardChunks: number;
+	/** Bytes that Mbed TLS and the C around it have allocated, as asked for; on Linux. */
+	readonly tlsHeap: number;
+	readonly highestTlsHeap: number;
 }
 /** In the order in which the engine tells them. */
 const FIGURES = [
@@ -50,6 +54,8 @@ const FIGURES = [
 	"highestStack",
 	"highestNativeStack",
 	"boardChunks",
+	"tlsHeap",
+	"highestTlsHeap",
 ] as const satisfies readonly (keyof Figures)[];
 const FIGURES_BYTES = 4 * FIGURES.length;
 const NONE = figuresOf(() => 0);
@@ -79,6 +85,8 @@ export interface EngineOptions {
 	readonly flash?: number | undefined;
 	/** Its file's name, for a person. */
 	readonly flashName?: string | undefined;
+	/** With a board's TLS, as a global `mbedtls`; without it there is none. */
+	readonly withTls?: boolean | undefined;
 }
 
 /** Exit codes of the engine's `lock`. */
@@ -98,9 +106,11 @@ export function lockFile(descriptor: number, wait: number): boolean {
 	throw new EngineError(`cannot be locked (${error?.message ?? stderr.trim()})`);
 }
 
-function engineProgram(): string {
-	if (!existsSync(XS_ENGINE)) throw new EngineError(`there is no XS engine at ${XS_ENGINE}: \`npm start\` builds it`);
-	return XS_ENGINE;
+function engineProgram(withTls = false): string {
+	const program = withTls ? XS_TLS_ENGINE : XS_ENGINE;
+	if (existsSync(program)) return program;
+	const command = `npm start${withTls ? " -- --board-tls" : ""}`;
+	throw new EngineError(`there is no XS engine at ${program}: \`${command}\` builds it`);
 }
 
 type Pending = { resolve: (actions: DecodedAction[]) => void; reject: (error: Error) => void };
@@ -125,10 +135,10 @@ export class Engine {
 	private readonly _kill = () => this.process.kill("SIGKILL");
 
 	/** Throws an `EngineError` with advice where the engine is not built. */
-	constructor({ flash, flashName = "the flash's file" }: EngineOptions = {}) {
+	constructor({ flash, flashName = "the flash's file", withTls }: EngineOptions = {}) {
 		this._flashName = flashName;
 		// Its own process group: a Ctrl-C in the terminal must reach the station as an orderly stop, not kill the engine.
-		this.process = spawn(engineProgram(), [], {
+		this.process = spawn(engineProgram(withTls), [], {
 			stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", flash ?? "ignore"],
 			detached: true,
 		});

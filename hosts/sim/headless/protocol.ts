@@ -28,6 +28,8 @@ export const Event = {
 	Stop: 6,
 	/** Asks for `Counters`. */
 	Count: 7,
+	/** Not Node's: the engine's task is done (`engine/tls.h`), and has called the program back. */
+	TaskDone: 8,
 } as const;
 
 /** XS to Node. `id` is the socket's. */
@@ -67,6 +69,8 @@ export interface Configuration {
 	replay?: { text: string; name?: string };
 	/** Whether the machine has a second slot for firmware. */
 	firmwareSlots?: boolean;
+	/** Whether TLS is a board's, in XS and C, instead of Node's. */
+	boardTls?: boolean;
 	/** Whether the station's own restart or sleep led to this start. */
 	startedOnRequest?: boolean;
 	/** Whether memory and time of the ports are measured apart from the station's. */

@@ -16,6 +16,7 @@ import { answerSlots } from "./firmware-slots-remote.ts";
 import type { FlashFile } from "./flash-file.ts";
 import { Action, type Configuration, type DecodedAction, Event, encodeEvent, LEVELS } from "./protocol.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
+import { SessionMemory } from "./tls-session.ts";
 
 /** Bytes that a socket may have unsent, and unread: the defaults of an ESP32's lwIP. */
 const SOCKET_WINDOW = 5_744;
@@ -66,6 +67,7 @@ export class Runner {
 	readonly wire = { sent: 0, received: 0 };
 
 	private readonly _options: RunnerOptions;
+	private readonly _session = new SessionMemory();
 	/** Read once: another build must not change the program of a run. */
 	private readonly _firmware: string;
 	private readonly _connections = new Map<number, StationConnection>();
@@ -96,16 +98,17 @@ export class Runner {
 	}
 
 	private _createEngine(): Engine {
-		const { flash, slots, onLog } = this._options;
-		const engine = new Engine({ flash: flash.file, flashName: flash.name });
+		const { flash, slots, boardTls, onLog } = this._options;
+		const engine = new Engine({ flash: flash.file, flashName: flash.name, withTls: boardTls });
 		engine.onOutput = (text) => onLog("error", text.trimEnd());
-		if (slots) engine.onQuestion = (question) => answerSlots(slots, question);
+		engine.onQuestion = (question) =>
+			this._session.answer(question) ?? (slots ? answerSlots(slots, question) : new Uint8Array(0));
 		return engine;
 	}
 
 	/** Loads the firmware and starts the station; or starts it anew, as it asked for. */
 	async start(startedOnRequest = false): Promise<void> {
-		const { settings, sensor, seed, replay, slots } = this._options;
+		const { settings, sensor, seed, replay, slots, boardTls } = this._options;
 		await this._engine.evaluate(this._firmware);
 		const configuration: Configuration = {
 			settings,
@@ -113,6 +116,7 @@ export class Runner {
 			seed,
 			...(replay && { replay }),
 			firmwareSlots: !!slots,
+			...(boardTls && { boardTls }),
 			startedOnRequest,
 		};
 		await this._tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });

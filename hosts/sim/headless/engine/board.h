@@ -34,6 +34,8 @@ struct figures {
 	uint32_t highestStack; /* slots, as on a board */
 	uint32_t highestNativeStack; /* bytes, as of the last collection that was asked for */
 	uint32_t boardChunks; /* bytes that a board would have in use, as of that collection, or of `limit` */
+	uint32_t tlsHeap; /* bytes that Mbed TLS has outside of the machine; 0 in the plain engine, see `tls.h` */
+	uint32_t highestTlsHeap; /* since `limit` */
 };
 
 /* `nativeStack` is where the memory of this thread's stack begins. NULL where there is no memory. */

@@ -20,6 +20,7 @@
  */
 #include "globals.h"
 #include "board.h"
+#include "tls.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -124,6 +125,7 @@ void machineEnded(xsMachine* the, int status, const char* reason)
 {
 	struct figures figures;
 	readFigures(the, &figures);
+	readTlsFigures(&figures);
 	send('x', &figures, sizeof(figures), reason, strlen(reason));
 	_exit(EXIT_ABORTED + status);
 }
@@ -133,6 +135,7 @@ static void done(xsMachine* the)
 	struct figures figures;
 	struct buffer* actions = takeActions();
 	readFigures(the, &figures);
+	readTlsFigures(&figures);
 	send('.', &figures, sizeof(figures), actions->bytes, actions->length);
 }
 
@@ -166,7 +169,9 @@ static void run(xsMachine* the, char kind, struct buffer* message)
 		}
 	}
 	xsEndHost(the);
-	runJobs(the);
+	do
+		runJobs(the);
+	while (runTask(the));
 	if (!caught)
 		return done(the);
 	clearBuffer(takeActions());
@@ -181,6 +186,7 @@ static void* loop(void* nativeStack)
 	if (!the)
 		failed("createMachine");
 	installGlobals(the, FLASH);
+	installTls(the);
 	while (receive(&kind, &message)) {
 		switch (kind) {
 		case 'e':
@@ -191,6 +197,7 @@ static void* loop(void* nativeStack)
 			if (message.length != sizeof(struct limits))
 				_exit(1);
 			limitMachine(the, (struct limits*)message.bytes);
+			beginTlsFigures();
 			done(the);
 			break;
 		case 'g':

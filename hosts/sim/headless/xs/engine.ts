@@ -1,5 +1,6 @@
 /** The engine's globals beside the language: `engine/globals.c`. */
 import type { Bytes, Flash } from "../../../../src/host.js";
+import type { MbedTls } from "../../../moddable/tls/mbedtls.js";
 
 interface EngineGlobals {
 	act(kind: number, id?: number, value?: number, data?: string | ArrayBuffer | Bytes): void;
@@ -9,6 +10,7 @@ interface EngineGlobals {
 	ask(question: ArrayBuffer): ArrayBuffer;
 	aside(begins: boolean): void;
 	readonly flash?: Flash;
+	readonly mbedtls?: MbedTls;
 }
 const engine = globalThis as unknown as EngineGlobals;
 
@@ -26,3 +28,5 @@ export const ask = engine.ask;
 export const aside = engine.aside;
 /** NOR flash, if the engine was started with one. */
 export const flash = engine.flash;
+/** TLS in C, in the engine that has it: `engine/tls/tls.c`. What is handed over to its thread is done when an event's actions go. */
+export const mbedtls = engine.mbedtls;

@@ -3,7 +3,7 @@ import main from "../../../../src/main.js";
 import type { Station } from "../../../../src/station/station.js";
 import { Action, Event, TEXT_BOX } from "../protocol.js";
 import { act, takeText } from "./engine.js";
-import { configure, nextTimer, onRestart, onSleep, runTimers, socketOf, time } from "./host.js";
+import { configure, nextTimer, onRestart, onSleep, onTaskDone, runTimers, socketOf, time } from "./host.js";
 
 let station: Station | undefined;
 let timer = Number.POSITIVE_INFINITY;
@@ -57,4 +57,5 @@ function onEvent(kind: number, id: number, count: number, now: number, wall: num
 	}
 }
 
+onTaskDone(() => onEvent(Event.TaskDone, 0, 0, time.now, time.wall));
 Object.assign(globalThis, { onEvent });

@@ -3,11 +3,14 @@ import type { Bytes, Host, LogLevel, Socket, SocketOptions } from "../../../../s
 import type { Settings } from "../../../../src/settings.js";
 import { parseSettings } from "../../../../src/settings.js";
 import type { HostModule } from "../../../../src/start.js";
+import type { MbedTls } from "../../../moddable/tls/mbedtls.js";
+import { TlsSocket } from "../../../moddable/tls/socket.js";
 import { createRandom } from "../../devices/random.js";
 import { createSimulatedSensor } from "../../devices/simulated-sensor.js";
 import { RemoteSlots } from "../firmware-slots-remote.js";
 import { Action, type Configuration, LEVELS } from "../protocol.js";
-import { act, aside, ask, drop, flash, take } from "./engine.js";
+import { RemoteSessions } from "../tls-session.js";
+import { act, aside, ask, drop, flash, mbedtls, take } from "./engine.js";
 import { jitterSeed } from "./jitter.js";
 
 /** The time of the event being handled: within one event no time passes. */
@@ -45,7 +48,7 @@ export function socketOf(id: number): SimulatedSocket | undefined {
 	return sockets.get(id);
 }
 
-/** ECMA-419 TCP; the bytes travel through Node, which does the TLS, too. */
+/** ECMA-419 TCP; the bytes travel through Node, which does the TLS, too, unless it is a board's. */
 class SimulatedSocket implements Socket {
 	private readonly _id: number;
 	private readonly _options: SocketOptions;
@@ -123,6 +126,33 @@ const host: { -readonly [port in keyof Host]: Host[port] } & HostModule = {
 };
 export default host;
 
+let taskDone = () => {};
+
+/** Calls back when a task of the engine's has called back the program. */
+export function onTaskDone(callback: () => void): void {
+	taskDone = callback;
+}
+
+/** TLS as on a board, over the same TCP. */
+function boardTls(mbedtls: MbedTls): NonNullable<Host["network"]["tls"]> {
+	const options = {
+		io: TlsSocket,
+		tcp: SimulatedSocket,
+		mbedtls: Object.freeze({
+			...mbedtls,
+			handshake: (connection: object, done: () => void) =>
+				mbedtls.handshake(connection, () => {
+					done();
+					taskDone();
+				}),
+		}),
+		time: () => time.wall,
+		defer: (callback: () => void) => void host.timer.set(callback, 0),
+		sessions: new RemoteSessions(ask),
+	};
+	return options as unknown as NonNullable<Host["network"]["tls"]>;
+}
+
 /** An object's methods do not count as the station's: on a board they are hardware, and functions in C. */
 function setAside(object: Record<string, unknown>): void {
 	for (const name of ["now", "time", "set", "clear", "read", "write", "close", "hold", "release"]) {
@@ -142,6 +172,7 @@ function setAside(object: Record<string, unknown>): void {
 /** Gives the ports the runner's configuration. */
 export function configure(configuration: Configuration): void {
 	const { sensor = "bme280", seed, replay, firmwareSlots, measured, startedOnRequest } = configuration;
+	if (configuration.boardTls && mbedtls) host.network = { ...host.network, tls: boardTls(mbedtls) };
 	settings = configuration.settings;
 	host.startedOnRequest = startedOnRequest === true;
 	if (firmwareSlots) {
