@@ -139,13 +139,13 @@ static void failByResult(TlsConnection connection, int result)
 			connection->state = kTlsClosed;
 			snprintf(connection->reason, sizeof(connection->reason), "by the broker");
 			return;
-		case MBEDTLS_ERR_SSL_ALLOC_FAILED:
-			return fail(connection, kNoMemory);
 		case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
 			return fail(connection, "the broker speaks no version of TLS that is spoken here");
 		case MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE:
 			return fail(connection, trustReason(kTrustUnknownRestriction));
 	}
+	if (tlsIsOfMemory(result))
+		return fail(connection, kNoMemory);
 	if (isOfCertificate(result))
 		snprintf(text, sizeof(text), "certificate: cannot be read here (-0x%04x)", (unsigned)-result);
 	else if (!connection->heardAnything)
@@ -247,7 +247,7 @@ static const char *readAuthorities(TlsConnection connection, const char *ca)
 	if (!ca)
 		return "tls.ca: a board knows no authorities of its own";
 	result = mbedtls_x509_crt_parse(&connection->authorities, (const unsigned char *)ca, pemLength(ca));
-	if (MBEDTLS_ERR_X509_ALLOC_FAILED == result)
+	if (tlsIsOfMemory(result))
 		return kNoMemory;
 	if (result > 0)
 		return "tls.ca: holds a certificate that cannot be read here";
@@ -268,7 +268,11 @@ static const char *readOwn(TlsConnection connection, const char *certificate, co
 
 	if (!certificate || !key)
 		return NULL;
-	if (mbedtls_x509_crt_parse(&connection->certificate, (const unsigned char *)certificate, pemLength(certificate)))
+	result = mbedtls_x509_crt_parse(&connection->certificate, (const unsigned char *)certificate,
+		pemLength(certificate));
+	if (tlsIsOfMemory(result))
+		return kNoMemory;
+	if (result)
 		return "tls.certificate: is no certificate";
 #if TLS_MBEDTLS_4 || TLS_MBEDTLS_2
 	result = mbedtls_pk_parse_key(&connection->key, (const unsigned char *)key, pemLength(key), NULL, 0);
@@ -276,6 +280,8 @@ static const char *readOwn(TlsConnection connection, const char *certificate, co
 	result = mbedtls_pk_parse_key(&connection->key, (const unsigned char *)key, pemLength(key), NULL, 0,
 		RANDOM(connection));
 #endif
+	if (tlsIsOfMemory(result))
+		return kNoMemory;
 	if (result)
 		return "tls.key: is no private key without a password";
 #if TLS_MBEDTLS_4 || TLS_MBEDTLS_2
@@ -283,6 +289,8 @@ static const char *readOwn(TlsConnection connection, const char *certificate, co
 #else
 	result = mbedtls_pk_check_pair(&connection->certificate.pk, &connection->key, RANDOM(connection));
 #endif
+	if (tlsIsOfMemory(result))
+		return kNoMemory;
 	if (result)
 		return "tls.key: does not belong to tls.certificate";
 	if (mbedtls_ssl_conf_own_cert(&connection->config, &connection->certificate, &connection->key))

@@ -11,6 +11,16 @@
 #if MBEDTLS_VERSION_MAJOR < 3
 	#include <mbedtls/oid.h>
 #endif
+#if MBEDTLS_VERSION_MAJOR < 4
+	#include <mbedtls/asn1.h>
+	#include <mbedtls/bignum.h>
+	#include <mbedtls/cipher.h>
+	#include <mbedtls/ecp.h>
+	#include <mbedtls/md.h>
+	#include <mbedtls/pem.h>
+#else
+	#include <psa/crypto.h>
+#endif
 #include <mbedtls/ssl.h>
 #include <mbedtls/x509_crt.h>
 #include <mbedtls/pk.h>
@@ -30,6 +40,30 @@
 #if TLS_MBEDTLS_2
 	#define MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION
 #endif
+
+/* Whether there was no memory: before 4.0 each part of the library says so in its own code, and adds its own to another's. */
+static inline bool tlsIsOfMemory(int result)
+{
+#if TLS_MBEDTLS_4
+	return PSA_ERROR_INSUFFICIENT_MEMORY == result || MBEDTLS_ERR_SSL_ALLOC_FAILED == result ||
+		MBEDTLS_ERR_X509_ALLOC_FAILED == result;
+#else
+	switch (-result & 0x7f) {
+		case -MBEDTLS_ERR_MPI_ALLOC_FAILED:
+		case -MBEDTLS_ERR_ASN1_ALLOC_FAILED: return result < 0;
+	}
+	switch (-result & 0xff80) {
+		case -MBEDTLS_ERR_SSL_ALLOC_FAILED:
+		case -MBEDTLS_ERR_X509_ALLOC_FAILED:
+		case -MBEDTLS_ERR_PEM_ALLOC_FAILED:
+		case -MBEDTLS_ERR_PK_ALLOC_FAILED:
+		case -MBEDTLS_ERR_ECP_ALLOC_FAILED:
+		case -MBEDTLS_ERR_MD_ALLOC_FAILED:
+		case -MBEDTLS_ERR_CIPHER_ALLOC_FAILED: return result < 0;
+	}
+	return false;
+#endif
+}
 
 static inline int tlsHandshakeStage(const mbedtls_ssl_context *ssl)
 {
