@@ -36,7 +36,7 @@ const program = (name: string): Promise<string> =>
 	bundleProgram(NPM_COMMANDS.get(name)!, `listed-${name.replace(":", "-")}`);
 
 test("every file that is a command has a name for npm run, which it knows", () => {
-	const files = ["bench", "commands", "test/fuzz"]
+	const files = ["bench", "commands", "test/fuzz", "test/fuzz-tls"]
 		.flatMap((folder) =>
 			readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((path) => join(folder, path)),
 		)
@@ -128,6 +128,9 @@ const WORK: Readonly<Record<string, readonly Work[]>> = {
 	simulate: [{ args: ["--seeds", "1000000", "--days", "0.1"], busy: /threads$/m, exitCode: 130, says: /worlds$/m }],
 	bench: [{ args: [] }],
 	fuzz: [{ args: [], busy: /workers$/m, exitCode: 130, says: /^seed \d+: no failure until it was interrupted$/m }],
+	"fuzz:tls": [
+		{ args: [], busy: /workers$/m, exitCode: 130, says: /^seed \d+: no failure until it was interrupted$/m },
+	],
 	settings: [{ args: [] }],
 	build: [{ args: [] }],
 	"build:esp32": [{ args: [], environment: sdk.environment, busy: /^busy$/m }],
