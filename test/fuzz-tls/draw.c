@@ -349,7 +349,8 @@ static void putServerKeyExchange(Bytes *bytes)
 
 static void putCertificateRequest(Bytes *bytes)
 {
-	const uint32_t types = below(5), algorithms = 2 * below(oneIn(4) ? 200 : 8), names = oneIn(4) ? PICK(kLengths) % 16000 : below(100);
+	const uint32_t types = below(5), algorithms = 2 * below(oneIn(4) ? 200 : 8);
+	const uint32_t names = oneIn(4) ? PICK(kLengths) % 16000 : below(100);
 
 	putNumber(bytes, types, 1);
 	putRandom(bytes, types);

@@ -124,7 +124,7 @@ const Identity kIdentities[] = {
 		"certificate: it, or one of its issuers, has a key or a signature that is too weak"},
 	{"weak", "weak", NULL, NULL,
 		"certificate: it, or one of its issuers, has a key or a signature that is too weak"},
-	{"critical", "critical", NULL, NULL, "certificate: cannot be read here (-0x2562)"},
+	{"critical", "critical", NULL, NULL, "certificate: has a restriction that is not known here"},
 	{"policy", "policy", NULL, NULL, "certificate: has a restriction that is not known here"},
 	{"misfit", "misfit,forclients", NULL, NULL, "certificate: it, or one of its issuers, is not meant for this"},
 	{"lister", "belowlister,lister", NULL, NULL, "certificate: one of its issuers is no authority"},

@@ -14,7 +14,7 @@
 static const struct {
 	const char	*name, *arguments;
 } kForms[kStepKinds] = {
-	/* The server: who it is; session tickets; a cache of sessions; whether it asks for a certificate; its only cipher suite. */
+	/* The server: who it is; session tickets; a cache of sessions; it asks for a certificate; its only cipher suite. */
 	[kServerIs] = {"server", "w"},
 	[kTickets] = {"tickets", ""},
 	[kCache] = {"cache", ""},
@@ -75,12 +75,15 @@ static const struct {
 	[kSavedForget] = {"saved-forget", ""},
 	/* Another server from now on, who knows no earlier session. */
 	[kBecomes] = {"becomes", "w"},
-	/* Calls: a connection, with the saved session or without; bytes go to and fro, so many pushes at most (0: until nothing moves). */
+	/*
+	 * Calls: a connection, without the saved session or with it; bytes go to and fro, with so many pushes at most, or
+	 * for 0 until nothing moves; bytes as they are.
+	 */
 	[kOpen] = {"open", ""},
 	[kResume] = {"resume", ""},
 	[kGo] = {"go", "n"},
 	[kRaw] = {"raw", "b"},
-	/* The server encrypts a record of a type: bytes, or so many bytes of data; its close_notify; its handshake begins anew. */
+	/* The server encrypts a record of a type, and so many bytes of data; its close_notify; its HelloRequest. */
 	[kSend] = {"send", "nb"},
 	[kData] = {"data", "n"},
 	[kNotify] = {"notify", ""},

@@ -15,13 +15,14 @@
 typedef enum {
 	kServerIs, kTickets, kCache, kWants, kRequires, kSuite, kPool, kHonest,
 	kHost, kCa, kIdentity, kClock, kFailing, kFailingOn, kNoEntropy, kPiece, kReading,
-	kMessageDrop, kMessageTwice, kMessageSet, kMessageInsert, kMessageDelete, kMessageBody, kMessageEcho, kMessageBefore, kMessageAfter,
+	kMessageDrop, kMessageTwice, kMessageSet, kMessageInsert, kMessageDelete, kMessageBody, kMessageEcho,
+	kMessageBefore, kMessageAfter,
 	kCertificates, kDer, kResign,
 	kRecordDrop, kRecordTwice, kRecordSet, kRecordInsert, kRecordDelete, kRecordBefore, kRecordSwap, kRecordSplit,
 	kRecordJoin, kRecordLength, kRecordType, kRecordVersion,
 	kSavedSet, kSavedInsert, kSavedDelete, kSavedCut, kSavedForget, kBecomes,
-	kOpen, kResume, kGo, kRaw, kSend, kData, kNotify, kAgain, kWrite, kRead, kReadable, kPull, kPush, kHandshake, kClose,
-	kEnded, kSave, kFree, kExpect,
+	kOpen, kResume, kGo, kRaw, kSend, kData, kNotify, kAgain, kWrite, kRead, kReadable, kPull, kPush, kHandshake,
+	kClose, kEnded, kSave, kFree, kExpect,
 	kStepKinds
 } StepKind;
 

@@ -1,4 +1,7 @@
-/* Pseudorandom numbers that two numbers decide, as in test/fuzz/random.ts: "small fast counting" (Doty-Humphrey, PractRand). */
+/*
+ * Pseudorandom numbers that two numbers decide: "small fast counting"
+ * (Doty-Humphrey, PractRand), as in test/fuzz/random.ts.
+ */
 
 #ifndef RANDOM_H
 #define RANDOM_H

@@ -306,7 +306,7 @@ static void resign(size_t index, const char *name)
 	length += derHead(MBEDTLS_ASN1_BIT_STRING, signatureLength + 1, out + length);
 	memcpy(out + length, signature, signatureLength + 1);
 	length += signatureLength + 1;
-	/* The sequence around, by a change that changes nothing. */
+	/* And the sequence around it, whose length is another one. */
 	node = (uint32_t)(tbs - list[index].der);
 	listReplace(index, out + node, length - node);
 	length = derHead(MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE, list[index].length, out);

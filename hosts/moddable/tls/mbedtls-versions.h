@@ -11,15 +11,19 @@
 
 #include <mbedtls/version.h>
 #if MBEDTLS_VERSION_MAJOR < 3
+	#include <mbedtls/oid.h>
+#endif
+#include <mbedtls/platform_time.h>
+#if MBEDTLS_VERSION_MAJOR < 4
 	#include <mbedtls/asn1.h>
 	#include <mbedtls/bignum.h>
 	#include <mbedtls/cipher.h>
 	#include <mbedtls/ecp.h>
 	#include <mbedtls/md.h>
-	#include <mbedtls/oid.h>
 	#include <mbedtls/pem.h>
+#else
+	#include <psa/crypto.h>
 #endif
-#include <mbedtls/platform_time.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/x509_crt.h>
 #include <mbedtls/pk.h>
@@ -50,7 +54,10 @@
 /* Whether there was no memory: before 4.0 each part of the library says so in its own code, and adds its own to another's. */
 static inline bool tlsIsOfMemory(int result)
 {
-#if TLS_MBEDTLS_2
+#if TLS_MBEDTLS_4
+	return PSA_ERROR_INSUFFICIENT_MEMORY == result || MBEDTLS_ERR_SSL_ALLOC_FAILED == result ||
+		MBEDTLS_ERR_X509_ALLOC_FAILED == result;
+#else
 	switch (-result & 0x7f) {
 		case -MBEDTLS_ERR_MPI_ALLOC_FAILED:
 		case -MBEDTLS_ERR_ASN1_ALLOC_FAILED: return result < 0;
@@ -65,9 +72,6 @@ static inline bool tlsIsOfMemory(int result)
 		case -MBEDTLS_ERR_CIPHER_ALLOC_FAILED: return result < 0;
 	}
 	return false;
-#else
-	return MBEDTLS_ERR_SSL_ALLOC_FAILED == result || MBEDTLS_ERR_X509_ALLOC_FAILED == result ||
-		MBEDTLS_ERR_PK_ALLOC_FAILED == result;
 #endif
 }
 
