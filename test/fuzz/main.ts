@@ -154,6 +154,8 @@ class Run {
 			child.on("exit", (code, signal) => resolve([code, signal]));
 		});
 		await disconnected;
+		// It was told of a Ctrl-C before it could leave that to us, and we are told in a moment.
+		if (signal === "SIGINT") this._interrupted = true;
 		const problem = this._problemOf(told, worker, signal ?? `exit code ${code}`);
 		if (problem !== undefined) this._failures.push(problem);
 	}

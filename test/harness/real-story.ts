@@ -95,14 +95,18 @@ export class RealStory {
 		"link lost": [() => this.proxy.freeze(), () => this.proxy.thaw()],
 	};
 
-	/** Resolves when the last of the station's lives tells that no backlog waits any more. */
+	/** Resolves when the last of the station's lives tells that no backlog waits any more, or none that shrinks: a busy machine has always some. */
 	private async _delivered(): Promise<void> {
 		await this.station.line(/connected with/);
-		const told = this.subscriber.messages.length;
-		await until("diagnostics without a backlog", () => this.subscriber.messages.slice(told).some(isWithoutBacklog));
+		const { length } = this.subscriber.messages;
+		await until("diagnostics without a backlog", () => {
+			const told = this.subscriber.messages.slice(length).filter(isDiagnostics);
+			const queued = told.map(({ payload }): number => JSON.parse(payload).queued);
+			return queued.some((count, index) => count <= ON_THEIR_WAY || count >= queued[index - 1]!);
+		});
 	}
 }
 
-function isWithoutBacklog({ topic, payload, retain }: { topic: string; payload: string; retain: boolean }): boolean {
-	return topic.endsWith("/diagnostics") && !retain && JSON.parse(payload).queued <= ON_THEIR_WAY;
+function isDiagnostics({ topic, retain }: { topic: string; retain: boolean }): boolean {
+	return topic.endsWith("/diagnostics") && !retain;
 }
