@@ -3,6 +3,8 @@
 
 #include "task.h"
 
+#include <string.h>
+
 #include "freertos/FreeRTOS.h"
 #include "freertos/semphr.h"
 #include "freertos/task.h"
@@ -12,35 +14,42 @@
 /* Below the engine, whose task has 4: it goes first whenever it has something to do. */
 #define PRIORITY (3)
 
-static struct {
+typedef struct {
 	void	*machine;
 	void	(*work)(void *data);
 	void	(*done)(void *machine, void *data);
 	void	*data;
-} task;
+} Task;
+
+/* The one that begins. */
+static Task task;
 
 /* Whoever has it is at work. */
 static SemaphoreHandle_t idle;
 
-static void deliver(void *machine, void *refcon, uint8_t *message, uint16_t messageLength)
+static void deliver(void *machine, void *data, uint8_t *message, uint16_t messageLength)
 {
-	void (*done)(void *machine, void *data) = task.done;
+	void (*done)(void *machine, void *data);
 
-	(*done)(machine, refcon);
+	memcpy(&done, message, sizeof(done));
+	(*done)(machine, data);
 }
 
 bool taskPost(void *machine, void (*done)(void *machine, void *data), void *data)
 {
-	return 0 == modMessagePostToMachine(machine, NULL, 0, deliver, data);
+	return 0 == modMessagePostToMachine(machine, (uint8_t *)&done, sizeof(done), deliver, data);
 }
 
 static void run(void *unused)
 {
-	(*task.work)(task.data);
-	/* The queue may be full for a moment; the engine empties it. */
-	while (!taskPost(task.machine, task.done, task.data))
-		vTaskDelay(1);
+	const Task own = task;
+
+	(*own.work)(own.data);
+	/* Before the end is told: whoever is told may have more for it at once. */
 	xSemaphoreGive(idle);
+	/* The queue may be full for a moment; the engine empties it. */
+	while (!taskPost(own.machine, own.done, own.data))
+		vTaskDelay(1);
 	vTaskDelete(NULL);
 }
 
@@ -54,10 +63,7 @@ bool taskStart(void *machine, void (*work)(void *data), void (*done)(void *machi
 	}
 	if (pdTRUE != xSemaphoreTake(idle, 0))
 		return false;
-	task.machine = machine;
-	task.work = work;
-	task.done = done;
-	task.data = data;
+	task = (Task){machine, work, done, data};
 	if (pdPASS == xTaskCreate(run, "tls", STACK_BYTES / sizeof(StackType_t), NULL, PRIORITY, NULL))
 		return true;
 	xSemaphoreGive(idle);
