@@ -123,7 +123,7 @@ export const MUTANTS: readonly Mutant[] = [
 		9,
 		KeepAlive,
 		class extends KeepAlive {
-			override get pingDue() {
+			override pingDue() {
 				return Number.POSITIVE_INFINITY;
 			}
 		},
@@ -144,7 +144,9 @@ export const MUTANTS: readonly Mutant[] = [
 		1,
 		Backoff,
 		class extends Backoff {
-			override lived() {}
+			override lived() {
+				return false;
+			}
 		},
 	),
 	mutant(

@@ -29,6 +29,13 @@ export class ConnectionError extends Error {
 	}
 }
 
+/** Nothing comes from the broker, or goes to it, any more: the network may be gone. */
+export class SilenceError extends ConnectionError {
+	override get name(): string {
+		return "SilenceError";
+	}
+}
+
 /** The broker has discarded the session of an earlier run, the connection's only purpose: the next one need not wait. */
 export class SessionDiscardedError extends ConnectionError {
 	constructor() {

@@ -78,6 +78,11 @@ export class Session<M extends Message> {
 		return phase !== "connected" || this._inFlight.size > 0 || this._subscriptions.awaiting || keepAlive.awaiting;
 	}
 
+	/** For how long an answer has been due and nothing has arrived, in ms; negative: none is due. */
+	silence(now: number): number {
+		return this._connection?.keepAlive.silence(this._oldestSentAt, now) ?? Number.NEGATIVE_INFINITY;
+	}
+
 	/**
 	 * Whether more bytes may be received. While replies wait to be sent, nothing
 	 * more should be read: else they would pile up when a broker does not take them.
@@ -147,8 +152,7 @@ export class Session<M extends Message> {
 	receive(bytes: Bytes, now: number): void {
 		const connection = this._connection;
 		if (!connection) return;
-		connection.keepAlive.received(now);
-		if (connection.decoder.passing) connection.passedAt = now;
+		connection.received(this._oldestSentAt, now);
 		try {
 			for (const packet of connection.decoder.push(bytes)) {
 				// A callback for the packet before may have closed the connection.
@@ -176,18 +180,18 @@ export class Session<M extends Message> {
 	transmit(now: number): Bytes | undefined {
 		const connection = this._connection;
 		if (!connection || connection.leaving) return undefined;
-		const { phase, keepAlive } = connection;
+		const { phase } = connection;
 		if (phase === "opened") return connection.leave(this._handshake.connect(connection.version), now);
 		if (phase === "connected") {
 			const reply = connection.replies.shift();
 			if (reply) return connection.leave(reply, now);
-			if (now >= keepAlive.pingDue) return connection.leave({ cmd: "pingreq" }, now);
+			if (now >= connection.pingDue(this._oldestSentAt)) return connection.leave({ cmd: "pingreq" }, now);
 		} else if (phase !== "awaiting CONNACK" || !connection.pipelined) {
 			return undefined;
 		}
 		if (connection.careful && this._inFlight.size === 0) connection.careful = false;
 		if (connection.careful && !connection.proven) {
-			return keepAlive.awaiting ? undefined : connection.leave({ cmd: "pingreq" }, now);
+			return connection.keepAlive.awaiting ? undefined : connection.leave({ cmd: "pingreq" }, now);
 		}
 		const isLast = connection.careful || this._subscriptions.dueLast !== undefined;
 		const request = isLast ? undefined : this._subscriptions.transmit(connection, now);
@@ -230,7 +234,10 @@ export class Session<M extends Message> {
 
 	/** A part of the packet from `transmit` has left: a slow connection is not a stuck one. */
 	progressed(now: number): void {
-		if (this._connection?.leaving) this._connection.leaving.since = now;
+		const connection = this._connection;
+		if (!connection?.leaving) return;
+		connection.leaving.since = now;
+		connection.keepAlive.progressed(now);
 	}
 
 	/**
@@ -285,7 +292,7 @@ export class Session<M extends Message> {
 				return this._subscriptions.answered(packet);
 			case "pingresp":
 				connection.proven = true;
-				return connection.keepAlive.responded();
+				return connection.keepAlive.responded(now);
 			case "disconnect":
 				if (isBlame(packet.reasonCode)) connection.dismissedAt = now;
 				throw endedByBroker(packet);
