@@ -15,8 +15,6 @@ export interface BackoffOptions {
 	readonly base?: number;
 	/** Bound of every delay, in ms. */
 	readonly limit?: number;
-	/** A connection that lived this long, in ms, counts as a success whatever it achieved. */
-	readonly stableAfter?: number;
 	/** Uniform in [0, 1). */
 	readonly random: () => number;
 }
@@ -28,23 +26,20 @@ export const AWAY_LIMIT_MS = 30_000;
 /** Bound of a delay after several short connections in a row that all delivered, in ms. */
 export const DOUBTFUL_LIMIT_MS = 8_000;
 /** A connection that delivered nothing must last this long before the delays start over, in ms. */
-const STABLE_AFTER_MS = 60_000;
+export const STABLE_AFTER_MS = 60_000;
 /** Full jitter may draw a delay near 0, which would burden the broker. */
 const SHORTEST_MS = 100;
 /** A delay may be longer than its step by this part, so that clients that came together part. */
 const SPREAD = 1 / 4;
 
-/** How the delays follow the time away: its share, and the step at least and at most, in ms. */
-interface Pace {
-	readonly share: number;
-	readonly least: number;
-	readonly most: number;
-}
-
-/** With the spread the delays are up to an eighth of the time away, or 1.25 to 15 s: with an attempt as long as that, a quarter. */
-const UNANSWERED: Pace = Object.freeze({ share: 1 / 10, least: 1_000, most: 12_000 });
-/** Up to a quarter of the time away, or 5 to 30 s: 10,000 clients make 2,600 attempts in a second. */
-const REFUSED: Pace = Object.freeze({ share: 1 / 5, least: 4_000, most: 24_000 });
+/**
+ * The step of the delays where nothing answers: a tenth of the time away, within these
+ * limits in ms. With the spread and an attempt as long as that, a quarter.
+ */
+const UNANSWERED_LEAST_MS = 1_000;
+const UNANSWERED_MOST_MS = 12_000;
+/** Where somebody refuses, twice that, from 4 s on: 10,000 clients make 2,600 attempts in a second. */
+const REFUSED_LEAST_MS = 4_000;
 
 /** How long an attempt to connect may get no answer, in ms, at least and at most: the SYN leaves once more in it. */
 const PATIENCE_LEAST_MS = 2_500;
@@ -53,24 +48,17 @@ const PATIENCE_MOST_MS = 15_000;
 export class Backoff {
 	private readonly _base: number;
 	private readonly _limit: number;
-	private readonly _stableAfter: number;
 	private readonly _random: () => number;
 	private _attempts = 0;
 	/** When the first attempt failed since a broker accepted one, or that connection ended, in ms. */
 	private _awaySince: number | undefined;
 	/** What the last connection took to open, in ms; 0: none ever did. */
-	private _opening = 0;
+	opening = 0;
 
-	constructor({ base = BASE_MS, limit = LIMIT_MS, stableAfter = STABLE_AFTER_MS, random }: BackoffOptions) {
+	constructor({ base = BASE_MS, limit = LIMIT_MS, random }: BackoffOptions) {
 		this._base = base;
 		this._limit = limit;
-		this._stableAfter = stableAfter;
 		this._random = random;
-	}
-
-	/** Delays drawn by `next` since the last success. */
-	get attempts(): number {
-		return this._attempts;
 	}
 
 	/**
@@ -88,13 +76,12 @@ export class Backoff {
 	 * worked, in ms. `isRefused`: somebody answered.
 	 */
 	away(now: number, isRefused: boolean): number {
-		const { share, least, most } = isRefused ? REFUSED : UNANSWERED;
-		const isFirst = this._awaySince === undefined;
-		this._awaySince ??= now;
-		const step = Math.max(least, Math.min(most, share * (now - this._awaySince)));
-		return isFirst
-			? this.spread(Math.min(this._limit, step))
-			: Math.min(this._limit, Math.floor(step * (1 + SPREAD * this._random())));
+		const since = this._awaySince;
+		const share = Math.min(UNANSWERED_MOST_MS, (now - (since ?? now)) / 10);
+		const step = isRefused ? Math.max(REFUSED_LEAST_MS, 2 * share) : Math.max(UNANSWERED_LEAST_MS, share);
+		if (since !== undefined) return Math.min(this._limit, Math.floor(step * (1 + SPREAD * this._random())));
+		this._awaySince = now;
+		return this.spread(Math.min(this._limit, step));
 	}
 
 	/**
@@ -104,14 +91,9 @@ export class Backoff {
 	 * outage. The first attempt knows neither.
 	 */
 	patience(now: number): number {
-		if (this._awaySince === undefined && this._opening === 0) return PATIENCE_MOST_MS;
+		if (this._awaySince === undefined && this.opening === 0) return PATIENCE_MOST_MS;
 		const away = now - (this._awaySince ?? now);
-		return Math.min(PATIENCE_MOST_MS, Math.max(PATIENCE_LEAST_MS, 2 * this._opening, away / 8));
-	}
-
-	/** An attempt has opened a connection within `duration` ms. */
-	opened(duration: number): void {
-		this._opening = duration;
+		return Math.min(PATIENCE_MOST_MS, Math.max(PATIENCE_LEAST_MS, 2 * this.opening, away / 8));
 	}
 
 	/**
@@ -121,7 +103,7 @@ export class Backoff {
 	 */
 	lived(duration: number, delivered: boolean): boolean {
 		this._awaySince = undefined;
-		const isProven = delivered || duration >= this._stableAfter;
+		const isProven = delivered || duration >= STABLE_AFTER_MS;
 		if (isProven) this._attempts = 0;
 		return isProven;
 	}

@@ -7,9 +7,9 @@
 import { Alarm } from "../alarm.js";
 import type { Bytes, Clock, NetworkPort, Resolver, Socket, TimerPort, TlsOptions } from "../host.js";
 import { messageOf } from "../text.js";
-import { AWAY_LIMIT_MS, type Backoff, DOUBTFUL_LIMIT_MS } from "./backoff.js";
+import { AWAY_LIMIT_MS, type Backoff, DOUBTFUL_LIMIT_MS, STABLE_AFTER_MS } from "./backoff.js";
 import type { BrokerAddress } from "./broker-url.js";
-import { ProtocolError, RefusedError, SessionDiscardedError, SilenceError, TakenOverError } from "./mqtt/errors.js";
+import { ProtocolError, RefusedError, SessionDiscardedError, TakenOverError } from "./mqtt/errors.js";
 import type { Message } from "./mqtt/message.js";
 import type { Session } from "./mqtt/session.js";
 
@@ -36,8 +36,6 @@ const SEGMENT_BYTES = 1_024;
 const SHORT_LIVED_MS = 10_000;
 /** Short-lived connections in a row that have one likely cause: another client with the same id. */
 const SHORT_LIVED_MAXIMUM = 3;
-/** After a connection that lasted for this long, in ms, a new series of them is told. */
-const STABLE_MS = 60_000;
 
 export interface LinkOptions<M extends Message> {
 	readonly network: NetworkPort;
@@ -133,8 +131,8 @@ export class Link<M extends Message> {
 		const limit = broker.tls ? OPEN_TIMEOUT_TLS_MS : backoff.patience(now);
 		const state: State = { phase: "opening", since: now, due: now + limit };
 		this._become(state);
-		if (broker.tls && !network.tls) return this._disconnected("this host has no TLS", { isRefused: true });
-		if (network.ready === false) return this._disconnected("the network is not up", { isRefused: true });
+		if (broker.tls && !network.tls) return this._disconnected("this host has no TLS", true);
+		if (network.ready === false) return this._disconnected("the network is not up", true);
 		try {
 			if (!network.dns) return this._openSocket(state, undefined);
 			const { io, ...options } = network.dns;
@@ -178,10 +176,9 @@ export class Link<M extends Message> {
 					do this._run(() => {});
 					while (current() && !this._running && this._unreadSince !== undefined);
 					if (!current()) return;
-					const byBroker = network.ready !== false;
-					if (this._state !== state) return this._disconnected(`connection closed${because(reason)}`, { byBroker });
-					const isPrompt = clock.now() < state.since + PROMPT_MS;
-					this._disconnected(`cannot connect${because(reason)}`, { byBroker, isRefused: byBroker && isPrompt });
+					const isOpening = this._state === state;
+					const byBroker = network.ready !== false && !(isOpening && clock.now() >= state.since + PROMPT_MS);
+					this._disconnected(`${isOpening ? "cannot connect" : "connection closed"}${because(reason)}`, byBroker);
 				},
 			});
 			state.socket = socket;
@@ -195,7 +192,7 @@ export class Link<M extends Message> {
 		if (this._state.phase === "opening" && this._state.socket) {
 			const { session, backoff, clock } = this._options;
 			const now = clock.now();
-			backoff.opened(now - this._state.since);
+			backoff.opening = now - this._state.since;
 			session.open(now);
 			this._become({ phase: "open", socket: this._state.socket, acceptedAt: undefined });
 		}
@@ -223,7 +220,7 @@ export class Link<M extends Message> {
 		} catch (error) {
 			if (error instanceof ProtocolError) this._sendDisconnect(error.reasonCode);
 			if (error instanceof SessionDiscardedError) this._sendDisconnect();
-			return this._disconnected(messageOf(error), { error });
+			return this._disconnected(messageOf(error), false, error);
 		} finally {
 			this._running = false;
 		}
@@ -303,31 +300,29 @@ export class Link<M extends Message> {
 		else this._setTimer();
 	}
 
-	/**
-	 * `byBroker`: the broker ended the connection, or refused it; `isRefused`: an attempt to
-	 * connect failed, but somebody or something answered.
-	 */
-	private _disconnected(
-		reason: string,
-		{ byBroker = false, isRefused = false, error }: { byBroker?: boolean; isRefused?: boolean; error?: unknown } = {},
-	): void {
+	/** `byBroker`: the broker has ended the connection, or something has refused it; `error`: the session's. */
+	private _disconnected(reason: string, byBroker = false, error?: unknown): void {
 		const state = this._state;
 		if (state.phase === "stopped") return;
 		const { backoff, clock, network, session, onDisconnect, onTakenOver } = this._options;
 		const now = clock.now();
 		const acceptedAt = state.phase === "open" ? state.acceptedAt : undefined;
 		const lived = acceptedAt === undefined ? undefined : now - acceptedAt;
-		const isSilent = error instanceof SilenceError || network.ready === false || session.silence(now) >= SILENCE_MS;
+		const isSilent = network.ready === false || session.silence(now) >= SILENCE_MS;
 		const atOnce = error instanceof SessionDiscardedError || (error instanceof RefusedError && error.hasOlderVersion);
-		this._count(byBroker && !session.awaiting ? reason : undefined, lived);
+		// An end while an answer was due may be the doing of what was sent.
+		const isOdd = byBroker && !session.awaiting && lived !== undefined && lived < SHORT_LIVED_MS;
+		this._shortLived = isOdd ? (reason === this._reason ? this._shortLived : 0) + 1 : 0;
+		this._reason = reason;
 		const isDoubtful = this._shortLived >= SHORT_LIVED_MAXIMUM && session.delivered;
 		let delay = 0;
 		if (lived !== undefined) {
+			if (lived >= STABLE_AFTER_MS) this._isTold = false;
 			// Without a reason, another client with the same id looks like a broker that restarts all the time.
 			const isProven = backoff.lived(lived, session.delivered && !isDoubtful && !(error instanceof TakenOverError));
 			if (isDoubtful) delay = backoff.spread(DOUBTFUL_LIMIT_MS);
 			else if (!atOnce) delay = isProven ? backoff.away(now, !isSilent) : backoff.next();
-		} else if (state.phase === "opening" || isSilent) delay = backoff.away(now, isRefused);
+		} else if (state.phase === "opening" || isSilent) delay = backoff.away(now, byBroker && !isSilent);
 		else if (!atOnce) delay = backoff.next(byBroker ? AWAY_LIMIT_MS : undefined);
 		this._end(byBroker ? now : undefined);
 		this._become({ phase: "waiting", retryAt: now + delay });
@@ -335,14 +330,6 @@ export class Link<M extends Message> {
 		if (this._shortLived < SHORT_LIVED_MAXIMUM || this._isTold) return;
 		this._isTold = true;
 		onTakenOver?.();
-	}
-
-	/** `reason`: why the broker ended a connection on which it owed no answer, if it did. */
-	private _count(reason: string | undefined, lived: number | undefined): void {
-		const isShort = lived !== undefined && lived < SHORT_LIVED_MS && reason !== undefined;
-		this._shortLived = isShort ? (reason === this._reason ? this._shortLived : 0) + 1 : 0;
-		this._reason = reason;
-		if (lived !== undefined && lived >= STABLE_MS) this._isTold = false;
 	}
 
 	/** Gives the connection up, whatever its state. `brokerEndedAt`: when the broker ended it, if it did. */

@@ -1,7 +1,7 @@
 /** The state that ends with the connection, and when the connection has to be given up. */
 import type { Bytes } from "../../host.js";
 import { Decoder, encode } from "./codec/codec.js";
-import { ConnectionError, SilenceError } from "./errors.js";
+import { ConnectionError } from "./errors.js";
 import type { InFlightMessage } from "./in-flight.js";
 import { KeepAlive } from "./keep-alive.js";
 import type { Connack, Packet, ProtocolVersion, QoS } from "./packet.js";
@@ -104,13 +104,6 @@ export class Connection<M> {
 		if (serverKeepAlive !== undefined) this.keepAlive.setInterval(serverKeepAlive);
 	}
 
-	/** Bytes have arrived. `sentAt`: when the oldest unacknowledged packet left, in ms; `Infinity`: there is none. */
-	received(sentAt: number, now: number): void {
-		const { keepAlive, decoder } = this;
-		keepAlive.received(this._answerSince(this.phase === "connected" ? sentAt : keepAlive.lastSent), now);
-		if (decoder.passing) this.busy(now);
-	}
-
 	/** A large message keeps answers back until `until`, in ms: one read past, whose last part has arrived, or one on its way to the broker. */
 	busy(until: number): void {
 		this._busyUntil = Math.max(this._busyUntil, until);
@@ -132,7 +125,7 @@ export class Connection<M> {
 	left(packet: Packet, now: number): void {
 		this.leaving = undefined;
 		if (packet.cmd === "pingreq") this.keepAlive.pingSent(now);
-		else this.keepAlive.sent(now);
+		else this.keepAlive.lastSent = now;
 		if (packet.cmd === "connect") this.phase = "awaiting CONNACK";
 		if (packet.cmd !== "publish" || packet.payload.length <= LARGE_BYTES) return;
 		this.busy(now + Math.min(LARGE_MAXIMUM_MS, BYTE_MS * packet.payload.length));
@@ -146,39 +139,31 @@ export class Connection<M> {
 	deadline(sentAt: number, lastDue: number): number {
 		if (this.phase !== "connected") return this._connackDue;
 		const { leaving, keepAlive } = this;
-		const sendDue = leaving ? leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS : Math.min(this.pingDue(sentAt), lastDue);
-		return Math.min(this._acknowledgementDue(sentAt), keepAlive.responseDue(this._busyUntil), sendDue);
-	}
-
-	/** When a PINGREQ is to be sent, in ms. */
-	pingDue(sentAt: number): number {
-		return this.keepAlive.pingDue(this._answerSince(sentAt));
+		const since = this.answerSince(sentAt);
+		const sendDue = leaving ? leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS : Math.min(keepAlive.pingDue(since), lastDue);
+		return Math.min(since + ACKNOWLEDGEMENT_TIMEOUT_MS, keepAlive.responseDue(this._busyUntil), sendDue);
 	}
 
 	/** Throws a `ConnectionError` when the broker has been silent for too long. */
 	check(sentAt: number, now: number): void {
 		if (this.phase !== "connected") {
 			if (now < this._connackDue) return;
-			throw new SilenceError(`no CONNACK within ${CONNACK_TIMEOUT_MS / 1_000} s`);
+			throw new ConnectionError(`no CONNACK within ${CONNACK_TIMEOUT_MS / 1_000} s`);
 		}
 		if (this.leaving && now >= this.leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS) {
-			throw new SilenceError(`the connection took no data for ${ACKNOWLEDGEMENT_TIMEOUT_MS / 1_000} s`);
+			throw new ConnectionError(`the connection took no data for ${ACKNOWLEDGEMENT_TIMEOUT_MS / 1_000} s`);
 		}
 		if (now >= this.keepAlive.responseDue(this._busyUntil)) {
-			throw new SilenceError(`no PINGRESP within ${this.keepAlive.responseTime / 1_000} s`);
+			throw new ConnectionError(`no PINGRESP within ${this.keepAlive.responseTime / 1_000} s`);
 		}
-		if (now >= this._acknowledgementDue(sentAt)) {
+		if (now >= this.answerSince(sentAt) + ACKNOWLEDGEMENT_TIMEOUT_MS) {
 			this.timedOutAt = now;
 			throw new ConnectionError(`no acknowledgement within ${ACKNOWLEDGEMENT_TIMEOUT_MS / 1_000} s`);
 		}
 	}
 
-	private _acknowledgementDue(sentAt: number): number {
-		return this._answerSince(sentAt) + ACKNOWLEDGEMENT_TIMEOUT_MS;
-	}
-
-	/** Since when an answer has been due that nothing keeps back, in ms. */
-	private _answerSince(sentAt: number): number {
+	/** Since when an answer has been due to what left at `sentAt`, in ms: a large message may keep it back. */
+	answerSince(sentAt: number): number {
 		return Math.max(sentAt, Math.min(this._busyUntil, sentAt + PASSING_MAXIMUM_MS));
 	}
 }

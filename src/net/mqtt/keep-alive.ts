@@ -29,10 +29,12 @@ const DECAY = 7 / 8;
 
 export class KeepAlive {
 	private _idle!: number;
-	private _lastSent: number;
-	/** The last sign of life, in ms. */
-	private _aliveAt: number;
-	private _pingedAt = Number.POSITIVE_INFINITY;
+	/** When the last packet left, in ms. */
+	lastSent: number;
+	/** The last sign of life, in ms: a byte that arrived, or a part of a packet that had to wait. */
+	aliveAt: number;
+	/** When the PINGREQ left that waits for its answer, in ms; `Infinity`: none does. */
+	pingedAt = Number.POSITIVE_INFINITY;
 	/** The longest round trip of late, in ms. */
 	private _roundTrip: number;
 
@@ -43,7 +45,7 @@ export class KeepAlive {
 	constructor(seconds: number, now: number, roundTrip = 0) {
 		this._roundTrip = roundTrip;
 		this.setInterval(seconds);
-		this._lastSent = this._aliveAt = now;
+		this.lastSent = this.aliveAt = now;
 	}
 
 	setInterval(seconds: number): void {
@@ -56,20 +58,15 @@ export class KeepAlive {
 	 * `Infinity`: none is.
 	 */
 	pingDue(sentAt: number): number {
-		if (this.awaiting) return this._lastSent + this._idle;
-		const idleSince = Math.min(this._lastSent, this._aliveAt);
-		return Math.min(idleSince + this._idle, Math.max(sentAt, this._aliveAt) + this._patience);
-	}
-
-	/** For how long nothing has arrived, in ms, while an answer has been due, since `sentAt` or to a PINGREQ; negative: none is. */
-	silence(sentAt: number, now: number): number {
-		return now - Math.max(Math.min(sentAt, this._pingedAt), this._aliveAt);
+		if (this.awaiting) return this.lastSent + this._idle;
+		const idleSince = Math.min(this.lastSent, this.aliveAt);
+		return Math.min(idleSince + this._idle, Math.max(sentAt, this.aliveAt) + this._patience);
 	}
 
 	/** When the broker has been silent for too long after a PINGREQ, in ms, if nothing kept an answer back until `busyUntil`. */
 	responseDue(busyUntil: number): number {
 		if (!this.awaiting) return Number.POSITIVE_INFINITY;
-		return Math.max(this._pingedAt, this._aliveAt, busyUntil) + this.responseTime;
+		return Math.max(this.pingedAt, this.aliveAt, busyUntil) + this.responseTime;
 	}
 
 	/** From a PINGREQ to some sign of life, in ms. */
@@ -77,42 +74,27 @@ export class KeepAlive {
 		return Math.max(RESPONSE_MINIMUM_MS, this._patience);
 	}
 
-	/** When the last packet left, in ms. */
-	get lastSent(): number {
-		return this._lastSent;
-	}
-
-	/** A packet has left. */
-	sent(now: number): void {
-		this._lastSent = now;
-	}
-
 	/** A PINGREQ has left: only from now on can the broker answer it. */
 	pingSent(now: number): void {
-		this._lastSent = now;
-		if (!this.awaiting) this._pingedAt = now;
-	}
-
-	/** The network has taken a part of a packet that had to wait. */
-	progressed(now: number): void {
-		this._aliveAt = now;
+		this.lastSent = now;
+		if (!this.awaiting) this.pingedAt = now;
 	}
 
 	/** Something arrived. `sentAt`: since when an answer has been due; `Infinity`: none is. */
 	received(sentAt: number, now: number): void {
-		if (sentAt <= now && !this.awaiting) this._learn(now - Math.max(sentAt, this._aliveAt));
-		this._aliveAt = now;
+		if (sentAt <= now && !this.awaiting) this._learn(now - Math.max(sentAt, this.aliveAt));
+		this.aliveAt = now;
 	}
 
 	/** A PINGRESP arrived. */
 	responded(now: number): void {
-		if (this.awaiting) this._learn(now - this._pingedAt);
-		this._pingedAt = Number.POSITIVE_INFINITY;
+		if (this.awaiting) this._learn(now - this.pingedAt);
+		this.pingedAt = Number.POSITIVE_INFINITY;
 	}
 
 	/** Whether a PINGREQ waits for its answer. */
 	get awaiting(): boolean {
-		return this._pingedAt !== Number.POSITIVE_INFINITY;
+		return this.pingedAt !== Number.POSITIVE_INFINITY;
 	}
 
 	private _learn(roundTrip: number): void {

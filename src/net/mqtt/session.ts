@@ -78,9 +78,13 @@ export class Session<M extends Message> {
 		return phase !== "connected" || this._inFlight.size > 0 || this._subscriptions.awaiting || keepAlive.awaiting;
 	}
 
-	/** For how long an answer has been due and nothing has arrived, in ms; negative: none is due. */
+	/** For how long an answer has been due, or a packet could not leave, and nothing has passed, in ms; negative: neither is so. */
 	silence(now: number): number {
-		return this._connection?.keepAlive.silence(this._oldestSentAt, now) ?? Number.NEGATIVE_INFINITY;
+		const connection = this._connection;
+		if (!connection) return Number.NEGATIVE_INFINITY;
+		const { keepAlive, leaving, phase } = connection;
+		const since = phase === "connected" ? Math.min(this._oldestSentAt, keepAlive.pingedAt) : keepAlive.lastSent;
+		return now - Math.max(keepAlive.aliveAt, Math.min(since, leaving?.since ?? since));
 	}
 
 	/**
@@ -152,7 +156,9 @@ export class Session<M extends Message> {
 	receive(bytes: Bytes, now: number): void {
 		const connection = this._connection;
 		if (!connection) return;
-		connection.received(this._oldestSentAt, now);
+		const { keepAlive, phase } = connection;
+		keepAlive.received(phase === "connected" ? connection.answerSince(this._oldestSentAt) : keepAlive.lastSent, now);
+		if (connection.decoder.passing) connection.busy(now);
 		try {
 			for (const packet of connection.decoder.push(bytes)) {
 				// A callback for the packet before may have closed the connection.
@@ -180,18 +186,19 @@ export class Session<M extends Message> {
 	transmit(now: number): Bytes | undefined {
 		const connection = this._connection;
 		if (!connection || connection.leaving) return undefined;
-		const { phase } = connection;
+		const { phase, keepAlive } = connection;
 		if (phase === "opened") return connection.leave(this._handshake.connect(connection.version), now);
 		if (phase === "connected") {
 			const reply = connection.replies.shift();
 			if (reply) return connection.leave(reply, now);
-			if (now >= connection.pingDue(this._oldestSentAt)) return connection.leave({ cmd: "pingreq" }, now);
+			if (now >= keepAlive.pingDue(connection.answerSince(this._oldestSentAt)))
+				return connection.leave({ cmd: "pingreq" }, now);
 		} else if (phase !== "awaiting CONNACK" || !connection.pipelined) {
 			return undefined;
 		}
 		if (connection.careful && this._inFlight.size === 0) connection.careful = false;
 		if (connection.careful && !connection.proven) {
-			return connection.keepAlive.awaiting ? undefined : connection.leave({ cmd: "pingreq" }, now);
+			return keepAlive.awaiting ? undefined : connection.leave({ cmd: "pingreq" }, now);
 		}
 		const isLast = connection.careful || this._subscriptions.dueLast !== undefined;
 		const request = isLast ? undefined : this._subscriptions.transmit(connection, now);
@@ -237,7 +244,7 @@ export class Session<M extends Message> {
 		const connection = this._connection;
 		if (!connection?.leaving) return;
 		connection.leaving.since = now;
-		connection.keepAlive.progressed(now);
+		connection.keepAlive.aliveAt = now;
 	}
 
 	/**

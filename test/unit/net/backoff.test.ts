@@ -15,7 +15,7 @@ test("the jitter is full, but for a breath of 100 ms", () => {
 });
 
 test("only a connection that lasted starts the delays over", () => {
-	const backoff = new Backoff({ base: 1_000, limit: 64_000, stableAfter: 60_000, random: () => 0.5 });
+	const backoff = new Backoff({ base: 1_000, limit: 64_000, random: () => 0.5 });
 	delays(backoff, 4);
 	equal(backoff.lived(59_999, false), false);
 	ok(backoff.next() > 8_000);
@@ -74,12 +74,12 @@ test("an attempt is patient at first, then as the last one needed, and more so i
 	equal(backoff.patience(2_000), 2_500);
 	equal(backoff.patience(41_000), 5_000);
 	equal(backoff.patience(10 ** 6), 15_000);
-	backoff.opened(3_000);
+	backoff.opening = 3_000;
 	equal(backoff.patience(2_000), 6_000);
 	equal(backoff.patience(81_000), 10_000);
-	backoff.opened(9_000);
+	backoff.opening = 9_000;
 	equal(backoff.patience(2_000), 15_000);
-	backoff.opened(20);
+	backoff.opening = 20;
 	backoff.lived(1, true);
 	equal(backoff.patience(10 ** 6), 2_500);
 });

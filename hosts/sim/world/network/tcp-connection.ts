@@ -76,6 +76,11 @@ export class TcpConnection implements ServedConnection {
 		if (medium.conditions.linkUp) this._sendSyn();
 	}
 
+	/** When something passed last, in ms. */
+	get activeAt(): number {
+		return Math.max(this.up.activeAt, this.down.activeAt);
+	}
+
 	get stationPresent(): boolean {
 		return this._station !== undefined;
 	}

@@ -264,6 +264,14 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		this.calls.attempt(this._now);
 	}
 
+	onOpened(): void {
+		this.calls.opened(this._now);
+	}
+
+	onRefused(): void {
+		this.calls.refused(this._now);
+	}
+
 	onGivenUp(): void {
 		this.calls.givenUp(this._now);
 	}
