@@ -24,6 +24,8 @@ const PATIENCE_MINIMUM_MS = 3_000;
 const PATIENCE_MAXIMUM_MS = 10_000;
 /** From a PINGREQ to some sign of life, in ms, at least: 9 s in all, on which a link of 2 kbit/s delivers a full segment. */
 const RESPONSE_MINIMUM_MS = 6_000;
+/** Less than before it, in ms: with the most of both, the end comes before an acknowledgement is overdue, which has other causes. */
+const RESPONSE_LESS_MS = 1_000;
 /** What is left of the longest round trip when a shorter one follows. */
 const DECAY = 7 / 8;
 
@@ -71,7 +73,7 @@ export class KeepAlive {
 
 	/** From a PINGREQ to some sign of life, in ms. */
 	get responseTime(): number {
-		return Math.max(RESPONSE_MINIMUM_MS, this._patience);
+		return Math.max(RESPONSE_MINIMUM_MS, this._patience - RESPONSE_LESS_MS);
 	}
 
 	/** A PINGREQ has left: only from now on can the broker answer it. */

@@ -13,7 +13,7 @@ import { BrokerWorld } from "./broker/mqtt-client.ts";
 import { bytesOf } from "./network/wired.ts";
 import { Publisher } from "./publisher.ts";
 
-const SEEDS = 60;
+const SEEDS = 20;
 const STEP_MS = 10;
 const percentile = (sorted: readonly number[], part: number): number => sorted[Math.ceil(part * sorted.length) - 1]!;
 
@@ -40,33 +40,60 @@ function settled(seed: number, conditions: Partial<Conditions> = {}): { world: B
 	return { world, station };
 }
 
-/** Ms from the network's return until the station is back, sorted. */
-function outages(seconds: number, conditions: Partial<Conditions> = {}): number[] {
-	const away: number[] = [];
-	for (let seed = 1; seed <= SEEDS; seed++) {
-		const { world, station } = settled(seed, conditions);
-		const network = world.wired.network.conditions;
-		network.linkUp = false;
-		for (let passed = 0; passed < seconds; passed++) {
-			station.publish();
-			world.pass(1_000);
-		}
-		ok(!station.link.connected, "it has noticed");
-		network.linkUp = true;
-		away.push(until(world, () => station.link.connected));
-	}
-	return away.sort((one, other) => one - other);
-}
+/** What cuts the way to the broker, and what mends it. */
+const CUTS: Readonly<Record<string, (world: BrokerWorld) => () => void>> = {
+	"the link lost": ({ wired }) => {
+		wired.network.conditions.linkUp = false;
+		return () => {
+			wired.network.conditions.linkUp = true;
+		};
+	},
+	"no way beyond the router": ({ wired }) => {
+		const { conditions } = wired.network;
+		wired.network.halfOpenAll({ answer: "silence" });
+		Object.assign(conditions, { unanswered: true, dns: "silent" });
+		return () => void Object.assign(conditions, { unanswered: false, dns: "works" });
+	},
+	"no answer to a SYN": ({ wired }) => {
+		wired.network.halfOpenAll({ answer: "silence" });
+		wired.network.conditions.unanswered = true;
+		return () => {
+			wired.network.conditions.unanswered = false;
+		};
+	},
+};
 
-for (const seconds of [12, 15, 20, 30, 45, 60, 120, 300, 1_800]) {
-	test(`after ${seconds} s without a network the station is back within max(2 s, T/4) in 95 of 100 cases, within 30 s in all`, (context) => {
-		const away = outages(seconds);
-		const bound = Math.max(2_000, seconds * 250);
-		const [median, most, longest] = [0.5, 0.95, 1].map((part) => percentile(away, part));
-		context.diagnostic(`${seconds} s: median ${median} ms, 95 of 100 ${most} ms, longest ${longest} ms`);
-		ok(most! <= bound, `95 of 100 within ${most} ms, and ${bound} ms are the bound`);
-		ok(longest! <= 30_000, `${longest} ms`);
-	});
+for (const [what, cut] of Object.entries(CUTS)) {
+	for (const conditions of [{}, { latency: 150, jitter: 100 }]) {
+		test(`${what}, round trips from ${2 * (conditions.latency ?? 20)} ms on: back within max(2 s, T/4) in 95 of 100 cases, within 30 s in all`, (context) => {
+			const late: string[] = [];
+			let longest = 0;
+			let cases = 0;
+			for (const least of [12, 15, 20, 30, 45, 60, 120, 300, 1_000]) {
+				for (let seed = 1; seed <= SEEDS; seed++) {
+					// Up to a third longer: the network comes back at any moment of an attempt and of a delay.
+					const duration = least * 1_000 * (1 + seed / SEEDS / 3);
+					const { world, station } = settled(seed, conditions);
+					const mend = cut(world);
+					for (let passed = 0; passed < duration; passed += 1_000) {
+						station.publish();
+						world.pass(Math.min(1_000, duration - passed));
+					}
+					ok(!station.link.connected, "it has noticed");
+					mend();
+					const away = until(world, () => station.link.connected);
+					if (away > Math.max(2_000, duration / 4)) late.push(`${duration}: ${away}`);
+					longest = Math.max(longest, away);
+					cases++;
+				}
+			}
+			context.diagnostic(
+				`${late.length} of ${cases} are late; the longest took ${longest} ms; ${late.slice(0, 40).join(", ")}`,
+			);
+			ok(late.length <= cases / 20, late.join("; "));
+			ok(longest <= 30_000);
+		});
+	}
 }
 
 test("a network that is gone for less than 9 s costs no connection", () => {
@@ -88,7 +115,7 @@ for (const [what, conditions, limit] of [
 	["20 ms", {}, 9_000],
 	["1 s", { latency: 500, jitter: 0 }, 9_000],
 	["1.9 s", { latency: 950, jitter: 0 }, 12_000],
-	["4 s", { latency: 2_000, jitter: 0 }, 20_000],
+	["4 s", { latency: 2_000, jitter: 0 }, 19_000],
 ] as const) {
 	for (const keepAlive of [0, 10, 3_600]) {
 		test(`with round trips of ${what} and a keep-alive of ${keepAlive} s, half-open is noticed within ${limit / 1_000} s, and the station back a second later`, () => {
@@ -274,7 +301,7 @@ test("10,000 stations after a broker's restart make no peak above 3,000 attempts
 	}
 	scheduler.run(90_000);
 	equal(broker.open.size, 10_000);
-	for (const downFor of [3_000, 0, 1_000, 10_000, 60_000]) {
+	for (const downFor of [3_000, 0, 60_000]) {
 		broker.restart(downFor);
 		const from = scheduler.now;
 		scheduler.run(from + downFor + 31_000);

@@ -149,7 +149,7 @@ export class Network {
 	cutIdle(idle: number, answer: HalfOpenAnswer): void {
 		const { scheduler } = this._medium;
 		for (const connection of [...this._connections]) {
-			if (scheduler.now - connection.activeAt < idle) continue;
+			if (connection.severed || scheduler.now - connection.activeAt < idle) continue;
 			this._medium.count(`network: idle connection cut, ${answer} in answer`);
 			connection.sever(answer);
 			if (answer === "silence") continue;

@@ -187,7 +187,10 @@ export class Calls {
 			const most = this._opening === Number.POSITIVE_INFINITY && away === 0 ? PATIENCE.most : share(PATIENCE, away);
 			const slow = this._opening === Number.POSITIVE_INFINITY ? 0 : 2 * this._opening;
 			if (lasted > Math.min(PATIENCE.most, Math.max(most, slow)) * (1 + DRIFT) + lateness) {
-				violate("backoff", `an attempt without an answer took ${Math.round(lasted)} ms, ${Math.round(away)} ms after the first`);
+				violate(
+					"backoff",
+					`an attempt without an answer took ${Math.round(lasted)} ms, ${Math.round(away)} ms after the first`,
+				);
 			}
 			this._awaySince ??= time;
 			return;
