@@ -34,15 +34,15 @@ const SPREAD = 1 / 4;
 
 /**
  * The step of the delays where nothing answers: a tenth of the time away, within these
- * limits in ms. With the spread and an attempt as long as that, a quarter.
+ * limits in ms. With the spread and an attempt as long as that, a quarter, and less than 30 s.
  */
-const UNANSWERED_LEAST_MS = 1_000;
-const UNANSWERED_MOST_MS = 12_000;
+const UNANSWERED_LEAST_MS = 500;
+const UNANSWERED_MOST_MS = 11_000;
 /** Where somebody refuses, twice that, from 4 s on: 10,000 clients make 2,600 attempts in a second. */
 const REFUSED_LEAST_MS = 4_000;
 
 /** How long an attempt to connect may get no answer, in ms, at least and at most: the SYN leaves once more in it. */
-const PATIENCE_LEAST_MS = 2_500;
+const PATIENCE_LEAST_MS = 2_000;
 const PATIENCE_MOST_MS = 15_000;
 
 export class Backoff {
@@ -81,7 +81,7 @@ export class Backoff {
 		const step = isRefused ? Math.max(REFUSED_LEAST_MS, 2 * share) : Math.max(UNANSWERED_LEAST_MS, share);
 		if (since !== undefined) return Math.min(this._limit, Math.floor(step * (1 + SPREAD * this._random())));
 		this._awaySince = now;
-		return this.spread(Math.min(this._limit, step));
+		return this.spread(Math.min(this._limit, isRefused ? step : this._base));
 	}
 
 	/**

@@ -48,11 +48,11 @@ export interface LinkOptions<M extends Message> {
 	readonly backoff: Backoff;
 	/**
 	 * The connection ended, or could not be opened; the next attempt follows after
-	 * `retryDelay` ms. `error` is the session's, if the session ended it.
+	 * `retryDelay` ms. `error` is the session's, if the session ended it. `isTakenOver`: the
+	 * broker has ended several connections right after accepting them, each for the same
+	 * reason, and none on a packet of ours; told once, until a connection lasts.
 	 */
-	readonly onDisconnect?: (reason: string, retryDelay: number, error: unknown) => void;
-	/** The broker has ended several connections right after accepting them, each with the same reason, and none on a packet of ours. */
-	readonly onTakenOver?: () => void;
+	readonly onDisconnect?: (reason: string, retryDelay: number, error: unknown, isTakenOver: boolean) => void;
 	/** The end of a turn in which nothing is in flight, and nothing waits that could be sent. The link may be stopped from here. */
 	readonly onSettled?: () => void;
 }
@@ -304,7 +304,7 @@ export class Link<M extends Message> {
 	private _disconnected(reason: string, byBroker = false, error?: unknown): void {
 		const state = this._state;
 		if (state.phase === "stopped") return;
-		const { backoff, clock, network, session, onDisconnect, onTakenOver } = this._options;
+		const { backoff, clock, network, session, onDisconnect } = this._options;
 		const now = clock.now();
 		const acceptedAt = state.phase === "open" ? state.acceptedAt : undefined;
 		const lived = acceptedAt === undefined ? undefined : now - acceptedAt;
@@ -313,7 +313,7 @@ export class Link<M extends Message> {
 		// An end while an answer was due may be the doing of what was sent.
 		const isOdd = byBroker && !session.awaiting && lived !== undefined && lived < SHORT_LIVED_MS;
 		this._shortLived = isOdd ? (reason === this._reason ? this._shortLived : 0) + 1 : 0;
-		this._reason = reason;
+		this._reason = isOdd ? reason : undefined;
 		const isDoubtful = this._shortLived >= SHORT_LIVED_MAXIMUM && session.delivered;
 		let delay = 0;
 		if (lived !== undefined) {
@@ -326,10 +326,9 @@ export class Link<M extends Message> {
 		else if (!atOnce) delay = backoff.next(byBroker ? AWAY_LIMIT_MS : undefined);
 		this._end(byBroker ? now : undefined);
 		this._become({ phase: "waiting", retryAt: now + delay });
-		onDisconnect?.(reason, delay, error);
-		if (this._shortLived < SHORT_LIVED_MAXIMUM || this._isTold) return;
-		this._isTold = true;
-		onTakenOver?.();
+		const isTakenOver = this._shortLived >= SHORT_LIVED_MAXIMUM && !this._isTold;
+		this._isTold ||= isTakenOver;
+		onDisconnect?.(reason, delay, error, isTakenOver);
 	}
 
 	/** Gives the connection up, whatever its state. `brokerEndedAt`: when the broker ended it, if it did. */

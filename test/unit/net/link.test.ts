@@ -28,8 +28,10 @@ function start(options: Partial<LinkOptions<Message>> = {}, session: Partial<Ses
 			pipelining: false,
 			...session,
 		}),
-		onDisconnect: (reason, retryDelay) => log.push(`${reason}; again in ${retryDelay} ms`),
-		onTakenOver: () => log.push("taken over"),
+		onDisconnect: (reason, retryDelay, _error, isTakenOver) => {
+			log.push(`${reason}; again in ${retryDelay} ms`);
+			if (isTakenOver) log.push("taken over");
+		},
 		...options,
 	});
 	link.start();
@@ -103,7 +105,7 @@ test("where connections are refused, the first delay spreads, and the next ones 
 	}
 	world.advanceTo(time);
 	world.socket.ends("connection refused");
-	equal(log.pop(), "cannot connect: connection refused; again in 27000 ms");
+	equal(log.pop(), "cannot connect: connection refused; again in 24750 ms");
 });
 
 test("where nothing answers, attempts are short and follow each other soon: both are an eighth of the time away", () => {
@@ -115,19 +117,19 @@ test("where nothing answers, attempts are short and follow each other soon: both
 	world.advanceTo(400_000);
 	const [lost, ...attempts] = ends;
 	deepEqual(lost, { time: 65_500, reason: "no PINGRESP within 6 s", delay: 550 });
-	deepEqual(attempts[0], { time: 68_550, reason: "cannot connect: no answer within 2.5 s", delay: 1_125 });
+	deepEqual(attempts[0], { time: 68_050, reason: "cannot connect: no answer within 2 s", delay: 562 });
 	let before = lost!;
 	for (const attempt of attempts) {
 		const { time, reason, delay } = attempt;
 		const lasted = time - before.time - before.delay;
 		equal(reason, `cannot connect: no answer within ${Math.round(lasted / 100) / 10} s`);
 		const eighth = (time - 65_500) / 8;
-		ok(lasted >= 2_500 && lasted <= Math.max(2_500, Math.min(15_000, eighth)), `${lasted} ms until ${time} ms`);
-		ok(delay >= 1_000 && delay <= Math.max(1_250, Math.min(15_000, eighth)), `${delay} ms at ${time} ms`);
+		ok(lasted >= 2_000 && lasted <= Math.max(2_000, Math.min(15_000, eighth)), `${lasted} ms until ${time} ms`);
+		ok(delay >= 500 && delay <= Math.max(625, Math.min(13_750, eighth)), `${delay} ms at ${time} ms`);
 		before = attempt;
 	}
-	deepEqual([before.reason, before.delay], ["cannot connect: no answer within 15 s", 13_500]);
-	equal(attempts.length, 20);
+	deepEqual([before.reason, before.delay], ["cannot connect: no answer within 15 s", 12_375]);
+	equal(attempts.length, 22);
 });
 
 test("a slow link is given twice the time that it needed last", () => {

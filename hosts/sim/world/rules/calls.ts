@@ -9,15 +9,15 @@ const SHORTEST_MS = 100;
  * The longest delay after an attempt that did not open a connection, as a part of the time away, and in ms, at least
  * and at most: where nothing answered, and where somebody refused, or had ended a connection.
  */
-const UNANSWERED = { share: 1 / 8, least: 1_250, most: 15_000 };
-const REFUSED = { share: 1 / 4, least: 5_000, most: 30_000 };
+const UNANSWERED = { share: 1 / 8, least: 1_000, most: 13_750 };
+const REFUSED = { share: 1 / 4, least: 5_000, most: 27_500 };
 /** The shortest delays after the first of several such failures, in ms. */
-const UNANSWERED_LEAST_MS = 1_000;
+const UNANSWERED_LEAST_MS = 500;
 const REFUSED_LEAST_MS = 4_000;
 /** The bound after short lives, in ms. */
 const DOUBTFUL_MS = 8_000;
 /** The longest attempt without an answer, likewise; or twice what the last one took to open. */
-const PATIENCE = { share: 1 / 8, least: 2_500, most: 15_000 };
+const PATIENCE = { share: 1 / 8, least: 2_000, most: 15_000 };
 /** What comes late is refused no more, in ms. */
 const PROMPT_MS = 3_000;
 /** From an attempt to its end, where the broker does not accept it: 15 s to open, 10 s to the CONNACK, and something for late timers. */
