@@ -155,7 +155,8 @@ export class Handshake<M extends Message> {
 
 	/** The connection has ended; `byBroker`: the broker closed it. */
 	disconnected({ phase, pipelined, keepAlive, delivered }: Connection<M>, byBroker: boolean): void {
-		this._roundTrip = keepAlive.awaiting && !delivered && !byBroker ? SLOW_MS : 0;
+		const isSilent = keepAlive.awaiting && keepAlive.aliveAt <= keepAlive.pingedAt;
+		this._roundTrip = isSilent && !delivered && !byBroker ? SLOW_MS : 0;
 		if (phase === "awaiting CONNACK") {
 			this._dropped(pipelined);
 			if (byBroker) this._doubtWill();

@@ -189,6 +189,10 @@ test("an end that the broker made teaches no patience", () => {
 		.connects(5_000, CONNACK_SESSION_PRESENT)
 		.sends(5_000, PINGREQ)
 		.failsAt(11_000, /no PINGRESP within 6 s/);
+	const refused = new Transcript({ keepAlive: 2 }).connects(0).sends(1_500, PINGREQ);
+	refused.failsWhen(() => refused.receives(1_600, CONNACK), /second CONNACK/);
+	refused.connects(2_000).sends(3_500, PINGREQ).sends(5_000, PINGREQ).sends(6_500, PINGREQ).sends(8_000, PINGREQ);
+	refused.failsAt(9_500, /no PINGRESP within 6 s/);
 });
 
 test("a server keep-alive changes the interval, and not what is known of the connection [5.0: MQTT-3.2.2-21]", () => {
