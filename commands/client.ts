@@ -109,8 +109,10 @@ export class Client<M extends Message> {
 			network: { socket: { io }, tls: { io, connect: connectTls } },
 			...{ clock, timer, broker, tls, session },
 			backoff: new Backoff({ ...RETRY, random: Math.random }),
-			onDisconnect: (reason, retryDelay, error) => this._disconnected(reason, retryDelay, error),
-			onTakenOver: () => say("connections end as soon as they begin: does another client have this client id?"),
+			onDisconnect: (reason, retryDelay, error, isTakenOver) => {
+				this._disconnected(reason, retryDelay, error);
+				if (isTakenOver) say("connections end as soon as they begin: does another client have this client id?");
+			},
 		});
 		this.ended = new Promise((resolve) => {
 			this._resolve = resolve;

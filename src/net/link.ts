@@ -7,16 +7,22 @@
 import { Alarm } from "../alarm.js";
 import type { Bytes, Clock, NetworkPort, Resolver, Socket, TimerPort, TlsOptions } from "../host.js";
 import { messageOf } from "../text.js";
-import { AWAY_LIMIT_MS, type Backoff, DOUBTFUL_LIMIT_MS } from "./backoff.js";
+import { AWAY_LIMIT_MS, type Backoff, DOUBTFUL_LIMIT_MS, STABLE_AFTER_MS } from "./backoff.js";
 import type { BrokerAddress } from "./broker-url.js";
 import { ProtocolError, RefusedError, SessionDiscardedError, TakenOverError } from "./mqtt/errors.js";
 import type { Message } from "./mqtt/message.js";
 import type { Session } from "./mqtt/session.js";
 
-/** From the attempt to connect to an open connection, name resolution included, in ms. */
-const OPEN_TIMEOUT_MS = 15_000;
-/** 15 s more for a board's TLS handshake: it checks three certificates' signatures and makes one of its own. */
+/**
+ * From the attempt to connect to an open connection with TLS, name resolution included,
+ * in ms: a board checks three certificates' signatures and makes one of its own. Without
+ * TLS, the backoff tells: up to 15 s.
+ */
 const OPEN_TIMEOUT_TLS_MS = 30_000;
+/** An attempt that fails within this time, in ms, was refused; later, nobody has answered. */
+const PROMPT_MS = 3_000;
+/** Silence in which an answer is due, in ms, after which an end is the network's. */
+const SILENCE_MS = 3_000;
 /**
  * Bytes read before the session may answer. It bounds the answers that wait:
  * the smallest packet that asks for one has 7 bytes.
@@ -42,11 +48,11 @@ export interface LinkOptions<M extends Message> {
 	readonly backoff: Backoff;
 	/**
 	 * The connection ended, or could not be opened; the next attempt follows after
-	 * `retryDelay` ms. `error` is the session's, if the session ended it.
+	 * `retryDelay` ms. `error` is the session's, if the session ended it. `isTakenOver`: the
+	 * broker has ended several connections right after accepting them, each for the same
+	 * reason, and none on a packet of ours; told once, until a connection lasts.
 	 */
-	readonly onDisconnect?: (reason: string, retryDelay: number, error: unknown) => void;
-	/** The broker has ended several connections right after accepting them. */
-	readonly onTakenOver?: () => void;
+	readonly onDisconnect?: (reason: string, retryDelay: number, error: unknown, isTakenOver: boolean) => void;
 	/** The end of a turn in which nothing is in flight, and nothing waits that could be sent. The link may be stopped from here. */
 	readonly onSettled?: () => void;
 }
@@ -54,7 +60,7 @@ export interface LinkOptions<M extends Message> {
 type State =
 	| { readonly phase: "stopped" }
 	| { readonly phase: "waiting"; readonly retryAt: number }
-	| { readonly phase: "opening"; readonly limit: number; readonly due: number; resolver?: Resolver; socket?: Socket }
+	| { readonly phase: "opening"; readonly since: number; readonly due: number; resolver?: Resolver; socket?: Socket }
 	| { readonly phase: "open"; readonly socket: Socket; acceptedAt: number | undefined };
 
 export class Link<M extends Message> {
@@ -67,7 +73,10 @@ export class Link<M extends Message> {
 	private _segment: Bytes[] = [];
 	private _size = 0;
 	private _writable = 0;
+	/** Connections in a row that another client with the same id may have ended; with the same reason, and whether that was told. */
 	private _shortLived = 0;
+	private _reason: string | undefined;
+	private _isTold = false;
 	private _running = false;
 	/** Reads left in this turn, and when a turn last used them up, in ms. */
 	private _reads = 0;
@@ -117,12 +126,13 @@ export class Link<M extends Message> {
 	}
 
 	private _connect(): void {
-		const { network, broker, clock } = this._options;
-		const limit = broker.tls ? OPEN_TIMEOUT_TLS_MS : OPEN_TIMEOUT_MS;
-		const state: State = { phase: "opening", limit, due: clock.now() + limit };
+		const { network, broker, clock, backoff } = this._options;
+		const now = clock.now();
+		const limit = broker.tls ? OPEN_TIMEOUT_TLS_MS : backoff.patience(now);
+		const state: State = { phase: "opening", since: now, due: now + limit };
 		this._become(state);
-		if (broker.tls && !network.tls) return this._disconnected("this host has no TLS");
-		if (network.ready === false) return this._disconnected("the network is not up");
+		if (broker.tls && !network.tls) return this._disconnected("this host has no TLS", true);
+		if (network.ready === false) return this._disconnected("the network is not up", true);
 		try {
 			if (!network.dns) return this._openSocket(state, undefined);
 			const { io, ...options } = network.dns;
@@ -142,7 +152,7 @@ export class Link<M extends Message> {
 	}
 
 	private _openSocket(state: State & { phase: "opening" }, address: string | undefined): void {
-		const { network, broker, tls } = this._options;
+		const { network, broker, tls, clock } = this._options;
 		const { io, ...options } = broker.tls ? network.tls! : network.socket;
 		let socket: Socket | undefined;
 		/** A socket that was given up may still call back. */
@@ -166,10 +176,9 @@ export class Link<M extends Message> {
 					do this._run(() => {});
 					while (current() && !this._running && this._unreadSince !== undefined);
 					if (!current()) return;
-					const opening = this._state.phase === "opening";
-					this._disconnected(opening ? `cannot connect${because(reason)}` : `connection closed${because(reason)}`, {
-						byBroker: network.ready !== false,
-					});
+					const isOpening = this._state === state;
+					const byBroker = network.ready !== false && !(isOpening && clock.now() >= state.since + PROMPT_MS);
+					this._disconnected(`${isOpening ? "cannot connect" : "connection closed"}${because(reason)}`, byBroker);
 				},
 			});
 			state.socket = socket;
@@ -181,7 +190,10 @@ export class Link<M extends Message> {
 	private _writableNow(count: number): void {
 		this._writable = count;
 		if (this._state.phase === "opening" && this._state.socket) {
-			this._options.session.open(this._options.clock.now());
+			const { session, backoff, clock } = this._options;
+			const now = clock.now();
+			backoff.opening = now - this._state.since;
+			session.open(now);
 			this._become({ phase: "open", socket: this._state.socket, acceptedAt: undefined });
 		}
 		this._run(() => {});
@@ -208,7 +220,7 @@ export class Link<M extends Message> {
 		} catch (error) {
 			if (error instanceof ProtocolError) this._sendDisconnect(error.reasonCode);
 			if (error instanceof SessionDiscardedError) this._sendDisconnect();
-			return this._disconnected(messageOf(error), { error });
+			return this._disconnected(messageOf(error), false, error);
 		} finally {
 			this._running = false;
 		}
@@ -283,34 +295,40 @@ export class Link<M extends Message> {
 		const state = this._state;
 		if (state.phase === "waiting" && now >= state.retryAt) this._connect();
 		else if (state.phase === "opening" && now >= state.due) {
-			this._disconnected(`cannot connect: no answer within ${state.limit / 1_000} s`);
+			this._disconnected(`cannot connect: no answer within ${Math.round((state.due - state.since) / 100) / 10} s`);
 		} else if (state.phase === "open") this._run((now) => this._options.session.tick(now));
 		else this._setTimer();
 	}
 
-	private _disconnected(
-		reason: string,
-		{ byBroker = false, error }: { byBroker?: boolean; error?: unknown } = {},
-	): void {
-		if (this._state.phase === "stopped") return;
-		const { backoff, clock, session, onDisconnect, onTakenOver } = this._options;
+	/** `byBroker`: the broker has ended the connection, or something has refused it; `error`: the session's. */
+	private _disconnected(reason: string, byBroker = false, error?: unknown): void {
+		const state = this._state;
+		if (state.phase === "stopped") return;
+		const { backoff, clock, network, session, onDisconnect } = this._options;
 		const now = clock.now();
-		const lived =
-			this._state.phase === "open" && this._state.acceptedAt !== undefined ? now - this._state.acceptedAt : undefined;
-		this._shortLived = byBroker && lived !== undefined && lived < SHORT_LIVED_MS ? this._shortLived + 1 : 0;
-		const { delivered } = session;
-		const isTakenOver = error instanceof TakenOverError;
-		// Without a reason, another client with the same id looks like a broker that restarts all the time.
-		const isDoubtful = this._shortLived >= SHORT_LIVED_MAXIMUM && !isTakenOver && delivered;
-		if (lived !== undefined) backoff.lived(lived, delivered && !isTakenOver && !isDoubtful);
-		const isOpening = this._state.phase === "opening";
-		this._end(byBroker ? now : undefined);
+		const acceptedAt = state.phase === "open" ? state.acceptedAt : undefined;
+		const lived = acceptedAt === undefined ? undefined : now - acceptedAt;
+		const isSilent = network.ready === false || session.silence(now) >= SILENCE_MS;
 		const atOnce = error instanceof SessionDiscardedError || (error instanceof RefusedError && error.hasOlderVersion);
-		const limit = isOpening ? AWAY_LIMIT_MS : isDoubtful ? DOUBTFUL_LIMIT_MS : undefined;
-		const delay = atOnce ? 0 : backoff.next(limit);
+		// An end while an answer was due may be the doing of what was sent.
+		const isOdd = byBroker && !session.awaiting && lived !== undefined && lived < SHORT_LIVED_MS;
+		this._shortLived = isOdd ? (reason === this._reason ? this._shortLived : 0) + 1 : 0;
+		this._reason = isOdd ? reason : undefined;
+		const isDoubtful = this._shortLived >= SHORT_LIVED_MAXIMUM && session.delivered;
+		let delay = 0;
+		if (lived !== undefined) {
+			if (lived >= STABLE_AFTER_MS) this._isTold = false;
+			// Without a reason, another client with the same id looks like a broker that restarts all the time.
+			const isProven = backoff.lived(lived, session.delivered && !isDoubtful && !(error instanceof TakenOverError));
+			if (isDoubtful) delay = backoff.spread(DOUBTFUL_LIMIT_MS);
+			else if (!atOnce) delay = isProven ? backoff.away(now, !isSilent) : backoff.next();
+		} else if (state.phase === "opening" || isSilent) delay = backoff.away(now, byBroker && !isSilent);
+		else if (!atOnce) delay = backoff.next(byBroker ? AWAY_LIMIT_MS : undefined);
+		this._end(byBroker ? now : undefined);
 		this._become({ phase: "waiting", retryAt: now + delay });
-		onDisconnect?.(reason, delay, error);
-		if (this._shortLived === SHORT_LIVED_MAXIMUM) onTakenOver?.();
+		const isTakenOver = this._shortLived >= SHORT_LIVED_MAXIMUM && !this._isTold;
+		this._isTold ||= isTakenOver;
+		onDisconnect?.(reason, delay, error, isTakenOver);
 	}
 
 	/** Gives the connection up, whatever its state. `brokerEndedAt`: when the broker ended it, if it did. */

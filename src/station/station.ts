@@ -246,13 +246,13 @@ export class Station {
 			tls,
 			backoff: new Backoff({ random }),
 			session: this._session,
-			onDisconnect: (reason, retryDelay, error) => {
+			onDisconnect: (reason, retryDelay, error, isTakenOver) => {
 				this._observer.onState?.("offline");
 				if (error instanceof SessionDiscardedError) return;
 				if (retryDelay === 0) this._brokerLog.tooOld(this._session.protocolVersion);
 				else this._brokerLog.disconnected(reason, retryDelay);
+				if (isTakenOver) this._brokerLog.takenOver();
 			},
-			onTakenOver: () => this._brokerLog.takenOver(),
 			onSettled: () => {
 				this._diagnostics.nothingInFlight();
 				(this._farewell ?? this._sleepCycle)?.nothingInFlight();

@@ -32,6 +32,11 @@ const ROUNDS_TO_REST = 2_000;
 const ACKNOWLEDGEMENT_TIMEOUT_MS = 20_000;
 /** And one that is silent for so long after a PINGREQ, in ms. */
 const PINGRESP_TIMEOUT_MS = 10_000;
+/** No silence that lasts less, in ms, is a reason to give up. */
+const SILENCE_MINIMUM_MS = 6_000;
+/** Bytes of a message from which on each may take so long to leave, in ms. */
+const LARGE_BYTES = 1_024;
+const BYTE_MS = 4;
 /** Subscriptions wanted at a time, and changes to them until all is at rest again: the session takes 32. */
 const WANTED_MAXIMUM = 8;
 const CHANGES_MAXIMUM = 20;
@@ -440,8 +445,10 @@ export class Dialogue {
 				this._leaving = { bytes, packet: this._broker.handedOut(bytes), left: bytes.length };
 			}
 			if (!this._writable) return;
-			const { packet } = this._leaving;
+			const { packet, bytes } = this._leaving;
 			this._leaving = undefined;
+			const { length } = bytes;
+			if (length > LARGE_BYTES) this._passedAt = Math.max(this._passedAt, this._now + BYTE_MS * length);
 			this._broker.arrived(packet, this._now);
 			this._call(() => this._session.transmitted(this._now));
 		}
@@ -456,7 +463,7 @@ export class Dialogue {
 		while (piece.length < size && this._inbox.length > 0) {
 			const segment = this._inbox[0]!;
 			if (segment.verdict !== "valid") odd ??= segment;
-			if (isOversized(segment.bytes)) this._passedAt = this._now;
+			if (isOversized(segment.bytes)) this._passedAt = Math.max(this._passedAt, this._now);
 			const end = Math.min(segment.bytes.length, this._offset + size - piece.length);
 			for (; this._offset < end; this._offset++) piece.push(segment.bytes[this._offset]!);
 			if (end < segment.bytes.length) break;
@@ -564,7 +571,7 @@ export class Dialogue {
 		) {
 			failed("a broker that owes an acknowledgement for 20 s is not given up");
 		}
-		const silentSince = Math.max(this._broker.pingedSince, this._lastReceived);
+		const silentSince = Math.max(this._broker.pingedSince, this._lastReceived, this._passedAt);
 		if (this._open && !this._spoiled && silentSince + PINGRESP_TIMEOUT_MS < this._now) {
 			failed("a broker that is silent for 10 s after a PINGREQ is not given up");
 		}
@@ -581,6 +588,9 @@ export class Dialogue {
 			if (!(error instanceof ConnectionError)) throw error;
 			const due = owed.length > 0 || this._inbox.length > 0 || this._leaving !== undefined || !told;
 			if (!due && !this._spoiled) failed(`false alarm: ${error.message}: ${waiting}`);
+			if (error.message.includes("PINGRESP") && this._now < this._lastReceived + SILENCE_MINIMUM_MS) {
+				failed(`${error.message}, and something arrived ${this._now - this._lastReceived} ms ago`);
+			}
 			this._end(error.message);
 			return false;
 		}

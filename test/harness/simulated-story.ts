@@ -177,6 +177,8 @@ export class SimulatedStory {
 			onLog: (level, text) => note(`${level}: ${text}`),
 			onException: (error) => assert.fail(`thrown and not caught: ${error instanceof Error ? error.stack : error}`),
 			onAttempt: () => {},
+			onOpened: () => {},
+			onRefused: () => {},
 			onGivenUp: () => {},
 			onNetwork: () => {},
 			onBytes: () => {},

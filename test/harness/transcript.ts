@@ -131,6 +131,17 @@ export class Transcript {
 		return this.sends(now);
 	}
 
+	/** Up to `now` nothing leaves but PINGREQs, 3 s apart at least, and the broker answers each at once. */
+	pinged(now: number): this {
+		let last = Number.NEGATIVE_INFINITY;
+		for (let { deadline } = this.session; deadline <= now; { deadline } = this.session) {
+			if (deadline < last + 3_000) fail(`a PINGREQ at ${deadline} ms, after one at ${last} ms`);
+			this.sends(deadline, PINGREQ).receives(deadline, PINGRESP);
+			last = deadline;
+		}
+		return this.sends(now);
+	}
+
 	receives(now: number, packets: string): this {
 		this.session.receive(bytes(packets), now);
 		return this;
@@ -151,7 +162,15 @@ export class Transcript {
 
 	/** At `now`, and not a ms before, the session gives up. */
 	failsAt(now: number, reason: RegExp): this {
-		this.silent(now - 1);
+		return this.silent(now - 1)._failsAt(now, reason);
+	}
+
+	/** The same, although the broker answers every PINGREQ: an answer is overdue. */
+	overdueAt(now: number, reason = /no acknowledgement within 20 s/): this {
+		return this.pinged(now - 1)._failsAt(now, reason);
+	}
+
+	private _failsAt(now: number, reason: RegExp): this {
 		equal(this.session.deadline, now, "deadline");
 		return this.failsWhen(() => this.session.tick(now), reason);
 	}

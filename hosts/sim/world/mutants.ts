@@ -123,7 +123,7 @@ export const MUTANTS: readonly Mutant[] = [
 		9,
 		KeepAlive,
 		class extends KeepAlive {
-			override get pingDue() {
+			override pingDue() {
 				return Number.POSITIVE_INFINITY;
 			}
 		},
@@ -144,7 +144,71 @@ export const MUTANTS: readonly Mutant[] = [
 		1,
 		Backoff,
 		class extends Backoff {
-			override lived() {}
+			override lived() {
+				return false;
+			}
+		},
+	),
+	mutant(
+		"a network that is gone taken for a broker that refuses",
+		1,
+		Backoff,
+		class extends Backoff {
+			override away(now: number) {
+				return super.away(now, true);
+			}
+		},
+	),
+	mutant(
+		"a broker that refuses taken for a network that is gone",
+		1,
+		Backoff,
+		class extends Backoff {
+			override away(now: number) {
+				return super.away(now, false);
+			}
+		},
+	),
+	mutant(
+		"an attempt as patient in an outage as ever",
+		1,
+		Backoff,
+		class extends Backoff {
+			override patience() {
+				return 15_000;
+			}
+		},
+	),
+	mutant(
+		"silence that only the keep-alive asks about",
+		1,
+		KeepAlive,
+		class extends KeepAlive {
+			override pingDue() {
+				return super.pingDue(Number.POSITIVE_INFINITY);
+			}
+		},
+	),
+	mutant(
+		"round trips that are never believed to be short again",
+		1,
+		KeepAlive,
+		class extends KeepAlive {
+			constructor(seconds: number, now: number) {
+				super(seconds, now, Number.POSITIVE_INFINITY);
+			}
+		},
+	),
+	mutant(
+		"life that is taken for silence",
+		1,
+		KeepAlive,
+		class extends KeepAlive {
+			override received(sentAt: number, now: number) {
+				const { aliveAt } = this;
+				super.received(sentAt, now);
+				this.aliveAt = aliveAt;
+			}
 		},
 	),
 	mutant(

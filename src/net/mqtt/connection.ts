@@ -3,16 +3,27 @@ import type { Bytes } from "../../host.js";
 import { Decoder, encode } from "./codec/codec.js";
 import { ConnectionError } from "./errors.js";
 import type { InFlightMessage } from "./in-flight.js";
-import { KeepAlive, PINGRESP_TIMEOUT_MS } from "./keep-alive.js";
+import { KeepAlive } from "./keep-alive.js";
 import type { Connack, Packet, ProtocolVersion, QoS } from "./packet.js";
 import { TopicAliases } from "./topic-aliases.js";
 
-/** From the connection's opening to the CONNACK, in ms. */
+/**
+ * From the connection's opening to the CONNACK, in ms. No PINGREQ may ask earlier, and
+ * a broker that many clients wait for, or that asks a database for each password,
+ * takes its time: a client that gives up sooner stands in its queue twice.
+ */
 const CONNACK_TIMEOUT_MS = 10_000;
 /** From a packet to its acknowledgement, and from handing a packet out to its leaving, in ms. */
 const ACKNOWLEDGEMENT_TIMEOUT_MS = 20_000;
 /** Longest time that a message read past may delay the acknowledgements behind it, in ms: 256 MB at 150 KB/s. */
 const PASSING_MAXIMUM_MS = 1_800_000;
+/**
+ * Bytes from which on a message is large, how long each further one may take, in ms,
+ * and all of them: the socket may have taken what leaves only then, at 2 kbit/s.
+ */
+const LARGE_BYTES = 1_024;
+const BYTE_MS = 4;
+const LARGE_MAXIMUM_MS = 120_000;
 /** Replies that wait to be sent to the broker. The session's `receptive` keeps them far below. */
 const REPLIES_MAXIMUM = 128;
 
@@ -31,6 +42,8 @@ interface Terms {
 	readonly pipelined: boolean;
 	/** Seconds. */
 	readonly keepAlive: number;
+	/** That it expects at first, in ms. */
+	readonly roundTrip: number;
 	/** Largest packet to receive, in bytes. */
 	readonly maximumPacketSize: number;
 }
@@ -40,7 +53,7 @@ export class Connection<M> {
 	/** Whether packets follow the CONNECT without waiting for the CONNACK. */
 	readonly pipelined: boolean;
 	readonly decoder: Decoder;
-	keepAlive: KeepAlive;
+	readonly keepAlive: KeepAlive;
 	phase: "opened" | "awaiting CONNACK" | "connected" | "ended" = "opened";
 	/** Replies to send, in the order of the packets that they reply to [MQTT-4.6.0-2, 4.6.0-3]. */
 	readonly replies: Packet[] = [];
@@ -59,8 +72,8 @@ export class Connection<M> {
 	dismissedAt: number | undefined;
 	/** When an acknowledgement was overdue, in ms. */
 	timedOutAt: number | undefined;
-	/** When the last part of a message read past arrived, in ms: an answer may be behind it. */
-	passedAt = Number.NEGATIVE_INFINITY;
+	/** Until when a large message keeps answers back, in ms. */
+	private _busyUntil = Number.NEGATIVE_INFINITY;
 	/** The broker's limits from its CONNACK; until then what it told last, or else the standard's defaults. */
 	receiveMaximum = 0xffff;
 	maximumPacketSize = Number.POSITIVE_INFINITY;
@@ -70,12 +83,12 @@ export class Connection<M> {
 	aliases: TopicAliases | undefined;
 	private readonly _connackDue: number;
 
-	constructor(version: ProtocolVersion, { pipelined, keepAlive, maximumPacketSize }: Terms, now: number) {
+	constructor(version: ProtocolVersion, { pipelined, keepAlive, roundTrip, maximumPacketSize }: Terms, now: number) {
 		this.version = version;
 		this.pipelined = pipelined;
 		this._connackDue = now + CONNACK_TIMEOUT_MS;
 		this.decoder = new Decoder({ maximumPacketSize, protocolVersion: version });
-		this.keepAlive = new KeepAlive(keepAlive, now);
+		this.keepAlive = new KeepAlive(keepAlive, now, roundTrip);
 	}
 
 	/** The broker has accepted the connection on its own terms. */
@@ -88,8 +101,12 @@ export class Connection<M> {
 		if (properties.topicAliasMaximum) this.aliases = new TopicAliases(properties.topicAliasMaximum);
 		// [MQTT-3.2.2-21]: the broker's keep-alive wins.
 		const { serverKeepAlive } = properties;
-		if (serverKeepAlive === undefined) return;
-		this.keepAlive = new KeepAlive(serverKeepAlive, this.keepAlive.lastSent);
+		if (serverKeepAlive !== undefined) this.keepAlive.setInterval(serverKeepAlive);
+	}
+
+	/** A large message keeps answers back until `until`, in ms: one read past, whose last part has arrived, or one on its way to the broker. */
+	busy(until: number): void {
+		this._busyUntil = Math.max(this._busyUntil, until);
 	}
 
 	/** Throws a RangeError when the broker sends on without taking the replies. */
@@ -108,8 +125,10 @@ export class Connection<M> {
 	left(packet: Packet, now: number): void {
 		this.leaving = undefined;
 		if (packet.cmd === "pingreq") this.keepAlive.pingSent(now);
-		else this.keepAlive.sent(now);
+		else this.keepAlive.lastSent = now;
 		if (packet.cmd === "connect") this.phase = "awaiting CONNACK";
+		if (packet.cmd !== "publish" || packet.payload.length <= LARGE_BYTES) return;
+		this.busy(now + Math.min(LARGE_MAXIMUM_MS, BYTE_MS * packet.payload.length));
 	}
 
 	/**
@@ -120,8 +139,9 @@ export class Connection<M> {
 	deadline(sentAt: number, lastDue: number): number {
 		if (this.phase !== "connected") return this._connackDue;
 		const { leaving, keepAlive } = this;
-		const sendDue = leaving ? leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS : Math.min(keepAlive.pingDue, lastDue);
-		return Math.min(this._acknowledgementDue(sentAt), keepAlive.responseDue, sendDue);
+		const since = this.answerSince(sentAt);
+		const sendDue = leaving ? leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS : Math.min(keepAlive.pingDue(since), lastDue);
+		return Math.min(since + ACKNOWLEDGEMENT_TIMEOUT_MS, keepAlive.responseDue(this._busyUntil), sendDue);
 	}
 
 	/** Throws a `ConnectionError` when the broker has been silent for too long. */
@@ -133,16 +153,17 @@ export class Connection<M> {
 		if (this.leaving && now >= this.leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS) {
 			throw new ConnectionError(`the connection took no data for ${ACKNOWLEDGEMENT_TIMEOUT_MS / 1_000} s`);
 		}
-		if (now >= this._acknowledgementDue(sentAt)) {
+		if (now >= this.keepAlive.responseDue(this._busyUntil)) {
+			throw new ConnectionError(`no PINGRESP within ${this.keepAlive.responseTime / 1_000} s`);
+		}
+		if (now >= this.answerSince(sentAt) + ACKNOWLEDGEMENT_TIMEOUT_MS) {
 			this.timedOutAt = now;
 			throw new ConnectionError(`no acknowledgement within ${ACKNOWLEDGEMENT_TIMEOUT_MS / 1_000} s`);
 		}
-		if (now >= this.keepAlive.responseDue) {
-			throw new ConnectionError(`no PINGRESP within ${PINGRESP_TIMEOUT_MS / 1_000} s`);
-		}
 	}
 
-	private _acknowledgementDue(sentAt: number): number {
-		return Math.max(sentAt, Math.min(this.passedAt, sentAt + PASSING_MAXIMUM_MS)) + ACKNOWLEDGEMENT_TIMEOUT_MS;
+	/** Since when an answer has been due to what left at `sentAt`, in ms: a large message may keep it back. */
+	answerSince(sentAt: number): number {
+		return Math.max(sentAt, Math.min(this._busyUntil, sentAt + PASSING_MAXIMUM_MS));
 	}
 }

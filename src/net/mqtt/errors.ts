@@ -11,10 +11,6 @@ export class ProtocolError extends Error {
 		super(message);
 		this.reasonCode = reasonCode;
 	}
-
-	override get name(): string {
-		return "ProtocolError";
-	}
 }
 
 /** A Malformed Packet. */
@@ -23,20 +19,12 @@ export function malformed(fault: string): ProtocolError {
 }
 
 /** Why a connection has to be closed. */
-export class ConnectionError extends Error {
-	override get name(): string {
-		return "ConnectionError";
-	}
-}
+export class ConnectionError extends Error {}
 
 /** The broker has discarded the session of an earlier run, the connection's only purpose: the next one need not wait. */
 export class SessionDiscardedError extends ConnectionError {
 	constructor() {
 		super("the broker has discarded the earlier session");
-	}
-
-	override get name(): string {
-		return "SessionDiscardedError";
 	}
 }
 
@@ -56,18 +44,10 @@ export class RefusedError extends ConnectionError {
 		this.reasonCode = reasonCode;
 		this.hasOlderVersion = hasOlderVersion;
 	}
-
-	override get name(): string {
-		return "RefusedError";
-	}
 }
 
 /** Another client has connected with this client's id. */
-export class TakenOverError extends ConnectionError {
-	override get name(): string {
-		return "TakenOverError";
-	}
-}
+export class TakenOverError extends ConnectionError {}
 
 /** The broker has sent a DISCONNECT (5.0). */
 export function endedByBroker({ reasonCode = 0, properties }: Disconnect): ConnectionError {

@@ -34,6 +34,9 @@ const RECEIVE_MAXIMUM_AT_FIRST = 2;
  */
 const DOUBTS_MAXIMUM = 3;
 
+/** Round trips that a connection expects at first, in ms, after one that ended in silence and achieved nothing: the broker may be slow. */
+const SLOW_MS = 6_000;
+
 /** A connection that the broker has accepted. */
 interface Accepted {
 	/** Whether the broker has discarded the session of an earlier run, the connection's only purpose. */
@@ -58,6 +61,8 @@ export class Handshake<M extends Message> {
 	private _highest: ProtocolVersion;
 	/** Whether packets follow the next CONNECT without waiting for the CONNACK, if nothing is to be delivered again. */
 	pipelines: boolean;
+	/** Round trips that the next connection expects at first, in ms. */
+	private _roundTrip = 0;
 	/** The Receive Maximum that the broker told last. */
 	private _receiveMaximum = RECEIVE_MAXIMUM_AT_FIRST;
 
@@ -75,7 +80,7 @@ export class Handshake<M extends Message> {
 		const discards = this._startsClean && this.version < 5;
 		const pipelined = this.pipelines && !hasUnacknowledged && !discards;
 		const { keepAlive } = this._options;
-		const terms = { pipelined, keepAlive, maximumPacketSize: this._maximumPacketSize };
+		const terms = { pipelined, keepAlive, roundTrip: this._roundTrip, maximumPacketSize: this._maximumPacketSize };
 		const connection = new Connection<M>(this.version, terms, now);
 		connection.receiveMaximum = this._receiveMaximum;
 		return connection;
@@ -149,7 +154,9 @@ export class Handshake<M extends Message> {
 	}
 
 	/** The connection has ended; `byBroker`: the broker closed it. */
-	disconnected({ phase, pipelined }: Connection<M>, byBroker: boolean): void {
+	disconnected({ phase, pipelined, keepAlive, delivered }: Connection<M>, byBroker: boolean): void {
+		const isSilent = keepAlive.awaiting && keepAlive.aliveAt <= keepAlive.pingedAt;
+		this._roundTrip = isSilent && !delivered && !byBroker ? SLOW_MS : 0;
 		if (phase === "awaiting CONNACK") {
 			this._dropped(pipelined);
 			if (byBroker) this._doubtWill();

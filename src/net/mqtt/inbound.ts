@@ -55,7 +55,7 @@ export class Inbound<M extends Message> {
 
 	/** A message that was read past is acknowledged like any other, or the broker would send it again for ever. */
 	readPast(connection: Connection<M>, { qos, packetId, size }: Oversized, now: number): void {
-		connection.passedAt = now;
+		connection.busy(now);
 		if (qos < 2 || this._isNew(packetId)) this._options.onOversized?.(size);
 		if (qos > 0) connection.reply({ cmd: qos === 1 ? "puback" : "pubrec", packetId });
 	}

@@ -78,6 +78,15 @@ export class Session<M extends Message> {
 		return phase !== "connected" || this._inFlight.size > 0 || this._subscriptions.awaiting || keepAlive.awaiting;
 	}
 
+	/** For how long an answer has been due, or a packet could not leave, and nothing has passed, in ms; negative: neither is so. */
+	silence(now: number): number {
+		const connection = this._connection;
+		if (!connection) return Number.NEGATIVE_INFINITY;
+		const { keepAlive, leaving, phase } = connection;
+		const since = phase === "connected" ? Math.min(this._oldestSentAt, keepAlive.pingedAt) : keepAlive.lastSent;
+		return now - Math.max(keepAlive.aliveAt, Math.min(since, leaving?.since ?? since));
+	}
+
 	/**
 	 * Whether more bytes may be received. While replies wait to be sent, nothing
 	 * more should be read: else they would pile up when a broker does not take them.
@@ -147,8 +156,9 @@ export class Session<M extends Message> {
 	receive(bytes: Bytes, now: number): void {
 		const connection = this._connection;
 		if (!connection) return;
-		connection.keepAlive.received(now);
-		if (connection.decoder.passing) connection.passedAt = now;
+		const { keepAlive, phase } = connection;
+		keepAlive.received(phase === "connected" ? connection.answerSince(this._oldestSentAt) : keepAlive.lastSent, now);
+		if (connection.decoder.passing) connection.busy(now);
 		try {
 			for (const packet of connection.decoder.push(bytes)) {
 				// A callback for the packet before may have closed the connection.
@@ -181,7 +191,8 @@ export class Session<M extends Message> {
 		if (phase === "connected") {
 			const reply = connection.replies.shift();
 			if (reply) return connection.leave(reply, now);
-			if (now >= keepAlive.pingDue) return connection.leave({ cmd: "pingreq" }, now);
+			if (now >= keepAlive.pingDue(connection.answerSince(this._oldestSentAt)))
+				return connection.leave({ cmd: "pingreq" }, now);
 		} else if (phase !== "awaiting CONNACK" || !connection.pipelined) {
 			return undefined;
 		}
@@ -230,7 +241,10 @@ export class Session<M extends Message> {
 
 	/** A part of the packet from `transmit` has left: a slow connection is not a stuck one. */
 	progressed(now: number): void {
-		if (this._connection?.leaving) this._connection.leaving.since = now;
+		const connection = this._connection;
+		if (!connection?.leaving) return;
+		connection.leaving.since = now;
+		connection.keepAlive.aliveAt = now;
 	}
 
 	/**
@@ -285,7 +299,7 @@ export class Session<M extends Message> {
 				return this._subscriptions.answered(packet);
 			case "pingresp":
 				connection.proven = true;
-				return connection.keepAlive.responded();
+				return connection.keepAlive.responded(now);
 			case "disconnect":
 				if (isBlame(packet.reasonCode)) connection.dismissedAt = now;
 				throw endedByBroker(packet);

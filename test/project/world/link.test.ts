@@ -3,64 +3,8 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import test from "node:test";
 import type { BrokerFaults } from "../../../hosts/sim/world/broker/broker.ts";
 import type { Conditions } from "../../../hosts/sim/world/network/network.ts";
-import { Backoff } from "../../../src/net/backoff.ts";
-import { Link } from "../../../src/net/link.ts";
-import type { Message } from "../../../src/net/mqtt/message.ts";
-import { Session, type SessionOptions } from "../../../src/net/mqtt/session.ts";
 import { BrokerWorld, VERSIONS } from "./broker/mqtt-client.ts";
-import { bytesOf } from "./network/wired.ts";
-
-interface Reading extends Message {
-	readonly number: number;
-}
-
-/** A client made of what a station is made of; it publishes numbers to "state". */
-class Publisher {
-	readonly waiting: Reading[] = [];
-	readonly acknowledged: number[] = [];
-	readonly rejected: number[] = [];
-	readonly ends: string[] = [];
-	readonly commands: string[] = [];
-	readonly link: Link<Reading>;
-	private readonly _qos: 0 | 1 | 2;
-	private _number = 0;
-
-	constructor(world: BrokerWorld, qos: 0 | 1 | 2 = 1, options: Partial<SessionOptions<Reading>> = {}) {
-		this._qos = qos;
-		const { scheduler, network, random } = world.wired;
-		const status = (payload: string) => ({ topic: "status", payload: bytesOf(payload), qos: 1 as const, retain: true });
-		const session = new Session<Reading>({
-			clientId: "station",
-			keepAlive: 60,
-			will: status("offline"),
-			birth: status("online"),
-			nextMessage: () => this.waiting.shift(),
-			onAcknowledge: ({ number }) => this.acknowledged.push(number),
-			onReject: (what) => typeof what === "string" || this.rejected.push(what.number),
-			onMessage: ({ payload }) => this.commands.push(new TextDecoder().decode(payload)),
-			...options,
-		});
-		session.subscribe({ topicFilter: "commands/#", qos: 2 });
-		this.link = new Link({
-			network: network.ports(() => true),
-			clock: { now: () => scheduler.now, time: () => undefined },
-			timer: {
-				set: (callback, delay) => scheduler.after(delay, callback),
-				clear: (timer) => scheduler.cancel(timer as never),
-			},
-			broker: { host: "broker.test", port: 1883 },
-			session,
-			backoff: new Backoff({ base: 1_000, limit: 30_000, random: () => random.next() }),
-			onDisconnect: (reason) => this.ends.push(reason),
-		});
-	}
-
-	publish(): void {
-		const number = ++this._number;
-		this.waiting.push({ number, topic: "state", payload: bytesOf(String(number)), qos: this._qos, retain: false });
-		this.link.wake();
-	}
-}
+import { Publisher } from "./publisher.ts";
 
 const numbers = (world: BrokerWorld): number[] =>
 	world.published.filter((line) => line.startsWith("state ")).map((line) => Number(line.slice(6)));

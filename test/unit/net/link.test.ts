@@ -28,8 +28,10 @@ function start(options: Partial<LinkOptions<Message>> = {}, session: Partial<Ses
 			pipelining: false,
 			...session,
 		}),
-		onDisconnect: (reason, retryDelay) => log.push(`${reason}; again in ${retryDelay} ms`),
-		onTakenOver: () => log.push("taken over"),
+		onDisconnect: (reason, retryDelay, _error, isTakenOver) => {
+			log.push(`${reason}; again in ${retryDelay} ms`);
+			if (isTakenOver) log.push("taken over");
+		},
 		...options,
 	});
 	link.start();
@@ -84,23 +86,70 @@ test("a PINGREQ that cannot leave ends the connection; the timer does not spin",
 	ok(world.sockets[0]!.closed);
 });
 
-test("a connection that cannot be opened is tried again, with delays that double", () => {
+test("where connections are refused, the first delay spreads, and the next ones grow with the time away: 4.5 s, or a fifth and a bit", () => {
 	const { world, log } = start();
-	for (const [time, delay] of [
-		[0, 550],
-		[550, 1_050],
-		[1_600, 2_050],
-		[3_650, 4_050],
-	] as const) {
+	let time = 0;
+	for (const delay of [2_050, 4_500, 4_500, 4_500, 4_500, 4_511]) {
 		world.advanceTo(time);
 		world.socket.ends("connection refused");
 		equal(log.pop(), `cannot connect: connection refused; again in ${delay} ms`);
+		time += delay;
 	}
-	equal(world.sockets.length, 4);
-	world.advanceTo(7_699);
-	equal(world.sockets.length, 4);
-	world.advanceTo(7_700);
-	equal(world.sockets.length, 5);
+	equal(world.sockets.length, 6);
+	world.advanceTo(time - 1);
+	equal(world.sockets.length, 6);
+	for (; time < 300_000; time += Number(/again in (\d+)/.exec(log.pop()!)![1])) {
+		world.advanceTo(time);
+		world.socket.ends("connection refused");
+		ok(Number(/again in (\d+)/.exec(log.at(-1)!)![1]) <= Math.max(5_000, time / 4), log.at(-1));
+	}
+	world.advanceTo(time);
+	world.socket.ends("connection refused");
+	equal(log.pop(), "cannot connect: connection refused; again in 24750 ms");
+});
+
+test("where nothing answers, attempts are short and follow each other soon: both are an eighth of the time away", () => {
+	const ends: { readonly time: number; readonly reason: string; readonly delay: number }[] = [];
+	const { world, connects } = start({
+		onDisconnect: (reason, delay) => ends.push({ time: world.clock.now(), reason, delay }),
+	});
+	connects();
+	world.advanceTo(400_000);
+	const [lost, ...attempts] = ends;
+	deepEqual(lost, { time: 65_500, reason: "no PINGRESP within 6 s", delay: 550 });
+	deepEqual(attempts[0], { time: 68_050, reason: "cannot connect: no answer within 2 s", delay: 562 });
+	let before = lost!;
+	for (const attempt of attempts) {
+		const { time, reason, delay } = attempt;
+		const lasted = time - before.time - before.delay;
+		equal(reason, `cannot connect: no answer within ${Math.round(lasted / 100) / 10} s`);
+		const eighth = (time - 65_500) / 8;
+		ok(lasted >= 2_000 && lasted <= Math.max(2_000, Math.min(15_000, eighth)), `${lasted} ms until ${time} ms`);
+		ok(delay >= 500 && delay <= Math.max(625, Math.min(13_750, eighth)), `${delay} ms at ${time} ms`);
+		before = attempt;
+	}
+	deepEqual([before.reason, before.delay], ["cannot connect: no answer within 15 s", 12_375]);
+	equal(attempts.length, 22);
+});
+
+test("a slow link is given twice the time that it needed last", () => {
+	const { world, log } = start();
+	world.advanceTo(6_000);
+	world.socket.opens();
+	world.socket.receives(CONNACK);
+	world.socket.ends("by the broker");
+	log.length = 0;
+	world.advanceTo(world.clock.now() + 550 + 11_999);
+	deepEqual(log, []);
+	world.advanceTo(world.clock.now() + 1);
+	equal(log[0], "cannot connect: no answer within 12 s; again in 550 ms");
+});
+
+test("an attempt that the system itself gives up after a while was not refused", () => {
+	const { world, log } = start();
+	world.advanceTo(3_000);
+	world.socket.ends("no answer");
+	deepEqual(log, ["cannot connect: no answer; again in 550 ms"]);
 });
 
 test("an attempt that gets no answer is given up after 15 s", () => {
@@ -133,7 +182,7 @@ test("a broker that accepts the connection and never answers is given up, again 
 	world.advanceTo(10_550);
 	world.socket.opens();
 	world.advanceTo(20_550);
-	equal(log.at(-1), "no CONNACK within 10 s; again in 1050 ms");
+	equal(log.at(-1), "no CONNACK within 10 s; again in 1186 ms");
 });
 
 test("a half-open connection is found out by the unanswered PINGREQ", () => {
@@ -141,11 +190,46 @@ test("a half-open connection is found out by the unanswered PINGREQ", () => {
 	connects();
 	world.advanceTo(59_500);
 	deepEqual(world.socket.takeWritten(), [PINGREQ]);
-	world.advanceTo(69_499);
+	world.advanceTo(65_499);
 	deepEqual(log, []);
-	world.advanceTo(69_500);
-	// The connection had lasted, so the delays start over.
-	deepEqual(log, ["no PINGRESP within 10 s; again in 550 ms"]);
+	world.advanceTo(65_500);
+	deepEqual(log, ["no PINGRESP within 6 s; again in 550 ms"]);
+});
+
+test("a half-open connection is found out 9 s after a message, and the next one opens within a second", () => {
+	const { world, log, queues, connects } = start();
+	connects();
+	world.advanceTo(20_000);
+	queues("a");
+	deepEqual(world.socket.takeWritten(), [publish(1, "t", "a")]);
+	for (let now = 21_000; now < 29_000; now += 1_000) {
+		world.advanceTo(now);
+		queues("b");
+		deepEqual(world.socket.takeWritten().length, now === 23_000 ? 2 : now < 28_000 ? 1 : 0, `${now}`);
+	}
+	deepEqual(log, []);
+	world.advanceTo(29_000);
+	deepEqual(log, ["no PINGRESP within 6 s; again in 550 ms"]);
+	world.advanceTo(29_550);
+	equal(world.sockets.length, 2);
+});
+
+test("a machine that slept reads what has arrived before it judges the silence, and asks before it gives up", () => {
+	const answered = start();
+	answered.connects();
+	answered.queues("a");
+	answered.world.socket.receives(puback(1), { quietly: true });
+	answered.world.jumpTo(500_000);
+	answered.world.advanceTo(505_999);
+	deepEqual(answered.log, []);
+	const silent = start();
+	silent.connects();
+	silent.world.jumpTo(500_000);
+	silent.world.advanceTo(505_999);
+	deepEqual(silent.world.socket.takeWritten(), [PINGREQ]);
+	deepEqual(silent.log, []);
+	silent.world.advanceTo(506_000);
+	deepEqual(silent.log, ["no PINGRESP within 6 s; again in 550 ms"]);
 });
 
 test("what has arrived is read before a missed deadline is judged", () => {
@@ -153,7 +237,7 @@ test("what has arrived is read before a missed deadline is judged", () => {
 	connects();
 	world.advanceTo(59_500);
 	world.socket.receives("d0 00", { quietly: true });
-	world.advanceTo(69_600);
+	world.advanceTo(65_600);
 	deepEqual(log, []);
 });
 
@@ -204,6 +288,97 @@ test("connections that the broker ends at once are tried ever more rarely, and t
 		"connection closed; again in 4050 ms",
 		"connection closed; again in 8050 ms",
 	]);
+});
+
+/** Connections that live for a second and deliver, each ended as `end` says. */
+function shortLives(started: ReturnType<typeof start>, count: number, end: (index: number) => void): void {
+	const { world, queues, connects } = started;
+	for (let index = 0; index < count; index++) {
+		connects();
+		queues("a");
+		const sent = world.socket.takeWritten().at(-1)!;
+		world.socket.receives(puback(Number.parseInt(sent.slice(-5, -3), 16)));
+		world.advanceTo(world.clock.now() + 1_000);
+		end(index);
+		while (world.socket.closed) world.advanceTo(world.clock.now() + 50);
+	}
+}
+
+test("short lives that delivered are within 4 s of each other, and within 8 s after three of them", () => {
+	const started = start();
+	shortLives(started, 5, () => started.world.socket.ends("by the broker"));
+	deepEqual(started.log, [
+		"connection closed: by the broker; again in 2050 ms",
+		"connection closed: by the broker; again in 2050 ms",
+		"connection closed: by the broker; again in 4050 ms",
+		"taken over",
+		"connection closed: by the broker; again in 4050 ms",
+		"connection closed: by the broker; again in 4050 ms",
+	]);
+});
+
+test("another client is no likely cause where an answer was due, or the reasons differ, or the network went", () => {
+	for (const end of [
+		({ world, queues }: ReturnType<typeof start>) => {
+			queues("poison");
+			world.socket.ends("by the broker");
+		},
+		({ world }: ReturnType<typeof start>, index: number) =>
+			world.socket.ends(index % 3 === 2 ? "reset by the broker" : "by the broker"),
+		({ world }: ReturnType<typeof start>) => {
+			world.network.ready = false;
+			world.socket.ends("by the broker");
+			world.network.ready = true;
+		},
+	]) {
+		const started = start({}, { cleanSession: true });
+		for (let index = 0; index < 8; index++) {
+			started.world.socket.opens();
+			started.world.socket.receives(CONNACK);
+			end(started, index);
+			while (started.world.socket.closed) started.world.advanceTo(started.world.clock.now() + 50);
+		}
+		equal(started.log.includes("taken over"), false, started.log.join("; "));
+	}
+});
+
+test("it is told again only after a connection that lasted for a minute", () => {
+	const started = start({}, { keepAlive: 0 });
+	const told = () => started.log.filter((line) => line === "taken over").length;
+	const end = () => started.world.socket.ends("by the broker");
+	shortLives(started, 4, end);
+	equal(told(), 1);
+	for (const [lives, count] of [
+		[59_000, 1],
+		[60_000, 2],
+	] as const) {
+		started.connects();
+		started.world.advanceTo(started.world.clock.now() + lives);
+		end();
+		while (started.world.socket.closed) started.world.advanceTo(started.world.clock.now() + 50);
+		shortLives(started, 4, end);
+		equal(told(), count);
+	}
+});
+
+test("a reset that comes when an answer has been due for a while is the network's: the next attempt comes soon", () => {
+	const { world, log, queues, connects } = start();
+	connects();
+	queues("a");
+	world.socket.receives(puback(1));
+	queues("b");
+	world.advanceTo(2_999);
+	const early = start();
+	early.connects();
+	early.queues("a");
+	early.world.socket.receives(puback(1));
+	early.queues("b");
+	early.world.advanceTo(2_999);
+	early.world.socket.ends("reset by the broker");
+	deepEqual(early.log, ["connection closed: reset by the broker; again in 2050 ms"]);
+	world.advanceTo(3_000);
+	world.socket.ends("reset by the broker");
+	deepEqual(log, ["connection closed: reset by the broker; again in 550 ms"]);
 });
 
 test("while replies cannot leave, nothing more is read", () => {
@@ -490,7 +665,7 @@ test("a connection that ends is read to its end first, however much has arrived"
 	world.socket.receives(`32 ed 2e 00 01 61 00 07 ${"2e ".repeat(6_000 - 8)}`.repeat(5) + puback(1), { quietly: true });
 	world.socket.ends("by the broker");
 	equal(log.length, 1);
-	world.advanceTo(600);
+	world.advanceTo(2_050);
 	world.socket.opens();
 	world.socket.receives("20 02 01 00");
 	deepEqual(world.socket.takeWritten(), [CONNECT]);

@@ -20,6 +20,10 @@ export interface BoardObserver {
 	onException(error: unknown): void;
 	/** An attempt to connect begins with the question for the broker's address. */
 	onAttempt(): void;
+	/** A connection is open. */
+	onOpened(): void;
+	/** An attempt failed, and somebody answered. */
+	onRefused(): void;
 	/** The station has given up an attempt or a connection; told twice of some. */
 	onGivenUp(): void;
 	/** The network of a board with Wi-Fi has come or gone: told before the station is. */

@@ -38,11 +38,19 @@ export function watchedNetwork(
 		private _open = true;
 
 		constructor(options: SocketOptions) {
+			let opened = false;
 			super({
 				...options,
 				onReadable: guarded(options.onReadable),
-				onWritable: guarded(options.onWritable),
-				onError: guarded(options.onError),
+				onWritable: guarded((count: number) => {
+					if (!opened) observer.onOpened();
+					opened = true;
+					options.onWritable(count);
+				}),
+				onError: guarded((reason?: unknown) => {
+					if (!opened) observer.onRefused();
+					options.onError(reason);
+				}),
 			});
 			power.sockets++;
 		}

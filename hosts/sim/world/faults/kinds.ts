@@ -135,6 +135,49 @@ export const FAULT_KINDS: readonly FaultKind[] = [
 			};
 		},
 	},
+	{
+		name: "broker: flaps",
+		area: "connection",
+		perDay: sometimes,
+		duration: BRIEF,
+		begin({ broker, random, after }) {
+			let there = true;
+			const strike = () => {
+				if (!there) return;
+				const downFor = random.integer(0, 3_000);
+				broker.restart({ keepSessions: true, keepRetained: true, downFor, connections: "reset", wills: "published" });
+				after(downFor + random.exponential(5 * SECOND), strike);
+			};
+			strike();
+			return () => {
+				there = false;
+			};
+		},
+	},
+	{
+		name: "network: a balancer that cuts idle connections",
+		area: "connection",
+		perDay: sometimes,
+		duration: [MINUTE, 4 * HOUR],
+		begin({ network, random, after }) {
+			const idle = random.pick([5 * SECOND, 20 * SECOND, MINUTE]);
+			const answer = random.pick(["reset", "silence"] as const);
+			let there = true;
+			const look = () => {
+				if (!there) return;
+				network.cutIdle(idle, answer);
+				after(idle / 5, look);
+			};
+			look();
+			return () => {
+				there = false;
+			};
+		},
+	},
+	condition("narrow link", sometimes, [MINUTE, 2 * HOUR], (random) => ({
+		latency: random.integer(100, 600),
+		byteTime: random.pick([0.5, 2, 4]),
+	})),
 	broken("unavailable", sometimes, [SECOND, 20 * MINUTE], () => ({ serverUnavailable: 0.9 })),
 	broken("bad credentials", sometimes, [SECOND, 20 * MINUTE], () => ({ badCredentials: 0.9 })),
 	broken("silent at CONNECT", sometimes, [SECOND, 20 * MINUTE], () => ({ silentConnect: 0.7 })),

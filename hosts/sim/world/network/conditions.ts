@@ -8,6 +8,8 @@ export interface Conditions {
 	latency: number;
 	/** What comes on top of it for each segment, at most, in ms. */
 	jitter: number;
+	/** What each byte takes one way, in ms, one after the other: 4 on a link of 2 kbit/s. */
+	byteTime: number;
 	/**
 	 * Whether anything passes. When it is true again, what was lost meanwhile arrives
 	 * late, as TCP repeats it; an end that waited for longer than `giveUpAfter`
@@ -32,6 +34,7 @@ export interface Conditions {
 export const DEFAULT_CONDITIONS: Readonly<Conditions> = Object.freeze({
 	latency: 15,
 	jitter: 10,
+	byteTime: 0,
 	linkUp: true,
 	giveUpAfter: 120_000,
 	refuse: false,

@@ -52,6 +52,8 @@ export class Flow {
 	private _close: "no" | "waiting" | "sent" = "no";
 	private _senderGone = false;
 	private _latestArrival = 0;
+	/** When the last byte that was sent has left. */
+	private _lineFree = 0;
 	/** The moment to go on sending, the acknowledgement under way, and the sender's patience. */
 	private _resumption: Event | undefined;
 	private _acknowledgement: Event | undefined;
@@ -65,6 +67,11 @@ export class Flow {
 	constructor(medium: Medium, listener: FlowListener) {
 		this._medium = medium;
 		this._listener = listener;
+	}
+
+	/** When something was sent last, or is to arrive, in ms. */
+	get activeAt(): number {
+		return this._latestArrival;
 	}
 
 	/** Bytes written that have not arrived. */
@@ -193,8 +200,9 @@ export class Flow {
 	}
 
 	private _fly(bytes: Bytes, last: boolean): void {
-		const { scheduler } = this._medium;
-		this._latestArrival = Math.max(this._latestArrival, scheduler.now + this._medium.delay());
+		const { scheduler, conditions } = this._medium;
+		this._lineFree = Math.max(this._lineFree, scheduler.now) + conditions.byteTime * bytes.length;
+		this._latestArrival = Math.max(this._latestArrival, this._lineFree + this._medium.delay());
 		const event = scheduler.at(this._latestArrival, () => this._arrive());
 		this._flying.push({ bytes, last, event });
 		this._flyingBytes += bytes.length;

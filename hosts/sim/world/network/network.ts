@@ -20,6 +20,8 @@ export type { EndReason, HalfOpenAnswer, ServerConnection } from "./server-conne
 const SOCKETS_MAXIMUM = 10;
 /** Until lost segments are repeated after the link has come back, in ms: no longer than it was away, and than this. */
 const REPETITION_MAXIMUM_MS = 60_000;
+/** Bytes of the headers of TCP and IP. */
+const HEADER_BYTES = 40;
 
 export interface HalfOpenOptions {
 	/** Which end learns of it at once; by default "nobody". */
@@ -59,7 +61,10 @@ export class Network {
 			scheduler,
 			random,
 			conditions: this.conditions,
-			delay: () => this.conditions.latency + random.next() * this.conditions.jitter,
+			delay: () => {
+				const { latency, jitter, byteTime } = this.conditions;
+				return latency + random.next() * jitter + HEADER_BYTES * byteTime;
+			},
 			count: (kind) => tally.count(kind),
 			get listener() {
 				return listener();
@@ -137,6 +142,19 @@ export class Network {
 			connection.sever("silence");
 			this._medium.scheduler.after(0, () => connection.failServer("reset"));
 			this._medium.scheduler.after(0, () => connection.failStation("reset by the broker"));
+		}
+	}
+
+	/** Something between the ends ends connections on which nothing has passed for `idle` ms: with resets, or without a word. */
+	cutIdle(idle: number, answer: HalfOpenAnswer): void {
+		const { scheduler } = this._medium;
+		for (const connection of [...this._connections]) {
+			if (connection.severed || scheduler.now - connection.activeAt < idle) continue;
+			this._medium.count(`network: idle connection cut, ${answer} in answer`);
+			connection.sever(answer);
+			if (answer === "silence") continue;
+			scheduler.after(0, () => connection.failServer("reset"));
+			scheduler.after(0, () => connection.failStation("reset by the broker"));
 		}
 	}
 

@@ -76,6 +76,16 @@ export class TcpConnection implements ServedConnection {
 		if (medium.conditions.linkUp) this._sendSyn();
 	}
 
+	/** Whether something between the two ends has lost it. */
+	get severed(): boolean {
+		return this._severed;
+	}
+
+	/** When something passed last, in ms. */
+	get activeAt(): number {
+		return Math.max(this.up.activeAt, this.down.activeAt);
+	}
+
 	get stationPresent(): boolean {
 		return this._station !== undefined;
 	}

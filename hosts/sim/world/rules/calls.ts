@@ -1,14 +1,31 @@
-/** The rules for a station's attempts to connect: in the backoff's envelope, not more often and not later. */
+/** The rules for a station's attempts to connect: in the backoff's envelope, not more often and not later, and not longer than they may be. */
 
 /** As in `src/net/backoff.ts`, whose promise this is. */
 const BASE_MS = 1_000;
 const LIMIT_MS = 120_000;
 const STABLE_AFTER_MS = 60_000;
 const SHORTEST_MS = 100;
+/**
+ * The longest delay after an attempt that did not open a connection, as a part of the time away, and in ms, at least
+ * and at most: where nothing answered, and where somebody refused, or had ended a connection.
+ */
+const UNANSWERED = { share: 1 / 8, least: 1_000, most: 13_750 };
+const REFUSED = { share: 1 / 4, least: 5_000, most: 27_500 };
+/** The shortest delays after the first of several such failures, in ms. */
+const UNANSWERED_LEAST_MS = 500;
+const REFUSED_LEAST_MS = 4_000;
+/** The bound after short lives, in ms. */
+const DOUBTFUL_MS = 8_000;
+/** The longest attempt without an answer, likewise; or twice what the last one took to open. */
+const PATIENCE = { share: 1 / 8, least: 2_000, most: 15_000 };
+/** What comes late is refused no more, in ms. */
+const PROMPT_MS = 3_000;
 /** From an attempt to its end, where the broker does not accept it: 15 s to open, 10 s to the CONNACK, and something for late timers. */
 const ATTEMPT_MAXIMUM_MS = 27_000;
 /** Between the broker's acceptance and the station's knowledge of it, in ms, at most: the CONNACK's timeout. */
 const ACCEPTANCE_MS = 10_000;
+/** What a clock that runs slow makes of a time, at most. */
+const DRIFT = 0.001;
 /** Attempts that may follow each other closely; and the least average time between later ones, in ms, with a wide margin. */
 const BURST = 12;
 const MEAN_MINIMUM_MS = 8_000;
@@ -35,6 +52,12 @@ export class Calls {
 	/** The connection may have been for an earlier session's end only, as one in a power-on period is. */
 	private _mayReturn = false;
 	private _returned = false;
+	/** When it failed to reach the broker first since it reached it last; what became of the last attempt, and how long the last opening took. */
+	private _awaySince: number | undefined;
+	/** Attempts in a row that failed to reach the broker. */
+	private _failures = 0;
+	private _reached: "no answer" | "refused" | "opened" = "opened";
+	private _opening = Number.POSITIVE_INFINITY;
 
 	constructor(options: CallsOptions) {
 		this._options = options;
@@ -49,6 +72,23 @@ export class Calls {
 		this._acceptedAt = undefined;
 		this._mayReturn = false;
 		if (idle) this._returned = false;
+		this._awaySince = undefined;
+		this._failures = 0;
+		this._reached = "opened";
+		if (idle) this._opening = Number.POSITIVE_INFINITY;
+	}
+
+	/** The attempt has opened a connection. */
+	opened(time: number): void {
+		this._reached = "opened";
+		this._opening = time - this._since;
+	}
+
+	/** The attempt has failed, and not for want of an answer. */
+	refused(time: number): void {
+		this._reached = time - this._since < PROMPT_MS - this._options.lateness ? "refused" : "no answer";
+		// Nobody knows how late the station looked at its clock.
+		if (Math.abs(time - this._since - PROMPT_MS) <= this._options.lateness) this._reached = "refused";
 	}
 
 	/** The network has come: a station that waits calls at once. */
@@ -76,10 +116,11 @@ export class Calls {
 			if (delay > bound + lateness) {
 				violate("backoff", `the next attempt came after ${Math.round(delay)} ms, and ${bound} are the most`);
 			}
-			if (!this._immediate && delay < SHORTEST_MS - 1) {
-				violate("backoff", `the next attempt came after ${Math.round(delay)} ms, and ${SHORTEST_MS} are the least`);
+			const least = this._least;
+			if (!this._immediate && delay < least * (1 - DRIFT) - 1) {
+				violate("backoff", `the next attempt came after ${Math.round(delay)} ms, and ${least} are the least`);
 			}
-			if (!this._immediate) this._counted++;
+			if (!this._immediate && this._reached === "opened") this._counted++;
 			const beyond = this._counted - BURST;
 			if (beyond > 0 && time - this._countedFrom < beyond * MEAN_MINIMUM_MS) {
 				violate("backoff", `${this._counted} attempts within ${Math.round(time - this._countedFrom)} ms`);
@@ -88,14 +129,26 @@ export class Calls {
 			violate("backoff", "a second attempt beside the first");
 		}
 		this._state = "calling";
+		this._reached = "no answer";
 		this._since = time;
 		this._immediate = this._mayReturn = this._mayHaveDelivered = false;
 		this._acceptedAt = undefined;
 	}
 
+	/** The shortest delay that may precede the next attempt, in ms: after several failures to reach the broker their step. */
+	private get _least(): number {
+		if (this._failures < 2) return SHORTEST_MS;
+		return this._reached === "refused" ? REFUSED_LEAST_MS : UNANSWERED_LEAST_MS;
+	}
+
+	/** The longest delay that may precede the next attempt, in ms. */
 	private get _bound(): number {
+		if (this._reached !== "opened") {
+			return share(this._reached === "refused" ? REFUSED : UNANSWERED, this._since - (this._awaySince ?? this._since));
+		}
 		if (this._delays === undefined) return LIMIT_MS;
-		return Math.min(LIMIT_MS, BASE_MS * 2 ** Math.max(0, this._delays - 1));
+		const lived = this._mayHaveDelivered ? DOUBTFUL_MS : share(REFUSED, this._since - (this._awaySince ?? this._since));
+		return Math.min(LIMIT_MS, Math.max(lived, BASE_MS * 2 ** Math.max(0, this._delays - 1)));
 	}
 
 	/** The broker has accepted the attempt. `mayReturn`: the station may be back without a delay. */
@@ -119,8 +172,29 @@ export class Calls {
 	/** The station has given up what it had. */
 	givenUp(time: number): void {
 		if (this._state !== "calling" && this._state !== "connected") return;
+		const { violate, lateness } = this._options;
+		const lasted = time - this._since;
 		this._state = "waiting";
 		this._since = time;
+		if (this._reached === "opened") {
+			// An earlier time allows more: the station may not have got the CONNACK.
+			if (this._acceptedAt !== undefined && time - this._acceptedAt > ACCEPTANCE_MS) this._awaySince = undefined;
+			this._awaySince ??= time;
+			this._failures = 0;
+		} else {
+			this._failures++;
+			const away = this._awaySince === undefined ? 0 : time - this._awaySince;
+			const most = this._opening === Number.POSITIVE_INFINITY && away === 0 ? PATIENCE.most : share(PATIENCE, away);
+			const slow = this._opening === Number.POSITIVE_INFINITY ? 0 : 2 * this._opening;
+			if (lasted > Math.min(PATIENCE.most, Math.max(most, slow)) * (1 + DRIFT) + lateness) {
+				violate(
+					"backoff",
+					`an attempt without an answer took ${Math.round(lasted)} ms, ${Math.round(away)} ms after the first`,
+				);
+			}
+			this._awaySince ??= time;
+			return;
+		}
 		const lived = this._acceptedAt === undefined ? 0 : time - this._acceptedAt;
 		const certain =
 			lived >= STABLE_AFTER_MS + ACCEPTANCE_MS || (lived < STABLE_AFTER_MS - 100 && !this._mayHaveDelivered);
@@ -157,4 +231,8 @@ export class Calls {
 			violate("stuck", `an attempt to connect goes on for ${Math.round(waited / 1_000)} s`);
 		}
 	}
+}
+
+function share({ share, least, most }: typeof REFUSED, away: number): number {
+	return Math.min(most, Math.max(least, share * away)) * (1 + DRIFT);
 }

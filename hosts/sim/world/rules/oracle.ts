@@ -16,6 +16,7 @@ import { Calls } from "./calls.ts";
 import { Losses } from "./losses.ts";
 import { Progress } from "./progress.ts";
 import { Readings } from "./readings.ts";
+import { Silence } from "./silence.ts";
 import { SleepRules } from "./sleep-rules.ts";
 import { StatusRule } from "./status-rule.ts";
 
@@ -61,6 +62,7 @@ export interface OracleOptions {
 export class Oracle implements BoardObserver, BrokerObserver {
 	readonly readings: Readings;
 	readonly calls: Calls;
+	readonly silence: Silence;
 	/** Of a station that sleeps. */
 	readonly sleep: SleepRules | undefined;
 	readonly counts = { powerCuts: 0, restarts: 0, sleeps: 0, connections: 0, boots: 0 };
@@ -92,6 +94,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		const violate = (kind: string, text: string) => this.violate(kind, text);
 		this.readings = new Readings({ qos, order, full, violate });
 		this.calls = new Calls({ lateness: plan.lateness + LATENESS_MS, violate });
+		this.silence = new Silence({ lateness: plan.lateness + LATENESS_MS, violate });
 		this._losses = new Losses({ plan, readings: this.readings, violate });
 		if (plan.blocks === 0) this._losses.flashFailed();
 		this._progress = new Progress({ plan, health, violate });
@@ -160,6 +163,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	}
 
 	onAsleep(duration: number): void {
+		this.silence.ended(this._now);
 		this._note(`asleep for ${(duration / 1_000).toFixed(1)} s`);
 		this.counts.sleeps++;
 		const { counters } = this.board.station!;
@@ -170,6 +174,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	}
 
 	onPowerCut(inFlash: boolean, restart: boolean): void {
+		this.silence.ended(this._now);
 		this._note(restart ? "restart" : inFlash ? "power cut while the flash works" : "power cut");
 		this.counts[restart ? "restarts" : "powerCuts"]++;
 		if (this.counts.restarts > this._restartsWanted) this.violate("commands", "a restart is carried out again");
@@ -216,6 +221,8 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		else if (text === FLASH_WORKS) this._flashFails = false;
 		else if (text.includes(OLDER_VERSION)) this.calls.triesAtOnce();
 		else if (SET_ASIDE.test(text)) this._setAside();
+		const silence = /no (PINGRESP|acknowledgement) within/.exec(text);
+		if (silence) this.silence.saidSo(this._now, silence[1] === "PINGRESP");
 		else if (text.includes(BIRTH_GIVEN_UP)) this._status.birthGivenUp(this._now);
 		if (level === "error" && !EXPECTED_ERRORS.some((expected) => expected.test(text))) this.violate("error", text);
 	}
@@ -264,8 +271,18 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		this.calls.attempt(this._now);
 	}
 
+	onOpened(): void {
+		this.calls.opened(this._now);
+		this.silence.opened(this._now);
+	}
+
+	onRefused(): void {
+		this.calls.refused(this._now);
+	}
+
 	onGivenUp(): void {
 		this.calls.givenUp(this._now);
+		this.silence.ended(this._now);
 	}
 
 	onNetwork(ready: boolean): void {
@@ -276,6 +293,10 @@ export class Oracle implements BoardObserver, BrokerObserver {
 
 	onBytes(direction: "sent" | "received", bytes: Bytes): void {
 		this._options.trace.bytes(this._now, direction, bytes);
+		if (direction === "sent") return this.silence.sent(this._now, this.board.station?.awaiting ?? false);
+		this.silence.received(this._now);
+		// The station looks at it first.
+		this._options.scheduler.after(0, () => this.silence.settled(this._now, this.board.station?.awaiting ?? false));
 	}
 
 	// What the broker tells.
@@ -345,6 +366,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		const { board, broker } = this;
 		const now = this._now;
 		this.calls.tick(now, board.powered && board.ready);
+		this.silence.judge(now);
 		this._status.tick(now, board, broker);
 		const station = board.station;
 		if (station || board.asleep) this._judgeSampling();

@@ -257,12 +257,9 @@ test("a violation closes the connection without a DISCONNECT, so that the will i
 });
 
 test("a PINGREQ leaves in every keep-alive, whether the one before was answered or not [MQTT-3.1.2-23, 5.0: MQTT-3.1.2-20]", () => {
-	const transcript = new Transcript({ keepAlive: 5 }).connects(0);
-	transcript
-		.sends(4_500, PINGREQ)
-		.sends(9_000, PINGREQ)
-		.sends(13_500, PINGREQ)
-		.failsAt(14_500, /no PINGRESP within 10 s/);
+	const transcript = new Transcript({ keepAlive: 2 }).connects(0);
+	transcript.sends(1_500, PINGREQ).sends(3_000, PINGREQ).sends(4_500, PINGREQ).sends(6_000, PINGREQ);
+	transcript.failsAt(7_500, /no PINGRESP within 6 s/);
 	const chatty = new Transcript().connects(0).sends(59_500, PINGREQ);
 	for (let now = 60_000; now < 119_000; now += 5_000) chatty.receives(now, "30 03 00 01 78").sends(now);
 	chatty.sends(119_000, PINGREQ);

@@ -185,7 +185,7 @@ for (const [what, packet, reason] of [
 	test(`${what} is told, and the SUBSCRIBE still waits`, () => {
 		const transcript = twoFilters().receives(1, packet);
 		match(transcript.told.splice(0).join(), reason);
-		transcript.silent(10_000).receives(10_000, "90 05 00 01 00 01 00").tells("subscribed a 1", "subscribed b 0");
+		transcript.pinged(10_000).receives(10_000, "90 05 00 01 00 01 00").tells("subscribed a 1", "subscribed b 0");
 	});
 }
 
@@ -234,7 +234,7 @@ test("a QoS 1 message is unacknowledged until its PUBACK, and sent once on a con
 	const transcript = connected()
 		.queues("a", "b")
 		.sends(0, publish5(1, "t", "a"), publish5(2, "t", "b"))
-		.silent(19_000);
+		.pinged(19_000);
 	transcript.receives(19_000, puback(2)).tells("connected", "published a", "published b", "acknowledged b");
 	equal(transcript.session.inFlight, 1);
 	transcript
@@ -245,8 +245,8 @@ test("a QoS 1 message is unacknowledged until its PUBACK, and sent once on a con
 });
 
 test("a QoS 2 message is unacknowledged until its PUBREC, and its PUBREL until the PUBCOMP [5.0: MQTT-4.3.3-1, 4.3.3-2, 4.3.3-3, 4.3.3-4, 4.3.3-5]", () => {
-	const transcript = connected().queuesAt(2, "a").sends(0, atQoS2(1, "a")).silent(10_000);
-	transcript.receives(10_000, pubrec(1)).sends(10_000, pubrel(1)).silent(20_000).tells("connected", "published a");
+	const transcript = connected().queuesAt(2, "a").sends(0, atQoS2(1, "a")).pinged(10_000);
+	transcript.receives(10_000, pubrec(1)).sends(10_000, pubrel(1)).pinged(20_000).tells("connected", "published a");
 	equal(transcript.session.inFlight, 1);
 	transcript.receives(20_000, pubcomp(1)).tells("acknowledged a");
 	equal(transcript.session.inFlight, 0);
@@ -254,9 +254,9 @@ test("a QoS 2 message is unacknowledged until its PUBREC, and its PUBREL until t
 
 test("after its PUBREL a message is not published again: the PUBREL is, on the next connection [5.0: MQTT-4.3.3-6, 4.4.0-1]", () => {
 	const transcript = connected().queuesAt(2, "a").queuesAt(2, "b").sends(0, atQoS2(1, "a"), atQoS2(2, "b"));
-	transcript.receives(1, pubrec(1)).sends(1, pubrel(1)).silent(15_000).closes();
+	transcript.receives(1, pubrec(1)).sends(1, pubrel(1)).pinged(15_000).closes();
 	transcript.opens(20_000).sends(20_000, CONNECT_5).silent(21_000).receives(21_000, SESSION_PRESENT_5);
-	transcript.sends(21_000, pubrel(1), atQoS2(2, "b", true)).silent(40_000);
+	transcript.sends(21_000, pubrel(1), atQoS2(2, "b", true)).pinged(40_000);
 	transcript
 		.receives(40_000, `${pubcomp(1)} ${pubrec(2)}`)
 		.sends(40_000, pubrel(2))

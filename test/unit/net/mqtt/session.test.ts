@@ -95,19 +95,19 @@ test("a message is acknowledged by its PUBACK only, and not sent again while the
 		.queues("a")
 		.connects(0)
 		.sends(0, publish(1, "t", "a"))
-		.silent(19_000)
+		.pinged(19_000)
 		.tells("connected", "published a")
 		.receives(19_000, puback(1))
 		.tells("acknowledged a")
 		.silent(59_499);
 });
 
-test("a PUBLISH without a PUBACK ends the connection after 20 s", () => {
+test("a PUBLISH without a PUBACK ends the connection after 20 s, although the broker answers PINGREQs", () => {
 	new Transcript()
 		.queues("a")
 		.connects(0)
 		.sends(7, publish(1, "t", "a"))
-		.failsAt(20_007, /no acknowledgement within 20 s/);
+		.overdueAt(20_007);
 });
 
 test("the PUBACK deadline is the oldest message's", () => {
@@ -117,9 +117,9 @@ test("the PUBACK deadline is the oldest message's", () => {
 		.sends(0, publish(1, "t", "a"));
 	transcript
 		.queues("b")
-		.sends(5_000, publish(2, "t", "b"))
-		.receives(6_000, puback(1))
-		.failsAt(25_000, /no acknowledgement/);
+		.sends(2_500, publish(2, "t", "b"))
+		.receives(2_900, puback(1))
+		.overdueAt(22_500);
 });
 
 test("after a reconnect with session present, the same ids go out again with DUP, in order [MQTT-2.3.1-3, 3.3.1-1, 4.6.0-1]", () => {
@@ -219,11 +219,11 @@ test("what is received postpones no PINGREQ", () => {
 	transcript.sends(59_500, PINGREQ);
 });
 
-test("no answer to a PINGREQ within 10 s ends the connection", () => {
+test("no answer to a PINGREQ within 6 s ends the connection", () => {
 	new Transcript()
 		.connects(0)
 		.sends(59_500, PINGREQ)
-		.failsAt(69_500, /no PINGRESP within 10 s/);
+		.failsAt(65_500, /no PINGRESP within 6 s/);
 });
 
 test("the PINGRESP deadline begins when the PINGREQ has left", () => {
@@ -232,7 +232,7 @@ test("the PINGRESP deadline begins when the PINGREQ has left", () => {
 	equal(hex(session.transmit(59_500)!), PINGREQ);
 	equal(session.deadline, 79_500, "until then it is the packet's");
 	session.transmitted(65_000);
-	transcript.failsAt(75_000, /no PINGRESP/);
+	transcript.failsAt(71_000, /no PINGRESP/);
 });
 
 test("a packet that does not leave for 20 s ends the connection", () => {
@@ -246,8 +246,8 @@ test("any sign of life after a PINGREQ postpones giving up, and only a PINGRESP 
 		.connects(0)
 		.sends(59_500, PINGREQ)
 		.receives(65_000, "30 03 00 01 78")
-		.silent(74_999)
-		.failsAt(75_000, /no PINGRESP/);
+		.silent(70_999)
+		.failsAt(71_000, /no PINGRESP/);
 });
 
 for (const [keepAlive, wire, pingAt] of [
@@ -266,7 +266,7 @@ for (const [keepAlive, wire, pingAt] of [
 	});
 }
 
-test("a keep-alive of 0 asks for no PINGREQ", () => {
+test("a keep-alive of 0 asks for no PINGREQ while no answer is due", () => {
 	const { session } = new Transcript({ keepAlive: 0 }).connects(0).silent(10 ** 9);
 	equal(session.deadline, Number.POSITIVE_INFINITY);
 });
@@ -316,7 +316,7 @@ for (const [packet, what] of [
 			.queues("a")
 			.connects(0)
 			.sends(0, publish(1, "t", "a"));
-		transcript.tells("connected", "published a").receives(1, packet).tells(`unexpected: ${what}`).silent(10_000);
+		transcript.tells("connected", "published a").receives(1, packet).tells(`unexpected: ${what}`).pinged(10_000);
 		transcript
 			.receives(10_000, puback(1))
 			.tells("acknowledged a")
