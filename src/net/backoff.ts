@@ -93,7 +93,7 @@ export class Backoff {
 	patience(now: number): number {
 		if (this._awaySince === undefined && this.opening === 0) return PATIENCE_MOST_MS;
 		const away = now - (this._awaySince ?? now);
-		return Math.min(PATIENCE_MOST_MS, Math.max(PATIENCE_LEAST_MS, 2 * this.opening, away / 8));
+		return Math.round(Math.min(PATIENCE_MOST_MS, Math.max(PATIENCE_LEAST_MS, 2 * this.opening, away / 8)));
 	}
 
 	/**

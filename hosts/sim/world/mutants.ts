@@ -68,7 +68,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"PUBLISH again in place of PUBREL",
-		20,
+		1,
 		InFlight,
 		class<M extends Message> extends InFlight<M> {
 			override disconnected() {
@@ -79,7 +79,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"the session kept that the broker has lost",
-		7,
+		6,
 		Outbound,
 		class<M extends Message> extends Outbound<M> {
 			override resume(connection: Connection<M>, _isResumed: boolean, now: number) {
@@ -89,7 +89,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"no acknowledgement timeout",
-		20,
+		1,
 		Connection,
 		class<M> extends Connection<M> {
 			override deadline(_sentAt: number, lastDue: number) {
@@ -130,7 +130,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"a backoff that does not grow",
-		1,
+		2,
 		Backoff,
 		class extends Backoff {
 			override next() {
@@ -201,7 +201,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"life that is taken for silence",
-		1,
+		2,
 		KeepAlive,
 		class extends KeepAlive {
 			override received(sentAt: number, now: number) {
@@ -225,7 +225,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"lost when the broker refuses it",
-		11,
+		7,
 		Outbox,
 		class extends Outbox {
 			override putBack(handle: number) {
@@ -265,7 +265,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"a time of another run",
-		1,
+		15,
 		Log,
 		class extends Log {
 			/** The last one whose readings, or time, were written. */
@@ -303,10 +303,10 @@ export const MUTANTS: readonly Mutant[] = [
 			}
 		},
 	),
-	mutant("a slot's checksum that finds nothing", 15, crc16, () => 0),
+	mutant("a slot's checksum that finds nothing", 162, crc16, () => 0),
 	mutant(
 		"evicted readings not counted",
-		311,
+		11,
 		Log,
 		class extends Log {
 			override append(record: LogRecord) {
@@ -347,7 +347,7 @@ export const MUTANTS: readonly Mutant[] = [
 			}
 		},
 	),
-	mutant("committed before it is written", 149, encodeSlot, (record: LogRecord) => {
+	mutant("committed before it is written", 6, encodeSlot, (record: LogRecord) => {
 		const slot = encoded(record);
 		if (record.kind < NOTE) slot[0] = COMMITTED;
 		return slot;
@@ -371,7 +371,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"a restart carried out again",
-		30,
+		139,
 		Commands,
 		class extends Commands {
 			override receive(name: string, message: ReceivedMessage) {
@@ -381,7 +381,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"asleep with a plain DISCONNECT",
-		139,
+		41,
 		Session,
 		class<M extends Message> extends Session<M> {
 			override disconnect(reasonCode?: number) {
