@@ -443,8 +443,9 @@ static Trust tryAuthority(Search *search, const mbedtls_x509_crt *authority)
 
 /*
  * Goes on from the last certificate of the way; the calls are at most as deep as
- * the chain is long. Each certificate is looked at once: whether it leads to an
- * authority does not depend on the way to it.
+ * the chain is long. Each certificate is looked at once, on the first way that leads
+ * to it, and the issuers nearest to the broker come first in a chain: so a way that
+ * is longer than an authority allows may hide a shorter one.
  */
 static bool follow(Search *search)
 {

@@ -2,6 +2,7 @@
  * Shows a subscriber's messages: a second MQTT client beside the station's, on the
  * same session code. It comes back when the broker does.
  */
+import { randomBytes } from "node:crypto";
 import type { TlsOptions } from "../../../src/host.ts";
 import { Backoff } from "../../../src/net/backoff.ts";
 import type { BrokerAddress } from "../../../src/net/broker-url.ts";
@@ -13,8 +14,8 @@ import { Session } from "../../../src/net/mqtt/session.ts";
 import { clock, network, timer } from "../../node/ports.ts";
 
 const KEEP_ALIVE_S = 30;
-/** It reconnects soon, whatever the broker does: a user watches. */
-const RETRY_MS = { base: 500, limit: 500 };
+/** It reconnects soon, whatever the broker does: a user watches. But not three times a second, for hours. */
+const RETRY_MS = { base: 500, limit: 2_000 };
 /** Larger than anything that a station sends. */
 const PACKET_SIZE_MAXIMUM = 1 << 20;
 
@@ -44,7 +45,8 @@ export class Subscriber {
 			onRefused(reason);
 		};
 		const session = new Session({
-			clientId: `veleta-watch-${process.pid}`,
+			// Not of the process id: two containers have the same, and would throw each other out.
+			clientId: `veleta-watch-${randomBytes(4).toString("hex")}`,
 			cleanSession: true,
 			keepAlive: KEEP_ALIVE_S,
 			maximumPacketSize: PACKET_SIZE_MAXIMUM,
