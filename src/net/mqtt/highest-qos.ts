@@ -24,9 +24,9 @@ export class HighestQoS {
 		return true;
 	}
 
-	/** The broker has answered a message of QoS 2: from now on an end has another cause. */
+	/** The broker has answered a message of QoS 2: from now on an end has another cause. What was decided stays. */
 	answered(): void {
-		this._ends = Number.NEGATIVE_INFINITY;
+		if (this.value === 2) this._ends = Number.NEGATIVE_INFINITY;
 	}
 
 	/**

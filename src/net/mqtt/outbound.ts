@@ -140,7 +140,7 @@ export class Outbound<M extends Message> {
 		if ((cmd === "puback") !== (entry.qos === 1)) {
 			this._options.onUnexpected?.(`a ${cmd.toUpperCase()} for a message of QoS ${entry.qos}`);
 		}
-		if (cmd === "pubrec") this._highestQoS.answered();
+		if (cmd === "pubrec" && entry.qos === 2) this._highestQoS.answered();
 		if (cmd === "pubrec" && reasonCode < 0x80) {
 			connection.reply({ cmd: "pubrel", packetId });
 			if (entry.qos === 2) {

@@ -348,6 +348,28 @@ test("after three connections that the broker closed on a QoS 2 message, message
 	transcript.tells("published b", "acknowledged b", "resumed", "published c").pinged(20_000);
 });
 
+test("what leaves at QoS 1 goes on to, though the broker answers it as if it were of QoS 2", () => {
+	const transcript = new Transcript().queuesAt(2, "a").connects(0).sends(0, atQoS2(1, "a")).ends(10);
+	for (const now of [1_000, 3_000]) {
+		proves(transcript, now)
+			.sends(now, atQoS2(1, "a", true))
+			.ends(now + 10);
+	}
+	proves(transcript, 7_000)
+		.sends(7_000, publish(2, "t", "a"))
+		.receives(7_010, pubrec(2))
+		.sends(7_010, pubrel(2));
+	transcript
+		.queuesAt(2, "b")
+		.sends(7_020, publish(3, "t", "b"))
+		.receives(7_030, puback(3))
+		.closes();
+	transcript
+		.connects(8_000, CONNACK_SESSION_PRESENT)
+		.queuesAt(2, "c")
+		.sends(8_000, publish(4, "t", "c"));
+});
+
 test("after three connections on which a QoS 2 message was not answered, messages leave at QoS 1", () => {
 	const transcript = new Transcript({ birth: BIRTH, pipelining: true }).queuesAt(2, "a");
 	transcript
