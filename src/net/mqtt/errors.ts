@@ -1,4 +1,5 @@
 /** Why a connection has to be closed. */
+import type { Bytes } from "../../host.js";
 import type { Disconnect, Properties } from "./packet.js";
 import { MALFORMED_PACKET, PROTOCOL_ERROR, reasonText, refusalText, SESSION_TAKEN_OVER } from "./reason-codes.js";
 
@@ -44,6 +45,16 @@ export class RefusedError extends ConnectionError {
 		this.reasonCode = reasonCode;
 		this.hasOlderVersion = hasOlderVersion;
 	}
+}
+
+/** What answers is a server of another protocol, to tell by the first bytes that it sends; `undefined` if it is none of these. */
+export function otherProtocol([first, second]: Bytes): ConnectionError | undefined {
+	const told = (what: string) => new ConnectionError(`what answers at this port ${what}`);
+	if (first === 0x48 && second === 0x54) return told("speaks HTTP, not MQTT: is it for WebSockets?");
+	if (first === 0x53 && second === 0x53) return told("speaks SSH, not MQTT");
+	// An alert (RFC 8446, section 5.1).
+	if (first === 0x15 && second === 3) return told("speaks TLS: use mqtts://");
+	return undefined;
 }
 
 /** Another client has connected with this client's id. */

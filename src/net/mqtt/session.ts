@@ -12,7 +12,7 @@
 import type { Bytes } from "../../host.js";
 import { encode } from "./codec/codec.js";
 import type { Connection } from "./connection.js";
-import { endedByBroker, ProtocolError, SessionDiscardedError } from "./errors.js";
+import { endedByBroker, otherProtocol, ProtocolError, SessionDiscardedError } from "./errors.js";
 import { Handshake } from "./handshake.js";
 import { InFlight } from "./in-flight.js";
 import { Inbound } from "./inbound.js";
@@ -170,7 +170,7 @@ export class Session<M extends Message> {
 			if (error instanceof ProtocolError && error.reasonCode === UNSUPPORTED_PROTOCOL_VERSION) {
 				this._handshake.refuse(connection, UNSUPPORTED_PROTOCOL_VERSION, {});
 			}
-			throw error;
+			throw (phase === "awaiting CONNACK" && otherProtocol(bytes)) || error;
 		}
 	}
 

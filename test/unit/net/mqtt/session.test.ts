@@ -43,6 +43,27 @@ test("a broker that never answers is given up after 10 s", () => {
 		.failsAt(10_000, /no CONNACK within 10 s/);
 });
 
+for (const [what, bytes, reason] of [
+	[
+		"HTTP",
+		"48 54 54 50 2f 31 2e 31 20 34 30 30",
+		/^what answers at this port speaks HTTP, not MQTT: is it for WebSockets\?$/,
+	],
+	["SSH", "53 53 48 2d 32 2e 30 2d 4f 70 65 6e 53 53 48", /^what answers at this port speaks SSH, not MQTT$/],
+	["TLS, an alert", "15 03 03 00 02 02 46", /^what answers at this port speaks TLS: use mqtts:\/\/$/],
+	["a PUBACK with flags", "48 02 00 01", /^PUBACK: Invalid header flag bits/],
+] as const) {
+	test(`what answers is no broker: ${what}`, () => {
+		const transcript = new Transcript().opens(0).sends(0, CONNECT).silent(50);
+		transcript.failsWhen(() => transcript.receives(50, bytes), reason);
+	});
+}
+
+test("an accepted connection is not taken for one of another protocol", () => {
+	const transcript = new Transcript().connects(0);
+	transcript.failsWhen(() => transcript.receives(50, "48 54 00 01"), /^PUBACK with a remaining length of 84$/);
+});
+
 test("a connection that never takes the CONNECT is given up after 10 s", () => {
 	const { session } = new Transcript().opens(0);
 	ok(session.transmit(0));
