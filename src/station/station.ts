@@ -262,9 +262,12 @@ export class Station {
 
 	private _sampled(seq: number | undefined, sample: Sample, now: number): void {
 		this._sleepCycle?.sampled();
-		if (seq === undefined) return this._commands.sampled({ ok: false, error: "no room for the reading" });
-		this._observer.onReading?.(seq, sample, now);
-		this._commands.sampled({ ok: true, seq });
+		if (seq === undefined) this._commands.sampled({ ok: false, error: "no room for the reading" });
+		else {
+			this._observer.onReading?.(seq, sample, now);
+			this._commands.sampled({ ok: true, seq });
+		}
+		// Also without room: a reading that takes it may have waited long enough to be tried again.
 		this._link.wake();
 	}
 

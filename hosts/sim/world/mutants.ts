@@ -58,7 +58,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"a packet id used again while in flight",
-		1,
+		4,
 		PacketIds,
 		class extends PacketIds {
 			override take() {
@@ -68,7 +68,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"PUBLISH again in place of PUBREL",
-		1,
+		28,
 		InFlight,
 		class<M extends Message> extends InFlight<M> {
 			override disconnected() {
@@ -79,7 +79,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"the session kept that the broker has lost",
-		6,
+		11,
 		Outbound,
 		class<M extends Message> extends Outbound<M> {
 			override resume(connection: Connection<M>, _isResumed: boolean, now: number) {
@@ -141,7 +141,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"a backoff that does not start over",
-		1,
+		2,
 		Backoff,
 		class extends Backoff {
 			override lived() {
@@ -303,7 +303,7 @@ export const MUTANTS: readonly Mutant[] = [
 			}
 		},
 	),
-	mutant("a slot's checksum that finds nothing", 162, crc16, () => 0),
+	mutant("a slot's checksum that finds nothing", 312, crc16, () => 0),
 	mutant(
 		"evicted readings not counted",
 		11,
@@ -371,7 +371,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"a restart carried out again",
-		139,
+		711,
 		Commands,
 		class extends Commands {
 			override receive(name: string, message: ReceivedMessage) {

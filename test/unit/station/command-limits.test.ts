@@ -358,7 +358,7 @@ test("a command whose acknowledgement was lost is answered, and not carried out 
 	const { broker, commands, replies, world } = startCommanded();
 	for (let count = 0; count < 3; count++) commands("interval", `${10 + count}`, { packetId: 60 + count });
 	world.socket.ends("reset");
-	broker.advanceTo(3 * SECOND);
+	broker.advanceTo(5 * SECOND);
 	equal(broker.connects, 2);
 	commands("interval", "11", { packetId: 61, header: DUP });
 	deepEqual(replies(), [{ command: "interval", ok: false, error: AGAIN }]);

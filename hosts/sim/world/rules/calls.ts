@@ -56,7 +56,7 @@ export class Calls {
 	private _awaySince: number | undefined;
 	/** Attempts in a row that failed to reach the broker. */
 	private _failures = 0;
-	private _reached: "no answer" | "refused" | "opened" = "opened";
+	private _reached: "no answer" | "refused" | "unclear" | "opened" = "opened";
 	private _opening = Number.POSITIVE_INFINITY;
 
 	constructor(options: CallsOptions) {
@@ -86,9 +86,10 @@ export class Calls {
 
 	/** The attempt has failed, and not for want of an answer. */
 	refused(time: number): void {
-		this._reached = time - this._since < PROMPT_MS - this._options.lateness ? "refused" : "no answer";
+		const late = time - this._since - PROMPT_MS;
 		// Nobody knows how late the station looked at its clock.
-		if (Math.abs(time - this._since - PROMPT_MS) <= this._options.lateness) this._reached = "refused";
+		if (Math.abs(late) <= this._options.lateness) this._reached = "unclear";
+		else this._reached = late < 0 ? "refused" : "no answer";
 	}
 
 	/** The network has come: a station that waits calls at once. */
@@ -144,7 +145,10 @@ export class Calls {
 	/** The longest delay that may precede the next attempt, in ms. */
 	private get _bound(): number {
 		if (this._reached !== "opened") {
-			return share(this._reached === "refused" ? REFUSED : UNANSWERED, this._since - (this._awaySince ?? this._since));
+			return share(
+				this._reached === "no answer" ? UNANSWERED : REFUSED,
+				this._since - (this._awaySince ?? this._since),
+			);
 		}
 		if (this._delays === undefined) return LIMIT_MS;
 		const lived = this._mayHaveDelivered ? DOUBTFUL_MS : share(REFUSED, this._since - (this._awaySince ?? this._since));
