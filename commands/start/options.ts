@@ -1,11 +1,12 @@
 /** The command line of the simulator. */
 import { readFileSync, statSync } from "node:fs";
 import { readPem } from "../../hosts/node/pem-files.ts";
+import { checkSettings } from "../../hosts/node/settings-check.ts";
 import { readRawSettings } from "../../hosts/node/settings-file.ts";
 import { parseReplay, pickReplay } from "../../hosts/sim/devices/replay.ts";
 import type { Row } from "../../src/settings/table.ts";
 import { defaultOf, rows, type SettingName, TEXTS, valuesOf } from "../../src/settings/texts.ts";
-import { parseSettings, type Settings } from "../../src/settings.ts";
+import type { Settings } from "../../src/settings.ts";
 import { explained, FLAG, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 
 /** An option, which takes a value if `value` names one. */
@@ -140,7 +141,7 @@ export function parseOptions(args: string[]): Options | undefined {
 	const replay = values.replay === undefined ? undefined : readReplay(values.replay);
 	// A recording tells its sensor, unless it holds several.
 	if (replay?.kinds.length === 1) rawSettings.sensor ??= replay.kinds[0];
-	const settings = explained(() => parseSettings(rawSettings));
+	const settings = explained(() => checkSettings(rawSettings));
 	replay?.check(settings.sensor);
 	const embedded = rawSettings.broker === undefined;
 	const state = values.state ?? (embedded ? undefined : `.veleta/${settings.id}.flash`);

@@ -1,11 +1,11 @@
 /** Settings as a user wrote them to a file. Nothing of them is ever shown: they hold passwords. */
 import { readFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
-import { parseSettings } from "../../src/settings.ts";
 import { messageOf } from "../../src/text.ts";
 import { withPemFiles } from "./pem-files.ts";
+import { checkSettings } from "./settings-check.ts";
 
-/** Valid, and as `parseSettings` takes them. */
+/** Valid, and as `checkSettings` takes them. */
 export type RawSettings = Readonly<Record<string, unknown>>;
 
 /**
@@ -15,7 +15,7 @@ export type RawSettings = Readonly<Record<string, unknown>>;
 export function readSettings(file: string): RawSettings | undefined {
 	const name = nameOf(file);
 	const settings = readRawSettings(file, name);
-	if (settings) explained(name, () => parseSettings(settings));
+	if (settings) explained(name, () => checkSettings(settings));
 	return settings;
 }
 

@@ -12,7 +12,8 @@ type NameIn<T> = {
 export const TEXTS: { readonly [name in SettingName]: string } = {
 	sensor: "the sensor that is connected",
 	interval: "seconds between readings",
-	broker: "`mqtt://[user[:password]@]host[:port]`; `mqtts://` or `ssl://` for TLS, on port 8883",
+	broker:
+		"`mqtt://[user[:password]@]host[:port]`; `mqtts://` or `ssl://` for TLS, on port 8883. `host[:port]` alone and `tcp://` are as `mqtt://`",
 	username: "for the broker, instead of the one in the URL",
 	password: "goes with the user name, instead of the one in the URL",
 	id: "names the station; its client id is `veleta-` and the id. Each station needs another one",

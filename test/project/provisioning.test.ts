@@ -150,6 +150,7 @@ test("what cannot be used is said before a port is opened, and shows nothing of 
 	for (const [settings, why] of [
 		['{"password": "hunter22"', /^.*config\.json: is not JSON: .* in line 1$/],
 		['{"password": "hunter22"}', /^.*config\.json: password: needs a username beside it$/],
+		[{ broker: "mqtt://ana:hunter22@192.168.1.300" }, /^.*config\.json: broker: the host must be a name, or an IPv4/],
 		[{ tls: { ca: "missing.pem" } }, /^.*config\.json: tls\.ca: missing\.pem: there is no such file$/],
 		[{ tls: { ca: pem("CERTIFICATE").repeat(5) } }, /bytes with their certificates; a board keeps 7168$/],
 	] as const) {

@@ -9,9 +9,10 @@ import { test } from "node:test";
 import { Ajv } from "ajv";
 import { docsFile, readmeFile, schemaFile } from "../../commands/settings-files.ts";
 import { parseOptions, settingOf, USAGE } from "../../commands/start/options.ts";
+import { checkBrokerUrl, checkSettings } from "../../hosts/node/settings-check.ts";
 import { rows, type SettingName, TEXTS } from "../../src/settings/texts.ts";
 import { parseSettings } from "../../src/settings.ts";
-import { REFUSED, TAKEN } from "../harness/settings-cases.ts";
+import { NO_HOSTS, REFUSED, TAKEN } from "../harness/settings-cases.ts";
 
 const read = (path: string) => readFileSync(path, "utf8");
 const takes = new Ajv({ strict: true, allowUnionTypes: true }).compile(JSON.parse(read("config.schema.json")));
@@ -44,6 +45,24 @@ test("what the validation takes the schema takes", () => {
 		assert.ok(parseSettings(raw), name);
 		assert.ok(takes(raw), `${name}: ${JSON.stringify(takes.errors)}`);
 	}
+});
+
+test("a computer takes what a board takes, but for a broker that cannot be there", () => {
+	for (const [name, raw] of Object.entries(TAKEN)) assert.deepEqual(checkSettings(raw), parseSettings(raw), name);
+	assert.deepEqual(checkSettings(undefined), parseSettings(undefined));
+	for (const [raw, message] of REFUSED) assert.throws(() => checkSettings(raw), { message });
+	for (const host of NO_HOSTS) {
+		for (const broker of [`mqtt://${host}`, `mqtts://ana:secret@${host}:8884/`, `tcp://${host}`, `${host}:1883`]) {
+			const message =
+				/^(?:broker: )?(?:the host must be a name, or an IPv4 address|in \[\] must be|an IPv6 address must not have a zone)/;
+			assert.throws(() => checkSettings({ broker }), { message }, broker);
+			assert.throws(() => checkBrokerUrl(broker), { message }, broker);
+		}
+	}
+	assert.throws(
+		() => checkSettings({ interval: 0, broker: "mqtt://a..b" }),
+		/^Error: interval: [^\n]*\nbroker: the host[^\n]*$/,
+	);
 });
 
 test("what the validation refuses the schema refuses, but for what it cannot say", () => {
