@@ -27,7 +27,7 @@ export function buildSettings({ board, file = CONFIG_FILE, change = (raw) => raw
 	const raw = change(readSettings(file) ?? {});
 	const settings = checkSettings(raw);
 	checkForBoard(settings);
-	const problem = board === undefined ? undefined : pinProblem(BOARDS[board]!, { ...settings.pins });
+	const problem = board === undefined ? undefined : pinProblem(BOARDS[board]!, settings.pins);
 	if (problem !== undefined) throw new Error(`${file}: ${problem}`);
 	const name = board ?? DEFAULT_BOARD;
 	const { data, clock, dht, led } = BOARDS[name]!;
