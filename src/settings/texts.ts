@@ -44,7 +44,7 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	"pins.led": "an LED that a high level lights",
 	wifi: "the networks that a board may join; it needs one",
 	"wifi.ssid": "the network's name",
-	"wifi.password": "its passphrase; an open network has none",
+	"wifi.password": "its passphrase, or the key of WPA2 that is made of it; an open network has none",
 	"wifi.address": "an IPv4 address instead of one by DHCP",
 	"wifi.mask": "goes with it, such as 255.255.255.0",
 	"wifi.gateway": "goes with it, too",

@@ -156,6 +156,9 @@ export const TAKEN = {
 	noNetwork: { wifi: [] },
 	longNetwork: { wifi: { ssid: "ñ".repeat(16), password: "ñ".repeat(31) } },
 	shortPassphrase: { wifi: { ssid: "ñ", password: "ñ".repeat(4) } },
+	...casesOf(["0123456789abcdef".repeat(4), "0123456789ABCDEF".repeat(4)], (password) => ({
+		wifi: { ssid: "casa", password },
+	})),
 	ownNameServer: { wifi: { ssid: "casa", dns: "9.9.9.9" } },
 	firstAddress: { address: "0x76" },
 	secondAddress: { sensor: "bmp280", address: "0x77" },
@@ -267,5 +270,9 @@ export const REFUSED: readonly (readonly [raw: unknown, message: RegExp])[] = [
 	[{ username: "" }, /^username: must not be empty$/],
 	[{ wifi: [{ ssid: "casa" }, "casa"] }, /^wifi\[1\]: must be an object$/],
 	[{ wifi: { ssid: "casa", password: "ñ".repeat(32) } }, /^wifi\.password: needs 8 to 63/],
+	...["0".repeat(63).concat("g"), "x".repeat(64), "0".repeat(65), `${"0".repeat(64)}\n`].map(
+		(password) =>
+			[{ wifi: { ssid: "casa", password } }, /^wifi\.password: needs 8 to 63 characters, or 64 hex/] as const,
+	),
 	[{ wifi: { $schema: "x", ssid: "casa" } }, unknown("wifi\\.\\$schema", SETTINGS.wifi.properties)],
 ];

@@ -167,7 +167,7 @@ test("all that is wrong is told at once, a line for each", () => {
 			`tls.cert: is no setting; there are ${Object.keys(SETTINGS.tls.properties).join(", ")}`,
 			"wifi[0].address: goes with wifi[0].mask and wifi[0].gateway",
 			"wifi[1].ssid: needs 1 to 32 bytes",
-			"wifi[1].password: needs 8 to 63 characters",
+			"wifi[1].password: needs 8 to 63 characters, or 64 hexadecimal digits",
 			`intervall: is no setting; there are ${Object.keys(SETTINGS).join(", ")}`,
 			"and 2 more",
 		],
