@@ -21,7 +21,9 @@ export function checkSettings(raw: unknown): Settings {
 	try {
 		settings = parseSettings(raw);
 	} catch (error) {
-		faults.push(messageOf(error));
+		const { broker } = Object(raw);
+		const hint = typeof broker === "string" ? secretHint(broker) : "";
+		faults.push(messageOf(error).replace(/^broker: must look like .*$/m, (line) => line + hint));
 	}
 	faults.push(...furtherFaults(Object(raw)));
 	if (!settings || faults.length > 0) throw new Error(faults.join("\n"));
@@ -30,10 +32,24 @@ export function checkSettings(raw: unknown): Settings {
 
 /** `parseBrokerUrl`, and more. No error shows the URL: it may hold a password. */
 export function checkBrokerUrl(url: string): BrokerUrl {
-	const address = parseBrokerUrl(url);
+	let address: BrokerUrl;
+	try {
+		address = parseBrokerUrl(url);
+	} catch (error) {
+		throw new Error(messageOf(error).replace(/^must look like .*$/, (text) => text + secretHint(url)));
+	}
 	const problem = hostProblem(address.host, IN_BRACKETS.test(url));
 	if (problem !== undefined) throw new Error(problem);
 	return address;
+}
+
+/**
+ * What to do where a user or a password has characters as they are that part a
+ * URL. No error shows which: they may be a secret's.
+ */
+function secretHint(url: string): string {
+	const [, secrets = ""] = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/(.*)@/s.exec(url) ?? [];
+	return /[@/]/.test(secrets) ? "; in a user or password write %40 for @ and %2F for /" : "";
 }
 
 /** The faults that `parseSettings` does not tell. */

@@ -65,6 +65,35 @@ test("a computer takes what a board takes, but for a broker that cannot be there
 	);
 });
 
+test("of a user or password with @ or / as they are the way to write them is told", () => {
+	const refused = (broker: string) => {
+		const messages = [() => checkSettings({ broker }), () => checkBrokerUrl(broker)].map((check) => {
+			try {
+				check();
+				return "taken";
+			} catch (error) {
+				return (error as Error).message;
+			}
+		});
+		assert.equal(messages[0], `broker: ${messages[1]}`);
+		return messages[1]!;
+	};
+	for (const secrets of ["ana:se@cret", "ana:se/cret", "an@a:secret", "a/b", "a@b", "ana:@", "ana:/", "ana:12/34"]) {
+		for (const scheme of ["mqtt", "mqtts", "tcp"]) {
+			const message = refused(`${scheme}://${secrets}@broker.lan:1884`);
+			assert.match(message, /^must look like .*; in a user or password write %40 for @ and %2F for \/$/, secrets);
+			assert.doesNotMatch(message, /secret|cret|ana/);
+		}
+	}
+	for (const broker of ["mqtt//broker", "mqtt://", "mqtt://ana:secret@", "ana@broker.lan", "mqtt://a b", "mqtt://h:x"])
+		assert.match(refused(broker), /^must look like [^;]*$/, broker);
+	const { username, password } = checkBrokerUrl("mqtt://an%40a:s%2Fe:c@broker.lan");
+	assert.deepEqual([username, password], ["an@a", "s/e:c"]);
+	assert.throws(() => checkSettings({ interval: 0, broker: "mqtt://a:b@c@d", qos: 7 }), {
+		message: /^interval: .*\n(?:.*\n)?broker: .* for \/(?:\n.*)?$/,
+	});
+});
+
 test("what the validation refuses the schema refuses, but for what it cannot say", () => {
 	const wider = WIDER.flatMap(([, ...cases]) => cases.map((raw) => JSON.stringify(raw)));
 	for (const [raw] of REFUSED) {
