@@ -53,9 +53,18 @@ function secretHint(url: string): string {
 }
 
 /** The faults that `parseSettings` does not tell. */
-function furtherFaults({ broker }: { readonly broker?: unknown }): string[] {
-	const problem = typeof broker === "string" ? brokerProblem(broker) : undefined;
-	return problem === undefined ? [] : [`broker: ${problem}`];
+function furtherFaults({ broker, timeServer }: { readonly broker?: unknown; readonly timeServer?: unknown }): string[] {
+	const problems = {
+		broker: typeof broker === "string" ? brokerProblem(broker) : undefined,
+		// That it is empty was told.
+		timeServer: typeof timeServer === "string" && timeServer !== "" ? serverProblem(timeServer) : undefined,
+	};
+	return Object.entries(problems).flatMap(([name, problem]) => (problem === undefined ? [] : [`${name}: ${problem}`]));
+}
+
+function serverProblem(host: string): string | undefined {
+	if (isName(host) || isIPv4(host) || (isIPv6(host) && !host.includes("%"))) return undefined;
+	return "must be a name or an address alone, such as pool.ntp.org: no ntp://, port, zone or blank";
 }
 
 function brokerProblem(url: string): string | undefined {

@@ -25,7 +25,7 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	full: "which readings are dropped when the flash is full",
 	backlogRate: "readings per second of the backlog, after an outage",
 	diagnostics: "seconds between diagnostics; 0: none",
-	timeServer: "a board's NTP server",
+	timeServer: "a board's NTP server: a name or an address",
 	outbox: `bytes of RAM for readings while the flash refuses: ${SLOT_BYTES} each`,
 	tls: "for a broker at `mqtts://`: PEM files, named as from the config file, or their texts",
 	"tls.ca":

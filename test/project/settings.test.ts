@@ -47,7 +47,7 @@ test("what the validation takes the schema takes", () => {
 	}
 });
 
-test("a computer takes what a board takes, but for a broker that cannot be there", () => {
+test("a computer takes what a board takes, but for hosts that cannot be there", () => {
 	for (const [name, raw] of Object.entries(TAKEN)) assert.deepEqual(checkSettings(raw), parseSettings(raw), name);
 	assert.deepEqual(checkSettings(undefined), parseSettings(undefined));
 	for (const [raw, message] of REFUSED) assert.throws(() => checkSettings(raw), { message });
@@ -63,6 +63,39 @@ test("a computer takes what a board takes, but for a broker that cannot be there
 		() => checkSettings({ interval: 0, broker: "mqtt://a..b" }),
 		/^Error: interval: [^\n]*\nbroker: the host[^\n]*$/,
 	);
+});
+
+test("a time server is a name or an address alone", () => {
+	for (const timeServer of ["pool.ntp.org", "fritz.box.", "router", "192.168.1.1", "2001:db8::1"])
+		assert.equal(checkSettings({ timeServer }).timeServer, timeServer);
+	const wrong = NO_HOSTS.filter((host) => !host.startsWith("["));
+	assert.ok(wrong.length > 10);
+	for (const timeServer of [
+		...wrong,
+		" ",
+		"pool.ntp.org ",
+		" pool.ntp.org",
+		"pool.ntp.org\n",
+		"pool ntp org",
+		"0.pool.ntp.org 1.pool.ntp.org",
+		"ntp://pool.ntp.org",
+		"ntp:pool.ntp.org",
+		"https://pool.ntp.org",
+		"pool.ntp.org:123",
+		"pool.ntp.org/",
+		"[2001:db8::1]",
+		"fe80::1%eth0",
+		"::::::",
+	])
+		assert.throws(
+			() => checkSettings({ timeServer }),
+			{ message: /^timeServer: must be a name or an address alone, [^\n]*$/ },
+			timeServer,
+		);
+	assert.throws(() => checkSettings({ timeServer: "" }), { message: "timeServer: must not be empty" });
+	assert.throws(() => checkSettings({ timeServer: "a b", broker: "mqtt://a..b" }), {
+		message: /^broker: .*\ntimeServer: .*$/,
+	});
 });
 
 test("of a user or password with @ or / as they are the way to write them is told", () => {
