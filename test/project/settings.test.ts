@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Ajv } from "ajv";
 import { docsFile, readmeFile, schemaFile } from "../../commands/settings-files.ts";
-import { parseOptions, settingOf, USAGE } from "../../commands/start/options.ts";
+import { parseOptions, settingOf, USAGE, withOptionNames } from "../../commands/start/options.ts";
 import { checkBrokerUrl, checkSettings } from "../../hosts/node/settings-check.ts";
 import { rows, type SettingName, TEXTS } from "../../src/settings/texts.ts";
 import { parseSettings } from "../../src/settings.ts";
@@ -205,6 +205,28 @@ test("each option of npm start is in its help", () => {
 	}
 	assert.throws(() => parseOptions(["--sensr", "dht22"]), /Unknown option/);
 	for (const line of USAGE.split("\n")) assert.ok(line.length <= 80, line);
+});
+
+test("a fault of an option's value names the option, and with it a setting of another name", () => {
+	const pem = "--cafile or tls.ca, --cert or tls.certificate, --key or tls.key";
+	assert.equal(withOptionNames("tls.ca, tls.certificate, tls.key"), pem);
+	assert.equal(withOptionNames("it (tls.ca)\ntls.key: no"), "it (--cafile or tls.ca)\n--key or tls.key: no");
+	for (const text of ["tls.cafile: is no setting", "tls.cert", "wifi.tls.ca", "interval: no", "tls.keys"])
+		assert.equal(withOptionNames(text), text);
+	const faults = (...args: string[]) => {
+		try {
+			parseOptions(args);
+		} catch (error) {
+			return (error as Error).message.split("\n").map((line) => line.replace(/: .*$/, ""));
+		}
+		return [];
+	};
+	assert.deepEqual(faults("--interval", "0", "--broker", "mqtt://a..b", "--id", "a b"), [
+		"--interval",
+		"--id",
+		"--broker",
+	]);
+	assert.deepEqual(faults("--topic", "a/#"), ["--topic"]);
 });
 
 test("an option for a setting gives a value of the setting's type", () => {
