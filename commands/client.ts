@@ -166,7 +166,9 @@ export class Client<M extends Message> {
 			say(`connected in MQTT ${VERSIONS[version]}, session ${sessionPresent ? "resumed" : "new"}`);
 	}
 
-	private _disconnected(reason: string, retryDelay: number, error: unknown): void {
+	private _disconnected(why: string, retryDelay: number, error: unknown): void {
+		// Commands have no settings, and call it by its option.
+		const reason = why.replace("(tls.ca)", "(--cafile)");
 		if (this._finishing) return;
 		const { debug } = this._options;
 		if (error instanceof RefusedError) {

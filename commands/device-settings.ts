@@ -2,8 +2,9 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { BOARDS, DEFAULT_BOARD, pinProblem } from "../hosts/esp32/boards.ts";
+import { checkSettings } from "../hosts/node/settings-check.ts";
 import { type RawSettings, readSettings } from "../hosts/node/settings-file.ts";
-import { parseSettings, type Settings } from "../src/settings.ts";
+import type { Settings } from "../src/settings.ts";
 import { root } from "../tools/build.js";
 import { buildConfig } from "../tools/config.js";
 
@@ -24,9 +25,9 @@ interface DeviceSettings {
  */
 export function buildSettings({ board, file = CONFIG_FILE, change = (raw) => raw }: DeviceSettings = {}): Settings {
 	const raw = change(readSettings(file) ?? {});
-	const settings = parseSettings(raw);
+	const settings = checkSettings(raw);
 	checkForBoard(settings);
-	const problem = board === undefined ? undefined : pinProblem(BOARDS[board]!, { ...settings.pins });
+	const problem = board === undefined ? undefined : pinProblem(BOARDS[board]!, settings.pins);
 	if (problem !== undefined) throw new Error(`${file}: ${problem}`);
 	const name = board ?? DEFAULT_BOARD;
 	const { data, clock, dht, led } = BOARDS[name]!;

@@ -97,7 +97,9 @@ function textSchema(name: SettingName, row: Row): Schema {
 }
 
 /** The schema counts characters. A text never has more characters than bytes, so the longest length in bytes holds. */
-function ruleSchema({ pattern, not, maxLength, maxBytes }: Rule): Schema {
+function ruleSchema({ or, ...rule }: Rule): Schema {
+	if (or !== undefined) return { anyOf: [{ pattern: or }, ruleSchema(rule)] };
+	const { pattern, not, maxLength, maxBytes } = rule;
 	return {
 		...(pattern !== undefined && { pattern }),
 		...(not !== undefined && { not: { pattern: not } }),

@@ -1,8 +1,9 @@
 /** `npm run provision`: gives a board its settings over USB, without building its firmware anew. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SerialPort } from "serialport";
+import { BOARDS, pinProblem } from "../../hosts/esp32/boards.ts";
 import { readSettings } from "../../hosts/node/settings-file.ts";
-import { parseSettings } from "../../src/settings.ts";
+import { parseSettings, type Settings } from "../../src/settings.ts";
 import { checkForBoard } from "../device-settings.ts";
 import { type Command, EXIT_DONE, FLAG, HELP, readLine, say, UsageError, VALUE, type Values } from "../frame.ts";
 import { closePort, findPort, openPort, PORT_HELP, PORT_OPTION, PortError, resetBoard } from "./serial-port.ts";
@@ -43,6 +44,9 @@ const LINE = {
 };
 type Wanted = Values<typeof LINE.options>;
 
+/** What a board tells: where its settings come from, its name, and the settings. */
+const SHOWN = /^ok (built in|stored) (?:on (\w+) )?(.*)$/s;
+
 interface Board {
 	readonly path: string;
 	readonly port: SerialPort;
@@ -65,7 +69,10 @@ async function provision({ port: wanted, config = "config.json", show, erase, wa
 		const shown = await greet(board);
 		if (show) return tell(shown);
 		if (settings === undefined) await ask(board, "-");
-		else await send(board, settings);
+		else {
+			checkPins(shown, config, settings.pins);
+			await send(board, settings.text);
+		}
 		const restarts = await board.requests.ask("!", { within: STORE_MS });
 		const next = restarts === undefined ? "restart the board with its reset button" : "the board restarts";
 		process.stdout.write(
@@ -91,11 +98,12 @@ async function connect(wanted: string | undefined, within: number): Promise<Boar
 	}
 }
 
-/** The settings in ASCII without a tilde, which begins a request. */
-function settingsToSend(file: string): string {
+/** The settings in ASCII without a tilde, which begins a request; and their pins, which are right for some boards only. */
+function settingsToSend(file: string): { readonly text: string; readonly pins: Settings["pins"] } {
 	const settings = readSettings(file);
 	if (settings === undefined) throw new Error(`${file} is missing: copy config.example.json to it, and edit it`);
-	checkForBoard(parseSettings(settings));
+	const parsed = parseSettings(settings);
+	checkForBoard(parsed);
 	const text = JSON.stringify(settings).replace(
 		/[^ -}]/g,
 		(character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
@@ -106,7 +114,15 @@ function settingsToSend(file: string): string {
 		);
 	}
 	if (settings.wifi === undefined) say(`${file} has no wifi: the board will join no network`);
-	return text;
+	return { text, pins: parsed.pins };
+}
+
+/** `shown` is what the board told. Throws an Error for pins that it cannot use. */
+function checkPins(shown: string, file: string, pins: Settings["pins"]): void {
+	const [, , name = ""] = SHOWN.exec(shown) ?? [];
+	const board = Object.hasOwn(BOARDS, name) ? BOARDS[name] : undefined;
+	const problem = board && pinProblem(board, pins);
+	if (problem !== undefined) throw new Error(`${file}: ${problem} (the board is ${name})`);
 }
 
 /** The settings that the board tells; a board that sleeps, or hangs, is restarted first. */
@@ -130,7 +146,7 @@ function silence({ path, port }: Pick<Board, "path" | "port">): Error {
 }
 
 function tell(shown: string): number {
-	const [, origin, settings] = /^ok (built in|stored) (.*)$/s.exec(shown) ?? [];
+	const [, origin, , settings] = SHOWN.exec(shown) ?? [];
 	if (settings === undefined) throw refusal(shown);
 	say(
 		origin === "stored"

@@ -1,15 +1,10 @@
 /** The command line of `npm run mqtt`: flags as mosquitto_pub and mosquitto_sub have them. */
 import { randomBytes } from "node:crypto";
 import { readPem } from "../../hosts/node/pem-files.ts";
+import { checkBrokerUrl } from "../../hosts/node/settings-check.ts";
 import { checkPem } from "../../hosts/node/tls.ts";
 import type { TlsOptions } from "../../src/host.ts";
-import {
-	type BrokerAddress,
-	type BrokerUrl,
-	DEFAULT_PORT,
-	DEFAULT_TLS_PORT,
-	parseBrokerUrl,
-} from "../../src/net/broker-url.ts";
+import { type BrokerAddress, type BrokerUrl, DEFAULT_PORT, DEFAULT_TLS_PORT } from "../../src/net/broker-url.ts";
 import type { Properties, ProtocolVersion, QoS, Will } from "../../src/net/mqtt/packet.ts";
 import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
 import type { ConnectionOptions } from "../client.ts";
@@ -180,7 +175,7 @@ function urlOf(values: Values): { readonly broker: BrokerUrl; readonly topic: st
 	const [, url, topic] = /^([^/]*:\/\/[^/]*)\/(.+)$/s.exec(text) ?? [];
 	if (url === undefined || topic === undefined) throw new UsageError("--url: must look like mqtt://host/topic");
 	try {
-		return { broker: parseBrokerUrl(url), topic };
+		return { broker: checkBrokerUrl(url), topic };
 	} catch (error) {
 		throw new UsageError(`--url: ${(error as Error).message}`);
 	}

@@ -1,11 +1,13 @@
 /** The command line of the simulator. */
 import { readFileSync, statSync } from "node:fs";
 import { readPem } from "../../hosts/node/pem-files.ts";
+import { checkSettings } from "../../hosts/node/settings-check.ts";
 import { readRawSettings } from "../../hosts/node/settings-file.ts";
 import { parseReplay, pickReplay } from "../../hosts/sim/devices/replay.ts";
 import type { Row } from "../../src/settings/table.ts";
 import { defaultOf, rows, type SettingName, TEXTS, valuesOf } from "../../src/settings/texts.ts";
-import { parseSettings, type Settings } from "../../src/settings.ts";
+import type { Settings } from "../../src/settings.ts";
+import { messageOf } from "../../src/text.ts";
 import { explained, FLAG, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 
 /** An option, which takes a value if `value` names one. */
@@ -140,7 +142,7 @@ export function parseOptions(args: string[]): Options | undefined {
 	const replay = values.replay === undefined ? undefined : readReplay(values.replay);
 	// A recording tells its sensor, unless it holds several.
 	if (replay?.kinds.length === 1) rawSettings.sensor ??= replay.kinds[0];
-	const settings = explained(() => parseSettings(rawSettings));
+	const settings = explained(() => checkedSettings(rawSettings, values));
 	replay?.check(settings.sensor);
 	const embedded = rawSettings.broker === undefined;
 	const state = values.state ?? (embedded ? undefined : `.veleta/${settings.id}.flash`);
@@ -155,6 +157,31 @@ export function parseOptions(args: string[]): Options | undefined {
 		seed: numberIn("seed", values.seed),
 		boardTls: values["board-tls"] === true,
 	};
+}
+
+/** A fault of an option's value is told of the option: the setting's name may be in no file of the user's. */
+function checkedSettings(raw: unknown, values: { readonly [name in OptionName]?: unknown }): Settings {
+	try {
+		return checkSettings(raw);
+	} catch (error) {
+		const told = withOptionNames(messageOf(error)).split("\n");
+		const isGiven = (name: string) => name in OPTIONS && values[name as OptionName] !== undefined;
+		throw new Error(told.map((line) => (isGiven(line.replace(/:.*$/, "")) ? `--${line}` : line)).join("\n"));
+	}
+}
+
+/** A text about settings with the options beside those that have another name: `--cafile or tls.ca`. */
+export function withOptionNames(text: string): string {
+	return (Object.entries(OPTIONS) as [string, Option][]).reduce(
+		(told, [name, { setting = name }]) =>
+			setting === name
+				? told
+				: told.replace(
+						new RegExp(`(^|[ (])${setting.replace(".", "\\.")}(?![\\w.])`, "gm"),
+						`$1--${name} or ${setting}`,
+					),
+		text,
+	);
 }
 
 /** A setting's value from its option: of the type that the table has. */

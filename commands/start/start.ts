@@ -9,7 +9,7 @@ import { showAddress } from "../../src/net/broker-url.ts";
 import { hasControls } from "../../src/text.ts";
 import { buildEngine, MissingMbedTlsError } from "../../tools/engine.js";
 import { type Command, EXIT_DONE, onInterrupt, UsageError } from "../frame.ts";
-import { LINE, type Options, parseOptions, USAGE } from "./options.ts";
+import { LINE, type Options, parseOptions, USAGE, withOptionNames } from "./options.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
 /** Time for the station's last message to reach the subscriber, in ms. */
@@ -50,7 +50,7 @@ async function run(options: Options): Promise<number> {
 		speed: options.speed,
 		boardTls: options.boardTls,
 		...(options.replay && { replay: options.replay }),
-		onLog: (level, text) => say("station", level === "info" ? text : `${level}: ${text}`),
+		onLog: (level, text) => say("station", level === "info" ? text : withOptionNames(`${level}: ${text}`)),
 	});
 	const subscriber = new Subscriber({
 		broker: address,

@@ -2,8 +2,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { readPem } from "../../hosts/node/pem-files.ts";
+import { checkBrokerUrl } from "../../hosts/node/settings-check.ts";
 import type { TlsOptions } from "../../src/host.ts";
-import { type BrokerUrl, parseBrokerUrl } from "../../src/net/broker-url.ts";
+import type { BrokerUrl } from "../../src/net/broker-url.ts";
 import { topicNameFault } from "../../src/net/mqtt/topic.ts";
 import { explained, FLAG, HELP, readLine, UsageError, VALUE } from "../frame.ts";
 
@@ -88,7 +89,7 @@ export function parseUpdateCommand(args: string[]): UpdateCommand | undefined {
 	return {
 		name: "push",
 		// No error shows the URL: it may hold a password.
-		broker: explained(() => parseBrokerUrl(broker), "--broker: "),
+		broker: explained(() => checkBrokerUrl(broker), "--broker: "),
 		tls: cafile === undefined ? {} : { ca: explained(() => readPem("--cafile", cafile)) },
 		topic,
 		key,

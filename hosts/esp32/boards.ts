@@ -74,12 +74,33 @@ function board(title: string, platform: string, chip: Chip, pins: Omit<Board, "t
 	return Object.freeze({ title, platform, chip, ...pins });
 }
 
-/** The fault of pins that the settings name for a board, or `undefined`. */
-export function pinProblem({ chip }: Board, pins: { readonly [name: string]: number | undefined }): string | undefined {
+/** Pins, as settings name them. */
+type PinName = "data" | "clock" | "dht" | "led";
+
+/**
+ * The fault of pins that the settings name for a board, or `undefined`. All of them
+ * are outputs, also the lines that a sensor drives, too.
+ */
+export function pinProblem(
+	board: Board,
+	pins: { readonly [name in PinName]?: number | undefined },
+): string | undefined {
+	const { chip } = board;
 	for (const [name, pin] of Object.entries(pins)) {
 		if (pin === undefined || chip.pins.some(([first, last]) => pin >= first && pin <= last)) continue;
 		const usable = chip.pins.map(([first, last]) => (first === last ? `${first}` : `${first} to ${last}`)).join(", ");
 		return `pins.${name}: GPIO ${pin} of an ${chip.title} cannot be used; ${usable} can`;
 	}
-	return undefined;
+	const used = (name: PinName) => pins[name] ?? board[name];
+	const clash = (name: PinName, others: readonly PinName[]) => {
+		const other = others.find((other) => used(other) === used(name));
+		if (other === undefined) return undefined;
+		const whose = pins[other] === undefined ? `the board's own pins.${other}` : `the pin of pins.${other}`;
+		return `pins.${name}: GPIO ${used(name)} is ${whose}, too`;
+	};
+	// A DHT and a sensor at the I2C bus are never there together. A board's own LED gives way.
+	return (
+		(pins.clock === undefined ? clash("data", ["clock"]) : clash("clock", ["data"])) ??
+		(pins.led === undefined ? undefined : clash("led", ["data", "clock", "dht"]))
+	);
 }

@@ -34,7 +34,7 @@ const clock = {
 	}),
 	setTime: (time: number) => Time.set(Math.round(time / 1_000)),
 };
-const host: HostModule = { settings: () => settings(builtIn), ports, log, update };
+const host: HostModule = { settings: () => settings(board.name, builtIn), ports, log, update };
 export default host;
 
 function ports({ pins: ownPins, timeServer, wifi }: Settings): Host {

@@ -1,11 +1,12 @@
 /** Settings as a user wrote them to a file. Nothing of them is ever shown: they hold passwords. */
 import { readFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
-import { parseSettings } from "../../src/settings.ts";
 import { messageOf } from "../../src/text.ts";
 import { withPemFiles } from "./pem-files.ts";
+import { checkSettings } from "./settings-check.ts";
+import { decodeText, lineAt, twiceNamed } from "./settings-text.ts";
 
-/** Valid, and as `parseSettings` takes them. */
+/** Valid, and as `checkSettings` takes them. */
 export type RawSettings = Readonly<Record<string, unknown>>;
 
 /**
@@ -15,21 +16,24 @@ export type RawSettings = Readonly<Record<string, unknown>>;
 export function readSettings(file: string): RawSettings | undefined {
 	const name = nameOf(file);
 	const settings = readRawSettings(file, name);
-	if (settings) explained(name, () => parseSettings(settings));
+	if (settings) explained(name, () => checkSettings(settings));
 	return settings;
 }
 
 /** The same, not valid perhaps. `name`: what the user calls the file. */
 export function readRawSettings(file: string, name: string): RawSettings | undefined {
-	let text: string;
+	let bytes: Uint8Array;
 	try {
-		text = readFileSync(file, "utf8");
+		bytes = readFileSync(file);
 	} catch (error) {
 		const { code } = error as NodeJS.ErrnoException;
 		if (code === "ENOENT") return undefined;
 		throw new Error(`${name}: cannot be read (${code})`);
 	}
-	const json = parse(text, name);
+	const json = parse(
+		explained(name, () => decodeText(bytes)),
+		name,
+	);
 	if (typeof json !== "object" || json === null || Array.isArray(json))
 		throw new Error(`${name}: must hold one object`);
 	return explained(name, () => withPemFiles(json, dirname(resolve(file)))) as RawSettings;
@@ -50,12 +54,15 @@ function explained<Result>(name: string, check: () => Result): Result {
 }
 
 function parse(text: string, name: string): unknown {
+	let json: unknown;
 	try {
-		// Windows' editors put a mark in front.
-		return JSON.parse(text.replace(/^\uFEFF/, ""));
+		json = JSON.parse(text);
 	} catch (error) {
 		throw new Error(`${name}: is not JSON: ${jsonProblem(text, messageOf(error))}`);
 	}
+	const twice = twiceNamed(text);
+	if (twice) throw new Error(`${name}: ${twice.name}: is there twice, again in line ${twice.line}`);
+	return json;
 }
 
 /** The engine's message with the line instead of the text around the problem: there may be a password in it. */
@@ -67,8 +74,4 @@ function jsonProblem(text: string, message: string): string {
 	// Ten characters of the excerpt come before the token.
 	if (excerpt !== undefined) return `${token} in line ${lineAt(text, text.indexOf(excerpt) + 10)}`;
 	return message.replace(/, ".*$/s, "");
-}
-
-function lineAt(text: string, position: number): number {
-	return text.slice(0, position).split("\n").length;
 }

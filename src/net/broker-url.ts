@@ -1,4 +1,4 @@
-/** The broker's address as a user writes it: `mqtt[s]://[user[:password]@]host[:port]`. */
+/** The broker's address as a user writes it: `mqtt[s]://[user[:password]@]host[:port]`, or `host[:port]`. */
 
 export interface BrokerAddress {
 	readonly host: string;
@@ -16,25 +16,26 @@ export interface BrokerUrl extends BrokerAddress {
 /** The ports that IANA assigned to MQTT, and to MQTT over TLS. */
 export const DEFAULT_PORT = 1883;
 export const DEFAULT_TLS_PORT = 8883;
-/** Several clients write `ssl` for `mqtts`. */
+/** Several clients write `tcp` for `mqtt`, and `ssl` for `mqtts`. */
+const SCHEMES: readonly string[] = Object.freeze(["mqtt", "tcp"]);
 const TLS_SCHEMES: readonly string[] = Object.freeze(["mqtts", "ssl"]);
 /** Schemes of MQTT that a user may know and this station does not speak. */
 const NOT_SPOKEN: readonly string[] = Object.freeze(["ws", "wss"]);
 
 /** In a function, so that it is not preloaded: XS (SDK 8.2.3) spoils its heap when it uses a preloaded one. */
 export const urlPattern = () =>
-	/^([A-Za-z][A-Za-z0-9+.-]*):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?(\[[0-9A-Fa-f:.]+\]|[^:/?#[\]@\s]+)(?::([0-9]+))?\/?$/;
+	/^(?:([A-Za-z][A-Za-z0-9+.-]*):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?)?(\[[^\]@/]*\]|[^:/?#[\]@\s]+)(?::([0-9]+))?\/?$/;
 
 /** Throws an Error that names the fault, and never shows the URL: it may hold a password. */
 export function parseBrokerUrl(url: string): BrokerUrl {
-	const [, written, username, password, host, port] = urlPattern().exec(url) ?? [];
-	if (written === undefined || host === undefined) {
+	const [, written = "mqtt", username, password, host, port] = urlPattern().exec(url) ?? [];
+	if (host === undefined) {
 		throw new Error("must look like mqtt://host, mqtts://host:8883 or mqtt://user:password@host");
 	}
 	const scheme = written.toLowerCase();
 	if (NOT_SPOKEN.includes(scheme)) throw new Error(`${written}:// is not supported; use mqtt:// or mqtts://`);
 	const tls = TLS_SCHEMES.includes(scheme);
-	if (!tls && scheme !== "mqtt") throw new Error(`must begin with mqtt:// or mqtts://, not ${written}://`);
+	if (!tls && !SCHEMES.includes(scheme)) throw new Error(`must begin with mqtt:// or mqtts://, not ${written}://`);
 	const number = port === undefined ? (tls ? DEFAULT_TLS_PORT : DEFAULT_PORT) : Number(port);
 	if (number < 1 || number > 65_535) throw new Error("the port must be from 1 to 65535");
 	return {

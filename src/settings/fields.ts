@@ -110,6 +110,7 @@ export class Fields {
 }
 
 function isBroken(rule: Rule, text: string): boolean {
+	if (rule.or && new RegExp(rule.or).test(text)) return false;
 	if (rule.pattern && !new RegExp(rule.pattern, "u").test(text)) return true;
 	if (rule.not && new RegExp(rule.not, "u").test(text)) return true;
 	if (rule.maxLength && text.length > rule.maxLength) return true;

@@ -17,6 +17,8 @@ export interface Rule {
 	/** In UTF-8. With `minBytes` an empty text counts as left out. */
 	readonly minBytes?: number;
 	readonly maxBytes?: number;
+	/** A pattern of texts for which the rest of the rule does not hold. */
+	readonly or?: string;
 	/** The message for a text that breaks the rule. It shows nothing of the text, which may be a secret. */
 	readonly problem?: string;
 }
@@ -154,7 +156,14 @@ export const SETTINGS = (Object as Freezing).freeze(
 			properties: {
 				// IEEE 802.11: an SSID has at most 32 bytes, a passphrase 8 to 63 characters, and an open network none.
 				ssid: { type: "string", default: "", not: "^$", maxBytes: 32, problem: "needs 1 to 32 bytes" },
-				password: { type: "string", minBytes: 8, maxBytes: 63, problem: "needs 8 to 63 characters" },
+				// Or the key that is made of it, which has 256 bits.
+				password: {
+					type: "string",
+					minBytes: 8,
+					maxBytes: 63,
+					or: "^[\\dA-Fa-f]{64}$",
+					problem: "needs 8 to 63 characters, or 64 hexadecimal digits",
+				},
 				address: ADDRESS,
 				mask: ADDRESS,
 				gateway: ADDRESS,

@@ -12,7 +12,8 @@ type NameIn<T> = {
 export const TEXTS: { readonly [name in SettingName]: string } = {
 	sensor: "the sensor that is connected",
 	interval: "seconds between readings",
-	broker: "`mqtt://[user[:password]@]host[:port]`; `mqtts://` or `ssl://` for TLS, on port 8883",
+	broker:
+		"`mqtt://[user[:password]@]host[:port]`; `mqtts://` or `ssl://` for TLS, on port 8883. `host[:port]` alone and `tcp://` are as `mqtt://`",
 	username: "for the broker, instead of the one in the URL",
 	password: "goes with the user name, instead of the one in the URL",
 	id: "names the station; its client id is `veleta-` and the id. Each station needs another one",
@@ -24,7 +25,7 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	full: "which readings are dropped when the flash is full",
 	backlogRate: "readings per second of the backlog, after an outage",
 	diagnostics: "seconds between diagnostics; 0: none",
-	timeServer: "a board's NTP server",
+	timeServer: "a board's NTP server: a name or an address",
 	outbox: `bytes of RAM for readings while the flash refuses: ${SLOT_BYTES} each`,
 	tls: "for a broker at `mqtts://`: PEM files, named as from the config file, or their texts",
 	"tls.ca":
@@ -43,7 +44,7 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	"pins.led": "an LED that a high level lights",
 	wifi: "the networks that a board may join; it needs one",
 	"wifi.ssid": "the network's name",
-	"wifi.password": "its passphrase; an open network has none",
+	"wifi.password": "its passphrase, or the key of WPA2 that is made of it; an open network has none",
 	"wifi.address": "an IPv4 address instead of one by DHCP",
 	"wifi.mask": "goes with it, such as 255.255.255.0",
 	"wifi.gateway": "goes with it, too",

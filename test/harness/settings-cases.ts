@@ -56,8 +56,90 @@ const BEYOND = RANGES.flatMap((range): (readonly [object, RegExp])[] => {
 const unknown = (name: string, table: Table) =>
 	new RegExp(`^${name}: is no setting; there are ${Object.keys(table).join(", ")}$`);
 
+/** A setting's values as cases. */
+const casesOf = <T extends string>(values: readonly T[], settings: (value: T) => object): Record<string, object> =>
+	Object.fromEntries(values.map((value) => [value, settings(value)]));
+
+/** Hosts of the broker that can be there. */
+const HOSTS = [
+	"localhost",
+	"broker",
+	"broker.",
+	"test.mosquitto.org",
+	"home_assistant.lan",
+	"xn--caf-dma.example",
+	"café.local",
+	"7-zip.4you.example",
+	"1.a",
+	"a".repeat(63),
+	`${`${"a".repeat(49)}.`.repeat(5)}b`,
+	"0.0.0.1",
+	"192.168.1.20",
+	"[::]",
+	"[::1]",
+	"[1::]",
+	"[2001:DB8::1]",
+	"[1:2:3:4:5:6:7:8]",
+	"[1:2:3:4:5:6:7::]",
+	"[::2:3:4:5:6:7:8]",
+	"[::ffff:192.0.2.7]",
+	"[64:ff9b::192.0.2.7]",
+	"[1:2:3:4:5:6:192.0.2.7]",
+];
+
+/** Hosts that cannot: a computer refuses them, and a board never gets them. */
+export const NO_HOSTS = [
+	"192.168.1.300",
+	"192.168.1",
+	"192.168.1.20.1",
+	"192.168.1.20.",
+	"1883",
+	"broker.1",
+	"a..b",
+	".a",
+	"a..",
+	".",
+	"-a",
+	"a.-b",
+	"a%20b",
+	"a,b",
+	"a*b",
+	"a\\b",
+	"a\u0000b",
+	"a".repeat(64),
+	`${"a.".repeat(127)}b`,
+	"[]",
+	"[:]",
+	"[::::::]",
+	"[12345]",
+	"[1::2::3]",
+	"[:::1]",
+	"[12345::]",
+	"[g::1]",
+	"[1:2:3:4:5:6:7]",
+	"[1:2:3:4:5:6:7:8:9]",
+	"[1:2:3:4:5:6:7:8::]",
+	"[1:2:3:4::5:6:7:8]",
+	"[:1:2:3:4:5:6:7]",
+	"[1:2:3:4:5:6:7:]",
+	"[192.0.2.7]",
+	"[::192.0.2.300]",
+	"[::192.0.2.7:1]",
+	"[1:2:3:4:5:6:7:192.0.2.7]",
+	"[fe80::1%eth0]",
+	"[fe80::1%25eth0]",
+	"[broker.lan]",
+];
+
 export const TAKEN = {
 	...LIMITS,
+	...casesOf(HOSTS, (host) => ({ broker: `mqtt://${host}:1884` })),
+	...casesOf(
+		["test.mosquitto.org:1883", "192.0.2.7", "[::1]:1883", "tcp://broker.lan", "TCP://a:b@broker.lan:1/"],
+		(broker) => ({
+			broker,
+		}),
+	),
 	nothing: {},
 	some: {
 		sensor: "dht22",
@@ -74,6 +156,9 @@ export const TAKEN = {
 	noNetwork: { wifi: [] },
 	longNetwork: { wifi: { ssid: "ñ".repeat(16), password: "ñ".repeat(31) } },
 	shortPassphrase: { wifi: { ssid: "ñ", password: "ñ".repeat(4) } },
+	...casesOf(["0123456789abcdef".repeat(4), "0123456789ABCDEF".repeat(4)], (password) => ({
+		wifi: { ssid: "casa", password },
+	})),
 	ownNameServer: { wifi: { ssid: "casa", dns: "9.9.9.9" } },
 	firstAddress: { address: "0x76" },
 	secondAddress: { sensor: "bmp280", address: "0x77" },
@@ -111,7 +196,17 @@ export const REFUSED: readonly (readonly [raw: unknown, message: RegExp])[] = [
 	[{ timeServer: 7 }, /^timeServer: must be a text in quotes$/],
 	[{ interval: "60" }, /^interval: must be a number/],
 	[{ interval: Number.NaN }, /^interval: must be a number/],
-	[{ broker: "localhost" }, /^broker: must look like mqtt:\/\/host/],
+	...[
+		"",
+		" ",
+		"a b",
+		"ana@broker.lan",
+		"ana:secret@broker.lan",
+		"2001:db8::1",
+		"mqtt:broker",
+		"mqtt//broker",
+		"//broker",
+	].map((broker) => [{ broker }, /^broker: must look like mqtt:\/\/host/] as const),
 	[{ broker: "http://localhost" }, /^broker: must begin with mqtt:\/\/ or mqtts:\/\/, not http:\/\//],
 	[{ broker: "wss://localhost" }, /^broker: wss:\/\/ is not supported/],
 	[{ broker: "mqtt://h:0" }, /^broker: the port must be from 1 to 65535/],
@@ -175,5 +270,9 @@ export const REFUSED: readonly (readonly [raw: unknown, message: RegExp])[] = [
 	[{ username: "" }, /^username: must not be empty$/],
 	[{ wifi: [{ ssid: "casa" }, "casa"] }, /^wifi\[1\]: must be an object$/],
 	[{ wifi: { ssid: "casa", password: "ñ".repeat(32) } }, /^wifi\.password: needs 8 to 63/],
+	...["0".repeat(63).concat("g"), "x".repeat(64), "0".repeat(65), `${"0".repeat(64)}\n`].map(
+		(password) =>
+			[{ wifi: { ssid: "casa", password } }, /^wifi\.password: needs 8 to 63 characters, or 64 hex/] as const,
+	),
 	[{ wifi: { $schema: "x", ssid: "casa" } }, unknown("wifi\\.\\$schema", SETTINGS.wifi.properties)],
 ];

@@ -56,11 +56,11 @@ for (const [whose, option] of Object.entries(IMPLEMENTATIONS))
 		const wrong: { [what: string]: { tls: (own: Certificates, trusted: Identity) => BrokerTls; reason: RegExp } } = {
 			"a certificate that an unknown authority has issued": {
 				tls: (own) => ({ identity: own.issue(own.authority("somebody else")) }),
-				reason: /certificate: no trusted authority has issued it \(tls\.ca\)/,
+				reason: /certificate: no trusted authority has issued it \(--cafile or tls\.ca\)/,
 			},
 			"a certificate that it has issued itself": {
 				tls: (own) => ({ identity: own.selfSigned() }),
-				reason: /certificate: no trusted authority has issued it \(tls\.ca\)/,
+				reason: /certificate: no trusted authority has issued it \(--cafile or tls\.ca\)/,
 			},
 			"a certificate for another host": {
 				tls: (own, trusted) => ({ identity: own.issue(trusted, { names: ["DNS:broker.test"] }) }),
@@ -79,7 +79,7 @@ for (const [whose, option] of Object.entries(IMPLEMENTATIONS))
 			},
 			"the wish for a client certificate": {
 				tls: (own, trusted) => ({ identity: own.issue(trusted), clientAuthority: trusted }),
-				reason: /(wants|may want) a client certificate \(tls\.certificate\)/,
+				reason: /(wants|may want) a client certificate \(--cert or tls\.certificate\)/,
 			},
 		};
 		for (const [what, { tls, reason }] of Object.entries(wrong)) {
@@ -163,7 +163,9 @@ for (const [whose, option] of Object.entries(IMPLEMENTATIONS))
 				const url = ["--broker", "mqtts://127.0.0.1:1"];
 				const mixed = as({ certificate: one.certificate, key: other.key });
 				const station = start(parts, ...url, ...trusting(authority), ...mixed);
-				await station.line(/cannot connect: tls\.key: does not belong to tls\.certificate; next attempt/);
+				await station.line(
+					/cannot connect: --key or tls\.key: does not belong to --cert or tls\.certificate; next attempt/,
+				);
 				assert.deepEqual(await station.stop(), { code: 0, signal: null });
 			},
 		);
@@ -313,7 +315,7 @@ describe("Options and settings of TLS", { concurrency: 4 }, () => {
 
 	scenario("A board's TLS knows no authorities without --cafile, and says so as on a board.", async (parts) => {
 		const station = parts.station(undefined, "--board-tls", "--broker", "mqtts://127.0.0.1:1");
-		await station.line(/: cannot connect: tls\.ca: a board knows no authorities of its own; next attempt/);
+		await station.line(/: cannot connect: --cafile or tls\.ca: a board knows no authorities of its own; next attempt/);
 		assert.deepEqual(await station.stop(), { code: 0, signal: null });
 	});
 
@@ -326,9 +328,9 @@ describe("Options and settings of TLS", { concurrency: 4 }, () => {
 			[config({ ca: "certs/none.pem" }), /^--config \S+: tls\.ca: certs\/none\.pem: there is no such file$/],
 			[config({ ca: "text.pem" }), /^--config \S+: tls\.ca: text\.pem: is not PEM: there is no -----BEGIN … in it$/],
 			[config({ ca: "." }), /^--config \S+: tls\.ca: \.: cannot be read \(EISDIR\)$/],
-			[config({ certificate }), /^tls\.certificate: goes with tls\.key$/],
+			[config({ certificate }), /^--cert or tls\.certificate: goes with --key or tls\.key$/],
 			[() => ["--cafile", "none.pem"], /^--cafile: none\.pem: there is no such file$/],
-			[() => ["--key", key], /^tls\.certificate: goes with tls\.key/],
+			[() => ["--key", key], /^--cert or tls\.certificate: goes with --key or tls\.key/],
 		];
 		for (const [argumentsOf, expected] of lines) {
 			const args = argumentsOf();
@@ -366,7 +368,7 @@ describe("npm run mqtt with TLS", { concurrency: 4 }, () => {
 		const place = { port: broker.tlsPort };
 		const pub = await programs.pub(place, "-t", "a", "-m", "1", ...trusting(certificates.authority()));
 		assert.equal(await exitCode(pub), 1);
-		assert.match(pub.errors.at(-1)!, /certificate: no trusted authority has issued it \(tls\.ca\)$/);
+		assert.match(pub.errors.at(-1)!, /certificate: no trusted authority has issued it \(--cafile\)$/);
 		assert.equal(pub.errors.length, 1);
 	});
 

@@ -39,7 +39,11 @@ async function withBoard(
 	disturbance: Disturbance = {},
 ): Promise<void> {
 	const store = new Store();
-	const board = await SerialBoard.start(boardProgram, (request) => answer(request, BUILT_IN, store), disturbance);
+	const board = await SerialBoard.start(
+		boardProgram,
+		(request) => answer(request, "esp32", BUILT_IN, store),
+		disturbance,
+	);
 	try {
 		await run(board, store);
 	} finally {
@@ -150,6 +154,7 @@ test("what cannot be used is said before a port is opened, and shows nothing of 
 	for (const [settings, why] of [
 		['{"password": "hunter22"', /^.*config\.json: is not JSON: .* in line 1$/],
 		['{"password": "hunter22"}', /^.*config\.json: password: needs a username beside it$/],
+		[{ broker: "mqtt://ana:hunter22@192.168.1.300" }, /^.*config\.json: broker: the host must be a name, or an IPv4/],
 		[{ tls: { ca: "missing.pem" } }, /^.*config\.json: tls\.ca: missing\.pem: there is no such file$/],
 		[{ tls: { ca: pem("CERTIFICATE").repeat(5) } }, /bytes with their certificates; a board keeps 7168$/],
 	] as const) {
@@ -165,6 +170,29 @@ test("what cannot be used is said before a port is opened, and shows nothing of 
 	assert.equal(code, 1);
 	const missing = await provision("--port", "/nowhere");
 	assert.match(missing.text, /^config\.json is missing: copy config\.example\.json to it, and edit it$/);
+});
+
+test("pins that the board's chip cannot use are refused before anything is sent", async () => {
+	await withBoard(async (board, store) => {
+		for (const [pins, why] of [
+			[{ dht: 34 }, /config\.json: pins\.dht: GPIO 34 of an ESP32 cannot be used; .* \(the board is esp32\)$/],
+			[{ data: 6 }, /pins\.data: GPIO 6 of an ESP32 cannot be used/],
+			[{ clock: 21 }, /pins\.clock: GPIO 21 is the board's own pins\.data, too/],
+		] as const) {
+			const { code, lines } = await provision("--port", board.path, "--config", configFile({ pins, wifi: [] }));
+			assert.match(lines.at(-1)!, why);
+			assert.equal(code, 1);
+		}
+		assert.deepEqual([...new Set(board.requests)], ["?"]);
+		assert.equal(store.text, undefined);
+		const { code, text } = await provision(
+			"--port",
+			board.path,
+			"--config",
+			configFile({ pins: { dht: 5 }, wifi: [] }),
+		);
+		assert.equal(code, 0, text);
+	});
 });
 
 test("what the board refuses is told, and the board goes on as it was", async () => {

@@ -8,10 +8,11 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Ajv } from "ajv";
 import { docsFile, readmeFile, schemaFile } from "../../commands/settings-files.ts";
-import { parseOptions, settingOf, USAGE } from "../../commands/start/options.ts";
+import { parseOptions, settingOf, USAGE, withOptionNames } from "../../commands/start/options.ts";
+import { checkBrokerUrl, checkSettings } from "../../hosts/node/settings-check.ts";
 import { rows, type SettingName, TEXTS } from "../../src/settings/texts.ts";
 import { parseSettings } from "../../src/settings.ts";
-import { REFUSED, TAKEN } from "../harness/settings-cases.ts";
+import { NO_HOSTS, REFUSED, TAKEN } from "../harness/settings-cases.ts";
 
 const read = (path: string) => readFileSync(path, "utf8");
 const takes = new Ajv({ strict: true, allowUnionTypes: true }).compile(JSON.parse(read("config.schema.json")));
@@ -44,6 +45,86 @@ test("what the validation takes the schema takes", () => {
 		assert.ok(parseSettings(raw), name);
 		assert.ok(takes(raw), `${name}: ${JSON.stringify(takes.errors)}`);
 	}
+});
+
+test("a computer takes what a board takes, but for hosts that cannot be there", () => {
+	for (const [name, raw] of Object.entries(TAKEN)) assert.deepEqual(checkSettings(raw), parseSettings(raw), name);
+	assert.deepEqual(checkSettings(undefined), parseSettings(undefined));
+	for (const [raw, message] of REFUSED) assert.throws(() => checkSettings(raw), { message });
+	for (const host of NO_HOSTS) {
+		for (const broker of [`mqtt://${host}`, `mqtts://ana:secret@${host}:8884/`, `tcp://${host}`, `${host}:1883`]) {
+			const message =
+				/^(?:broker: )?(?:the host must be a name, or an IPv4 address|in \[\] must be|an IPv6 address must not have a zone)/;
+			assert.throws(() => checkSettings({ broker }), { message }, broker);
+			assert.throws(() => checkBrokerUrl(broker), { message }, broker);
+		}
+	}
+	assert.throws(
+		() => checkSettings({ interval: 0, broker: "mqtt://a..b" }),
+		/^Error: interval: [^\n]*\nbroker: the host[^\n]*$/,
+	);
+});
+
+test("a time server is a name or an address alone", () => {
+	for (const timeServer of ["pool.ntp.org", "fritz.box.", "router", "192.168.1.1", "2001:db8::1"])
+		assert.equal(checkSettings({ timeServer }).timeServer, timeServer);
+	const wrong = NO_HOSTS.filter((host) => !host.startsWith("["));
+	assert.ok(wrong.length > 10);
+	for (const timeServer of [
+		...wrong,
+		" ",
+		"pool.ntp.org ",
+		" pool.ntp.org",
+		"pool.ntp.org\n",
+		"pool ntp org",
+		"0.pool.ntp.org 1.pool.ntp.org",
+		"ntp://pool.ntp.org",
+		"ntp:pool.ntp.org",
+		"https://pool.ntp.org",
+		"pool.ntp.org:123",
+		"pool.ntp.org/",
+		"[2001:db8::1]",
+		"fe80::1%eth0",
+		"::::::",
+	])
+		assert.throws(
+			() => checkSettings({ timeServer }),
+			{ message: /^timeServer: must be a name or an address alone, [^\n]*$/ },
+			timeServer,
+		);
+	assert.throws(() => checkSettings({ timeServer: "" }), { message: "timeServer: must not be empty" });
+	assert.throws(() => checkSettings({ timeServer: "a b", broker: "mqtt://a..b" }), {
+		message: /^broker: .*\ntimeServer: .*$/,
+	});
+});
+
+test("of a user or password with @ or / as they are the way to write them is told", () => {
+	const refused = (broker: string) => {
+		const messages = [() => checkSettings({ broker }), () => checkBrokerUrl(broker)].map((check) => {
+			try {
+				check();
+				return "taken";
+			} catch (error) {
+				return (error as Error).message;
+			}
+		});
+		assert.equal(messages[0], `broker: ${messages[1]}`);
+		return messages[1]!;
+	};
+	for (const secrets of ["ana:se@cret", "ana:se/cret", "an@a:secret", "a/b", "a@b", "ana:@", "ana:/", "ana:12/34"]) {
+		for (const scheme of ["mqtt", "mqtts", "tcp"]) {
+			const message = refused(`${scheme}://${secrets}@broker.lan:1884`);
+			assert.match(message, /^must look like .*; in a user or password write %40 for @ and %2F for \/$/, secrets);
+			assert.doesNotMatch(message, /secret|cret|ana/);
+		}
+	}
+	for (const broker of ["mqtt//broker", "mqtt://", "mqtt://ana:secret@", "ana@broker.lan", "mqtt://a b", "mqtt://h:x"])
+		assert.match(refused(broker), /^must look like [^;]*$/, broker);
+	const { username, password } = checkBrokerUrl("mqtt://an%40a:s%2Fe:c@broker.lan");
+	assert.deepEqual([username, password], ["an@a", "s/e:c"]);
+	assert.throws(() => checkSettings({ interval: 0, broker: "mqtt://a:b@c@d", qos: 7 }), {
+		message: /^interval: .*\n(?:.*\n)?broker: .* for \/(?:\n.*)?$/,
+	});
 });
 
 test("what the validation refuses the schema refuses, but for what it cannot say", () => {
@@ -124,6 +205,28 @@ test("each option of npm start is in its help", () => {
 	}
 	assert.throws(() => parseOptions(["--sensr", "dht22"]), /Unknown option/);
 	for (const line of USAGE.split("\n")) assert.ok(line.length <= 80, line);
+});
+
+test("a fault of an option's value names the option, and with it a setting of another name", () => {
+	const pem = "--cafile or tls.ca, --cert or tls.certificate, --key or tls.key";
+	assert.equal(withOptionNames("tls.ca, tls.certificate, tls.key"), pem);
+	assert.equal(withOptionNames("it (tls.ca)\ntls.key: no"), "it (--cafile or tls.ca)\n--key or tls.key: no");
+	for (const text of ["tls.cafile: is no setting", "tls.cert", "wifi.tls.ca", "interval: no", "tls.keys"])
+		assert.equal(withOptionNames(text), text);
+	const faults = (...args: string[]) => {
+		try {
+			parseOptions(args);
+		} catch (error) {
+			return (error as Error).message.split("\n").map((line) => line.replace(/: .*$/, ""));
+		}
+		return [];
+	};
+	assert.deepEqual(faults("--interval", "0", "--broker", "mqtt://a..b", "--id", "a b"), [
+		"--interval",
+		"--id",
+		"--broker",
+	]);
+	assert.deepEqual(faults("--topic", "a/#"), ["--topic"]);
 });
 
 test("an option for a setting gives a value of the setting's type", () => {

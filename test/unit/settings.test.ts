@@ -118,6 +118,17 @@ test("a broker's address may be a name, an IPv4 or an IPv6 address", () => {
 	});
 });
 
+test("a broker may be written without a scheme, or with tcp for mqtt", () => {
+	for (const [broker, host, port] of [
+		["localhost", "localhost", 1883],
+		["test.mosquitto.org:1884", "test.mosquitto.org", 1884],
+		["[::1]:99", "::1", 99],
+		["tcp://broker.lan/", "broker.lan", 1883],
+	] as const)
+		deepEqual(parseSettings({ broker }).broker, { host, port, tls: false }, broker);
+	deepEqual(parseSettings({ broker: "test.mosquitto.org:1883" }).commands, []);
+});
+
 for (const [name, raw] of Object.entries(TAKEN)) test(`${name} can be used`, () => void parseSettings(raw));
 
 for (const [raw, message] of REFUSED) {
@@ -135,7 +146,7 @@ test("all that is wrong is told at once, a line for each", () => {
 			intervall: 5,
 			interval: 1,
 			sensor: "dht22",
-			broker: "localhost",
+			broker: "mqtt//localhost",
 			password: "p",
 			topic: "/casa/",
 			keepAlive: "90",
@@ -156,7 +167,7 @@ test("all that is wrong is told at once, a line for each", () => {
 			`tls.cert: is no setting; there are ${Object.keys(SETTINGS.tls.properties).join(", ")}`,
 			"wifi[0].address: goes with wifi[0].mask and wifi[0].gateway",
 			"wifi[1].ssid: needs 1 to 32 bytes",
-			"wifi[1].password: needs 8 to 63 characters",
+			"wifi[1].password: needs 8 to 63 characters, or 64 hexadecimal digits",
 			`intervall: is no setting; there are ${Object.keys(SETTINGS).join(", ")}`,
 			"and 2 more",
 		],

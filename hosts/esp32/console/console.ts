@@ -15,10 +15,10 @@ export const log: Host["log"] = native("xs_console_log");
 const exchange: (reply?: string) => string | undefined = native("xs_console_exchange");
 
 /** The settings that apply; requests for others are answered from now on. Throws an Error if the built-in ones cannot be used. */
-export function settings(builtIn: unknown): Settings {
+export function settings(board: string, builtIn: unknown): Settings {
 	const look = () => {
 		const request = exchange();
-		if (request !== undefined) exchange(answer(request, builtIn, settingsStore));
+		if (request !== undefined) exchange(answer(request, board, builtIn, settingsStore));
 	};
 	// At once, too: only from the first look on does an error that ends the program reach the ports.
 	look();

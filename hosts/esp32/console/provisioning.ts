@@ -35,18 +35,18 @@ export function applicableSettings(builtIn: unknown, store: SettingsStore, log: 
 /**
  * Carries out a request, which is one of
  *
- * - `?`: tells the settings that apply from the next start on, without secrets;
+ * - `?`: tells the board, and the settings that apply from the next start on, without secrets;
  * - `-`: forgets the stored settings;
  * - settings as JSON: stores them, if they can be used.
  *
  * Gives the reply, `ok` or `error`, without any secret.
  */
-export function answer(request: string, builtIn: unknown, store: SettingsStore): string {
+export function answer(request: string, board: string, builtIn: unknown, store: SettingsStore): string {
 	try {
 		if (request === "?") {
 			const stored = store.read();
 			const settings = stored === undefined ? builtIn : parse(stored);
-			return `ok ${stored === undefined ? "built in" : "stored"} ${JSON.stringify(withoutSecrets("", settings))}`;
+			return `ok ${stored === undefined ? "built in" : "stored"} on ${board} ${JSON.stringify(withoutSecrets("", settings))}`;
 		}
 		if (request === "-") store.write();
 		else {

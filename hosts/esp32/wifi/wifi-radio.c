@@ -28,7 +28,7 @@
 
 /* Networks that the settings can have. */
 #define NETWORKS_MAXIMUM (5)
-/* A passphrase has up to 63 characters; 64 digits are a key. */
+/* A passphrase has up to 63 characters; 64 hexadecimal digits are a key. */
 #define PASSWORD_BYTES (64)
 #define ADDRESS_BYTES (16)
 

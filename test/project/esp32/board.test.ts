@@ -200,6 +200,10 @@ test("a pin that a board's chip lacks, cannot drive or needs for its flash is re
 	}
 	const usable = (name: string) =>
 		Array.from({ length: 49 }, (_, pin) => pin).filter((pin) => pinProblem(BOARDS[name]!, { dht: pin }) === undefined);
+	for (const pin of [6, 7, 8, 9, 10, 11, 34, 35, 36, 37, 38, 39]) {
+		for (const name of ["data", "clock", "dht", "led"])
+			assert.match(pinProblem(BOARDS.esp32!, { [name]: pin })!, /^pins\.\w+: GPIO \d+ of an ESP32 cannot/);
+	}
 	assert.equal(usable("esp32").length, 23);
 	assert.equal(usable("esp32c3").length, 18);
 	assert.equal(usable("esp32c6").length, 24);
@@ -208,6 +212,24 @@ test("a pin that a board's chip lacks, cannot drive or needs for its flash is re
 		pinProblem(BOARDS.esp32!, { data: 21, dht: 34 }),
 		"pins.dht: GPIO 34 of an ESP32 cannot be used; 0 to 5, 12 to 23, 25 to 27, 32 to 33 can",
 	);
+});
+
+test("two pins that are equal are refused, also where one is the board's own", () => {
+	for (const [name, board] of Object.entries(BOARDS)) {
+		const { data, clock, dht } = board;
+		const own = (pin: string, other: "data" | "clock" | "dht") =>
+			`pins.${pin}: GPIO ${board[other]} is the board's own pins.${other}, too`;
+		assert.equal(pinProblem(board, { data: clock }), own("data", "clock"), name);
+		assert.equal(pinProblem(board, { clock: data }), own("clock", "data"), name);
+		assert.equal(pinProblem(board, { data: clock, clock: data }), undefined, name);
+		for (const other of ["data", "clock", "dht"] as const)
+			assert.equal(pinProblem(board, { led: board[other] }), own("led", other), name);
+		assert.equal(pinProblem(board, { dht: 0, led: 0 }), "pins.led: GPIO 0 is the pin of pins.dht, too", name);
+		// One sensor is connected; and an LED that the settings do not name gives way.
+		assert.equal(pinProblem(board, { dht: data }), undefined, name);
+		assert.equal(pinProblem(board, { data: dht }), undefined, name);
+	}
+	assert.equal(pinProblem(BOARDS.nodemcu32s!, { dht: BOARDS.nodemcu32s!.led! }), undefined);
 });
 
 /** The steps that a lamp makes after the news. */

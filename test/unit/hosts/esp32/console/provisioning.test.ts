@@ -57,15 +57,15 @@ test("what was built in applies while nothing is stored", () => {
 test("settings that are nested deeper than any are refused before the engine reads them", () => {
 	for (const text of ["[".repeat(1_000), '{"tls":'.repeat(500), '{"wifi":[[[[1]]]]}']) {
 		const store = new Store();
-		const reply = answer(text, BUILT_IN, store);
+		const reply = answer(text, "esp32", BUILT_IN, store);
 		equal(reply, "error lists and objects within each other are too deep for settings");
 		equal(store.writes, 0);
 		const { settings, log } = applicable(new Store(text));
 		deepEqual(settings, parseSettings(BUILT_IN));
 		match(log[0]!, /too deep for settings$/);
-		match(answer("?", BUILT_IN, new Store(text)), /^error .* too deep/);
+		match(answer("?", "esp32", BUILT_IN, new Store(text)), /^error .* too deep/);
 	}
-	equal(answer('{"wifi":[{"ssid":"[[[[["}]}', BUILT_IN, new Store()), "ok");
+	equal(answer('{"wifi":[{"ssid":"[[[[["}]}', "esp32", BUILT_IN, new Store()), "ok");
 });
 
 test("what is stored applies as a whole: nothing of what was built in is left", () => {
@@ -94,7 +94,7 @@ test("stored settings that cannot be used are left alone, with one line that sho
 test("settings that can be used are stored as they came, in one write", () => {
 	const store = new Store('{"id":"before"}');
 	const text = JSON.stringify(WITH_SECRETS);
-	equal(answer(text, BUILT_IN, store), "ok");
+	equal(answer(text, "esp32", BUILT_IN, store), "ok");
 	equal(store.text, text);
 	equal(store.writes, 1);
 	deepEqual(applicable(store).settings, parseSettings(WITH_SECRETS));
@@ -103,7 +103,10 @@ test("settings that can be used are stored as they came, in one write", () => {
 test("settings that cannot be used are refused with the setting's name, and what was stored stays", () => {
 	for (const [text, why] of [
 		['{"interval":"hunter22"}', /^error interval: must be a number/],
-		['{"wifi":{"ssid":"home","password":"s3cret"}}', /^error wifi\.password: needs 8 to 63 characters$/],
+		[
+			'{"wifi":{"ssid":"home","password":"s3cret"}}',
+			/^error wifi\.password: needs 8 to 63 characters, or 64 hexadecimal digits$/,
+		],
 		['{"broker":"mqtt://user:p%40ss@"}', /^error broker: /],
 		['{"tls":{"key":"MIIEvQ"}}', /^error tls\.key: must be in PEM/],
 		['{"password":"hunter22', /^error not JSON$/],
@@ -113,7 +116,7 @@ test("settings that cannot be used are refused with the setting's name, and what
 		['{"qos":3,"interval":0,"id":""}', /^error interval: .* a bme280; id: needs .* underscores; qos: must .* 0 to 2$/],
 	] as const) {
 		const store = new Store('{"id":"before"}');
-		const reply = answer(text, BUILT_IN, store);
+		const reply = answer(text, "esp32", BUILT_IN, store);
 		match(reply, why);
 		hasNoSecret(reply);
 		equal(store.text, '{"id":"before"}');
@@ -125,7 +128,7 @@ test("any beginning of settings is refused: the power may fail in the middle, th
 	const text = JSON.stringify(WITH_SECRETS);
 	const store = new Store();
 	for (let length = 0; length < text.length; length++) {
-		const reply = answer(text.slice(0, length), BUILT_IN, store);
+		const reply = answer(text.slice(0, length), "esp32", BUILT_IN, store);
 		equal(reply, "error not JSON", `${length} characters`);
 	}
 	equal(store.writes, 0);
@@ -134,16 +137,16 @@ test("any beginning of settings is refused: the power may fail in the middle, th
 test("a flash that refuses is told", () => {
 	const store = new Store();
 	store.refusal = "no room in the partition nvs";
-	equal(answer('{"id":"new"}', BUILT_IN, store), "error no room in the partition nvs");
-	equal(answer("-", BUILT_IN, store), "error no room in the partition nvs");
+	equal(answer('{"id":"new"}', "esp32", BUILT_IN, store), "error no room in the partition nvs");
+	equal(answer("-", "esp32", BUILT_IN, store), "error no room in the partition nvs");
 });
 
 test("what is stored is shown without its secrets", () => {
-	const reply = answer("?", BUILT_IN, new Store(JSON.stringify(WITH_SECRETS)));
+	const reply = answer("?", "esp32", BUILT_IN, new Store(JSON.stringify(WITH_SECRETS)));
 	hasNoSecret(reply);
-	match(reply, /^ok stored \{/);
+	match(reply, /^ok stored on esp32 \{/);
 	equal(
-		reply.slice("ok stored ".length),
+		reply.slice("ok stored on esp32 ".length),
 		JSON.stringify({
 			broker: "mqtts://(set)@broker.example",
 			username: "station",
@@ -155,7 +158,10 @@ test("what is stored is shown without its secrets", () => {
 });
 
 test("what was built in is shown as that, without its secrets", () => {
-	equal(answer("?", BUILT_IN, new Store()), 'ok built in {"id":"built-in","wifi":{"ssid":"home","password":"(set)"}}');
+	equal(
+		answer("?", "esp32", BUILT_IN, new Store()),
+		'ok built in on esp32 {"id":"built-in","wifi":{"ssid":"home","password":"(set)"}}',
+	);
 });
 
 /** Objects that refuse to be stringified, as XS refuses those that lie in flash. */
@@ -172,11 +178,11 @@ test("what was built in is shown though it lies in flash, where XS can stringify
 	const builtIn = inFlash(
 		JSON.parse(JSON.stringify({ ...WITH_SECRETS, pins: { dht: 15 }, sleep: true, outbox: null })),
 	);
-	const reply = answer("?", builtIn, new Store());
+	const reply = answer("?", "esp32", builtIn, new Store());
 	hasNoSecret(reply);
 	equal(
 		reply,
-		`ok built in ${JSON.stringify({
+		`ok built in on esp32 ${JSON.stringify({
 			broker: "mqtts://(set)@broker.example",
 			username: "station",
 			password: "(set)",
@@ -190,12 +196,12 @@ test("what was built in is shown though it lies in flash, where XS can stringify
 });
 
 test("stored nonsense is not shown", () => {
-	equal(answer("?", BUILT_IN, new Store("hunter22")), "error not JSON");
+	equal(answer("?", "esp32", BUILT_IN, new Store("hunter22")), "error not JSON");
 });
 
 test("what is stored is forgotten, and what was built in applies again", () => {
 	const store = new Store('{"id":"stored"}');
-	equal(answer("-", BUILT_IN, store), "ok");
+	equal(answer("-", "esp32", BUILT_IN, store), "ok");
 	equal(store.text, undefined);
 	deepEqual(applicable(store).settings, parseSettings(BUILT_IN));
 });

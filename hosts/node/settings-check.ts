@@ -1,0 +1,95 @@
+/**
+ * What a computer checks of settings, and no board: faults that would come to
+ * light only when the station connects. All that a board gets comes from here.
+ */
+import { isIPv4, isIPv6 } from "node:net";
+import { type BrokerUrl, parseBrokerUrl } from "../../src/net/broker-url.ts";
+import { parseSettings, type Settings } from "../../src/settings.ts";
+import { messageOf } from "../../src/text.ts";
+
+/** A label of a name [RFC 1123, 2.1]; local names have underscores and letters beyond ASCII, too. */
+const LABEL = /^(?!-)(?:[\w-]|[^\0-\x7f\s]){1,63}$/u;
+/** Characters of a name [RFC 1035, 2.3.4], without the full stop at its end, which is DNS's root. */
+const NAME_MAXIMUM = 253;
+/** A URL whose host is in brackets. */
+const IN_BRACKETS = /\](?::\d+)?\/?$/;
+
+/** `parseSettings`, and more. Throws an Error with a line for each fault. */
+export function checkSettings(raw: unknown): Settings {
+	let settings: Settings | undefined;
+	const faults: string[] = [];
+	try {
+		settings = parseSettings(raw);
+	} catch (error) {
+		const { broker } = Object(raw);
+		const hint = typeof broker === "string" ? secretHint(broker) : "";
+		faults.push(messageOf(error).replace(/^broker: must look like .*$/m, (line) => line + hint));
+	}
+	faults.push(...furtherFaults(Object(raw)));
+	if (!settings || faults.length > 0) throw new Error(faults.join("\n"));
+	return settings;
+}
+
+/** `parseBrokerUrl`, and more. No error shows the URL: it may hold a password. */
+export function checkBrokerUrl(url: string): BrokerUrl {
+	let address: BrokerUrl;
+	try {
+		address = parseBrokerUrl(url);
+	} catch (error) {
+		throw new Error(messageOf(error).replace(/^must look like .*$/, (text) => text + secretHint(url)));
+	}
+	const problem = hostProblem(address.host, IN_BRACKETS.test(url));
+	if (problem !== undefined) throw new Error(problem);
+	return address;
+}
+
+/**
+ * What to do where a user or a password has characters as they are that part a
+ * URL. No error shows which: they may be a secret's.
+ */
+function secretHint(url: string): string {
+	const [, secrets = ""] = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/(.*)@/s.exec(url) ?? [];
+	return /[@/]/.test(secrets) ? "; in a user or password write %40 for @ and %2F for /" : "";
+}
+
+/** The faults that `parseSettings` does not tell. */
+function furtherFaults({ broker, timeServer }: { readonly broker?: unknown; readonly timeServer?: unknown }): string[] {
+	const problems = {
+		broker: typeof broker === "string" ? brokerProblem(broker) : undefined,
+		// That it is empty was told.
+		timeServer: typeof timeServer === "string" && timeServer !== "" ? serverProblem(timeServer) : undefined,
+	};
+	return Object.entries(problems).flatMap(([name, problem]) => (problem === undefined ? [] : [`${name}: ${problem}`]));
+}
+
+function serverProblem(host: string): string | undefined {
+	if (isName(host) || isIPv4(host) || (isIPv6(host) && !host.includes("%"))) return undefined;
+	return "must be a name or an address alone, such as pool.ntp.org: no ntp://, port, zone or blank";
+}
+
+function brokerProblem(url: string): string | undefined {
+	let address: BrokerUrl;
+	try {
+		address = parseBrokerUrl(url);
+	} catch {
+		// That was told.
+		return undefined;
+	}
+	return hostProblem(address.host, IN_BRACKETS.test(url));
+}
+
+/** Why a host cannot be there. `inBrackets`: it was written as an IPv6 address. */
+function hostProblem(host: string, inBrackets: boolean): string | undefined {
+	if (inBrackets) {
+		if (host.includes("%")) return "an IPv6 address must not have a zone (%)";
+		return isIPv6(host) ? undefined : "in [] must be an IPv6 address such as 2001:db8::1";
+	}
+	return isName(host) || isIPv4(host) ? undefined : "the host must be a name, or an IPv4 address such as 192.168.1.20";
+}
+
+/** What ends in a number is no name, but an address with a fault [WHATWG URL, "ends in a number"]. */
+function isName(text: string): boolean {
+	const name = text.replace(/\.$/, "");
+	const labels = name.split(".");
+	return name.length <= NAME_MAXIMUM && labels.every((label) => LABEL.test(label)) && !/^\d+$/.test(labels.at(-1)!);
+}
