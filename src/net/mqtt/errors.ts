@@ -49,12 +49,12 @@ export class RefusedError extends ConnectionError {
 
 /** What answers is a server of another protocol, to tell by the first bytes that it sends; `undefined` if it is none of these. */
 export function otherProtocol([first, second]: Bytes): ConnectionError | undefined {
-	const told = (what: string) => new ConnectionError(`what answers at this port ${what}`);
-	if (first === 0x48 && second === 0x54) return told("speaks HTTP, not MQTT: is it for WebSockets?");
-	if (first === 0x53 && second === 0x53) return told("speaks SSH, not MQTT");
+	let name: string | undefined;
+	if (first === 0x48 && second === 0x54) name = "HTTP: for WebSockets?";
+	else if (first === 0x53 && second === 0x53) name = "SSH";
 	// An alert (RFC 8446, section 5.1).
-	if (first === 0x15 && second === 3) return told("speaks TLS: use mqtts://");
-	return undefined;
+	else if (first === 0x15 && second === 3) name = "TLS: use mqtts://";
+	return name === undefined ? undefined : new ConnectionError(`this port speaks ${name}`);
 }
 
 /** Another client has connected with this client's id. */

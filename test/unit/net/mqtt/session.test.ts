@@ -44,13 +44,9 @@ test("a broker that never answers is given up after 10 s", () => {
 });
 
 for (const [what, bytes, reason] of [
-	[
-		"HTTP",
-		"48 54 54 50 2f 31 2e 31 20 34 30 30",
-		/^what answers at this port speaks HTTP, not MQTT: is it for WebSockets\?$/,
-	],
-	["SSH", "53 53 48 2d 32 2e 30 2d 4f 70 65 6e 53 53 48", /^what answers at this port speaks SSH, not MQTT$/],
-	["TLS, an alert", "15 03 03 00 02 02 46", /^what answers at this port speaks TLS: use mqtts:\/\/$/],
+	["HTTP", "48 54 54 50 2f 31 2e 31 20 34 30 30", /^this port speaks HTTP: for WebSockets\?$/],
+	["SSH", "53 53 48 2d 32 2e 30 2d 4f 70 65 6e 53 53 48", /^this port speaks SSH$/],
+	["TLS, an alert", "15 03 03 00 02 02 46", /^this port speaks TLS: use mqtts:\/\/$/],
 	["a PUBACK with flags", "48 02 00 01", /^PUBACK: Invalid header flag bits/],
 ] as const) {
 	test(`what answers is no broker: ${what}`, () => {
