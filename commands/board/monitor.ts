@@ -1,4 +1,5 @@
 /** `npm run monitor`: prints a board's log as it comes. */
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SerialPort } from "serialport";
 import { type Command, EXIT_DONE, FLAG, HELP, onInterrupt, readLine, say, type Values } from "../frame.ts";
@@ -35,7 +36,7 @@ async function monitor({ port: wanted, time = false, reset = false }: Wanted): P
 	say(`${path}: listening; Ctrl-C ends`);
 	if (reset) await resetBoard(port);
 	while (port) {
-		await show(port, time, stop.signal);
+		await show(port, path, time, stop.signal);
 		if (stop.signal.aborted) break;
 		say(`${path} is gone; waiting for it`);
 		port = await reopen(path, stop.signal);
@@ -44,18 +45,24 @@ async function monitor({ port: wanted, time = false, reset = false }: Wanted): P
 	return EXIT_DONE;
 }
 
-/** Prints lines until the port or the program ends. */
-async function show(port: SerialPort, time: boolean, signal: AbortSignal): Promise<void> {
+/** Prints lines until the port at `path` or the program ends. */
+async function show(port: SerialPort, path: string, time: boolean, signal: AbortSignal): Promise<void> {
 	const lines = new Lines((line) => {
 		const text = printable(Buffer.from(line, "latin1").toString("utf8"));
 		process.stdout.write(`${time ? `${timeOfDay()} ` : ""}${text}\n`);
 	});
 	port.on("data", (bytes: Buffer) => lines.receive(bytes));
+	let look: NodeJS.Timeout | undefined;
 	await new Promise<void>((resolve) => {
 		port.once("close", () => resolve());
+		// A port that was unplugged may read as empty: `serialport` then reads again, for ever.
+		look = setInterval(() => {
+			if (path.startsWith("/") && !existsSync(path)) resolve();
+		}, LOOK_MS);
 		signal.addEventListener("abort", () => resolve(), { once: true });
 		if (signal.aborted || !port.isOpen) resolve();
 	});
+	clearInterval(look);
 	lines.end();
 	await closePort(port);
 }

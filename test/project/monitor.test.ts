@@ -84,6 +84,7 @@ test("a board that is unplugged is waited for", async () => {
 		monitor.signal("SIGINT");
 		assert.deepEqual(await monitor.ended(), { code: 0, signal: null });
 	} finally {
+		await monitor.kill();
 		rmSync(port, { force: true });
 	}
 });
