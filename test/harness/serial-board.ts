@@ -9,7 +9,11 @@ const HOST = "hosts/esp32/console";
 /** Compiles `test/project/esp32/console/board.c` into `folder`, and gives the program's path. */
 export function buildBoard(folder: string): string {
 	const program = join(folder, "board");
-	const sources = ["test/project/esp32/console/board.c", join(HOST, "console-protocol.c")];
+	const sources = [
+		"test/project/esp32/console/board.c",
+		join(HOST, "console-protocol.c"),
+		"hosts/esp32/machine/crc32.c",
+	];
 	const flags = ["-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"];
 	const gcc = spawnSync("gcc", [...flags, "-I", HOST, ...sources, "-o", program], { encoding: "utf8" });
 	if (gcc.status !== 0) throw new Error(gcc.stderr || String(gcc.error));

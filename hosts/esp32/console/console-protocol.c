@@ -1,4 +1,5 @@
 #include "console-protocol.h"
+#include "../machine/crc32.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,21 +7,8 @@
 
 #define BEGIN '~'
 #define CRC_DIGITS (8)
-#define CRC_POLYNOMIAL (0xEDB88320)	/* IEEE 802.3, reflected */
 /* Digits of a number in a request: enough for any valid offset, and too few to overflow. */
 #define NUMBER_DIGITS (5)
-
-/* Without a table: a request has some hundred bytes, and comes a few times in a board's life. */
-uint32_t consoleCrc(uint32_t crc, const char *text, size_t length)
-{
-	crc = ~crc;
-	while (length--) {
-		crc ^= (uint8_t)*text++;
-		for (int bit = 0; bit < 8; bit++)
-			crc = (crc >> 1) ^ ((crc & 1) ? CRC_POLYNOMIAL : 0);
-	}
-	return ~crc;
-}
 
 /* Takes the CRC off a line that is complete, if it is the right one. */
 static bool check(ConsoleLine line)
@@ -30,7 +18,7 @@ static bool check(ConsoleLine line)
 	if (line->length <= CRC_DIGITS)
 		return false;
 	line->length -= CRC_DIGITS;
-	snprintf(wanted, sizeof(wanted), "%08lx", (unsigned long)consoleCrc(0, line->text, line->length));
+	snprintf(wanted, sizeof(wanted), "%08lx", (unsigned long)crc32Of(0, line->text, line->length));
 	if (0 != memcmp(wanted, line->text + line->length, CRC_DIGITS))
 		return false;
 	line->text[line->length] = 0;

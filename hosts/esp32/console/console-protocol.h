@@ -49,9 +49,6 @@ typedef struct {
 	size_t		length;
 } ConsoleRecord, *Console;
 
-/* The CRC of a text that goes on after one with the CRC `crc`; 0 for the beginning. */
-uint32_t consoleCrc(uint32_t crc, const char *text, size_t length);
-
 /* True when `byte` completes a request: then it is in `line->text`, until the next byte. */
 bool consoleReceive(ConsoleLine line, uint8_t byte);
 

@@ -40,6 +40,7 @@ void xs_console_exchange(xsMachine *the) { (void)the; }
 	#include "esp_driver_usb_serial_jtag/include/driver/usb_serial_jtag.h"
 #endif
 #include "../machine/abort-line.h"
+#include "../machine/crc32.h"
 #include "builtinCommon.h"
 #include "../machine/machine.h"
 
@@ -254,7 +255,7 @@ static void reply(const char *text)
 	char crc[9];
 	const char *parts[] = { "~", command, text, crc };
 
-	snprintf(crc, sizeof(crc), "%08lx", (unsigned long)consoleCrc(consoleCrc(0, command, 1), text, strlen(text)));
+	snprintf(crc, sizeof(crc), "%08lx", (unsigned long)crc32Of(crc32Of(0, command, 1), text, strlen(text)));
 	writeLine(parts, 4);
 }
 

@@ -4,28 +4,19 @@
  */
 
 #include "wifi-hint.h"
+#include "../machine/crc32.h"
 
 #include <stddef.h>
 #include <string.h>
 
 /* Any number that is unlikely in memory after the power came on. */
 #define HINT_MAGIC (0x77694669)
-/* CRC-32 as in IEEE 802.3, with the bits of each byte from the lowest: no change of up to three bits goes unnoticed. */
-#define CRC_POLYNOMIAL (0xedb88320)
 
 _Static_assert(sizeof(WifiHint) == 4 + WIFI_SSID_BYTES + 6 + 1 + 1 + 4, "the record has padding");
 
 static uint32_t checkOf(const WifiHint *hint)
 {
-	const uint8_t *bytes = (const uint8_t *)hint;
-	uint32_t crc = ~(uint32_t)0;
-
-	for (size_t i = 0; i < offsetof(WifiHint, check); i++) {
-		crc ^= bytes[i];
-		for (int bit = 0; bit < 8; bit++)
-			crc = (crc >> 1) ^ ((crc & 1) ? CRC_POLYNOMIAL : 0);
-	}
-	return ~crc;
+	return crc32Of(0, hint, offsetof(WifiHint, check));
 }
 
 void wifiHintSet(WifiHint *hint, const char *ssid, const uint8_t bssid[6], uint8_t channel)

@@ -17,6 +17,7 @@
 #define _GNU_SOURCE
 
 #include "console-protocol.h"
+#include "../machine/crc32.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -78,7 +79,7 @@ static void reply(const char *text)
 		return;
 	}
 	if (asprintf(&whole, "~%s%s%08lx", command, text,
-			(unsigned long)consoleCrc(consoleCrc(0, command, 1), text, length)) < 0)
+			(unsigned long)crc32Of(crc32Of(0, command, 1), text, length)) < 0)
 		exit(1);
 	sendLine(whole);
 	free(whole);
