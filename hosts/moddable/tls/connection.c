@@ -2,6 +2,7 @@
 #include "trust.h"
 #include "mbedtls-versions.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,70 +86,62 @@ static const int kCipherSuites[] = {
 };
 
 static const char kNoMemory[] = "not enough memory for TLS";
-static const char kNotAccepted[] = "the broker does not accept the client certificate";
+static const char kNoVersion[] = "the broker speaks no version of TLS that is spoken here";
 
 /* Reasons */
 
-static void fail(TlsConnection connection, const char *reason)
+static void __attribute__((format(printf, 2, 3))) fail(TlsConnection connection, const char *format, ...)
 {
+	va_list values;
+
 	connection->state = kTlsFailed;
-	snprintf(connection->reason, sizeof(connection->reason), "%s", reason);
+	va_start(values, format);
+	vsnprintf(connection->reason, sizeof(connection->reason), format, values);
+	va_end(values);
 }
 
-/* The alerts that have no words below, by the names that RFC 8446 has for them. */
+#define ENDED "the broker ended TLS: "
+#define NOT_ACCEPTED "the broker does not accept the client certificate"
+
+/* What an alert of the broker is likely to mean, or its name (RFC 8446, section 6.2; RFC 6066, section 9). */
 static const struct {
 	int			alert;
-	const char	*name;
-} kAlertNames[] = {
-	{MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE, "unexpected message"},
-	{MBEDTLS_SSL_ALERT_MSG_BAD_RECORD_MAC, "bad record mac"},
-	{MBEDTLS_SSL_ALERT_MSG_RECORD_OVERFLOW, "record overflow"},
-	{MBEDTLS_SSL_ALERT_MSG_ILLEGAL_PARAMETER, "illegal parameter"},
-	{MBEDTLS_SSL_ALERT_MSG_DECODE_ERROR, "decode error"},
-	{MBEDTLS_SSL_ALERT_MSG_INSUFFICIENT_SECURITY, "insufficient security"},
-	{MBEDTLS_SSL_ALERT_MSG_INTERNAL_ERROR, "internal error"},
-	{MBEDTLS_SSL_ALERT_MSG_INAPROPRIATE_FALLBACK, "inappropriate fallback"},
-	{MBEDTLS_SSL_ALERT_MSG_USER_CANCELED, "user canceled"},
-	{MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_EXT, "unsupported extension"},
+	const char	*reason;
+} kAlerts[] = {
+	{MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE,
+		"the broker refuses the TLS handshake; it may want a client certificate (tls.certificate)"},
+	{MBEDTLS_SSL_ALERT_MSG_BAD_CERT, NOT_ACCEPTED},
+	{MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT, NOT_ACCEPTED},
+	{MBEDTLS_SSL_ALERT_MSG_CERT_UNKNOWN, NOT_ACCEPTED},
+	{MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED, NOT_ACCEPTED},
+	{MBEDTLS_SSL_ALERT_MSG_DECRYPT_ERROR, NOT_ACCEPTED},
+	{MBEDTLS_SSL_ALERT_MSG_CERT_REVOKED, NOT_ACCEPTED ": it has been revoked"},
+	{MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED, NOT_ACCEPTED ": it has expired"},
+	{MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA, NOT_ACCEPTED ": it does not know who issued it"},
+	{MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION, kNoVersion},
+	{MBEDTLS_SSL_ALERT_MSG_UNRECOGNIZED_NAME, "the broker does not know itself by this host name"},
+	/* certificate_required */
+	{116, "the broker wants a client certificate (tls.certificate)"},
+	{MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE, ENDED "unexpected message"},
+	{MBEDTLS_SSL_ALERT_MSG_BAD_RECORD_MAC, ENDED "bad record mac"},
+	{MBEDTLS_SSL_ALERT_MSG_RECORD_OVERFLOW, ENDED "record overflow"},
+	{MBEDTLS_SSL_ALERT_MSG_ILLEGAL_PARAMETER, ENDED "illegal parameter"},
+	{MBEDTLS_SSL_ALERT_MSG_DECODE_ERROR, ENDED "decode error"},
+	{MBEDTLS_SSL_ALERT_MSG_INSUFFICIENT_SECURITY, ENDED "insufficient security"},
+	{MBEDTLS_SSL_ALERT_MSG_INTERNAL_ERROR, ENDED "internal error"},
+	{MBEDTLS_SSL_ALERT_MSG_INAPROPRIATE_FALLBACK, ENDED "inappropriate fallback"},
+	{MBEDTLS_SSL_ALERT_MSG_USER_CANCELED, ENDED "user canceled"},
+	{MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_EXT, ENDED "unsupported extension"},
 };
 
-/* An alert of the broker (RFC 8446, section 6.2; RFC 6066, section 9). */
 static void failByAlert(TlsConnection connection, int alert)
 {
-	char text[sizeof(connection->reason)];
 	size_t i;
 
-	switch (alert) {
-		case MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE:
-			return fail(connection,
-				"the broker refuses the TLS handshake; it may want a client certificate (tls.certificate)");
-		case MBEDTLS_SSL_ALERT_MSG_BAD_CERT:
-		case MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT:
-		case MBEDTLS_SSL_ALERT_MSG_CERT_UNKNOWN:
-		case MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED:
-		case MBEDTLS_SSL_ALERT_MSG_DECRYPT_ERROR:
-			return fail(connection, kNotAccepted);
-		case MBEDTLS_SSL_ALERT_MSG_CERT_REVOKED:
-			snprintf(text, sizeof(text), "%s: it has been revoked", kNotAccepted);
-			return fail(connection, text);
-		case MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED:
-			snprintf(text, sizeof(text), "%s: it has expired", kNotAccepted);
-			return fail(connection, text);
-		case MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA:
-			snprintf(text, sizeof(text), "%s: it does not know who issued it", kNotAccepted);
-			return fail(connection, text);
-		case MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION:
-			return fail(connection, "the broker speaks no version of TLS that is spoken here");
-		case MBEDTLS_SSL_ALERT_MSG_UNRECOGNIZED_NAME:
-			return fail(connection, "the broker does not know itself by this host name");
-		case 116:	/* certificate_required */
-			return fail(connection, "the broker wants a client certificate (tls.certificate)");
-	}
-	snprintf(text, sizeof(text), "the broker ended TLS: alert %d", alert);
-	for (i = 0; i < sizeof(kAlertNames) / sizeof(*kAlertNames); i++)
-		if (alert == kAlertNames[i].alert)
-			snprintf(text, sizeof(text), "the broker ended TLS: %s", kAlertNames[i].name);
-	fail(connection, text);
+	for (i = 0; i < sizeof(kAlerts) / sizeof(*kAlerts); i++)
+		if (alert == kAlerts[i].alert)
+			return fail(connection, "%s", kAlerts[i].reason);
+	fail(connection, ENDED "alert %d", alert);
 }
 
 /* TLS's own codes are this one and lower ones, those of X.509 and of keys above; PSA's are between these two. */
@@ -165,30 +158,26 @@ static bool isOfCertificate(TlsConnection connection, int result)
 
 static void failByResult(TlsConnection connection, int result)
 {
-	char text[sizeof(connection->reason)];
-
 	switch (result) {
 		case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
 			return failByAlert(connection, tlsReceivedAlert(&connection->ssl));
 		case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
+			fail(connection, "by the broker");
 			connection->state = kTlsClosed;
-			snprintf(connection->reason, sizeof(connection->reason), "by the broker");
 			return;
 		case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
-			return fail(connection, "the broker speaks no version of TLS that is spoken here");
+			return fail(connection, "%s", kNoVersion);
 	}
 	if (tlsIsOfMemory(result))
-		return fail(connection, kNoMemory);
-	if (isOfCertificate(connection, result) &&
-		(TLS_UNKNOWN_EXTENSION == result || MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE == result))
-		return fail(connection, trustReason(kTrustUnknownRestriction));
-	if (isOfCertificate(connection, result))
-		snprintf(text, sizeof(text), "certificate: cannot be read here (-0x%04x)", (unsigned)-result);
-	else if (!connection->heardAnything)
-		snprintf(text, sizeof(text), "the broker does not speak TLS on this port");
-	else
-		snprintf(text, sizeof(text), "TLS failed (-0x%04x)", (unsigned)-result);
-	fail(connection, text);
+		return fail(connection, "%s", kNoMemory);
+	if (isOfCertificate(connection, result)) {
+		if (TLS_UNKNOWN_EXTENSION == result || MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE == result)
+			return fail(connection, "%s", trustReason(kTrustUnknownRestriction));
+		return fail(connection, "certificate: cannot be read here (-0x%04x)", (unsigned)-result);
+	}
+	if (!connection->heardAnything)
+		return fail(connection, "the broker does not speak TLS on this port");
+	fail(connection, "TLS failed (-0x%04x)", (unsigned)-result);
 }
 
 /* Bytes that go in and come out */
@@ -294,10 +283,6 @@ static const char *readAuthorities(TlsConnection connection, const char *ca)
 	return count > AUTHORITIES_MAXIMUM ? "tls.ca: holds more than 16 certificates" : NULL;
 }
 
-#if !TLS_MBEDTLS_4
-	#define RANDOM(connection) mbedtls_ctr_drbg_random, &connection->random
-#endif
-
 static const char *readOwn(TlsConnection connection, const char *certificate, const char *key)
 {
 	int result;
@@ -310,21 +295,12 @@ static const char *readOwn(TlsConnection connection, const char *certificate, co
 		return kNoMemory;
 	if (result)
 		return "tls.certificate: is no certificate";
-#if TLS_MBEDTLS_4 || TLS_MBEDTLS_2
 	result = mbedtls_pk_parse_key(&connection->key, (const unsigned char *)key, pemLength(key), NULL, 0);
-#else
-	result = mbedtls_pk_parse_key(&connection->key, (const unsigned char *)key, pemLength(key), NULL, 0,
-		RANDOM(connection));
-#endif
 	if (tlsIsOfMemory(result))
 		return kNoMemory;
 	if (result)
 		return "tls.key: is no private key without a password";
-#if TLS_MBEDTLS_4 || TLS_MBEDTLS_2
 	result = mbedtls_pk_check_pair(&connection->certificate.pk, &connection->key);
-#else
-	result = mbedtls_pk_check_pair(&connection->certificate.pk, &connection->key, RANDOM(connection));
-#endif
 	if (tlsIsOfMemory(result))
 		return kNoMemory;
 	if (result)
@@ -435,7 +411,7 @@ static const char *setUpRandom(TlsConnection connection)
 #else
 	if (mbedtls_ctr_drbg_seed(&connection->random, mbedtls_entropy_func, &connection->entropy, NULL, 0))
 		return "TLS: no random numbers";
-	mbedtls_ssl_conf_rng(&connection->config, RANDOM(connection));
+	mbedtls_ssl_conf_rng(&connection->config, mbedtls_ctr_drbg_random, &connection->random);
 	return NULL;
 #endif
 }
@@ -547,7 +523,7 @@ static void checkCertificates(TlsConnection connection)
 		return;
 	}
 	mbedtls_ssl_send_alert_message(&connection->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, trustAlert(trust));
-	fail(connection, trustReason(trust));
+	fail(connection, "%s", trustReason(trust));
 }
 
 static void handshakeIsOver(TlsConnection connection)
@@ -556,7 +532,7 @@ static void handshakeIsOver(TlsConnection connection)
 	if (!connection->isProved && !connection->isResuming) {
 		mbedtls_ssl_send_alert_message(&connection->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
 			trustAlert(kTrustNoCertificate));
-		return fail(connection, trustReason(kTrustNoCertificate));
+		return fail(connection, "%s", trustReason(kTrustNoCertificate));
 	}
 	connection->state = kTlsOpen;
 	/* In TLS 1.3 it takes a ticket, which comes later. */

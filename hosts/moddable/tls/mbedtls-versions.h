@@ -8,11 +8,9 @@
 #define MBEDTLS_VERSIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <mbedtls/version.h>
-#if MBEDTLS_VERSION_MAJOR < 3
-	#include <mbedtls/oid.h>
-#endif
 #include <mbedtls/platform_time.h>
 #if MBEDTLS_VERSION_MAJOR < 4
 	#include <mbedtls/asn1.h>
@@ -20,6 +18,7 @@
 	#include <mbedtls/cipher.h>
 	#include <mbedtls/ecp.h>
 	#include <mbedtls/md.h>
+	#include <mbedtls/oid.h>
 	#include <mbedtls/pem.h>
 #else
 	#include <psa/crypto.h>
@@ -29,7 +28,10 @@
 #include <mbedtls/pk.h>
 
 #define TLS_MBEDTLS_4 (MBEDTLS_VERSION_MAJOR >= 4)
-#define TLS_MBEDTLS_2 (MBEDTLS_VERSION_MAJOR < 3)
+
+#if 3 == MBEDTLS_VERSION_MAJOR
+	#error "Mbed TLS 3 is neither a board's nor Debian's: it was never tried"
+#endif
 
 #ifndef MBEDTLS_PRIVATE
 	#define MBEDTLS_PRIVATE(name) name
@@ -39,8 +41,8 @@
 	#error "Mbed TLS has to keep the peer's certificate (MBEDTLS_SSL_KEEP_PEER_CERTIFICATE): it is checked after it was parsed"
 #endif
 
-/* Before 3.0 the protocol's name for what later is BAD_PROTOCOL_VERSION. */
-#if TLS_MBEDTLS_2
+/* The former name of what is BAD_PROTOCOL_VERSION in 4.x. */
+#if !TLS_MBEDTLS_4
 	#define MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION
 #endif
 
@@ -107,7 +109,7 @@ static inline int tlsPathLength(const mbedtls_x509_crt *issuer)
 
 static inline bool tlsIsVersion13(const mbedtls_ssl_context *ssl)
 {
-#if TLS_MBEDTLS_2
+#if !TLS_MBEDTLS_4
 	(void)ssl;
 	return false;
 #else
@@ -122,7 +124,7 @@ static inline bool tlsIsVersion13(const mbedtls_ssl_context *ssl)
  */
 static inline int64_t tlsClock(void)
 {
-#if TLS_MBEDTLS_2
+#if !TLS_MBEDTLS_4
 	return 0;
 #else
 	return mbedtls_ms_time();
@@ -131,7 +133,7 @@ static inline int64_t tlsClock(void)
 
 static inline int64_t tlsTicketClock(const mbedtls_ssl_session *session)
 {
-#if TLS_MBEDTLS_2
+#if !TLS_MBEDTLS_4
 	(void)session;
 	return 0;
 #else
@@ -141,7 +143,7 @@ static inline int64_t tlsTicketClock(const mbedtls_ssl_session *session)
 
 static inline void tlsSetTicketClock(mbedtls_ssl_session *session, int64_t clock)
 {
-#if TLS_MBEDTLS_2
+#if !TLS_MBEDTLS_4
 	(void)session;
 	(void)clock;
 #else
@@ -151,7 +153,7 @@ static inline void tlsSetTicketClock(mbedtls_ssl_session *session, int64_t clock
 
 static inline void tlsSetVersions(mbedtls_ssl_config *config)
 {
-#if TLS_MBEDTLS_2
+#if !TLS_MBEDTLS_4
 	mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
 #else
 	mbedtls_ssl_conf_min_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
