@@ -226,26 +226,32 @@ static void drawResumption(void)
 	add(kGo, 0, 0, 0);
 }
 
+/* What may become of a record as of a message: `kinds` drop, repeat, set, insert and delete; `rule` is up to 5. */
+static void drawEdit(const StepKind kinds[5], uint32_t rule, uint32_t which)
+{
+	Bytes bytes = {.length = 0};
+
+	switch (rule) {
+		case 0:
+		case 1: add(kinds[rule], which, 0, 0); break;
+		case 5: add(kinds[4], which, position(), oneIn(3) ? below(2000) : between(1, 4)); break;
+		default:
+			putSome(&bytes);
+			addBytes(kinds[4 == rule ? 3 : 2], which, position(), &bytes);
+	}
+}
+
 /* Records */
 
 static void drawRecordRule(uint32_t highest)
 {
+	static const StepKind kEdits[] = {kRecordDrop, kRecordTwice, kRecordSet, kRecordInsert, kRecordDelete};
 	const uint32_t number = below(highest);
+	const uint32_t rule = between(0, 11);
 	Bytes bytes = {.length = 0};
 
-	switch (between(0, 11)) {
-		case 0: add(kRecordDrop, number, 0, 0); break;
-		case 1: add(kRecordTwice, number, 0, 0); break;
-		case 2:
-		case 3:
-			putSome(&bytes);
-			addBytes(kRecordSet, number, position(), &bytes);
-			break;
-		case 4:
-			putSome(&bytes);
-			addBytes(kRecordInsert, number, position(), &bytes);
-			break;
-		case 5: add(kRecordDelete, number, position(), oneIn(3) ? below(2000) : between(1, 4)); break;
+	switch (rule) {
+		case 0: case 1: case 2: case 3: case 4: case 5: drawEdit(kEdits, rule, number); break;
 		case 6: {
 			const uint32_t length = oneIn(3) ? PICK(kLengths) : below(100);
 
@@ -397,22 +403,13 @@ static void putMessage(Bytes *bytes)
 
 static void drawMessageRule(void)
 {
+	static const StepKind kEdits[] = {kMessageDrop, kMessageTwice, kMessageSet, kMessageInsert, kMessageDelete};
 	const uint8_t type = PICK(kTypes);
+	const uint32_t rule = below(9);
 	Bytes bytes = {.length = 0};
 
-	switch (below(9)) {
-		case 0: add(kMessageDrop, type, 0, 0); break;
-		case 1: add(kMessageTwice, type, 0, 0); break;
-		case 2:
-		case 3:
-			putSome(&bytes);
-			addBytes(kMessageSet, type, position(), &bytes);
-			break;
-		case 4:
-			putSome(&bytes);
-			addBytes(kMessageInsert, type, position(), &bytes);
-			break;
-		case 5: add(kMessageDelete, type, position(), oneIn(3) ? below(2000) : between(1, 4)); break;
+	switch (rule) {
+		case 0: case 1: case 2: case 3: case 4: case 5: drawEdit(kEdits, rule, type); break;
 		case 6:
 			putBody(&bytes, type);
 			addBytes(kMessageBody, type, 0, &bytes);
