@@ -99,11 +99,13 @@ export class RealStory {
 	private async _delivered(): Promise<void> {
 		await this.station.line(/connected with/);
 		const { length } = this.subscriber.messages;
-		await until("diagnostics without a backlog", () => {
+		const isOver = () => {
 			const told = this.subscriber.messages.slice(length).filter(isDiagnostics);
 			const queued = told.map(({ payload }): number => JSON.parse(payload).queued);
 			return queued.some((count, index) => count <= ON_THEIR_WAY || count >= queued[index - 1]!);
-		});
+		};
+		// Until the next ones are due, the station has only readings to tell.
+		await until("diagnostics without a backlog", isOver, () => this.subscriber.messages.length);
 	}
 }
 

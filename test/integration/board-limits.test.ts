@@ -56,7 +56,8 @@ class BoardStation {
 	private readonly _slots = new FirmwareSlots(undefined, FIRMWARE);
 	private _runner: Runner | undefined;
 	private _failure: Error | undefined;
-	/** Connections that it gave up since nothing came: the broker, or the station itself, had to wait for a busy computer. */
+	/** Why its connections ended, but for those that it gave up since nothing came: the broker, or the station, had to wait for a busy computer. */
+	readonly endings: string[] = [];
 	silences = 0;
 
 	constructor(context: TestContext, port: number, settings: object = {}) {
@@ -79,7 +80,8 @@ class BoardStation {
 			seed: 1,
 			speed: 1,
 			onLog: (_level, text) => {
-				if (/no PINGRESP within/.test(text)) this.silences++;
+				if (/: no (CONNACK|PINGRESP|acknowledgement|answer) within/.test(text)) this.silences++;
+				else if (/next attempt in/.test(text)) this.endings.push(text);
 			},
 		});
 		this._runner = runner;
@@ -254,6 +256,7 @@ for (const { size, fate } of waiting) {
 			}
 			await delivers(station, subscriber, 3);
 			await station.check("after");
+			deepEqual(station.endings, []);
 			equal(broker.connections(`veleta-${ID}`) - station.silences, 2);
 		}));
 }
