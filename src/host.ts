@@ -122,10 +122,10 @@ export interface NetworkPort {
 	readonly socket: { readonly io: SocketConstructor; readonly [option: string]: unknown };
 	/** TLS sockets, which also get `TlsOptions`; without them brokers at `mqtts://` cannot be reached. */
 	readonly tls?: { readonly io: SocketConstructor; readonly [option: string]: unknown };
-	/** Name resolution, where the socket takes addresses only. */
+	/** Name resolution, where the sockets take addresses only. */
 	readonly dns?: { readonly io: ResolverConstructor; readonly [option: string]: unknown };
-	/** Asks for the time, on hosts whose clock the program sets. */
-	readonly ntp?: { readonly io: NTPClientConstructor; readonly [option: string]: unknown };
+	/** UDP sockets, on hosts whose clock the program sets: it asks for the time. */
+	readonly udp?: { readonly io: UDPConstructor; readonly [option: string]: unknown };
 	/** Whether an attempt to connect makes sense now; without it, always. */
 	readonly ready?: boolean;
 	/** The program sets it; the host calls it each time the network has come up. */
@@ -158,7 +158,8 @@ export type SocketConstructor = new (options: SocketOptions) => Socket;
 /**
  * A TLS socket's options beside `SocketOptions`, as texts in PEM. The broker's
  * certificate has to be for the name `host`. `onError` gets an Error that says why
- * a certificate does not verify.
+ * a certificate does not verify: for its dates the message ends with "has expired" or
+ * "is not valid yet".
  */
 export interface TlsOptions {
 	/** Certificates of the trusted authorities; without it, the host's own. */
@@ -179,16 +180,20 @@ export interface Resolver {
 }
 export type ResolverConstructor = new (options: { readonly [option: string]: unknown }) => Resolver;
 
-/**
- * An NTP client, in the shape of `embedded:network/ntp/client`; asked once and then closed.
- * Its options have the servers and its other needs.
- */
-export interface NTPClient {
-	/** Calls back once, with an Error or with the wall-clock time in ms since 1970. */
-	getTime(callback: (error: Error | null, time?: number) => void): void;
+/** ECMA-419 UDP: its constructor and its methods throw an Error where there is no network or no memory. */
+export interface UDP {
+	/** A datagram that has arrived, with its sender; `undefined` when there is none. */
+	read(): Datagram | undefined;
+	write(bytes: Bytes, address: string, port: number): void;
 	close(): void;
 }
-export type NTPClientConstructor = new (options: { readonly [option: string]: unknown }) => NTPClient;
+export type Datagram = ArrayBuffer & { readonly address: string; readonly port: number };
+export interface UDPOptions {
+	/** `count` datagrams are there to be read. */
+	readonly onReadable: (count: number) => void;
+	readonly [option: string]: unknown;
+}
+export type UDPConstructor = new (options: UDPOptions) => UDP;
 
 /**
  * NOR flash, as the SDK's `embedded:storage/flash` gives it: a write clears

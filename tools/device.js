@@ -24,8 +24,6 @@ const HOSTS = {
 			"hosts/esp32/machine/led.ts",
 			"hosts/esp32/machine/machine.ts",
 			"hosts/esp32/sensors/pulse-capture.ts",
-			"hosts/esp32/time/lwip-sntp.ts",
-			"hosts/esp32/time/ntp-client.ts",
 			"hosts/esp32/tls/session-memory.ts",
 			"hosts/esp32/update/update.ts",
 			"hosts/esp32/wifi/wifi-radio.ts",

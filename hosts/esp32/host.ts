@@ -1,19 +1,19 @@
 /** The ports on a board, from modules of the SDK's and of this folder. */
 import I2C from "embedded:io/i2c";
+import UDP from "embedded:io/socket/udp";
 import FlashPartitions from "embedded:storage/flash";
 import builtIn, { board } from "config";
 import Time from "time";
-import type { Flash, Host, I2CConstructor, NetworkPort, NTPClientConstructor } from "../../src/host.js";
+import type { Flash, Host, I2CConstructor, NetworkPort, UDPConstructor } from "../../src/host.js";
 import type { Settings } from "../../src/settings.js";
 import type { HostModule } from "../../src/start.js";
+import { knownTime } from "../../src/wall-clock.js";
 import { createClock, dns, socket, timer } from "../moddable/ports.js";
 import { createTls } from "../moddable/tls/ports.js";
 import { log, settings } from "./console/console.js";
 import { led } from "./machine/led.js";
 import { machine, startedOnRequest } from "./machine/machine.js";
 import { RmtPulseCapture } from "./sensors/pulse-capture.js";
-import { lwipSntp } from "./time/lwip-sntp.js";
-import { SntpClient } from "./time/ntp-client.js";
 import { sessionMemory } from "./tls/session-memory.js";
 import { imageId, update } from "./update/update.js";
 import { radio } from "./wifi/wifi-radio.js";
@@ -21,28 +21,21 @@ import { WifiStation } from "./wifi/wifi-station.js";
 
 /** As `partitions.csv` names it. */
 const FLASH_PARTITION = "veleta";
-/**
- * The clock of a board begins at 1970 when the power comes on, and survives a
- * restart: a time after this one was set.
- */
-const EARLIEST_MS = Date.UTC(2026, 0, 1);
 
 const clock = {
-	...createClock(() => {
-		const now = Date.now();
-		return now >= EARLIEST_MS ? now : undefined;
-	}),
+	// The clock begins at 1970 when the power comes on, and survives a restart.
+	...createClock(() => knownTime(Date.now())),
 	setTime: (time: number) => Time.set(Math.round(time / 1_000)),
 };
 const host: HostModule = { settings: () => settings(board.name, builtIn), ports, log, update };
 export default host;
 
-function ports({ pins: ownPins, timeServer, wifi }: Settings): Host {
+function ports({ pins: ownPins, wifi }: Settings): Host {
 	const pins = { ...board, ...ownPins };
 	led.open(pins.led, pins.data, pins.clock, pins.dht);
 	const flash = openFlash();
-	const ntp = { io: SntpClient as unknown as NTPClientConstructor, sntp: lwipSntp, timer, host: timeServer };
-	const network = { socket, tls: createTls(clock.time, sessionMemory), dns, ntp, ready: false };
+	const udp = { io: UDP as unknown as UDPConstructor };
+	const network = { socket, tls: createTls(clock.time, sessionMemory), dns, udp, ready: false };
 	joinNetwork(wifi, network);
 	return {
 		clock,

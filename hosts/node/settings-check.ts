@@ -63,8 +63,9 @@ function furtherFaults({ broker, timeServer }: { readonly broker?: unknown; read
 }
 
 function serverProblem(host: string): string | undefined {
-	if (isName(host) || isIPv4(host) || (isIPv6(host) && !host.includes("%"))) return undefined;
-	return "must be a name or an address alone, such as pool.ntp.org: no ntp://, port, zone or blank";
+	// A board has no route to IPv6.
+	if (isName(host) || isIPv4(host)) return undefined;
+	return "must be a name or an IPv4 address alone, such as pool.ntp.org: no ntp://, port, zone or blank";
 }
 
 function brokerProblem(url: string): string | undefined {

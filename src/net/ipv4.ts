@@ -1,5 +1,5 @@
-/** A number from 0 to 255. */
-const BYTE = "(?:25[0-5]|2[0-4]\\d|[01]?\\d?\\d)";
+/** A number from 0 to 255, without leading zeros: to C's functions they are octal. */
+const BYTE = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
 /** A regular expression as a text: XS (SDK 8.2.3) spoils its heap when it uses a preloaded one. */
 export const IPV4 = `^(?:${BYTE}\\.){3}${BYTE}$`;
 

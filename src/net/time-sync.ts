@@ -1,31 +1,47 @@
-/** Sets the wall clock from the network by NTP or SNTP (RFC 4330), and again from time to time. */
+/** Sets the wall clock by SNTP, and again from time to time. */
 import { Alarm } from "../alarm.js";
-import type { LogLevel, NetworkPort, NTPClient, TimerPort } from "../host.js";
-import { messageOf } from "../text.js";
+import type { Clock, LogLevel, NetworkPort, TimerPort } from "../host.js";
+import { isoTime, messageOf } from "../text.js";
+import { canBeNow } from "../wall-clock.js";
+import { SntpQuestion } from "./sntp.js";
 
 /** After an answer, in ms: a crystal of 20 ppm is off by 0.4 s after it. */
 const AGAIN_MS = 6 * 3_600_000;
-/** After a failure, in ms. RFC 4330 (section 10) asks for 15 s at the least. */
-const RETRY_MS = 60_000;
-/** A client that has not called back by then, in ms, is given up. */
-const ANSWER_TIMEOUT_MS = 60_000;
-/** A server's answer from before this program was written is wrong. */
-const EARLIEST_MS = 1_767_225_600_000;
+/** From one question to the next, in ms, at the least (RFC 4330, section 10). */
+const SOON_MS = 15_000;
+/** From a question that failed to the next, in ms: each time twice as long, from the shortest on. */
+const RETRY_MAXIMUM_MS = 60_000;
+/** A server that has not answered by then, in ms, does not: a datagram is lost, or its answer. */
+const ANSWER_TIMEOUT_MS = 10_000;
+/** A clock is not put back or forward by more, in ms, before a second answer says the same. */
+const BACK_MS = 86_400_000;
+const FORWARD_MS = 365 * 86_400_000;
+/** By how much two answers that say the same may differ, in ms. */
+const SAME_MS = 60_000;
 
 export interface TimeSyncOptions {
 	readonly network: NetworkPort;
 	readonly timer: TimerPort;
+	readonly clock: Clock;
+	/** Uniform in [0, 1). */
+	readonly random: () => number;
+	/** Name or address of the time server. */
+	readonly server: string;
 	readonly log: (level: LogLevel, text: string) => void;
-	/** Sets the clock, in ms since 1970. */
-	readonly setTime: (time: number) => void;
+	/** The clock was set. */
+	readonly onSet: () => void;
 }
 
 export class TimeSync {
 	private readonly _options: TimeSyncOptions;
 	private readonly _alarm: Alarm;
-	/** The client that was asked; held here, or it would be collected. */
-	private _client: NTPClient | undefined;
+	private _question: SntpQuestion | undefined;
+	private _askedAt = Number.NEGATIVE_INFINITY;
 	private _isSet = false;
+	/** Wall-clock minus monotonic time, in ms, of an answer that is not believed yet. */
+	private _doubted: number | undefined;
+	/** From a question that fails to the next, in ms. */
+	private _retryDelay = SOON_MS;
 	private _toldOfFailure = false;
 
 	constructor(options: TimeSyncOptions) {
@@ -33,28 +49,41 @@ export class TimeSync {
 		this._alarm = new Alarm(options.timer);
 	}
 
-	/** The network is up: asks for the time, unless a request is under way or the time was set in the last six hours. */
+	/** The network is up: asks for the time, unless a question is under way or the time was set in the last six hours. */
 	start(): void {
-		if (!this._client && !this._isSet) this._ask();
+		if (!this._question && !this._isSet) this._askSoon();
+	}
+
+	/** A certificate's dates do not fit the clock: asks for the time, if that was not done just now. */
+	doubt(): void {
+		this._isSet = false;
+		this.start();
 	}
 
 	close(): void {
 		this._after(undefined);
 	}
 
+	private _askSoon(): void {
+		const wait = this._askedAt + SOON_MS - this._options.clock.now();
+		if (wait > 0) this._after(wait);
+		else this._ask();
+	}
+
 	private _ask(): void {
-		const { ntp, ready } = this._options.network;
-		if (!ntp) return;
-		if (ready === false) return this._after(RETRY_MS);
+		const { network, clock, random, server } = this._options;
+		if (!clock.setTime || !network.udp || !network.dns) return;
+		if (network.ready === false) return this._after(RETRY_MAXIMUM_MS);
+		this._askedAt = clock.now();
 		this._after(ANSWER_TIMEOUT_MS);
 		try {
-			const { io, ...options } = ntp;
-			const client = new io(options);
-			this._client = client;
-			client.getTime((error, time) => {
-				if (this._client !== client) return;
-				if (error || time === undefined) this._failed(error?.message ?? "no time");
-				else this._answered(time);
+			this._question = new SntpQuestion({
+				network,
+				clock,
+				random,
+				server,
+				onTime: (time) => this._answered(time),
+				onError: (reason) => this._failed(reason),
 			});
 		} catch (error) {
 			this._failed(messageOf(error));
@@ -62,34 +91,53 @@ export class TimeSync {
 	}
 
 	private _answered(time: number): void {
-		if (!(time >= EARLIEST_MS)) return this._failed("it tells a time of long ago");
-		const client = this._client;
-		this._options.setTime(time);
-		// `setTime` may have closed this.
-		if (this._client !== client) return;
-		if (this._toldOfFailure) this._options.log("info", "time: set");
-		this._toldOfFailure = false;
+		const { clock, log, onSet } = this._options;
+		if (!canBeNow(time)) return this._failed(`${isoTime(time)} cannot be`);
+		const offset = time - clock.now();
+		const before = this._doubted;
+		this._doubted = isJump(clock.time(), time) ? offset : undefined;
+		if (this._doubted !== undefined) {
+			if (before === undefined) return this._after(SOON_MS);
+			if (Math.abs(offset - before) > SAME_MS) return this._failed("two answers differ");
+			this._doubted = undefined;
+		}
 		this._isSet = true;
+		this._retryDelay = SOON_MS;
 		this._after(AGAIN_MS);
+		if (this._toldOfFailure) log("info", "time: set");
+		this._toldOfFailure = false;
+		clock.setTime?.(time);
+		onSet();
 	}
 
 	private _failed(reason: string): void {
 		if (!this._toldOfFailure) this._options.log("warning", `time: not set: ${reason}; readings wait for their time`);
 		this._toldOfFailure = true;
-		this._after(RETRY_MS);
+		this._after(this._askedAt + this._retryDelay - this._options.clock.now());
+		this._retryDelay = Math.min(2 * this._retryDelay, RETRY_MAXIMUM_MS);
 	}
 
-	/** Drops the client of the last request; the next request follows after `delay` ms. */
+	/** Drops the question under way; the next one follows after `delay` ms. */
 	private _after(delay: number | undefined): void {
-		this._client?.close();
-		this._client = undefined;
+		this._question?.close();
+		this._question = undefined;
 		if (delay === undefined) this._alarm.clear();
 		else this._alarm.set(() => this._due(), delay);
 	}
 
 	private _due(): void {
 		this._isSet = false;
-		if (this._client) return this._failed("no answer");
+		if (this._question) return this._failed("no answer");
 		this._ask();
 	}
+}
+
+/** Whether a certificate's dates have ended a connection, by the reason that the host gives (`TlsOptions`). */
+export function isAboutDates(reason: string): boolean {
+	return reason.endsWith("has expired") || reason.endsWith("is not valid yet");
+}
+
+/** Whether a clock that shows `known` would jump so far that one answer alone is not believed; ms since 1970. */
+export function isJump(known: number | undefined, time: number): boolean {
+	return known !== undefined && (time < known - BACK_MS || time > known + FORWARD_MS);
 }

@@ -6,7 +6,7 @@ import { Link } from "../net/link.js";
 import { SessionDiscardedError } from "../net/mqtt/errors.js";
 import { DISCONNECT_WITH_WILL } from "../net/mqtt/reason-codes.js";
 import { Session } from "../net/mqtt/session.js";
-import { TimeSync } from "../net/time-sync.js";
+import { isAboutDates, TimeSync } from "../net/time-sync.js";
 import type { Sample } from "../sensors/sensor.js";
 import { isPublic, type Settings } from "../settings.js";
 import { bytesOf } from "../text.js";
@@ -124,12 +124,12 @@ export class Station {
 		this._timeSync = new TimeSync({
 			network,
 			timer,
+			clock,
+			random: host.random,
+			server: settings.timeServer,
 			log,
-			setTime: (time) => {
-				clock.setTime?.(time);
-				// A machine that sleeps may have waited for that.
-				link.wake();
-			},
+			// A machine that sleeps may have waited for that.
+			onSet: () => link.wake(),
 		});
 	}
 
@@ -252,6 +252,7 @@ export class Station {
 				if (retryDelay === 0) this._brokerLog.tooOld(this._session.protocolVersion);
 				else this._brokerLog.disconnected(reason, retryDelay);
 				if (isTakenOver) this._brokerLog.takenOver();
+				if (isAboutDates(reason)) this._timeSync.doubt();
 			},
 			onSettled: () => {
 				this._diagnostics.nothingInFlight();
@@ -290,7 +291,7 @@ export class Station {
 		const { clock, network } = this._host;
 		if (this._commands.pending || !this._reports.delivered) return false;
 		// A reading whose time is not known when the machine falls asleep never gets one.
-		return clock.time() !== undefined || network.ntp === undefined;
+		return clock.time() !== undefined || network.udp === undefined;
 	}
 
 	private _fallAsleep(): void {

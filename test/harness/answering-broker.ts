@@ -29,6 +29,8 @@ export class AnsweringBroker {
 	readonly refused: { readonly at: number; readonly topic: string; readonly payload: string }[] = [];
 	/** What it does with QoS 2 in place of taking it: it refuses 5.0 then, too. */
 	qos2: "taken" | "ends the connection" | "answered by PUBACK" = "taken";
+	/** Whether it has never heard of MQTT 5.0, and leaves such a CONNECT unanswered. */
+	isDeafTo5 = false;
 	/** Whether it ends the connection when it gets a SUBSCRIBE. */
 	closesOnSubscribe = false;
 	/** In its CONNACK (5.0): it takes nothing above. */
@@ -135,6 +137,10 @@ export class AnsweringBroker {
 				this.lastConnect = hex(packet);
 				// Behind the fixed header of two bytes and the protocol name of six.
 				this._version = packet[8]!;
+				if (this.isDeafTo5 && this._version === 5) {
+					this._ended = this._world.socket;
+					return;
+				}
 				if (this.qos2 !== "taken" && this._version === 5) {
 					// What follows the CONNECT is not processed.
 					this._ended = this._world.socket;

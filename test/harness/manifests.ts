@@ -41,6 +41,7 @@ export const SDK_PATHS: readonly string[] = [
 		`$(MODDABLE)/modules/io/socket/${system}/listener`,
 		`$(MODDABLE)/modules/io/socket/${system}/tcp`,
 	]),
+	"$(MODDABLE)/modules/io/socket/lwip/udp",
 	"$(MODDABLE)/typings/package",
 	"$(MODDABLE)/typings/tsconfig.es2024",
 	"$(MODDABLE)/typings/tsconfig.es2025",

@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { FlashChip } from "../../hosts/sim/devices/flash-chip.ts";
 import { Board } from "../../hosts/sim/world/board/board.ts";
-import { EPOCH, TimeServer } from "../../hosts/sim/world/board/clock.ts";
+import { EPOCH } from "../../hosts/sim/world/board/clock.ts";
 import type { BoardObserver } from "../../hosts/sim/world/board/observer.ts";
 import { Probe } from "../../hosts/sim/world/board/probe.ts";
 import { Broker } from "../../hosts/sim/world/broker/broker.ts";
 import { Network } from "../../hosts/sim/world/network/network.ts";
+import { TimeServer } from "../../hosts/sim/world/network/time-server.ts";
 import { Random } from "../../hosts/sim/world/random.ts";
 import { Scheduler } from "../../hosts/sim/world/scheduler.ts";
 import { parseSettings } from "../../src/settings.ts";
@@ -64,10 +65,11 @@ export class SimulatedStory {
 			random: random.fork("board"),
 			network: this._network,
 			timeServer: new TimeServer({
-				world: scheduler,
 				after: (delay, callback) => scheduler.after(delay, callback),
 				random: () => random.next(),
 				reachable: () => true,
+				time: () => EPOCH + scheduler.now,
+				isTimeKnown: () => true,
 			}),
 			probe: new Probe(settings.sensor, scheduler, seed),
 			flash: this._flash,
@@ -174,6 +176,7 @@ export class SimulatedStory {
 			},
 			onReading: (seq) => this._accepted.add(seq),
 			onClockSet: () => {},
+			onTimeTold: () => {},
 			onLog: (level, text) => note(`${level}: ${text}`),
 			onException: (error) => assert.fail(`thrown and not caught: ${error instanceof Error ? error.stack : error}`),
 			onAttempt: () => {},

@@ -139,7 +139,7 @@ test("a native function with no counterpart is found on either side", () => {
 
 /** The project without the module that the SDK's sockets want beside them, and the problems that this brings. */
 function withoutSibling() {
-	const files = replaced("hosts/esp32/manifest.json", /,\n\t*"embedded:io\/socket\/listener": .*/, "");
+	const files = replaced("hosts/esp32/manifest.json", /\n\t*"embedded:io\/socket\/listener": .*/, "");
 	const problems = ["esp32", "esp32/esp32c3"].map(
 		(platform) =>
 			`hosts/esp32/manifest.json names $(MODDABLE)/modules/io/socket/lwip/tcp, whose C wants xs_listener_destructor_, which no module declares for ${platform}`,

@@ -65,14 +65,16 @@ test("a computer takes what a board takes, but for hosts that cannot be there", 
 	);
 });
 
-test("a time server is a name or an address alone", () => {
-	for (const timeServer of ["pool.ntp.org", "fritz.box.", "router", "192.168.1.1", "2001:db8::1"])
+test("a time server is a name or an IPv4 address alone", () => {
+	for (const timeServer of ["pool.ntp.org", "fritz.box.", "router", "192.168.1.1"])
 		assert.equal(checkSettings({ timeServer }).timeServer, timeServer);
 	const wrong = NO_HOSTS.filter((host) => !host.startsWith("["));
 	assert.ok(wrong.length > 10);
 	for (const timeServer of [
 		...wrong,
 		" ",
+		"2001:db8::1",
+		"192.168.001.010",
 		"pool.ntp.org ",
 		" pool.ntp.org",
 		"pool.ntp.org\n",
@@ -89,7 +91,7 @@ test("a time server is a name or an address alone", () => {
 	])
 		assert.throws(
 			() => checkSettings({ timeServer }),
-			{ message: /^timeServer: must be a name or an address alone, [^\n]*$/ },
+			{ message: /^timeServer: must be a name or an IPv4 address alone, [^\n]*$/ },
 			timeServer,
 		);
 	assert.throws(() => checkSettings({ timeServer: "" }), { message: "timeServer: must not be empty" });

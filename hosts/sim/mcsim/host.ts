@@ -5,6 +5,7 @@ import simulator from "mc/config";
 import type { Flash, Host, NetworkPort } from "../../../src/host.js";
 import { parseSettings, type Settings } from "../../../src/settings.js";
 import type { HostModule } from "../../../src/start.js";
+import { knownTime } from "../../../src/wall-clock.js";
 import { createClock, dns, log, socket, timer } from "../../moddable/ports.js";
 import { createTls } from "../../moddable/tls/ports.js";
 import type { Sessions } from "../../moddable/tls/socket.js";
@@ -26,7 +27,7 @@ class PanelControl extends Control {
 	}
 }
 
-const clock = createClock(() => Date.now());
+const clock = createClock(() => knownTime(Date.now()));
 const cable = new Cable();
 const control = new PanelControl();
 export const panel = new RemotePanel({

@@ -15,6 +15,8 @@ import { PacketIds } from "../../../src/net/mqtt/packet-ids.ts";
 import { DISCONNECT_WITH_WILL } from "../../../src/net/mqtt/reason-codes.ts";
 import { Session, type SessionOptions } from "../../../src/net/mqtt/session.ts";
 import { Suspicion } from "../../../src/net/mqtt/suspicion.ts";
+import { isAnswer } from "../../../src/net/sntp.ts";
+import { isJump } from "../../../src/net/time-sync.ts";
 import { crc16 } from "../../../src/outbox/crc16.ts";
 import { Log } from "../../../src/outbox/log.ts";
 import { Outbox, type OutboxOptions } from "../../../src/outbox/outbox.ts";
@@ -23,6 +25,7 @@ import { COMMITTED, encodeSlot, type LogRecord, NOTE } from "../../../src/outbox
 import { Sampler } from "../../../src/sensors/sampler.ts";
 import { Commands } from "../../../src/station/commands.ts";
 import { SleepCycle } from "../../../src/station/sleep-cycle.ts";
+import { canBeNow } from "../../../src/wall-clock.ts";
 import type { Part } from "./seams.ts";
 
 export interface Mutant {
@@ -303,7 +306,7 @@ export const MUTANTS: readonly Mutant[] = [
 			}
 		},
 	),
-	mutant("a slot's checksum that finds nothing", 312, crc16, () => 0),
+	mutant("a slot's checksum that finds nothing", 461, crc16, () => 0),
 	mutant(
 		"evicted readings not counted",
 		11,
@@ -371,7 +374,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"a restart carried out again",
-		711,
+		772,
 		Commands,
 		class extends Commands {
 			override receive(name: string, message: ReceivedMessage) {
@@ -395,7 +398,7 @@ export const MUTANTS: readonly Mutant[] = [
 		Session,
 		class<M extends Message> extends Session<M> {
 			constructor(options: SessionOptions<M>) {
-				super({ ...options, will: options.will && { ...options.will, properties: {} } });
+				super(Object.create(options, { will: { value: options.will && { ...options.will, properties: {} } } }));
 			}
 		},
 	),
@@ -426,4 +429,37 @@ export const MUTANTS: readonly Mutant[] = [
 			}
 		},
 	),
+	mutant("any datagram taken for the time server's", 101, isAnswer, (datagram) => datagram.byteLength >= 48),
+	mutant("a time that cannot be", 17, canBeNow, () => true),
+	mutant("a jump on the word of one answer", 344, isJump, () => false),
+	mutant(
+		"what the flash refused taken for kept",
+		3,
+		Log,
+		class extends Log {
+			constructor(flash: Flash, onRecord?: (record: LogRecord, position: number) => void) {
+				super(believing(flash), onRecord);
+			}
+		},
+	),
 ];
+
+/** Flash that shows what was written to it, whether it took that or not. */
+function believing(flash: Flash): Flash {
+	const { blockLength, blocks } = flash.status();
+	const shown = new Uint8Array(flash.read(blocks * blockLength, 0).slice(0));
+	return {
+		status: () => flash.status(),
+		read: (byteLength, byteOffset) => shown.slice(byteOffset, byteOffset + byteLength).buffer,
+		write: (bytes, byteOffset) => {
+			bytes.forEach((byte, index) => {
+				shown[byteOffset + index]! &= byte;
+			});
+			flash.write(bytes, byteOffset);
+		},
+		eraseBlock: (block) => {
+			shown.fill(0xff, block * blockLength, (block + 1) * blockLength);
+			flash.eraseBlock(block);
+		},
+	};
+}

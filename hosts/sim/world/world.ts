@@ -8,7 +8,7 @@ import { parseSettings } from "../../../src/settings.ts";
 import { FlashChip } from "../devices/flash-chip.ts";
 import { noise } from "../devices/random.ts";
 import { Board } from "./board/board.ts";
-import { EPOCH, TimeServer } from "./board/clock.ts";
+import { EPOCH } from "./board/clock.ts";
 import { Probe } from "./board/probe.ts";
 import { Broker } from "./broker/broker.ts";
 import { effectsOn } from "./faults/effects.ts";
@@ -16,6 +16,7 @@ import type { Reach } from "./faults/fault.ts";
 import { Health } from "./faults/health.ts";
 import { FaultSchedule } from "./faults/schedule.ts";
 import { Network } from "./network/network.ts";
+import { TimeServer } from "./network/time-server.ts";
 import { drawPlan, type Plan } from "./plan.ts";
 import { Random } from "./random.ts";
 import { Oracle, type Violation } from "./rules/oracle.ts";
@@ -125,7 +126,8 @@ class World {
 			faults: plan.broker,
 		});
 		const timeServer = new TimeServer({
-			world: scheduler,
+			time: () => EPOCH + scheduler.now,
+			isTimeKnown: () => this._board.clock?.time() !== undefined,
 			after: (delay, callback) => scheduler.after(delay, callback),
 			random: fractions(random.fork("time server")),
 			reachable: () => this._network.conditions.linkUp,

@@ -2,13 +2,13 @@
 import test from "node:test";
 import { FlashChip } from "../../../hosts/sim/devices/flash-chip.ts";
 import type { Board } from "../../../hosts/sim/world/board/board.ts";
-import { TimeServer } from "../../../hosts/sim/world/board/clock.ts";
 import { Probe } from "../../../hosts/sim/world/board/probe.ts";
 import { Broker } from "../../../hosts/sim/world/broker/broker.ts";
 import { Effects, effectsOn } from "../../../hosts/sim/world/faults/effects.ts";
 import type { FaultKind } from "../../../hosts/sim/world/faults/fault.ts";
 import { FAULT_KINDS } from "../../../hosts/sim/world/faults/kinds.ts";
 import { Network } from "../../../hosts/sim/world/network/network.ts";
+import { TimeServer } from "../../../hosts/sim/world/network/time-server.ts";
 import { Random } from "../../../hosts/sim/world/random.ts";
 import { Scheduler } from "../../../hosts/sim/world/scheduler.ts";
 import { deepEqual, ok } from "../../harness/harness.ts";
@@ -27,7 +27,8 @@ class FaultyWorld {
 	private readonly _probe = new Probe("bme280", this._scheduler, 1);
 	private readonly _flash = new FlashChip({ blockLength: 4_096, blocks: 4 });
 	private readonly _timeServer = new TimeServer({
-		world: this._scheduler,
+		time: () => this._scheduler.now,
+		isTimeKnown: () => true,
 		after: (delay, callback) => this._scheduler.after(delay, callback),
 		random: () => 0.5,
 		reachable: () => true,

@@ -7,6 +7,7 @@ import { Station } from "../../../src/station/station.ts";
 import { AnsweringBroker } from "../../harness/answering-broker.ts";
 import { deepEqual, equal, match, ok, test } from "../../harness/harness.ts";
 import { hostOf } from "../../harness/host.ts";
+import { FakeUdp } from "../../harness/time-server.ts";
 import { World } from "../../harness/world.ts";
 
 /** A machine that wakes anew, with the flash that it had. */
@@ -204,23 +205,41 @@ test("who asked for something gets the answer before it sleeps", () => {
 
 test("it does not sleep before the clock is set, or the reading would never get its time", () => {
 	let wall: number | undefined;
-	let answer: (error: null, time: number) => void = () => {};
-	const io = class {
-		getTime(callback: typeof answer) {
-			answer = callback;
-		}
-		close() {}
-	};
+	const udp = new FakeUdp();
 	const machine = new Machine({}, ({ clock, network }) => ({
 		clock: { now: () => clock.now(), time: () => wall, setTime: (time: number) => void (wall = time) },
-		network: { ...network, ntp: { io } },
+		network: { ...network, ...udp.network },
 	})).wake();
-	machine.broker.advanceTo(15_000);
+	udp.resolved();
+	machine.broker.advanceTo(9_000);
 	deepEqual(machine.numbers, [1]);
 	equal(machine.sleeps.length, 0);
-	answer(null, Date.UTC(2026, 10, 21));
-	machine.broker.advanceTo(16_000);
+	udp.tells(Date.UTC(2026, 10, 21));
+	machine.broker.advanceTo(10_000);
 	equal(machine.sleeps.length, 1);
+});
+
+test("a broker that does not answer to MQTT 5.0 costs one wake, and another after 200 readings", () => {
+	const machine = new Machine({ interval: 600 });
+	const awake: number[] = [];
+	const writes: number[] = [];
+	for (let wake = 1; wake <= 210; wake++) {
+		machine.wake();
+		machine.broker.isDeafTo5 = true;
+		machine.broker.advanceTo(60_000, 500);
+		equal(machine.sleeps.length, wake);
+		awake.push(machine.sleeps.at(-1)!.at);
+		writes.push(machine.flash.writes);
+		const isLost = awake.at(-1) === 20_000;
+		if (!isLost) ok(machine.numbers.includes(wake), `wake ${wake}: ${machine.numbers}`);
+	}
+	deepEqual(
+		awake.flatMap((duration, index) => (duration > 2_000 ? [index + 1] : [])),
+		[1, 202],
+	);
+	// Of the others each writes a reading and its two marks, and not the version.
+	const each = new Set(writes.slice(3, 160).map((count, index) => count - writes[index + 2]!));
+	deepEqual([...each], [3]);
 });
 
 test("a machine that cannot sleep says so and stays awake", () => {

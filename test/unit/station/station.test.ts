@@ -7,6 +7,7 @@ import { Station } from "../../../src/station/station.ts";
 import { AnsweringBroker } from "../../harness/answering-broker.ts";
 import { deepEqual, equal, match, ok, test } from "../../harness/harness.ts";
 import { hostOf } from "../../harness/host.ts";
+import { FakeUdp } from "../../harness/time-server.ts";
 import { World } from "../../harness/world.ts";
 
 const MINUTE = 60_000;
@@ -300,16 +301,34 @@ test("a station asks for the time, and its readings tell it", () => {
 			wall = time;
 		},
 	};
-	class Client {
-		getTime(callback: (error: null, time: number) => void) {
-			world.timer.set(() => callback(null, Date.UTC(2027, 0, 1)), 50);
-		}
-		close() {}
-	}
-	const network = Object.assign(world.network, { ntp: { io: Client } });
-	const { broker } = start({}, { clock, network }, world);
+	const udp = new FakeUdp();
+	const network = Object.assign(world.network, udp.network);
+	const { broker } = start({ timeServer: "time.example" }, { clock, network }, world);
+	deepEqual(udp.since(), ["resolve time.example", "resolve localhost"]);
+	udp.tells(Date.UTC(2027, 0, 1));
 	broker.advanceTo(MINUTE + 1_000);
 	equal(broker.readings[1]!.time, "2027-01-01T00:00:00.000Z");
+});
+
+test("a certificate whose dates do not fit the clock makes it ask for the time at once", () => {
+	for (const reason of [
+		"certificate: has expired",
+		"certificate: is not valid yet",
+		"certificate: host name does not match",
+	]) {
+		const world = new World();
+		const clock = { now: world.clock.now, time: world.clock.time, setTime: () => {} };
+		const udp = new FakeUdp();
+		const network = Object.assign(world.network, udp.network, { tls: world.network.socket });
+		const settings = { broker: "mqtts://broker.example", timeServer: "time.example" };
+		const { broker } = start(settings, { clock, network }, world);
+		udp.tells(Date.UTC(2026, 10, 21));
+		broker.advanceTo(HOUR);
+		udp.resolved();
+		udp.since();
+		world.socket.ends(reason);
+		deepEqual(udp.since(), reason.includes("host name") ? [] : ["resolve time.example"], reason);
+	}
 });
 
 test("the numbers go on after a restart, and what waited is told of and delivered", () => {

@@ -3,6 +3,7 @@ import type { Bytes, Host, LogLevel, Socket, SocketOptions } from "../../../../s
 import type { Settings } from "../../../../src/settings.js";
 import { parseSettings } from "../../../../src/settings.js";
 import type { HostModule } from "../../../../src/start.js";
+import { knownTime } from "../../../../src/wall-clock.js";
 import type { MbedTls } from "../../../moddable/tls/mbedtls.js";
 import { TlsSocket } from "../../../moddable/tls/socket.js";
 import { createRandom } from "../../devices/random.js";
@@ -110,7 +111,7 @@ let settings: unknown;
 const host: { -readonly [port in keyof Host]: Host[port] } & HostModule = {
 	settings: () => parseSettings(settings),
 	ports: () => host,
-	clock: { now: () => time.now, time: () => time.wall },
+	clock: { now: () => time.now, time: () => knownTime(time.wall) },
 	timer: {
 		set: (callback, delay) => {
 			const timer = { callback, due: time.now + delay };

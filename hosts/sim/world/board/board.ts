@@ -3,14 +3,15 @@
  * power cut ends everything at once; the chip and the flash are there again
  * afterwards, everything else begins anew.
  */
-import type { Flash, Host, NetworkPort } from "../../../../src/host.ts";
+import type { Flash, Host, NetworkPort, UDPOptions } from "../../../../src/host.ts";
 import type { Settings } from "../../../../src/settings.ts";
 import { Station } from "../../../../src/station/station.ts";
 import { type FlashChip, PowerCut } from "../../devices/flash-chip.ts";
 import type { Network } from "../network/network.ts";
+import type { TimeServer } from "../network/time-server.ts";
 import type { Random } from "../random.ts";
 import type { Event, Scheduler } from "../scheduler.ts";
-import { BoardClock, type Crystal, type TimeServer } from "./clock.ts";
+import { BoardClock, type Crystal } from "./clock.ts";
 import type { BoardObserver } from "./observer.ts";
 import type { Probe } from "./probe.ts";
 import { watchedNetwork } from "./watched-network.ts";
@@ -204,12 +205,12 @@ export class Board {
 	}
 
 	private _host(period: Period): Host {
-		const { probe, flash, observer, random, asksForTime, hasWifi, timeServer } = this._options;
+		const { probe, flash, observer, random, asksForTime, hasWifi, settings } = this._options;
 		const { clock } = period;
 		const dice = random.fork(`boot ${period.boot}`);
 		return {
 			clock: asksForTime
-				? { now: () => clock.now(), time: () => clock.time(), setTime: (time) => period.alive && clock.setTime(time) }
+				? { now: () => clock.now(), time: () => clock.time(), setTime: (time) => this._setTime(period, time) }
 				: { now: () => clock.now(), time: () => clock.time() },
 			timer: {
 				// In whole ms, as real ones.
@@ -222,8 +223,12 @@ export class Board {
 			random: () => dice.next(),
 			...probe.port(() => period.alive),
 			network: {
-				...watchedNetwork(this._options.network, period, observer, (run) => this._guard(period, run)),
-				...(asksForTime && { ntp: { io: timeServer.client(() => period.alive) } }),
+				...watchedNetwork(this._options.network, period, {
+					observer,
+					broker: settings.broker.host,
+					guard: (run) => this._guard(period, run),
+				}),
+				...(asksForTime && { udp: this._udp(period) }),
 				...(hasWifi && { ready: false }),
 			},
 			...(flash && { flash: this._flash(period, flash) }),
@@ -236,6 +241,24 @@ export class Board {
 			},
 			sleep: (duration) => {
 				if (period.alive) this._sleep(period, duration);
+			},
+		};
+	}
+
+	/** The station has set its clock. */
+	private _setTime(period: Period, time: number): void {
+		if (!period.alive) return;
+		this._options.observer.onTimeTold(time);
+		period.clock.setTime(time);
+	}
+
+	private _udp(period: Period): NonNullable<NetworkPort["udp"]> {
+		const guard = (run: () => void) => this._guard(period, run);
+		return {
+			io: class extends this._options.timeServer.socket(() => period.alive) {
+				constructor(options: UDPOptions) {
+					super({ ...options, onReadable: (count) => guard(() => options.onReadable(count)) });
+				}
 			},
 		};
 	}

@@ -1,5 +1,5 @@
-/** What a simulated board has of time: a tick counter, a wall clock, and somebody to ask for the time. */
-import type { Clock, NTPClient, NTPClientConstructor } from "../../../../src/host.ts";
+/** What a simulated board has of time: a tick counter and a wall clock. */
+import type { Clock } from "../../../../src/host.ts";
 import { MonotonicTicks } from "../../../moddable/ticks.ts";
 
 /** Wall-clock time in ms since 1970 at the world's time 0: 2026-11-01. */
@@ -64,82 +64,5 @@ export class BoardClock implements Clock {
 	/** The world's ms for a delay of this clock's. */
 	worldDelay(delay: number): number {
 		return delay / this._rate;
-	}
-}
-
-/** How a time server does at the moment. */
-export type TimeServerFault = "none" | "silent" | "failing" | "wrong";
-
-/** Longest time to an answer, in ms. */
-const LATENCY_MS = 300;
-/** A wrong time is off by at most this, in ms. */
-const WRONG_MS = 20_000;
-
-export interface TimeServerOptions {
-	readonly world: { readonly now: number };
-	/** Calls back in `delay` ms of the world. */
-	readonly after: (delay: number, callback: () => void) => void;
-	/** Uniform in [0, 1). */
-	readonly random: () => number;
-	/** Whether packets get through. */
-	readonly reachable: () => boolean;
-}
-
-/** Somebody to ask for the time. */
-export class TimeServer {
-	fault: TimeServerFault = "none";
-	/** Times told, and questions that stayed without one. */
-	answers = 0;
-	private readonly _options: TimeServerOptions;
-
-	constructor(options: TimeServerOptions) {
-		this._options = options;
-	}
-
-	/** A class for a board, which is asked no more when `alive` is false. */
-	client(alive: () => boolean): NTPClientConstructor {
-		const server = this;
-		return class SimulatedNTPClient implements NTPClient {
-			private _open = true;
-			private _asked = false;
-
-			constructor(_options: { readonly [option: string]: unknown }) {
-				if (!alive()) throw new Error("no power");
-			}
-
-			getTime(callback: (error: Error | null, time?: number) => void): void {
-				if (!this._open || this._asked) throw new Error("closed");
-				this._asked = true;
-				server._ask((error, time) => {
-					if (this._open && alive()) callback(error, time);
-				});
-			}
-
-			close(): void {
-				this._open = false;
-			}
-		};
-	}
-
-	/** What is wrong decides itself when the question arrives: it never comes back, or with a wrong time. */
-	private _ask(callback: (error: Error | null, time?: number) => void): void {
-		const { after, random, reachable, world } = this._options;
-		const way = () => 1 + (random() * LATENCY_MS) / 2;
-		const error = random() < 0.5 ? undefined : new Error("no answer");
-		after(way(), () => {
-			if (!reachable() || this.fault === "silent") {
-				// Some clients give up by themselves, others wait for ever.
-				if (error) after(5_000 + random() * 10_000, () => callback(error));
-				return;
-			}
-			if (this.fault === "failing") return after(way(), () => callback(new Error("the server is not synchronized")));
-			const off = this.fault === "wrong" ? (2 * random() - 1) * WRONG_MS : 0;
-			const time = EPOCH + world.now + off;
-			after(way(), () => {
-				if (!reachable()) return;
-				this.answers++;
-				callback(null, Math.round(time));
-			});
-		});
 	}
 }

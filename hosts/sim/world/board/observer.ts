@@ -15,6 +15,8 @@ export interface BoardObserver {
 	onAsleep?(duration: number): void;
 	onReading(seq: number, sample: Sample, ticks: number): void;
 	onClockSet(offset: number): void;
+	/** The station is about to set its clock to a time that it was told, in ms since 1970. */
+	onTimeTold(time: number): void;
 	onLog(level: LogLevel, text: string): void;
 	/** Something was thrown that nobody caught. */
 	onException(error: unknown): void;

@@ -1,5 +1,5 @@
 /** A board's sockets and name requests, watched, and dead as soon as the board has no power. */
-import type { Bytes, NetworkPort, SocketOptions } from "../../../../src/host.ts";
+import type { Bytes, NetworkPort, Resolver, SocketOptions } from "../../../../src/host.ts";
 import type { Network } from "../network/network.ts";
 import type { BoardObserver } from "./observer.ts";
 
@@ -10,12 +10,18 @@ export interface Power {
 	sockets: number;
 }
 
-/** `guard` runs the station's code, and catches what it throws. */
+export interface WatchOptions {
+	readonly observer: BoardObserver;
+	/** The broker's name: others are asked for, too. */
+	readonly broker: string;
+	/** Runs the station's code, and catches what it throws. */
+	readonly guard: (run: () => void) => void;
+}
+
 export function watchedNetwork(
 	network: Network,
 	power: Power,
-	observer: BoardObserver,
-	guard: (run: () => void) => void,
+	{ observer, broker, guard }: WatchOptions,
 ): Pick<NetworkPort, "socket" | "dns"> {
 	const { socket, dns } = network.ports(() => power.alive);
 	const guarded =
@@ -23,14 +29,22 @@ export function watchedNetwork(
 		(...all: Arguments) =>
 			guard(() => callback(...all));
 	class WatchedResolver extends dns.io {
+		private _isAttempt = false;
+
 		constructor(options: { readonly [option: string]: unknown }) {
 			if (!power.alive) throw new Error("no power");
-			observer.onAttempt();
 			super(options);
 		}
 
+		override resolve(request: Parameters<Resolver["resolve"]>[0]): void {
+			this._isAttempt = request.host === broker;
+			if (this._isAttempt) observer.onAttempt();
+			const onResolved = guarded(request.onResolved);
+			super.resolve({ ...request, onResolved, onError: guarded(request.onError) });
+		}
+
 		override close(): void {
-			if (power.alive) observer.onGivenUp();
+			if (this._isAttempt && power.alive) observer.onGivenUp();
 			super.close?.();
 		}
 	}

@@ -1,10 +1,10 @@
 /** What faults change for as long as they act: several may act on the same part of the world. */
 import type { FlashChip } from "../../devices/flash-chip.ts";
 import type { Board } from "../board/board.ts";
-import type { TimeServer } from "../board/clock.ts";
 import type { Probe } from "../board/probe.ts";
 import type { Broker, BrokerFaults } from "../broker/broker.ts";
 import type { Conditions, Network } from "../network/network.ts";
+import type { TimeServer } from "../network/time-server.ts";
 
 /** Some values of the world. Where several faults change one, the strongest counts. */
 export class Effects<Values extends object> {

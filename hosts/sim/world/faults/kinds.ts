@@ -83,6 +83,7 @@ function restart(name: string, perDay: readonly [number, number], duration: read
 	};
 }
 
+const TIME_SERVER_FAULTS = ["silent", "lossy", "failing", "wrong", "absurd", "leaping", "strangers"] as const;
 /** Reason codes of a DISCONNECT by a broker (5.0): session taken over, server shutting down, administrative action. */
 const DISCONNECT_REASONS = [undefined, 0x8e, 0x8b, 0x98];
 const often = [4, 60] as const;
@@ -216,8 +217,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
 		area: "time",
 		perDay: sometimes,
 		duration: [MINUTE, 12 * HOUR],
-		begin: ({ effects, random }) =>
-			effects.timeServer.begin({ fault: random.pick(["silent", "failing", "wrong"] as const) }),
+		begin: ({ effects, random }) => effects.timeServer.begin({ fault: random.pick(TIME_SERVER_FAULTS) }),
 	},
 	blow("clock step", "time", sometimes, ({ board, random }) => {
 		board.clock?.step(random.pick([-HOUR, -90 * SECOND, -500, 500, 90 * SECOND, HOUR, 24 * HOUR]));

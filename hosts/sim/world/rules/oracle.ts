@@ -3,12 +3,13 @@ import type { Bytes, LogLevel } from "../../../../src/host.ts";
 import type { Sample } from "../../../../src/sensors/sensor.ts";
 import type { Counters } from "../../../../src/station/station.ts";
 import { BOOT_MS, type Board } from "../board/board.ts";
-import type { BoardClock } from "../board/clock.ts";
+import { type BoardClock, EPOCH } from "../board/clock.ts";
 import type { BoardObserver } from "../board/observer.ts";
 import type { Probe } from "../board/probe.ts";
 import type { Broker, BrokerObserver, TakenMessage } from "../broker/broker.ts";
 import { POISON } from "../broker/reasons.ts";
 import type { Health } from "../faults/health.ts";
+import { WRONG_MS } from "../network/time-server.ts";
 import type { Plan } from "../plan.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { Trace } from "../trace.ts";
@@ -37,6 +38,8 @@ const DRIFT_MAXIMUM = 0.03;
 const UNDERWAY_MS = 15_000;
 /** What could not be read is looked for again after a while, in ms. */
 const FLASH_AFTERMATH_MS = 120_000;
+/** A time server may be wrong by some seconds, and its answer takes longer one way than the other, in ms. */
+const TIME_TOLERANCE_MS = WRONG_MS + 500;
 /** What the station may have running at its calmest. */
 const TIMERS_MAXIMUM = 8;
 
@@ -213,6 +216,12 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	onClockSet(offset: number): void {
 		this._offset = offset;
 		this.readings.clockSet(offset);
+	}
+
+	/** Whoever lies to it, the station's clock is right, but for the seconds that nobody could tell. */
+	onTimeTold(time: number): void {
+		const off = time - (EPOCH + this._now);
+		if (Math.abs(off) > TIME_TOLERANCE_MS) this.violate("time", `sets its clock, and is off by ${off / 1_000} s`);
 	}
 
 	onLog(level: LogLevel, text: string): void {
