@@ -10,8 +10,18 @@
 import type { Clock, Flash } from "../host.js";
 import type { Reading } from "../reading.js";
 import type { Sample } from "../sensors/sensor.js";
+import { bytesOf } from "../text.js";
+import { crc16 } from "./crc16.js";
 import { Log, type LogRecord } from "./log.js";
-import { decodeClockNote, decodeReading, encodeClockNote, encodeReading } from "./record.js";
+import {
+	BROKER_NOTE,
+	decodeBrokerNote,
+	decodeClockNote,
+	decodeReading,
+	encodeBrokerNote,
+	encodeClockNote,
+	encodeReading,
+} from "./record.js";
 import { Ring } from "./ring.js";
 import { SEQ_MAXIMUM } from "./slot.js";
 
@@ -25,6 +35,8 @@ const UNMARKED_MAXIMUM = 64;
 const ASIDE_MAXIMUM = 8;
 /** How long a reading is set aside, in ms. */
 const ASIDE_MS = 21_600_000;
+/** Readings after which the version that the broker took counts no more: it may take a newer one by then. */
+const BROKER_READINGS = 200;
 /** No run has this number. */
 const UNKNOWN_RUN = 0xffff;
 
@@ -39,6 +51,8 @@ export interface OutboxOptions {
 	/** Readings per second, of the backlog. */
 	readonly backlogRate: number;
 	readonly clock: Clock;
+	/** The broker's address. */
+	readonly broker: string;
 	/** The flash refuses, and why; or, without a problem, works again. */
 	readonly onFlash: (problem: unknown | undefined) => void;
 }
@@ -64,6 +78,8 @@ export class Outbox {
 	/** This run's number, unknown until the flash can be read, and whether one of its readings waits in flash for the clock to be set. */
 	private _run = UNKNOWN_RUN;
 	private _unlabelled = false;
+	private readonly _broker: number;
+	private _brokerVersion: number | undefined;
 	/** Wall-clock ms since 1970 at which the monotonic time of a run was 0, as far as it is known and needed. */
 	private readonly _startedAt = new Map<number, number>();
 	/** The newest reading, until it is taken. */
@@ -84,6 +100,8 @@ export class Outbox {
 	constructor(options: OutboxOptions) {
 		this._options = options;
 		this._ring = new Ring(options.ringBytes);
+		const address = bytesOf(options.broker);
+		this._broker = crc16(address, 0, address.length);
 		this._mount();
 	}
 
@@ -105,6 +123,16 @@ export class Outbox {
 		return (this._log?.dropped ?? 0) + this._ring.dropped;
 	}
 
+	/** The version of MQTT to be spoken to the broker, if one was kept in this run, or in the last 200 readings before it. */
+	get brokerVersion(): number | undefined {
+		return this._brokerVersion;
+	}
+
+	keepBrokerVersion(version: number): void {
+		this._brokerVersion = version;
+		if (!this._keepsAll) this._append(encodeBrokerNote(this._broker, version, this._lastSeq));
+	}
+
 	/** Block erases since the flash was first used, and records written since the start. */
 	get wear(): { readonly erases: number; readonly writes: number } | undefined {
 		return this._log && { erases: this._log.erases, writes: this._log.writes };
@@ -122,7 +150,7 @@ export class Outbox {
 	 * no number, and for each sample when there is no number left.
 	 */
 	push(sample: Sample, ticks: number): number | undefined {
-		const { order, full, clock } = this._options;
+		const { order, clock } = this._options;
 		const time = clock.time();
 		if (!this._log) this._mount();
 		this._markAcknowledged();
@@ -135,8 +163,8 @@ export class Outbox {
 			...(time === undefined ? { when: ticks, run: this._run } : { when: time, run: undefined }),
 		});
 		this._lastSeq = seq;
-		if (full === "newest" && this._log?.full) {
-			this._log.drop();
+		if (this._keepsAll) {
+			this._log?.drop();
 			return undefined;
 		}
 		const position = this._append(record);
@@ -202,21 +230,34 @@ export class Outbox {
 		this._backlog = Math.min(this._backlog, place);
 	}
 
+	/** Whether a further record would drop readings that are to stay. */
+	private get _keepsAll(): boolean {
+		return this._options.full === "newest" && (this._log?.full ?? false);
+	}
+
 	/** Flash that cannot be read now may be readable later; until then the last number is unknown, and numbers begin anew. */
 	private _mount(): void {
 		const { flash } = this._options;
 		if (!flash) return;
 		let run = 0;
+		let broker: LogRecord | undefined;
 		try {
 			this._log = new Log(flash, (record) => {
-				run = this._found(record, run);
+				if (record.kind === BROKER_NOTE) broker = record;
+				else run = this._found(record, run);
 			});
 			this._run = run;
 			this._lastSeq = Math.max(this._lastSeq, this._log.lastSeq);
+			this._brokerVersion ??= broker && this._versionIn(broker);
 			this._works();
 		} catch (error) {
 			this._failed(error);
 		}
+	}
+
+	private _versionIn({ seq, body }: LogRecord): number | undefined {
+		const { broker, version } = decodeBrokerNote(body);
+		return broker === this._broker && this._lastSeq - seq < BROKER_READINGS ? version : undefined;
 	}
 
 	/** A record from before the start: returns the number of the run after its run, or `next` if it names none. */
@@ -244,7 +285,7 @@ export class Outbox {
 		if (time === undefined) return;
 		const startedAt = time - clock.now();
 		this._startedAt.set(this._run, startedAt);
-		if (this._unlabelled) this._append(encodeClockNote(this._run, startedAt, this._lastSeq));
+		if (this._unlabelled && !this._keepsAll) this._append(encodeClockNote(this._run, startedAt, this._lastSeq));
 	}
 
 	private _append(record: LogRecord): number | undefined {

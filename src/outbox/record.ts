@@ -14,6 +14,9 @@
  *
  * A clock note tells the wall-clock time at which a run's monotonic time was 0: 8
  * bytes, a double, and the run's 2 bytes.
+ *
+ * A broker note tells which version of MQTT a broker took: the CRC of its address, 2
+ * bytes, and the version, 1 byte.
  */
 import type { Bytes } from "../host.js";
 import type { Sample } from "../sensors/sensor.js";
@@ -24,6 +27,7 @@ const HAS_HUMIDITY = 2;
 const HAS_PRESSURE = 4;
 /** Kinds from 0x80 on are notes. */
 const CLOCK_NOTE = 0x80;
+export const BROKER_NOTE = 0x81;
 
 const TEMPERATURE_AT = 6;
 const HUMIDITY_AT = 8;
@@ -90,6 +94,17 @@ export function decodeClockNote({ kind, body }: LogRecord): { run: number; start
 	if (kind !== CLOCK_NOTE) return undefined;
 	const view = viewOf(body);
 	return { run: view.getUint16(NOTE_RUN_AT), startedAt: view.getFloat64(0) };
+}
+
+/** `broker`: the CRC of its address. `version`: of MQTT, as CONNECT tells it. */
+export function encodeBrokerNote(broker: number, version: number, seq: number): LogRecord {
+	return { kind: BROKER_NOTE, seq, body: Uint8Array.of(broker >> 8, broker & 0xff, version) };
+}
+
+/** The body of a broker note. */
+export function decodeBrokerNote(body: Bytes): { broker: number; version: number } {
+	const view = viewOf(body);
+	return { broker: view.getUint16(0), version: view.getUint8(2) };
 }
 
 function viewOf({ buffer, byteOffset, byteLength }: Bytes): DataView {

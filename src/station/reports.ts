@@ -2,6 +2,7 @@
 import { Alarm } from "../alarm.js";
 import type { Host } from "../host.js";
 import type { Link } from "../net/link.js";
+import type { ProtocolVersion } from "../net/mqtt/packet.js";
 import { reasonText } from "../net/mqtt/reason-codes.js";
 import { REFUSAL_PAUSE_MAXIMUM_MS, REFUSAL_PAUSE_MS } from "../net/mqtt/suspicion.js";
 import { reportPayload } from "../net/report.js";
@@ -61,6 +62,7 @@ export class Reports implements Source {
 			full,
 			backlogRate,
 			clock,
+			broker: `${settings.broker.host}:${settings.broker.port}`,
 			onFlash: (problem) => {
 				if (problem === undefined) host.log("info", "flash: works again");
 				else host.log("error", `flash: ${messageOf(problem)}; readings wait in RAM`);
@@ -86,6 +88,16 @@ export class Reports implements Source {
 	/** Of the flash: block erases since it was first used, records written since the start. */
 	get wear() {
 		return this._outbox.wear;
+	}
+
+	/** The version of MQTT that is to be spoken to the broker. */
+	get brokerVersion(): ProtocolVersion {
+		return (this._outbox.brokerVersion as ProtocolVersion | undefined) ?? 5;
+	}
+
+	/** Is kept through restarts and sleep: to find it out may take longer than a wake. */
+	set brokerVersion(version: ProtocolVersion) {
+		if (version !== this.brokerVersion) this._outbox.keepBrokerVersion(version);
 	}
 
 	/** Why the broker does not take readings, for people; `undefined` while it does. */

@@ -9,7 +9,6 @@ import { Session } from "../net/mqtt/session.js";
 import { isAboutDates, TimeSync } from "../net/time-sync.js";
 import type { Sample } from "../sensors/sensor.js";
 import { isPublic, type Settings } from "../settings.js";
-import { bytesOf } from "../text.js";
 import { BrokerLog } from "./broker-log.js";
 import { Commands } from "./commands.js";
 import { Diagnostics } from "./diagnostics.js";
@@ -17,8 +16,9 @@ import { Farewell } from "./farewell.js";
 import type { Outgoing } from "./outgoing.js";
 import { Reports } from "./reports.js";
 import { Sampling } from "./sampling.js";
+import { SessionEvents } from "./session-events.js";
 import { SleepCycle } from "./sleep-cycle.js";
-import { type LastStatus, statusMessage } from "./status.js";
+import type { LastStatus } from "./status.js";
 import { Updater } from "./update.js";
 
 /**
@@ -26,14 +26,6 @@ import { Updater } from "./update.js";
  * it says goodbye. One that falls asleep has had its time to deliver.
  */
 const DELIVERY_MS = 1_500;
-/**
- * Largest packet that the station receives, in bytes beside its topic: what `npm run update`
- * sends has some 1,100, and each of them is in RAM while it is incomplete.
- */
-const PACKET_SIZE_MAXIMUM = 1_280;
-/** A broker of MQTT 5.0 is to hold back only what would take long to read past. */
-const PACKET_SIZE_ANNOUNCED = 65_536;
-
 /** What the station has done since it started. */
 export interface Counters {
 	/** Readings accepted by the outbox. */
@@ -68,10 +60,10 @@ export class Station {
 	private readonly _diagnostics: Diagnostics;
 	/** On machines that sleep between readings. */
 	private readonly _sleepCycle: SleepCycle | undefined;
+	private readonly _events: SessionEvents;
 	private readonly _session: Session<Outgoing>;
 	private readonly _link: Link<Outgoing>;
 	private readonly _timeSync: TimeSync;
-	private _connections = 0;
 	/** From the decision to stop to the end of the connection. */
 	private _farewell: Farewell | undefined;
 
@@ -94,9 +86,14 @@ export class Station {
 				onEnd: () => this._fallAsleep(),
 			});
 		}
-		this._session = this._createSession();
+		const events = new SessionEvents(settings, this._sleepCycle);
+		const session = new Session<Outgoing>(events);
+		if (settings.commands.length > 0) session.subscribe({ topicFilter: events.commandFilter, qos: 1 });
+		this._events = events;
+		this._session = session;
 		const link = this._createLink();
 		const reports = new Reports(host, settings, link, this._brokerLog);
+		session.expect(reports.brokerVersion);
 		const sampling = new Sampling({
 			host,
 			settings,
@@ -121,6 +118,16 @@ export class Station {
 			restart: host.restart && (() => this.stop(() => host.restart?.())),
 		});
 		this._diagnostics = new Diagnostics(host, settings, link, reports, progress);
+		events.parts = {
+			observer,
+			brokerLog: this._brokerLog,
+			reports,
+			commands: this._commands,
+			updater: update,
+			diagnostics: this._diagnostics,
+			nextMessage: () => this._nextMessage(),
+			unsubscribe: (topicFilter) => session.unsubscribe(topicFilter),
+		};
 		this._timeSync = new TimeSync({
 			network,
 			timer,
@@ -135,7 +142,7 @@ export class Station {
 
 	get counters(): Counters {
 		const { counters, dropped, queued } = this._reports;
-		return { ...counters, faults: this._sampling.faults, connections: this._connections, dropped, queued };
+		return { ...counters, faults: this._sampling.faults, connections: this._events.connections, dropped, queued };
 	}
 
 	/** Whether an answer from the network is due. */
@@ -170,69 +177,6 @@ export class Station {
 	 */
 	stop(onStopped: () => void): void {
 		this._stop("offline", this._host.clock.now() + DELIVERY_MS, onStopped);
-	}
-
-	private _createSession(): Session<Outgoing> {
-		const { id, keepAlive, username, password, topic, qos, commands } = this._settings;
-		const { lostAfter, sessionExpiryInterval } = this._sleepCycle ?? {};
-		const commandTopic = `${topic}/cmd/`;
-		const commandFilter = `${commandTopic}#`;
-		const session = new Session<Outgoing>({
-			clientId: `veleta-${id}`,
-			keepAlive,
-			// Which packet ids of QoS 2 an earlier run left unreleased, nobody knows.
-			cleanStart: qos === 2,
-			username,
-			password,
-			will: {
-				...statusMessage(topic, "offline"),
-				...(lostAfter !== undefined && { properties: { willDelayInterval: lostAfter } }),
-			},
-			...(sessionExpiryInterval !== undefined && { sessionExpiryInterval }),
-			birth: statusMessage(topic, "online"),
-			// A command that brings the machine down must not come again for ever.
-			acknowledgesFirst: true,
-			maximumPacketSize: PACKET_SIZE_MAXIMUM + bytesOf(topic).length,
-			announcedPacketSize: PACKET_SIZE_ANNOUNCED,
-			nextMessage: () => this._nextMessage(),
-			onConnect: (sessionPresent, version) => {
-				this._connections++;
-				this._updater.connected();
-				// MQTT 3.1 does not tell whether the broker has something left for the station.
-				if (!sessionPresent && version > 3) this._commands.newSession();
-				// It may remember what an earlier run with other settings subscribed to.
-				else if (commands.length === 0) session.unsubscribe(commandFilter);
-				this._observer.onState?.("online");
-				this._diagnostics.connected();
-				this._brokerLog.connected(version, sessionPresent);
-			},
-			onPublish: ({ source }, redelivered) => source.sent?.(redelivered),
-			onAcknowledge: ({ source, tag }) => source.settled(tag, "acknowledged"),
-			onReject: (what, reasonCode) => {
-				if (typeof what === "string") return this._brokerLog.rejected(what, reasonCode);
-				const { source, tag } = what;
-				// A stranger decides where replies go.
-				if (source !== this._commands) this._brokerLog.rejected(source, reasonCode);
-				source.settled(tag, "rejected", reasonCode);
-			},
-			onGiveUp: (what) => {
-				this._brokerLog.gaveUp(typeof what === "string" ? what : what.source);
-				if (typeof what !== "string") what.source.settled(what.tag, "given up");
-			},
-			onLowerQoS: () => this._brokerLog.lowersQoS(),
-			onUnexpected: (what) => this._brokerLog.unexpected(what),
-			onOversized: (size) => this._brokerLog.readPast(size),
-			onMessage: (message) => {
-				// Under an older topic, the broker may keep a subscription that was this station's.
-				if (!message.topic.startsWith(commandTopic)) return;
-				this._commands.receive(message.topic.slice(commandTopic.length), message);
-			},
-			onSubscribe: (topicFilter, reasonCode) => {
-				if (reasonCode >= 0x80) this._brokerLog.notSubscribed(topicFilter);
-			},
-		});
-		if (commands.length > 0) session.subscribe({ topicFilter: commandFilter, qos: 1 });
-		return session;
 	}
 
 	private _createLink(): Link<Outgoing> {
@@ -336,6 +280,8 @@ export class Station {
 		this._updater.close();
 		this._host.network.onReady = undefined;
 		this._link.stop(reasonCode);
+		// Where this run has found no version that the broker answers to, the next one begins with another.
+		this._reports.brokerVersion = this._session.protocolVersion;
 		const { queued } = this._reports;
 		if (queued > 0) this._host.log("warning", `${countOf(queued)} ${queued === 1 ? "was" : "were"} not delivered`);
 		onStopped();

@@ -10,6 +10,7 @@ import type { Message } from "./message.js";
 import type { Connack, Connect, Properties, ProtocolVersion, Will } from "./packet.js";
 import {
 	CLIENT_NOT_AUTHORIZED,
+	IDENTIFIER_REJECTED,
 	NOT_AUTHORIZED,
 	QOS_NOT_SUPPORTED,
 	RETAIN_NOT_SUPPORTED,
@@ -34,6 +35,13 @@ const RECEIVE_MAXIMUM_AT_FIRST = 2;
  */
 const DOUBTS_MAXIMUM = 3;
 
+/**
+ * How long an older version is spoken, in ms, that a broker answered to after it had not
+ * answered to a newer one: the network may have lost those, or the broker is renewed.
+ */
+const OLDER_VERSION_MS = 86_400_000;
+/** Seconds. Some brokers allow no more and, before MQTT 5.0, can only refuse it. */
+const KEEP_ALIVE_ALLOWED_S = 60;
 /** Round trips that a connection expects at first, in ms, after one that ended in silence and achieved nothing: the broker may be slow. */
 const SLOW_MS = 6_000;
 
@@ -59,6 +67,9 @@ export class Handshake<M extends Message> {
 	version: ProtocolVersion;
 	/** The highest version that the broker has not refused. */
 	private _highest: ProtocolVersion;
+	/** From when on the highest version is tried again, in ms. */
+	private _raiseAt = Number.POSITIVE_INFINITY;
+	private _keepAlive: number;
 	/** Whether packets follow the next CONNECT without waiting for the CONNACK, if nothing is to be delivered again. */
 	pipelines: boolean;
 	/** Round trips that the next connection expects at first, in ms. */
@@ -70,6 +81,7 @@ export class Handshake<M extends Message> {
 		this._options = options;
 		this._clientId = options.clientId;
 		this._will = options.will;
+		this._keepAlive = options.keepAlive;
 		this._startsClean = options.cleanStart === true && !options.cleanSession;
 		this.version = this._highest = options.protocolVersion ?? 5;
 		this.pipelines = this._mayPipeline;
@@ -77,26 +89,34 @@ export class Handshake<M extends Message> {
 
 	/** The next connection. `hasUnacknowledged`: whether messages are to be delivered again, which must wait for the CONNACK. */
 	begin(hasUnacknowledged: boolean, now: number): Connection<M> {
-		const discards = this._startsClean && this.version < 5;
-		const pipelined = this.pipelines && !hasUnacknowledged && !discards;
-		const { keepAlive } = this._options;
-		const terms = { pipelined, keepAlive, roundTrip: this._roundTrip, maximumPacketSize: this._maximumPacketSize };
+		if (now >= this._raiseAt) {
+			this.version = this._highest;
+			this._raiseAt = Number.POSITIVE_INFINITY;
+		}
+		const pipelined = this.pipelines && !hasUnacknowledged && !this._discards(this.version);
+		const terms = {
+			pipelined,
+			keepAlive: this._keepAlive,
+			roundTrip: this._roundTrip,
+			maximumPacketSize: this._maximumPacketSize,
+		};
 		const connection = new Connection<M>(this.version, terms, now);
 		connection.receiveMaximum = this._receiveMaximum;
 		return connection;
 	}
 
 	connect(version: ProtocolVersion): Connect {
-		const { keepAlive, username, password, cleanSession } = this._options;
+		const { username, password, cleanSession } = this._options;
 		const packetSize = this._options.announcedPacketSize ?? this._maximumPacketSize;
 		return {
 			cmd: "connect",
 			clientId: this._clientId,
 			cleanSession: this._isClean(version),
-			keepAlive,
+			keepAlive: this._keepAlive,
 			username,
 			password,
-			will: this._hasWill ? this._will : undefined,
+			// The next connection may overtake the end of one that only discards: the broker would publish the will.
+			will: this._hasWill && !this._discards(version) ? this._will : undefined,
 			properties: {
 				sessionExpiryInterval: cleanSession ? 0 : (this._options.sessionExpiryInterval ?? SESSION_EXPIRY_S),
 				receiveMaximum: RECEIVED_MAXIMUM,
@@ -107,7 +127,7 @@ export class Handshake<M extends Message> {
 	}
 
 	/** Throws a `RefusedError` where the broker refuses, a `ProtocolError` for a CONNACK that MQTT does not allow. */
-	accept(connection: Connection<M>, packet: Connack): Accepted {
+	accept(connection: Connection<M>, packet: Connack, now: number): Accepted {
 		if (connection.phase !== "awaiting CONNACK") {
 			throw new ProtocolError(
 				connection.phase === "opened" ? "the broker sent a CONNACK before the CONNECT" : "a second CONNACK",
@@ -123,11 +143,11 @@ export class Handshake<M extends Message> {
 			throw new ProtocolError("an authentication method that nothing asked for [5.0: MQTT-4.12.0-6]");
 		}
 		connection.accepted(packet);
+		if (version < this._highest) this._raiseAt = Math.min(this._raiseAt, now + OLDER_VERSION_MS);
 		this._receiveMaximum = connection.receiveMaximum;
 		const lacksWill = this._will !== undefined && !this._hasWill;
 		this._doubts = 0;
-		// In MQTT 5.0 the same connection goes on with the new session.
-		const isDiscarded = this._startsClean && version < 5;
+		const isDiscarded = this._discards(version);
 		this._startsClean = false;
 		if (this._clientId === "") this._clientId = properties.assignedClientIdentifier ?? "";
 		// A CONNACK of MQTT 3.1 has no session present flag. A resumed session taken for new would get its messages twice;
@@ -146,6 +166,7 @@ export class Handshake<M extends Message> {
 		if (hasOlderVersion) this.version = this._highest = this.version === 5 ? 4 : 3;
 		// Packets behind the CONNECT are wasted until the broker accepts the client.
 		this.pipelines = hasOlderVersion && this._mayPipeline;
+		if (reasonCode === IDENTIFIER_REJECTED) this._keepAlive = Math.min(this._keepAlive, KEEP_ALIVE_ALLOWED_S);
 		if (WILL_REFUSALS.includes(reasonCode)) this._doubtWill();
 		// Only the will has a QoS and a retain flag here [5.0: MQTT-3.2.2-12, 3.2.2-13].
 		if (this._will && reasonCode === QOS_NOT_SUPPORTED) this._will = { ...this._will, qos: 0 };
@@ -160,10 +181,12 @@ export class Handshake<M extends Message> {
 		if (phase === "awaiting CONNACK") {
 			this._dropped(pipelined);
 			if (byBroker) this._doubtWill();
-		} else if (phase === "connected") {
-			// Lost connections may have led to an older version, and the network may have lost them.
-			this.version = this._highest;
 		}
+	}
+
+	/** Before the first connection: it speaks this version, as the broker took no newer one before. */
+	expect(version: ProtocolVersion): void {
+		this.version = Math.min(version, this._highest) as ProtocolVersion;
 	}
 
 	/** The next connection ends the broker's session. */
@@ -183,6 +206,11 @@ export class Handshake<M extends Message> {
 			this.version = this._highest;
 			this.pipelines = this._mayPipeline;
 		}
+	}
+
+	/** Whether a connection's only purpose is to end the broker's session. In MQTT 5.0 the same connection goes on with a new one. */
+	private _discards(version: ProtocolVersion): boolean {
+		return this._startsClean && version < 5;
 	}
 
 	/** Whether the next CONNECT has the will, if there is a will. */

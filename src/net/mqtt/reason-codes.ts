@@ -19,6 +19,7 @@ export const QOS_NOT_SUPPORTED = 0x9b;
 
 // Return codes of a CONNACK before MQTT 5.0 (3.1.1, table 3.1).
 export const UNACCEPTABLE_PROTOCOL_VERSION = 1;
+export const IDENTIFIER_REJECTED = 2;
 export const CLIENT_NOT_AUTHORIZED = 5;
 /** The greatest of them. */
 export const RETURN_CODE_MAXIMUM = 5;
@@ -52,7 +53,7 @@ const OTHERS: Readonly<Record<number, string>> = Object.freeze({
 
 /** 3.1.1, table 3.1, from 1 on. */
 const REFUSALS =
-	"it does not speak this version of MQTT,client id rejected,service unavailable," +
+	"it does not speak this version of MQTT,client id (or a keepAlive above 60) rejected,service unavailable," +
 	"bad user name or password,not authorized";
 
 const UNKNOWN = "unknown reason";

@@ -56,6 +56,11 @@ export class Session<M extends Message> {
 		return this._handshake.version;
 	}
 
+	/** Before the first connection: it speaks this version, as the broker took no newer one before. */
+	expect(version: ProtocolVersion): void {
+		this._handshake.expect(version);
+	}
+
 	/** Whether packets follow the next CONNECT without waiting for the CONNACK, if nothing is to be delivered again. */
 	get pipelining(): boolean {
 		return this._handshake.pipelines;
@@ -310,7 +315,7 @@ export class Session<M extends Message> {
 	}
 
 	private _accepted(connection: Connection<M>, packet: Connack, now: number): void {
-		const { isDiscarded, isResumed, lacksWill } = this._handshake.accept(connection, packet);
+		const { isDiscarded, isResumed, lacksWill } = this._handshake.accept(connection, packet, now);
 		const { sessionPresent, properties = {} } = packet;
 		if (!isResumed) this._inbound.startOver();
 		if (!sessionPresent) this._subscriptions.startOver(!isResumed);

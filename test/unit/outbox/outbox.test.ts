@@ -35,6 +35,7 @@ class Board {
 			full: "oldest",
 			backlogRate: 10,
 			clock: this.clock,
+			broker: "broker.example:1883",
 			onFlash: (problem) => this.told.push(problem === undefined ? "works" : String(problem)),
 			...this._options,
 		});
@@ -490,4 +491,65 @@ test("damaged readings behind the last number but one use up no more than there 
 	// In the body of the second and of the third, behind two headers.
 	for (const slot of [3, 4]) chip.flipBit(8 * (256 + slot * 24 + 10));
 	equal(new Log(chip).lastSeq, last);
+});
+
+test("the version that the broker took outlives a restart, but not another broker", () => {
+	const flash = new FlashChip({ blockLength: 256, blocks: 4 });
+	const board = new Board({ flash });
+	equal(board.outbox.brokerVersion, undefined);
+	board.outbox.keepBrokerVersion(4);
+	board.pushes(3);
+	equal(board.restart().outbox.brokerVersion, 4);
+	board.outbox.keepBrokerVersion(3);
+	equal(board.outbox.brokerVersion, 3);
+	equal(board.restart().outbox.brokerVersion, 3);
+	deepEqual(board.delivers(), [1, 2, 3]);
+	const moved = new Board({ flash, broker: "broker.example:1884" });
+	equal(moved.outbox.brokerVersion, undefined);
+	moved.outbox.keepBrokerVersion(4);
+	equal(board.restart().outbox.brokerVersion, undefined);
+});
+
+test("the broker's version counts for 200 readings, in flash for no longer than there is room", () => {
+	const board = new Board({ flash: new FlashChip({ blockLength: 4_096, blocks: 4 }) });
+	board.outbox.keepBrokerVersion(4);
+	const pass = (readings: number) => {
+		for (let reading = 0; reading < readings; reading++) {
+			board.pushes(1);
+			board.delivers();
+		}
+	};
+	pass(199);
+	equal(board.outbox.brokerVersion, 4);
+	equal(board.restart().outbox.brokerVersion, 4);
+	pass(1);
+	equal(board.outbox.brokerVersion, 4, "a run keeps what it has found");
+	equal(board.restart().outbox.brokerVersion, undefined);
+	const small = new Board();
+	small.outbox.keepBrokerVersion(4);
+	// Eight slots to a block, two blocks that are not open.
+	for (let reading = 0; reading < 32; reading++) {
+		small.pushes(1);
+		small.delivers();
+	}
+	equal(small.outbox.brokerVersion, 4);
+	equal(small.restart().outbox.brokerVersion, undefined);
+});
+
+test("a note makes no reading go that a full log is to keep", () => {
+	const board = new Board({ full: "newest" });
+	const kept = board.pushes(40).filter((seq) => seq !== undefined);
+	ok(kept.length < 40);
+	const { dropped } = board.outbox;
+	board.outbox.keepBrokerVersion(4);
+	equal(board.outbox.dropped, dropped);
+	board.wall = undefined;
+	deepEqual(board.restart().delivers(), kept);
+});
+
+test("without flash the broker's version is known until the restart", () => {
+	const board = new Board({ flash: undefined });
+	board.outbox.keepBrokerVersion(4);
+	equal(board.outbox.brokerVersion, 4);
+	equal(board.restart().outbox.brokerVersion, undefined);
 });

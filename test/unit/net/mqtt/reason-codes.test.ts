@@ -42,7 +42,7 @@ for (const [code, text] of TEXTS) {
 
 test("each return code of a CONNACK of MQTT 3.1.1 has words (table 3.1)", () => {
 	equal(refusalText(1), "it does not speak this version of MQTT");
-	equal(refusalText(2), "client id rejected");
+	equal(refusalText(2), "client id (or a keepAlive above 60) rejected");
 	equal(refusalText(3), "service unavailable");
 	equal(refusalText(4), "bad user name or password");
 	equal(refusalText(5), "not authorized");

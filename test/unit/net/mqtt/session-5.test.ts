@@ -1,6 +1,6 @@
 /** What MQTT 5.0 adds, as transcripts; and how a broker that does not know it is spoken to. */
 import { equal, test } from "../../../harness/harness.ts";
-import { ascii, CONNACK, hex, publish, Transcript } from "../../../harness/transcript.ts";
+import { ascii, CONNACK, hex, PINGREQ, PINGRESP, publish, Transcript } from "../../../harness/transcript.ts";
 
 /** CONNECT with session expiry of a day, receive maximum 64, maximum packet size 4096. */
 const CONNECT_5 = "10 1b 00 04 4d 51 54 54 05 00 00 3c 0d 11 00 01 51 80 21 00 40 27 00 00 10 00 00 01 63";
@@ -65,8 +65,51 @@ test("a broker that just drops a client of 5.0 is tried with 3.1.1, and with 5.0
 	transcript.opens(1_000).sends(1_000, CONNECT_4).closes();
 	transcript.opens(2_000).sends(2_000, CONNECT_5).closes();
 	transcript.opens(3_000).sends(3_000, CONNECT_4).receives(3_001, CONNACK).closes();
-	// It may have been the network that lost the others.
-	transcript.opens(4_000).sends(4_000, CONNECT_5);
+	transcript.opens(4_000).sends(4_000, CONNECT_4).receives(4_001, CONNACK).closes();
+});
+
+test("the older version that a broker answered to is spoken for a day: the network may have lost the newer one", () => {
+	const DAY = 86_400_000;
+	const transcript = start({ keepAlive: 0 });
+	const without = (connect: string) => connect.replace("00 3c", "00 00");
+	transcript.opens(0).sends(0, without(CONNECT_5)).closes();
+	transcript.opens(1_000).sends(1_000, without(CONNECT_4)).receives(1_001, CONNACK).closes();
+	transcript.opens(DAY).sends(DAY, without(CONNECT_4)).receives(DAY, CONNACK).closes();
+	transcript
+		.opens(DAY + 1_001)
+		.sends(DAY + 1_001, without(CONNECT_5))
+		.receives(DAY + 1_002, CONNACK_5)
+		.closes();
+	transcript.opens(DAY + 2_000).sends(DAY + 2_000, without(CONNECT_5));
+});
+
+test("the version that a broker took in an earlier run comes first, and the newest when that does not help", () => {
+	const transcript = start();
+	transcript.session.expect(4);
+	transcript.opens(0).sends(0, CONNECT_4).closes();
+	transcript.opens(1_000).sends(1_000, CONNECT_5).receives(1_001, CONNACK_5).closes();
+	transcript.opens(2_000).sends(2_000, CONNECT_5);
+	const bound = start({ protocolVersion: 4 });
+	bound.session.expect(5);
+	bound.opens(0).sends(0, CONNECT_4);
+});
+
+test("before 5.0 a keep-alive above 60 may be what a broker rejects the client id for: the next one is 60", () => {
+	const connect = (version: string, seconds: string) => CONNECT_4.replace("04 00 00 3c", `${version} 00 00 ${seconds}`);
+	const transcript = start({ protocolVersion: 4, keepAlive: 90 }).opens(0).sends(0, connect("04", "5a"));
+	transcript.failsWhen(
+		() => transcript.receives(1, "20 02 00 02"),
+		/client id \(or a keepAlive above 60\) rejected \(2\)/,
+	);
+	transcript.opens(1_000).sends(1_000, connect("04", "3c")).receives(1_001, CONNACK).sends(61_001, PINGREQ);
+	transcript.receives(61_002, PINGRESP).closes();
+	transcript.opens(70_000).sends(70_000, connect("04", "3c"));
+	const short = start({ protocolVersion: 4, keepAlive: 30 }).opens(0).sends(0, connect("04", "1e"));
+	short.failsWhen(() => short.receives(1, "20 02 00 02"), /rejected/);
+	short.opens(1_000).sends(1_000, connect("04", "1e"));
+	const none = start({ protocolVersion: 4, keepAlive: 0 }).opens(0).sends(0, connect("04", "00"));
+	none.failsWhen(() => none.receives(1, "20 02 00 02"), /rejected/);
+	none.opens(1_000).sends(1_000, connect("04", "00"));
 });
 
 for (const [code, text] of [

@@ -1,6 +1,7 @@
 /** QoS 0 and 2, outgoing and incoming, as transcripts in MQTT 3.1.1. */
 import { deepEqual, equal, ok, test } from "../../../harness/harness.ts";
 import {
+	ascii,
 	CONNACK,
 	CONNACK_SESSION_PRESENT,
 	puback,
@@ -235,6 +236,14 @@ test("a client that forgot its packet ids ends the earlier session first, on a c
 		.sends(5_001, CONNECT, atQoS2(1, "a"))
 		.receives(5_002, CONNACK)
 		.tells("published a", "connected");
+});
+
+test("the connection that only ends the session has no will: the next one may overtake its end", () => {
+	const will = { topic: "w", payload: ascii("x"), qos: 0, retain: false } as const;
+	const transcript = new Transcript({ cleanStart: true, will }).opens(0).sends(0, CONNECT_CLEAN);
+	transcript.failsWhen(() => transcript.receives(1, CONNACK), /discarded the earlier session/);
+	const connect = "10 13 00 04 4d 51 54 54 04 04 00 3c 00 01 63 00 01 77 00 01 78";
+	transcript.opens(2).sends(2, connect).receives(3, CONNACK).tells("connected");
 });
 
 test("until the broker has said that it ended the earlier session, it is asked to", () => {
