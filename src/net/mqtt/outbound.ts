@@ -32,9 +32,13 @@ export class Outbound<M extends Message> {
 		if (connection.version < 5) connection.maximumQoS = this._highestQoS.value;
 	}
 
-	/** When a birth message that comes last may leave, in ms; `Infinity`: there is none. */
-	birthDue({ birthOwed }: Connection<M>): number {
-		return birthOwed ? this._suspicion.birthDue : Number.POSITIVE_INFINITY;
+	/**
+	 * When a birth message that is still to come may leave, in ms; `Infinity`: there is none. `isBusy`: other
+	 * messages are in flight, which one that the broker only refuses need not wait for.
+	 */
+	birthDue({ birthOwed, careful }: Connection<M>, isBusy: boolean): number {
+		const { isRefused, birthDue } = this._suspicion;
+		return birthOwed && (!isBusy || (isRefused && !careful)) ? birthDue : Number.POSITIVE_INFINITY;
 	}
 
 	/**

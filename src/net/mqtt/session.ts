@@ -205,11 +205,12 @@ export class Session<M extends Message> {
 		if (connection.careful && !connection.proven) {
 			return keepAlive.awaiting ? undefined : connection.leave({ cmd: "pingreq" }, now);
 		}
+		if (now >= this._outbound.birthDue(connection, true)) this._outbound.giveBirth(connection, now);
 		const isLast = connection.careful || this._subscriptions.dueLast !== undefined;
 		const request = isLast ? undefined : this._subscriptions.transmit(connection, now);
 		const packet = request ?? this._outbound.transmit(connection, now);
 		if (packet || now < this._lastDue(connection)) return packet;
-		if (now >= this._outbound.birthDue(connection)) {
+		if (now >= this._outbound.birthDue(connection, false)) {
 			this._outbound.giveBirth(connection, now);
 			return this._outbound.transmit(connection, now);
 		}
@@ -273,10 +274,12 @@ export class Session<M extends Message> {
 		return Math.min(this._inFlight.oldestSentAt, this._subscriptions.oldestSentAt);
 	}
 
-	/** When a request or birth message that comes last may leave, in ms; `Infinity`: there is none, or others go first. */
+	/** When a request or birth message that was put off may leave, in ms; `Infinity`: there is none, or others go first. */
 	private _lastDue(connection: Connection<M>): number {
-		if (connection.phase !== "connected" || this._inFlight.size > 0) return Number.POSITIVE_INFINITY;
-		return Math.min(this._outbound.birthDue(connection), this._subscriptions.dueLast ?? Number.POSITIVE_INFINITY);
+		if (connection.phase !== "connected") return Number.POSITIVE_INFINITY;
+		const isBusy = this._inFlight.size > 0;
+		const requestDue = isBusy ? undefined : this._subscriptions.dueLast;
+		return Math.min(this._outbound.birthDue(connection, isBusy), requestDue ?? Number.POSITIVE_INFINITY);
 	}
 
 	private _packet(connection: Connection<M>, packet: BrokerPacket | Oversized, now: number): void {

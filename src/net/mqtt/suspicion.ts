@@ -40,7 +40,8 @@ export class Suspicion<M> {
 	/** The birth message's next pause, in ms: after it was given up, and after a refusal. */
 	private _birthPause = BIRTH_PAUSE_MS;
 	private _refusalPause = REFUSAL_PAUSE_MS;
-	private _isRefused = false;
+	/** Whether the broker refused the birth message last, and closed no connection on it. */
+	isRefused = false;
 
 	/**
 	 * A connection that the broker had accepted has ended. `endedAt`: when the broker
@@ -71,7 +72,7 @@ export class Suspicion<M> {
 		this._suspect = undefined;
 		const culprit = inFlight.find(({ message }) => message === suspect.message);
 		if (culprit && !culprit.message) {
-			this._isRefused = false;
+			this.isRefused = false;
 			this.birthDue = now + this._birthPause;
 			this._birthPause = Math.min(BIRTH_PAUSE_MAXIMUM_MS, 2 * this._birthPause);
 		}
@@ -80,7 +81,7 @@ export class Suspicion<M> {
 
 	/** The broker has refused the birth message (5.0). */
 	postponeBirth(now: number): void {
-		this._isRefused = true;
+		this.isRefused = true;
 		this.birthDue = now + this._refusalPause;
 		this._refusalPause = Math.min(REFUSAL_PAUSE_MAXIMUM_MS, 2 * this._refusalPause);
 	}
@@ -91,8 +92,8 @@ export class Suspicion<M> {
 
 	/** On the next connection a birth message that was refused goes first again. */
 	disconnected(): void {
-		if (this._isRefused) this.birthDue = Number.NEGATIVE_INFINITY;
-		this._isRefused = false;
+		if (this.isRefused) this.birthDue = Number.NEGATIVE_INFINITY;
+		this.isRefused = false;
 	}
 
 	/** There may be another cause than the message. */

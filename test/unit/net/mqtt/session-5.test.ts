@@ -220,6 +220,18 @@ test("a birth message that the broker does not take is told, comes again ever mo
 	transcript.receives(now + 2, "40 03 00 0b 10").silent(now + 1_000_000);
 });
 
+test("a birth message that the broker only refuses does not wait for messages that never end", () => {
+	const birth = { topic: "s", payload: ascii("up"), qos: 1 as const, retain: true };
+	const up = (id: number) => publish5(id, "s", "up").replace("32", "33");
+	const transcript = start({ birth }).opens(0).sends(0, CONNECT_5).receives(1, CONNACK_5).sends(1, up(1));
+	transcript
+		.receives(10, "40 03 00 01 87")
+		.queues("a")
+		.sends(10, publish5(2, "t", "a"));
+	transcript.silent(1_009).sends(1_010, up(3)).receives(1_020, "40 02 00 03").receives(1_021, "40 02 00 02");
+	transcript.silent(30_000);
+});
+
 test("no matching subscribers is a success", () => {
 	const transcript = start()
 		.queues("a")
