@@ -10,6 +10,7 @@ import type { FlashFile } from "../hosts/sim/headless/flash-file.ts";
 import { Action, type Configuration, type DecodedAction, Event, encodeEvent } from "../hosts/sim/headless/protocol.ts";
 import { SessionMemory } from "../hosts/sim/headless/tls-session.ts";
 import type { SensorModel } from "../src/sensors/models.ts";
+import { isReadingTopic } from "../test/harness/topics.ts";
 
 import type { TlsBroker } from "./tls-broker.ts";
 
@@ -150,7 +151,7 @@ export class ScriptedStation {
 				if (packet[0] === 0x10) await this._receive(CONNACK);
 				else if (packet[0] === 0x82) await this._receive(Uint8Array.of(0x90, 4, packet[2]!, packet[3]!, 0, 1));
 				else if (packet[0]! >> 4 === 3) {
-					const isReading = topicOf(packet).endsWith("/state");
+					const isReading = isReadingTopic(topicOf(packet));
 					this._marksNext ||= isReading && !acknowledged;
 					await this._receive(pubackOf(packet));
 					acknowledged ||= isReading;
@@ -195,7 +196,7 @@ export class ScriptedStation {
 	async reading(): Promise<Cost> {
 		this._cost = nothing();
 		const { slots, chunks } = await this.engine.collect();
-		for (let steps = 0; !this._written.some((packet) => topicOf(packet).endsWith("/state")); steps++) {
+		for (let steps = 0; !this._written.some((packet) => isReadingTopic(topicOf(packet))); steps++) {
 			if (steps > 20) throw new Error("no reading is published");
 			await this._nextTimer();
 			for (const packet of this._written) if (packet[0] === 0xc0) await this._receive(Uint8Array.of(0xd0, 0));

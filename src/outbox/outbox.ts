@@ -23,7 +23,7 @@ import {
 	encodeReading,
 } from "./record.js";
 import { Ring } from "./ring.js";
-import { SEQ_MAXIMUM } from "./slot.js";
+import { NOTE, SEQ_MAXIMUM } from "./slot.js";
 
 /** Runs whose readings wait for their time to be told; of more than these the oldest go without. */
 const RUNS_MAXIMUM = 16;
@@ -62,6 +62,8 @@ export interface Taken {
 	/** Names the reading to `acknowledge`. */
 	readonly handle: number;
 	readonly reading: Reading;
+	/** Whether there was none after it, when it was taken. */
+	readonly isNewest: boolean;
 }
 
 /** A reading that was set aside: its place in the log, or the reading itself; and until when, in ms. */
@@ -82,11 +84,14 @@ export class Outbox {
 	private _brokerVersion: number | undefined;
 	/** Wall-clock ms since 1970 at which the monotonic time of a run was 0, as far as it is known and needed. */
 	private readonly _startedAt = new Map<number, number>();
-	/** The newest reading, until it is taken. */
-	private _fresh: number | undefined;
-	/** No reading before this position waits to be taken; `_taken`: readings that are on their way. */
+	/** While it is set, the newest reading is not taken: those before it are. */
+	holdsNewest = false;
+	/** The handle of the newest reading, which may have left, and whether it is to be taken before others. */
+	private _newest: number | undefined;
+	private _isFresh = false;
+	/** No reading before this position waits to be taken; `_onTheirWay`: readings that were taken. */
 	private _backlog = 0;
-	private readonly _taken = new Set<number>();
+	private readonly _onTheirWay = new Set<number>();
 	/** Acknowledged readings that the flash has not marked: each new reading tries again. */
 	private readonly _unmarked = new Set<number>();
 	/** Taken readings that are set aside, in the order of their return. The ring's readings move here, to make room in the ring. */
@@ -168,11 +173,14 @@ export class Outbox {
 			return undefined;
 		}
 		const position = this._append(record);
-		if (position === undefined) this._ring.push(record);
-		else {
+		if (position === undefined) {
+			const handle = this._ring.push(record);
+			this._newest = handle === undefined ? undefined : -1 - handle;
+		} else {
 			if (time === undefined) this._unlabelled = true;
-			if (order === "newest") this._fresh = position;
+			this._newest = position;
 		}
+		this._isFresh = order === "newest" && position !== undefined;
 		return seq;
 	}
 
@@ -202,16 +210,16 @@ export class Outbox {
 	/** The broker has a reading that was taken. */
 	acknowledge(handle: number): void {
 		if (handle < 0) return this._ring.acknowledge(-1 - handle);
-		if (this._log?.acknowledge(handle)) this._taken.delete(handle);
+		if (this._log?.acknowledge(handle)) this._onTheirWay.delete(handle);
 		else this._unmarked.add(handle);
 	}
 
 	/** A reading that was taken waits again, in its old place: the broker did not take it. */
 	putBack(handle: number): void {
 		if (handle < 0) return this._ring.putBack(-1 - handle);
-		this._taken.delete(handle);
+		this._onTheirWay.delete(handle);
 		this._backlog = Math.min(this._backlog, handle);
-		if (this._options.order === "newest" && handle + 1 === this._end) this._fresh = handle;
+		if (this._options.order === "newest" && handle === this._newest) this._isFresh = true;
 	}
 
 	/**
@@ -225,8 +233,8 @@ export class Outbox {
 
 	private _bringBack(): void {
 		const { place } = this._aside.shift()!;
-		if (typeof place !== "number") return this._ring.push(place);
-		this._taken.delete(place);
+		if (typeof place !== "number") return void this._ring.push(place);
+		this._onTheirWay.delete(place);
 		this._backlog = Math.min(this._backlog, place);
 	}
 
@@ -241,12 +249,16 @@ export class Outbox {
 		if (!flash) return;
 		let run = 0;
 		let broker: LogRecord | undefined;
+		let last = { seq: 0, position: 0 };
 		try {
-			this._log = new Log(flash, (record) => {
+			this._log = new Log(flash, (record, position) => {
 				if (record.kind === BROKER_NOTE) broker = record;
 				else run = this._found(record, run);
+				if (record.kind < NOTE) last = { seq: record.seq, position };
 			});
 			this._run = run;
+			// One that was taken meanwhile is newer.
+			if (this._lastSeq === 0 && last.seq === this._log.lastSeq) this._newest = last.position;
 			this._lastSeq = Math.max(this._lastSeq, this._log.lastSeq);
 			this._brokerVersion ??= broker && this._versionIn(broker);
 			this._works();
@@ -305,7 +317,7 @@ export class Outbox {
 		for (const handle of this._unmarked) {
 			if (!this._log?.acknowledge(handle)) continue;
 			this._unmarked.delete(handle);
-			this._taken.delete(handle);
+			this._onTheirWay.delete(handle);
 		}
 	}
 
@@ -321,25 +333,30 @@ export class Outbox {
 
 	/** Whether more readings wait than were taken: the flash refused to be read before. */
 	private get _hasSkipped(): boolean {
-		return (this._log?.waiting ?? 0) > this._taken.size;
+		return (this._log?.waiting ?? 0) > this._onTheirWay.size;
 	}
 
 	private _takeFresh(): Taken | undefined {
-		const position = this._fresh;
-		this._fresh = undefined;
-		return position === undefined ? undefined : this._takenFrom(position);
+		if (!this._isFresh || this.holdsNewest) return undefined;
+		this._isFresh = false;
+		return this._takenFrom(this._newest!);
 	}
 
 	private _takeFromRing(): Taken | undefined {
-		const taken = this._ring.take();
-		return taken && { handle: -1 - taken.handle, reading: this._labelled(taken.record) };
+		const newest = this._newest ?? 0;
+		const taken = this._ring.take(this.holdsNewest && newest < 0 ? -1 - newest : undefined);
+		return taken && this._taken(-1 - taken.handle, taken.record);
 	}
 
 	private _takenFrom(position: number): Taken | undefined {
 		const record = this._log?.read(position);
 		if (!record) return undefined;
-		this._taken.add(position);
-		return { handle: position, reading: this._labelled(record) };
+		this._onTheirWay.add(position);
+		return this._taken(position, record);
+	}
+
+	private _taken(handle: number, record: LogRecord): Taken {
+		return { handle, reading: this._labelled(record), isNewest: handle === this._newest };
 	}
 
 	/** The position of the oldest waiting reading that was not taken. */
@@ -349,7 +366,8 @@ export class Outbox {
 			const position = this._log?.next(this._backlog);
 			// The next search begins here.
 			this._backlog = position ?? this._end;
-			if (position === undefined || !this._taken.has(position)) return position;
+			if (position === undefined) return undefined;
+			if (!this._onTheirWay.has(position)) return this.holdsNewest && position === this._newest ? undefined : position;
 			this._backlog++;
 		}
 	}

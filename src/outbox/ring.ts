@@ -37,20 +37,22 @@ export class Ring {
 		return this._dropped;
 	}
 
-	push(record: LogRecord): void {
+	/** Returns the record's handle, or `undefined` where it found no room. */
+	push(record: LogRecord): number | undefined {
 		if (this.length === this._slots) {
 			this._dropped++;
-			if (this._markOf(this._first) === TAKEN) return;
+			if (this._markOf(this._first) === TAKEN) return undefined;
 			this._mark(this._first, ACKNOWLEDGED);
 			this._free();
 		}
-		this._bytes.set(encodeSlot(record), this._offset(this._next++));
+		this._bytes.set(encodeSlot(record), this._offset(this._next));
+		return this._next++;
 	}
 
-	/** The oldest record that waits, with its handle for `acknowledge`. */
-	take(): { readonly handle: number; readonly record: LogRecord } | undefined {
+	/** The oldest record that waits, with its handle for `acknowledge`; but none from the handle `end` on. */
+	take(end = Number.POSITIVE_INFINITY): { readonly handle: number; readonly record: LogRecord } | undefined {
 		while (this._waiting < this._next && this._markOf(this._waiting) !== WAITING) this._waiting++;
-		if (this._waiting === this._next) return undefined;
+		if (this._waiting >= Math.min(this._next, end)) return undefined;
 		const handle = this._waiting++;
 		this._mark(handle, TAKEN);
 		return { handle, record: decodeSlot(this._bytes, this._offset(handle))! };

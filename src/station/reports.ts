@@ -46,6 +46,10 @@ export class Reports implements Source {
 	/** The reading that was refused last, its refusals, and whether others were taken since. */
 	private _refused: { readonly handle: number; count: number; othersTaken: boolean } | undefined;
 	private _dropsTold = false;
+	/** The reading on its way to `state`. */
+	private _onState: number | undefined;
+	/** The number of the last one that left for it. */
+	private _stateSeq = 0;
 
 	constructor(host: Host, settings: Settings, link: Link<Outgoing>, brokerLog: BrokerLog) {
 		const { clock, flash } = host;
@@ -126,7 +130,9 @@ export class Reports implements Source {
 	next(now: number): Outgoing | undefined {
 		if (this._endsAt !== undefined && now >= this._endsAt) return undefined;
 		const refusal = this._refusal;
-		if (refusal?.trial !== undefined) return undefined;
+		const { topic, qos, order } = this._settings;
+		const inOrder = order === "oldest";
+		if (refusal?.trial !== undefined || (inOrder && this._onState !== undefined)) return undefined;
 		if (refusal && now < refusal.until) {
 			this._waitUntil(refusal.until);
 			return undefined;
@@ -136,14 +142,19 @@ export class Reports implements Source {
 			this._waitUntil(this._outbox.deadline);
 			return undefined;
 		}
-		const { handle, reading } = taken;
+		const { handle, reading, isNewest } = taken;
 		if (refusal) refusal.trial = handle;
-		const { topic, qos } = this._settings;
+		// One that was set aside comes back late.
+		const isState = inOrder ? reading.seq >= this._stateSeq : isNewest;
+		if (isState) {
+			this._goesToState(handle);
+			this._stateSeq = reading.seq;
+		}
 		return {
-			topic: `${topic}/state`,
+			topic: `${topic}/${isState ? "state" : "late"}`,
 			payload: bytesOf(reportPayload(reading)),
 			qos,
-			retain: false,
+			retain: isState,
 			source: this,
 			tag: handle,
 		};
@@ -157,6 +168,7 @@ export class Reports implements Source {
 		const now = this._host.clock.now();
 		// What the alarm was set for may change now.
 		this._alarm.clear();
+		if (this._onState === handle) this._goesToState(undefined);
 		if (this._refusal?.trial === handle) this._refusal.trial = undefined;
 		if (outcome === "acknowledged") this._accepted(handle);
 		else if (outcome === "given up") this._outbox.setAside(handle, now);
@@ -200,6 +212,15 @@ export class Reports implements Source {
 
 	close(): void {
 		this._alarm.clear();
+	}
+
+	/**
+	 * What is retained never goes back: a newer reading leaves for `state` only when nothing can make the one
+	 * before it leave again.
+	 */
+	private _goesToState(handle: number | undefined): void {
+		this._onState = handle;
+		this._outbox.holdsNewest = handle !== undefined;
 	}
 
 	/** When the next reading may go, in ms; `Infinity`: that is not known yet. */

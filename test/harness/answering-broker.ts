@@ -1,5 +1,6 @@
 /** A broker that accepts every connection of a world and acknowledges every PUBLISH at its QoS, at once, while it is up. */
 import { bytesOf, textOf } from "../../src/text.ts";
+import { isReadingTopic } from "./topics.ts";
 import { bytes, CONNACK, CONNACK_SESSION_PRESENT, hex, PINGRESP } from "./transcript.ts";
 import type { FakeSocket, World } from "./world.ts";
 
@@ -91,7 +92,7 @@ export class AnsweringBroker {
 
 	/** The readings received, as objects. */
 	get readings(): { readonly [member: string]: unknown }[] {
-		return this.received.filter(({ topic }) => topic.endsWith("/state")).map(({ payload }) => JSON.parse(payload));
+		return this.received.filter(({ topic }) => isReadingTopic(topic)).map(({ payload }) => JSON.parse(payload));
 	}
 
 	private _end(): void {

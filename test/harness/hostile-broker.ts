@@ -25,6 +25,7 @@ import {
 	type Version,
 	variable,
 } from "../fuzz/wire.ts";
+import { isReadingTopic } from "./topics.ts";
 import { until } from "./wait.ts";
 
 /** Most bytes of a packet that the station takes. */
@@ -129,10 +130,10 @@ export class HostileBroker {
 				this._subscribed = true;
 				return;
 			case PUBLISH:
-				if (received.topic.endsWith("/state")) {
+				if (isReadingTopic(received.topic)) {
 					this.seqs.push(JSON.parse(Buffer.from(received.payload).toString()).seq);
 				}
-				if (received.payload[0] === 0x7b && !received.topic.endsWith("/state")) this.replies++;
+				if (received.payload[0] === 0x7b && !isReadingTopic(received.topic)) this.replies++;
 				if (received.qos === 1) answer(PUBACK, ...u16(received.id));
 				else if (received.qos === 2) answer(PUBREC, ...u16(received.id));
 				return;

@@ -13,6 +13,7 @@ import { Scheduler } from "../../hosts/sim/world/scheduler.ts";
 import { parseSettings } from "../../src/settings.ts";
 import { judge } from "../scenarios/oracle.ts";
 import type { Arrival, Happening, Step, Story } from "../scenarios/stories.ts";
+import { isReadingTopic } from "./topics.ts";
 
 /** As long as real parts would be waited for, and longer: the station's delays reach two minutes. In simulated ms. */
 const DELIVERED_WITHIN_MS = 600_000;
@@ -53,9 +54,9 @@ export class SimulatedStory {
 			network: this._network,
 			observer: {
 				onPublish: ({ topic, payload, time }) => {
-					if (!topic.endsWith("/state")) return;
+					if (!isReadingTopic(topic)) return;
 					const text = Buffer.from(payload).toString();
-					this._arrivals.push({ seq: JSON.parse(text).seq, payload: text, time });
+					this._arrivals.push({ seq: JSON.parse(text).seq, isLate: topic.endsWith("/late"), payload: text, time });
 				},
 				onViolation: (_clientId, what) => assert.fail(`the station broke the protocol: ${what}`),
 			},

@@ -2,6 +2,7 @@
 import type { Arrival } from "../scenarios/stories.ts";
 import type { Mosquitto } from "./mosquitto.ts";
 import { findProgram, Program } from "./program.ts";
+import { isReadingTopic } from "./topics.ts";
 import { until } from "./wait.ts";
 
 export interface Message {
@@ -91,11 +92,13 @@ export class MosquittoSub {
 			.map(({ topic, payload, qos, retain }) => ({ topic, payload, qos, retain: retain === 1 }));
 	}
 
-	/** The readings among the messages, with their times since 1970. */
+	/** The readings among the messages, with their times since 1970; without the retained one, which comes with each subscription. */
 	get arrivals(): Arrival[] {
 		return this._told()
-			.filter(({ topic }) => topic.endsWith("/state"))
-			.map(({ tst, payload }) => ({ seq: JSON.parse(payload).seq, payload, time: timeOf(tst) }));
+			.filter(({ topic, retain }) => isReadingTopic(topic) && retain === 0)
+			.map(({ topic, tst, payload }) => {
+				return { seq: JSON.parse(payload).seq, isLate: topic.endsWith("/late"), payload, time: timeOf(tst) };
+			});
 	}
 
 	private _told(): readonly Told[] {
@@ -116,10 +119,11 @@ export class MosquittoSub {
 		await until(`what the broker has for ${this._id}`, () => this._told().some(isBehind));
 	}
 
-	/** The readings among the messages, of all topics that end with `state` or of one. */
+	/** The readings among the messages that were not retained: of all topics, or of one. */
 	reports(topic?: string): Report[] {
 		return this.messages
-			.filter((message) => (topic === undefined ? message.topic.endsWith("/state") : message.topic === topic))
+			.filter(({ retain }) => !retain)
+			.filter((message) => (topic === undefined ? isReadingTopic(message.topic) : message.topic === topic))
 			.map(({ payload }) => JSON.parse(payload));
 	}
 

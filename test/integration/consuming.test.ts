@@ -77,7 +77,7 @@ scenario(
 	async (parts) => {
 		const broker = await parts.mosquitto();
 		const proxy = await parts.proxy(broker);
-		const subscriber = await parts.subscriber(broker, "veleta/+/state");
+		const subscriber = await parts.subscriber(broker, "veleta/terrace/+");
 		const archive = new Archive(parts, broker);
 		await archive.start();
 		const state = join(parts.folder, "terrace.flash");
@@ -94,11 +94,11 @@ scenario(
 		await proxy.open();
 		await subscriber.reaches(9);
 		// A duplicate, whatever else was delivered twice.
-		await broker.publish("veleta/terrace/state", "-m", subscriber.messages[1]!.payload);
+		await broker.publish("veleta/terrace/state", "-m", JSON.stringify(subscriber.reports()[1]));
 		await archive.start();
 		await stopDelivered(parts, second, subscriber);
 		const last = subscriber.highest();
-		assert.ok(subscriber.messages.length > last, "something came twice");
+		assert.ok(subscriber.reports().length > last, "something came twice");
 		await until("all readings in the table", async () => (await archive.count()) >= last);
 
 		const rows = await archive.rows(SORTED);

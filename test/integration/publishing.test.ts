@@ -6,23 +6,24 @@ import { scenario } from "../harness/scenario.ts";
 import { until } from "../harness/wait.ts";
 
 describe("A station and a real broker", { concurrency: 4 }, () => {
-	scenario("Readings arrive at QoS 1, in order, numbered without a gap, and are not retained.", async (parts) => {
+	scenario("Readings arrive at QoS 1, numbered without a gap, and the newest is retained.", async (parts) => {
 		const broker = await parts.mosquitto();
-		const subscriber = await parts.subscriber(broker, "veleta/sim/state");
+		const subscriber = await parts.subscriber(broker, "veleta/sim/#");
 		const started = Date.now();
 		const station = parts.station(broker, "--interval", "1s");
 		await subscriber.reaches(4);
 		const { acknowledged, dropped, connections, lives } = await stopDelivered(parts, station, subscriber);
 		assert.deepEqual({ dropped, connections }, { dropped: 0, connections: lives.length });
 
-		assert.deepEqual(
-			subscriber.messages.map(({ topic, qos, retain }) => ({ topic, qos, retain })),
-			subscriber.messages.map(() => ({ topic: "veleta/sim/state", qos: 1, retain: false })),
-		);
-		assert.equal(subscriber.messages.length, acknowledged);
+		assert.ok(subscriber.messages.every(({ qos }) => qos === 1));
 		assertComplete(subscriber.reports(), acknowledged);
+		const atState = subscriber.reports("veleta/sim/state").map(({ seq }) => seq);
+		assert.deepEqual(
+			atState,
+			atState.toSorted((a, b) => a - b),
+		);
 		let before = started - 1_000;
-		for (const report of subscriber.reports()) {
+		for (const report of subscriber.reports().toSorted((a, b) => a.seq - b.seq)) {
 			assert.deepEqual(Object.keys(report), ["temperature", "humidity", "pressure", "time", "seq"]);
 			assert.ok(report.temperature > -30 && report.temperature < 45, `${report.temperature} °C`);
 			assert.ok(report.humidity! > 5 && report.humidity! <= 100, `${report.humidity} %`);
@@ -31,9 +32,25 @@ describe("A station and a real broker", { concurrency: 4 }, () => {
 			assert.ok(time > before && time <= Date.now(), `${report.time} comes after the reading before it, and is past`);
 			before = time;
 		}
-		const late = await parts.subscriber(broker, "veleta/sim/#");
-		await late.message("the retained status", ({ topic }) => topic === "veleta/sim/status");
-		assert.deepEqual(late.reports(), [], "a late subscriber gets no old reading");
+		const later = await parts.subscriber(broker, "veleta/sim/+");
+		await later.caughtUp();
+		const found = later.messages.filter(({ topic }) => /\/(state|late)$/.test(topic));
+		const newest = subscriber.reports("veleta/sim/state").at(-1)!;
+		assert.deepEqual(
+			found.map(({ topic, payload, retain }) => ({ topic, retain, ...JSON.parse(payload) })),
+			[{ topic: "veleta/sim/state", retain: true, ...newest }],
+			"who subscribes later has the newest reading, and no other",
+		);
+	});
+
+	scenario("Whoever subscribes between two readings has the newest one at once.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const early = await parts.subscriber(broker, "veleta/sim/state");
+		parts.station(broker, "--interval", "1h");
+		await early.reaches(1);
+		const between = await parts.subscriber(broker, "veleta/+/state");
+		const { payload, retain } = await between.message("the retained reading", () => true);
+		assert.deepEqual({ retain, ...JSON.parse(payload) }, { retain: true, ...early.reports()[0] });
 	});
 
 	scenario(
@@ -78,19 +95,19 @@ describe("A station and a real broker", { concurrency: 4 }, () => {
 
 	scenario("A base topic of the user's reaches wildcard subscriptions.", async (parts) => {
 		const broker = await parts.mosquitto();
-		const states = await parts.subscriber(broker, "casa/+/state");
+		const states = await parts.subscriber(broker, "casa/+/+");
 		const house = await parts.subscriber(broker, "casa/#");
 		const others = await parts.subscriber(broker, "veleta/#");
 		const station = parts.station(broker, "--topic", "casa/cocina", "--interval", "1s");
 		await states.reaches(2);
 		await station.stop();
 		for (const subscriber of [states, house, others]) await subscriber.caughtUp();
-		assert.deepEqual([...new Set(states.messages.map(({ topic }) => topic))], ["casa/cocina/state"]);
-		assert.deepEqual([...new Set(house.messages.map(({ topic }) => topic))].sort(), [
-			"casa/cocina/diagnostics",
-			"casa/cocina/state",
-			"casa/cocina/status",
-		]);
+		for (const { messages } of [states, house]) {
+			const topics = new Set(messages.map(({ topic }) => topic));
+			// On a busy machine a reading may be overtaken.
+			topics.delete("casa/cocina/late");
+			assert.deepEqual([...topics].sort(), ["casa/cocina/diagnostics", "casa/cocina/state", "casa/cocina/status"]);
+		}
 		assert.deepEqual(others.messages, []);
 		// The simulator's own subscriber shows the same.
 		await until("the simulator to show a reading", () => station.count(/^casa\/cocina\/state \{"temperature"/) > 0);
@@ -108,7 +125,7 @@ describe("A station and a real broker", { concurrency: 4 }, () => {
 				{ acknowledged, dropped, queued, connections },
 				{ acknowledged: readings, dropped: 0, queued: 0, connections: 1 },
 			);
-			assert.equal(station.count(/^veleta\/sim\/state /), readings);
+			assert.equal(station.count(/^veleta\/sim\/(state|late) /), readings);
 			assert.equal(station.count(/^veleta\/sim\/status online$/), 1);
 			assert.equal(station.count(/^veleta\/sim\/status offline$/), 1);
 			assert.deepEqual(station.errors, []);

@@ -22,7 +22,7 @@ describe("Every sensor publishes", { concurrency: 4 }, () => {
 	for (const [sensor, members] of Object.entries(MEASURED)) {
 		scenario(`A ${sensor} publishes what it measures, and nothing else.`, async (parts) => {
 			const broker = await parts.mosquitto();
-			const subscriber = await parts.subscriber(broker, "veleta/sim/state");
+			const subscriber = await parts.subscriber(broker, "veleta/sim/+");
 			const station = parts.station(broker, "--sensor", sensor, "--interval", "2s", "--speed", "5");
 			await subscriber.reaches(3);
 			await station.stop();
@@ -39,7 +39,7 @@ describe("Every sensor publishes", { concurrency: 4 }, () => {
 				temperature: ((c! & 0x7f) * 256 + d!) / (c! & 0x80 ? -10 : 10),
 			}));
 		const broker = await parts.mosquitto();
-		const subscriber = await parts.subscriber(broker, "veleta/sim/state");
+		const subscriber = await parts.subscriber(broker, "veleta/sim/+");
 		const replay = ["--replay", PULSE_TRAINS, "--sensor", "dht22", "--interval", "2s", "--speed", "50"];
 		const station = parts.station(broker, ...replay);
 		await subscriber.reaches(12);
@@ -56,7 +56,7 @@ describe("Every sensor publishes", { concurrency: 4 }, () => {
 
 	scenario("Recorded registers of a BME280 are published as what Bosch's formulas make of them.", async (parts) => {
 		const broker = await parts.mosquitto();
-		const subscriber = await parts.subscriber(broker, "veleta/sim/state");
+		const subscriber = await parts.subscriber(broker, "veleta/sim/+");
 		const station = parts.station(broker, "--replay", `${VECTORS}#periph-i2c`, "--interval", "1s");
 		// More than one period of the noise that the replay of a single measurement has.
 		await subscriber.reaches(6);

@@ -302,7 +302,7 @@ describe("Options and settings of TLS", { concurrency: 4 }, () => {
 		const certificates = certificatesOf(parts);
 		const authority = certificates.authority();
 		const broker = await parts.mosquitto({ tls: { identity: certificates.issue(authority) } });
-		const subscriber = await parts.subscriber(broker, "+/state");
+		const subscriber = await parts.subscriber(broker, "+/+");
 		const path = relative(parts.folder, authority.certificate);
 		const text = readFileSync(authority.certificate, "utf8");
 		for (const [topic, ca] of Object.entries({ "by-path": path, "as-text": text })) {

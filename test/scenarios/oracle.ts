@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import type { Arrival, Story } from "./stories.ts";
 
 /**
- * Every number from 1 on has arrived, and no number with two contents; and what the story asks for besides.
+ * Every number from 1 on has arrived, and no number with two contents; at `state` none after a higher one; and what the
+ * story asks for besides.
  * `again`: of a story that is exactly once, how many may have come again all the same.
  */
 export function judge(arrivals: readonly Arrival[], story: Story, readings: number, again = 0): void {
@@ -22,9 +23,11 @@ export function judge(arrivals: readonly Arrival[], story: Story, readings: numb
 		const repeated = arrivals.length - last;
 		assert.ok(repeated <= again, `${repeated} readings came again, of ${again} that may`);
 	}
-	if (settings.order === "oldest")
-		assert.deepEqual(
-			seqs,
-			seqs.toSorted((a, b) => a - b),
-		);
+	const atState = arrivals.filter(({ isLate }) => !isLate).map(({ seq }) => seq);
+	assert.deepEqual(
+		atState,
+		atState.toSorted((a, b) => a - b),
+		"what is retained goes back",
+	);
+	if (settings.order === "oldest") assert.deepEqual(seqs, [...new Set(atState)], "a reading is out of order");
 }

@@ -44,6 +44,8 @@ export interface Story {
 /** What a subscriber with an unbroken connection received. */
 export interface Arrival {
 	readonly seq: number;
+	/** It came at `late`, not at `state`. */
+	readonly isLate: boolean;
 	/** The report as it came. */
 	readonly payload: string;
 	/** In ms, of the clock that the story's times are of. */
@@ -64,6 +66,13 @@ export const STORIES: readonly Story[] = [
 			{ at: 32, happening: "power cut", lasts: 4 },
 		],
 		readings: 10,
+	},
+	{
+		name: "A broker that is away for ten minutes: what is retained afterwards never goes back.",
+		settings: { interval: 10 },
+		speed: 40,
+		steps: [{ at: 60, happening: "broker away", lasts: 600 }],
+		readings: 60,
 	},
 	{
 		name: "Ten power cuts in a row, in the middle of many quick readings.",

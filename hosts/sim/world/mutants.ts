@@ -297,6 +297,28 @@ export const MUTANTS: readonly Mutant[] = [
 		},
 	),
 	mutant(
+		"late readings at state",
+		2,
+		Outbox,
+		class extends Outbox {
+			override take(now: number, hurried?: boolean) {
+				const taken = super.take(now, hurried);
+				return taken && { ...taken, isNewest: true };
+			}
+		},
+	),
+	mutant(
+		"two readings on their way to state",
+		4,
+		Outbox,
+		class extends Outbox {
+			override take(now: number, hurried?: boolean) {
+				this.holdsNewest = false;
+				return super.take(now, hurried);
+			}
+		},
+	),
+	mutant(
 		"a backlog without a pace",
 		11,
 		Outbox,

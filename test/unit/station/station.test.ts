@@ -8,6 +8,7 @@ import { AnsweringBroker } from "../../harness/answering-broker.ts";
 import { deepEqual, equal, match, ok, test } from "../../harness/harness.ts";
 import { hostOf } from "../../harness/host.ts";
 import { FakeUdp } from "../../harness/time-server.ts";
+import { isReadingTopic } from "../../harness/topics.ts";
 import { World } from "../../harness/world.ts";
 
 const MINUTE = 60_000;
@@ -50,10 +51,10 @@ test("a station says online, retained, and then a reading a minute", () => {
 	deepEqual(
 		broker.received.slice(1).map(({ topic, retain }) => [topic, retain]),
 		[
-			["veleta/roof/state", false],
+			["veleta/roof/state", true],
 			["veleta/roof/diagnostics", true],
-			["veleta/roof/state", false],
-			["veleta/roof/state", false],
+			["veleta/roof/state", true],
+			["veleta/roof/state", true],
 		],
 	);
 	deepEqual(Object.keys(broker.readings[0]!), ["temperature", "humidity", "pressure", "time", "seq"]);
@@ -331,6 +332,79 @@ test("a certificate whose dates do not fit the clock makes it ask for the time a
 	}
 });
 
+/** What the broker has got at each of the station's topics of readings: numbers, in the order of their arrival. */
+function topicsOf(broker: AnsweringBroker) {
+	const readings = broker.received.filter(({ topic }) => isReadingTopic(topic));
+	ok(readings.every(({ topic, retain }) => retain === topic.endsWith("/state")));
+	const at = (end: string) =>
+		readings.filter(({ topic }) => topic.endsWith(end)).map(({ payload }) => JSON.parse(payload).seq as number);
+	return { state: at("/state"), late: at("/late") };
+}
+
+test("after an outage the newest reading is retained at state, and those before it come late", () => {
+	const { broker } = start();
+	broker.advanceTo(MINUTE + 1_000);
+	broker.up = false;
+	broker.advanceTo(11 * MINUTE + 1_000);
+	deepEqual(topicsOf(broker), { state: [1, 2], late: [] });
+	broker.up = true;
+	broker.advanceTo(13 * MINUTE + 1_000);
+	const { state, late } = topicsOf(broker);
+	// One was on its way when the connection ended, at state.
+	deepEqual(sorted([...state, ...late]), upTo(14));
+	deepEqual(state, sorted(state));
+	deepEqual(state.slice(-3), [12, 13, 14]);
+	ok(late.length >= 8, late.join(", "));
+});
+
+test("what waited from before a restart comes late, but for the newest", () => {
+	const flash = new FlashChip({ blockLength: 4_096, blocks: 4 });
+	const first = start({}, { flash });
+	first.broker.up = false;
+	first.broker.advanceTo(2 * MINUTE + 1_000);
+	const world = new World();
+	// Its sensor has nothing to say for now.
+	const dead = class {
+		read(): never {
+			throw new Error("no acknowledgement");
+		}
+		write(): never {
+			throw new Error("no acknowledgement");
+		}
+		close() {}
+	};
+	const { broker } = start({}, { flash, i2c: { io: dead } }, world);
+	broker.advanceTo(1_000);
+	deepEqual(topicsOf(broker), { state: [3], late: [1, 2] });
+});
+
+test("a newer reading leaves for state only when the one before it cannot leave again", () => {
+	const { broker, world } = start({ interval: 1 });
+	broker.advanceTo(1_500);
+	broker.answers = false;
+	broker.advanceTo(4_500);
+	// The fourth was overtaken by the fifth, which waits.
+	deepEqual(topicsOf(broker), { state: [1, 2, 3], late: [4] });
+	// The connection ends before it is acknowledged.
+	world.socket.ends("reset");
+	broker.answers = true;
+	broker.advanceTo(7_500);
+	const { state, late } = topicsOf(broker);
+	deepEqual(state, sorted(state));
+	equal(state[3], 3);
+	deepEqual(sorted([...new Set([...state, ...late])]), upTo(8));
+});
+
+test("in the order of their numbers all readings are at state, one after the acknowledgement of the other", () => {
+	const { broker } = start({ order: "oldest" });
+	broker.advanceTo(MINUTE + 1_000);
+	broker.up = false;
+	broker.advanceTo(11 * MINUTE + 1_000);
+	broker.up = true;
+	broker.advanceTo(13 * MINUTE + 1_000);
+	deepEqual(topicsOf(broker), { state: upTo(14), late: [] });
+});
+
 test("the numbers go on after a restart, and what waited is told of and delivered", () => {
 	const flash = new FlashChip({ blockLength: 4_096, blocks: 4 });
 	const first = start({}, { flash });
@@ -448,7 +522,7 @@ test("a broker that answers QoS 2 by PUBACK gets each reading once, on one conne
 
 test("a reading that the broker ends connections on is set aside and told, the others go on, and after six hours it is tried again", () => {
 	const { world, broker, station, log } = start();
-	broker.poison = (topic, payload) => topic.endsWith("/state") && payload.includes('"seq":3}');
+	broker.poison = (topic, payload) => isReadingTopic(topic) && payload.includes('"seq":3}');
 	broker.advanceTo(20 * MINUTE);
 	deepEqual(
 		[...new Set(numbers(broker))].sort((a, b) => a - b),
@@ -471,7 +545,7 @@ test("a reading that the broker ends connections on is set aside and told, the o
 
 test("a broker that ends the connection on every reading gets everything else, and all readings when it takes them", () => {
 	const { broker, station } = start();
-	broker.poison = (topic) => topic.endsWith("/state");
+	broker.poison = (topic) => isReadingTopic(topic);
 	broker.advanceTo(3 * HOUR, 500);
 	ok(broker.received.some(({ topic }) => topic.endsWith("/diagnostics")));
 	equal(station.counters.acknowledged, 0);
@@ -487,7 +561,7 @@ for (const qos of [1, 2]) {
 		const { broker, station, log } = start({ qos, broker: "mqtt://localhost" });
 		broker.advanceTo(2 * MINUTE + 1_000);
 		deepEqual(numbers(broker), [1, 2, 3]);
-		broker.refusal = (topic) => (topic.endsWith("/state") ? 0x97 : undefined);
+		broker.refusal = (topic) => (isReadingTopic(topic) ? 0x97 : undefined);
 		broker.advanceTo(17 * MINUTE + 1_000);
 		const attempts = broker.refused.map(({ at }) => Math.round(at / 1_000));
 		deepEqual(attempts.slice(0, 7), [180, 181, 183, 187, 195, 211, 243]);
@@ -514,7 +588,7 @@ test("while readings are refused the diagnostics say why, and no longer when the
 	const last = () => JSON.parse(broker.received.filter(({ topic }) => topic.endsWith("/diagnostics")).at(-1)!.payload);
 	broker.advanceTo(5_000);
 	equal(last().refusal, undefined);
-	broker.refusal = (topic) => (topic.endsWith("/state") ? 0x87 : undefined);
+	broker.refusal = (topic) => (isReadingTopic(topic) ? 0x87 : undefined);
 	broker.advanceTo(2 * MINUTE + 5_000);
 	equal(last().refusal, "not authorized");
 	broker.refusal = undefined;
@@ -524,7 +598,7 @@ test("while readings are refused the diagnostics say why, and no longer when the
 
 test("a reading that the broker refuses while it takes others holds up none of them, and is tried again after six hours", () => {
 	const { broker, station, log } = start({ broker: "mqtt://localhost" });
-	broker.refusal = (topic, payload) => (topic.endsWith("/state") && payload.includes('"seq":3}') ? 0x99 : undefined);
+	broker.refusal = (topic, payload) => (isReadingTopic(topic) && payload.includes('"seq":3}') ? 0x99 : undefined);
 	broker.advanceTo(30 * MINUTE + 1_000);
 	deepEqual(
 		sorted(numbers(broker)),
@@ -544,7 +618,7 @@ test("a reading that the broker refuses while it takes others holds up none of t
 test("stopped while readings are refused, it says how many were not delivered; the next run delivers them", () => {
 	const flash = new FlashChip({ blockLength: 4_096, blocks: 16 });
 	const { broker, station, log } = start({}, { flash });
-	broker.refusal = (topic) => (topic.endsWith("/state") ? 0x97 : undefined);
+	broker.refusal = (topic) => (isReadingTopic(topic) ? 0x97 : undefined);
 	broker.advanceTo(3 * MINUTE + 1_000);
 	let stopped = false;
 	station.stop(() => {

@@ -319,10 +319,13 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		this._published(message, true);
 	}
 
-	private _published({ topic, payload, qos, dup, isWill, time }: TakenMessage, refused: boolean): void {
+	private _published({ topic, payload, qos, dup, retain, isWill, time }: TakenMessage, refused: boolean): void {
 		const base = this._options.plan.settings.topic;
-		if (topic === `${base}/state`) {
+		const isState = topic === `${base}/state`;
+		if (isState || topic === `${base}/late`) {
 			const entry = this.readings.delivered({
+				isState,
+				retain,
 				payload: textOf(payload),
 				qos,
 				dup,

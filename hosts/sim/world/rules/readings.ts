@@ -21,9 +21,12 @@ export interface ReadingsOptions {
 
 /** A delivery, as the broker saw it. */
 export interface Delivery {
+	/** At `state`, or at `late`. */
+	readonly isState: boolean;
 	readonly payload: string;
 	readonly qos: number;
 	readonly dup: boolean;
+	readonly retain: boolean;
 	readonly time: number;
 	readonly refused: boolean;
 	/** The flash was failing, or has done so not long ago. */
@@ -51,6 +54,9 @@ export class Readings {
 	private _highestDelivered = 0;
 	private _outOfOrder = false;
 	private _asideAt = Number.NEGATIVE_INFINITY;
+	/** The newest reading that the station has accepted, and the newest that the broker has taken at `state`. */
+	private _newest: Entry | undefined;
+	private _onState: Entry | undefined;
 
 	constructor(options: ReadingsOptions) {
 		this._options = options;
@@ -121,6 +127,7 @@ export class Readings {
 		while (before?.uncertain) before = before.earlier;
 		this._numbers.given(seq, sample.volatile, before);
 		const entry = this._enter(seq, { ...sample, uncertain: false });
+		this._newest = entry;
 		if (entry.volatile) this._inRam.push(entry);
 	}
 
@@ -182,6 +189,7 @@ export class Readings {
 		}
 		entry.values ??= text;
 		this._labels.judge(entry, time);
+		this._judgeTopic(entry, delivery);
 		this._judgeRepetition(entry, delivery);
 		if (delivery.refused) {
 			this.counts.rejected++;
@@ -220,6 +228,22 @@ export class Readings {
 			if (!entry.truth || !untruth(report, entry.truth)) return entry;
 		}
 		return latest;
+	}
+
+	/** What is retained at `state` never goes back in time; what comes behind newer readings is at `late`, and is not retained. */
+	private _judgeTopic(entry: Entry, { isState, retain, refused, hindered, flashWellSince }: Delivery): void {
+		const { violate, order } = this._options;
+		const { seq, at } = entry;
+		if (retain !== isState) violate("topic", `reading ${seq} is${retain ? "" : " not"} retained`);
+		// Numbers may have begun anew; or the flash had it, and would not show it when it was its turn.
+		const isCertain = !entry.uncertain && !entry.hindered && !hindered && flashWellSince <= at && !this._outOfOrder;
+		if (isState) {
+			const before = this._onState;
+			if (isCertain && before && at < before.at) violate("topic", `reading ${seq} is retained after ${before.seq}`);
+			if (!refused) this._onState = entry;
+		} else if (isCertain && order === "newest" && entry === this._newest) {
+			violate("topic", `reading ${seq} is the newest, and comes late`);
+		} else if (isCertain && order === "oldest") violate("topic", `reading ${seq} comes late`);
 	}
 
 	private _judgeRepetition(entry: Entry, { qos, dup, refused, hindered }: Delivery): void {
