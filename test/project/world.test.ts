@@ -77,7 +77,7 @@ test("a broken rule is told with the seed, what happened last, and how to repeat
 	const { status, stdout } = simulateMutant("a redelivery without DUP", "--seeds", "40", "--days", "0.5");
 	equal(status, 1, stdout);
 	match(stdout, /^0d \d\d:\d\d:\d\d\.\d{3} {2}attempt to connect$/m);
-	match(stdout, /^0d \S+ {2}→ PUBLISH \d+, QoS [12]: /m);
+	match(stdout, /^0d \S+ {2}→ PUBLISH \d+, QoS [12](, \w+)*: /m);
 	match(stdout, /\nseed \d+, 0d \S+: duplicate flag: reading \d+ came again in the same session without DUP\n/);
 	match(stdout, /\nrepeat with: npm run simulate -- --seed \d+ --days 0\.5\n$/);
 });

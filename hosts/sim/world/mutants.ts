@@ -133,7 +133,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"a backoff that does not grow",
-		2,
+		11,
 		Backoff,
 		class extends Backoff {
 			override next() {
