@@ -4,6 +4,10 @@
  */
 import { isIPv4, isIPv6 } from "node:net";
 import { type BrokerUrl, parseBrokerUrl } from "../../src/net/broker-url.ts";
+import { DERIVED } from "../../src/net/derived.ts";
+import { quantitiesWith } from "../../src/net/quantities.ts";
+import { SENSORS, type SensorModel } from "../../src/sensors/models.ts";
+import { SETTINGS } from "../../src/settings/table.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { messageOf } from "../../src/text.ts";
 
@@ -25,7 +29,7 @@ export function checkSettings(raw: unknown): Settings {
 		const hint = typeof broker === "string" ? secretHint(broker) : "";
 		faults.push(messageOf(error).replace(/^broker: must look like .*$/m, (line) => line + hint));
 	}
-	faults.push(...furtherFaults(Object(raw)));
+	faults.push(...furtherFaults(Object(raw)), ...unmeasured(Object(raw)));
 	if (!settings || faults.length > 0) throw new Error(faults.join("\n"));
 	return settings;
 }
@@ -60,6 +64,27 @@ function furtherFaults({ broker, timeServer }: { readonly broker?: unknown; read
 		timeServer: typeof timeServer === "string" && timeServer !== "" ? serverProblem(timeServer) : undefined,
 	};
 	return Object.entries(problems).flatMap(([name, problem]) => (problem === undefined ? [] : [`${name}: ${problem}`]));
+}
+
+/**
+ * Settings about a quantity that the sensor does not measure. A board leaves such a
+ * quantity out of its reports.
+ */
+function unmeasured({ sensor, offsets, altitude, derived }: { readonly [name: string]: unknown }): string[] {
+	const model = (sensor ?? SETTINGS.sensor.default) as SensorModel;
+	// That there is no such sensor was told.
+	if (!Object.hasOwn(SENSORS, model)) return [];
+	const measured: string[] = quantitiesWith(model, {}).map(({ name }) => name);
+	const given: readonly (readonly [name: string, quantity: string, isGiven: boolean])[] = [
+		...Object.keys(SETTINGS.offsets.properties).map(
+			(name) => [`offsets.${name}`, name, (Object(offsets)[name] ?? undefined) !== undefined] as const,
+		),
+		["altitude", "pressure", (altitude ?? undefined) !== undefined],
+		["derived", "humidity", Array.isArray(derived) && derived.some((name) => DERIVED.includes(name))],
+	];
+	return given
+		.filter(([, quantity, isGiven]) => isGiven && !measured.includes(quantity))
+		.map(([name, quantity]) => `${name}: needs the ${quantity}, which a ${model} does not measure`);
 }
 
 function serverProblem(host: string): string | undefined {

@@ -3,6 +3,7 @@
  * has one. `texts.ts`, which no board has, describes them; `../settings.ts` checks
  * what a row cannot express.
  */
+import { DERIVED } from "../net/derived.js";
 import { IPV4 } from "../net/ipv4.js";
 import { SLOT_BYTES } from "../outbox/slot.js";
 import { SENSORS, type SensorModel } from "../sensors/models.js";
@@ -96,6 +97,17 @@ export const SETTINGS = (Object as Freezing).freeze(
 		sensor: { enum: Object.keys(SENSORS) as SensorModel[], default: "bme280" },
 		/** Seconds. Weather changes over minutes, and a DHT warms itself when it is asked too often. */
 		interval: { type: "number", minimum: SENSORS, maximum: INTERVAL_MAXIMUM_S, default: 60 },
+		/** In a report's units. A sensor that is further off is broken, or in the wrong place. */
+		offsets: {
+			properties: {
+				temperature: { type: "number", minimum: -20, maximum: 20 },
+				humidity: { type: "number", minimum: -50, maximum: 50 },
+				pressure: { type: "number", minimum: -100, maximum: 100 },
+			},
+		},
+		/** Metres: beyond all places where people live, and a BME280's range of pressures. */
+		altitude: { type: "number", minimum: -500, maximum: 9_000 },
+		derived: { some: DERIVED },
 		broker: { type: "string", default: "mqtt://localhost:1883" },
 		username: { type: "string", ...EMPTY },
 		password: { type: "string" },

@@ -12,6 +12,12 @@ type NameIn<T> = {
 export const TEXTS: { readonly [name in SettingName]: string } = {
 	sensor: "the sensor that is connected",
 	interval: "seconds between readings",
+	offsets: "what is added to the measured values, when they are sent",
+	"offsets.temperature": "°C",
+	"offsets.humidity": "percentage points of relative humidity; the sum stays within 0 and 100 %",
+	"offsets.pressure": "hPa",
+	altitude: "the station's, in m above sea level; with it a report has `seaLevelPressure`",
+	derived: "what is computed of temperature and humidity, and is in the report, too",
 	broker:
 		"`mqtt://[user[:password]@]host[:port]`; `mqtts://` or `ssl://` for TLS, on port 8883. `host[:port]` alone and `tcp://` are as `mqtt://`",
 	username: "for the broker, instead of the one in the URL",

@@ -152,7 +152,7 @@ export class Reports implements Source {
 		}
 		return {
 			topic: `${topic}/${isState ? "state" : "late"}`,
-			payload: bytesOf(reportPayload(reading)),
+			payload: bytesOf(reportPayload(reading, this._settings)),
 			qos,
 			retain: isState,
 			source: this,

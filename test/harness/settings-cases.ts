@@ -1,5 +1,6 @@
 /** Settings that are taken, and such that are refused: for the validation, and for the schema beside it. */
-import { SENSORS } from "../../src/sensors/models.ts";
+import { DERIVED } from "../../src/net/derived.ts";
+import { SENSORS, type SensorModel } from "../../src/sensors/models.ts";
 import { type Row, SETTINGS, type Table } from "../../src/settings/table.ts";
 import { rows } from "../../src/settings/texts.ts";
 
@@ -131,6 +132,37 @@ export const NO_HOSTS = [
 	"[broker.lan]",
 ];
 
+/** What a sensor does not measure. */
+const UNMEASURED: Readonly<Record<SensorModel, string | undefined>> = {
+	bme280: undefined,
+	bmp280: "humidity",
+	dht22: "pressure",
+	dht11: "pressure",
+};
+/** Settings with the quantity that they need, and the name of the setting. */
+const NEEDS: readonly (readonly [settings: object, quantity: string, name: string])[] = [
+	[{ offsets: { temperature: 0 } }, "temperature", "offsets.temperature"],
+	[{ offsets: { temperature: 1, humidity: 0 } }, "humidity", "offsets.humidity"],
+	[{ offsets: { pressure: 0.5 } }, "pressure", "offsets.pressure"],
+	[{ altitude: 0 }, "pressure", "altitude"],
+	[{ altitude: -20.5, derived: false }, "pressure", "altitude"],
+	...DERIVED.map((name) => [{ derived: [name] }, "humidity", "derived"] as const),
+	[{ derived: DERIVED, altitude: null }, "humidity", "derived"],
+];
+/**
+ * Settings about what is measured, of each sensor; `undefined`: they can be used.
+ * Otherwise a computer refuses them with this message, and a board leaves out what it
+ * does not measure.
+ */
+export const SENSOR_NEEDS = (Object.entries(UNMEASURED) as [SensorModel, string | undefined][]).flatMap(
+	([sensor, unmeasured]) =>
+		NEEDS.map(([settings, quantity, name]) => ({
+			raw: { ...settings, sensor },
+			message:
+				quantity === unmeasured ? `${name}: needs the ${quantity}, which a ${sensor} does not measure` : undefined,
+		})),
+);
+
 export const TAKEN = {
 	...LIMITS,
 	...casesOf(HOSTS, (host) => ({ broker: `mqtt://${host}:1884` })),
@@ -164,7 +196,14 @@ export const TAKEN = {
 	secondAddress: { sensor: "bmp280", address: "0x77" },
 	nullAddress: { address: null },
 	nullPin: { pins: { led: null, dht: 5 } },
-	nullMembers: { sensor: null, interval: null, qos: null, order: null, sleep: null, outbox: null },
+	nullMembers: { sensor: null, interval: null, qos: null, order: null, sleep: null, outbox: null, altitude: null },
+	offsets: { offsets: { temperature: -1.5, humidity: 3, pressure: 0.25 } },
+	noOffsets: { offsets: {} },
+	nullOffset: { sensor: "dht22", offsets: { temperature: null, humidity: -3, pressure: null } },
+	allDerived: { altitude: 667.5, derived: DERIVED },
+	...casesOf(DERIVED, (name) => ({ sensor: "dht11", derived: [name] })),
+	nothingDerived: { sensor: "bmp280", derived: false, altitude: 0 },
+	emptyDerived: { sensor: "bmp280", derived: [], offsets: { temperature: 1 } },
 	certificates: { tls: { ca: "-----BEGIN CERTIFICATE-----\n…", certificate: "-----BEGIN a", key: "-----BEGIN b" } },
 	authority: { tls: { ca: "-----BEGIN CERTIFICATE-----\n…" } },
 	updateKey: { updateKey: `04${"0f".repeat(64)}` },
@@ -223,6 +262,17 @@ export const REFUSED: readonly (readonly [raw: unknown, message: RegExp])[] = [
 	[{ commands: "status" }, /^commands: must be false, or a list/],
 	[{ commands: ["reboot"] }, /^commands: must be false, or a list/],
 	[{ commands: ["status", ["sample"]] }, /^commands: must be false, or a list/],
+	[{ derived: true }, /^derived: must be false, or a list of dewPoint, absoluteHumidity, heatIndex$/],
+	[{ derived: null }, /^derived: must be false, or a list/],
+	[{ derived: "dewPoint" }, /^derived: must be false, or a list/],
+	[{ derived: ["dewpoint"] }, /^derived: must be false, or a list/],
+	[{ derived: ["dewPoint", "seaLevelPressure"] }, /^derived: must be false, or a list/],
+	[{ altitude: "667" }, /^altitude: must be a number from -500 to 9000$/],
+	[{ altitude: Number.NaN }, /^altitude: must be a number/],
+	[{ offsets: null }, /^offsets: must be an object$/],
+	[{ offsets: -1.5 }, /^offsets: must be an object$/],
+	[{ offsets: { temperature: "1" } }, /^offsets\.temperature: must be a number from -20 to 20$/],
+	[{ offsets: { dewPoint: 1 } }, unknown("offsets\\.dewPoint", SETTINGS.offsets.properties)],
 	[{ topic: "casa/+" }, /^topic: must not contain \+ or #/],
 	[{ topic: "$SYS/x" }, /^topic: must not begin with \$/],
 	[{ topic: "/casa" }, /^topic: must not begin or end with \//],

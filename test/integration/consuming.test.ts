@@ -81,7 +81,9 @@ scenario(
 		const archive = new Archive(parts, broker);
 		await archive.start();
 		const state = join(parts.folder, "terrace.flash");
-		const start = () => parts.station(proxy, "--id", "terrace", "--interval", "1s", "--state", state);
+		// The script keeps what it knows, also of a report with more members.
+		const config = parts.config({ altitude: 667, derived: ["dewPoint", "heatIndex"] });
+		const start = () => parts.station(proxy, ...config, "--id", "terrace", "--interval", "1s", "--state", state);
 
 		const first = start();
 		await until("four readings in the table", async () => (await archive.count()) >= 4);

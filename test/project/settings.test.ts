@@ -12,7 +12,7 @@ import { parseOptions, settingOf, USAGE, withOptionNames } from "../../commands/
 import { checkBrokerUrl, checkSettings } from "../../hosts/node/settings-check.ts";
 import { rows, type SettingName, TEXTS } from "../../src/settings/texts.ts";
 import { parseSettings } from "../../src/settings.ts";
-import { NO_HOSTS, REFUSED, TAKEN } from "../harness/settings-cases.ts";
+import { NO_HOSTS, REFUSED, SENSOR_NEEDS, TAKEN } from "../harness/settings-cases.ts";
 
 const read = (path: string) => readFileSync(path, "utf8");
 const takes = new Ajv({ strict: true, allowUnionTypes: true }).compile(JSON.parse(read("config.schema.json")));
@@ -63,6 +63,36 @@ test("a computer takes what a board takes, but for hosts that cannot be there", 
 		() => checkSettings({ interval: 0, broker: "mqtt://a..b" }),
 		/^Error: interval: [^\n]*\nbroker: the host[^\n]*$/,
 	);
+});
+
+test("a setting about a quantity that the sensor does not measure is refused by a computer, and taken by a board", () => {
+	for (const { raw, message } of SENSOR_NEEDS) {
+		assert.ok(parseSettings(raw));
+		assert.ok(takes(raw), JSON.stringify(raw));
+		if (message === undefined) assert.deepEqual(checkSettings(raw), parseSettings(raw));
+		else assert.throws(() => checkSettings(raw), { message }, JSON.stringify(raw));
+	}
+	const refused = SENSOR_NEEDS.filter(({ message }) => message !== undefined);
+	assert.ok(refused.length > 10 && refused.length < SENSOR_NEEDS.length / 2, `${refused.length}`);
+	const faults = (raw: unknown) => {
+		try {
+			checkSettings(raw);
+		} catch (error) {
+			return (error as Error).message.split("\n");
+		}
+		return [];
+	};
+	// All that is wrong at once, and each fault once.
+	assert.deepEqual(faults({ sensor: "dht22", altitude: 5, offsets: { pressure: 1 }, qos: 7 }), [
+		"qos: must be a number from 0 to 2",
+		"offsets.pressure: needs the pressure, which a dht22 does not measure",
+		"altitude: needs the pressure, which a dht22 does not measure",
+	]);
+	assert.deepEqual(faults({ sensor: "dht", altitude: 5 }), ["sensor: must be one of bme280, bmp280, dht22, dht11"]);
+	for (const derived of [null, true, "dewPoint", ["dew"], {}])
+		assert.deepEqual(faults({ sensor: "bmp280", derived }).length, 1, JSON.stringify(derived));
+	for (const offsets of [null, 5, "humidity", ["humidity"]])
+		assert.deepEqual(faults({ sensor: "bmp280", offsets }).length, 1, JSON.stringify(offsets));
 });
 
 test("a time server is a name or an IPv4 address alone", () => {

@@ -31,6 +31,7 @@ export class RemotePanel {
 	private _weather: Weather | undefined;
 	private _sensorFault = false;
 	private _sensor: SimulatedSensor | undefined;
+	private _settings: Settings | undefined;
 	private _station: Station | undefined;
 	private _startedAt = 0;
 	private _onConfigured: (() => void) | undefined;
@@ -41,7 +42,7 @@ export class RemotePanel {
 		this.observer = {
 			onReading: (seq, sample) => {
 				const time = clock.time();
-				post({ report: JSON.parse(reportPayload({ seq, time, sample })) });
+				post({ report: JSON.parse(reportPayload({ seq, time, sample }, this._settings!)) });
 				this._postStatus();
 			},
 			onState: (connection) => {
@@ -75,7 +76,9 @@ export class RemotePanel {
 	}
 
 	/** Tells the panel the station's identity, and takes the sensor that its switch silences. */
-	introduce({ id, sensor: model, broker, interval, keepAlive, topic }: Settings, sensor: SimulatedSensor): void {
+	introduce(settings: Settings, sensor: SimulatedSensor): void {
+		const { id, sensor: model, broker, interval, keepAlive, topic } = settings;
+		this._settings = settings;
 		this._sensor = sensor;
 		sensor.silence(this._sensorFault);
 		this._options.post({ identity: { id, sensor: model, broker: showAddress(broker), interval, keepAlive, topic } });

@@ -109,7 +109,9 @@ test("the panel is told who the station is, and no secret", () => {
 });
 
 test("the panel is told of the counters twice a second, and whenever something happens", () => {
-	const { panel, run, taken } = bench();
+	const { panel, sensor, run, taken } = bench();
+	panel.introduce(parseSettings({ offsets: { humidity: -0.2 } }), sensor);
+	taken();
 	panel.watch(station({ queued: 1 }));
 	run(500);
 	run(500);
@@ -122,7 +124,8 @@ test("the panel is told of the counters twice a second, and whenever something h
 	panel.observer.onReading?.(42, { thermometer: { temperature: 21.534 }, hygrometer: { humidity: 0.452 } }, 0);
 	const [connection, , report, status] = taken();
 	deepEqual(connection, { connection: "online" });
-	deepEqual(report, { report: { temperature: 21.53, humidity: 45.2, time: "2026-11-21T12:00:01.000Z", seq: 42 } });
+	// As it is sent.
+	deepEqual(report, { report: { temperature: 21.53, humidity: 45, time: "2026-11-21T12:00:01.000Z", seq: 42 } });
 	ok(status && "status" in status);
 });
 
