@@ -14,6 +14,8 @@ export interface MosquittoOptions {
 	readonly access?: string;
 	/** Listens with TLS, too, at `tlsPort`. */
 	readonly tls?: BrokerTls;
+	/** Saves each change at once, and not only when it is asked to, or stops. */
+	readonly savesChanges?: boolean;
 }
 
 export interface BrokerTls {
@@ -38,7 +40,7 @@ export class Mosquitto {
 	}
 
 	/** Starts one that keeps what it has to in `folder`. */
-	static async start(folder: string, { users, access, tls }: MosquittoOptions = {}): Promise<Mosquitto> {
+	static async start(folder: string, { users, access, tls, savesChanges }: MosquittoOptions = {}): Promise<Mosquitto> {
 		const program = findProgram("mosquitto");
 		mkdirSync(folder, { recursive: true });
 		const broker = new Mosquitto(folder, await freePort(), await freePort());
@@ -55,6 +57,7 @@ export class Mosquitto {
 			...(users ? ["allow_anonymous false", `password_file ${passwords}`] : ["allow_anonymous true"]),
 			"persistence true",
 			`persistence_location ${folder}/`,
+			...(savesChanges ? ["autosave_on_changes true", "autosave_interval 1"] : []),
 			"log_dest stderr",
 			"log_type all",
 			"max_queued_messages 10000",
@@ -130,15 +133,9 @@ export class Mosquitto {
 		rmSync(this._database, { force: true });
 	}
 
-	/**
-	 * Publishes with mosquitto_pub, at QoS 1; `args` are more of its arguments, the message among them. Resolves when
-	 * the broker has it. Meanwhile this process goes on: mosquitto stands still when nobody reads its log.
-	 */
-	async publish(topic: string, ...args: string[]): Promise<void> {
-		const where = ["-h", "127.0.0.1", "-p", String(this.port), "-q", "1", "-t", topic];
-		const program = new Program("mosquitto_pub", findProgram("mosquitto_pub"), [...where, ...args], this._folder);
-		const { code } = await program.ended();
-		if (code !== 0) throw new Error(`mosquitto_pub ended with ${code}: ${program.lines.join("; ")}`);
+	/** See `publish`. */
+	publish(topic: string, ...args: string[]): Promise<void> {
+		return publish(this.port, this._folder, topic, ...args);
 	}
 
 	/** How many lines of the log match. */
@@ -151,6 +148,9 @@ export class Mosquitto {
 		return this.count(new RegExp(`New client connected from .* as ${clientId} `));
 	}
 
+	/** How many subscriptions of a client it has answered. */
+	readonly subscriptions = (clientId: string): number => this.count(new RegExp(`Sending SUBACK to ${clientId}$`));
+
 	private get _accessFile(): string {
 		return join(this._folder, "access");
 	}
@@ -158,4 +158,15 @@ export class Mosquitto {
 	private get _database(): string {
 		return join(this._folder, "mosquitto.db");
 	}
+}
+
+/**
+ * Publishes with mosquitto_pub, at QoS 1; `args` are more of its arguments, the message among them. Resolves when
+ * the broker has it. Meanwhile this process goes on: mosquitto stands still when nobody reads its log.
+ */
+export async function publish(port: number, folder: string, topic: string, ...args: string[]): Promise<void> {
+	const where = ["-h", "127.0.0.1", "-p", String(port), "-q", "1", "-t", topic];
+	const program = new Program("mosquitto_pub", findProgram("mosquitto_pub"), [...where, ...args], folder);
+	const { code } = await program.ended();
+	if (code !== 0) throw new Error(`mosquitto_pub ended with ${code}: ${program.lines.join("; ")}`);
 }

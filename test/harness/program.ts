@@ -7,6 +7,14 @@ import { until } from "./wait.ts";
 /** Debian keeps servers where only root's PATH looks. */
 const FOLDERS = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"];
 
+/** Debian's packages of programs that are not mosquitto's. */
+const PACKAGES: Readonly<Record<string, string>> = {
+	openssl: "openssl",
+	"rabbitmq-server": "rabbitmq-server",
+	epmd: "rabbitmq-server",
+	"nats-server": "nats-server",
+};
+
 /** The path of a program of mosquitto's, or of another package; throws an Error that says how to install it. */
 export function findProgram(name: string): string {
 	for (const folder of [...(process.env.PATH ?? "").split(delimiter), ...FOLDERS]) {
@@ -18,7 +26,7 @@ export function findProgram(name: string): string {
 			// not here
 		}
 	}
-	throw new Error(`${name} is missing: apt-get install ${name === "openssl" ? name : "mosquitto mosquitto-clients"}`);
+	throw new Error(`${name} is missing: apt-get install ${PACKAGES[name] ?? "mosquitto mosquitto-clients"}`);
 }
 
 const running = new Set<ChildProcess>();

@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { Mosquitto, type MosquittoOptions } from "./mosquitto.ts";
 import type { Program } from "./program.ts";
 import { StationProcess } from "./station.ts";
-import { MosquittoSub, type SubscriberOptions } from "./subscriber.ts";
+import { MosquittoSub, type Subscribed, type SubscriberOptions } from "./subscriber.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 
 /** The end of a part's output, as a failure shows it. */
@@ -28,8 +28,12 @@ export class Parts {
 		return broker;
 	}
 
-	async subscriber(broker: Mosquitto, filter: string, options: Partial<SubscriberOptions> = {}): Promise<MosquittoSub> {
-		const subscriber = await MosquittoSub.start(broker, this.folder, { filters: [filter], ...options });
+	async subscriber(
+		broker: Subscribed,
+		filter: string | readonly string[],
+		options: Partial<SubscriberOptions> = {},
+	): Promise<MosquittoSub> {
+		const subscriber = await MosquittoSub.start(broker, this.folder, { filters: [filter].flat(), ...options });
 		this._ends.push(() => subscriber.kill());
 		this._shown.push({ name: `mosquitto_sub ${filter}`, lines: subscriber.lines });
 		return subscriber;
@@ -63,6 +67,11 @@ export class Parts {
 		this._ends.push(() => program.kill());
 		this._shown.push({ name: program.name, lines: program.lines });
 		return program;
+	}
+
+	/** Has the lines of a part that outlives the test shown with the others. */
+	shows(name: string, lines: readonly string[]): void {
+		this._shown.push({ name, lines });
 	}
 
 	onEnd(end: () => unknown): void {

@@ -3,7 +3,7 @@ import type { Arrival } from "../scenarios/stories.ts";
 import type { Mosquitto } from "./mosquitto.ts";
 import { findProgram, Program } from "./program.ts";
 import { isReadingTopic } from "./topics.ts";
-import { until } from "./wait.ts";
+import { pause, until } from "./wait.ts";
 
 export interface Message {
 	readonly topic: string;
@@ -34,16 +34,27 @@ export interface SubscriberOptions {
 	readonly qos?: 1 | 2;
 	readonly username?: string;
 	readonly password?: string;
+	/** Its client id, for one that comes back; by default no other's. */
+	readonly id?: string;
 }
+
+/** The broker that it asks. */
+export interface Subscribed extends Pick<Mosquitto, "port" | "publish"> {
+	/** How many subscriptions of a client it has answered, where it tells. */
+	readonly subscriptions?: (clientId: string) => number;
+}
+
+/** Between attempts to reach a subscriber, in ms. */
+const BARRIERS_MS = 100;
 
 let count = 0;
 
 export class MosquittoSub {
-	private readonly _broker: Mosquitto;
+	private readonly _broker: Subscribed;
 	private readonly _program: Program;
-	private readonly _id = `subscriber-${process.pid}-${++count}`;
+	readonly id: string;
 	/** A topic of its own: what arrives there arrives behind everything that the broker had before. */
-	private readonly _barrier = `barrier/${this._id}`;
+	private readonly _barrier: string;
 	private readonly _qos: string;
 	private readonly _account: readonly string[];
 	private _barriers = 0;
@@ -51,19 +62,21 @@ export class MosquittoSub {
 	private _looked = 0;
 	private readonly _received: Told[] = [];
 
-	private constructor(broker: Mosquitto, folder: string, options: SubscriberOptions) {
+	private constructor(broker: Subscribed, folder: string, options: SubscriberOptions) {
 		this._broker = broker;
-		const { filters, durable, qos = 1, username, password } = options;
+		const { filters, durable, qos = 1, username, password, id = `subscriber-${process.pid}-${++count}` } = options;
+		this.id = id;
+		this._barrier = `barrier/${id}`;
 		this._qos = String(qos);
 		this._account = [
 			...(username === undefined ? [] : ["-u", username]),
 			...(password === undefined ? [] : ["-P", password]),
 		];
 		this._program = new Program(
-			this._id,
+			this.id,
 			findProgram("mosquitto_sub"),
 			[
-				...["-h", "127.0.0.1", "-p", String(broker.port), "-i", this._id, "-q", this._qos, "-F", "%j"],
+				...["-h", "127.0.0.1", "-p", String(broker.port), "-i", this.id, "-q", this._qos, "-F", "%j"],
 				...(durable ? ["-c"] : []),
 				...this._account,
 				...[...filters, this._barrier].flatMap((filter) => ["-t", filter]),
@@ -73,7 +86,7 @@ export class MosquittoSub {
 	}
 
 	/** Subscribes; resolves when the subscription stands. */
-	static async start(broker: Mosquitto, folder: string, options: SubscriberOptions): Promise<MosquittoSub> {
+	static async start(broker: Subscribed, folder: string, options: SubscriberOptions): Promise<MosquittoSub> {
 		const subscriber = new MosquittoSub(broker, folder, options);
 		await subscriber.subscribed(1);
 		return subscriber;
@@ -81,8 +94,19 @@ export class MosquittoSub {
 
 	/** Resolves when the broker has answered its `times`th subscription: it comes back by itself, and subscribes again. */
 	async subscribed(times: number): Promise<void> {
-		const pattern = new RegExp(`Sending SUBACK to ${this._id}$`);
-		await until(`subscription ${times} of ${this._id}`, () => this._broker.count(pattern) >= times);
+		const { subscriptions } = this._broker;
+		if (!subscriptions) return this._hears();
+		await until(`subscription ${times} of ${this.id}`, () => subscriptions(this.id) >= times);
+	}
+
+	/** Resolves when something arrives that was published from now on: a broker may keep none of it for who is not there yet. */
+	private async _hears(): Promise<void> {
+		const from = this._barriers;
+		await until(`subscription of ${this.id}`, async () => {
+			await this._passBarrier();
+			await pause(BARRIERS_MS);
+			return this._told().some(({ topic, payload }) => topic === this._barrier && Number(payload) > from);
+		});
 	}
 
 	/** Everything received, in order. */
@@ -112,11 +136,16 @@ export class MosquittoSub {
 
 	/** Resolves when everything has arrived that the broker has for it now. */
 	async caughtUp(): Promise<void> {
+		const number = await this._passBarrier();
+		const isBehind = ({ topic, payload }: Told) => topic === this._barrier && payload === String(number);
+		await until(`what the broker has for ${this.id}`, () => this._told().some(isBehind));
+	}
+
+	private async _passBarrier(): Promise<number> {
 		const number = ++this._barriers;
 		// Of its own QoS: at QoS 1 it would overtake what is in flight at QoS 2.
 		await this._broker.publish(this._barrier, "-m", String(number), "-q", this._qos, ...this._account);
-		const isBehind = ({ topic, payload }: Told) => topic === this._barrier && payload === String(number);
-		await until(`what the broker has for ${this._id}`, () => this._told().some(isBehind));
+		return number;
 	}
 
 	/** The readings among the messages that were not retained: of all topics, or of one. */
@@ -144,13 +173,13 @@ export class MosquittoSub {
 
 	/** Resolves with the first message that is as wanted. */
 	message(what: string, wanted: (message: Message) => boolean): Promise<Message> {
-		return until(`${what} at ${this._id}`, () => this.messages.find(wanted));
+		return until(`${what} at ${this.id}`, () => this.messages.find(wanted));
 	}
 
 	/** Resolves when a reading with this number or a higher one has arrived. */
 	async reaches(seq: number, topic?: string): Promise<void> {
 		await until(
-			`reading ${seq} at ${this._id}`,
+			`reading ${seq} at ${this.id}`,
 			() => this.highest(topic) >= seq,
 			() => this.highest(topic),
 		);
