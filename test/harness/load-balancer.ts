@@ -1,0 +1,138 @@
+/**
+ * One address for several brokers, as a load balancer or a DNS name gives it: a client gets the first one that accepts.
+ * What a station publishes, and which of it is acknowledged, is written down on the way.
+ */
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { freePort } from "./ports.ts";
+
+const CONNECT = 1;
+const PUBLISH = 3;
+const PUBACK = 4;
+/** The version of which readings are written down. */
+const MQTT_3_1_1 = 4;
+
+/** A reading that has passed, on one connection: it may pass again on the next. */
+export interface Passage {
+	readonly seq: number;
+	/** The broker that it went to. */
+	readonly port: number;
+	acknowledged: boolean;
+}
+
+export class LoadBalancer {
+	readonly port: number;
+	/** Of all connections, in the order in which they went by. */
+	readonly passages: Passage[] = [];
+	private readonly _brokers: readonly number[];
+	private readonly _server: Server;
+	private readonly _sockets = new Set<Socket>();
+
+	private constructor(port: number, brokers: readonly number[]) {
+		this.port = port;
+		this._brokers = brokers;
+		this._server = createServer({ noDelay: true, pauseOnConnect: true }, (client) => void this._accept(client));
+	}
+
+	/** @param brokers their ports, in the order in which they are tried */
+	static async start(brokers: readonly number[]): Promise<LoadBalancer> {
+		const balancer = new LoadBalancer(await freePort(), brokers);
+		const { _server: server, port } = balancer;
+		await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
+		return balancer;
+	}
+
+	/** The numbers of the readings that a broker has acknowledged: any, or the one at a port. */
+	acknowledged(port?: number): Set<number> {
+		const passages = this.passages.filter((passage) => port === undefined || passage.port === port);
+		return new Set(passages.filter(({ acknowledged }) => acknowledged).map(({ seq }) => seq));
+	}
+
+	/** Ends everything. */
+	close(): void {
+		this._server.close();
+		for (const socket of this._sockets) socket.destroy();
+	}
+
+	private async _accept(client: Socket): Promise<void> {
+		this._watch(client);
+		for (const port of this._brokers) {
+			const broker = connect({ host: "127.0.0.1", port, noDelay: true });
+			this._watch(broker);
+			const accepts = await new Promise<boolean>((resolve) => {
+				broker.once("connect", () => resolve(true)).once("close", () => resolve(false));
+			});
+			if (!accepts) continue;
+			this._join(client, broker, port);
+			return;
+		}
+		client.destroy();
+	}
+
+	private _join(client: Socket, broker: Socket, port: number): void {
+		/** By packet id. */
+		const waiting = new Map<number, Passage>();
+		let isRead = false;
+		const fromClient = packets((type, flags, body) => {
+			// Behind the protocol's name. RabbitMQ 3.10 ends a connection of any other version.
+			if (type === CONNECT) isRead = body[2 + body.readUInt16BE(0)] === MQTT_3_1_1;
+			if (!isRead) return;
+			const seq = type === PUBLISH ? seqOf(body) : undefined;
+			if (seq === undefined || (flags & 0x06) === 0) return;
+			const passage = { seq, port, acknowledged: false };
+			this.passages.push(passage);
+			waiting.set(body.readUInt16BE(2 + body.readUInt16BE(0)), passage);
+		});
+		const fromBroker = packets((type, _flags, body) => {
+			const passage = type === PUBACK && waiting.get(body.readUInt16BE(0));
+			if (!passage) return;
+			passage.acknowledged = true;
+			waiting.delete(body.readUInt16BE(0));
+		});
+		pass(client, broker, fromClient);
+		pass(broker, client, fromBroker);
+		client.resume();
+	}
+
+	private _watch(socket: Socket): void {
+		this._sockets.add(socket);
+		socket.on("error", () => {}); // followed by "close"
+		socket.on("close", () => this._sockets.delete(socket));
+	}
+}
+
+function pass(from: Socket, to: Socket, look: (data: Buffer) => void): void {
+	from.on("data", (data: Buffer) => {
+		look(data);
+		to.write(data);
+	});
+	from.on("close", () => to.destroySoon());
+	if (from.destroyed) to.destroySoon();
+}
+
+/** Tells each whole packet of a stream. */
+function packets(onPacket: (type: number, flags: number, body: Buffer) => void): (data: Buffer) => void {
+	let rest = Buffer.alloc(0);
+	return (data) => {
+		rest = Buffer.concat([rest, data]);
+		for (;;) {
+			let length = 0;
+			let at = 1;
+			for (let shift = 0; ; shift += 7) {
+				const byte = rest[at++];
+				if (byte === undefined) return;
+				length += (byte & 0x7f) << shift;
+				if (byte < 0x80) break;
+			}
+			if (rest.length < at + length) return;
+			onPacket(rest[0]! >> 4, rest[0]! & 0x0f, rest.subarray(at, at + length));
+			rest = rest.subarray(at + length);
+		}
+	};
+}
+
+/** The number of a reading; other messages have none. */
+function seqOf(body: Buffer): number | undefined {
+	const end = 2 + body.readUInt16BE(0);
+	if (!body.subarray(2, end).toString().endsWith("/state")) return undefined;
+	return JSON.parse(body.subarray(end + 2).toString()).seq;
+}

@@ -1,0 +1,262 @@
+/** A RabbitMQ cluster of three real nodes on the loopback interface, which speak MQTT. */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { freePort } from "./ports.ts";
+import { findProgram, Program } from "./program.ts";
+import { until } from "./wait.ts";
+
+/** Where Debian has the programs themselves; those in /usr/sbin become another user first. */
+const PROGRAMS = "/usr/lib/rabbitmq/bin";
+
+/** Why there is no cluster on this machine, or `false`. */
+export const NO_RABBITMQ =
+	!existsSync(join(PROGRAMS, "rabbitmq-server")) && `needs RabbitMQ in ${PROGRAMS}: apt-get install rabbitmq-server`;
+
+const NAMES = ["a", "b", "c"] as const;
+export type NodeName = (typeof NAMES)[number];
+
+/** What the queue of a durable MQTT session is. */
+export type QueueType = "classic" | "quorum";
+
+/** Erlang's own: who knows it may command the nodes. Only this machine can reach them. */
+const COOKIE = "veleta-test";
+/** Between nodes, and from rabbitmqctl. */
+const LOOPBACK_ONLY = "-kernel inet_dist_use_interface {127,0,0,1}";
+
+interface Node {
+	readonly name: NodeName;
+	readonly folder: string;
+	readonly mqttPort: number;
+	readonly amqpPort: number;
+	readonly distributionPort: number;
+	/** Of all its lives. */
+	readonly log: string[];
+	program: Program | undefined;
+}
+
+/** A queue as `rabbitmqctl list_queues` tells it. */
+export interface Queue {
+	readonly name: string;
+	/** The node with its process: the leader, if it is a quorum queue. */
+	readonly node: string;
+	readonly type: string;
+	readonly state: string;
+}
+
+export class RabbitMqCluster {
+	private readonly _folder: string;
+	private readonly _epmdPort: number;
+	private readonly _nodes: readonly Node[];
+	private _epmd: Program | undefined;
+
+	private constructor(folder: string, epmdPort: number, nodes: readonly Node[]) {
+		this._folder = folder;
+		this._epmdPort = epmdPort;
+		this._nodes = nodes;
+	}
+
+	/** Starts the nodes, which keep what they have to in `folder`; resolves when they are one cluster. */
+	static async start(folder: string, type: QueueType): Promise<RabbitMqCluster> {
+		const nodes: Node[] = [];
+		for (const name of NAMES) {
+			const [mqttPort, amqpPort, distributionPort] = [await freePort(), await freePort(), await freePort()];
+			nodes.push({
+				name,
+				folder: join(folder, name),
+				mqttPort,
+				amqpPort,
+				distributionPort,
+				log: [],
+				program: undefined,
+			});
+		}
+		const cluster = new RabbitMqCluster(folder, await freePort(), nodes);
+		try {
+			await cluster._start(type);
+		} catch (error) {
+			await cluster.end();
+			throw error;
+		}
+		return cluster;
+	}
+
+	private async _start(type: QueueType): Promise<void> {
+		writeFileSync(join(this._folder, ".erlang.cookie"), COOKIE, { mode: 0o400 });
+		for (const { folder } of this._nodes) {
+			mkdirSync(folder);
+			writeFileSync(join(folder, "enabled_plugins"), "[rabbitmq_mqtt].\n");
+		}
+		this._configure(type);
+		// In the foreground: the one that a node starts by itself would outlive it.
+		const args = ["-address", "127.0.0.1", "-port", String(this._epmdPort)];
+		this._epmd = new Program("epmd", findProgram("epmd"), args, this._folder);
+		await until("epmd to listen", () => listens(this._epmdPort));
+		await this.complete();
+	}
+
+	/** The settings of the nodes' next start. */
+	private _configure(type: QueueType): void {
+		const nodes = this._nodes.map(({ name }, index) => {
+			return `cluster_formation.classic_config.nodes.${index + 1} = ${name}@localhost`;
+		});
+		for (const { folder, amqpPort, mqttPort } of this._nodes) {
+			const settings = [
+				`listeners.tcp.1 = 127.0.0.1:${amqpPort}`,
+				`mqtt.listeners.tcp.1 = 127.0.0.1:${mqttPort}`,
+				`mqtt.durable_queue_type = ${type}`,
+				"cluster_formation.peer_discovery_backend = classic_config",
+				...nodes,
+				"log.console = true",
+				"log.file = false",
+			];
+			writeFileSync(join(folder, "rabbitmq.conf"), `${settings.join("\n")}\n`);
+		}
+	}
+
+	/** From now on the queues of new durable sessions are of this type, as if all nodes had been configured so. */
+	async use(type: QueueType): Promise<void> {
+		this._configure(type);
+		const set = `rpc:multicall(application, set_env, [rabbitmq_mqtt, durable_queue_type, ${type}])`;
+		const result = await this._control("eval", `${set}.`);
+		if (!result.join("").includes("{[ok,ok,ok],[]}")) throw new Error(`rabbitmqctl eval: ${result.join("; ")}`);
+	}
+
+	/**
+	 * Starts the nodes that do not run; resolves when all three take clients. One after the other: of nodes that start
+	 * together each may wait 100 s for the others to say who is in the cluster of client ids (RabbitMQ 3.10). So does the
+	 * first of two that come back to one that had no majority.
+	 */
+	async complete(): Promise<void> {
+		for (const { name, program } of this._nodes) if (program === undefined) await this.restart(name);
+	}
+
+	/** Kills nodes as a power cut would; resolves when they are dead. */
+	async kill(...names: NodeName[]): Promise<void> {
+		const programs = names.map((name) => {
+			const node = this._node(name);
+			const { program } = node;
+			node.program = undefined;
+			program?.signal("SIGKILL");
+			return program?.ended();
+		});
+		await Promise.all(programs);
+	}
+
+	/** Starts one; resolves when it takes clients. */
+	async restart(name: NodeName): Promise<void> {
+		const { log } = this._node(name);
+		const from = log.length;
+		const program = this.launch(name);
+		await until(
+			`node ${name} to start`,
+			() => {
+				if (program.exit) throw new Error(`node ${name} ended: ${log.at(-1)}`);
+				return log.slice(from).some((line) => line.includes("Server startup complete"));
+			},
+			() => log.length,
+		);
+	}
+
+	/** Starts one; what it does then is its affair. */
+	launch(name: NodeName): Program {
+		const node = this._node(name);
+		const { folder, distributionPort, log } = node;
+		const environment = {
+			...this._environment(name),
+			RABBITMQ_DIST_PORT: distributionPort,
+			RABBITMQ_MNESIA_BASE: join(folder, "mnesia"),
+			RABBITMQ_LOG_BASE: join(folder, "log"),
+			RABBITMQ_GENERATED_CONFIG_DIR: join(folder, "config"),
+			RABBITMQ_CONFIG_FILE: join(folder, "rabbitmq.conf"),
+			RABBITMQ_ADVANCED_CONFIG_FILE: join(folder, "advanced.config"),
+			RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "enabled_plugins"),
+			RABBITMQ_PID_FILE: join(folder, "pid"),
+			// A scheduler that has nothing to do sleeps at once.
+			RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${LOOPBACK_ONLY} +sbwt none +sbwtdcpu none +sbwtdio none`,
+			// The script becomes the Erlang machine then, so that a signal reaches it.
+			RUNNING_UNDER_SYSTEMD: "true",
+		};
+		node.program = this._run(`node ${name}`, "rabbitmq-server", [], environment, log);
+		return node.program;
+	}
+
+	/** Where a node takes MQTT. */
+	port(name: NodeName): number {
+		return this._node(name).mqttPort;
+	}
+
+	/** All of them, in the nodes' order. */
+	get ports(): number[] {
+		return this._nodes.map(({ mqttPort }) => mqttPort);
+	}
+
+	/** The queue of a client's durable session, as the first living node knows it. */
+	async queueOf(clientId: string): Promise<Queue | undefined> {
+		const lines = await this._control("-q", "list_queues", "--no-table-headers", "name", "pid", "type", "state");
+		const queues = lines.map((line): Queue => {
+			const [name = "", pid = "", type = "", state = ""] = line.split("\t");
+			// <a@localhost.1796050660.971.0>
+			return { name, node: /^<(\w+)@/.exec(pid)?.[1] ?? "", type, state };
+		});
+		return queues.find(({ name }) => name === `mqtt-subscription-${clientId}qos1`);
+	}
+
+	/** The end of each node's log, for a failure. */
+	show(): string {
+		return this._nodes.map(({ name, log }) => `--- node ${name}\n${log.slice(-30).join("\n")}\n`).join("");
+	}
+
+	async end(): Promise<void> {
+		await this.kill(...NAMES);
+		await this._epmd?.kill();
+	}
+
+	/** Runs rabbitmqctl on the first living node; resolves with what it printed. */
+	private async _control(...args: string[]): Promise<string[]> {
+		const living = this._nodes.find(({ program }) => program !== undefined);
+		if (!living) throw new Error("no node lives");
+		const environment = { ...this._environment(living.name), RABBITMQ_CTL_ERL_ARGS: LOOPBACK_ONLY };
+		const program = this._run("rabbitmqctl", "rabbitmqctl", args, environment, []);
+		const { code } = await program.ended();
+		if (code !== 0) throw new Error(`rabbitmqctl ${args.join(" ")} ended with ${code}: ${program.lines.join("; ")}`);
+		return program.lines;
+	}
+
+	private _environment(name: NodeName): Readonly<Record<string, string | number>> {
+		return {
+			HOME: this._folder,
+			ERL_EPMD_ADDRESS: "127.0.0.1",
+			ERL_EPMD_PORT: this._epmdPort,
+			RABBITMQ_NODENAME: `${name}@localhost`,
+			// The machine's own settings are not for these nodes.
+			RABBITMQ_CONF_ENV_FILE: join(this._folder, "rabbitmq-env.conf"),
+		};
+	}
+
+	private _run(
+		name: string,
+		program: string,
+		args: readonly string[],
+		environment: Readonly<Record<string, string | number>>,
+		lines: string[],
+	): Program {
+		const variables = Object.entries(environment).map(([variable, value]) => `${variable}=${value}`);
+		return new Program(name, findProgram("env"), [...variables, join(PROGRAMS, program), ...args], this._folder, lines);
+	}
+
+	private _node(name: NodeName): Node {
+		return this._nodes.find((node) => node.name === name)!;
+	}
+}
+
+function listens(port: number): Promise<boolean> {
+	return new Promise((resolve) => {
+		const socket = connect({ host: "127.0.0.1", port });
+		socket.on("error", () => resolve(false));
+		socket.on("connect", () => {
+			socket.destroy();
+			resolve(true);
+		});
+	});
+}
