@@ -80,6 +80,7 @@ function rowSchema(name: SettingName, row: Row): Schema {
 	if (row.properties) {
 		const schema = objectSchema(`${name}.`, row as ObjectRow<Table>);
 		const { maxItems } = row;
+		if (row.orBoolean) return { ...about, anyOf: [{ type: "boolean" }, schema] };
 		return maxItems === undefined
 			? { ...about, ...schema }
 			: { ...about, anyOf: [schema, { type: "array", maxItems, items: schema }] };

@@ -44,6 +44,9 @@ export function parseSettings(raw: unknown): Settings {
 	if (username === "") fields.reject("username", "must not be empty");
 	if (typeof password === "string" && username === undefined) fields.reject("password", "needs a username beside it");
 	if (topic && hasControls(topic)) fields.reject("topic", "contains a character that MQTT does not allow");
+	if (!given.state && given.values === false) fields.reject("state", "needs values where it is false");
+	if (typeof given.values === "object" && Object.values(given.values).some((topic) => topic && hasControls(topic)))
+		fields.reject("values", "contains a character that MQTT does not allow");
 	if (pins.clock === (pins.data ?? -1)) fields.reject("pins.clock", "is the pin of pins.data, too");
 	fields.check();
 	return {

@@ -30,6 +30,7 @@ export function checkSettings(raw: unknown): Settings {
 		faults.push(messageOf(error).replace(/^broker: must look like .*$/m, (line) => line + hint));
 	}
 	faults.push(...furtherFaults(Object(raw)), ...unmeasured(Object(raw)));
+	if (settings) faults.push(...valueFaults(settings));
 	if (!settings || faults.length > 0) throw new Error(faults.join("\n"));
 	return settings;
 }
@@ -85,6 +86,24 @@ function unmeasured({ sensor, offsets, altitude, derived }: { readonly [name: st
 	return given
 		.filter(([, quantity, isGiven]) => isGiven && !measured.includes(quantity))
 		.map(([name, quantity]) => `${name}: needs the ${quantity}, which a ${model} does not measure`);
+}
+
+/** Topics of values that no reading has, or that something else has, too. */
+function valueFaults({ sensor, altitude, derived, values, topic: base }: Settings): string[] {
+	if (typeof values !== "object") return [];
+	const available: string[] = quantitiesWith(sensor, {
+		...(altitude !== undefined && { altitude }),
+		...(derived && { derived }),
+	}).map(({ name }) => name);
+	const taken = new Map(
+		["state", "late", "status", "diagnostics", "reply"].map((end) => [`${base}/${end}`, `the station's ${end}`]),
+	);
+	return Object.entries(values).flatMap(([name, topic]) => {
+		const owner = topic.startsWith(`${base}/cmd/`) ? "its commands" : taken.get(topic);
+		taken.set(topic, `values.${name}`);
+		if (owner !== undefined) return [`values.${name}: is the topic of ${owner}, too`];
+		return available.includes(name) ? [] : [`values.${name}: a ${sensor} with these settings gives no ${name}`];
+	});
 }
 
 function serverProblem(host: string): string | undefined {

@@ -60,6 +60,7 @@ export class Fields {
 
 	/** `others` are the members before it. */
 	private _member(name: string, raw: unknown, row: Row, others: Record<string, unknown>): unknown {
+		if (row.orBoolean && typeof (raw ?? false) === "boolean") return raw ?? false;
 		if (row.properties) return this._objects(name, raw, row as ObjectRow<Table>);
 		// Null counts as left out, but not for texts, nor for commands, where it might mean none.
 		const isNothing = raw === undefined || (raw === null && row.type !== "string" && !row.some);

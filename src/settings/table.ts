@@ -42,6 +42,8 @@ export interface Row extends Rule {
 	readonly properties?: Table;
 	/** Properties that are given all or none. */
 	readonly together?: readonly string[];
+	/** `true` or `false` may stand in place of the object, which by default is `false`. */
+	readonly orBoolean?: boolean;
 	/** One object, or a list of at most `maxItems` objects. */
 	readonly maxItems?: number;
 }
@@ -62,7 +64,7 @@ type ValueOf<R> = R extends { readonly enum: readonly (infer Choice)[] }
 		: R extends { readonly maxItems: number; readonly properties: infer T }
 			? readonly Values<T>[]
 			: R extends { readonly properties: infer T }
-				? Values<T>
+				? Values<T> | (R extends { readonly orBoolean: true } ? boolean : never)
 				: R extends { readonly type: "string" }
 					? string
 					: R extends { readonly type: "boolean" }
@@ -88,6 +90,18 @@ const PEM = { type: "string", pattern: "^-----BEGIN ", problem: "must be in PEM:
 /** No chip has a higher GPIO number. */
 const PIN = { type: "integer", maximum: 48 } as const;
 const EMPTY = { not: "^$", problem: "must not be empty" } as const;
+
+const TOPIC = {
+	type: "string",
+	allOf: [
+		EMPTY,
+		// MQTT strings have 65,535 bytes at the most [MQTT-1.5.3]; a topic needs room for its last level.
+		{ maxLength: 1_024, problem: "has more than 1024 characters" },
+		{ not: "[+#]", problem: "must not contain + or #: they stand for topics only in a subscription" },
+		{ not: "^\\$", problem: "must not begin with $: those topics are the broker's" },
+		{ not: "^/|/$", problem: "must not begin or end with /" },
+	],
+} as const;
 
 /** XS's `freeze` has a second argument for deep freezing: an unfrozen object would be in a board's RAM. */
 type Freezing = { freeze<const T extends Table>(table: T, deep: true): T };
@@ -117,16 +131,19 @@ export const SETTINGS = (Object as Freezing).freeze(
 			problem: "needs 1 to 64 letters, digits, points, hyphens or underscores",
 			default: "station",
 		},
-		topic: {
-			type: "string",
-			allOf: [
-				EMPTY,
-				// MQTT strings have 65,535 bytes at the most [MQTT-1.5.3]; a topic needs room for its last level.
-				{ maxLength: 1_024, problem: "has more than 1024 characters" },
-				{ not: "[+#]", problem: "must not contain + or #: they stand for topics only in a subscription" },
-				{ not: "^\\$", problem: "must not begin with $: those topics are the broker's" },
-				{ not: "^/|/$", problem: "must not begin or end with /" },
-			],
+		topic: TOPIC,
+		state: { type: "boolean", default: true },
+		values: {
+			properties: {
+				temperature: TOPIC,
+				humidity: TOPIC,
+				pressure: TOPIC,
+				seaLevelPressure: TOPIC,
+				dewPoint: TOPIC,
+				absoluteHumidity: TOPIC,
+				heatIndex: TOPIC,
+			},
+			orBoolean: true,
 		},
 		commands: { some: COMMANDS },
 		/** Seconds. Longer than the interval, so that a reading spares the PINGREQ. */

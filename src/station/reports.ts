@@ -5,13 +5,15 @@ import type { Link } from "../net/link.js";
 import type { ProtocolVersion } from "../net/mqtt/packet.js";
 import { reasonText } from "../net/mqtt/reason-codes.js";
 import { REFUSAL_PAUSE_MAXIMUM_MS, REFUSAL_PAUSE_MS } from "../net/mqtt/suspicion.js";
+import { quantitiesOf } from "../net/quantities.js";
 import { reportPayload } from "../net/report.js";
-import { Outbox } from "../outbox/outbox.js";
+import { Outbox, type Taken } from "../outbox/outbox.js";
 import type { Sample } from "../sensors/sensor.js";
 import type { Settings } from "../settings.js";
 import { bytesOf, messageOf } from "../text.js";
 import type { BrokerLog } from "./broker-log.js";
 import type { Outcome, Outgoing, Source } from "./outgoing.js";
+import { Values } from "./values.js";
 
 /** From this pause on, in ms, the end of refusals is logged. */
 const TOLD_MS = 8_000;
@@ -47,7 +49,8 @@ export class Reports implements Source {
 	private _refused: { readonly handle: number; count: number; othersTaken: boolean } | undefined;
 	private _dropsTold = false;
 	/** The reading on its way to `state`. */
-	private _onState: number | undefined;
+	private _onState: Taken | undefined;
+	private readonly _values: Values | undefined;
 	/** The number of the last one that left for it. */
 	private _stateSeq = 0;
 
@@ -59,6 +62,7 @@ export class Reports implements Source {
 		this._link = link;
 		this._brokerLog = brokerLog;
 		this._alarm = new Alarm(host.timer);
+		if (settings.values !== false) this._values = new Values(host, settings);
 		this._outbox = new Outbox({
 			flash,
 			ringBytes,
@@ -111,7 +115,7 @@ export class Reports implements Source {
 
 	/** Whether the broker has all readings, but for those that it does not bear. */
 	get delivered(): boolean {
-		return this._outbox.length === this._outbox.aside;
+		return this._outbox.length === this._outbox.aside && !this._values?.pending;
 	}
 
 	/**
@@ -129,8 +133,10 @@ export class Reports implements Source {
 
 	next(now: number): Outgoing | undefined {
 		if (this._endsAt !== undefined && now >= this._endsAt) return undefined;
+		const value = this._values?.next();
+		if (value) return value;
 		const refusal = this._refusal;
-		const { topic, qos, order } = this._settings;
+		const { topic, qos, order, state } = this._settings;
 		const inOrder = order === "oldest";
 		if (refusal?.trial !== undefined || (inOrder && this._onState !== undefined)) return undefined;
 		if (refusal && now < refusal.until) {
@@ -145,10 +151,16 @@ export class Reports implements Source {
 		const { handle, reading, isNewest } = taken;
 		if (refusal) refusal.trial = handle;
 		// One that was set aside comes back late.
-		const isState = inOrder ? reading.seq >= this._stateSeq : isNewest;
+		const isFirst = inOrder ? reading.seq >= this._stateSeq : isNewest;
+		// Without `state` a reading that has no values, as a formula may not hold, is nowhere else than at `late`.
+		const isState = isFirst && (state || this._publishValues(taken));
 		if (isState) {
-			this._goesToState(handle);
+			this._goesToState(taken);
 			this._stateSeq = reading.seq;
+			if (!state) {
+				this.sent(false);
+				return this._values?.next();
+			}
 		}
 		return {
 			topic: `${topic}/${isState ? "state" : "late"}`,
@@ -168,7 +180,11 @@ export class Reports implements Source {
 		const now = this._host.clock.now();
 		// What the alarm was set for may change now.
 		this._alarm.clear();
-		if (this._onState === handle) this._goesToState(undefined);
+		const taken = this._onState;
+		if (taken?.handle === handle) {
+			this._goesToState(undefined);
+			if (outcome === "acknowledged" && this._settings.state) this._publishValues(taken);
+		}
 		if (this._refusal?.trial === handle) this._refusal.trial = undefined;
 		if (outcome === "acknowledged") this._accepted(handle);
 		else if (outcome === "given up") this._outbox.setAside(handle, now);
@@ -218,9 +234,17 @@ export class Reports implements Source {
 	 * What is retained never goes back: a newer reading leaves for `state` only when nothing can make the one
 	 * before it leave again.
 	 */
-	private _goesToState(handle: number | undefined): void {
-		this._onState = handle;
-		this._outbox.holdsNewest = handle !== undefined;
+	private _goesToState(taken: Taken | undefined): void {
+		this._onState = taken;
+		this._outbox.holdsNewest = taken !== undefined;
+	}
+
+	/** Returns whether there are any. Where there is no `state`, their acknowledgement is the reading's. */
+	private _publishValues({ handle, reading }: Taken): boolean {
+		const quantities = this._values && quantitiesOf(reading.sample, this._settings);
+		if (!this._values || !quantities) return false;
+		if (this._settings.state) return this._values.publish(quantities);
+		return this._values.publish(quantities, (outcome, reasonCode) => this.settled(handle, outcome, reasonCode));
 	}
 
 	/** When the next reading may go, in ms; `Infinity`: that is not known yet. */

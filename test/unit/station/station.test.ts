@@ -692,3 +692,130 @@ test("a command that is larger than the station takes is acknowledged, told once
 	deepEqual([world.sockets.length, broker.acknowledged], [1, [100, 101]]);
 	equal(log.filter((line) => line.includes("has a command of 60")).length, 1);
 });
+
+/** The messages that are no readings' reports, status or diagnostics, in their order. */
+const valuesOf = (broker: AnsweringBroker) =>
+	broker.received
+		.filter(({ topic }) => !/\/(state|late|status|diagnostics)$/.test(topic))
+		.map(({ topic, payload, retain }) => `${topic} ${payload}${retain ? "" : " not retained"}`);
+
+test("with values each quantity of the newest reading is a plain number at a topic of its own, retained", () => {
+	const { broker } = start({ values: true, derived: ["dewPoint"] });
+	broker.advanceTo(MINUTE + 1_000);
+	const { temperature, humidity, pressure, dewPoint } = broker.readings[1]!;
+	deepEqual(valuesOf(broker).slice(4), [
+		`veleta/roof/temperature ${temperature}`,
+		`veleta/roof/humidity ${humidity}`,
+		`veleta/roof/pressure ${pressure}`,
+		`veleta/roof/dewPoint ${dewPoint}`,
+	]);
+	equal(valuesOf(broker).length, 8);
+});
+
+test("values go to the user's topics, and only those that have one", () => {
+	const { broker, station } = start({
+		values: { temperature: "Casa/Cocina/Temperatura", humidity: "Casa/Cocina/Humedad" },
+		state: false,
+	});
+	broker.advanceTo(2 * MINUTE + 1_000);
+	deepEqual(
+		valuesOf(broker).map((line) => line.split(" ")[0]),
+		[1, 2, 3].flatMap(() => ["Casa/Cocina/Temperatura", "Casa/Cocina/Humedad"]),
+	);
+	deepEqual(topicsOf(broker), { state: [], late: [] });
+	const { published, acknowledged, queued } = station.counters;
+	deepEqual([published, acknowledged, queued], [3, 3, 0]);
+});
+
+test("readings that come late give no values", () => {
+	for (const state of [true, false]) {
+		const { broker, station } = start({ values: { temperature: "t" }, state });
+		broker.up = false;
+		broker.advanceTo(10 * MINUTE + 1_000);
+		broker.up = true;
+		broker.advanceTo(12 * MINUTE + 1_000);
+		deepEqual(topicsOf(broker).late, upTo(10));
+		equal(valuesOf(broker).length, 3);
+		equal(station.counters.queued, 0);
+	}
+});
+
+test("without state a reading waits for the acknowledgement of all its values, and comes again after a restart", () => {
+	const flash = new FlashChip({ blockLength: 4_096, blocks: 4 });
+	const settings = { values: { temperature: "t", humidity: "h" }, state: false };
+	const first = start(settings, { flash });
+	first.broker.answers = false;
+	first.broker.advanceTo(5_000);
+	equal(first.station.counters.acknowledged, 0);
+	const { broker, station, log } = start(settings, { flash });
+	equal(log[0], "info: 1 reading from before waits for the broker");
+	broker.advanceTo(5_000);
+	deepEqual([station.counters.acknowledged, station.counters.queued], [2, 0]);
+	deepEqual(topicsOf(broker).late, [1]);
+});
+
+test("values of a newer reading leave only when those of the one before it cannot leave again", () => {
+	const { broker } = start({ values: { temperature: "t" }, diagnostics: 0, interval: 2 });
+	broker.advanceTo(1_900);
+	broker.answers = false;
+	broker.advanceTo(2_300);
+	equal(broker.readings.length, 2);
+	broker.accepts(broker.unanswered.at(-1)!);
+	broker.advanceTo(2_400);
+	equal(valuesOf(broker).length, 2);
+	// From now on the broker answers to everything but this value.
+	const value = broker.unanswered.at(-1)!;
+	broker.answers = true;
+	broker.advanceTo(9_500);
+	deepEqual([broker.readings.length, valuesOf(broker).length], [5, 2]);
+	broker.accepts(value);
+	broker.advanceTo(9_600);
+	deepEqual(valuesOf(broker).slice(2), [`t ${broker.readings[4]!.temperature}`]);
+});
+
+test("a value that a formula does not give any more is removed, once", () => {
+	const temperature = { now: 25 };
+	const world = new World();
+	const sensor = createSimulatedSensor({
+		sensor: "dht22",
+		clock: world.clock,
+		seed: 1,
+		weather: () => ({ temperature: temperature.now, humidity: 0.5, pressure: 101_325 }),
+	});
+	const { broker } = start(
+		{ sensor: "dht22", derived: ["heatIndex"], values: { heatIndex: "hot" } },
+		{ ...sensor },
+		world,
+	);
+	broker.advanceTo(MINUTE + 5_000);
+	temperature.now = 10;
+	broker.advanceTo(3 * MINUTE + 5_000);
+	temperature.now = 30;
+	broker.advanceTo(4 * MINUTE + 5_000);
+	const values = valuesOf(broker);
+	equal(values.length, 4, values.join(", "));
+	deepEqual(
+		values.map((line) => /^hot \d/.test(line)),
+		[true, true, false, true],
+	);
+	equal(values[2], "hot ");
+});
+
+test("a broker that does not bear a value gets none for an hour, and all readings", () => {
+	const { broker, station } = start({ values: { temperature: "t" } });
+	broker.poison = (topic) => topic === "t";
+	broker.advanceTo(HOUR, 500);
+	equal(station.counters.queued, 0);
+	ok(station.counters.connections <= 5, `${station.counters.connections} connections`);
+	broker.poison = undefined;
+	broker.advanceTo(2 * HOUR, 500);
+	ok(valuesOf(broker).length >= 50);
+});
+
+test("a broker that refuses the values takes the readings all the same", () => {
+	const { broker, station, log } = start({ values: true });
+	broker.refusal = (topic) => (isReadingTopic(topic) || topic.endsWith("status") ? undefined : 0x87);
+	broker.advanceTo(5 * MINUTE + 1_000);
+	deepEqual([station.counters.acknowledged, station.counters.queued], [6, 0]);
+	equal(log.filter((line) => line.includes("does not take a value")).length, 1);
+});
