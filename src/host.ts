@@ -6,6 +6,7 @@
  * chip or a simulated one answers.
  */
 
+import type { ProtocolVersion } from "./net/mqtt/packet.js";
 import type { Sample } from "./sensors/sensor.js";
 
 /** Bytes as every port takes and gives them. */
@@ -24,6 +25,8 @@ export interface Host {
 	readonly network: NetworkPort;
 	/** Where readings and their numbers outlive a restart; without it they wait in RAM, and the numbers begin anew. */
 	readonly flash?: Flash;
+	/** The version of MQTT that the broker is known to speak, of a host that brings the broker along; otherwise the station finds out. */
+	readonly brokerVersion?: ProtocolVersion;
 	/** A second slot for firmware, on machines whose firmware the program can replace. */
 	readonly update?: UpdatePort;
 	/** Restarts the machine when the program hangs. */

@@ -18,8 +18,8 @@ if (file === undefined) {
 watchShell();
 let program;
 try {
-	// `--help` need not wait for a build.
-	if (engine && !rest.some((argument) => argument === "--help" || argument === "-h")) {
+	// `--help` need not wait for a build; nor -h as the last argument, which is the same or lacks its value.
+	if (engine && !rest.includes("--help") && rest.at(-1) !== "-h") {
 		await buildEngine();
 		await buildFirmware();
 	} else await buildMqttPacket();

@@ -1,4 +1,5 @@
 import { SESSION_EXPIRY_S } from "../../src/net/mqtt/session-options.ts";
+import { PASSWORD_VARIABLE } from "../broker-options.ts";
 
 /** The text of `--help`: at most 80 columns. */
 export const HELP = `Usage: npm run mqtt -- pub -t TOPIC (-m TEXT | -f FILE | -n | -s | -l) [FLAG…]
@@ -29,7 +30,9 @@ Both
   -x, --session-expiry-interval N
                           the session's seconds (default ${SESSION_EXPIRY_S}; MQTT 5)
   -u, --username NAME     and
-  -P, --pw PASSWORD       for the broker
+  -P, --pw PASSWORD       for the broker; ps shows it to other users, but not
+      --password-file FILE
+                          one in FILE, nor one in the variable ${PASSWORD_VARIABLE}
   --will-topic TOPIC      what the broker publishes if this client is lost,
   --will-payload TEXT     together with these
   --will-qos N

@@ -4,9 +4,10 @@ import { readPem } from "../../hosts/node/pem-files.ts";
 import { checkBrokerUrl } from "../../hosts/node/settings-check.ts";
 import { checkPem } from "../../hosts/node/tls.ts";
 import type { TlsOptions } from "../../src/host.ts";
-import { type BrokerAddress, type BrokerUrl, DEFAULT_PORT, DEFAULT_TLS_PORT } from "../../src/net/broker-url.ts";
+import type { BrokerAddress, BrokerUrl } from "../../src/net/broker-url.ts";
 import type { Properties, ProtocolVersion, QoS, Will } from "../../src/net/mqtt/packet.ts";
 import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
+import { brokerAt, environmentPassword, passwordOf } from "../broker-options.ts";
 import type { ConnectionOptions } from "../client.ts";
 import { explained, FLAG, type Options, UsageError, VALUE } from "../frame.ts";
 import { lost, Values } from "./flags.ts";
@@ -63,6 +64,7 @@ const CONNECTION = {
 	"protocol-version": { ...VALUE, short: "V" },
 	username: { ...VALUE, short: "u" },
 	pw: { ...VALUE, short: "P" },
+	"password-file": VALUE,
 	"will-topic": VALUE,
 	"will-payload": VALUE,
 	"will-qos": VALUE,
@@ -141,7 +143,10 @@ function connectionOptions(values: Values): ConnectionOptions {
 	}
 	const url = urlOf(values)?.broker;
 	const username = values.text("username") ?? url?.username;
-	if (values.has("pw") && username === undefined) throw new UsageError("-P needs -u");
+	const password = passwordOf(values.text("pw"), values.text("password-file"));
+	if (password !== undefined && username === undefined) {
+		throw new UsageError(`${values.has("pw") ? "-P" : "--password-file"} needs -u`);
+	}
 	const tls = tlsOf(values);
 	const hasPem = Object.keys(tls).length > 0;
 	if (url && !url.tls && hasPem) throw new UsageError("--cafile and --cert are for mqtts://");
@@ -156,7 +161,7 @@ function connectionOptions(values: Values): ConnectionOptions {
 		sessionExpiryInterval: values.number("session-expiry-interval", 0, 0xffff_ffff),
 		keepAlive: values.number("keepalive", 0, 65_535) ?? 60,
 		username,
-		password: values.text("pw") ?? url?.password,
+		password: password ?? url?.password ?? (username === undefined ? undefined : environmentPassword()),
 		will: willOf(values),
 		debug: values.has("debug"),
 	};
@@ -169,7 +174,7 @@ function connectionOptions(values: Values): ConnectionOptions {
 function urlOf(values: Values): { readonly broker: BrokerUrl; readonly topic: string } | undefined {
 	const text = values.text("url");
 	if (text === undefined) return undefined;
-	for (const name of ["host", "port", "topic", "username", "pw"]) {
+	for (const name of ["host", "port", "topic", "username", "pw", "password-file"]) {
 		if (values.has(name)) throw new UsageError(`--${name}: is in the URL of -L`);
 	}
 	const [, url, topic] = /^([^/]*:\/\/[^/]*)\/(.+)$/s.exec(text) ?? [];
@@ -181,11 +186,9 @@ function urlOf(values: Values): { readonly broker: BrokerUrl; readonly topic: st
 	}
 }
 
-/** TLS where a certificate is named, and on its own port, as mosquitto_pub and mosquitto_sub do. */
 function brokerOf(values: Values, hasPem: boolean): BrokerAddress {
 	const port = values.number("port", 1, 65_535);
-	const tls = hasPem || values.has("tls-use-os-certs") || port === DEFAULT_TLS_PORT;
-	return { host: values.text("host") ?? "localhost", port: port ?? (tls ? DEFAULT_TLS_PORT : DEFAULT_PORT), tls };
+	return brokerAt(values.text("host"), port, hasPem || values.has("tls-use-os-certs"));
 }
 
 function tlsOf(values: Values): TlsOptions {

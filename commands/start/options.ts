@@ -1,18 +1,23 @@
 /** The command line of the simulator. */
 import { readFileSync, statSync } from "node:fs";
+import { isIPv6 } from "node:net";
 import { readPem } from "../../hosts/node/pem-files.ts";
-import { checkSettings } from "../../hosts/node/settings-check.ts";
+import { checkBrokerUrl, checkSettings } from "../../hosts/node/settings-check.ts";
 import { readRawSettings } from "../../hosts/node/settings-file.ts";
 import { parseReplay, pickReplay } from "../../hosts/sim/devices/replay.ts";
+import { parseBrokerUrl, showAddress } from "../../src/net/broker-url.ts";
 import type { Row } from "../../src/settings/table.ts";
 import { defaultOf, rows, type SettingName, TEXTS, valuesOf } from "../../src/settings/texts.ts";
 import type { Settings } from "../../src/settings.ts";
 import { messageOf } from "../../src/text.ts";
-import { explained, FLAG, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
+import { brokerAt, environmentPassword, PASSWORD_VARIABLE, passwordOf } from "../broker-options.ts";
+import { explained, FLAG, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 
 /** An option, which takes a value if `value` names one. */
 interface Option {
-	readonly value?: "MODEL" | "FILE" | "URL" | "TIME" | "N" | "ID" | "TOPIC";
+	readonly value?: "MODEL" | "FILE" | "URL" | "HOST" | "NAME" | "PASSWORD" | "TIME" | "N" | "ID" | "TOPIC";
+	/** As mosquitto_pub has it. */
+	readonly short?: "h" | "p" | "u" | "P" | "q" | "i" | "t";
 	/** The setting that it stands for, whose text, values and default are in the table. */
 	readonly setting?: SettingName;
 	/** The option's text, or an addition to the setting's. */
@@ -28,6 +33,26 @@ const OPTIONS = {
 		text: "recorded registers or pulse trains instead of simulated weather; FILE#NAME takes one recording of several",
 	},
 	broker: { value: "URL", setting: "broker" },
+	host: {
+		short: "h",
+		value: "HOST",
+		text: "the broker's host, instead of --broker; with --cafile, --cert or port 8883 by TLS",
+	},
+	port: {
+		short: "p",
+		value: "N",
+		text: "the broker's port (default 1883, or 8883 by TLS); without -h, that of the broker which is started (default 1883, or another one if that is taken)",
+	},
+	username: { short: "u", value: "NAME", setting: "username" },
+	pw: {
+		short: "P",
+		value: "PASSWORD",
+		text: "goes with the user name; other users see it in the list of processes",
+	},
+	"password-file": {
+		value: "FILE",
+		text: `a file with the password alone, which others do not see; nor the variable ${PASSWORD_VARIABLE}`,
+	},
 	cafile: { value: "FILE", setting: "tls.ca" },
 	cert: { value: "FILE", setting: "tls.certificate" },
 	key: { value: "FILE", setting: "tls.key" },
@@ -39,18 +64,21 @@ const OPTIONS = {
 		row: { type: "number", minimum: 1, maximum: 10_000, default: 1 },
 	},
 	duration: { value: "TIME", text: "simulated time to run; without it, until Ctrl-C" },
-	id: { value: "ID", setting: "id" },
-	topic: { value: "TOPIC", setting: "topic" },
+	id: { short: "i", value: "ID", setting: "id" },
+	topic: { short: "t", value: "TOPIC", setting: "topic" },
+	qos: { short: "q", value: "N", setting: "qos" },
 	config: { value: "FILE", text: "settings from FILE, as config.example.json; the options above go before it" },
 	state: {
 		value: "FILE",
-		text: "the station's flash: what it remembers across restarts (default, with --broker: .veleta/ID.flash; without: none)",
+		text: "the station's flash: what it remembers across restarts (default, with --broker or -h: .veleta/ID.flash; without: none)",
 	},
 	seed: {
 		value: "N",
 		text: "another day of weather; with the id, other jitter",
 		row: { type: "number", minimum: 0, maximum: 0xffff_ffff, default: 1 },
 	},
+	json: { text: "lines with topic and payload, as where the output is no terminal" },
+	verbose: { text: "at the end also the memory that the station had in use" },
 	help: { text: "this text" },
 } as const satisfies Readonly<Record<string, Option>>;
 type OptionName = keyof typeof OPTIONS;
@@ -60,18 +88,20 @@ const DEFAULTS: { readonly [name in SettingName]?: unknown } = { id: "sim", inte
 
 /** Columns of the help, and those that are left to an option's name. */
 const COLUMNS = 80;
-const INDENT = 21;
+const INDENT = 23;
 
 export const USAGE = `Usage: npm start -- [OPTION…]
 
 Runs the station inside the XS engine with a simulated sensor, and prints what a
-subscriber receives. Without --broker it starts a broker of its own.
+subscriber receives. Without --broker or -h it starts a broker of its own. Where
+mosquitto_pub has an option, it is the same here; -i names the station.
 
 ${Object.entries(OPTIONS).map(help).join("")}`;
 
 /** The lines of the help about an option. */
 function help([name, option]: [string, Option]): string {
-	const lines = [`  --${name} ${option.value ?? ""}`.padEnd(INDENT - 1)];
+	const letter = option.short ? `-${option.short}, ` : "";
+	const lines = [`  ${letter}--${name} ${option.value ?? ""}`.padEnd(INDENT - 1)];
 	for (const word of meaning(option).replaceAll("`", "").split(" ")) {
 		const longer = `${lines.at(-1)} ${word}`;
 		if (longer.length <= COLUMNS) lines[lines.length - 1] = longer;
@@ -97,9 +127,16 @@ function rowOf(setting: SettingName | undefined): Row | undefined {
 export const LINE = {
 	name: "npm start",
 	options: {
-		...(Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, VALUE])) as Record<OptionName, typeof VALUE>),
+		...(Object.fromEntries(
+			(Object.entries(OPTIONS) as [string, Option][]).map(([name, { short }]) => [
+				name,
+				{ ...VALUE, ...(short && { short }) },
+			]),
+		) as Record<OptionName, typeof VALUE>),
 		"board-tls": FLAG,
-		help: HELP,
+		json: FLAG,
+		verbose: FLAG,
+		help: FLAG,
 	},
 };
 
@@ -110,6 +147,8 @@ export interface Options {
 	readonly settings: Settings;
 	/** Whether to start a broker. */
 	readonly embedded: boolean;
+	/** Where it is to listen; `undefined`: where it can. */
+	readonly port: number | undefined;
 	readonly replay: { text: string; name?: string } | undefined;
 	readonly speed: number;
 	/** Simulated ms. */
@@ -117,6 +156,10 @@ export interface Options {
 	readonly state: string | undefined;
 	readonly seed: number;
 	readonly boardTls: boolean;
+	/** Lines with topics and payloads, also at a terminal. */
+	readonly json: boolean;
+	/** Whether the end tells of memory, too. */
+	readonly verbose: boolean;
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = {
@@ -139,10 +182,33 @@ export function parseOptions(args: string[]): Options | undefined {
 		if (option.setting !== undefined && typeof given === "string")
 			set(rawSettings, option.setting, settingOf(`--${name}`, option, given));
 	}
+	const password = passwordOf(values.pw, values["password-file"]);
+	if (password !== undefined) rawSettings.password = password;
+	const port = values.port === undefined ? undefined : numberOf("--port", values.port, 1, 65_535, true);
+	if (values.host !== undefined) {
+		if (values.broker !== undefined) throw new UsageError("--host: is in the URL of --broker");
+		const wantsTls = values["board-tls"] === true || Object.keys(Object(rawSettings.tls)).length > 0;
+		rawSettings.broker = urlOf(values.host, port, wantsTls);
+	} else if (port !== undefined && rawSettings.broker !== undefined) {
+		throw new UsageError(
+			`--port: is in the URL of ${values.broker === undefined ? "the broker in the file" : "--broker"}`,
+		);
+	}
 	const replay = values.replay === undefined ? undefined : readReplay(values.replay);
 	// A recording tells its sensor, unless it holds several.
 	if (replay?.kinds.length === 1) rawSettings.sensor ??= replay.kinds[0];
-	const settings = explained(() => checkedSettings(rawSettings, values));
+	let settings = explained(() => checkedSettings(rawSettings, values));
+	const fallback = environmentPassword();
+	// The command line goes before the environment, which goes before the file.
+	if (
+		fallback !== undefined &&
+		settings.username !== undefined &&
+		password === undefined &&
+		!hasPassword(values.broker)
+	) {
+		rawSettings.password = fallback;
+		settings = explained(() => checkedSettings(rawSettings, values));
+	}
 	replay?.check(settings.sensor);
 	const embedded = rawSettings.broker === undefined;
 	const state = values.state ?? (embedded ? undefined : `.veleta/${settings.id}.flash`);
@@ -150,13 +216,30 @@ export function parseOptions(args: string[]): Options | undefined {
 		rawSettings,
 		settings,
 		embedded,
+		port: embedded ? port : undefined,
 		replay: replay?.source,
 		speed: numberIn("speed", values.speed),
 		duration: values.duration === undefined ? undefined : duration("--duration", values.duration),
 		state,
 		seed: numberIn("seed", values.seed),
 		boardTls: values["board-tls"] === true,
+		json: values.json === true,
+		verbose: values.verbose === true,
 	};
+}
+
+/** -h and -p as a URL. */
+function urlOf(host: string, port: number | undefined, wantsTls: boolean): string {
+	if (host === "" || /[@/\s]/.test(host) || (host.includes(":") && !isIPv6(host)))
+		throw new UsageError("--host: must be a name or an address alone; --broker takes a URL");
+	const address = brokerAt(host, port, wantsTls);
+	const url = `${address.tls ? "mqtts" : "mqtt"}://${showAddress(address)}`;
+	explained(() => checkBrokerUrl(url), "--host: ");
+	return url;
+}
+
+function hasPassword(url: string | undefined): boolean {
+	return url !== undefined && parseBrokerUrl(url).password !== undefined;
 }
 
 /** A fault of an option's value is told of the option: the setting's name may be in no file of the user's. */
@@ -165,8 +248,14 @@ function checkedSettings(raw: unknown, values: { readonly [name in OptionName]?:
 		return checkSettings(raw);
 	} catch (error) {
 		const told = withOptionNames(messageOf(error)).split("\n");
+		const passwordOption = values.pw === undefined ? values["password-file"] && "--password-file" : "-P";
 		const isGiven = (name: string) => name in OPTIONS && values[name as OptionName] !== undefined;
-		throw new Error(told.map((line) => (isGiven(line.replace(/:.*$/, "")) ? `--${line}` : line)).join("\n"));
+		throw new Error(
+			told
+				.map((line) => (isGiven(line.replace(/:.*$/, "")) ? `--${line}` : line))
+				.map((line) => (passwordOption ? line.replace(/^password:/, `${passwordOption}:`) : line))
+				.join("\n"),
+		);
 	}
 }
 

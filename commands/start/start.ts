@@ -1,11 +1,11 @@
 /** `npm start`: the station in the simulator, and a subscriber's view of it. */
 import { fileURLToPath } from "node:url";
-import { type EmbeddedBroker, startBroker } from "../../hosts/sim/headless/broker.ts";
+import { ANY_PORT, EMBEDDED_VERSION, type EmbeddedBroker, startBroker } from "../../hosts/sim/headless/broker.ts";
 import { FirmwareSlots } from "../../hosts/sim/headless/firmware-slots.ts";
 import { FlashFile } from "../../hosts/sim/headless/flash-file.ts";
 import { Runner } from "../../hosts/sim/headless/runner.ts";
 import { Subscriber } from "../../hosts/sim/headless/subscriber.ts";
-import { showAddress } from "../../src/net/broker-url.ts";
+import { DEFAULT_PORT, showAddress } from "../../src/net/broker-url.ts";
 import { hasControls } from "../../src/text.ts";
 import { buildEngine, MissingMbedTlsError } from "../../tools/engine.js";
 import { type Command, EXIT_DONE, onInterrupt, UsageError } from "../frame.ts";
@@ -28,7 +28,9 @@ async function run(options: Options): Promise<number> {
 	if (flash.madeFolder !== undefined) say("veleta", `made the folder ${flash.madeFolder} for the station's flash`);
 	// The flash's lock holds for the slots, too.
 	const slots = new FirmwareSlots(options.state && `${options.state}.slots`, FIRMWARE);
-	const broker = options.embedded ? await startBroker() : undefined;
+	const broker = options.embedded
+		? await startBroker(options.port ? [options.port] : [DEFAULT_PORT, ANY_PORT])
+		: undefined;
 	const address = broker ? { host: "127.0.0.1", port: broker.port } : options.settings.broker;
 	const settings = broker ? { ...options.rawSettings, broker: `mqtt://127.0.0.1:${broker.port}` } : options.rawSettings;
 	const { sensor, interval, topic, username, password } = options.settings;
@@ -49,12 +51,14 @@ async function run(options: Options): Promise<number> {
 		seed: options.seed,
 		speed: options.speed,
 		boardTls: options.boardTls,
+		...(broker && { brokerVersion: EMBEDDED_VERSION }),
 		...(options.replay && { replay: options.replay }),
 		onLog: (level, text) => say("station", level === "info" ? text : withOptionNames(`${level}: ${text}`)),
 	});
 	const subscriber = new Subscriber({
 		broker: address,
 		tls: options.settings.tls,
+		...(broker && { protocolVersion: EMBEDDED_VERSION }),
 		username,
 		password,
 		filter: `${topic}/#`,

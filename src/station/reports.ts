@@ -100,7 +100,7 @@ export class Reports implements Source {
 
 	/** The version of MQTT that is to be spoken to the broker. */
 	get brokerVersion(): ProtocolVersion {
-		return (this._outbox.brokerVersion as ProtocolVersion | undefined) ?? 5;
+		return this._host.brokerVersion ?? (this._outbox.brokerVersion as ProtocolVersion | undefined) ?? 5;
 	}
 
 	/** Is kept through restarts and sleep: to find it out may take longer than a wake. */

@@ -1,11 +1,15 @@
 /** The simulator's command line. */
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe } from "node:test";
 import { LINE } from "../../commands/start/options.ts";
 import { SENSORS } from "../../src/sensors/models.ts";
+import { freePort } from "../harness/ports.ts";
+import { Program } from "../harness/program.ts";
 import { type Parts, scenario } from "../harness/scenario.ts";
+import { STATION_PROGRAM } from "../harness/station.ts";
 
 /** Files that a command line names, by name. */
 const FILES = {
@@ -18,6 +22,10 @@ const FILES = {
 	"wrong.json": '{ "interval": "secret" }',
 	"nested.json": '{ "pins": { "sda": 21 } }',
 	"no-sensor.json": "{}",
+	"broker.json": '{ "broker": "mqtt://localhost" }',
+	password: "secret\n",
+	lines: "secret\nsecret\n",
+	empty: "\n",
 	"dht11.json": '{ "frames": [] }',
 };
 
@@ -50,6 +58,29 @@ const UNUSABLE: readonly [args: string[], line: RegExp][] = [
 	[["--broker", "http://casa:secret@localhost"], /^--broker: must begin with mqtt:\/\/ or mqtts:\/\/, not http:\/\/$/],
 	[["--broker", "mqtt://casa:secret@localhost:port"], /^--broker: must look like/],
 	[["--broker", "mqtt://casa:%secret@localhost"], /^--broker: user or password has a %/],
+	[["-h"], /^Option '-h, --host <value>' argument missing; npm start/],
+	[["-x"], /^Unknown option '-x'; npm start/],
+	[["-h", ""], /^--host: must be a name or an address alone; --broker takes a URL$/],
+	[["-h", "casa:secret@localhost"], /^--host: must be a name or an address alone; --broker takes a URL$/],
+	[["-h", "localhost:1884"], /^--host: must be a name or an address alone/],
+	[["-h", "192.168.1.300"], /^--host: the host must be a name, or an IPv4 address/],
+	[["-h", "localhost", "--broker", "localhost"], /^--host: is in the URL of --broker$/],
+	[["-p", "1884", "--broker", "localhost"], /^--port: is in the URL of --broker$/],
+	[["-p", "1884", "--config", "broker.json"], /^--port: is in the URL of the broker in the file$/],
+	[["-p", "0"], /^--port 0: must be a whole number from 1 to 65535$/],
+	[["--port", "65536"], /^--port 65536: must be a whole number from 1 to 65535$/],
+	[["-h", "localhost", "-p", "mqtt"], /^--port mqtt: must be a whole number/],
+	[["-q", "3"], /^--qos: must be a number from 0 to 2$/],
+	[["-i", "my station"], /^--id: needs 1 to 64 letters, digits/],
+	[["-t", "casa/#"], /^--topic: must not contain \+ or #/],
+	[["-u", ""], /^--username: must not be empty$/],
+	[["-P", "secret"], /^-P: needs a username beside it$/],
+	[["--password-file", "password"], /^--password-file: needs a username beside it$/],
+	[["-u", "casa", "-P", "secret", "--password-file", "password"], /^-P and --password-file both give a password$/],
+	[["-u", "casa", "--password-file", "missing"], /^--password-file missing: there is no such file$/],
+	[["-u", "casa", "--password-file", "."], /^--password-file \.: cannot be read \(EISDIR\)$/],
+	[["-u", "casa", "--password-file", "lines"], /^--password-file lines: needs one line, with the password alone$/],
+	[["-u", "casa", "--password-file", "empty"], /^--password-file empty: needs one line/],
 	[["--config", "missing.json"], /^--config missing\.json: there is no such file$/],
 	[["--config", "."], /^--config \.: cannot be read \(EISDIR\)$/],
 	[["--config", "text.json"], /^--config text\.json: is not JSON: Unexpected token/],
@@ -92,8 +123,71 @@ describe("The command line", { concurrency: 2 }, () => {
 		assert.deepEqual(station.errors, []);
 		const options = Object.keys(LINE.options);
 		assert.ok(options.includes("sensor") && options.length > 10, options.join());
-		for (const option of options) assert.equal(station.count(new RegExp(`^  --${option}\\b`)), 1, option);
+		for (const option of options) assert.equal(station.count(new RegExp(`^  (?:-\\w, )?--${option}\\b`)), 1, option);
 		for (const line of station.lines) assert.ok(line.length <= 80, `fits a terminal: ${line}`);
+	});
+
+	scenario("A broker is named as mosquitto_pub does it, and a password comes from a file.", async (parts) => {
+		const broker = await parts.mosquitto({ users: { casa: "secret" } });
+		writeFiles(parts);
+		const at = ["-h", "127.0.0.1", "-p", String(broker.port), "-u", "casa", "--password-file", "password"];
+		const station = parts.station(undefined, ...at, "-i", "patio", "-t", "casa/patio", "-q", "2");
+		const subscriber = await parts.subscriber(broker, "casa/#", { username: "casa", password: "secret" });
+		await subscriber.message("a reading", ({ topic }) => topic === "casa/patio/state");
+		assert.ok(broker.count(/Received PUBLISH from veleta-patio \(d0, q2, r0, .*casa\/patio\/state/) > 0);
+		assert.equal(broker.connections("veleta-patio"), 1);
+		await station.stop();
+		assert.doesNotMatch(station.lines.join(), /secret/);
+	});
+
+	scenario("A password comes from the environment, unless the command line has one.", async (parts) => {
+		const broker = await parts.mosquitto({ users: { casa: "secret" } });
+		const run = (password: string, ...args: string[]) => {
+			const environment = [`VELETA_PASSWORD=${password}`, process.execPath, STATION_PROGRAM];
+			return parts.own(new Program("the station", "/usr/bin/env", [...environment, ...args], parts.folder));
+		};
+		const config = parts.config({ username: "casa", password: "old", broker: `mqtt://127.0.0.1:${broker.port}` });
+		const at = ["-h", "127.0.0.1", "-p", String(broker.port), "-u", "casa"];
+		for (const [password, ...args] of [
+			["secret", ...config],
+			["wrong", ...at, "-P", "secret"],
+			["", ...at, "-P", "secret"],
+		] as const) {
+			const station = run(password, ...args);
+			await station.line(/: connected with MQTT 5\.0, /);
+			await station.kill();
+		}
+		const refused = run("wrong", ...at, "--interval", "1s");
+		await refused.line(/warning: .*not authorized/);
+		await refused.kill();
+		// Without a user name it is nobody's.
+		const alone = run("secret", "--duration", "1s");
+		assert.deepEqual(await alone.ended(), { code: 0, signal: null });
+		assert.doesNotMatch(alone.lines.join("\n"), /secret|warning/);
+	});
+
+	scenario("The broker that comes along listens where it is told to, and a taken port is told.", async (parts) => {
+		const port = await freePort();
+		const station = parts.station(undefined, "--port", String(port));
+		await station.line(new RegExp(`^broker {3}127\\.0\\.0\\.1:${port}, started for this run$`));
+		const other = parts.station(undefined, "-p", String(port));
+		assert.deepEqual(await other.ended(), { code: 1, signal: null });
+		assert.deepEqual(other.lines, [`port ${port}: another program has this port`]);
+		await station.line(/: connected with MQTT 3\.1\.1, new session$/);
+		// It is known to speak no 5.0, so nothing is tried in vain.
+		assert.equal(station.count(/newer version|trying/), 0);
+		await station.stop();
+	});
+
+	scenario("Where 1883 is taken, it listens at another port.", async (parts) => {
+		const taken = createServer();
+		// By others, if not by this test.
+		await new Promise<void>((resolve) => taken.once("error", () => resolve()).listen(1_883, "127.0.0.1", resolve));
+		parts.onEnd(() => taken.close());
+		const station = parts.station(undefined, "--duration", "1s");
+		assert.deepEqual(await station.ended(), { code: 0, signal: null });
+		const line = await station.line(/^broker {3}127\.0\.0\.1:\d+, started for this run$/);
+		assert.doesNotMatch(line, /:1883,/);
 	});
 
 	scenario("Settings come from a file, and options go before them.", async (parts) => {

@@ -204,8 +204,19 @@ describe("npm run mqtt", { concurrency: 3 }, () => {
 				assert.doesNotMatch(program.lines.join(), /secret/);
 			}
 		}
-		const account = ["-t", "t", "-u", "casa", "-P", "right-and-secret"];
-		assert.equal(await exitCode(await programs.pub(broker, ...account, "-m", "x")), 0);
+		const user = ["-t", "t", "-u", "casa"];
+		assert.equal(await exitCode(await programs.pub(broker, ...user, "-P", "right-and-secret", "-m", "x")), 0);
+		const file = join(parts.folder, "password");
+		writeFileSync(file, "right-and-secret\r\n");
+		assert.equal(await exitCode(await programs.pub(broker, ...user, "--password-file", file, "-m", "x")), 0);
+		const line = `mqtt pub -h 127.0.0.1 -p ${broker.port} -t t -u casa -m x`;
+		for (const [password, code] of [
+			["right-and-secret", 0],
+			["wrong", 1],
+		] as const) {
+			const shell = await programs.shell(`export VELETA_PASSWORD=${password}; ${line}`, parts.folder);
+			assert.equal(await exitCode(shell), code, password);
+		}
 	});
 
 	commandScenario(
@@ -375,6 +386,9 @@ describe("npm run mqtt", { concurrency: 3 }, () => {
 		[["pub", "-t", "t", "-m", "x", "-V", "4"], /^--protocol-version: must be 5, 311 or 31/],
 		[["pub", "-t", "t", "-m", "x", "--attempts", "0"], /^--attempts: must be a whole number from 1 to 1000000/],
 		[["pub", "-t", "t", "-m", "x", "-P", "secret"], /^-P needs -u/],
+		[["sub", "-t", "t", "--password-file", "package.json"], /^--password-file package\.json: needs one line/],
+		[["sub", "-t", "t", "-P", "secret", "--password-file", "x"], /^-P and --password-file both give a password/],
+		[["sub", "-L", "mqtt://localhost/t", "--password-file", "x"], /^--password-file: is in the URL of -L/],
 		[["pub", "-t", "t", "-u", "u", "-P", "my", "secret"], /^argument 8 belongs to no flag/],
 		[["pub", "-t", "t", "-m", "x", "--will-qos", "1"], /^--will-qos needs --will-topic/],
 		[["pub", "-t", "t", "-m", "x", "--response-topic", "r", "-V", "311"], /^properties of a message need MQTT 5/],

@@ -1,17 +1,35 @@
 /** A broker for trying things out, in this process. */
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 import { Aedes } from "aedes";
+import type { ProtocolVersion } from "../../../src/net/mqtt/packet.ts";
+
+/** It speaks MQTT 3.1.1, and refuses 5.0. */
+export const EMBEDDED_VERSION: ProtocolVersion = 4;
+/** The system's choice of a free one. */
+export const ANY_PORT = 0;
+const HOST = "127.0.0.1";
+
+/** Why a port cannot be had, for people. */
+const PROBLEMS: Readonly<Record<string, string>> = {
+	EADDRINUSE: "another program has this port",
+	EACCES: "the system gives this port to its administrator only",
+};
 
 export interface EmbeddedBroker {
 	readonly port: number;
 	close(): Promise<void>;
 }
 
-/** Listens on the loopback interface, on a free port. */
-export async function startBroker(): Promise<EmbeddedBroker> {
+/** Listens on the loopback interface, at the first of the ports that can be had; throws an Error for a person where none can. */
+export async function startBroker(ports: readonly number[] = [ANY_PORT]): Promise<EmbeddedBroker> {
 	const aedes = await Aedes.createBroker();
 	const server = createServer(aedes.handle);
-	await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
+	try {
+		await listen(server, ports);
+	} catch (error) {
+		aedes.close();
+		throw error;
+	}
 	const { port } = server.address() as { port: number };
 	return {
 		port,
@@ -20,4 +38,25 @@ export async function startBroker(): Promise<EmbeddedBroker> {
 				aedes.close(() => server.close(() => resolve()));
 			}),
 	};
+}
+
+/** It tries, as a port that is found free may be taken before it is listened at. */
+async function listen(server: Server, ports: readonly number[]): Promise<void> {
+	for (const [index, port] of ports.entries()) {
+		const problem = await problemAt(server, port);
+		if (problem === undefined) return;
+		if (index === ports.length - 1) throw new Error(`port ${port}: ${problem}`);
+	}
+}
+
+function problemAt(server: Server, port: number): Promise<string | undefined> {
+	return new Promise((resolve) => {
+		const failed = ({ code = "" }: NodeJS.ErrnoException) =>
+			resolve(PROBLEMS[code] ?? `the broker cannot listen there (${code})`);
+		server.once("error", failed);
+		server.listen(port, HOST, () => {
+			server.off("error", failed);
+			resolve(undefined);
+		});
+	});
 }

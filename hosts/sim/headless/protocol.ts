@@ -8,6 +8,7 @@
  * between, see `firmware-slots-remote.ts`.
  */
 
+import type { ProtocolVersion } from "../../../src/net/mqtt/packet.js";
 import type { SensorModel } from "../../../src/sensors/models.js";
 
 /** Node to XS. `id` is the socket's, `count` as the event says. */
@@ -67,6 +68,8 @@ export interface Configuration {
 	seed: number;
 	/** A recording for the simulated sensor, as the text of the file, instead of the weather. */
 	replay?: { text: string; name?: string };
+	/** The version of MQTT that the broker is known to speak. */
+	brokerVersion?: ProtocolVersion;
 	/** Whether the machine has a second slot for firmware. */
 	firmwareSlots?: boolean;
 	/** Whether TLS is a board's, in XS and C, instead of Node's. */

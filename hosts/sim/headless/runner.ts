@@ -108,13 +108,14 @@ export class Runner {
 
 	/** Loads the firmware and starts the station; or starts it anew, as it asked for. */
 	async start(startedOnRequest = false): Promise<void> {
-		const { settings, sensor, seed, replay, slots, boardTls } = this._options;
+		const { settings, sensor, seed, replay, brokerVersion, slots, boardTls } = this._options;
 		await this._engine.evaluate(this._firmware);
 		const configuration: Configuration = {
 			settings,
 			...(sensor && { sensor }),
 			seed,
 			...(replay && { replay }),
+			...(brokerVersion && { brokerVersion }),
 			firmwareSlots: !!slots,
 			...(boardTls && { boardTls }),
 			startedOnRequest,

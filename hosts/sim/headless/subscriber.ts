@@ -9,6 +9,7 @@ import type { BrokerAddress } from "../../../src/net/broker-url.ts";
 import { Link } from "../../../src/net/link.ts";
 import { RefusedError } from "../../../src/net/mqtt/errors.ts";
 import type { Message } from "../../../src/net/mqtt/message.ts";
+import type { ProtocolVersion } from "../../../src/net/mqtt/packet.ts";
 import { reasonText } from "../../../src/net/mqtt/reason-codes.ts";
 import { Session } from "../../../src/net/mqtt/session.ts";
 import { clock, network, timer } from "../../node/ports.ts";
@@ -22,6 +23,8 @@ const PACKET_SIZE_MAXIMUM = 1 << 20;
 export interface SubscriberOptions {
 	readonly broker: BrokerAddress;
 	readonly tls: TlsOptions;
+	/** The version of MQTT that the broker is known to speak. */
+	readonly protocolVersion?: ProtocolVersion;
 	readonly username: string | undefined;
 	readonly password: string | undefined;
 	readonly filter: string;
@@ -38,7 +41,8 @@ export class Subscriber {
 		this._onSubscribed = resolve;
 	});
 
-	constructor({ broker, tls, username, password, filter, onMessage, onRefused }: SubscriberOptions) {
+	constructor(options: SubscriberOptions) {
+		const { broker, tls, protocolVersion, username, password, filter, onMessage, onRefused } = options;
 		const refused = (reason: string) => {
 			this.close();
 			this._onSubscribed();
@@ -47,6 +51,7 @@ export class Subscriber {
 		const session = new Session({
 			// Not of the process id: two containers have the same, and would throw each other out.
 			clientId: `veleta-watch-${randomBytes(4).toString("hex")}`,
+			...(protocolVersion && { protocolVersion }),
 			cleanSession: true,
 			keepAlive: KEEP_ALIVE_S,
 			maximumPacketSize: PACKET_SIZE_MAXIMUM,

@@ -75,6 +75,21 @@ for (const [sensor, members] of [
 	});
 }
 
+test("a broker that is known to speak no 5.0 is spoken to in 3.1.1 at once", () => {
+	for (const [ports, connects] of [
+		[{}, 2],
+		[{ brokerVersion: 4 }, 1],
+	] as const) {
+		const { broker, log } = start({}, ports);
+		broker.qos2 = "answered by PUBACK";
+		broker.advanceTo(10_000);
+		deepEqual(numbers(broker), [1]);
+		equal(broker.connects, connects);
+		equal(log.filter((line) => line.endsWith(": connected with MQTT 3.1.1, new session")).length, 1);
+		equal(log.filter((line) => line.includes("newer version")).length, connects - 1);
+	}
+});
+
 test("a broker that was away for three hours gets every reading, once", () => {
 	const { broker, station } = start();
 	broker.advanceTo(10 * MINUTE);

@@ -172,10 +172,11 @@ function setAside(object: Record<string, unknown>): void {
 
 /** Gives the ports the runner's configuration. */
 export function configure(configuration: Configuration): void {
-	const { sensor = "bme280", seed, replay, firmwareSlots, measured, startedOnRequest } = configuration;
+	const { sensor = "bme280", seed, replay, brokerVersion, firmwareSlots, measured, startedOnRequest } = configuration;
 	if (configuration.boardTls && mbedtls) host.network = { ...host.network, tls: boardTls(mbedtls) };
 	settings = configuration.settings;
 	host.startedOnRequest = startedOnRequest === true;
+	if (brokerVersion !== undefined) host.brokerVersion = brokerVersion;
 	if (firmwareSlots) {
 		const slots = new RemoteSlots(ask, () => host.restart?.());
 		host.update = slots;

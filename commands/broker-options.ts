@@ -1,0 +1,36 @@
+/** The broker and its password on a command line, as mosquitto_pub has them; and a password that `ps` does not show. */
+import { readFileSync } from "node:fs";
+import { type BrokerAddress, DEFAULT_PORT, DEFAULT_TLS_PORT } from "../src/net/broker-url.ts";
+import { UsageError } from "./frame.ts";
+
+/** The variable of the environment with a password. */
+export const PASSWORD_VARIABLE = "VELETA_PASSWORD";
+
+/** TLS where it is asked for, as by naming a certificate, and on its own port. */
+export function brokerAt(host: string | undefined, port: number | undefined, wantsTls: boolean): BrokerAddress {
+	const tls = wantsTls || port === DEFAULT_TLS_PORT;
+	return { host: host ?? "localhost", port: port ?? (tls ? DEFAULT_TLS_PORT : DEFAULT_PORT), tls };
+}
+
+/** The password of -P, or in the file of `--password-file`. Throws a `UsageError`, which shows nothing of it. */
+export function passwordOf(password: string | undefined, file: string | undefined): string | undefined {
+	if (file === undefined) return password;
+	if (password !== undefined) throw new UsageError("-P and --password-file both give a password");
+	const complain = (problem: string) => new UsageError(`--password-file ${file}: ${problem}`);
+	let text: string;
+	try {
+		text = readFileSync(file, "utf8");
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		throw complain(code === "ENOENT" ? "there is no such file" : `cannot be read (${code})`);
+	}
+	// Editors end the last line, too.
+	const line = text.replace(/\r?\n$/, "");
+	if (line === "" || /[\r\n]/.test(line)) throw complain("needs one line, with the password alone");
+	return line;
+}
+
+/** The environment's password; an empty one is none. */
+export function environmentPassword(): string | undefined {
+	return process.env[PASSWORD_VARIABLE] || undefined;
+}
