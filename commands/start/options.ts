@@ -77,7 +77,7 @@ const OPTIONS = {
 		text: "another day of weather; with the id, other jitter",
 		row: { type: "number", minimum: 0, maximum: 0xffff_ffff, default: 1 },
 	},
-	json: { text: "lines with topic and payload, as where the output is no terminal" },
+	json: { text: "what a subscriber receives, in lines with topic and payload, as where the output is no terminal" },
 	verbose: { text: "at the end also the memory that the station had in use" },
 	help: { text: "this text" },
 } as const satisfies Readonly<Record<string, Option>>;
@@ -92,8 +92,8 @@ const INDENT = 23;
 
 export const USAGE = `Usage: npm start -- [OPTION…]
 
-Runs the station inside the XS engine with a simulated sensor, and prints what a
-subscriber receives. Without --broker or -h it starts a broker of its own. Where
+Runs the station inside the XS engine with a simulated sensor, and shows its
+readings. Without --broker or -h it starts a broker of its own. Where
 mosquitto_pub has an option, it is the same here; -i names the station.
 
 ${Object.entries(OPTIONS).map(help).join("")}`;

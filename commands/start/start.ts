@@ -6,10 +6,13 @@ import { FlashFile } from "../../hosts/sim/headless/flash-file.ts";
 import { Runner } from "../../hosts/sim/headless/runner.ts";
 import { Subscriber } from "../../hosts/sim/headless/subscriber.ts";
 import { DEFAULT_PORT, showAddress } from "../../src/net/broker-url.ts";
-import { hasControls } from "../../src/text.ts";
+import type { Settings } from "../../src/settings.ts";
 import { buildEngine, MissingMbedTlsError } from "../../tools/engine.js";
 import { type Command, EXIT_DONE, onInterrupt, UsageError } from "../frame.ts";
+import { Lines } from "./lines.ts";
 import { LINE, type Options, parseOptions, USAGE, withOptionNames } from "./options.ts";
+import { Table } from "./table.ts";
+import type { View } from "./view.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
 /** Time for the station's last message to reach the subscriber, in ms. */
@@ -17,15 +20,28 @@ const FAREWELL_MS = 200;
 
 export const command: Command<Options> = { ...LINE, help: USAGE, read: parseOptions, run };
 
-function say(who: string, text: string): void {
-	process.stdout.write(`${who.padEnd(9)}${text}\n`);
+/** A table at a terminal. */
+function viewOf({ json, settings }: Options): View {
+	const write = (line: string) => void process.stdout.write(`${line}\n`);
+	if (json || !process.stdout.isTTY) return new Lines(write);
+	// None where NO_COLOR or TERM=dumb asks for none.
+	return new Table({ write, hasColours: process.stdout.hasColors(), topic: settings.topic });
+}
+
+/** How the messages can be seen in another terminal. */
+function watchers(port: number, { id, topic }: Settings): string[] {
+	const filter = topic === `veleta/${id}` ? "veleta/#" : `${topic}/#`;
+	const args = `-p ${port} -v -t '${filter.replaceAll("'", "'\\''")}'`;
+	return [`npm run mqtt -- sub ${args}`, `mosquitto_sub ${args}`];
 }
 
 async function run(options: Options): Promise<number> {
 	if (options.boardTls) await buildTls();
 	const interrupted = interruption();
+	const view = viewOf(options);
+	interrupted.then(() => view.interrupted?.());
 	const flash = new FlashFile(options.state);
-	if (flash.madeFolder !== undefined) say("veleta", `made the folder ${flash.madeFolder} for the station's flash`);
+	if (flash.madeFolder !== undefined) view.say("veleta", `made the folder ${flash.madeFolder} for the station's flash`);
 	// The flash's lock holds for the slots, too.
 	const slots = new FirmwareSlots(options.state && `${options.state}.slots`, FIRMWARE);
 	const broker = options.embedded
@@ -36,11 +52,12 @@ async function run(options: Options): Promise<number> {
 	const { sensor, interval, topic, username, password } = options.settings;
 
 	const source = options.replay ? "recorded" : "simulated";
-	say(
+	view.say(
 		"veleta",
 		`${source} ${sensor}, a reading every ${interval} s${options.speed === 1 ? "" : `, time ${options.speed}×`}`,
 	);
-	say("broker", `${showAddress(address)}${broker ? ", started for this run" : ""}`);
+	view.say("broker", `${showAddress(address)}${broker ? ", started for this run" : ""}`);
+	if (broker) view.hint?.("watch", watchers(broker.port, options.settings));
 
 	const runner = new Runner({
 		firmware: FIRMWARE,
@@ -53,7 +70,8 @@ async function run(options: Options): Promise<number> {
 		boardTls: options.boardTls,
 		...(broker && { brokerVersion: EMBEDDED_VERSION }),
 		...(options.replay && { replay: options.replay }),
-		onLog: (level, text) => say("station", level === "info" ? text : withOptionNames(`${level}: ${text}`)),
+		onLog: (level, text) => view.say("station", level === "info" ? text : withOptionNames(text), level),
+		onProgress: view.progress?.bind(view),
 	});
 	const subscriber = new Subscriber({
 		broker: address,
@@ -65,16 +83,15 @@ async function run(options: Options): Promise<number> {
 		// A message may arrive before the station's own log of it.
 		onMessage: (topic, payload) => {
 			// Firmware is not printed.
-			if (!topic.includes("/cmd/update/"))
-				runner.whenSettled(() => process.stdout.write(`${plain(`${topic} ${payload}`)}\n`));
+			if (!topic.includes("/cmd/update/")) runner.whenSettled(() => view.message(topic, payload));
 		},
-		onRefused: (reason) => say("watch", `cannot show what arrives: ${reason}`),
+		onRefused: (reason) => view.say("watch", `cannot show what arrives: ${reason}`),
 	});
 	if (broker) await subscriber.subscribed;
 
 	await runner.start();
 	await Promise.race([runner.stopped, interrupted, elapsed(runner, options)]);
-	await finish(runner, subscriber, broker);
+	view.end(await finish(runner, subscriber, broker, options.verbose));
 	slots.end();
 	flash.close();
 	return EXIT_DONE;
@@ -87,11 +104,6 @@ async function buildTls(): Promise<void> {
 	} catch (error) {
 		throw error instanceof MissingMbedTlsError ? new UsageError(error.message) : error;
 	}
-}
-
-/** A foreign text, for a terminal. */
-function plain(text: string): string {
-	return Array.from(text, (character) => (hasControls(character) ? "?" : character)).join("");
 }
 
 /** Resolves at the first Ctrl-C, or when the output has lost its reader (`| head`): time to stop in good order. */
@@ -116,7 +128,13 @@ function elapsed(runner: Runner, { duration = Number.POSITIVE_INFINITY, speed }:
 	});
 }
 
-async function finish(runner: Runner, subscriber: Subscriber, broker: EmbeddedBroker | undefined): Promise<void> {
+/** Resolves with the summary. */
+async function finish(
+	runner: Runner,
+	subscriber: Subscriber,
+	broker: EmbeddedBroker | undefined,
+	verbose: boolean,
+): Promise<string[]> {
 	await runner.stop();
 	const counters = await runner.counters();
 	const memory = await runner.memory();
@@ -127,11 +145,10 @@ async function finish(runner: Runner, subscriber: Subscriber, broker: EmbeddedBr
 
 	const { readings, published, redelivered, acknowledged, rejected, dropped, queued, faults, connections } = counters;
 	const refused = rejected > 0 ? `, refused ${rejected}` : "";
-	process.stdout.write(
-		`
-readings ${readings}, published ${published}, acknowledged ${acknowledged}${refused}, dropped ${dropped}, not delivered ${queued}
-redelivered ${redelivered}, measurements without a reading ${faults}, connections ${connections}
-RAM ${memory.ram} bytes, ${memory.highestRam} at the most; stack ${memory.highestStack} of ${memory.stack} slots
-`,
-	);
+	const { ram, highestRam, highestStack, stack } = memory;
+	return [
+		`readings ${readings}, published ${published}, acknowledged ${acknowledged}${refused}, dropped ${dropped}, not delivered ${queued}`,
+		`redelivered ${redelivered}, measurements without a reading ${faults}, connections ${connections}`,
+		...(verbose ? [`RAM ${ram} bytes, ${highestRam} at the most; stack ${highestStack} of ${stack} slots`] : []),
+	];
 }

@@ -188,6 +188,8 @@ describe("The command line", { concurrency: 2 }, () => {
 		assert.deepEqual(await station.ended(), { code: 0, signal: null });
 		const line = await station.line(/^broker {3}127\.0\.0\.1:\d+, started for this run$/);
 		assert.doesNotMatch(line, /:1883,/);
+		// What a terminal gets, and no file.
+		assert.equal(station.count(/^(?:watch|RAM) /), 0);
 	});
 
 	scenario("Settings come from a file, and options go before them.", async (parts) => {

@@ -56,9 +56,23 @@ export const Action = {
 	Sleep: 12,
 	/** As `Open`, with TLS; bytes: JSON of `host`, `port` and `TlsOptions`. */
 	OpenTls: 11,
+	/** To a runner that watches: `id` is the index of `STATES`, `value` the readings that wait; bytes: a line for each new reading, its report. */
+	Progress: 13,
 } as const;
 
 export const LEVELS = ["info", "warning", "error"] as const;
+
+/** Of the station towards the broker. */
+export const STATES = ["connecting", "online", "offline", "asleep"] as const;
+
+/** What the station does, as of the end of an event in which it changed. */
+export interface Progress {
+	readonly state: (typeof STATES)[number];
+	/** Readings that the broker does not have. */
+	readonly waiting: number;
+	/** The new readings, as JSON has them in reports. */
+	readonly reports: readonly unknown[];
+}
 
 export interface Configuration {
 	settings: unknown;
@@ -76,6 +90,8 @@ export interface Configuration {
 	boardTls?: boolean;
 	/** Whether the station's own restart or sleep led to this start. */
 	startedOnRequest?: boolean;
+	/** Whether the station's progress is told. */
+	watched?: boolean;
 	/** Whether memory and time of the ports are measured apart from the station's. */
 	measured?: boolean;
 }

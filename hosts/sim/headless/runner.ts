@@ -14,7 +14,16 @@ import { Engine } from "./engine.ts";
 import type { FirmwareSlots } from "./firmware-slots.ts";
 import { answerSlots } from "./firmware-slots-remote.ts";
 import type { FlashFile } from "./flash-file.ts";
-import { Action, type Configuration, type DecodedAction, Event, encodeEvent, LEVELS } from "./protocol.ts";
+import {
+	Action,
+	type Configuration,
+	type DecodedAction,
+	Event,
+	encodeEvent,
+	LEVELS,
+	type Progress,
+	STATES,
+} from "./protocol.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 import { SessionMemory } from "./tls-session.ts";
 
@@ -25,7 +34,7 @@ const TIMER_MAXIMUM = 2 ** 31 - 1;
 /** The board whose memory the engine has. All boards have the same. */
 const BOARD = "esp32";
 
-export interface RunnerOptions extends Configuration {
+export interface RunnerOptions extends Omit<Configuration, "watched"> {
 	/** The firmware bundle, built by `tools/build.js`. */
 	readonly firmware: string;
 	/** Outlives a restart of the station. */
@@ -35,6 +44,8 @@ export interface RunnerOptions extends Configuration {
 	/** Simulated seconds per real second, 1 or more. */
 	readonly speed: number;
 	readonly onLog: (level: LogLevel, text: string) => void;
+	/** To tell it takes some of the station's memory, where it is given. */
+	readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** The station's memory on a board. */
@@ -108,7 +119,7 @@ export class Runner {
 
 	/** Loads the firmware and starts the station; or starts it anew, as it asked for. */
 	async start(startedOnRequest = false): Promise<void> {
-		const { settings, sensor, seed, replay, brokerVersion, slots, boardTls } = this._options;
+		const { settings, sensor, seed, replay, brokerVersion, slots, boardTls, onProgress } = this._options;
 		await this._engine.evaluate(this._firmware);
 		const configuration: Configuration = {
 			settings,
@@ -118,6 +129,7 @@ export class Runner {
 			...(brokerVersion && { brokerVersion }),
 			firmwareSlots: !!slots,
 			...(boardTls && { boardTls }),
+			...(onProgress && { watched: true }),
 			startedOnRequest,
 		};
 		await this._tell(Event.Configure, { bytes: Buffer.from(JSON.stringify(configuration)) });
@@ -251,6 +263,15 @@ export class Runner {
 				return this.clock.await(value === 1);
 			case Action.Log:
 				return this._options.onLog(LEVELS[id] ?? "error", text());
+			case Action.Progress:
+				return this._options.onProgress?.({
+					state: STATES[id] ?? "offline",
+					waiting: value,
+					reports: text()
+						.split("\n")
+						.slice(0, -1)
+						.map((report) => JSON.parse(report)),
+				});
 			case Action.Counters:
 				this._counters = JSON.parse(text());
 				return;

@@ -3,7 +3,17 @@ import main from "../../../../src/main.js";
 import type { Station } from "../../../../src/station/station.js";
 import { Action, Event, TEXT_BOX } from "../protocol.js";
 import { act, takeText } from "./engine.js";
-import { configure, nextTimer, onRestart, onSleep, onTaskDone, runTimers, socketOf, time } from "./host.js";
+import {
+	configure,
+	nextTimer,
+	onRestart,
+	onSleep,
+	onTaskDone,
+	runTimers,
+	socketOf,
+	tellProgress,
+	time,
+} from "./host.js";
 
 let station: Station | undefined;
 let timer = Number.POSITIVE_INFINITY;
@@ -47,6 +57,8 @@ function onEvent(kind: number, id: number, count: number, now: number, wall: num
 	time.wall = wall;
 	handleEvent(kind, id, count);
 	runTimers();
+	const running = station;
+	if (running) tellProgress(() => running.counters.queued);
 	if (nextTimer() !== timer) {
 		timer = nextTimer();
 		act(Action.Timer, 0, timer);

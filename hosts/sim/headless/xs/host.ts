@@ -1,5 +1,6 @@
 /** The ports inside XS: they collect actions, which Node carries out after the event; but the flash works at once. */
 import type { Bytes, Host, LogLevel, Socket, SocketOptions } from "../../../../src/host.js";
+import { reportPayload } from "../../../../src/net/report.js";
 import type { Settings } from "../../../../src/settings.js";
 import { parseSettings } from "../../../../src/settings.js";
 import type { HostModule } from "../../../../src/start.js";
@@ -9,7 +10,7 @@ import { TlsSocket } from "../../../moddable/tls/socket.js";
 import { createRandom } from "../../devices/random.js";
 import { createSimulatedSensor } from "../../devices/simulated-sensor.js";
 import { RemoteSlots } from "../firmware-slots-remote.js";
-import { Action, type Configuration, LEVELS } from "../protocol.js";
+import { Action, type Configuration, LEVELS, type Progress, STATES } from "../protocol.js";
 import { RemoteSessions } from "../tls-session.js";
 import { act, aside, ask, drop, flash, mbedtls, take } from "./engine.js";
 import { jitterSeed } from "./jitter.js";
@@ -170,13 +171,51 @@ function setAside(object: Record<string, unknown>): void {
 	}
 }
 
+/** What the runner is to be told of at the end of an event, if it watches. */
+let state: Progress["state"] = "connecting";
+let reports = "";
+let toldState: Progress["state"] | undefined;
+let toldWaiting = 0;
+
+function watch(): void {
+	host.observer = {
+		onReading: (seq, sample) => {
+			reports += `${reportPayload({ seq, time: host.clock.time(), sample })}\n`;
+		},
+		onState: (now) => {
+			state = now;
+		},
+	};
+}
+
+/** Tells the runner what has changed; `waiting`: readings that the broker does not have. */
+export function tellProgress(waiting: () => number): void {
+	if (!host.observer) return;
+	const count = waiting();
+	if (reports === "" && state === toldState && count === toldWaiting) return;
+	act(Action.Progress, STATES.indexOf(state), count, reports);
+	reports = "";
+	toldState = state;
+	toldWaiting = count;
+}
+
 /** Gives the ports the runner's configuration. */
 export function configure(configuration: Configuration): void {
-	const { sensor = "bme280", seed, replay, brokerVersion, firmwareSlots, measured, startedOnRequest } = configuration;
+	const {
+		sensor = "bme280",
+		seed,
+		replay,
+		brokerVersion,
+		firmwareSlots,
+		watched,
+		measured,
+		startedOnRequest,
+	} = configuration;
 	if (configuration.boardTls && mbedtls) host.network = { ...host.network, tls: boardTls(mbedtls) };
 	settings = configuration.settings;
 	host.startedOnRequest = startedOnRequest === true;
 	if (brokerVersion !== undefined) host.brokerVersion = brokerVersion;
+	if (watched) watch();
 	if (firmwareSlots) {
 		const slots = new RemoteSlots(ask, () => host.restart?.());
 		host.update = slots;
