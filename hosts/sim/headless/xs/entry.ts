@@ -57,8 +57,7 @@ function onEvent(kind: number, id: number, count: number, now: number, wall: num
 	time.wall = wall;
 	handleEvent(kind, id, count);
 	runTimers();
-	const running = station;
-	if (running) tellProgress(() => running.counters.queued);
+	if (station) tellProgress(station);
 	if (nextTimer() !== timer) {
 		timer = nextTimer();
 		act(Action.Timer, 0, timer);

@@ -4,6 +4,7 @@ import { reportPayload } from "../../../../src/net/report.js";
 import type { Settings } from "../../../../src/settings.js";
 import { parseSettings } from "../../../../src/settings.js";
 import type { HostModule } from "../../../../src/start.js";
+import type { Station } from "../../../../src/station/station.js";
 import { knownTime } from "../../../../src/wall-clock.js";
 import type { MbedTls } from "../../../moddable/tls/mbedtls.js";
 import { TlsSocket } from "../../../moddable/tls/socket.js";
@@ -188,10 +189,10 @@ function watch(): void {
 	};
 }
 
-/** Tells the runner what has changed; `waiting`: readings that the broker does not have. */
-export function tellProgress(waiting: () => number): void {
+/** Tells the runner what has changed. */
+export function tellProgress(station: Station): void {
 	if (!host.observer) return;
-	const count = waiting();
+	const count = station.counters.queued;
 	if (reports === "" && state === toldState && count === toldWaiting) return;
 	act(Action.Progress, STATES.indexOf(state), count, reports);
 	reports = "";
