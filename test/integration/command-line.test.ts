@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe } from "node:test";
 import { LINE } from "../../commands/start/options.ts";
+import { startBroker } from "../../hosts/sim/headless/broker.ts";
 import { SENSORS } from "../../src/sensors/models.ts";
 import { freePort } from "../harness/ports.ts";
 import { Program } from "../harness/program.ts";
@@ -177,6 +178,16 @@ describe("The command line", { concurrency: 2 }, () => {
 		// It is known to speak no 5.0, so nothing is tried in vain.
 		assert.equal(station.count(/newer version|trying/), 0);
 		await station.stop();
+	});
+
+	scenario("It takes the first port that it can have.", async (parts) => {
+		const ports = [await freePort(), await freePort()];
+		for (const port of ports) {
+			const broker = await startBroker(ports);
+			parts.onEnd(() => broker.close());
+			assert.equal(broker.port, port);
+		}
+		await assert.rejects(startBroker(ports), new Error(`port ${ports[1]}: another program has this port`));
 	});
 
 	scenario("Where 1883 is taken, it listens at another port.", async (parts) => {
