@@ -15,7 +15,7 @@ type Colour = keyof typeof COLOURS;
 const COLOUR_OF: { readonly [level in LogLevel]?: Colour } = { warning: "yellow", error: "red" };
 
 /** The station's own topics, which the table shows in its way. */
-const SHOWN = ["state", "status", "diagnostics"];
+const SHOWN = ["state", "late", "status", "diagnostics"];
 
 export interface TableOptions {
 	/** Gets lines without a line feed. */

@@ -112,7 +112,7 @@ test("a long line of the log is folded at its blanks, or within a word that is l
 
 test("messages that are no readings are shown in a line each, and the station's own are not", () => {
 	const { table, shown } = watch();
-	for (const name of ["state", "status", "diagnostics"]) table.message(`veleta/sim/${name}`, "{}");
+	for (const name of ["state", "late", "status", "diagnostics"]) table.message(`veleta/sim/${name}`, "{}");
 	assert.deepEqual(shown(), []);
 	table.message("veleta/sim/reply", '{"command":"sample","ok":true,"seq":3}');
 	table.message("veleta/sim/state/x", "y".repeat(100));

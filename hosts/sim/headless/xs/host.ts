@@ -1,5 +1,6 @@
 /** The ports inside XS: they collect actions, which Node carries out after the event; but the flash works at once. */
 import type { Bytes, Host, LogLevel, Socket, SocketOptions } from "../../../../src/host.js";
+import type { Corrections } from "../../../../src/net/quantities.js";
 import { reportPayload } from "../../../../src/net/report.js";
 import type { Settings } from "../../../../src/settings.js";
 import { parseSettings } from "../../../../src/settings.js";
@@ -110,9 +111,13 @@ class SimulatedSocket implements Socket {
 }
 
 let settings: unknown;
+let corrections: Corrections | undefined;
 const host: { -readonly [port in keyof Host]: Host[port] } & HostModule = {
 	settings: () => parseSettings(settings),
-	ports: () => host,
+	ports: (parsed) => {
+		corrections = parsed;
+		return host;
+	},
 	clock: { now: () => time.now, time: () => knownTime(time.wall) },
 	timer: {
 		set: (callback, delay) => {
@@ -181,7 +186,7 @@ let toldWaiting = 0;
 function watch(): void {
 	host.observer = {
 		onReading: (seq, sample) => {
-			reports += `${reportPayload({ seq, time: host.clock.time(), sample })}\n`;
+			reports += `${reportPayload({ seq, time: host.clock.time(), sample }, corrections!)}\n`;
 		},
 		onState: (now) => {
 			state = now;
