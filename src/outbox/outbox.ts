@@ -35,7 +35,7 @@ const UNMARKED_MAXIMUM = 64;
 const ASIDE_MAXIMUM = 8;
 /** How long a reading is set aside, in ms. */
 const ASIDE_MS = 21_600_000;
-/** Readings after which the version that the broker took counts no more: it may take a newer one by then. */
+/** Readings after which what is known of the broker counts no more: it may be renewed by then. */
 const BROKER_READINGS = 200;
 /** No run has this number. */
 const UNKNOWN_RUN = 0xffff;
@@ -81,7 +81,7 @@ export class Outbox {
 	private _run = UNKNOWN_RUN;
 	private _unlabelled = false;
 	private readonly _broker: number;
-	private _brokerVersion: number | undefined;
+	private _brokerTraits: number | undefined;
 	/** Wall-clock ms since 1970 at which the monotonic time of a run was 0, as far as it is known and needed. */
 	private readonly _startedAt = new Map<number, number>();
 	/** While it is set, the newest reading is not taken: those before it are. */
@@ -128,14 +128,14 @@ export class Outbox {
 		return (this._log?.dropped ?? 0) + this._ring.dropped;
 	}
 
-	/** The version of MQTT to be spoken to the broker, if one was kept in this run, or in the last 200 readings before it. */
-	get brokerVersion(): number | undefined {
-		return this._brokerVersion;
+	/** What is known of the broker, if it was kept in this run, or in the last 200 readings before it. */
+	get brokerTraits(): number | undefined {
+		return this._brokerTraits;
 	}
 
-	keepBrokerVersion(version: number): void {
-		this._brokerVersion = version;
-		if (!this._keepsAll) this._append(encodeBrokerNote(this._broker, version, this._lastSeq));
+	keepBrokerTraits(traits: number): void {
+		this._brokerTraits = traits;
+		if (!this._keepsAll) this._append(encodeBrokerNote(this._broker, traits, this._lastSeq));
 	}
 
 	/** Block erases since the flash was first used, and records written since the start. */
@@ -260,16 +260,16 @@ export class Outbox {
 			// One that was taken meanwhile is newer.
 			if (this._lastSeq === 0 && last.seq === this._log.lastSeq) this._newest = last.position;
 			this._lastSeq = Math.max(this._lastSeq, this._log.lastSeq);
-			this._brokerVersion ??= broker && this._versionIn(broker);
+			this._brokerTraits ??= broker && this._traitsIn(broker);
 			this._works();
 		} catch (error) {
 			this._failed(error);
 		}
 	}
 
-	private _versionIn({ seq, body }: LogRecord): number | undefined {
-		const { broker, version } = decodeBrokerNote(body);
-		return broker === this._broker && this._lastSeq - seq < BROKER_READINGS ? version : undefined;
+	private _traitsIn({ seq, body }: LogRecord): number | undefined {
+		const { broker, traits } = decodeBrokerNote(body);
+		return broker === this._broker && this._lastSeq - seq < BROKER_READINGS ? traits : undefined;
 	}
 
 	/** A record from before the start: returns the number of the run after its run, or `next` if it names none. */

@@ -15,8 +15,8 @@
  * A clock note tells the wall-clock time at which a run's monotonic time was 0: 8
  * bytes, a double, and the run's 2 bytes.
  *
- * A broker note tells which version of MQTT a broker took: the CRC of its address, 2
- * bytes, and the version, 1 byte.
+ * A broker note tells what the station has found out of a broker: the CRC of its
+ * address, 2 bytes, and its traits, 1 byte.
  */
 import type { Bytes } from "../host.js";
 import type { Sample } from "../sensors/sensor.js";
@@ -96,15 +96,15 @@ export function decodeClockNote({ kind, body }: LogRecord): { run: number; start
 	return { run: view.getUint16(NOTE_RUN_AT), startedAt: view.getFloat64(0) };
 }
 
-/** `broker`: the CRC of its address. `version`: of MQTT, as CONNECT tells it. */
-export function encodeBrokerNote(broker: number, version: number, seq: number): LogRecord {
-	return { kind: BROKER_NOTE, seq, body: Uint8Array.of(broker >> 8, broker & 0xff, version) };
+/** `broker`: the CRC of its address. `traits`: as the session has them. */
+export function encodeBrokerNote(broker: number, traits: number, seq: number): LogRecord {
+	return { kind: BROKER_NOTE, seq, body: Uint8Array.of(broker >> 8, broker & 0xff, traits) };
 }
 
 /** The body of a broker note. */
-export function decodeBrokerNote(body: Bytes): { broker: number; version: number } {
+export function decodeBrokerNote(body: Bytes): { broker: number; traits: number } {
 	const view = viewOf(body);
-	return { broker: view.getUint16(0), version: view.getUint8(2) };
+	return { broker: view.getUint16(0), traits: view.getUint8(2) };
 }
 
 function viewOf({ buffer, byteOffset, byteLength }: Bytes): DataView {

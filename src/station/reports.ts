@@ -2,7 +2,6 @@
 import { Alarm } from "../alarm.js";
 import type { Host } from "../host.js";
 import type { Link } from "../net/link.js";
-import type { ProtocolVersion } from "../net/mqtt/packet.js";
 import { reasonText } from "../net/mqtt/reason-codes.js";
 import { REFUSAL_PAUSE_MAXIMUM_MS, REFUSAL_PAUSE_MS } from "../net/mqtt/suspicion.js";
 import { quantitiesOf } from "../net/quantities.js";
@@ -98,14 +97,14 @@ export class Reports implements Source {
 		return this._outbox.wear;
 	}
 
-	/** The version of MQTT that is to be spoken to the broker. */
-	get brokerVersion(): ProtocolVersion {
-		return this._host.brokerVersion ?? (this._outbox.brokerVersion as ProtocolVersion | undefined) ?? 5;
+	/** What is known of the broker: the session's `traits`, or the version alone. */
+	get brokerTraits(): number {
+		return this._host.brokerVersion ?? this._outbox.brokerTraits ?? 5;
 	}
 
 	/** Is kept through restarts and sleep: to find it out may take longer than a wake. */
-	set brokerVersion(version: ProtocolVersion) {
-		if (version !== this.brokerVersion) this._outbox.keepBrokerVersion(version);
+	set brokerTraits(traits: number) {
+		if (traits !== this.brokerTraits) this._outbox.keepBrokerTraits(traits);
 	}
 
 	/** Why the broker does not take readings, for people; `undefined` while it does. */

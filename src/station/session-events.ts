@@ -2,6 +2,7 @@
 import type { Observer } from "../host.js";
 import type { Message, ReceivedMessage } from "../net/mqtt/message.js";
 import type { ProtocolVersion, Will } from "../net/mqtt/packet.js";
+import type { Session } from "../net/mqtt/session.js";
 import type { SessionOptions } from "../net/mqtt/session-options.js";
 import type { Settings } from "../settings.js";
 import { bytesOf } from "../text.js";
@@ -31,8 +32,7 @@ interface Parts {
 	readonly updater: Updater;
 	readonly diagnostics: Diagnostics;
 	readonly nextMessage: () => Outgoing | undefined;
-	/** Removes a subscription of an earlier run. */
-	readonly unsubscribe: (topicFilter: string) => void;
+	readonly session: Session<Outgoing>;
 }
 
 /** A class, not an object of functions: its methods are in flash, where each function of an object takes RAM. */
@@ -83,14 +83,14 @@ export class SessionEvents implements SessionOptions<Outgoing> {
 	}
 
 	onConnect(sessionPresent: boolean, version: ProtocolVersion): void {
-		const { updater, reports, commands, observer, diagnostics, brokerLog, unsubscribe } = this.parts;
+		const { updater, reports, commands, observer, diagnostics, brokerLog, session } = this.parts;
 		this.connections++;
 		updater.connected();
-		reports.brokerVersion = version;
+		reports.brokerTraits = session.traits;
 		// MQTT 3.1 does not tell whether the broker has something left for the station.
 		if (!sessionPresent && version > 3) commands.newSession();
 		// It may remember what an earlier run with other settings subscribed to.
-		else if (!this._takesCommands) unsubscribe(this.commandFilter);
+		else if (!this._takesCommands) session.unsubscribe(this.commandFilter);
 		observer.onState?.("online");
 		diagnostics.connected();
 		brokerLog.connected(version, sessionPresent);

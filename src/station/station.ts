@@ -93,7 +93,7 @@ export class Station {
 		this._session = session;
 		const link = this._createLink();
 		const reports = new Reports(host, settings, link, this._brokerLog);
-		session.expect(reports.brokerVersion);
+		session.expect(reports.brokerTraits);
 		const sampling = new Sampling({
 			host,
 			settings,
@@ -126,7 +126,7 @@ export class Station {
 			updater: update,
 			diagnostics: this._diagnostics,
 			nextMessage: () => this._nextMessage(),
-			unsubscribe: (topicFilter) => session.unsubscribe(topicFilter),
+			session,
 		};
 		this._timeSync = new TimeSync({
 			network,
@@ -280,8 +280,8 @@ export class Station {
 		this._updater.close();
 		this._host.network.onReady = undefined;
 		this._link.stop(reasonCode);
-		// Where this run has found no version that the broker answers to, the next one begins with another.
-		this._reports.brokerVersion = this._session.protocolVersion;
+		// Where this run has found no version that the broker answers to, the next one begins with another; and what it has learnt.
+		this._reports.brokerTraits = this._session.traits;
 		const { queued } = this._reports;
 		if (queued > 0) this._host.log("warning", `${countOf(queued)} ${queued === 1 ? "was" : "were"} not delivered`);
 		onStopped();

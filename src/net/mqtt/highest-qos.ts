@@ -17,6 +17,11 @@ export class HighestQoS {
 		return this._ends < ENDS_MAXIMUM ? 2 : 1;
 	}
 
+	/** In an earlier run the broker has taken no QoS 2. */
+	lower(): void {
+		this._ends = ENDS_MAXIMUM;
+	}
+
 	/** Whether the owner has to be told that messages are sent at QoS 1; once. */
 	takeNews(): boolean {
 		if (this._ends !== ENDS_MAXIMUM) return false;

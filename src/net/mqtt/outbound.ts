@@ -65,6 +65,15 @@ export class Outbound<M extends Message> {
 		connection.careful = this._suspicion.isRoused;
 	}
 
+	/** Whether the broker takes no messages of QoS 2. */
+	get takesNoQoS2(): boolean {
+		return this._highestQoS.value < 2;
+	}
+
+	lowerQoS(): void {
+		this._highestQoS.lower();
+	}
+
 	/** Tells once that messages of QoS 2 are sent at QoS 1 from now on. */
 	tellLowered(): void {
 		if (this._highestQoS.takeNews()) this._options.onLowerQoS?.();

@@ -27,6 +27,9 @@ import { isBlame } from "./suspicion.js";
 
 export type { SessionOptions } from "./session-options.js";
 
+/** In a broker's traits, beside the version. */
+const NO_QOS_2 = 8;
+
 export class Session<M extends Message> {
 	private readonly _options: SessionOptions<M>;
 	private readonly _handshake: Handshake<M>;
@@ -56,9 +59,19 @@ export class Session<M extends Message> {
 		return this._handshake.version;
 	}
 
-	/** Before the first connection: it speaks this version, as the broker took no newer one before. */
-	expect(version: ProtocolVersion): void {
-		this._handshake.expect(version);
+	/** What has been found out of the broker, for the `expect` of a later run. */
+	get traits(): number {
+		return this.protocolVersion + (this._outbound.takesNoQoS2 ? NO_QOS_2 : 0);
+	}
+
+	/**
+	 * Before the first connection: what an earlier run has found out, its `traits`; or a
+	 * version, which then comes first.
+	 */
+	expect(traits: number): void {
+		const takesNoQoS2 = traits >= NO_QOS_2;
+		if (takesNoQoS2) this._outbound.lowerQoS();
+		this._handshake.expect((takesNoQoS2 ? traits - NO_QOS_2 : traits) as ProtocolVersion);
 	}
 
 	/** Whether packets follow the next CONNECT without waiting for the CONNACK, if nothing is to be delivered again. */

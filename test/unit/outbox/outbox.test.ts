@@ -496,23 +496,23 @@ test("damaged readings behind the last number but one use up no more than there 
 test("the version that the broker took outlives a restart, but not another broker", () => {
 	const flash = new FlashChip({ blockLength: 256, blocks: 4 });
 	const board = new Board({ flash });
-	equal(board.outbox.brokerVersion, undefined);
-	board.outbox.keepBrokerVersion(4);
+	equal(board.outbox.brokerTraits, undefined);
+	board.outbox.keepBrokerTraits(4);
 	board.pushes(3);
-	equal(board.restart().outbox.brokerVersion, 4);
-	board.outbox.keepBrokerVersion(3);
-	equal(board.outbox.brokerVersion, 3);
-	equal(board.restart().outbox.brokerVersion, 3);
+	equal(board.restart().outbox.brokerTraits, 4);
+	board.outbox.keepBrokerTraits(3);
+	equal(board.outbox.brokerTraits, 3);
+	equal(board.restart().outbox.brokerTraits, 3);
 	deepEqual(board.delivers(), [1, 2, 3]);
 	const moved = new Board({ flash, broker: "broker.example:1884" });
-	equal(moved.outbox.brokerVersion, undefined);
-	moved.outbox.keepBrokerVersion(4);
-	equal(board.restart().outbox.brokerVersion, undefined);
+	equal(moved.outbox.brokerTraits, undefined);
+	moved.outbox.keepBrokerTraits(4);
+	equal(board.restart().outbox.brokerTraits, undefined);
 });
 
 test("the broker's version counts for 200 readings, in flash for no longer than there is room", () => {
 	const board = new Board({ flash: new FlashChip({ blockLength: 4_096, blocks: 4 }) });
-	board.outbox.keepBrokerVersion(4);
+	board.outbox.keepBrokerTraits(4);
 	const pass = (readings: number) => {
 		for (let reading = 0; reading < readings; reading++) {
 			board.pushes(1);
@@ -520,20 +520,20 @@ test("the broker's version counts for 200 readings, in flash for no longer than 
 		}
 	};
 	pass(199);
-	equal(board.outbox.brokerVersion, 4);
-	equal(board.restart().outbox.brokerVersion, 4);
+	equal(board.outbox.brokerTraits, 4);
+	equal(board.restart().outbox.brokerTraits, 4);
 	pass(1);
-	equal(board.outbox.brokerVersion, 4, "a run keeps what it has found");
-	equal(board.restart().outbox.brokerVersion, undefined);
+	equal(board.outbox.brokerTraits, 4, "a run keeps what it has found");
+	equal(board.restart().outbox.brokerTraits, undefined);
 	const small = new Board();
-	small.outbox.keepBrokerVersion(4);
+	small.outbox.keepBrokerTraits(4);
 	// Eight slots to a block, two blocks that are not open.
 	for (let reading = 0; reading < 32; reading++) {
 		small.pushes(1);
 		small.delivers();
 	}
-	equal(small.outbox.brokerVersion, 4);
-	equal(small.restart().outbox.brokerVersion, undefined);
+	equal(small.outbox.brokerTraits, 4);
+	equal(small.restart().outbox.brokerTraits, undefined);
 });
 
 test("a note makes no reading go that a full log is to keep", () => {
@@ -541,7 +541,7 @@ test("a note makes no reading go that a full log is to keep", () => {
 	const kept = board.pushes(40).filter((seq) => seq !== undefined);
 	ok(kept.length < 40);
 	const { dropped } = board.outbox;
-	board.outbox.keepBrokerVersion(4);
+	board.outbox.keepBrokerTraits(4);
 	equal(board.outbox.dropped, dropped);
 	board.wall = undefined;
 	deepEqual(board.restart().delivers(), kept);
@@ -549,7 +549,7 @@ test("a note makes no reading go that a full log is to keep", () => {
 
 test("without flash the broker's version is known until the restart", () => {
 	const board = new Board({ flash: undefined });
-	board.outbox.keepBrokerVersion(4);
-	equal(board.outbox.brokerVersion, 4);
-	equal(board.restart().outbox.brokerVersion, undefined);
+	board.outbox.keepBrokerTraits(4);
+	equal(board.outbox.brokerTraits, 4);
+	equal(board.restart().outbox.brokerTraits, undefined);
 });

@@ -242,6 +242,20 @@ test("a broker that does not answer to MQTT 5.0 costs one wake, and another afte
 	deepEqual([...each], [3]);
 });
 
+test("that a broker takes no QoS 2 is known at the next wake, also where a wake is short", () => {
+	const machine = new Machine({ interval: 60, awake: 5, qos: 2 });
+	const connects: number[] = [];
+	for (let wake = 1; wake <= 6; wake++) {
+		machine.wake();
+		machine.broker.qos2 = "ends the connection";
+		machine.broker.advanceTo(30_000);
+		connects.push(machine.broker.connects);
+	}
+	equal(machine.station.counters.queued, 0);
+	// One connection ends the session of the run before; with 3.1.1 there is no other way.
+	deepEqual(connects.slice(-3), [2, 2, 2], connects.join(", "));
+});
+
 test("a machine that cannot sleep says so and stays awake", () => {
 	const machine = new Machine({}, () => ({ sleep: undefined as never })).wake();
 	machine.broker.advanceTo(125_000);

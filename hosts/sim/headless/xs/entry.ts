@@ -37,8 +37,11 @@ function handleEvent(kind: number, id: number, count: number): void {
 			return socketOf(id)?.writable(count);
 		case Event.Readable:
 			return socketOf(id)?.received(count);
-		case Event.Closed:
-			return socketOf(id)?.closed(takeText(TEXT_BOX));
+		case Event.Closed: {
+			// Also of a socket that is no more: the text would stay in front of the next one's.
+			const reason = takeText(TEXT_BOX);
+			return socketOf(id)?.closed(reason);
+		}
 		case Event.Stop:
 			return station?.stop(() => act(Action.Stopped));
 		case Event.Count:

@@ -89,6 +89,7 @@ test("the version that a broker took in an earlier run comes first, and the newe
 	transcript.opens(0).sends(0, CONNECT_4).closes();
 	transcript.opens(1_000).sends(1_000, CONNECT_5).receives(1_001, CONNACK_5).closes();
 	transcript.opens(2_000).sends(2_000, CONNECT_5);
+	equal(transcript.session.traits, 5);
 	const bound = start({ protocolVersion: 4 });
 	bound.session.expect(5);
 	bound.opens(0).sends(0, CONNECT_4);
