@@ -29,8 +29,13 @@ const WIDER: readonly [why: string, ...cases: object[]][] = [
 		{ broker: "mqtt://:p@h" },
 	],
 	["the user may be in the URL", { password: "p" }],
-	["what MQTT allows is known to the codec", { topic: "a\u0000b" }, { topic: "a\ud800b" }],
-	["two members are compared", { pins: { data: 21, clock: 21 } }],
+	[
+		"what MQTT allows is known to the codec",
+		{ topic: "a\u0000b" },
+		{ topic: "a\ud800b" },
+		{ values: { temperature: "a\u0000" } },
+	],
+	["two members are compared", { pins: { data: 21, clock: 21 } }, { state: false }],
 	["in a file it is the path of a file", { tls: { ca: "ca.pem" } }],
 	[
 		"a schema counts characters, and these are bytes",

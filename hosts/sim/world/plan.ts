@@ -24,6 +24,7 @@ export interface Plan {
 		readonly full: "newest" | "oldest";
 		readonly backlogRate: number;
 		readonly diagnostics: number;
+		readonly values?: true;
 		readonly sleep?: true;
 		readonly awake?: number;
 	};
@@ -104,6 +105,7 @@ export function drawPlan(random: Random, days: number): Plan {
 			full: random.pick(["oldest", "oldest", "newest"] as const),
 			backlogRate,
 			diagnostics: random.pick([0, 900, 900, 60]),
+			...(random.fork("values").chance(0.3) && { values: true }),
 			...(sleep && { sleep: true, awake: sleep.awake }),
 		},
 		sleep,

@@ -50,6 +50,7 @@ const OLDER_VERSION = "does not speak a newer version of MQTT";
 const POISON_ENDS_MAXIMUM = 20;
 const BIRTH_GIVEN_UP = "does not bear the birth message";
 const SET_ASIDE = /closes the connection when it gets a reading|does not take a reading, but others/;
+const VALUES_LEFT_OUT = "when it gets a value";
 /** Errors that tell of a fault outside of the station. */
 const EXPECTED_ERRORS = [FLASH_FAILS, /^the \w+ does not work; readings resume when it does$/];
 
@@ -76,6 +77,8 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	private readonly _losses: Losses;
 	private readonly _progress: Progress;
 	private readonly _status: StatusRule;
+	/** For an hour the station publishes none. */
+	private _valuesLeftOut = false;
 	private _clock: BoardClock | undefined;
 	private _offset: number | undefined;
 	private _poweredAt = 0;
@@ -230,6 +233,10 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		else if (text === FLASH_WORKS) this._flashFails = false;
 		else if (text.includes(OLDER_VERSION)) this.calls.triesAtOnce();
 		else if (SET_ASIDE.test(text)) this._setAside();
+		else if (text.includes(VALUES_LEFT_OUT)) {
+			this._valuesLeftOut = true;
+			this.calls.mayReturnAgain();
+		}
 		const silence = /no (PINGRESP|acknowledgement) within/.exec(text);
 		if (silence) this.silence.saidSo(this._now, silence[1] === "PINGRESP");
 		else if (text.includes(BIRTH_GIVEN_UP)) this._status.birthGivenUp(this._now);
@@ -401,6 +408,18 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		}
 	}
 
+	/** Each quantity's own topic has the number of the newest reading, unless the broker has lost what it retained. */
+	private _judgeValues(): void {
+		const { topic, values } = this._options.plan.settings;
+		if (!values || this._valuesLeftOut) return;
+		const report = JSON.parse(this.broker.status(`${topic}/state`) ?? "{}");
+		for (const name of ["temperature", "humidity", "pressure"]) {
+			const value = this.broker.status(`${topic}/${name}`);
+			if (value === undefined || report[name] === undefined || value === `${report[name]}`) continue;
+			this.violate("values", `the ${name} is ${value}, and of the newest reading ${report[name]}`);
+		}
+	}
+
 	/** Everything is calm and nothing waits: now the sums must be right. */
 	atTheEnd(): void {
 		const { plan, health } = this._options;
@@ -408,6 +427,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		if (board.sockets > 1) this.violate("levels", `${board.sockets} sockets are open`);
 		if (board.timers > TIMERS_MAXIMUM) this.violate("levels", `${board.timers} timers are set`);
 		if (plan.settings.qos === 0) return;
+		this._judgeValues();
 		this._losses.atTheEnd(this.counters!, health.wellSince("flash") === 0);
 	}
 }
