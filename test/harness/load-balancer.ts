@@ -4,6 +4,7 @@
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { freePort } from "./ports.ts";
+import { isReadingTopic } from "./topics.ts";
 
 const CONNECT = 1;
 const PUBLISH = 3;
@@ -133,6 +134,6 @@ function packets(onPacket: (type: number, flags: number, body: Buffer) => void):
 /** The number of a reading; other messages have none. */
 function seqOf(body: Buffer): number | undefined {
 	const end = 2 + body.readUInt16BE(0);
-	if (!body.subarray(2, end).toString().endsWith("/state")) return undefined;
+	if (!isReadingTopic(body.subarray(2, end).toString())) return undefined;
 	return JSON.parse(body.subarray(end + 2).toString()).seq;
 }

@@ -167,7 +167,7 @@ async function stopDelivered(station: StationProcess): Promise<Summary> {
 /** mosquitto_sub with a durable session for all readings. */
 function subscriber({ folder }: Parts, port: number, clientId: string, ...args: string[]): Program {
 	const where = ["-h", "127.0.0.1", "-p", String(port), "-V", "mqttv311"];
-	const what = ["-c", "-i", clientId, "-q", "1", "-t", "veleta/+/state", ...args];
+	const what = ["-c", "-i", clientId, "-q", "1", "-t", "veleta/+/state", "-t", "veleta/+/late", ...args];
 	return new Program(`mosquitto_sub ${clientId}`, findProgram("mosquitto_sub"), [...where, ...what], folder);
 }
 
