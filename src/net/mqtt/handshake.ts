@@ -177,7 +177,7 @@ export class Handshake<M extends Message> {
 	/** The connection has ended; `byBroker`: the broker closed it. */
 	disconnected({ phase, pipelined, keepAlive, delivered }: Connection<M>, byBroker: boolean): void {
 		const { aliveAt, pingedAt } = keepAlive;
-		this._roundTrip = !byBroker && !delivered && keepAlive.awaiting && aliveAt <= pingedAt ? SLOW_MS : 0;
+		this._roundTrip = !byBroker && !delivered && keepAlive.awaiting && aliveAt < pingedAt ? SLOW_MS : 0;
 		if (phase === "awaiting CONNACK") {
 			this._dropped(pipelined);
 			if (byBroker) this._doubtWill();
