@@ -50,7 +50,8 @@ export class RefusedError extends ConnectionError {
 /** What answers is a server of another protocol, to tell by the first bytes that it sends; `undefined` if it is none of these. */
 export function otherProtocol([first, second]: Bytes): ConnectionError | undefined {
 	let name: string | undefined;
-	if (first === 0x48 && second === 0x54) name = "HTTP: for WebSockets?";
+	// A status line, or a page alone, as servers answer what they take for HTTP/0.9.
+	if ((first === 0x48 && second === 0x54) || (first === 0x3c && second === 0x21)) name = "HTTP: for WebSockets?";
 	else if (first === 0x53 && second === 0x53) name = "SSH";
 	// An alert (RFC 8446, section 5.1).
 	else if (first === 0x15 && second === 3) name = "TLS: use mqtts://";

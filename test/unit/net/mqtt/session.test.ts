@@ -45,6 +45,11 @@ test("a broker that never answers is given up after 10 s", () => {
 
 for (const [what, bytes, reason] of [
 	["HTTP", "48 54 54 50 2f 31 2e 31 20 34 30 30", /^this port speaks HTTP: for WebSockets\?$/],
+	[
+		"HTTP/0.9",
+		"3c 21 44 4f 43 54 59 50 45 20 48 54 4d 4c 3e 0a 3c 68 74 6d 6c 20 6c 61 6e 67 3d 22 65 6e 22 3e 0a 20 20 20 20 3c 68 65 61 64 3e",
+		/^this port speaks HTTP: for WebSockets\?$/,
+	],
 	["SSH", "53 53 48 2d 32 2e 30 2d 4f 70 65 6e 53 53 48", /^this port speaks SSH$/],
 	["TLS, an alert", "15 03 03 00 02 02 46", /^this port speaks TLS: use mqtts:\/\/$/],
 	["a PUBACK with flags", "48 02 00 01", /^PUBACK: Invalid header flag bits/],
