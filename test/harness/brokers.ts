@@ -75,7 +75,8 @@ class ProgramBroker implements Broker {
 		const from = this.log.length;
 		const [file, ...args] = this._command;
 		this._program = new Program(this._name, file, args, this._folder, this.log);
-		await this._program.line(this._listens, from);
+		const program = this._program;
+		await program.line(this._listens, from, () => program.lines.length + program.processorTime);
 	}
 
 	async close(): Promise<void> {

@@ -1,6 +1,6 @@
 /** A program that a test runs, with the lines that it prints. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { until } from "./wait.ts";
 
@@ -71,13 +71,32 @@ export class Program {
 		});
 	}
 
-	/** Resolves with the first line that matches, of those printed and those to come; `from` leaves so many out. */
-	async line(pattern: RegExp, from = 0): Promise<string> {
-		return until(`a line ${pattern} of ${this.name}`, () => {
+	/**
+	 * Processor time that it has used, in s, 120 at the most; 0 where there is no /proc. As a step of `until`: what a busy
+	 * machine seldom lets run does not hang, and what uses more than two minutes does.
+	 */
+	get processorTime(): number {
+		try {
+			// Behind the name, which may have blanks: proc(5), fields 14 and 15, in hundredths of a second.
+			const [, fields = ""] = readFileSync(`/proc/${this._child.pid}/stat`, "utf8").split(") ");
+			const [user, system] = fields.split(" ").slice(11, 13);
+			return Math.min(120, Math.floor((Number(user) + Number(system)) / 100));
+		} catch {
+			return 0;
+		}
+	}
+
+	/**
+	 * Resolves with the first line that matches, of those printed and those to come; `from` leaves so many out. `step`: of
+	 * a line that takes long, see `until`.
+	 */
+	async line(pattern: RegExp, from = 0, step?: () => unknown): Promise<string> {
+		const find = () => {
 			const line = this.lines.slice(from).find((line) => pattern.test(line));
 			if (line === undefined && this.exit) throw new Error(`${this.name} ended without a line ${pattern}`);
 			return line;
-		});
+		};
+		return until(`a line ${pattern} of ${this.name}`, find, step);
 	}
 
 	/** How many lines match. */

@@ -154,7 +154,7 @@ export class RabbitMqCluster {
 				if (program.exit) throw new Error(`node ${name} ended: ${log.at(-1)}`);
 				return log.slice(from).some((line) => line.includes("Server startup complete"));
 			},
-			() => log.length,
+			() => log.length + program.processorTime,
 		);
 	}
 
