@@ -245,7 +245,7 @@ describe("The command line", { concurrency: 2 }, () => {
 	scenario("The example of a configuration can be used as it is.", async (parts) => {
 		const config = join(process.cwd(), "config.example.json");
 		const broker = await parts.mosquitto();
-		const subscriber = await parts.subscriber(broker, "#");
+		const subscriber = await parts.subscriber(broker, "veleta/terrace/#");
 		const station = parts.station(broker, "--config", config);
 		await subscriber.reaches(1);
 		assert.deepEqual(await station.stop(), { code: 0, signal: null });

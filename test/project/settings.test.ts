@@ -211,6 +211,14 @@ test("the example names the schema, and can be used", () => {
 	assert.ok(parseSettings(example));
 });
 
+test("the example publishes where README and the docs look for it: below veleta/", () => {
+	const { id, topic } = parseSettings(JSON.parse(read("config.example.json")));
+	assert.equal(topic, `veleta/${id}`);
+	assert.match(read("README.md"), new RegExp(`^\\$ mosquitto_sub -v -t 'veleta/#'\n${topic}/status online$`, "m"));
+	assert.match(read("README.md"), /^\$ mosquitto_sub -h your-broker -v -t 'veleta\/#'$/m);
+	assert.match(read("docs/esp32.md"), /`mosquitto_sub -h your-broker -v -t 'veleta\/#'`/);
+});
+
 test("each setting is in the docs, with a text", () => {
 	const documentation = read("docs/settings.md");
 	assert.deepEqual(
