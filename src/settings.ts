@@ -16,12 +16,13 @@ const PUBLIC_BROKERS =
 type Given = Values<typeof SETTINGS>;
 
 /** Settings whose type here is not the table's. */
-type Understood = "broker" | "username" | "password" | "topic" | "commands" | "qos" | "updateKey";
+type Understood = "broker" | "username" | "password" | "id" | "topic" | "commands" | "qos" | "updateKey";
 export interface Settings extends Omit<Given, Understood> {
 	readonly broker: BrokerAddress;
 	/** In the broker's URL, or beside it. */
 	readonly username: string | undefined;
 	readonly password: string | undefined;
+	readonly id: string;
 	readonly topic: string;
 	/** Commands that are carried out. */
 	readonly commands: readonly CommandName[];
@@ -31,11 +32,14 @@ export interface Settings extends Omit<Given, Understood> {
 
 export type Wifi = Settings["wifi"][number];
 
-/** Throws an Error with a line for each fault, which begins with the setting's name. */
-export function parseSettings(raw: unknown): Settings {
+/**
+ * `defaultId` names a station whose settings name none: two of the same id throw each other out of their broker. For
+ * checks any will do. Throws an Error with a line for each fault, which begins with the setting's name.
+ */
+export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 	const fields = new Fields();
 	const given = fields.members("", raw ?? {}, { properties: SETTINGS });
-	const { id, pins } = given;
+	const { id = defaultId, pins } = given;
 	const url = brokerOf(given.broker, fields);
 	const { username = url.username, password = url.password, topic = `veleta/${id}`, updateKey } = given;
 	const broker = { host: url.host, port: url.port, tls: url.tls };
@@ -54,6 +58,7 @@ export function parseSettings(raw: unknown): Settings {
 		broker,
 		username,
 		password,
+		id,
 		topic,
 		// All commands: the list that is in flash.
 		commands:

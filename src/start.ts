@@ -6,7 +6,9 @@ import { messageOf } from "./text.js";
 
 /** The module `host`: the ports, once their settings are known. */
 export interface HostModule extends Pick<Host, "log" | "update"> {
-	/** The user's settings, by `parseSettings`. Throws its Error for settings that cannot be used. */
+	/** This machine's id, which no other one has, for a station whose settings name none. */
+	readonly defaultId?: string;
+	/** The user's settings, by `parseSettings` with the id above. Throws its Error for settings that cannot be used. */
 	settings(): Settings;
 	/** The ports as the settings want them. Throws an Error that names a setting which this machine cannot follow. */
 	ports(settings: Settings): Host;
@@ -21,6 +23,9 @@ export function start(host: HostModule): Station | undefined {
 	try {
 		const settings = host.settings();
 		const station = new Station(host.ports(settings), settings);
+		const { id, topic } = settings;
+		// Nobody has written it down.
+		if (id === host.defaultId) host.log("info", `no id is set: this is ${id}, and publishes below ${topic}`);
 		station.start();
 		return station;
 	} catch (error) {

@@ -43,6 +43,7 @@ const HOSTS = {
 			"hosts/sim/devices/simulated-sensor.ts",
 			"hosts/sim/mcsim/cable.ts",
 			"hosts/sim/mcsim/flash.ts",
+			"hosts/sim/mcsim/kept-id.ts",
 			"hosts/sim/mcsim/remote-panel.ts",
 			"src/settings.ts",
 			"src/start.ts",

@@ -5,6 +5,7 @@ import { readPem } from "../../hosts/node/pem-files.ts";
 import { checkBrokerUrl, checkSettings } from "../../hosts/node/settings-check.ts";
 import { readRawSettings } from "../../hosts/node/settings-file.ts";
 import { parseReplay, pickReplay } from "../../hosts/sim/devices/replay.ts";
+import { type KeptId, keptId } from "../../hosts/sim/headless/kept-id.ts";
 import { parseBrokerUrl, showAddress } from "../../src/net/broker-url.ts";
 import type { Row } from "../../src/settings/table.ts";
 import { defaultOf, rows, type SettingName, TEXTS, valuesOf } from "../../src/settings/texts.ts";
@@ -64,7 +65,12 @@ const OPTIONS = {
 		row: { type: "number", minimum: 1, maximum: 10_000, default: 1 },
 	},
 	duration: { value: "TIME", text: "simulated time to run; without it, until Ctrl-C" },
-	id: { short: "i", value: "ID", setting: "id" },
+	id: {
+		short: "i",
+		value: "ID",
+		setting: "id",
+		text: "by default sim; with --broker or -h, sim- and four random digits, which .veleta/id keeps",
+	},
 	topic: { short: "t", value: "TOPIC", setting: "topic" },
 	qos: { short: "q", value: "N", setting: "qos" },
 	config: { value: "FILE", text: "settings from FILE, as config.example.json; the options above go before it" },
@@ -84,7 +90,11 @@ const OPTIONS = {
 type OptionName = keyof typeof OPTIONS;
 
 /** The simulator is for watching: a reading a minute would be slow to watch. Without a broker one is started. */
-const DEFAULTS: { readonly [name in SettingName]?: unknown } = { id: "sim", interval: 5, broker: undefined };
+const DEFAULTS: { readonly [name in SettingName]?: unknown } = { id: undefined, interval: 5, broker: undefined };
+/** At the broker of this run there is no other station. */
+const EMBEDDED_ID = "sim";
+/** Where the id of a station that nobody has named is kept; beside a flash of its own it has the flash's name. */
+const ID_FILE = ".veleta/id";
 
 /** Columns of the help, and those that are left to an option's name. */
 const COLUMNS = 80;
@@ -145,6 +155,8 @@ export interface Options {
 	readonly rawSettings: Record<string, unknown>;
 	/** The same, parsed. */
 	readonly settings: Settings;
+	/** The kept id, if they have none. */
+	readonly kept: KeptId | undefined;
 	/** Whether to start a broker. */
 	readonly embedded: boolean;
 	/** Where it is to listen; `undefined`: where it can. */
@@ -211,10 +223,15 @@ export function parseOptions(args: string[]): Options | undefined {
 	}
 	replay?.check(settings.sensor);
 	const embedded = rawSettings.broker === undefined;
+	if (embedded) rawSettings.id ??= EMBEDDED_ID;
+	// When all else can be used: it makes a file.
+	const kept = rawSettings.id === undefined ? keptId(values.state ? `${values.state}.id` : ID_FILE) : undefined;
+	settings = explained(() => checkedSettings(rawSettings, values, kept?.id));
 	const state = values.state ?? (embedded ? undefined : `.veleta/${settings.id}.flash`);
 	return {
 		rawSettings,
 		settings,
+		kept,
 		embedded,
 		port: embedded ? port : undefined,
 		replay: replay?.source,
@@ -243,9 +260,13 @@ function hasPassword(url: string | undefined): boolean {
 }
 
 /** A fault of an option's value is told of the option: the setting's name may be in no file of the user's. */
-function checkedSettings(raw: unknown, values: { readonly [name in OptionName]?: unknown }): Settings {
+function checkedSettings(
+	raw: unknown,
+	values: { readonly [name in OptionName]?: unknown },
+	defaultId?: string,
+): Settings {
 	try {
-		return checkSettings(raw);
+		return checkSettings(raw, defaultId);
 	} catch (error) {
 		const told = withOptionNames(messageOf(error)).split("\n");
 		const passwordOption = values.pw === undefined ? values["password-file"] && "--password-file" : "-P";

@@ -41,7 +41,8 @@ async function run(options: Options): Promise<number> {
 	const view = viewOf(options);
 	interrupted.then(() => view.interrupted?.());
 	const flash = new FlashFile(options.state);
-	if (flash.madeFolder !== undefined) view.say("veleta", `made the folder ${flash.madeFolder} for the station's flash`);
+	const madeFolder = options.kept?.madeFolder ?? flash.madeFolder;
+	if (madeFolder !== undefined) view.say("veleta", `made the folder ${madeFolder} for the station's flash`);
 	// The flash's lock holds for the slots, too.
 	const slots = new FirmwareSlots(options.state && `${options.state}.slots`, FIRMWARE);
 	const broker = options.embedded
@@ -62,6 +63,7 @@ async function run(options: Options): Promise<number> {
 	const runner = new Runner({
 		firmware: FIRMWARE,
 		settings,
+		...(options.kept && { defaultId: options.kept.id }),
 		sensor,
 		flash,
 		slots,

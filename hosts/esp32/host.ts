@@ -27,7 +27,8 @@ const clock = {
 	...createClock(() => knownTime(Date.now())),
 	setTime: (time: number) => Time.set(Math.round(time / 1_000)),
 };
-const host: HostModule = { settings: () => settings(board.name, builtIn), ports, log, update };
+const defaultId = machine.id();
+const host: HostModule = { defaultId, settings: () => settings(board.name, builtIn, defaultId), ports, log, update };
 export default host;
 
 function ports({ pins: ownPins, wifi }: Settings): Host {

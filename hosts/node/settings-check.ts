@@ -19,11 +19,11 @@ const NAME_MAXIMUM = 253;
 const IN_BRACKETS = /\](?::\d+)?\/?$/;
 
 /** `parseSettings`, and more. Throws an Error with a line for each fault. */
-export function checkSettings(raw: unknown): Settings {
+export function checkSettings(raw: unknown, defaultId?: string): Settings {
 	let settings: Settings | undefined;
 	const faults: string[] = [];
 	try {
-		settings = parseSettings(raw);
+		settings = parseSettings(raw, defaultId);
 	} catch (error) {
 		const { broker } = Object(raw);
 		const hint = typeof broker === "string" ? secretHint(broker) : "";

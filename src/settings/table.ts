@@ -129,7 +129,6 @@ export const SETTINGS = (Object as Freezing).freeze(
 			type: "string",
 			pattern: "^[A-Za-z0-9_.-]{1,64}$",
 			problem: "needs 1 to 64 letters, digits, points, hyphens or underscores",
-			default: "station",
 		},
 		topic: TOPIC,
 		state: { type: "boolean", default: true },

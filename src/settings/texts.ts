@@ -69,6 +69,7 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 
 /** Defaults that the table cannot express. */
 const IMPLIED: { readonly [name in SettingName]?: string } = {
+	id: "a board's MAC address, its last three bytes: `a1b2c3`; in a simulator `sim-` and four random digits",
 	topic: "`veleta/` and the id",
 	commands: "all; none at a public broker",
 	address: "both are tried",

@@ -12,6 +12,7 @@
  *   tell NEWS              1 if the lamp's step should end
  *   step                   lit or dark, and for how many ms
  *   lamp                   a new lamp
+ *   id ADDRESS             the station's id, from twelve hexadecimal digits
  */
 
 #include <stdio.h>
@@ -78,6 +79,16 @@ int main(void)
 		else if (0 == strcmp(command, "lamp")) {
 			memset(&lamp, 0, sizeof(lamp));
 			printf("\n");
+		}
+		else if (0 == strcmp(command, "id")) {
+			const unsigned long long number = strtoull(first, NULL, 16);
+			uint8_t address[6];
+			char id[STATION_ID_BYTES];
+
+			for (int i = 0; i < 6; i++)
+				address[i] = (uint8_t)(number >> 8 * (5 - i));
+			stationId(id, address);
+			printf("%s\n", id);
 		}
 		else
 			return 1;

@@ -2,9 +2,9 @@
  * A test with real parts: brokers, subscribers, stations. It is given what
  * starts them; at its end they are killed, and if it failed, shown.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { Mosquitto, type MosquittoOptions } from "./mosquitto.ts";
 import type { Program } from "./program.ts";
@@ -45,14 +45,34 @@ export class Parts {
 		return proxy;
 	}
 
-	/** `where` is a broker or a proxy, or nothing for the simulator's own broker. */
+	/**
+	 * `where` is a broker or a proxy, or nothing for the simulator's own broker. Its id is `sim` where neither `args` nor
+	 * their file of settings has one.
+	 */
 	station(where: { readonly port: number } | undefined, ...args: string[]): StationProcess {
+		return this.nameless(where, ...(this._isNamed(args) ? [] : ["--id", "sim"]), ...args);
+	}
+
+	/** The same, but without an id of ours. */
+	nameless(where: { readonly port: number } | undefined, ...args: string[]): StationProcess {
 		return this._station([...(where ? ["--broker", `mqtt://127.0.0.1:${where.port}`] : []), ...args]);
 	}
 
 	/** The next life of a station that has ended: with the same flash and the same arguments. */
 	again({ args }: StationProcess): StationProcess {
 		return this._station(args);
+	}
+
+	private _isNamed(args: readonly string[]): boolean {
+		if (args.includes("--id") || args.includes("-i")) return true;
+		const config = args[args.indexOf("--config") + 1];
+		if (!args.includes("--config") || config === undefined) return false;
+		try {
+			return JSON.parse(readFileSync(resolve(this.folder, config), "utf8")).id !== undefined;
+		} catch {
+			// That it cannot be used is what the test is about.
+			return false;
+		}
 	}
 
 	private _station(args: readonly string[]): StationProcess {

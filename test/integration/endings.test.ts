@@ -99,7 +99,7 @@ describe("The simulator ends", { concurrency: 4 }, () => {
 	scenario("It ends in good order when nobody reads its output any more.", async (parts) => {
 		const broker = await parts.mosquitto();
 		const subscriber = await parts.subscriber(broker, "veleta/sim/status");
-		const command = `"$0" "$1" --broker mqtt://127.0.0.1:${broker.port} --interval 1s | head -n 2`;
+		const command = `"$0" "$1" --broker mqtt://127.0.0.1:${broker.port} --interval 1s --id sim | head -n 2`;
 		const shell = spawn("sh", ["-c", command, process.execPath, STATION_PROGRAM], { cwd: parts.folder });
 		let output = "";
 		let errors = "";
@@ -121,7 +121,7 @@ describe("The simulator ends", { concurrency: 4 }, () => {
 	scenario("A full disk under its output ends it in good order, with one line and exit code 1.", async (parts) => {
 		const broker = await parts.mosquitto();
 		const subscriber = await parts.subscriber(broker, "veleta/sim/status");
-		const command = `exec "$0" "$1" --broker mqtt://127.0.0.1:${broker.port} --interval 1s > /dev/full`;
+		const command = `exec "$0" "$1" --broker mqtt://127.0.0.1:${broker.port} --interval 1s --id sim > /dev/full`;
 		const station = new Program("the station", "sh", ["-c", command, process.execPath, STATION_PROGRAM], parts.folder);
 		assert.deepEqual(await station.ended(), { code: 1, signal: null });
 		assert.deepEqual(station.errors, ["the output cannot be written (ENOSPC)"]);

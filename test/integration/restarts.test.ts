@@ -1,7 +1,7 @@
 /** The station itself dies and comes back. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "node:test";
 import { assertComplete, stopDelivered } from "../harness/delivery.ts";
@@ -54,6 +54,55 @@ describe("A station that is started again", { concurrency: 4 }, () => {
 		assertComplete(subscriber.reports(), subscriber.highest());
 	});
 
+	scenario("A station that nobody has named is its folder's: it has an id of its own, and keeps it.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const subscriber = await parts.subscriber(broker, "veleta/#");
+		const first = parts.nameless(broker, "--interval", "1s");
+		await first.line(/^veleta {3}made the folder \.veleta for the station's flash$/);
+		const told = await first.line(/^station {2}no id is set: /);
+		const [, id = ""] = /: this is (sim-[0-9a-f]{4}), and publishes below veleta\/\1$/.exec(told) ?? [];
+		assert.equal(readFileSync(join(parts.folder, ".veleta/id"), "utf8"), `${id}\n`);
+		await subscriber.reaches(2);
+		assert.ok(subscriber.messages.every(({ topic }) => topic.startsWith(`veleta/${id}/`)));
+		assert.equal(broker.connections(`veleta-${id}`), 1);
+
+		// A second one in the same folder is the same station, and there is one of it.
+		const twin = parts.nameless(broker, "--interval", "1s");
+		assert.deepEqual(await twin.ended(), { code: 1, signal: null });
+		assert.deepEqual(twin.errors, [`.veleta/${id}.flash is in use by another station`]);
+		assert.equal(broker.connections(`veleta-${id}`), 1);
+
+		// With a flash of its own it is another one.
+		const other = parts.nameless(broker, "--interval", "1s", "--state", "other.flash");
+		const own = (await other.line(/^station {2}no id is set: /)).replace(/^.*veleta\//, "");
+		assert.equal(readFileSync(join(parts.folder, "other.flash.id"), "utf8"), `${own}\n`);
+		await other.line(/connected with/);
+		await other.stop();
+		await stopDelivered(parts, first, subscriber);
+
+		const again = parts.nameless(broker, "--interval", "1s");
+		assert.equal(await again.line(/^station {2}no id is set: /), told);
+		await again.line(/connected with/);
+		const before = subscriber.highest();
+		await subscriber.reaches(before + 1);
+		await again.stop();
+	});
+
+	scenario("A station with a broker of its own, or an id, keeps no id, and says nothing of it.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const stations = [parts.nameless(undefined), parts.nameless(broker, "--id", "roof")];
+		for (const station of [...stations, parts.nameless(broker, ...parts.config({ id: "shed" }))]) {
+			await station.line(/connected with/);
+			await station.stop();
+			assert.equal(station.count(/no id is set/), 0);
+		}
+		assert.deepEqual(
+			["roof", "shed"].map((id) => broker.connections(`veleta-${id}`)),
+			[1, 1],
+		);
+		assert.equal(existsSync(join(parts.folder, ".veleta/id")), false);
+	});
+
 	scenario("A station that restarts itself keeps its flash.", async (parts) => {
 		const broker = await parts.mosquitto();
 		const subscriber = await parts.subscriber(broker, "veleta/#");
@@ -76,7 +125,7 @@ describe("A station that is started again", { concurrency: 4 }, () => {
 		copyFileSync(STATION_PROGRAM, program);
 		copyFileSync(join(process.cwd(), "build/firmware.js"), firmware);
 		symlinkSync(join(process.cwd(), "node_modules"), join(parts.folder, "node_modules"));
-		const args = [program, "--broker", `mqtt://127.0.0.1:${broker.port}`, "--interval", "1s"];
+		const args = [program, "--broker", `mqtt://127.0.0.1:${broker.port}`, "--interval", "1s", "--id", "sim"];
 		const station = new Program("the station", process.execPath, args, parts.folder);
 		await subscriber.reaches(2);
 		writeFileSync(firmware, "half of a prog");

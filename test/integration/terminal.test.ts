@@ -10,7 +10,7 @@ const ROW =
 	/^\d\d:\d\d:\d\d {2}[ -]*\d+\.\d\d °C {2} *\d+\.\d % {2} *\d+\.\d\d hPa {2}#(\d+) +([a-z]+), (\d+) waiting$/;
 
 function start(parts: Parts, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Terminal {
-	const terminal = new Terminal(parts.folder, STATION_PROGRAM, args, environment);
+	const terminal = new Terminal(parts.folder, STATION_PROGRAM, ["--id", "sim", ...args], environment);
 	parts.own(terminal);
 	return terminal;
 }

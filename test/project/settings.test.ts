@@ -241,7 +241,7 @@ test("each option of npm start is in its help", () => {
 	assert.ok(options.length > 10, options.join());
 	for (const name of options) {
 		// A file that is not there, or no number: the option is known.
-		const given = name === "help" ? [] : ["missing"];
+		const given = name === "help" ? [] : ["missing", "--id", "sim"];
 		try {
 			parseOptions([`--${name}`, ...given]);
 		} catch (error) {

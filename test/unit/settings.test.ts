@@ -36,6 +36,15 @@ test("nothing set is valid: every setting has a default", () => {
 	deepEqual(parseSettings(undefined), parseSettings({}));
 });
 
+test("a station that the settings do not name has the host's id, and a named one its own", () => {
+	const unnamed = parseSettings({}, "a1b2c3");
+	deepEqual([unnamed.id, unnamed.topic], ["a1b2c3", "veleta/a1b2c3"]);
+	deepEqual({ ...unnamed, id: "", topic: "" }, { ...parseSettings({}), id: "", topic: "" });
+	const named = parseSettings({ id: "roof" }, "a1b2c3");
+	deepEqual([named.id, named.topic], ["roof", "veleta/roof"]);
+	deepEqual(parseSettings({ topic: "casa" }, "a1b2c3").topic, "casa");
+});
+
 test("what is set is taken", () => {
 	const settings = parseSettings(TAKEN.some);
 	deepEqual(settings.broker, { host: "broker.lan", port: 1884, tls: false });

@@ -5,7 +5,12 @@ import { deepEqual, equal, ok, test } from "../harness/harness.ts";
 import { hostOf } from "../harness/host.ts";
 import { World } from "../harness/world.ts";
 
-function starts(settings: unknown, { unconfirmed }: { unconfirmed?: boolean } = {}) {
+interface Machine {
+	readonly unconfirmed?: boolean;
+	readonly defaultId?: string;
+}
+
+function starts(settings: unknown, { unconfirmed, defaultId }: Machine = {}) {
 	const world = new World();
 	const told: string[] = [];
 	const never = () => {
@@ -28,13 +33,29 @@ function starts(settings: unknown, { unconfirmed }: { unconfirmed?: boolean } = 
 		},
 		told,
 	);
-	return { station: start({ ...host, settings: () => parseSettings(settings), ports: () => host }), told, world };
+	const module = {
+		...host,
+		...(defaultId !== undefined && { defaultId }),
+		settings: () => parseSettings(settings, defaultId),
+		ports: () => host,
+	};
+	return { station: start(module), told, world };
 }
 
 test("with settings that can be used the station starts", () => {
 	const { station, world } = starts({});
 	ok(station);
 	equal(world.sockets.length, 1);
+});
+
+test("a station that nobody has named says where it publishes, and a named one does not", () => {
+	const line = (settings: object) =>
+		starts(settings, { defaultId: "a1b2c3" }).told.filter((text) => text.includes("publishes"));
+	deepEqual(line({}), ["info: no id is set: this is a1b2c3, and publishes below veleta/a1b2c3"]);
+	deepEqual(line({ topic: "casa" }), ["info: no id is set: this is a1b2c3, and publishes below casa"]);
+	deepEqual(line({ id: "roof" }), []);
+	deepEqual(line({ interval: 0 }), []);
+	deepEqual(starts({}).told, []);
 });
 
 test("settings that cannot be used are one line, and nothing starts", () => {

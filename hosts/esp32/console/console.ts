@@ -14,8 +14,11 @@ export const log: Host["log"] = native("xs_console_log");
 /** Sends the reply to the last request, or else gives the next one. */
 const exchange: (reply?: string) => string | undefined = native("xs_console_exchange");
 
-/** The settings that apply; requests for others are answered from now on. Throws an Error if the built-in ones cannot be used. */
-export function settings(board: string, builtIn: unknown): Settings {
+/**
+ * The settings that apply, with the id `defaultId` where they have none; requests for others are answered from now on.
+ * Throws an Error if the built-in ones cannot be used.
+ */
+export function settings(board: string, builtIn: unknown, defaultId: string): Settings {
 	const look = () => {
 		const request = exchange();
 		if (request !== undefined) exchange(answer(request, board, builtIn, settingsStore));
@@ -23,5 +26,5 @@ export function settings(board: string, builtIn: unknown): Settings {
 	// At once, too: only from the first look on does an error that ends the program reach the ports.
 	look();
 	Timer.repeat(look, LOOK_MS);
-	return applicableSettings(builtIn, settingsStore, log);
+	return applicableSettings(builtIn, settingsStore, log, defaultId);
 }

@@ -20,16 +20,22 @@ const SECRET = "(set)";
 /**
  * The stored settings replace the built-in ones as a whole. If they cannot be
  * used (other firmware may have stored them), the log says so, and the built-in
- * ones apply. Throws an Error if these cannot be used either.
+ * ones apply. Without an id they get `defaultId`. Throws an Error if the built-in ones
+ * cannot be used either.
  */
-export function applicableSettings(builtIn: unknown, store: SettingsStore, log: Host["log"]): Settings {
+export function applicableSettings(
+	builtIn: unknown,
+	store: SettingsStore,
+	log: Host["log"],
+	defaultId?: string,
+): Settings {
 	const text = store.read();
 	try {
-		if (text !== undefined) return usable(text);
+		if (text !== undefined) return usable(text, defaultId);
 	} catch (error) {
 		log("warning", `the settings in flash cannot be used, and the built-in ones apply: ${reason(error)}`);
 	}
-	return parseSettings(builtIn);
+	return parseSettings(builtIn, defaultId);
 }
 
 /**
@@ -59,8 +65,8 @@ export function answer(request: string, board: string, builtIn: unknown, store: 
 	}
 }
 
-function usable(text: string): Settings {
-	return parseSettings(parse(text));
+function usable(text: string, defaultId?: string): Settings {
+	return parseSettings(parse(text), defaultId);
 }
 
 /** `console-protocol.h` bounds the text's length. */

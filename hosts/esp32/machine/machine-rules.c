@@ -137,3 +137,8 @@ uint64_t sleepMicroseconds(double milliseconds)
 {
 	return microseconds(milliseconds, SLEEP_SHORTEST_MS, SLEEP_LONGEST_MS, SLEEP_SHORTEST_MS);
 }
+
+void stationId(char text[STATION_ID_BYTES], const uint8_t address[6])
+{
+	snprintf(text, STATION_ID_BYTES, "%02x%02x%02x", address[3], address[4], address[5]);
+}

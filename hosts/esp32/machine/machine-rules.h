@@ -55,6 +55,12 @@ bool restartIsTrouble(int chip, const RestartNote *note);
 /* The watchdog's time: from a second to eight days; for NaN eight days. */
 uint64_t feedMicroseconds(double milliseconds);
 
+/* The characters of a station's id with their end. */
+#define STATION_ID_BYTES (7)
+
+/* An id from the address of the chip's radio: its last three bytes in hexadecimal digits. The first three are the maker's. */
+void stationId(char text[STATION_ID_BYTES], const uint8_t address[6]);
+
 /* The time of a sleep: from a tenth of a second to 25 hours; for NaN a tenth of a second. */
 uint64_t sleepMicroseconds(double milliseconds);
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "esp_attr.h"
+#include "esp_mac.h"
 #include "esp_sleep.h"
 #include "esp_system.h"
 #include "esp_timer.h"
@@ -113,6 +114,18 @@ void xs_machine_facts(xsMachine *the)
 		xsmcSetInteger(xsVar(0), rssi);
 		xsmcSet(xsResult, xsID_rssi, xsVar(0));
 	}
+}
+
+/* The address that the access point knows the board by: its router lists it. */
+void xs_machine_id(xsMachine *the)
+{
+	uint8_t address[6] = { 0 };
+	char text[STATION_ID_BYTES];
+
+	/* It comes from the chip's fuses, with or without Wi-Fi. From damaged ones it may be 000000: a station all the same. */
+	esp_read_mac(address, ESP_MAC_WIFI_STA);
+	stationId(text, address);
+	xsmcSetString(xsResult, text);
 }
 
 #ifndef mxDebug

@@ -7,24 +7,12 @@
  * content, in part or as a whole, by some seconds. Then the station may use numbers
  * again, and send acknowledged readings again.
  */
-import {
-	closeSync,
-	fstatSync,
-	fsyncSync,
-	linkSync,
-	mkdirSync,
-	mkdtempSync,
-	openSync,
-	readSync,
-	renameSync,
-	rmSync,
-	statSync,
-	writeFileSync,
-} from "node:fs";
+import { closeSync, fstatSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isLog } from "../../../src/outbox/log.ts";
 import { lockFile } from "./engine.ts";
+import { createWhole } from "./whole-file.ts";
 
 /** The engine takes it for NOR flash with blocks of 4,096 bytes. */
 const BLOCK_LENGTH = 4_096;
@@ -117,34 +105,6 @@ function openFile(path: string): number {
 		} catch (error) {
 			if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
 		}
-		create(path);
-	}
-}
-
-/** A new file gets its name when it is whole and on the disk, and never takes the place of one that another process has made. */
-function create(path: string): void {
-	const aside = `${path}.new-${process.pid}-${Date.now().toString(36)}`;
-	try {
-		writeAll(aside);
-		linkSync(aside, path);
-	} catch (error) {
-		const { code, syscall } = error as NodeJS.ErrnoException;
-		if (code === "EEXIST") return;
-		if (syscall !== "link") throw error;
-		// A file system without links.
-		renameSync(aside, path);
-	} finally {
-		rmSync(aside, { force: true });
-	}
-}
-
-/** All of it is written, so that the disk has the room from now on. */
-function writeAll(path: string): void {
-	const file = openSync(path, "wx");
-	try {
-		writeFileSync(file, new Uint8Array(FLASH_BYTES).fill(0xff));
-		fsyncSync(file);
-	} finally {
-		closeSync(file);
+		createWhole(path, new Uint8Array(FLASH_BYTES).fill(0xff));
 	}
 }

@@ -76,6 +76,8 @@ export interface Progress {
 
 export interface Configuration {
 	settings: unknown;
+	/** Names the station if its settings do not. */
+	defaultId?: string;
 	/** The sensor on the board, by default a BME280; the settings should name it. */
 	sensor?: SensorModel;
 	/** Seed of the simulated weather and the sensors' noise; with the station's id, of the jitter of reconnects. */

@@ -119,10 +119,11 @@ export class Runner {
 
 	/** Loads the firmware and starts the station; or starts it anew, as it asked for. */
 	async start(startedOnRequest = false): Promise<void> {
-		const { settings, sensor, seed, replay, brokerVersion, slots, boardTls, onProgress } = this._options;
+		const { settings, defaultId, sensor, seed, replay, brokerVersion, slots, boardTls, onProgress } = this._options;
 		await this._engine.evaluate(this._firmware);
 		const configuration: Configuration = {
 			settings,
+			...(defaultId !== undefined && { defaultId }),
 			...(sensor && { sensor }),
 			seed,
 			...(replay && { replay }),

@@ -1,6 +1,7 @@
 /** The ports in mcsim: real time, real TCP, and the panel's simulated chip, flash and cable. */
 import settings from "config";
 import Control from "control";
+import { File } from "file";
 import simulator from "mc/config";
 import type { Flash, Host, NetworkPort } from "../../../src/host.js";
 import { parseSettings, type Settings } from "../../../src/settings.js";
@@ -9,9 +10,11 @@ import { knownTime } from "../../../src/wall-clock.js";
 import { createClock, dns, log, socket, timer } from "../../moddable/ports.js";
 import { createTls } from "../../moddable/tls/ports.js";
 import type { Sessions } from "../../moddable/tls/socket.js";
+import { createRandom } from "../devices/random.js";
 import { createSensor } from "../devices/simulated-sensor.js";
 import { Cable, throughCable } from "./cable.js";
 import { FileFlash } from "./flash.js";
+import { type Files, keptId, newId } from "./kept-id.js";
 import type { ToMachine } from "./messages.js";
 import { RemotePanel } from "./remote-panel.js";
 
@@ -19,6 +22,8 @@ import { RemotePanel } from "./remote-panel.js";
 const SEED = 1;
 /** A board has one flash, and so has the simulator, whatever the station's id is. */
 const FLASH_FILE = `${(simulator as { file: { root: string } }).file.root}veleta-mcsim.flash`;
+/** The simulator's own id, as a board has its MAC address. */
+const ID_FILE = `${(simulator as { file: { root: string } }).file.root}veleta-mcsim.id`;
 
 /** The machine's end of the messages between mcsim and its panel. */
 class PanelControl extends Control {
@@ -47,8 +52,19 @@ const sessions: Sessions = {
 };
 /** None in builds without Mbed TLS. */
 const tls: NetworkPort["tls"] = createTls(clock.time, sessions);
-const host: HostModule = { settings: () => parseSettings(settings), ports, log: logEverywhere };
+const defaultId = ownId();
+const host: HostModule = { defaultId, settings: () => parseSettings(settings, defaultId), ports, log: logEverywhere };
 export default host;
+
+/** XS's own random numbers are the same after each start on a computer; the time is another one. */
+function ownId(): string {
+	const random = createRandom(Date.now());
+	try {
+		return keptId(File as unknown as Files, ID_FILE, random);
+	} catch {
+		return newId(random);
+	}
+}
 
 function ports(usable: Settings): Host {
 	const sensor = createSensor({

@@ -68,6 +68,10 @@ test("sleep lasts as long as it was told, from a tenth of a second to 25 hours",
 	assert.deepEqual(ask("sleep 90000001", "sleep inf"), Array(2).fill("90000000000"));
 });
 
+test("a station's default id is the end of the radio's address, which is the board's own", () => {
+	assert.deepEqual(ask("id 240ac4a1b2c3", "id 30aea40000ff", "id ffffffffffff"), ["a1b2c3", "0000ff", "ffffff"]);
+});
+
 test("a note about the next restart is believed until a bit of it has changed", () => {
 	for (const cause of Object.values(CAUSE)) assert.equal(askLast(`note ${cause} 7200`), `${cause}`);
 	for (const [note, cause] of [

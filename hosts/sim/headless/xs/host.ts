@@ -112,8 +112,8 @@ class SimulatedSocket implements Socket {
 
 let settings: unknown;
 let corrections: Corrections | undefined;
-const host: { -readonly [port in keyof Host]: Host[port] } & HostModule = {
-	settings: () => parseSettings(settings),
+const host: { -readonly [port in keyof (Host & HostModule)]: (Host & HostModule)[port] } = {
+	settings: () => parseSettings(settings, host.defaultId),
 	ports: (parsed) => {
 		corrections = parsed;
 		return host;
@@ -219,6 +219,7 @@ export function configure(configuration: Configuration): void {
 	} = configuration;
 	if (configuration.boardTls && mbedtls) host.network = { ...host.network, tls: boardTls(mbedtls) };
 	settings = configuration.settings;
+	if (configuration.defaultId !== undefined) host.defaultId = configuration.defaultId;
 	host.startedOnRequest = startedOnRequest === true;
 	if (brokerVersion !== undefined) host.brokerVersion = brokerVersion;
 	if (watched) watch();
@@ -227,7 +228,7 @@ export function configure(configuration: Configuration): void {
 		host.update = slots;
 		host.diagnostics = () => ({ image: slots.id });
 	}
-	const { id, address } = settings as { id?: unknown; address?: Settings["address"] };
+	const { id = host.defaultId, address } = settings as { id?: unknown; address?: Settings["address"] };
 	host.random = createRandom(jitterSeed(seed, id));
 	Object.assign(host, createSimulatedSensor({ sensor, address, seed, replay, clock: host.clock }));
 	if (!measured) return;

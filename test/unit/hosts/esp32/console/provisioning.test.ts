@@ -54,6 +54,20 @@ test("what was built in applies while nothing is stored", () => {
 	equal(log.length, 0);
 });
 
+test("a station that neither the built-in nor the stored settings name has the board's id", () => {
+	const idOf = (builtIn: unknown, stored?: string) =>
+		applicableSettings(builtIn, new Store(stored), () => {}, "a1b2c3").id;
+	equal(idOf({}), "a1b2c3");
+	equal(idOf({}, '{"interval":30}'), "a1b2c3");
+	equal(idOf({ id: "roof" }, '{"interval":30}'), "a1b2c3", "what is stored replaces all");
+	equal(idOf({}, '{"interval":0}'), "a1b2c3");
+	equal(idOf({ id: "roof" }), "roof");
+	equal(idOf({}, '{"id":"shed"}'), "shed");
+	const store = new Store();
+	equal(answer('{"interval":30}', "esp32", {}, store), "ok");
+	equal(store.text, '{"interval":30}', "it is not stored: another board has another one");
+});
+
 test("settings that are nested deeper than any are refused before the engine reads them", () => {
 	for (const text of ["[".repeat(1_000), '{"tls":'.repeat(500), '{"wifi":[[[[1]]]]}']) {
 		const store = new Store();

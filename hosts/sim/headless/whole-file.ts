@@ -1,0 +1,33 @@
+/** A file that is there as a whole or not at all. */
+import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+
+/**
+ * Makes a file, unless there is one. It gets its name when it is whole and on the disk, and never takes the place of one
+ * that another process has made.
+ */
+export function createWhole(path: string, content: Uint8Array | string): void {
+	const aside = `${path}.new-${process.pid}-${Date.now().toString(36)}`;
+	try {
+		writeAll(aside, content);
+		linkSync(aside, path);
+	} catch (error) {
+		const { code, syscall } = error as NodeJS.ErrnoException;
+		if (code === "EEXIST") return;
+		if (syscall !== "link") throw error;
+		// A file system without links.
+		renameSync(aside, path);
+	} finally {
+		rmSync(aside, { force: true });
+	}
+}
+
+/** All of it is written, so that the disk has the room from now on. */
+function writeAll(path: string, content: Uint8Array | string): void {
+	const file = openSync(path, "wx");
+	try {
+		writeFileSync(file, content);
+		fsyncSync(file);
+	} finally {
+		closeSync(file);
+	}
+}
