@@ -1,10 +1,16 @@
 /** The broker and its password on a command line, as mosquitto_pub has them; and a password that `ps` does not show. */
 import { readFileSync } from "node:fs";
+import { withoutPreset } from "../hosts/node/public-brokers.ts";
 import { type BrokerAddress, DEFAULT_PORT, DEFAULT_TLS_PORT } from "../src/net/broker-url.ts";
-import { UsageError } from "./frame.ts";
+import { explained, UsageError } from "./frame.ts";
 
 /** The variable of the environment with a password. */
 export const PASSWORD_VARIABLE = "VELETA_PASSWORD";
+
+/** The URL of `--broker`, which may be the name of a public broker. */
+export function brokerUrl(given: string): string {
+	return explained(() => withoutPreset(given), "--broker: ");
+}
 
 /** TLS where it is asked for, as by naming a certificate, and on its own port. */
 export function brokerAt(host: string | undefined, port: number | undefined, wantsTls: boolean): BrokerAddress {

@@ -8,6 +8,7 @@ import { buildMqttPacket, root } from "../tools/build.js";
 import { buildForModdable } from "../tools/device.js";
 import { computer, findSdk, hasMbedTls, mcconfig, outFolder, start, which } from "../tools/moddable.js";
 import { simulatorFolder } from "../tools/panel.js";
+import { brokerUrl } from "./broker-options.ts";
 import { buildSettings } from "./device-settings.ts";
 import { type Command, explained, FLAG, HELP, readLine, say, UsageError, VALUE } from "./frame.ts";
 
@@ -19,7 +20,8 @@ SDK, and a broker that is running: see docs/mcsim.md. Settings come from
 config.json, if there is one.
 
   --sensor MODEL     one of ${Object.keys(SENSORS).join(", ")}
-  --broker URL       mqtt://[user:password@]host[:port]
+  --broker URL       mqtt://[user:password@]host[:port]; public:NAME for a public
+                     broker, see docs/brokers.md
   --interval N       seconds between readings (default 5)
   --keep-alive N     seconds; the broker says "offline" after one and a half
                      times this (default 10)
@@ -61,7 +63,7 @@ function read(args: string[]): Wanted | undefined {
 	const { sensor, broker, interval, "keep-alive": keepAlive, config, "build-only": buildOnly = false } = line.values;
 	const given = {
 		...(sensor !== undefined && { sensor }),
-		...(broker !== undefined && { broker }),
+		...(broker !== undefined && { broker: brokerUrl(broker) }),
 		...(interval !== undefined && { interval: seconds("--interval", interval) }),
 		...(keepAlive !== undefined && { keepAlive: seconds("--keep-alive", keepAlive) }),
 	};

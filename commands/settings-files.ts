@@ -1,4 +1,5 @@
 /** Files from the table of settings: the JSON Schema of `config.json`, the table in the docs, and the help in README. */
+import { PUBLIC_BROKERS } from "../hosts/node/public-brokers.ts";
 import { urlPattern } from "../src/net/broker-url.ts";
 import type { ObjectRow, Row, Rule, Table } from "../src/settings/table.ts";
 import { SETTINGS } from "../src/settings/table.ts";
@@ -6,6 +7,8 @@ import { defaultOf, leastOf, rows, type SettingName, TEXTS, valuesOf } from "../
 import { USAGE } from "./start/options.ts";
 
 type Schema = Record<string, unknown>;
+
+const PRESETS = ["public", "public-tls"].flatMap((prefix) => PUBLIC_BROKERS.map((name) => `${prefix}:${name}`));
 
 const DRAFT = "http://json-schema.org/draft-07/schema#";
 /** Between these lines the docs have the table. */
@@ -93,7 +96,8 @@ function rowSchema(name: SettingName, row: Row): Schema {
 function textSchema(name: SettingName, row: Row): Schema {
 	// In a file it may be the path of a PEM file: `hosts/node/pem-files.ts`.
 	if (name.startsWith("tls.")) return {};
-	if (name === "broker") return { pattern: urlPattern().source };
+	// The computer turns names of public brokers into URLs.
+	if (name === "broker") return { anyOf: [{ pattern: urlPattern().source }, { enum: PRESETS }] };
 	return row.allOf ? { allOf: row.allOf.map(ruleSchema) } : ruleSchema(row);
 }
 

@@ -11,7 +11,7 @@ import type { Row } from "../../src/settings/table.ts";
 import { defaultOf, rows, type SettingName, TEXTS, valuesOf } from "../../src/settings/texts.ts";
 import type { Settings } from "../../src/settings.ts";
 import { messageOf } from "../../src/text.ts";
-import { brokerAt, environmentPassword, PASSWORD_VARIABLE, passwordOf } from "../broker-options.ts";
+import { brokerAt, brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf } from "../broker-options.ts";
 import { explained, FLAG, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 
 /** An option, which takes a value if `value` names one. */
@@ -185,8 +185,9 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 
 /** Throws a `UsageError`; returns `undefined` for `--help`. */
 export function parseOptions(args: string[]): Options | undefined {
-	const values = readLine(args, LINE)?.values;
-	if (!values) return undefined;
+	const given = readLine(args, LINE)?.values;
+	if (!given) return undefined;
+	const values = { ...given, ...(given.broker !== undefined && { broker: brokerUrl(given.broker) }) };
 	const config = values.config === undefined ? {} : readConfig(values.config);
 	const rawSettings: Record<string, unknown> = { ...DEFAULTS, ...config };
 	for (const [name, option] of Object.entries(OPTIONS) as [OptionName, Option][]) {

@@ -6,6 +6,7 @@ import { checkBrokerUrl } from "../../hosts/node/settings-check.ts";
 import type { TlsOptions } from "../../src/host.ts";
 import type { BrokerUrl } from "../../src/net/broker-url.ts";
 import { topicNameFault } from "../../src/net/mqtt/topic.ts";
+import { brokerUrl } from "../broker-options.ts";
 import { explained, FLAG, HELP, readLine, UsageError, VALUE } from "../frame.ts";
 
 export const LINE = {
@@ -89,7 +90,7 @@ export function parseUpdateCommand(args: string[]): UpdateCommand | undefined {
 	return {
 		name: "push",
 		// No error shows the URL: it may hold a password.
-		broker: explained(() => checkBrokerUrl(broker), "--broker: "),
+		broker: explained(() => checkBrokerUrl(brokerUrl(broker)), "--broker: "),
 		tls: cafile === undefined ? {} : { ca: explained(() => readPem("--cafile", cafile)) },
 		topic,
 		key,

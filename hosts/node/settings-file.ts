@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { messageOf } from "../../src/text.ts";
 import { withPemFiles } from "./pem-files.ts";
+import { withBrokerUrl } from "./public-brokers.ts";
 import { checkSettings } from "./settings-check.ts";
 import { decodeText, lineAt, twiceNamed } from "./settings-text.ts";
 
@@ -10,8 +11,8 @@ import { decodeText, lineAt, twiceNamed } from "./settings-text.ts";
 export type RawSettings = Readonly<Record<string, unknown>>;
 
 /**
- * The settings, valid, with the texts of the PEM files that they name; `undefined`
- * where there is no such file. Throws an Error in one line for anything else.
+ * The settings, valid, with the texts of the PEM files and the URL of the public broker
+ * that they name; `undefined` where there is no such file. Throws an Error in one line for anything else.
  */
 export function readSettings(file: string): RawSettings | undefined {
 	const name = nameOf(file);
@@ -36,7 +37,7 @@ export function readRawSettings(file: string, name: string): RawSettings | undef
 	);
 	if (typeof json !== "object" || json === null || Array.isArray(json))
 		throw new Error(`${name}: must hold one object`);
-	return explained(name, () => withPemFiles(json, dirname(resolve(file)))) as RawSettings;
+	return explained(name, () => withPemFiles(withBrokerUrl(json), dirname(resolve(file)))) as RawSettings;
 }
 
 /** The path as a user would write it. */

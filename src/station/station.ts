@@ -156,8 +156,8 @@ export class Station {
 		const { queued } = this._reports;
 		if (queued > 0) log("info", `${countOf(queued)} from before ${queued === 1 ? "waits" : "wait"} for the broker`);
 		if (isPublic(broker)) {
-			const commanded = commands.length > 0 ? ", and may send commands" : "; no commands are taken";
-			log("warning", `${broker.host} is public: everybody reads what is published${commanded}`);
+			const commanded = commands.length > 0 ? ", and commands are taken" : "; no commands are taken";
+			log("warning", `${broker.host} is public: anybody can read and publish there${commanded}`);
 		}
 		network.onReady = () => {
 			this._timeSync.start();

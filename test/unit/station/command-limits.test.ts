@@ -271,12 +271,12 @@ test("at a public broker the station says that everybody can read it, and takes 
 	const none = startCommanded({ broker });
 	deepEqual([none.broker.connects, none.broker.subscribes], [1, 0]);
 	deepEqual(none.warnings(), [
-		"warning: test.mosquitto.org is public: everybody reads what is published; no commands are taken",
+		"warning: test.mosquitto.org is public: anybody can read and publish there; no commands are taken",
 	]);
 	const some = startCommanded({ broker, commands: ["status"] });
 	equal(some.broker.subscribes, 1);
 	deepEqual(some.warnings(), [
-		"warning: test.mosquitto.org is public: everybody reads what is published, and may send commands",
+		"warning: test.mosquitto.org is public: anybody can read and publish there, and commands are taken",
 	]);
 });
 
