@@ -15,6 +15,7 @@ import type { Scheduler } from "../scheduler.ts";
 import type { Trace } from "../trace.ts";
 import { Calls } from "./calls.ts";
 import { Losses } from "./losses.ts";
+import { PacketStream } from "./packet-stream.ts";
 import { Progress } from "./progress.ts";
 import { Readings } from "./readings.ts";
 import { Silence } from "./silence.ts";
@@ -77,6 +78,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	private readonly _losses: Losses;
 	private readonly _progress: Progress;
 	private readonly _status: StatusRule;
+	private readonly _outgoing = new PacketStream();
 	/** For an hour the station publishes none. */
 	private _valuesLeftOut = false;
 	private _clock: BoardClock | undefined;
@@ -288,6 +290,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	}
 
 	onOpened(): void {
+		this._outgoing.reset();
 		this.calls.opened(this._now);
 		this.silence.opened(this._now);
 	}
@@ -309,7 +312,10 @@ export class Oracle implements BoardObserver, BrokerObserver {
 
 	onBytes(direction: "sent" | "received", bytes: Bytes): void {
 		this._options.trace.bytes(this._now, direction, bytes);
-		if (direction === "sent") return this.silence.sent(this._now, this.board.station?.awaiting ?? false);
+		if (direction === "sent") {
+			const isRest = this._outgoing.push(bytes);
+			return this.silence.sent(this._now, this.board.station?.awaiting ?? false, isRest);
+		}
 		this.silence.received(this._now);
 		// The station looks at it first.
 		this._options.scheduler.after(0, () => this.silence.settled(this._now, this.board.station?.awaiting ?? false));

@@ -44,9 +44,10 @@ export class Silence {
 		this._wasSilent = false;
 	}
 
-	/** Bytes have left; `isDue`: an answer is due. */
-	sent(time: number, isDue: boolean): void {
+	/** Bytes have left; `isDue`: an answer is due; `isRest`: of a packet that had to wait, which is a sign of life. */
+	sent(time: number, isDue: boolean, isRest: boolean): void {
 		this.judge(time);
+		if (isRest) this._silentSince = time;
 		if (!isDue || this._dueSince !== undefined) return;
 		this._dueSince = this._silentSince = time;
 	}
