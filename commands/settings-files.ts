@@ -89,6 +89,8 @@ function rowSchema(name: SettingName, row: Row): Schema {
 			: { ...about, anyOf: [schema, { type: "array", maxItems, items: schema }] };
 	}
 	if (row.type === "boolean") return { ...about, type: ["boolean", "null"] };
+	if (row.type === "string" && row.orBoolean)
+		return { ...about, anyOf: [{ type: ["boolean", "null"] }, { type: "string", ...textSchema(name, row) }] };
 	if (row.type === "string") return { ...about, type: "string", ...textSchema(name, row) };
 	return { ...about, type: [row.type, "null"], minimum: leastOf(row), maximum: row.maximum };
 }

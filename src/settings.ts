@@ -51,6 +51,7 @@ export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 	if (!given.state && given.values === false) fields.reject("state", "needs values where it is false");
 	if (typeof given.values === "object" && Object.values(given.values).some((topic) => topic && hasControls(topic)))
 		fields.reject("values", "contains a character that MQTT does not allow");
+	if (homeAssistantPrefix(given.homeAssistant) === topic) fields.reject("homeAssistant", "is the station's topic");
 	if (pins.clock === (pins.data ?? -1)) fields.reject("pins.clock", "is the pin of pins.data, too");
 	fields.check();
 	return {
@@ -66,6 +67,11 @@ export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 		qos: given.qos as QoS,
 		updateKey: updateKey === undefined ? undefined : bytesOfHex(updateKey),
 	};
+}
+
+/** Before the topics of Home Assistant's discovery; empty where it is not to know the station. */
+export function homeAssistantPrefix(homeAssistant: Settings["homeAssistant"]): string {
+	return homeAssistant === true ? "homeassistant" : homeAssistant || "";
 }
 
 /** For a wrong URL a placeholder. */

@@ -20,7 +20,11 @@ import {
 	decodeReading,
 	encodeBrokerNote,
 	encodeClockNote,
+	encodeMemo,
 	encodeReading,
+	joinMemo,
+	MEMO_NOTE,
+	memoOf,
 } from "./record.js";
 import { Ring } from "./ring.js";
 import { NOTE, SEQ_MAXIMUM } from "./slot.js";
@@ -37,6 +41,8 @@ const ASIDE_MAXIMUM = 8;
 const ASIDE_MS = 21_600_000;
 /** Readings after which what is known of the broker counts no more: it may be renewed by then. */
 const BROKER_READINGS = 200;
+/** Readings after which a memo is written again: well before the log, some 2,500 records on a board, drops it. */
+const MEMO_READINGS = 1_000;
 /** No run has this number. */
 const UNKNOWN_RUN = 0xffff;
 
@@ -82,6 +88,9 @@ export class Outbox {
 	private _unlabelled = false;
 	private readonly _broker: number;
 	private _brokerTraits: number | undefined;
+	/** Unknown until the flash can be read; and the last reading before it was written. */
+	private _memo: string | undefined;
+	private _memoSeq = 0;
 	/** Wall-clock ms since 1970 at which the monotonic time of a run was 0, as far as it is known and needed. */
 	private readonly _startedAt = new Map<number, number>();
 	/** While it is set, the newest reading is not taken: those before it are. */
@@ -138,6 +147,18 @@ export class Outbox {
 		if (!this._keepsAll) this._append(encodeBrokerNote(this._broker, traits, this._lastSeq));
 	}
 
+	/** A text that outlives restarts; empty where there is none. */
+	get memo(): string {
+		return this._memo ?? "";
+	}
+
+	/** `memo` is ASCII without `<` and `>`. */
+	keepMemo(memo: string): void {
+		this._memo = memo;
+		this._memoSeq = this._lastSeq;
+		for (const note of encodeMemo(memo, this._lastSeq)) if (!this._keepsAll) this._append(note);
+	}
+
 	/** Block erases since the flash was first used, and records written since the start. */
 	get wear(): { readonly erases: number; readonly writes: number } | undefined {
 		return this._log && { erases: this._log.erases, writes: this._log.writes };
@@ -161,6 +182,7 @@ export class Outbox {
 		this._markAcknowledged();
 		this._labelRun();
 		if (this._lastSeq >= SEQ_MAXIMUM) throw new RangeError("all numbers are used; erase the flash to begin anew");
+		if (this._memo && this._lastSeq - this._memoSeq >= MEMO_READINGS) this.keepMemo(this._memo);
 		const seq = this._lastSeq + 1;
 		const record = encodeReading({
 			seq,
@@ -249,17 +271,27 @@ export class Outbox {
 		if (!flash) return;
 		let run = 0;
 		let broker: LogRecord | undefined;
+		let memo = "";
+		let known: { readonly memo: string; readonly seq: number } | undefined;
 		let last = { seq: 0, position: 0 };
 		try {
 			this._log = new Log(flash, (record, position) => {
 				if (record.kind === BROKER_NOTE) broker = record;
-				else run = this._found(record, run);
+				else if (record.kind === MEMO_NOTE) {
+					memo = joinMemo(memo, record.body);
+					const whole = memoOf(memo);
+					if (whole !== undefined) known = { memo: whole, seq: record.seq };
+				} else run = this._found(record, run);
 				if (record.kind < NOTE) last = { seq: record.seq, position };
 			});
 			this._run = run;
 			// One that was taken meanwhile is newer.
 			if (this._lastSeq === 0 && last.seq === this._log.lastSeq) this._newest = last.position;
 			this._lastSeq = Math.max(this._lastSeq, this._log.lastSeq);
+			if (this._memo === undefined && known) {
+				this._memo = known.memo;
+				this._memoSeq = known.seq;
+			}
 			this._brokerTraits ??= broker && this._traitsIn(broker);
 			this._works();
 		} catch (error) {

@@ -42,7 +42,7 @@ export interface Row extends Rule {
 	readonly properties?: Table;
 	/** Properties that are given all or none. */
 	readonly together?: readonly string[];
-	/** `true` or `false` may stand in place of the object, which by default is `false`. */
+	/** `true` or `false` may stand in place of the object or the text, which by default is `false`. */
 	readonly orBoolean?: boolean;
 	/** One object, or a list of at most `maxItems` objects. */
 	readonly maxItems?: number;
@@ -66,12 +66,12 @@ type ValueOf<R> = R extends { readonly enum: readonly (infer Choice)[] }
 			: R extends { readonly properties: infer T }
 				? Values<T> | (R extends { readonly orBoolean: true } ? boolean : never)
 				: R extends { readonly type: "string" }
-					? string
+					? string | (R extends { readonly orBoolean: true } ? boolean : never)
 					: R extends { readonly type: "boolean" }
 						? boolean
 						: number;
 /** A row that always has a value. */
-type Certain = { readonly default: unknown } | { readonly properties: unknown };
+type Certain = { readonly default: unknown } | { readonly properties: unknown } | { readonly orBoolean: true };
 /** The type of a table's values. */
 export type Values<T> = {
 	readonly [N in keyof T as T[N] extends Certain ? N : never]: ValueOf<T[N]>;
@@ -142,6 +142,13 @@ export const SETTINGS = (Object as Freezing).freeze(
 				absoluteHumidity: TOPIC,
 				heatIndex: TOPIC,
 			},
+			orBoolean: true,
+		},
+		/** A prefix of topics. */
+		homeAssistant: {
+			type: "string",
+			pattern: "^(?=.{1,64}$)[\\w-]+(/[\\w-]+)*$",
+			problem: "must be true, false, or 1 to 64 letters, digits, hyphens or underscores, in levels that / divides",
 			orBoolean: true,
 		},
 		commands: { some: COMMANDS },

@@ -34,6 +34,8 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	"values.dewPoint": "with `derived`, as the next two",
 	"values.absoluteHumidity": "such as `Casa/Cocina/HumedadAbsoluta`",
 	"values.heatIndex": "such as `Casa/Cocina/Sensacion`",
+	homeAssistant:
+		"whether Home Assistant discovers the station: `true`, at its default prefix `homeassistant`; or the prefix. See [Home Assistant](home-assistant.md)",
 	commands: "which commands are carried out",
 	keepAlive: "seconds; a lost station is `offline` after one and a half times this",
 	qos: "of the readings",
@@ -71,6 +73,7 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 const IMPLIED: { readonly [name in SettingName]?: string } = {
 	id: "a board's MAC address, its last three bytes: `a1b2c3`; in a simulator `sim-` and four random digits",
 	topic: "`veleta/` and the id",
+	homeAssistant: "`false`",
 	commands: "all; none at a public broker",
 	address: "both are tried",
 	pins: "the board's",

@@ -43,9 +43,9 @@ export class BrokerLog {
 		this._warn(` keeps closing the connection: is another client using the client id veleta-${id}?`);
 	}
 
-	/** No commands will come. */
-	notSubscribed(topicFilter: string): void {
-		this._warn(`: no commands: it does not let the station subscribe to ${topicFilter}`);
+	/** Without `commands` it is about Home Assistant's status. */
+	notSubscribed(topicFilter: string, commands: boolean): void {
+		this._warn(`: ${commands ? "no commands: it" : "it"} does not let the station subscribe to ${topicFilter}`);
 	}
 
 	/** It is tried again. Told once in ten minutes. */

@@ -64,6 +64,8 @@ export interface CommandsOptions {
 	readonly link: Link<Outgoing>;
 	/** What the station has done so far, for `status`. */
 	readonly progress: () => object;
+	/** There is another interval. */
+	readonly onInterval: () => void;
 	/** Restarts the machine in good order, if it can be restarted. */
 	readonly restart: (() => void) | undefined;
 }
@@ -146,7 +148,7 @@ export class Commands implements Source {
 
 	/** Throws a `CommandError` for an unknown name, a wrong argument, and a command that must not be carried out. */
 	private _carryOut(name: string, message: ReceivedMessage, address: ReplyAddress): void {
-		const { settings, sampling, update, progress, restart } = this._options;
+		const { settings, sampling, update, progress, onInterval, restart } = this._options;
 		const { sensor } = settings;
 		const { payload } = message;
 		this._check(isUpdate(name) ? "update" : name, message);
@@ -166,6 +168,7 @@ export class Commands implements Source {
 					throw new CommandError(`a ${sensor} needs from ${shortest} to ${INTERVAL_MAXIMUM_S} seconds`);
 				}
 				sampling.setInterval(interval);
+				onInterval();
 				return this._reply(address, { ok: true, interval });
 			}
 			case "restart":
@@ -173,7 +176,7 @@ export class Commands implements Source {
 				this._reply(address, { ok: true });
 				return restart();
 			case "status":
-				return this._reply(address, { ok: true, sensor, interval: sampling.interval, ...progress() });
+				return this._reply(address, { ok: true, sensor, ...progress() });
 			default:
 				this._reply(address, update.receive(name, payload));
 				if (update.complete) restart?.();

@@ -107,6 +107,15 @@ export class Reports implements Source {
 		if (traits !== this.brokerTraits) this._outbox.keepBrokerTraits(traits);
 	}
 
+	/** A text that outlives restarts, where there is flash: see `Outbox`. */
+	get memo(): string {
+		return this._outbox.memo;
+	}
+
+	set memo(memo: string) {
+		if (memo !== this.memo) this._outbox.keepMemo(memo);
+	}
+
 	/** Why the broker does not take readings, for people; `undefined` while it does. */
 	get refusal(): string | undefined {
 		return this._refusal?.reason;

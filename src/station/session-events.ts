@@ -9,6 +9,7 @@ import { bytesOf } from "../text.js";
 import type { BrokerLog } from "./broker-log.js";
 import type { Commands } from "./commands.js";
 import type { Diagnostics } from "./diagnostics.js";
+import type { Discovery } from "./discovery.js";
 import type { Outgoing } from "./outgoing.js";
 import type { Reports } from "./reports.js";
 import type { SleepCycle } from "./sleep-cycle.js";
@@ -31,6 +32,8 @@ interface Parts {
 	readonly commands: Commands;
 	readonly updater: Updater;
 	readonly diagnostics: Diagnostics;
+	/** Where Home Assistant is to know the station, or has known it. */
+	readonly discovery: Discovery | undefined;
 	readonly nextMessage: () => Outgoing | undefined;
 	readonly session: Session<Outgoing>;
 }
@@ -134,11 +137,11 @@ export class SessionEvents implements SessionOptions<Outgoing> {
 		const { commandFilter, parts } = this;
 		const commandTopic = commandFilter.slice(0, -1);
 		// Under an older topic, the broker may keep a subscription that was this station's.
-		if (!message.topic.startsWith(commandTopic)) return;
+		if (!message.topic.startsWith(commandTopic)) return parts.discovery?.receive(message);
 		parts.commands.receive(message.topic.slice(commandTopic.length), message);
 	}
 
 	onSubscribe(topicFilter: string, reasonCode: number): void {
-		if (reasonCode >= 0x80) this.parts.brokerLog.notSubscribed(topicFilter);
+		if (reasonCode >= 0x80) this.parts.brokerLog.notSubscribed(topicFilter, topicFilter === this.commandFilter);
 	}
 }

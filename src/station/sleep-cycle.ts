@@ -27,6 +27,11 @@ export interface SleepCycleOptions {
 	readonly onEnd: () => void;
 }
 
+/** Seconds from the last word of a station to its being lost. */
+export function lostAfter({ interval, awake }: Pick<Settings, "interval" | "awake">): number {
+	return Math.ceil(LOST_AFTER_INTERVALS * interval + awake);
+}
+
 export class SleepCycle {
 	/** Seconds from the last word to the will (MQTT 5.0, 3.1.3.2.2). */
 	readonly lostAfter: number;
@@ -39,8 +44,7 @@ export class SleepCycle {
 
 	/** The machine has just woken. */
 	constructor(options: SleepCycleOptions) {
-		const { interval, awake } = options.settings;
-		this.lostAfter = Math.ceil(LOST_AFTER_INTERVALS * interval + awake);
+		this.lostAfter = lostAfter(options.settings);
 		this.sessionExpiryInterval = Math.max(SESSION_EXPIRY_S, 2 * this.lostAfter);
 		this._options = options;
 		this._alarm = new Alarm(options.timer);

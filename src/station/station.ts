@@ -12,6 +12,7 @@ import { isPublic, type Settings } from "../settings.js";
 import { BrokerLog } from "./broker-log.js";
 import { Commands } from "./commands.js";
 import { Diagnostics } from "./diagnostics.js";
+import { Discovery } from "./discovery.js";
 import { Farewell } from "./farewell.js";
 import type { Outgoing } from "./outgoing.js";
 import { Reports } from "./reports.js";
@@ -58,6 +59,8 @@ export class Station {
 	private readonly _updater: Updater;
 	private readonly _commands: Commands;
 	private readonly _diagnostics: Diagnostics;
+	/** Where Home Assistant is to know the station, or has known it. */
+	private readonly _discovery: Discovery | undefined;
 	/** On machines that sleep between readings. */
 	private readonly _sleepCycle: SleepCycle | undefined;
 	private readonly _events: SessionEvents;
@@ -115,9 +118,21 @@ export class Station {
 			update,
 			link,
 			progress,
+			onInterval: () => this._intervalChanged(),
 			restart: host.restart && (() => this.stop(() => host.restart?.())),
 		});
 		this._diagnostics = new Diagnostics(host, settings, link, reports, progress);
+		if (settings.homeAssistant !== false || reports.memo !== "") {
+			this._discovery = new Discovery({
+				host,
+				settings,
+				reports,
+				session,
+				link,
+				interval: () => sampling.interval,
+				sleeps: this._sleepCycle !== undefined,
+			});
+		}
 		events.parts = {
 			observer,
 			brokerLog: this._brokerLog,
@@ -125,6 +140,7 @@ export class Station {
 			commands: this._commands,
 			updater: update,
 			diagnostics: this._diagnostics,
+			discovery: this._discovery,
 			nextMessage: () => this._nextMessage(),
 			session,
 		};
@@ -207,6 +223,7 @@ export class Station {
 
 	private _sampled(seq: number | undefined, sample: Sample, now: number): void {
 		this._sleepCycle?.sampled();
+		this._discovery?.sampled();
 		if (seq === undefined) this._commands.sampled({ ok: false, error: "no room for the reading" });
 		else {
 			this._observer.onReading?.(seq, sample, now);
@@ -219,21 +236,30 @@ export class Station {
 	private _faulted(reason: string): void {
 		this._observer.onFault?.(reason);
 		this._commands.sampled({ ok: false, error: reason });
-		if (!this._sleepCycle || this._sampling.retrying) return;
+		if (this._sampling.retrying) return;
+		this._discovery?.sampled();
+		if (!this._sleepCycle) return;
 		this._sleepCycle.sampled();
 		this._link.wake();
+	}
+
+	/** Home Assistant shows it, and expects the readings by it. */
+	private _intervalChanged(): void {
+		if (!this._discovery) return;
+		this._discovery.again();
+		this._diagnostics.connected();
 	}
 
 	private _nextMessage(): Outgoing | undefined {
 		const now = this._host.clock.now();
 		const next = this._commands.next() ?? this._reports.next(now) ?? this._diagnostics.next(now);
-		return next ?? (this._diagnostics.held ? undefined : this._farewell?.next());
+		return next ?? (this._diagnostics.held ? undefined : (this._discovery?.next(now) ?? this._farewell?.next()));
 	}
 
 	/** Whether the broker has all there is, and nobody waits for anything. */
 	private get _isDone(): boolean {
 		const { clock, network } = this._host;
-		if (this._commands.pending || !this._reports.delivered) return false;
+		if (this._commands.pending || !this._reports.delivered || this._discovery?.pending) return false;
 		// A reading whose time is not known when the machine falls asleep never gets one.
 		return clock.time() !== undefined || network.udp === undefined;
 	}
@@ -257,6 +283,7 @@ export class Station {
 		this._sampling.close();
 		this._timeSync.close();
 		this._diagnostics.finish(deliverUntil, status === "offline");
+		this._discovery?.close();
 		this._sleepCycle?.close();
 		this._reports.finish(deliverUntil);
 		// The broker publishes the will of a machine that does not wake again: the will
@@ -289,7 +316,8 @@ export class Station {
 
 	/** For the diagnostics and the command `status`: what the station has done, and for how many seconds. */
 	private get _progress() {
-		return { uptime: Math.round((this._host.clock.now() - this._startedAt) / 1_000), ...this.counters };
+		const uptime = Math.round((this._host.clock.now() - this._startedAt) / 1_000);
+		return { uptime, interval: this._sampling.interval, ...this.counters };
 	}
 }
 

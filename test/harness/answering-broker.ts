@@ -192,11 +192,14 @@ export class AnsweringBroker {
 				return answer(`70 02 ${packet[2]!.toString(16)} ${packet[3]!.toString(16)}`);
 			case 8: {
 				this.subscribes++;
-				const [high, low] = [packet[2]!, packet[3]!];
+				const [high = 0, low = 0] = [packet[2], packet[3]];
 				if (this.closesOnSubscribe) return this._end();
-				return answer(
-					`90 ${this._version < 5 ? "03" : "04"} ${high.toString(16)} ${low.toString(16)} ${this._version < 5 ? "" : "00"} 01`,
-				);
+				const codes = [];
+				// Filters here are short: packets have one byte of remaining length. Behind each filter is a byte of options.
+				for (let at = this._version < 5 ? 4 : 5; at < packet.length; at += 3 + packet[at]! * 256 + packet[at + 1]!)
+					codes.push(1);
+				const body = [high, low, ...(this._version < 5 ? [] : [0]), ...codes];
+				return answer(hex(Uint8Array.from([0x90, body.length, ...body])));
 			}
 			case 4:
 				this.acknowledged.push((packet[2]! << 8) | packet[3]!);

@@ -220,6 +220,10 @@ export const TAKEN = {
 	address6: { broker: "MQTT://[2001:db8::1]:99/" },
 	tls: { broker: "ssl://broker.lan" },
 	longTopic: { topic: "x".repeat(1_024) },
+	nullHomeAssistant: { homeAssistant: null },
+	...casesOf(["homeassistant", "ha/test_2", "-", "x".repeat(64)], (homeAssistant) => ({ homeAssistant })),
+	homeAssistant: { homeAssistant: true, topic: "homeassistant/roof" },
+	noHomeAssistant: { homeAssistant: false, topic: "homeassistant" },
 } as const;
 
 export const REFUSED: readonly (readonly [raw: unknown, message: RegExp])[] = [
@@ -336,5 +340,12 @@ export const REFUSED: readonly (readonly [raw: unknown, message: RegExp])[] = [
 		(password) =>
 			[{ wifi: { ssid: "casa", password } }, /^wifi\.password: needs 8 to 63 characters, or 64 hex/] as const,
 	),
+	...["", "/", "ha/", "/ha", "ha//b", "ha b", "ha/+", "#", "$ha", "casá", "x".repeat(65), `${"x".repeat(64)}/a`].map(
+		(homeAssistant) => [{ homeAssistant }, /^homeAssistant: must be true, false, or 1 to 64 letters/] as const,
+	),
+	[{ homeAssistant: 1 }, /^homeAssistant: must be a text in quotes$/],
+	[{ homeAssistant: ["ha"] }, /^homeAssistant: must be a text in quotes$/],
+	[{ homeAssistant: true, topic: "homeassistant" }, /^homeAssistant: is the station's topic$/],
+	[{ homeAssistant: "veleta/station" }, /^homeAssistant: is the station's topic$/],
 	[{ wifi: { $schema: "x", ssid: "casa" } }, unknown("wifi\\.\\$schema", SETTINGS.wifi.properties)],
 ];

@@ -3,7 +3,7 @@ import { FlashChip, type FlashOperation } from "../../../hosts/sim/devices/flash
 import type { Clock, Flash } from "../../../src/host.ts";
 import { Log } from "../../../src/outbox/log.ts";
 import { Outbox, type OutboxOptions } from "../../../src/outbox/outbox.ts";
-import { encodeReading } from "../../../src/outbox/record.ts";
+import { encodeMemo, encodeReading } from "../../../src/outbox/record.ts";
 import { deepEqual, equal, ok, test, throws } from "../../harness/harness.ts";
 
 const NOON = Date.UTC(2026, 10, 21, 12);
@@ -552,4 +552,57 @@ test("without flash the broker's version is known until the restart", () => {
 	board.outbox.keepBrokerTraits(4);
 	equal(board.outbox.brokerTraits, 4);
 	equal(board.restart().outbox.brokerTraits, undefined);
+});
+
+test("a memo outlives restarts, whatever its length; an empty one is none", () => {
+	const board = new Board();
+	equal(board.outbox.memo, "");
+	for (const memo of ["a", "13-characters", "14 characters.", "1a2bhomeassistant", "x".repeat(68), "", "b"]) {
+		board.outbox.keepMemo(memo);
+		equal(board.outbox.memo, memo);
+		board.pushes(1);
+		equal(board.restart().outbox.memo, memo);
+		equal(board.delivers().length, 1);
+	}
+	const ram = new Board({ flash: undefined });
+	ram.outbox.keepMemo("a");
+	equal(ram.outbox.memo, "a");
+	equal(ram.restart().outbox.memo, "");
+});
+
+test("a memo of several notes that a power cut has left incomplete does not count: the one before it does", () => {
+	const flash = new FlashChip({ blockLength: 256, blocks: 4 });
+	const board = new Board({ flash });
+	board.outbox.keepMemo("the one before it");
+	const notes = encodeMemo("one that is longer than it", 0);
+	equal(notes.length, 2);
+	const log = new Log(flash);
+	log.append(notes[0]!);
+	equal(board.restart().outbox.memo, "the one before it");
+	// What follows is no end of it.
+	board.outbox.keepMemo("a third one, behind it");
+	equal(board.restart().outbox.memo, "a third one, behind it");
+	const torn = new FlashChip({ blockLength: 256, blocks: 4 });
+	new Log(torn).append(notes[1]!);
+	equal(new Board({ flash: torn }).outbox.memo, "");
+});
+
+test("a memo is written again before the log has gone round, also where its first notes would be gone", () => {
+	const board = new Board({ flash: new FlashChip({ blockLength: 4_096, blocks: 16 }) });
+	board.outbox.keepMemo("1a2bhomeassistant");
+	for (let readings = 0; readings < 6_000; readings += 100) {
+		board.pushes(100);
+		board.delivers();
+	}
+	equal(board.restart().outbox.memo, "1a2bhomeassistant");
+});
+
+test("a memo makes no reading go that a full log is to keep", () => {
+	const board = new Board({ full: "newest" });
+	const kept = board.pushes(40).filter((seq) => seq !== undefined);
+	const { dropped } = board.outbox;
+	board.outbox.keepMemo("x".repeat(100));
+	equal(board.outbox.memo.length, 100);
+	equal(board.outbox.dropped, dropped);
+	deepEqual(board.restart().delivers(), kept);
 });

@@ -141,7 +141,7 @@ test("diagnostics come with each connection and each quarter of an hour, retaine
 	equal(diagnostics().length, 4);
 	ok(early.queued > 0, "with the connection, and with a backlog");
 	equal(last.queued, 0, "when the backlog is through");
-	deepEqual(Object.keys(last), ["time", "uptime", ...Object.keys(station.counters), "erases", "writes"]);
+	deepEqual(Object.keys(last), ["time", "uptime", "interval", ...Object.keys(station.counters), "erases", "writes"]);
 	equal(last.connections, 2);
 	ok(last.uptime >= 3_600);
 	ok(diagnostics().every(({ retain }) => retain));
