@@ -35,7 +35,13 @@ const WIDER: readonly [why: string, ...cases: object[]][] = [
 		{ topic: "a\ud800b" },
 		{ values: { temperature: "a\u0000" } },
 	],
-	["two members are compared", { pins: { data: 21, clock: 21 } }, { state: false }],
+	[
+		"two members are compared",
+		{ pins: { data: 21, clock: 21 } },
+		{ state: false },
+		{ homeAssistant: true, topic: "homeassistant" },
+		{ homeAssistant: "veleta/station" },
+	],
 	["in a file it is the path of a file", { tls: { ca: "ca.pem" } }],
 	[
 		"a schema counts characters, and these are bytes",
