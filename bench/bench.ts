@@ -17,6 +17,7 @@ import type { Configuration } from "../hosts/sim/headless/protocol.ts";
 import { Runner } from "../hosts/sim/headless/runner.ts";
 import { SessionMemory } from "../hosts/sim/headless/tls-session.ts";
 import { runWorld } from "../hosts/sim/world/world.ts";
+import { DERIVED } from "../src/net/derived.ts";
 import type { SensorModel } from "../src/sensors/models.ts";
 import { Certificates, type KeyKind } from "../test/harness/certificates.ts";
 import { buildEngine, MissingMbedTlsError } from "../tools/engine.js";
@@ -72,6 +73,7 @@ const WORLDS = 10;
 const BUDGET = {
 	ram: 24 * 1_024,
 	crowdedRam: 28 * 1_024,
+	discoveryRam: 26 * 1_024,
 	smallestHeap: 34 * 1_024,
 	stack: (BOARD.stack * 3) / 4,
 	outboxRatio: 1.3,
@@ -114,7 +116,7 @@ async function measureReading(sensor: SensorModel, file: string, name: string): 
 }
 
 async function started(
-	settings: { readonly sensor: SensorModel },
+	settings: Parameters<ScriptedStation["load"]>[0],
 	creation: Creation,
 	replay?: Configuration["replay"],
 	tls?: ScriptedTls,
@@ -158,8 +160,29 @@ async function measureMemory(sensor: SensorModel): Promise<void> {
 	row(`${sensor}: smallest heap for all this`, `${smallest} B`, smallest, budget, " B");
 }
 
+/** What Home Assistant's discovery takes: all entities there are. */
+async function measureDiscovery(): Promise<void> {
+	const station = new ScriptedStation({ creation: BOARD, flash: new FlashFile(undefined) });
+	const derived = { altitude: 667, derived: DERIVED };
+	await station.load({ sensor: "bme280", homeAssistant: true, ...derived }, recorded());
+	await station.start();
+	await station.connect();
+	const { highestRam, sizes } = await station.discovery("homeassistant/");
+	const { highestStack } = station.engine.figures;
+	const what = "bme280, Home Assistant";
+	row(`${what}: live RAM, highest while discovery is sent`, `${highestRam} B`, highestRam, BUDGET.discoveryRam, " B");
+	const ram = await station.ram();
+	row(`${what}: live RAM behind it`, `${ram} B`, ram, BUDGET.ram, " B");
+	row(`${what}: highest stack`, `${highestStack} of ${BOARD.stack} slots`, highestStack, BUDGET.stack);
+	const total = sizes.reduce((sum, size) => sum + size, 0);
+	row(`${what}: messages`, `${sizes.filter(Boolean).length}, up to ${Math.max(...sizes)} B, together ${total} B`);
+	station.close();
+	const smallest = await smallestHeap({ sensor: "bme280", homeAssistant: true });
+	row(`${what}: smallest heap for all this`, `${smallest} B`, smallest, BUDGET.smallestHeap, " B");
+}
+
 /** The smallest block of chunks and slots, without the stack, in which a station runs. */
-async function smallestHeap(settings: { readonly sensor: SensorModel }, tls?: ScriptedTls): Promise<number> {
+async function smallestHeap(settings: Parameters<ScriptedStation["load"]>[0], tls?: ScriptedTls): Promise<number> {
 	let dies = 0;
 	let lives = BUDGET.smallestHeap * 2;
 	while (lives - dies > HEAP_STEP) {
@@ -366,6 +389,7 @@ async function bench(): Promise<number> {
 	await measureReading("dht22", "test/data/dht-pulse-trains.json", "am2301");
 	await measureMemory("bme280");
 	await measureMemory("dht22");
+	await measureDiscovery();
 	await measureTls();
 	await measureOutbox();
 	reportLinkedSize();

@@ -109,7 +109,10 @@ export class ScriptedStation {
 	}
 
 	/** Loads the firmware and readies the simulated chips and ports; starts nothing. */
-	async load(settings: { readonly sensor?: SensorModel }, replay?: Configuration["replay"]): Promise<void> {
+	async load(
+		settings: { readonly sensor?: SensorModel; readonly homeAssistant?: boolean },
+		replay?: Configuration["replay"],
+	): Promise<void> {
 		await this.engine.evaluate(readFileSync(this._firmware, "utf8"));
 		const { sensor } = settings;
 		const configuration = {
@@ -149,7 +152,7 @@ export class ScriptedStation {
 			if (packets.length === 0) throw new Error("the station says nothing");
 			for (const packet of packets) {
 				if (packet[0] === 0x10) await this._receive(CONNACK);
-				else if (packet[0] === 0x82) await this._receive(Uint8Array.of(0x90, 4, packet[2]!, packet[3]!, 0, 1));
+				else if (packet[0] === 0x82) await this._receive(subackOf(packet));
 				else if (packet[0]! >> 4 === 3) {
 					const isReading = isReadingTopic(topicOf(packet));
 					this._marksNext ||= isReading && !acknowledged;
@@ -162,6 +165,27 @@ export class ScriptedStation {
 		this.connecting = { flights, bytesSent, bytesReceived, highestRam: this._highestRam ?? 0 };
 		this._highestRam = undefined;
 		return trips;
+	}
+
+	/**
+	 * Acknowledges what the station publishes until it says no more; returns the most bytes of RAM that were live
+	 * meanwhile, and the payloads' sizes at topics that begin with `prefix`.
+	 */
+	async discovery(prefix: string): Promise<{ highestRam: number; sizes: number[] }> {
+		this._highestRam = 0;
+		const sizes: number[] = [];
+		for (let packets = this._written.splice(0); packets.length > 0; packets = this._written.splice(0)) {
+			for (const packet of packets) {
+				if (packet[0]! >> 4 !== 3) continue;
+				const topic = topicOf(packet);
+				// Behind the topic are the packet id and no properties.
+				if (topic.startsWith(prefix)) sizes.push(packet.length - topicAt(packet) - topic.length - 3);
+				await this._receive(pubackOf(packet));
+			}
+		}
+		const highestRam = this._highestRam;
+		this._highestRam = undefined;
+		return { highestRam, sizes };
 	}
 
 	/** Opens the socket as soon as the station wants one. */
@@ -326,6 +350,16 @@ function topicOf(packet: Uint8Array): string {
 	if (packet[0]! >> 4 !== 3) return "";
 	const at = topicAt(packet);
 	return Buffer.from(packet.subarray(at, at + packet[at - 1]!)).toString();
+}
+
+/** Grants QoS 1, or 0, to each topic filter; there are short ones only. */
+function subackOf(subscribe: Uint8Array): Uint8Array {
+	const codes: number[] = [];
+	for (let at = 5; at < subscribe.length; ) {
+		at += 3 + subscribe[at]! * 256 + subscribe[at + 1]!;
+		codes.push(subscribe[at - 1]! & 1);
+	}
+	return Uint8Array.of(0x90, 3 + codes.length, subscribe[2]!, subscribe[3]!, 0, ...codes);
 }
 
 function pubackOf(publish: Uint8Array): Uint8Array {

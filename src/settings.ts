@@ -16,7 +16,16 @@ const PUBLIC_BROKERS =
 type Given = Values<typeof SETTINGS>;
 
 /** Settings whose type here is not the table's. */
-type Understood = "broker" | "username" | "password" | "id" | "topic" | "commands" | "qos" | "updateKey";
+type Understood =
+	| "broker"
+	| "username"
+	| "password"
+	| "id"
+	| "topic"
+	| "homeAssistant"
+	| "commands"
+	| "qos"
+	| "updateKey";
 export interface Settings extends Omit<Given, Understood> {
 	readonly broker: BrokerAddress;
 	/** In the broker's URL, or beside it. */
@@ -24,6 +33,8 @@ export interface Settings extends Omit<Given, Understood> {
 	readonly password: string | undefined;
 	readonly id: string;
 	readonly topic: string;
+	/** What Home Assistant's topics begin with; empty: it is not to know the station. */
+	readonly homeAssistant: string;
 	/** Commands that are carried out. */
 	readonly commands: readonly CommandName[];
 	readonly qos: QoS;
@@ -51,7 +62,8 @@ export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 	if (!given.state && given.values === false) fields.reject("state", "needs values where it is false");
 	if (typeof given.values === "object" && Object.values(given.values).some((topic) => topic && hasControls(topic)))
 		fields.reject("values", "contains a character that MQTT does not allow");
-	if (homeAssistantPrefix(given.homeAssistant) === topic) fields.reject("homeAssistant", "is the station's topic");
+	const homeAssistant = given.homeAssistant === true ? "homeassistant" : given.homeAssistant || "";
+	if (homeAssistant === topic) fields.reject("homeAssistant", "is the station's topic");
 	if (pins.clock === (pins.data ?? -1)) fields.reject("pins.clock", "is the pin of pins.data, too");
 	fields.check();
 	return {
@@ -61,17 +73,13 @@ export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 		password,
 		id,
 		topic,
+		homeAssistant,
 		// All commands: the list that is in flash.
 		commands:
 			commands === COMMANDS ? COMMANDS : COMMANDS.filter((name) => commands !== false && commands.includes(name)),
 		qos: given.qos as QoS,
 		updateKey: updateKey === undefined ? undefined : bytesOfHex(updateKey),
 	};
-}
-
-/** Before the topics of Home Assistant's discovery; empty where it is not to know the station. */
-export function homeAssistantPrefix(homeAssistant: Settings["homeAssistant"]): string {
-	return homeAssistant === true ? "homeassistant" : homeAssistant || "";
 }
 
 /** For a wrong URL a placeholder. */

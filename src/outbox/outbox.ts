@@ -10,7 +10,7 @@
 import type { Clock, Flash } from "../host.js";
 import type { Reading } from "../reading.js";
 import type { Sample } from "../sensors/sensor.js";
-import { bytesOf } from "../text.js";
+import { bytesOf, textOf } from "../text.js";
 import { crc16 } from "./crc16.js";
 import { Log, type LogRecord } from "./log.js";
 import {
@@ -20,14 +20,11 @@ import {
 	decodeReading,
 	encodeBrokerNote,
 	encodeClockNote,
-	encodeMemo,
 	encodeReading,
-	joinMemo,
 	MEMO_NOTE,
-	memoOf,
 } from "./record.js";
 import { Ring } from "./ring.js";
-import { NOTE, SEQ_MAXIMUM } from "./slot.js";
+import { BODY_BYTES, NOTE, SEQ_MAXIMUM } from "./slot.js";
 
 /** Runs whose readings wait for their time to be told; of more than these the oldest go without. */
 const RUNS_MAXIMUM = 16;
@@ -41,7 +38,7 @@ const ASIDE_MAXIMUM = 8;
 const ASIDE_MS = 21_600_000;
 /** Readings after which what is known of the broker counts no more: it may be renewed by then. */
 const BROKER_READINGS = 200;
-/** Readings after which a memo is written again: well before the log, some 2,500 records on a board, drops it. */
+/** From one writing of a memo to the next, in readings: the log, some 2,500 records on a board, drops none before. */
 const MEMO_READINGS = 1_000;
 /** No run has this number. */
 const UNKNOWN_RUN = 0xffff;
@@ -88,9 +85,8 @@ export class Outbox {
 	private _unlabelled = false;
 	private readonly _broker: number;
 	private _brokerTraits: number | undefined;
-	/** Unknown until the flash can be read; and the last reading before it was written. */
-	private _memo: string | undefined;
-	private _memoSeq = 0;
+	/** A text that outlives restarts, if one was kept; unknown until the flash can be read. */
+	memo: string | undefined;
 	/** Wall-clock ms since 1970 at which the monotonic time of a run was 0, as far as it is known and needed. */
 	private readonly _startedAt = new Map<number, number>();
 	/** While it is set, the newest reading is not taken: those before it are. */
@@ -147,16 +143,12 @@ export class Outbox {
 		if (!this._keepsAll) this._append(encodeBrokerNote(this._broker, traits, this._lastSeq));
 	}
 
-	/** A text that outlives restarts; empty where there is none. */
-	get memo(): string {
-		return this._memo ?? "";
-	}
-
 	/** `memo` is ASCII without `<` and `>`. */
 	keepMemo(memo: string): void {
-		this._memo = memo;
-		this._memoSeq = this._lastSeq;
-		for (const note of encodeMemo(memo, this._lastSeq)) if (!this._keepsAll) this._append(note);
+		this.memo = memo;
+		const text = bytesOf(`<${memo}>`);
+		for (let at = 0; at < text.length && !this._keepsAll; at += BODY_BYTES)
+			this._append({ kind: MEMO_NOTE, seq: this._lastSeq, body: text.slice(at, at + BODY_BYTES) });
 	}
 
 	/** Block erases since the flash was first used, and records written since the start. */
@@ -182,7 +174,7 @@ export class Outbox {
 		this._markAcknowledged();
 		this._labelRun();
 		if (this._lastSeq >= SEQ_MAXIMUM) throw new RangeError("all numbers are used; erase the flash to begin anew");
-		if (this._memo && this._lastSeq - this._memoSeq >= MEMO_READINGS) this.keepMemo(this._memo);
+		if (this.memo && this._lastSeq % MEMO_READINGS === 0) this.keepMemo(this.memo);
 		const seq = this._lastSeq + 1;
 		const record = encodeReading({
 			seq,
@@ -271,16 +263,18 @@ export class Outbox {
 		if (!flash) return;
 		let run = 0;
 		let broker: LogRecord | undefined;
-		let memo = "";
-		let known: { readonly memo: string; readonly seq: number } | undefined;
+		let parts = "";
+		let memo: string | undefined;
 		let last = { seq: 0, position: 0 };
 		try {
 			this._log = new Log(flash, (record, position) => {
 				if (record.kind === BROKER_NOTE) broker = record;
 				else if (record.kind === MEMO_NOTE) {
-					memo = joinMemo(memo, record.body);
-					const whole = memoOf(memo);
-					if (whole !== undefined) known = { memo: whole, seq: record.seq };
+					const part = textOf(record.body);
+					// The log may have dropped its beginning.
+					parts = part[0] === "<" ? part : parts && parts + part;
+					const end = parts.indexOf(">");
+					if (end > 0) memo = parts.slice(1, end);
 				} else run = this._found(record, run);
 				if (record.kind < NOTE) last = { seq: record.seq, position };
 			});
@@ -288,10 +282,7 @@ export class Outbox {
 			// One that was taken meanwhile is newer.
 			if (this._lastSeq === 0 && last.seq === this._log.lastSeq) this._newest = last.position;
 			this._lastSeq = Math.max(this._lastSeq, this._log.lastSeq);
-			if (this._memo === undefined && known) {
-				this._memo = known.memo;
-				this._memoSeq = known.seq;
-			}
+			this.memo ??= memo;
 			this._brokerTraits ??= broker && this._traitsIn(broker);
 			this._works();
 		} catch (error) {

@@ -18,13 +18,11 @@
  * A broker note tells what the station has found out of a broker: the CRC of its
  * address, 2 bytes, and its traits, 1 byte.
  *
- * A memo is an ASCII text between `<` and `>`, over as many notes as it takes.
+ * A memo is an ASCII text between `<` and `>`, over as many notes as it takes. Of the whole ones the last one counts.
  */
 import type { Bytes } from "../host.js";
 import type { Sample } from "../sensors/sensor.js";
-import { bytesOf, textOf } from "../text.js";
 import type { LogRecord } from "./log.js";
-import { BODY_BYTES } from "./slot.js";
 
 const HAS_TIME = 1;
 const HAS_HUMIDITY = 2;
@@ -110,28 +108,6 @@ export function encodeBrokerNote(broker: number, traits: number, seq: number): L
 export function decodeBrokerNote(body: Bytes): { broker: number; traits: number } {
 	const view = viewOf(body);
 	return { broker: view.getUint16(0), traits: view.getUint8(2) };
-}
-
-/** `memo` has neither `<` nor `>`. */
-export function encodeMemo(memo: string, seq: number): LogRecord[] {
-	const text = `<${memo}>`;
-	const notes = [];
-	for (let at = 0; at < text.length; at += BODY_BYTES)
-		notes.push({ kind: MEMO_NOTE, seq, body: bytesOf(text.slice(at, at + BODY_BYTES)) });
-	return notes;
-}
-
-/** The body of a memo's note joined to those before it; a memo whose beginning is gone is an empty text. */
-export function joinMemo(before: string, body: Bytes): string {
-	const part = textOf(body);
-	if (part[0] === "<") return part;
-	return before && before + part;
-}
-
-/** The memo of joined notes, if it is whole. */
-export function memoOf(joined: string): string | undefined {
-	const end = joined.indexOf(">");
-	return end < 0 ? undefined : joined.slice(1, end);
 }
 
 function viewOf({ buffer, byteOffset, byteLength }: Bytes): DataView {

@@ -147,8 +147,9 @@ export const SETTINGS = (Object as Freezing).freeze(
 		/** A prefix of topics. */
 		homeAssistant: {
 			type: "string",
-			pattern: "^(?=.{1,64}$)[\\w-]+(/[\\w-]+)*$",
-			problem: "must be true, false, or 1 to 64 letters, digits, hyphens or underscores, in levels that / divides",
+			pattern: "^[\\w-]+(/[\\w-]+)*$",
+			maxLength: 64,
+			problem: "must be true, false or a prefix of topics such as homeassistant",
 			orBoolean: true,
 		},
 		commands: { some: COMMANDS },

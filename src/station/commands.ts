@@ -10,6 +10,7 @@ import { topicNameFault } from "../net/mqtt/topic.js";
 import { SENSORS } from "../sensors/models.js";
 import { COMMANDS, type CommandName, INTERVAL_MAXIMUM_S, type Settings } from "../settings.js";
 import { bytesOf, cut, fits, hasControls, jsonOf } from "../text.js";
+import type { Discovery } from "./discovery.js";
 import type { Outcome, Outgoing, Source } from "./outgoing.js";
 import { QuietLog } from "./quiet-log.js";
 import type { Sampling } from "./sampling.js";
@@ -64,8 +65,8 @@ export interface CommandsOptions {
 	readonly link: Link<Outgoing>;
 	/** What the station has done so far, for `status`. */
 	readonly progress: () => object;
-	/** There is another interval. */
-	readonly onInterval: () => void;
+	/** Home Assistant is to know of another interval. */
+	readonly discovery: Discovery | undefined;
 	/** Restarts the machine in good order, if it can be restarted. */
 	readonly restart: (() => void) | undefined;
 }
@@ -148,7 +149,7 @@ export class Commands implements Source {
 
 	/** Throws a `CommandError` for an unknown name, a wrong argument, and a command that must not be carried out. */
 	private _carryOut(name: string, message: ReceivedMessage, address: ReplyAddress): void {
-		const { settings, sampling, update, progress, onInterval, restart } = this._options;
+		const { settings, sampling, update, progress, discovery, restart } = this._options;
 		const { sensor } = settings;
 		const { payload } = message;
 		this._check(isUpdate(name) ? "update" : name, message);
@@ -168,7 +169,7 @@ export class Commands implements Source {
 					throw new CommandError(`a ${sensor} needs from ${shortest} to ${INTERVAL_MAXIMUM_S} seconds`);
 				}
 				sampling.setInterval(interval);
-				onInterval();
+				discovery?.intervalChanged();
 				return this._reply(address, { ok: true, interval });
 			}
 			case "restart":

@@ -107,13 +107,11 @@ export class Reports implements Source {
 		if (traits !== this.brokerTraits) this._outbox.keepBrokerTraits(traits);
 	}
 
-	/** A text that outlives restarts, where there is flash: see `Outbox`. */
-	get memo(): string {
-		return this._outbox.memo;
-	}
-
-	set memo(memo: string) {
-		if (memo !== this.memo) this._outbox.keepMemo(memo);
+	/** The text that outlives restarts, where there is flash; a `memo` takes its place. */
+	memo(memo?: string): string {
+		const outbox = this._outbox;
+		if (memo !== undefined && memo !== outbox.memo) outbox.keepMemo(memo);
+		return outbox.memo ?? "";
 	}
 
 	/** Why the broker does not take readings, for people; `undefined` while it does. */

@@ -11,7 +11,7 @@ import type { Settings } from "../settings.js";
 /** The shortest sleep, in ms: a machine that is late sleeps as long, since a start costs more than a shorter one saves. */
 const SHORTEST_MS = 1_000;
 /** Intervals without a word from the station, after which it is lost and not asleep. */
-const LOST_AFTER_INTERVALS = 2.5;
+export const LOST_AFTER_INTERVALS = 2.5;
 /** A machine that an update keeps awake looks again after this time, in ms. */
 const BUSY_MS = 10_000;
 
@@ -27,11 +27,6 @@ export interface SleepCycleOptions {
 	readonly onEnd: () => void;
 }
 
-/** Seconds from the last word of a station to its being lost. */
-export function lostAfter({ interval, awake }: Pick<Settings, "interval" | "awake">): number {
-	return Math.ceil(LOST_AFTER_INTERVALS * interval + awake);
-}
-
 export class SleepCycle {
 	/** Seconds from the last word to the will (MQTT 5.0, 3.1.3.2.2). */
 	readonly lostAfter: number;
@@ -44,7 +39,8 @@ export class SleepCycle {
 
 	/** The machine has just woken. */
 	constructor(options: SleepCycleOptions) {
-		this.lostAfter = lostAfter(options.settings);
+		const { interval, awake } = options.settings;
+		this.lostAfter = Math.ceil(LOST_AFTER_INTERVALS * interval + awake);
 		this.sessionExpiryInterval = Math.max(SESSION_EXPIRY_S, 2 * this.lostAfter);
 		this._options = options;
 		this._alarm = new Alarm(options.timer);

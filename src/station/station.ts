@@ -111,6 +111,11 @@ export class Station {
 		this._sampling = sampling;
 		this._updater = update;
 		const progress = () => this._progress;
+		this._diagnostics = new Diagnostics(host, settings, link, reports, progress);
+		if (settings.homeAssistant !== "" || reports.memo() !== "") {
+			const sleeps = this._sleepCycle !== undefined;
+			this._discovery = new Discovery(host, settings, session, link, reports, sampling, this._diagnostics, sleeps);
+		}
 		this._commands = new Commands({
 			host,
 			settings,
@@ -118,21 +123,9 @@ export class Station {
 			update,
 			link,
 			progress,
-			onInterval: () => this._intervalChanged(),
+			discovery: this._discovery,
 			restart: host.restart && (() => this.stop(() => host.restart?.())),
 		});
-		this._diagnostics = new Diagnostics(host, settings, link, reports, progress);
-		if (settings.homeAssistant !== false || reports.memo !== "") {
-			this._discovery = new Discovery({
-				host,
-				settings,
-				reports,
-				session,
-				link,
-				interval: () => sampling.interval,
-				sleeps: this._sleepCycle !== undefined,
-			});
-		}
 		events.parts = {
 			observer,
 			brokerLog: this._brokerLog,
@@ -241,13 +234,6 @@ export class Station {
 		if (!this._sleepCycle) return;
 		this._sleepCycle.sampled();
 		this._link.wake();
-	}
-
-	/** Home Assistant shows it, and expects the readings by it. */
-	private _intervalChanged(): void {
-		if (!this._discovery) return;
-		this._discovery.again();
-		this._diagnostics.connected();
 	}
 
 	private _nextMessage(): Outgoing | undefined {

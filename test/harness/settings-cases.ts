@@ -341,7 +341,7 @@ export const REFUSED: readonly (readonly [raw: unknown, message: RegExp])[] = [
 			[{ wifi: { ssid: "casa", password } }, /^wifi\.password: needs 8 to 63 characters, or 64 hex/] as const,
 	),
 	...["", "/", "ha/", "/ha", "ha//b", "ha b", "ha/+", "#", "$ha", "casá", "x".repeat(65), `${"x".repeat(64)}/a`].map(
-		(homeAssistant) => [{ homeAssistant }, /^homeAssistant: must be true, false, or 1 to 64 letters/] as const,
+		(homeAssistant) => [{ homeAssistant }, /^homeAssistant: must be true, false or a prefix of topics/] as const,
 	),
 	[{ homeAssistant: 1 }, /^homeAssistant: must be a text in quotes$/],
 	[{ homeAssistant: ["ha"] }, /^homeAssistant: must be a text in quotes$/],

@@ -17,7 +17,7 @@ const OWN = [
 	"sensor/rssi",
 	"sensor/uptime",
 	"sensor/queued",
-	"sensor/restartReason",
+	"sensor/restart",
 	"button/sample",
 	"button/restart",
 	"number/interval",
@@ -136,7 +136,7 @@ test("after the first reading each entity is told of, retained, one after the ot
 	deepEqual(machine.config("sensor/temperature"), {
 		"~": "veleta/roof",
 		name: "Temperature",
-		uniq_id: "veleta_roof_temperature",
+		uniq_id: "veleta_roof_sensor_temperature",
 		def_ent_id: "sensor.roof_temperature",
 		stat_t: "~/state",
 		val_tpl: "{{value_json.temperature|default(None)}}",
@@ -194,7 +194,7 @@ test("without a reading, as with a broken sensor, they come all the same; withou
 test("derived quantities have classes, units and decimals; what the host does not know, or the settings do not allow, is left out", () => {
 	const derived = { altitude: 667, derived: ["dewPoint", "absoluteHumidity", "heatIndex"] };
 	const machine = new Machine().start({ ...derived, commands: ["interval"] }, { diagnostics: () => ({}) }).runs();
-	const gone = ["sensor/rssi", "sensor/restartReason", "button/sample", "button/restart"];
+	const gone = ["sensor/rssi", "sensor/restart", "button/sample", "button/restart"];
 	deepEqual(
 		machine.told().there,
 		ALL.filter((topic) => !gone.includes(topic)),
@@ -243,7 +243,7 @@ test("ids and topics of the messages come from the station's id alone; one with 
 	deepEqual(first, [
 		"sensor/temperature",
 		"veleta-Casa_2e_Sur-1",
-		"veleta_Casa.Sur-1_temperature",
+		"veleta_Casa.Sur-1_sensor_temperature",
 		"sensor.casa_sur_1_temperature",
 	]);
 });
