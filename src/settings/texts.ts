@@ -35,7 +35,7 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	"values.absoluteHumidity": "such as `Casa/Cocina/HumedadAbsoluta`",
 	"values.heatIndex": "such as `Casa/Cocina/Sensacion`",
 	homeAssistant:
-		"whether Home Assistant discovers the station: `true`, at its default prefix `homeassistant`; or the prefix. See [Home Assistant](home-assistant.md)",
+		"whether Home Assistant finds the station: `true`, or its prefix of topics where that is not `homeassistant`",
 	commands: "which commands are carried out",
 	keepAlive: "seconds; a lost station is `offline` after one and a half times this",
 	qos: "of the readings",
