@@ -69,6 +69,9 @@ export class Link<M extends Message> {
 	private readonly _alarm: Alarm;
 	/** The rest of the packet that the socket has not taken yet, and how many bytes the socket may be given. */
 	private _leaving: Bytes | undefined;
+	/** Whether a part of that packet has left, and whether that was in an earlier turn: then the network lives if more of it leaves. */
+	private _hasBegun = false;
+	private _isRest = false;
 	/** Told to the session as transmitted, and not written to the socket yet. */
 	private _segment: Bytes[] = [];
 	private _size = 0;
@@ -268,15 +271,20 @@ export class Link<M extends Message> {
 				const part = this._leaving.subarray(0, this._writable - this._size);
 				this._segment.push(part);
 				this._size += part.length;
+				if (this._isRest && part.length > 0) session.progressed(now);
 				if (part.length < this._leaving.length) {
 					this._leaving = this._leaving.subarray(part.length);
-					if (part.length > 0) session.progressed(now);
+					this._hasBegun ||= part.length > 0;
 				} else {
 					this._leaving = undefined;
+					this._isRest = this._hasBegun = false;
 					session.transmitted(now);
 				}
 			}
-			if (this._size === 0) return;
+			if (this._size === 0) {
+				this._isRest = this._hasBegun;
+				return;
+			}
 			this._flush();
 			session.handOn();
 		}
@@ -336,6 +344,7 @@ export class Link<M extends Message> {
 		this._options.session.close(brokerEndedAt);
 		this._unreadSince = undefined;
 		this._leaving = undefined;
+		this._isRest = this._hasBegun = false;
 		this._segment = [];
 		this._size = this._writable = 0;
 		const state = this._state;

@@ -686,3 +686,23 @@ test("an end of the network is none of a message's doing", () => {
 	world.socket.receives("20 02 01 00");
 	deepEqual(world.socket.takeWritten(), [CONNECT, publish(1, "t", "a", { dup: true })]);
 });
+
+test("the rest of a packet that leaves is a sign of life, and a beginning that found room is none", () => {
+	for (const goesOn of [false, true]) {
+		const { world, log, queues, connects } = start();
+		connects();
+		world.advanceTo(1_000);
+		queues("a");
+		world.advanceTo(9_000);
+		// Asked after 3 s of silence, and given up 6 s later.
+		equal(world.socket.takeWritten().at(-1), PINGREQ);
+		world.socket.opens(3);
+		queues("b");
+		world.advanceTo(9_500);
+		if (goesOn) world.socket.opens(3);
+		world.advanceTo(goesOn ? 15_499 : 9_999);
+		deepEqual(log, []);
+		world.advanceTo(goesOn ? 15_500 : 10_000);
+		deepEqual(log, ["no PINGRESP within 6 s; again in 550 ms"]);
+	}
+});
