@@ -8,7 +8,7 @@ import type { Host } from "../host.js";
 import type { Link } from "../net/link.js";
 import type { ReceivedMessage } from "../net/mqtt/message.js";
 import type { Session } from "../net/mqtt/session.js";
-import { type QuantityName, quantitiesWith } from "../net/quantities.js";
+import { quantitiesWith } from "../net/quantities.js";
 import { crc16 } from "../outbox/crc16.js";
 import { SENSORS } from "../sensors/models.js";
 import type { CommandName, Settings } from "../settings.js";
@@ -52,6 +52,9 @@ const ENTITIES =
 	'button|sample|Sample now|"qos":1\n' +
 	'button|restart|Restart|"qos":1,"ent_cat":"config","dev_cla":"restart"\n' +
 	'number|interval|Interval|"qos":1,"ent_cat":"config","dev_cla":"duration","unit_of_meas":"s","max":86400,"mode":"box"';
+
+/** Of them, members of the diagnostics on every host. */
+const FACTS = "uptime queued interval";
 
 export class Discovery implements Source {
 	readonly noun = "a message for Home Assistant";
@@ -124,8 +127,9 @@ export class Discovery implements Source {
 		this._again(this._host.random() * SPREAD_MS);
 	}
 
-	/** Home Assistant shows it, and expects the readings by it. */
+	/** Home Assistant shows it, and expects the readings by it; but for a machine that sleeps it does not hold. */
 	intervalChanged(): void {
+		if (this._sleeps) return;
 		this._again(0);
 		this._diagnostics.connected();
 	}
@@ -133,8 +137,8 @@ export class Discovery implements Source {
 	next(now: number): Outgoing | undefined {
 		const reports = this._reports;
 		const { id, homeAssistant: prefix } = this._settings;
-		const entities = ENTITIES.split("\n");
 		while (this._at !== undefined && !this._inFlight && this._isSampled) {
+			const entities = ENTITIES.split("\n");
 			const memo = reports.memo();
 			const before = memo.slice(DIGITS);
 			if (before === "") reports.memo(UNFINISHED + prefix);
@@ -142,14 +146,14 @@ export class Discovery implements Source {
 			const removes = before !== "" && before !== prefix;
 			if (this._at === 0) this._earliest = now + PAUSE_MS;
 			for (; this._at < entities.length; this._at++) {
-				const payload = removes ? "" : this._payload(entities[this._at]!);
+				const entity = entities[this._at]!.split("|");
+				const payload = removes ? "" : this._payload(entity, this._at < QUANTITIES);
 				// What was published by the same settings has nothing to be removed.
 				if (payload === "" && memo === this._memo) continue;
-				const [component, key] = entities[this._at]!.split("|");
 				this._inFlight = true;
 				return {
 					// An id may have points, and a level of this topic must not.
-					topic: `${removes ? before : prefix}/${component}/veleta-${id.replaceAll(".", "_2e_")}/${key}/config`,
+					topic: `${removes ? before : prefix}/${entity[0]}/veleta-${id.replaceAll(".", "_2e_")}/${entity[1]}/config`,
 					payload: bytesOf(payload),
 					qos: 1,
 					retain: true,
@@ -197,45 +201,47 @@ export class Discovery implements Source {
 		}, wait);
 	}
 
-	/** Empty: there is no such entity. */
-	private _payload(entity: string): string {
+	/** `entity`: a line of the table. Empty: there is no such entity. */
+	private _payload(entity: readonly string[], isQuantity: boolean): string {
 		const settings = this._settings;
+		const host = this._host;
 		const { id, topic, sensor, state, values, awake, diagnostics, commands } = settings;
-		const [component, key, name, own] = entity.split("|") as [string, QuantityName, string, string];
-		let members = own;
-		const has = (topic: string, isJson: boolean) => {
-			members += `,"stat_t":${JSON.stringify(topic)}`;
-			// A member that is not there makes the state unknown, without a warning in Home Assistant's log.
-			if (isJson) members += `,"val_tpl":"{{value_json.${key}|default(None)}}"`;
-		};
-		if (ENTITIES.split("\n", QUANTITIES).includes(entity)) {
-			const quantity = quantitiesWith(sensor, settings).find(({ name }) => name === key);
-			const stateTopic = state ? "~/state" : typeof values === "object" ? values[key] : `~/${key}`;
-			if (!quantity || stateTopic === undefined) return "";
-			has(stateTopic, state);
-			const { unit, decimals } = quantity;
+		const component = entity[0]!;
+		const key = entity[1]!;
+		const name = entity[2]!;
+		let members = entity[3]!;
+		let stateTopic: string | undefined = "~/diagnostics";
+		let isJson = true;
+		if (isQuantity) {
+			const quantity = quantitiesWith(sensor, settings).find((quantity) => quantity.name === key);
+			if (!quantity) return "";
+			isJson = state;
+			stateTopic = state ? "~/state" : typeof values === "object" ? values[quantity.name] : `~/${key}`;
 			const expires = Math.ceil(LOST_AFTER_INTERVALS * this._sampling.interval + awake);
-			members += `,"stat_cla":"measurement","unit_of_meas":"${unit}","sug_dsp_prc":${decimals},"exp_aft":${expires}`;
+			members += `,"stat_cla":"measurement","unit_of_meas":"${quantity.unit}"`;
+			members += `,"sug_dsp_prc":${quantity.decimals},"exp_aft":${expires}`;
+		} else if (component === "button" || diagnostics === 0 || !(FACTS.includes(key) || host.diagnostics?.()[key]))
+			stateTopic = undefined;
+		if (component === "sensor") {
+			if (stateTopic === undefined) return "";
 		} else {
-			const facts: object = { uptime: 0, queued: 0, interval: 0, ...this._host.diagnostics?.() };
-			const isTold = component !== "button" && diagnostics > 0 && key in facts;
-			if (isTold) has("~/diagnostics", true);
-			if (component !== "sensor") {
-				// The next wake's interval is that of the settings again.
-				const isDone = key === ("restart" as string) ? this._host.restart : component === "button" || !this._sleeps;
-				if (!isDone || !commands.includes(key as string as CommandName)) return "";
-				members += `,"cmd_t":"~/cmd/${key}"`;
-				if (component === "number") members += `,"min":${SENSORS[sensor]}`;
-			} else if (!isTold) return "";
+			// The next wake's interval is that of the settings again.
+			const isDone = key === "restart" ? host.restart : key === "sample" || !this._sleeps;
+			if (!isDone || !commands.includes(key as CommandName)) return "";
+			members += `,"cmd_t":"~/cmd/${key}"`;
+			if (key === "interval") members += `,"min":${SENSORS[sensor]}`;
 		}
-		let entityId = "";
-		for (const character of `${id} ${name}`.toLowerCase()) entityId += "-. ".includes(character) ? "_" : character;
+		if (stateTopic !== undefined) members += `,"stat_t":${JSON.stringify(stateTopic)}`;
+		// A member that is not there makes the state unknown, without a warning in Home Assistant's log.
+		if (stateTopic !== undefined && isJson) members += `,"val_tpl":"{{value_json.${key}|default(None)}}"`;
+		const entityId = `${id} ${name}`.toLowerCase().replaceAll(" ", "_").replaceAll("-", "_").replaceAll(".", "_");
 		// Ids come from the station's, so that they stay when names and topics change.
+		const device = `veleta_${id}`;
 		return (
-			`{"~":${JSON.stringify(topic)},"name":"${name}","uniq_id":"veleta_${id}_${component}_${key}"` +
+			`{"~":${JSON.stringify(topic)},"name":"${name}","uniq_id":"${device}_${component}_${key}"` +
 			`,"def_ent_id":"${component}.${entityId}",${members},"avty_t":"~/status"` +
 			`,"avty_tpl":"{{'offline' if value=='offline' else 'online'}}"` +
-			`,"dev":{"ids":"veleta_${id}","name":"${id}","mf":"Veleta","mdl":"${sensor.toUpperCase()}"},"o":{"name":"Veleta"}}`
+			`,"dev":{"ids":"${device}","name":"${id}","mf":"Veleta","mdl":"${sensor.toUpperCase()}"},"o":{"name":"Veleta"}}`
 		);
 	}
 }
