@@ -109,11 +109,6 @@ export class Discovery implements Source {
 		if (before !== "" && (before !== prefix || !listens)) session.unsubscribe(`${before}/status`);
 	}
 
-	/** Whether messages are to be sent. */
-	get pending(): boolean {
-		return this._at !== undefined;
-	}
-
 	/** The first sample was taken, or there will be none. */
 	sampled(): void {
 		if (this._isSampled) return;

@@ -245,7 +245,7 @@ export class Station {
 	/** Whether the broker has all there is, and nobody waits for anything. */
 	private get _isDone(): boolean {
 		const { clock, network } = this._host;
-		if (this._commands.pending || !this._reports.delivered || this._discovery?.pending) return false;
+		if (this._commands.pending || !this._reports.delivered) return false;
 		// A reading whose time is not known when the machine falls asleep never gets one.
 		return clock.time() !== undefined || network.udp === undefined;
 	}

@@ -366,6 +366,8 @@ test("a start that is no wake tells all, and a wake nothing, unless the settings
 	machine.start({ sleep: true, homeAssistant: false }, wake).runs();
 	deepEqual([machine.told().removed, machine.sleeps], [ALL, 6]);
 	machine.start({ homeAssistant: true, sleep: false }, wake).runs();
+	deepEqual(machine.told().there, BME280);
+	machine.start({ homeAssistant: true, sleep: false }, wake).runs();
 	deepEqual(machine.told().there, BME280, "a restart that was asked for is no wake without sleep");
 });
 
@@ -400,8 +402,11 @@ test("a broker that ends the connection on them, or refuses them, gets the readi
 			.length,
 		1,
 	);
+	closing.broker.poison = undefined;
 	closing.says("online");
 	equal(closing.untilTold(MINUTE), undefined);
+	closing.runs(HOUR);
+	deepEqual(closing.told().there, BME280);
 
 	const refusing = new Machine().start();
 	refusing.broker.refusal = (topic) => (topic.startsWith("homeassistant/") ? 0x87 : undefined);
@@ -427,4 +432,50 @@ test("a station that stops says offline behind what has left, and no more of it"
 	machine.runs();
 	equal(broker.received.at(-1)!.payload, "offline");
 	equal(machine.entities().length, 3);
+});
+
+test("a machine that sleeps does not try again at each wake what the broker does not bear, nor tell of an interval that does not hold", () => {
+	const poison = (topic: string) => topic.startsWith("homeassistant/");
+	const machine = new Machine().start({ sleep: true });
+	machine.broker.poison = poison;
+	machine.runs(MINUTE);
+	ok(machine.broker.connects > 1);
+	machine.start({ sleep: true }, { startedOnRequest: true });
+	machine.broker.poison = poison;
+	machine.runs();
+	deepEqual([machine.broker.connects, machine.broker.readings.length], [1, 1]);
+	machine.start({ sleep: true }, { startedOnRequest: true });
+	while (machine.broker.connects === 0) machine.runs(10);
+	machine.broker.publishes("veleta/roof/cmd/interval", "5");
+	machine.runs(3 * MINUTE);
+	ok(machine.broker.received.some(({ topic }) => topic === "veleta/roof/reply"));
+	deepEqual(machine.entities(), []);
+});
+
+test("an online before the first message brings all again a minute after it, not at once", () => {
+	const machine = new Machine().start();
+	while (machine.broker.connects === 0) machine.runs(10);
+	machine.says("online");
+	deepEqual(machine.entities(), []);
+	machine.runs(55_000);
+	deepEqual(machine.told().there, BME280);
+	machine.runs(15_000);
+	deepEqual(machine.told().there, [...BME280, ...BME280]);
+});
+
+test("all begin anew while one of them is in flight: none is left out", () => {
+	const machine = new Machine().start().runsUntilTold(3);
+	const { broker } = machine;
+	broker.publishes("veleta/roof/cmd/interval", "3600");
+	broker.up = false;
+	machine.runs(3 * MINUTE);
+	broker.answers = broker.up = true;
+	const { length } = broker.received;
+	machine.runs(MINUTE);
+	const after = machine.entities("homeassistant", length);
+	deepEqual(
+		after.map(({ topic }) => topic),
+		["sensor/pressure", ...ALL],
+	);
+	equal(machine.config("sensor/temperature").exp_aft, 9_020);
 });
