@@ -27,6 +27,8 @@ import { Updater } from "./update.js";
  * it says goodbye. One that falls asleep has had its time to deliver.
  */
 const DELIVERY_MS = 1_500;
+const NOTHING = () => {};
+
 /** What the station has done since it started. */
 export interface Counters {
 	/** Readings accepted by the outbox. */
@@ -69,6 +71,7 @@ export class Station {
 	private readonly _timeSync: TimeSync;
 	/** From the decision to stop to the end of the connection. */
 	private _farewell: Farewell | undefined;
+	private _onStopped: () => void = NOTHING;
 
 	/** Throws an Error where the host lacks what the settings ask for. */
 	constructor(host: Host, settings: Settings, observer: Observer = host.observer ?? {}) {
@@ -124,7 +127,7 @@ export class Station {
 			link,
 			progress,
 			discovery: this._discovery,
-			restart: host.restart && (() => this.stop(() => host.restart?.())),
+			restart: host.restart && (() => this._stop("offline", clock.now() + DELIVERY_MS, () => host.restart?.())),
 		});
 		events.parts = {
 			observer,
@@ -185,6 +188,8 @@ export class Station {
 	 * `offline`: the will.
 	 */
 	stop(onStopped: () => void): void {
+		// Also where it was about to restart, or to sleep.
+		this._onStopped = onStopped;
 		this._stop("offline", this._host.clock.now() + DELIVERY_MS, onStopped);
 	}
 
@@ -264,6 +269,7 @@ export class Station {
 	/** Readings are delivered until the monotonic time `deliverUntil` in ms. */
 	private _stop(status: LastStatus, deliverUntil: number, onStopped: () => void): void {
 		if (this._farewell) return;
+		this._onStopped = onStopped;
 		const { timer } = this._host;
 		const { topic, qos } = this._settings;
 		this._sampling.close();
@@ -280,13 +286,13 @@ export class Station {
 			topic,
 			status,
 			reasonCode: keepsWill ? DISCONNECT_WITH_WILL : 0,
-			onEnd: (reasonCode) => this._end(reasonCode, onStopped),
+			onEnd: (reasonCode) => this._end(reasonCode),
 		});
 		this._commands.sampled({ ok: false, error: "the station stops" });
 		this._link.wake();
 	}
 
-	private _end(reasonCode: number, onStopped: () => void): void {
+	private _end(reasonCode: number): void {
 		this._farewell = undefined;
 		this._reports.close();
 		this._diagnostics.close();
@@ -297,7 +303,7 @@ export class Station {
 		this._reports.brokerTraits = this._session.traits;
 		const { queued } = this._reports;
 		if (queued > 0) this._host.log("warning", `${countOf(queued)} ${queued === 1 ? "was" : "were"} not delivered`);
-		onStopped();
+		this._onStopped();
 	}
 
 	/** For the diagnostics and the command `status`: what the station has done, and for how many seconds. */

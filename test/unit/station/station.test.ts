@@ -834,3 +834,16 @@ test("a broker that refuses the values takes the readings all the same", () => {
 	deepEqual([station.counters.acknowledged, station.counters.queued], [6, 0]);
 	equal(log.filter((line) => line.includes("does not take a value")).length, 1);
 });
+
+test("a station that is stopped while it says goodbye for a restart stops", () => {
+	for (const isStopped of [false, true]) {
+		const happened: string[] = [];
+		const { broker, station } = start({}, { restart: () => happened.push("restarts") });
+		broker.advanceTo(1_000);
+		broker.answers = false;
+		broker.publishes("veleta/roof/cmd/restart", "");
+		if (isStopped) station.stop(() => happened.push("stops"));
+		broker.advanceTo(10_000);
+		deepEqual(happened, [isStopped ? "stops" : "restarts"]);
+	}
+});
