@@ -216,9 +216,13 @@ onEachBoard("start, readings, every command, an update's beginning, an outage an
 	await broker.kill();
 	await bench.alive("readings in the outage", () => bench.station.readings >= taken + 5);
 	await bench.check("an outage");
+	const subscriptions = () => broker.count(/Sending SUBACK to veleta-/);
+	const before = subscriptions();
 	await broker.restart();
 	await bench.delivers(8);
 	await bench.check("after the outage");
+	// The broker was killed, and has forgotten the station's session.
+	await bench.alive("the station's subscription", () => subscriptions() > before);
 
 	await bench.command("restart", "");
 	deepEqual(await bench.station.ended(), { code: EXIT.restart, signal: null });

@@ -15,7 +15,7 @@ const ABSOLUTE_HUMIDITIES = [
 ] as const;
 /** °F, %, °F: by NOAA's own rules, the simple formula, the regression and each of its adjustments. */
 const HEAT_INDICES = [
-	[75, 50, 74.78],
+	[75, 50, 74.775],
 	[80, 40, 79.79],
 	[90, 50, 94.6],
 	[90, 70, 105.92],
