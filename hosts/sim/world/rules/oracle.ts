@@ -79,6 +79,8 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	private readonly _progress: Progress;
 	private readonly _status: StatusRule;
 	private readonly _outgoing = new PacketStream();
+	/** The last two reports that the broker has taken at `state`. */
+	private _atState: readonly string[] = [];
 	/** For an hour the station publishes none. */
 	private _valuesLeftOut = false;
 	private _clock: BoardClock | undefined;
@@ -348,6 +350,8 @@ export class Oracle implements BoardObserver, BrokerObserver {
 				flashWellSince: this._options.health.wellSince("flash"),
 			});
 			if (entry) this._progress.delivered(entry, this._now);
+			const text = textOf(payload);
+			if (isState && !refused && text !== this._atState.at(-1)) this._atState = [...this._atState.slice(-1), text];
 			this._poisonEnds = 0;
 		} else if (topic === `${base}/status`) {
 			this._note(`status ${textOf(payload)}${isWill ? " (will)" : ""}${refused ? " refused" : ""}`);
@@ -414,15 +418,18 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		}
 	}
 
-	/** Each quantity's own topic has the number of the newest reading, unless the broker has lost what it retained. */
+	/**
+	 * Each quantity's own topic has the number of the newest reading at `state`, or of the one before it, whose values may
+	 * wait for an acknowledgement that got lost; unless the broker has lost what it retained.
+	 */
 	private _judgeValues(): void {
 		const { topic, values } = this._options.plan.settings;
 		if (!values || this._valuesLeftOut) return;
-		const report = JSON.parse(this.broker.status(`${topic}/state`) ?? "{}");
 		for (const name of ["temperature", "humidity", "pressure"]) {
 			const value = this.broker.status(`${topic}/${name}`);
-			if (value === undefined || report[name] === undefined || value === `${report[name]}`) continue;
-			this.violate("values", `the ${name} is ${value}, and of the newest reading ${report[name]}`);
+			const expected = this._atState.map((text) => JSON.parse(text)[name]).filter((number) => number !== undefined);
+			if (value === undefined || expected.length === 0 || expected.some((number) => `${number}` === value)) continue;
+			this.violate("values", `the ${name} is ${value}, and of the newest readings ${expected.join(" and ")}`);
 		}
 	}
 
