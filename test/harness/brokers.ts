@@ -1,10 +1,11 @@
 /** Real brokers of several makes on free loopback ports, with one user each, which keep their data over a `kill`. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Mosquitto, publish } from "./mosquitto.ts";
 import { freePort } from "./ports.ts";
 import { findProgram, Program } from "./program.ts";
+import { configureNode, NODE_LISTENS, nodeCommand, startEpmd, versionCommand } from "./rabbitmq.ts";
 
 export interface Account {
 	readonly username: string;
@@ -111,60 +112,26 @@ const mosquitto: BrokerKind = {
 	},
 };
 
-/** Debian's `rabbitmq-server` in the PATH runs as another user; the one that it calls runs as this one. */
-function rabbitMqPrograms(): string {
-	const packaged = "/usr/lib/rabbitmq/bin";
-	const inPath = dirname(findProgram("rabbitmq-server"));
-	return existsSync(packaged) ? packaged : inPath;
-}
-
 const rabbitMq: BrokerKind = {
 	name: "RabbitMQ",
-	version: () => versionIn(execFileSync(join(rabbitMqPrograms(), "rabbitmqctl"), ["version"], { encoding: "utf8" })),
+	version: () => {
+		const [file, ...args] = versionCommand();
+		return versionIn(execFileSync(file, args, { encoding: "utf8" }));
+	},
 	start: async (folder, { username, password }) => {
-		mkdirSync(folder, { recursive: true });
 		const [port, epmdPort, distributionPort] = [await freePort(), await freePort(), await freePort()];
-		const write = (name: string, lines: readonly string[]) => {
-			const path = join(folder, name);
-			writeFileSync(path, `${lines.join("\n")}\n`);
-			return path;
-		};
-		const environment = {
-			HOME: folder,
-			// Its own: the node names of another RabbitMQ on this machine are another's affair.
-			ERL_EPMD_PORT: epmdPort,
-			RABBITMQ_DIST_PORT: distributionPort,
-			RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-kernel inet_dist_use_interface {127,0,0,1}",
-			RABBITMQ_NODENAME: `veleta-${port}@localhost`,
-			RABBITMQ_MNESIA_BASE: join(folder, "mnesia"),
-			RABBITMQ_LOG_BASE: join(folder, "log"),
-			RABBITMQ_CONF_ENV_FILE: write("rabbitmq-env.conf", []),
-			RABBITMQ_ENABLED_PLUGINS_FILE: write("enabled_plugins", ["[rabbitmq_mqtt]."]),
-			RABBITMQ_ADVANCED_CONFIG_FILE: write("advanced.config", ["[]."]),
-			RABBITMQ_CONFIG_FILE: write("rabbitmq.conf", [
-				"listeners.tcp = none",
-				`mqtt.listeners.tcp.1 = 127.0.0.1:${port}`,
-				"mqtt.allow_anonymous = false",
-				`default_user = ${username}`,
-				`default_pass = ${password}`,
-				"log.console = true",
-				"log.file = false",
-			]),
-			// Then the script becomes the server, and a signal reaches it.
-			RUNNING_UNDER_SYSTEMD: "true",
-		};
-		// Otherwise the server starts one that outlives it.
-		const companion = new Program(
-			`epmd on port ${epmdPort}`,
-			findProgram("epmd"),
-			["-address", "127.0.0.1", "-port", String(epmdPort)],
-			folder,
-		);
-		const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+		configureNode(folder, [
+			"listeners.tcp = none",
+			`mqtt.listeners.tcp.1 = 127.0.0.1:${port}`,
+			"mqtt.allow_anonymous = false",
+			`default_user = ${username}`,
+			`default_pass = ${password}`,
+		]);
+		const companion = startEpmd(epmdPort, folder);
 		return ProgramBroker.start("RabbitMQ", folder, port, {
 			highestQos: 1,
-			command: ["/usr/bin/env", ...variables, join(rabbitMqPrograms(), "rabbitmq-server")],
-			listens: /Server startup complete/,
+			command: nodeCommand({ name: `veleta-${port}`, home: folder, folder, epmdPort, distributionPort }),
+			listens: NODE_LISTENS,
 			companion,
 		});
 	},

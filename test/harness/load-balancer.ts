@@ -3,12 +3,10 @@
  * What a station publishes, and which of it is acknowledged, is written down on the way.
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { PacketReader } from "../../hosts/sim/world/broker/packets.ts";
 import { freePort } from "./ports.ts";
 import { isReadingTopic } from "./topics.ts";
 
-const CONNECT = 1;
-const PUBLISH = 3;
-const PUBACK = 4;
 /** The version of which readings are written down. */
 const MQTT_3_1_1 = 4;
 
@@ -73,24 +71,25 @@ export class LoadBalancer {
 		/** By packet id. */
 		const waiting = new Map<number, Passage>();
 		let isRead = false;
-		const fromClient = packets((type, flags, body) => {
-			// Behind the protocol's name. RabbitMQ 3.10 ends a connection of any other version.
-			if (type === CONNECT) isRead = body[2 + body.readUInt16BE(0)] === MQTT_3_1_1;
-			if (!isRead) return;
-			const seq = type === PUBLISH ? seqOf(body) : undefined;
-			if (seq === undefined || (flags & 0x06) === 0) return;
-			const passage = { seq, port, acknowledged: false };
-			this.passages.push(passage);
-			waiting.set(body.readUInt16BE(2 + body.readUInt16BE(0)), passage);
+		const [fromClient, fromBroker] = [new PacketReader(), new PacketReader()];
+		pass(client, broker, (data) => {
+			for (const packet of fromClient.push(data).packets) {
+				// RabbitMQ 3.10 ends a connection of any other version.
+				if (packet.cmd === "connect") isRead = packet.protocolVersion === MQTT_3_1_1;
+				if (!isRead || packet.cmd !== "publish" || packet.qos === 0 || !isReadingTopic(packet.topic)) continue;
+				const passage = { seq: JSON.parse(Buffer.from(packet.payload).toString()).seq, port, acknowledged: false };
+				this.passages.push(passage);
+				waiting.set(packet.messageId!, passage);
+			}
 		});
-		const fromBroker = packets((type, _flags, body) => {
-			const passage = type === PUBACK && waiting.get(body.readUInt16BE(0));
-			if (!passage) return;
-			passage.acknowledged = true;
-			waiting.delete(body.readUInt16BE(0));
+		pass(broker, client, (data) => {
+			for (const packet of fromBroker.push(data).packets) {
+				const passage = packet.cmd === "puback" && waiting.get(packet.messageId);
+				if (!passage) continue;
+				passage.acknowledged = true;
+				waiting.delete(packet.messageId);
+			}
 		});
-		pass(client, broker, fromClient);
-		pass(broker, client, fromBroker);
 		client.resume();
 	}
 
@@ -101,39 +100,11 @@ export class LoadBalancer {
 	}
 }
 
-function pass(from: Socket, to: Socket, look: (data: Buffer) => void): void {
-	from.on("data", (data: Buffer) => {
+function pass(from: Socket, to: Socket, look: (data: Buffer<ArrayBuffer>) => void): void {
+	from.on("data", (data: Buffer<ArrayBuffer>) => {
 		look(data);
 		to.write(data);
 	});
 	from.on("close", () => to.destroySoon());
 	if (from.destroyed) to.destroySoon();
-}
-
-/** Tells each whole packet of a stream. */
-function packets(onPacket: (type: number, flags: number, body: Buffer) => void): (data: Buffer) => void {
-	let rest = Buffer.alloc(0);
-	return (data) => {
-		rest = Buffer.concat([rest, data]);
-		for (;;) {
-			let length = 0;
-			let at = 1;
-			for (let shift = 0; ; shift += 7) {
-				const byte = rest[at++];
-				if (byte === undefined) return;
-				length += (byte & 0x7f) << shift;
-				if (byte < 0x80) break;
-			}
-			if (rest.length < at + length) return;
-			onPacket(rest[0]! >> 4, rest[0]! & 0x0f, rest.subarray(at, at + length));
-			rest = rest.subarray(at + length);
-		}
-	};
-}
-
-/** The number of a reading; other messages have none. */
-function seqOf(body: Buffer): number | undefined {
-	const end = 2 + body.readUInt16BE(0);
-	if (!isReadingTopic(body.subarray(2, end).toString())) return undefined;
-	return JSON.parse(body.subarray(end + 2).toString()).seq;
 }

@@ -1,17 +1,24 @@
 /** A RabbitMQ cluster of three real nodes on the loopback interface, which speak MQTT. */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { freePort } from "./ports.ts";
-import { findProgram, Program } from "./program.ts";
+import { Program } from "./program.ts";
+import {
+	configureNode,
+	controlCommand,
+	NODE_LISTENS,
+	type NodeHome,
+	nodeCommand,
+	PACKAGED_PROGRAMS,
+	startEpmd,
+} from "./rabbitmq.ts";
 import { until } from "./wait.ts";
-
-/** Where Debian has the programs themselves; those in /usr/sbin become another user first. */
-const PROGRAMS = "/usr/lib/rabbitmq/bin";
 
 /** Why there is no cluster on this machine, or `false`. */
 export const NO_RABBITMQ =
-	!existsSync(join(PROGRAMS, "rabbitmq-server")) && `needs RabbitMQ in ${PROGRAMS}: apt-get install rabbitmq-server`;
+	!existsSync(join(PACKAGED_PROGRAMS, "rabbitmq-server")) &&
+	`needs RabbitMQ in ${PACKAGED_PROGRAMS}: apt-get install rabbitmq-server`;
 
 const NAMES = ["a", "b", "c"] as const;
 export type NodeName = (typeof NAMES)[number];
@@ -21,8 +28,6 @@ export type QueueType = "classic" | "quorum";
 
 /** Erlang's own: who knows it may command the nodes. Only this machine can reach them. */
 const COOKIE = "veleta-test";
-/** Between nodes, and from rabbitmqctl. */
-const LOOPBACK_ONLY = "-kernel inet_dist_use_interface {127,0,0,1}";
 
 interface Node {
 	readonly name: NodeName;
@@ -83,14 +88,8 @@ export class RabbitMqCluster {
 
 	private async _start(type: QueueType): Promise<void> {
 		writeFileSync(join(this._folder, ".erlang.cookie"), COOKIE, { mode: 0o400 });
-		for (const { folder } of this._nodes) {
-			mkdirSync(folder);
-			writeFileSync(join(folder, "enabled_plugins"), "[rabbitmq_mqtt].\n");
-		}
 		this._configure(type);
-		// In the foreground: the one that a node starts by itself would outlive it.
-		const args = ["-address", "127.0.0.1", "-port", String(this._epmdPort)];
-		this._epmd = new Program("epmd", findProgram("epmd"), args, this._folder);
+		this._epmd = startEpmd(this._epmdPort, this._folder);
 		await until("epmd to listen", () => listens(this._epmdPort));
 		await this.complete();
 	}
@@ -101,16 +100,13 @@ export class RabbitMqCluster {
 			return `cluster_formation.classic_config.nodes.${index + 1} = ${name}@localhost`;
 		});
 		for (const { folder, amqpPort, mqttPort } of this._nodes) {
-			const settings = [
+			configureNode(folder, [
 				`listeners.tcp.1 = 127.0.0.1:${amqpPort}`,
 				`mqtt.listeners.tcp.1 = 127.0.0.1:${mqttPort}`,
 				`mqtt.durable_queue_type = ${type}`,
 				"cluster_formation.peer_discovery_backend = classic_config",
 				...nodes,
-				"log.console = true",
-				"log.file = false",
-			];
-			writeFileSync(join(folder, "rabbitmq.conf"), `${settings.join("\n")}\n`);
+			]);
 		}
 	}
 
@@ -152,7 +148,7 @@ export class RabbitMqCluster {
 			`node ${name} to start`,
 			() => {
 				if (program.exit) throw new Error(`node ${name} ended: ${log.at(-1)}`);
-				return log.slice(from).some((line) => line.includes("Server startup complete"));
+				return log.slice(from).some((line) => NODE_LISTENS.test(line));
 			},
 			() => log.length + program.processorTime,
 		);
@@ -162,22 +158,8 @@ export class RabbitMqCluster {
 	launch(name: NodeName): Program {
 		const node = this._node(name);
 		const { folder, distributionPort, log } = node;
-		const environment = {
-			...this._environment(name),
-			RABBITMQ_DIST_PORT: distributionPort,
-			RABBITMQ_MNESIA_BASE: join(folder, "mnesia"),
-			RABBITMQ_LOG_BASE: join(folder, "log"),
-			RABBITMQ_GENERATED_CONFIG_DIR: join(folder, "config"),
-			RABBITMQ_CONFIG_FILE: join(folder, "rabbitmq.conf"),
-			RABBITMQ_ADVANCED_CONFIG_FILE: join(folder, "advanced.config"),
-			RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "enabled_plugins"),
-			RABBITMQ_PID_FILE: join(folder, "pid"),
-			// A scheduler that has nothing to do sleeps at once.
-			RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${LOOPBACK_ONLY} +sbwt none +sbwtdcpu none +sbwtdio none`,
-			// The script becomes the Erlang machine then, so that a signal reaches it.
-			RUNNING_UNDER_SYSTEMD: "true",
-		};
-		node.program = this._run(`node ${name}`, "rabbitmq-server", [], environment, log);
+		const [file, ...args] = nodeCommand({ ...this._home(name), folder, distributionPort });
+		node.program = new Program(`node ${name}`, file, args, this._folder, log);
 		return node.program;
 	}
 
@@ -216,33 +198,15 @@ export class RabbitMqCluster {
 	private async _control(...args: string[]): Promise<string[]> {
 		const living = this._nodes.find(({ program }) => program !== undefined);
 		if (!living) throw new Error("no node lives");
-		const environment = { ...this._environment(living.name), RABBITMQ_CTL_ERL_ARGS: LOOPBACK_ONLY };
-		const program = this._run("rabbitmqctl", "rabbitmqctl", args, environment, []);
+		const [file, ...rest] = controlCommand(this._home(living.name), ...args);
+		const program = new Program("rabbitmqctl", file, rest, this._folder);
 		const { code } = await program.ended();
 		if (code !== 0) throw new Error(`rabbitmqctl ${args.join(" ")} ended with ${code}: ${program.lines.join("; ")}`);
 		return program.lines;
 	}
 
-	private _environment(name: NodeName): Readonly<Record<string, string | number>> {
-		return {
-			HOME: this._folder,
-			ERL_EPMD_ADDRESS: "127.0.0.1",
-			ERL_EPMD_PORT: this._epmdPort,
-			RABBITMQ_NODENAME: `${name}@localhost`,
-			// The machine's own settings are not for these nodes.
-			RABBITMQ_CONF_ENV_FILE: join(this._folder, "rabbitmq-env.conf"),
-		};
-	}
-
-	private _run(
-		name: string,
-		program: string,
-		args: readonly string[],
-		environment: Readonly<Record<string, string | number>>,
-		lines: string[],
-	): Program {
-		const variables = Object.entries(environment).map(([variable, value]) => `${variable}=${value}`);
-		return new Program(name, findProgram("env"), [...variables, join(PROGRAMS, program), ...args], this._folder, lines);
+	private _home(name: NodeName): NodeHome {
+		return { name, home: this._folder, epmdPort: this._epmdPort };
 	}
 
 	private _node(name: NodeName): Node {
