@@ -4,11 +4,9 @@ import type { Host } from "../host.js";
 import type { Link } from "../net/link.js";
 import type { Settings } from "../settings.js";
 import { bytesOf, isoTime } from "../text.js";
-import type { Outcome, Outgoing, Source } from "./outgoing.js";
+import { GIVEN_UP_PAUSE_MS, type Outcome, type Outgoing, type Source } from "./outgoing.js";
 import type { Reports } from "./reports.js";
 
-/** How long diagnostics that the broker does not bear are left out, in ms: each try ends three connections. */
-const PAUSE_MS = 3_600_000;
 /** How long diagnostics wait for the readings before them, in ms: a reading in flight is no backlog. */
 const HOLD_MS = 5_000;
 
@@ -104,7 +102,7 @@ export class Diagnostics implements Source {
 		if (outcome !== "given up") return;
 		this._heldUntil = undefined;
 		this._toldOfQueue = false;
-		this._earliest = this._host.clock.now() + PAUSE_MS;
+		this._earliest = this._host.clock.now() + GIVEN_UP_PAUSE_MS;
 	}
 
 	close(): void {

@@ -14,10 +14,11 @@ import { SENSORS } from "../sensors/models.js";
 import type { CommandName, Settings } from "../settings.js";
 import { bytesOf } from "../text.js";
 import type { Diagnostics } from "./diagnostics.js";
-import type { Outcome, Outgoing, Source } from "./outgoing.js";
+import { GIVEN_UP_PAUSE_MS, type Outcome, type Outgoing, type Source } from "./outgoing.js";
 import type { Reports } from "./reports.js";
 import type { Sampling } from "./sampling.js";
 import { LOST_AFTER_INTERVALS } from "./sleep-cycle.js";
+import { valueTopic } from "./values.js";
 
 /** Counts up when other messages come of the same settings. */
 const EDITION = 1;
@@ -25,8 +26,6 @@ const EDITION = 1;
 const PAUSE_MS = 60_000;
 /** The longest delay after `online`, in ms: it spreads the stations of a home. */
 const SPREAD_MS = 10_000;
-/** How long messages that the broker does not bear are left out, in ms: each try ends three connections. */
-const GIVEN_UP_MS = 3_600_000;
 /** Digits of the settings' CRC, with which the memo begins; in place of them, before all messages have arrived. */
 const DIGITS = 4;
 const UNFINISHED = "----";
@@ -171,7 +170,7 @@ export class Discovery implements Source {
 		}
 		this._at = undefined;
 		if (outcome === "rejected") return;
-		this._earliest = this._host.clock.now() + GIVEN_UP_MS;
+		this._earliest = this._host.clock.now() + GIVEN_UP_PAUSE_MS;
 		// Who sleeps would try it at each wake.
 		if (this._reports.memo().slice(DIGITS) === this._settings.homeAssistant) this._reports.memo(this._memo);
 	}
@@ -200,7 +199,7 @@ export class Discovery implements Source {
 	private _payload(entity: readonly string[], isQuantity: boolean): string {
 		const settings = this._settings;
 		const host = this._host;
-		const { id, topic, sensor, state, values, awake, diagnostics, commands } = settings;
+		const { id, topic, sensor, state, awake, diagnostics, commands } = settings;
 		const component = entity[0]!;
 		const key = entity[1]!;
 		const name = entity[2]!;
@@ -211,7 +210,7 @@ export class Discovery implements Source {
 			const quantity = quantitiesWith(sensor, settings).find((quantity) => quantity.name === key);
 			if (!quantity) return "";
 			isJson = state;
-			stateTopic = state ? "~/state" : typeof values === "object" ? values[quantity.name] : `~/${key}`;
+			stateTopic = state ? "~/state" : valueTopic(settings, "~", quantity.name);
 			const expires = Math.ceil(LOST_AFTER_INTERVALS * this._sampling.interval + awake);
 			members += `,"stat_cla":"measurement","unit_of_meas":"${quantity.unit}"`;
 			members += `,"sug_dsp_prc":${quantity.decimals},"exp_aft":${expires}`;

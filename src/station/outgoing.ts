@@ -2,6 +2,12 @@
 import type { Message } from "../net/mqtt/message.js";
 
 /**
+ * How long messages are left out that the broker does not bear, in ms, where the station is well without them: each try
+ * ends three connections.
+ */
+export const GIVEN_UP_PAUSE_MS = 3_600_000;
+
+/**
  * How a message ended: the broker has it, refused it (MQTT 5.0), or closed the
  * connection whenever it came.
  */

@@ -247,8 +247,8 @@ export class Reports implements Source {
 
 	/** Returns whether there are any. Where there is no `state`, their acknowledgement is the reading's. */
 	private _publishValues({ handle, reading }: Taken): boolean {
-		const quantities = this._values && quantitiesOf(reading.sample, this._settings);
-		if (!this._values || !quantities) return false;
+		if (!this._values) return false;
+		const quantities = quantitiesOf(reading.sample, this._settings);
 		if (this._settings.state) return this._values.publish(quantities);
 		return this._values.publish(quantities, (outcome, reasonCode) => this.settled(handle, outcome, reasonCode));
 	}

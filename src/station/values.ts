@@ -3,12 +3,14 @@ import type { Host } from "../host.js";
 import type { Quantities, QuantityName } from "../net/quantities.js";
 import type { Settings } from "../settings.js";
 import { bytesOf } from "../text.js";
-import type { Outcome, Outgoing, Source } from "./outgoing.js";
-
-/** How long values are left out that the broker does not bear, in ms: each try ends three connections. */
-const PAUSE_MS = 3_600_000;
+import { GIVEN_UP_PAUSE_MS, type Outcome, type Outgoing, type Source } from "./outgoing.js";
 
 type OnSettled = (outcome: Outcome, reasonCode: number) => void;
+
+/** The topic of a quantity's values, if it has one; `base`: the station's topic, or what stands for it. */
+export function valueTopic({ values }: Settings, base: string, name: QuantityName): string | undefined {
+	return typeof values === "object" ? values[name] : `${base}/${name}`;
+}
 
 export class Values implements Source {
 	readonly noun = "a value";
@@ -43,7 +45,7 @@ export class Values implements Source {
 		if (this._host.clock.now() < this._pausedUntil) return false;
 		const waiting = [];
 		for (const [name, value] of Object.entries(quantities)) {
-			const topic = this._topicOf(name as QuantityName);
+			const topic = valueTopic(this._settings, this._settings.topic, name as QuantityName);
 			if (topic === undefined || (value === undefined && !this._isGone(name))) continue;
 			if (value !== undefined) this._absent.delete(name);
 			waiting.push({ topic, payload: value === undefined ? "" : `${value}` });
@@ -73,18 +75,13 @@ export class Values implements Source {
 			this._reasonCode = reasonCode;
 		}
 		if (outcome === "given up") {
-			this._pausedUntil = this._host.clock.now() + PAUSE_MS;
+			this._pausedUntil = this._host.clock.now() + GIVEN_UP_PAUSE_MS;
 			this._waiting = [];
 		}
 		if (this._inFlight > 0 || this._waiting.length > 0) return;
 		const onSettled = this._onSettled;
 		this._onSettled = undefined;
 		onSettled?.(this._outcome, this._reasonCode);
-	}
-
-	private _topicOf(name: QuantityName): string | undefined {
-		const { values, topic } = this._settings;
-		return typeof values === "object" ? values[name] : `${topic}/${name}`;
 	}
 
 	/**
