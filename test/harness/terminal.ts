@@ -9,14 +9,14 @@ const ESCAPE = "\x1b";
 const SGR = new RegExp(`${ESCAPE}\\[\\d+m`, "g");
 
 export class Terminal extends Program {
-	/** @param environment variables, beside those of a terminal with colours */
+	/** @param environment its variables, beside those of a terminal with colours: of the machine's it has none but PATH */
 	constructor(folder: string, program: string, args: readonly string[], environment: Readonly<Record<string, string>>) {
-		const variables = Object.entries({ TERM: "xterm", TZ: "UTC", ...environment });
+		const variables = Object.entries({ PATH: process.env.PATH, TERM: "xterm", TZ: "UTC", ...environment });
 		super(
 			"the terminal",
 			"/usr/bin/env",
 			[
-				...["-u", "NO_COLOR", "-u", "FORCE_COLOR", "-u", "NODE_DISABLE_COLORS"],
+				"-i",
 				...variables.map(([name, value]) => `${name}=${value}`),
 				...[python(), join(process.cwd(), "test/harness/terminal.py"), process.execPath, program, ...args],
 			],

@@ -92,6 +92,7 @@ describe("At a terminal", { concurrency: 4 }, () => {
 	for (const [environment, name] of [
 		[{ NO_COLOR: "1" }, "NO_COLOR"],
 		[{ TERM: "dumb" }, "a dumb terminal"],
+		[{ CI: "true" }, "continuous integration"],
 	] as const) {
 		scenario(`there are no colours with ${name}.`, async (parts) => {
 			const terminal = start(parts, ["-h", "127.0.0.1", "-p", "1"], environment);
