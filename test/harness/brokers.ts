@@ -77,7 +77,7 @@ class ProgramBroker implements Broker {
 		const [file, ...args] = this._command;
 		this._program = new Program(this._name, file, args, this._folder, this.log);
 		const program = this._program;
-		await program.line(this._listens, from, () => program.lines.length + program.processorTime);
+		await program.line(this._listens, from, () => program.lines.length);
 	}
 
 	async close(): Promise<void> {

@@ -1,6 +1,6 @@
 /** A program that a test runs, with the lines that it prints. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { until } from "./wait.ts";
 
@@ -69,21 +69,6 @@ export class Program {
 			running.delete(child);
 			this.exit = { code, signal };
 		});
-	}
-
-	/**
-	 * Processor time that it has used, in s, 120 at the most; 0 where there is no /proc. As a step of `until`: what a busy
-	 * machine seldom lets run does not hang, and what uses more than two minutes does.
-	 */
-	get processorTime(): number {
-		try {
-			// Behind the name, which may have blanks: proc(5), fields 14 and 15, in hundredths of a second.
-			const [, fields = ""] = readFileSync(`/proc/${this._child.pid}/stat`, "utf8").split(") ");
-			const [user, system] = fields.split(" ").slice(11, 13);
-			return Math.min(120, Math.floor((Number(user) + Number(system)) / 100));
-		} catch {
-			return 0;
-		}
 	}
 
 	/**

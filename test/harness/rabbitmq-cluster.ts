@@ -150,7 +150,7 @@ export class RabbitMqCluster {
 				if (program.exit) throw new Error(`node ${name} ended: ${log.at(-1)}`);
 				return log.slice(from).some((line) => NODE_LISTENS.test(line));
 			},
-			() => log.length + program.processorTime,
+			() => log.length,
 		);
 	}
 

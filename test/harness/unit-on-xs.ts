@@ -5,13 +5,11 @@ import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Creation, creationOf } from "../../hosts/creation.ts";
 import { Engine, eventOf } from "../../hosts/sim/headless/engine.ts";
+import { patience } from "./wait.ts";
 import { Ask } from "./xs.ts";
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), "xs");
 const units: string[] = JSON.parse(readFileSync(join(folder, "units.json"), "utf8"));
-
-/** A unit test takes milliseconds, on a busy machine seconds; one that never ends must not take the whole run with it. */
-const TIMEOUT_MS = 600_000;
 
 async function ask(engine: Engine, kind: number, count = 0) {
 	const [answer] = await engine.tell(eventOf(kind, count));
@@ -43,7 +41,8 @@ for (const unit of units) {
 		try {
 			const names: string[] = await ask(engine, Ask.Names);
 			for (const [index, name] of names.entries()) {
-				await context.test(name, { timeout: TIMEOUT_MS }, async () => {
+				// One that never ends must not take the whole run with it.
+				await context.test(name, { timeout: patience() }, async () => {
 					if (engine.ended) engine = await start();
 					const result = await ask(engine, Ask.Run, index);
 					if (!result.passed) throw new Error(result.stack);

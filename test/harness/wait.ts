@@ -4,10 +4,23 @@
  * machine's affair; what the station promises in seconds it counts by its own
  * clock, and tells in its log.
  */
+import { availableParallelism, loadavg } from "node:os";
 
-/** Whatever has not happened after so many ms, nor come nearer, hangs. */
+/** Whatever has not happened after so many ms of an idle machine, nor come nearer, hangs. */
 const HANG_MS = 120_000;
 const POLL_MS = 10;
+
+const PROCESSORS = availableParallelism();
+
+/** How many times longer than an idle one the machine takes: the tasks that share a processor, on the average of a minute. */
+function slowness(): number {
+	return Math.max(1, (loadavg()[0] ?? 0) / PROCESSORS);
+}
+
+/** As a limit in ms for what begins now: what takes longer hangs. */
+export function patience(): number {
+	return HANG_MS * slowness();
+}
 
 /**
  * Resolves with the condition's first value that is not `undefined` or `false`; rejects when it hangs. Of what takes
@@ -19,15 +32,19 @@ export async function until<Value>(
 	step: () => unknown = () => undefined,
 ): Promise<Value> {
 	let reached = step();
-	let end = performance.now() + HANG_MS;
+	let left = HANG_MS;
+	let last = performance.now();
 	for (;;) {
 		const value = await condition();
 		if (value !== undefined && value !== false) return value;
-		if (performance.now() >= end) {
+		const now = performance.now();
+		left -= (now - last) / slowness();
+		last = now;
+		if (left <= 0) {
 			const before = reached;
 			reached = step();
-			end = performance.now() + HANG_MS;
-			if (reached === before) throw new Error(`waited ${HANG_MS / 1_000} s in vain for ${what}`);
+			left = HANG_MS;
+			if (reached === before) throw new Error(`waited in vain for ${what}`);
 		}
 		await pause(POLL_MS);
 	}

@@ -20,6 +20,7 @@ import { FlashChip } from "../../hosts/sim/devices/flash-chip.ts";
 import { createRandom } from "../../hosts/sim/devices/random.ts";
 import { Engine, EngineError, eventOf } from "../../hosts/sim/headless/engine.ts";
 import { copyOfProject } from "../harness/mcsim.ts";
+import { patience } from "../harness/wait.ts";
 
 /** A board's, but for a heap that begins small, so that what is asked for decides how it grows. */
 const BOARD: Creation = {
@@ -372,7 +373,7 @@ test("a lock that a power cut left empty does not keep the engine from being bui
 	const { status, stderr } = spawnSync(
 		process.execPath,
 		["--input-type=module", "-e", `await (await import("./tools/engine.js")).buildEngine();`],
-		{ cwd: project, env: { CC: "/nowhere/cc" }, encoding: "utf8", timeout: 60_000 },
+		{ cwd: project, env: { CC: "/nowhere/cc" }, encoding: "utf8", timeout: patience() },
 	);
 	equal(status, 1, stderr);
 	ok(stderr.includes("the XS engine needs a C compiler"), stderr);
@@ -391,7 +392,7 @@ while [ $# -gt 0 ]; do [ "$1" = -o ] && : > "$2" && chmod +x "$2"; shift; done`;
 	const { status, stdout, stderr } = spawnSync(
 		process.execPath,
 		["tools/run.js", "--engine", "commands/start/start.ts", "--board-tls"],
-		{ cwd: project, env: { ...process.env, CC: compiler }, encoding: "utf8", timeout: 120_000 },
+		{ cwd: project, env: { ...process.env, CC: compiler }, encoding: "utf8", timeout: patience() },
 	);
 	equal(status, 2, stderr);
 	equal(stdout, "");
