@@ -22,7 +22,13 @@ import type { SensorModel } from "../src/sensors/models.ts";
 import { Certificates, type KeyKind } from "../test/harness/certificates.ts";
 import { buildEngine, MissingMbedTlsError } from "../tools/engine.js";
 import { roundTrips } from "./round-trips.ts";
-import { type Connecting, type Cost, ScriptedStation, type ScriptedTls } from "./scripted-station.ts";
+import {
+	type Connecting,
+	type Cost,
+	ScriptedStation,
+	type ScriptedTls,
+	type StationSettings,
+} from "./scripted-station.ts";
 import { TlsBroker } from "./tls-broker.ts";
 
 const USAGE = `Usage: npm run bench
@@ -65,6 +71,14 @@ const HEAP_STEP = 1_024;
 
 /** Lines of the results about TLS. */
 const TLS_ROWS = 15;
+
+/** In the simulated weather, whose noise is a sensor's. */
+const DAYS: readonly (readonly [what: string, settings: StationSettings])[] = [
+	["", {}],
+	[", values", { values: true }],
+	[", change 0.2 °C, 1 %, 0.5 hPa", { change: { temperature: 0.2, humidity: 1, pressure: 0.5 } }],
+];
+const DAY_MS = 86_400_000;
 
 /** Simulated worlds of a day, with all their faults. */
 const WORLDS = 10;
@@ -115,8 +129,23 @@ async function measureReading(sensor: SensorModel, file: string, name: string): 
 	row(`${sensor}: round trips, socket to first PUBACK`, `${roundTrips}`, roundTrips, BUDGET.roundTrips);
 }
 
+/** A day of a measurement a minute, without diagnostics: what a setting costs, and what it saves. */
+async function measureDays(): Promise<void> {
+	for (const [what, settings] of DAYS) {
+		const station = await started({ sensor: "bme280", interval: 60, diagnostics: 0, ...settings }, BOARD);
+		await station.connect();
+		await station.serve(0);
+		const { messages, bytesSent, bytesReceived } = await station.serve(DAY_MS);
+		station.close();
+		row(
+			`bme280: a day of minutes${what}`,
+			`${messages} messages, ${Math.round((bytesSent + bytesReceived) / 1_024)} KB both ways`,
+		);
+	}
+}
+
 async function started(
-	settings: Parameters<ScriptedStation["load"]>[0],
+	settings: StationSettings,
 	creation: Creation,
 	replay?: Configuration["replay"],
 	tls?: ScriptedTls,
@@ -182,7 +211,7 @@ async function measureDiscovery(): Promise<void> {
 }
 
 /** The smallest block of chunks and slots, without the stack, in which a station runs. */
-async function smallestHeap(settings: Parameters<ScriptedStation["load"]>[0], tls?: ScriptedTls): Promise<number> {
+async function smallestHeap(settings: StationSettings, tls?: ScriptedTls): Promise<number> {
 	let dies = 0;
 	let lives = BUDGET.smallestHeap * 2;
 	while (lives - dies > HEAP_STEP) {
@@ -314,7 +343,7 @@ async function measureOutbox(): Promise<void> {
 }
 
 /** Readings that wait when the first one was dropped. */
-async function queuedWhenFull(settings: object, flash?: FlashFile): Promise<number> {
+async function queuedWhenFull(settings: StationSettings, flash?: FlashFile): Promise<number> {
 	const station = new ScriptedStation({ ...(flash && { flash }) });
 	await station.load(settings);
 	await station.start();
@@ -390,6 +419,7 @@ async function bench(): Promise<number> {
 	await measureMemory("bme280");
 	await measureMemory("dht22");
 	await measureDiscovery();
+	await measureDays();
 	await measureTls();
 	await measureOutbox();
 	reportLinkedSize();

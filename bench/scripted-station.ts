@@ -29,6 +29,12 @@ const COMMANDS = 6;
 const WINDOW = 8;
 const COMMAND_BYTES = 1_200;
 
+/** Settings as a user gives them. */
+export interface StationSettings {
+	readonly sensor?: SensorModel;
+	readonly [name: string]: unknown;
+}
+
 /** The cost of a reading from the sensor to its PUBACK. */
 export interface Cost {
 	/** XS's compute of the station alone, and of the simulated chip, sockets and timers around it. */
@@ -39,6 +45,12 @@ export interface Cost {
 	chunks: number;
 	bytesSent: number;
 	bytesReceived: number;
+}
+
+/** What some time has taken. */
+export interface Traffic extends Pick<Cost, "compute" | "bytesSent" | "bytesReceived"> {
+	/** PUBLISH packets from the station. */
+	readonly messages: number;
 }
 
 /** TLS between the station and this file's broker. */
@@ -109,10 +121,7 @@ export class ScriptedStation {
 	}
 
 	/** Loads the firmware and readies the simulated chips and ports; starts nothing. */
-	async load(
-		settings: { readonly sensor?: SensorModel; readonly homeAssistant?: boolean },
-		replay?: Configuration["replay"],
-	): Promise<void> {
+	async load(settings: StationSettings, replay?: Configuration["replay"]): Promise<void> {
 		await this.engine.evaluate(readFileSync(this._firmware, "utf8"));
 		const { sensor } = settings;
 		const configuration = {
@@ -186,6 +195,25 @@ export class ScriptedStation {
 		const highestRam = this._highestRam;
 		this._highestRam = undefined;
 		return { highestRam, sizes };
+	}
+
+	/** Lets so many ms pass, in which the broker answers at once; returns what went over the wire. */
+	async serve(duration: number): Promise<Traffic> {
+		const end = this._now + duration;
+		this._cost = nothing();
+		let messages = 0;
+		while (this._timer <= end || this._written.length > 0) {
+			for (const packet of this._written.splice(0)) {
+				if (packet[0] === 0xc0) await this._receive(Uint8Array.of(0xd0, 0));
+				if (packet[0]! >> 4 !== 3) continue;
+				messages++;
+				await this._receive(pubackOf(packet));
+			}
+			if (this._written.length === 0 && this._timer <= end) await this._nextTimer();
+		}
+		this._now = end;
+		const { compute, bytesSent, bytesReceived } = this._cost;
+		return { messages, compute, bytesSent, bytesReceived };
 	}
 
 	/** Opens the socket as soon as the station wants one. */

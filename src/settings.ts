@@ -2,6 +2,7 @@
 import type { Bytes } from "./host.js";
 import { type BrokerAddress, type BrokerUrl, parseBrokerUrl } from "./net/broker-url.js";
 import type { QoS } from "./net/mqtt/packet.js";
+import { SENSORS } from "./sensors/models.js";
 import { Fields } from "./settings/fields.js";
 import { COMMANDS, type CommandName, SETTINGS, type Values } from "./settings/table.js";
 import { hasControls, messageOf } from "./text.js";
@@ -17,6 +18,7 @@ type Given = Values<typeof SETTINGS>;
 
 /** Settings whose type here is not the table's. */
 type Understood =
+	| "change"
 	| "broker"
 	| "username"
 	| "password"
@@ -27,6 +29,8 @@ type Understood =
 	| "qos"
 	| "updateKey";
 export interface Settings extends Omit<Given, Understood> {
+	/** Without a threshold there is none. */
+	readonly change: Given["change"] | undefined;
 	readonly broker: BrokerAddress;
 	/** In the broker's URL, or beside it. */
 	readonly username: string | undefined;
@@ -56,6 +60,11 @@ export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 	const broker = { host: url.host, port: url.port, tls: url.tls };
 	// At a public broker no commands, unless the user names them.
 	const commands = given.commands ?? (isPublic(broker) ? false : COMMANDS);
+	const shortest = shortestInterval(given);
+	if (given.interval < shortest) fields.reject("samples", `an interval of ${shortest} s is the shortest for so many`);
+	const { temperature, humidity, pressure } = given.change;
+	const change = (temperature ?? humidity ?? pressure) === undefined ? undefined : given.change;
+	if (given.sleep && change) fields.reject("change", "does not go with sleep, which forgets the last reading");
 	if (username === "") fields.reject("username", "must not be empty");
 	if (typeof password === "string" && username === undefined) fields.reject("password", "needs a username beside it");
 	if (topic && hasControls(topic)) fields.reject("topic", "contains a character that MQTT does not allow");
@@ -68,6 +77,7 @@ export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 	fields.check();
 	return {
 		...given,
+		change,
 		broker,
 		username,
 		password,
@@ -80,6 +90,11 @@ export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 		qos: given.qos as QoS,
 		updateKey: updateKey === undefined ? undefined : bytesOfHex(updateKey),
 	};
+}
+
+/** In s; the sensor has to be asked for all samples of a reading. */
+export function shortestInterval({ sensor, samples }: Pick<Given, "sensor" | "samples">): number {
+	return SENSORS[sensor] * samples;
 }
 
 /** For a wrong URL a placeholder. */

@@ -67,18 +67,22 @@ function furtherFaults({ broker, timeServer }: { readonly broker?: unknown; read
 	return Object.entries(problems).flatMap(([name, problem]) => (problem === undefined ? [] : [`${name}: ${problem}`]));
 }
 
+/** What sensors measure. */
+const MEASURED = Object.keys(SETTINGS.offsets.properties);
+
 /**
  * Settings about a quantity that the sensor does not measure. A board leaves such a
  * quantity out of its reports.
  */
-function unmeasured({ sensor, offsets, altitude, derived }: { readonly [name: string]: unknown }): string[] {
+function unmeasured(settings: { readonly [name: string]: unknown }): string[] {
+	const { sensor, altitude, derived } = settings;
 	const model = (sensor ?? SETTINGS.sensor.default) as SensorModel;
 	// That there is no such sensor was told.
 	if (!Object.hasOwn(SENSORS, model)) return [];
 	const measured: string[] = quantitiesWith(model, {}).map(({ name }) => name);
 	const given: readonly (readonly [name: string, quantity: string, isGiven: boolean])[] = [
-		...Object.keys(SETTINGS.offsets.properties).map(
-			(name) => [`offsets.${name}`, name, (Object(offsets)[name] ?? undefined) !== undefined] as const,
+		...["change", "offsets"].flatMap((object) =>
+			MEASURED.map((name) => [`${object}.${name}`, name, (Object(settings[object])[name] ?? null) !== null] as const),
 		),
 		["altitude", "pressure", (altitude ?? undefined) !== undefined],
 		["derived", "humidity", Array.isArray(derived) && derived.some((name) => DERIVED.includes(name))],

@@ -50,13 +50,13 @@ export class DHT implements Sensor {
 	}
 
 	/** Takes one frame, or two. Throws a `SensorError` for silence and for a frame that cannot be believed. */
-	*measure(): Measurement {
+	*measure(follows = false): Measurement {
 		if (this._closed) throw new SensorError("the sensor is closed");
 		if (!this._poweredUp) {
 			yield POWER_UP_MS;
 			this._poweredUp = true;
 		}
-		if (!this._primed || this._options.discard === "each") {
+		if (!this._primed || (this._options.discard === "each" && !follows)) {
 			yield* this._request();
 			this._primed = true;
 			yield this.minimumInterval;

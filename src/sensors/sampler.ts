@@ -3,14 +3,17 @@
  * calls `tick` with the time, not later than `deadline` if readings are to be on
  * time, and gets the results by callbacks.
  */
+import { Median } from "./median.js";
 import { type Measurement, type Sample, type Sensor, SensorError } from "./sensor.js";
 
 export interface SamplerOptions {
 	readonly sensor: Sensor;
 	/** Time in ms from one sample to the next. */
 	readonly interval: number;
+	/** Measurements of which a sample is the median: a whole number, by default 1. */
+	readonly samples?: number;
 	readonly onSample: (sample: Sample, now: number) => void;
-	/** A measurement failed, the `consecutive`th in a row; `reason` is for a person. */
+	/** A measurement failed, the `consecutive`th in a row; `reason` is for a person. It may be one of several for a sample. */
 	readonly onFault: (reason: string, now: number, consecutive: number) => void;
 	/** The eighth measurement in a row failed: the sensor counts as gone. Told once. */
 	readonly onUnavailable?: (now: number) => void;
@@ -47,6 +50,9 @@ export class Sampler {
 	private _measurement: Measurement | undefined;
 	private _startedAt = 0;
 	private _stepDue = 0;
+	/** The measurements for the next sample. */
+	private readonly _median = new Median();
+	/** Quick attempts for it. */
 	private _retries = 0;
 	private _misses = 0;
 	private _closed = false;
@@ -103,7 +109,7 @@ export class Sampler {
 		try {
 			if (this._measurement === undefined) {
 				this._begin(now);
-				this._measurement = this._options.sensor.measure();
+				this._measurement = this._options.sensor.measure(this._median.count > 0);
 			}
 			step = this._measurement.next();
 		} catch (error) {
@@ -158,24 +164,38 @@ export class Sampler {
 		this._finish(now);
 		const recovered = this.unavailable;
 		this._misses = 0;
-		this._retries = 0;
 		this._due = this._nextSlot(now);
 		if (recovered) this._options.onRecovered?.(now);
-		this._options.onSample(sample, now);
+		this._median.add(sample);
+		if (this._median.count < (this._options.samples ?? 1) && this._hasTime) this._due = this._earliest;
+		else this._complete(now);
 	}
 
 	private _missed(reason: string, now: number): void {
 		this._finish(now);
 		this._misses++;
 		this._due = this._nextSlot(now);
-		if (this._retries < RETRIES && !this.unavailable && this._earliest < this._due) {
+		const again = this._retries < RETRIES && !this.unavailable && this._hasTime;
+		if (again) {
 			this._retries++;
 			this._due = this._earliest;
-		} else {
+		} else if (this._median.count === 0) {
 			this._retries = 0;
 		}
 		this._options.onFault(reason, now, this._misses);
 		if (this._misses === MISSES_UNTIL_UNAVAILABLE) this._options.onUnavailable?.(now);
+		// The measurements that did not fail are a sample.
+		if (!again && this._median.count > 0) this._complete(now);
+	}
+
+	private _complete(now: number): void {
+		this._retries = 0;
+		this._options.onSample(this._median.take(), now);
+	}
+
+	/** Whether the sensor may be asked again before the next slot. */
+	private get _hasTime(): boolean {
+		return this._earliest < this._due - ROUNDING_MS;
 	}
 
 	private _finish(now: number): void {

@@ -22,8 +22,11 @@ export type Measurement = Generator<number, Sample, void>;
 export interface Sensor {
 	/** Shortest time in ms between the starts of two measurements. */
 	readonly minimumInterval: number;
-	/** Takes one measurement. At most one may be under way. */
-	measure(): Measurement;
+	/**
+	 * Takes one measurement. At most one may be under way. `follows`: the one before it has only just succeeded, so that
+	 * what the sensor has kept of it is not old.
+	 */
+	measure(follows?: boolean): Measurement;
 	/** Releases the bus. Calling it twice does no harm. */
 	close(): void;
 }

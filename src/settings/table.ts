@@ -111,6 +111,18 @@ export const SETTINGS = (Object as Freezing).freeze(
 		sensor: { enum: Object.keys(SENSORS) as SensorModel[], default: "bme280" },
 		/** Seconds. Weather changes over minutes, and a DHT warms itself when it is asked too often. */
 		interval: { type: "number", minimum: SENSORS, maximum: INTERVAL_MAXIMUM_S, default: 60 },
+		/** A median of more is not better, and takes a DHT longer than a reading should. */
+		samples: { type: "integer", minimum: 1, maximum: 9, default: 1 },
+		/** Thresholds in a report's units. A quantity that has none is no reason to publish. */
+		change: {
+			properties: {
+				temperature: { type: "number", maximum: 20 },
+				humidity: { type: "number", maximum: 50 },
+				pressure: { type: "number", maximum: 100 },
+				/** Intervals: a day of minutes. */
+				atMost: { type: "integer", minimum: 1, maximum: 1_440, default: 10 },
+			},
+		},
 		/** In a report's units. A sensor that is further off is broken, or in the wrong place. */
 		offsets: {
 			properties: {

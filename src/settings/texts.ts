@@ -12,6 +12,14 @@ type NameIn<T> = {
 export const TEXTS: { readonly [name in SettingName]: string } = {
 	sensor: "the sensor that is connected",
 	interval: "seconds between readings",
+	samples:
+		"measurements of which a reading is the median, each quantity's for itself: one that is far off does not move it",
+	change:
+		"by how much a quantity has to differ from the last reading for a new one; without thresholds each measurement is one",
+	"change.temperature": "°C",
+	"change.humidity": "percentage points of relative humidity",
+	"change.pressure": "hPa",
+	"change.atMost": "intervals from one reading to the next where nothing changes",
 	offsets: "what is added to the measured values, when they are sent",
 	"offsets.temperature": "°C",
 	"offsets.humidity": "percentage points of relative humidity; the sum stays within 0 and 100 %",

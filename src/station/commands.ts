@@ -7,8 +7,7 @@ import type { Bytes, Host } from "../host.js";
 import type { Link } from "../net/link.js";
 import type { ReceivedMessage } from "../net/mqtt/message.js";
 import { topicNameFault } from "../net/mqtt/topic.js";
-import { SENSORS } from "../sensors/models.js";
-import { COMMANDS, type CommandName, INTERVAL_MAXIMUM_S, type Settings } from "../settings.js";
+import { COMMANDS, type CommandName, INTERVAL_MAXIMUM_S, type Settings, shortestInterval } from "../settings.js";
 import { bytesOf, cut, fits, hasControls, jsonOf } from "../text.js";
 import type { Discovery } from "./discovery.js";
 import type { Outcome, Outgoing, Source } from "./outgoing.js";
@@ -164,7 +163,7 @@ export class Commands implements Source {
 			}
 			case "interval": {
 				const interval = parseInterval(payload);
-				const shortest = SENSORS[sensor];
+				const shortest = shortestInterval(settings);
 				if (!(interval >= shortest && interval <= INTERVAL_MAXIMUM_S)) {
 					throw new CommandError(`a ${sensor} needs from ${shortest} to ${INTERVAL_MAXIMUM_S} seconds`);
 				}

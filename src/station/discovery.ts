@@ -10,8 +10,7 @@ import type { ReceivedMessage } from "../net/mqtt/message.js";
 import type { Session } from "../net/mqtt/session.js";
 import { quantitiesWith } from "../net/quantities.js";
 import { crc16 } from "../outbox/crc16.js";
-import { SENSORS } from "../sensors/models.js";
-import type { CommandName, Settings } from "../settings.js";
+import { type CommandName, type Settings, shortestInterval } from "../settings.js";
 import { bytesOf } from "../text.js";
 import type { Diagnostics } from "./diagnostics.js";
 import { GIVEN_UP_PAUSE_MS, type Outcome, type Outgoing, type Source } from "./outgoing.js";
@@ -199,7 +198,7 @@ export class Discovery implements Source {
 	private _payload(entity: readonly string[], isQuantity: boolean): string {
 		const settings = this._settings;
 		const host = this._host;
-		const { id, topic, sensor, state, awake, diagnostics, commands } = settings;
+		const { id, topic, sensor, change, state, awake, diagnostics, commands } = settings;
 		const component = entity[0]!;
 		const key = entity[1]!;
 		const name = entity[2]!;
@@ -211,7 +210,8 @@ export class Discovery implements Source {
 			if (!quantity) return "";
 			isJson = state;
 			stateTopic = state ? "~/state" : valueTopic(settings, "~", quantity.name);
-			const expires = Math.ceil(LOST_AFTER_INTERVALS * this._sampling.interval + awake);
+			const silence = this._sampling.interval * (change?.atMost ?? 1);
+			const expires = Math.ceil(LOST_AFTER_INTERVALS * silence + awake);
 			members += `,"stat_cla":"measurement","unit_of_meas":"${quantity.unit}"`;
 			members += `,"sug_dsp_prc":${quantity.decimals},"exp_aft":${expires}`;
 		} else if (component === "button" || diagnostics === 0 || !(FACTS.includes(key) || host.diagnostics?.()[key]))
@@ -223,7 +223,7 @@ export class Discovery implements Source {
 			const isDone = key === "restart" ? host.restart : key === "sample" || !this._sleeps;
 			if (!isDone || !commands.includes(key as CommandName)) return "";
 			members += `,"cmd_t":"~/cmd/${key}"`;
-			if (key === "interval") members += `,"min":${SENSORS[sensor]}`;
+			if (key === "interval") members += `,"min":${shortestInterval(settings)}`;
 		}
 		if (stateTopic !== undefined) members += `,"stat_t":${JSON.stringify(stateTopic)}`;
 		// A member that is not there makes the state unknown, without a warning in Home Assistant's log.

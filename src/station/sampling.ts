@@ -7,6 +7,7 @@ import { Sampler } from "../sensors/sampler.js";
 import type { Sample } from "../sensors/sensor.js";
 import type { Settings } from "../settings.js";
 import { messageOf } from "../text.js";
+import { Changes } from "./changes.js";
 import type { Outgoing } from "./outgoing.js";
 import type { Reports } from "./reports.js";
 
@@ -19,7 +20,7 @@ export interface SamplingOptions {
 	readonly reports: Reports;
 	/** One that is late with its next step keeps the watchdog hungry. */
 	readonly link: Link<Outgoing>;
-	/** A sample was taken, and kept as the reading `seq` if there was room. */
+	/** A sample was taken that is to be published, and kept as the reading `seq` if there was room. */
 	readonly onSample: (seq: number | undefined, sample: Sample, now: number) => void;
 	/** A measurement gave no reading; `reason` is for a person. */
 	readonly onFault: (reason: string) => void;
@@ -30,6 +31,9 @@ export class Sampling {
 	private readonly _options: SamplingOptions;
 	private readonly _alarm: Alarm;
 	private _faults = 0;
+	private readonly _changes: Changes;
+	/** Whether somebody has asked for the next sample. */
+	private _isRequested = false;
 	/** The last reason for a missing reading that was logged; `undefined` since there is a reading again. */
 	private _faultTold: string | undefined;
 
@@ -39,9 +43,11 @@ export class Sampling {
 		const { sensor } = settings;
 		this._options = options;
 		this._alarm = new Alarm(host.timer);
+		this._changes = new Changes(settings.change);
 		this._sampler = new Sampler({
 			sensor: createSensor(settings, host),
 			interval: settings.interval * 1_000,
+			samples: settings.samples,
 			onSample: (sample, now) => this._sampled(sample, now),
 			onFault: (reason) => this._fault(reason),
 			onUnavailable: () => host.log("error", `the ${sensor} does not work; readings resume when it does`),
@@ -76,6 +82,7 @@ export class Sampling {
 
 	/** See `Sampler.sampleNow`. */
 	sampleNow(): void {
+		this._isRequested = true;
 		this._sampler.sampleNow(this._options.host.clock.now());
 		this._setAlarm();
 	}
@@ -116,13 +123,16 @@ export class Sampling {
 
 	private _sampled(sample: Sample, now: number): void {
 		const { reports, onSample } = this._options;
+		this._faultTold = undefined;
+		if (!this._isRequested && !this._changes.isDue(sample, now, this._sampler.interval)) return;
+		this._isRequested = false;
 		let seq: number | undefined;
 		try {
 			seq = reports.push(sample, now);
 		} catch (error) {
 			return this._fault(messageOf(error));
 		}
-		this._faultTold = undefined;
+		if (seq !== undefined) this._changes.kept(sample, now);
 		onSample(seq, sample, now);
 	}
 

@@ -40,13 +40,14 @@ const broken = () => {
 	throw new SensorError("broken");
 };
 
-/** A sampler with a transcript of all that it tells. */
-function bench(sensor: Sensor, interval: number, clock = new FakeClock()) {
+/** A sampler with a transcript of all that it tells; with a median also of its temperatures. */
+function bench(sensor: Sensor, interval: number, clock = new FakeClock(), samples?: number) {
 	const transcript: string[] = [];
 	const sampler = new Sampler({
 		sensor,
 		interval,
-		onSample: (_sample, now) => transcript.push(`${now} sample`),
+		...(samples !== undefined && { samples }),
+		onSample: ({ thermometer }, now) => transcript.push(`${now} sample${samples ? ` ${thermometer.temperature}` : ""}`),
 		onFault: (reason, now, consecutive) => transcript.push(`${now} ${reason} (${consecutive})`),
 		onUnavailable: (now) => transcript.push(`${now} unavailable`),
 		onRecovered: (now) => transcript.push(`${now} recovered`),
@@ -458,4 +459,96 @@ test("whoever sets intervals all the time postpones no sample, and asks the sens
 			}
 		}
 	}
+});
+
+/** A sensor that gives these temperatures in turn; it fails where there is none, and goes on with 20 °C. */
+function sensorOf(temperatures: readonly (number | undefined)[], minimumInterval = 1_000): ScriptedSensor {
+	const sensor = new ScriptedSensor(minimumInterval);
+	let index = 0;
+	sensor.script = () => {
+		const temperature = index < temperatures.length ? temperatures[index++] : 20;
+		return temperature === undefined ? broken() : { thermometer: { temperature } };
+	};
+	return sensor;
+}
+
+test("a sample is the median of several measurements, which come as soon as the sensor may be asked", () => {
+	const { runUntil, told, sampler } = bench(sensorOf([21, 80, 23, 22, 20]), 60_000, new FakeClock(), 5);
+	runUntil(4_009);
+	deepEqual(told(), []);
+	runUntil(4_010);
+	deepEqual(told(), ["4010 sample 22"]);
+	equal(sampler.deadline, 60_000);
+	runUntil(180_000);
+	deepEqual(told(), ["64010 sample 20", "124010 sample 20"]);
+});
+
+test("of an even number of measurements it is the mean of the two in the middle", () => {
+	const { runUntil, told } = bench(sensorOf([21, 80, 23, 22]), 60_000, new FakeClock(), 4);
+	runUntil(60_000);
+	deepEqual(told(), ["3010 sample 22.5"]);
+});
+
+test("a measurement that fails is tried again, and told of; without those that failed it is the median of the others", () => {
+	const { runUntil, told } = bench(sensorOf([21, undefined, 23, 22]), 60_000, new FakeClock(), 3);
+	runUntil(59_999);
+	deepEqual(told(), ["1010 broken (1)", "3010 sample 22"]);
+	const gone = bench(sensorOf([21, undefined, 24, undefined, undefined, undefined]), 60_000, new FakeClock(), 3);
+	gone.runUntil(59_999);
+	deepEqual(gone.told(), [
+		"1010 broken (1)",
+		"3010 broken (1)",
+		"4010 broken (2)",
+		"5010 broken (3)",
+		"5010 sample 22.5",
+	]);
+});
+
+test("where all measurements fail there is no sample, and the next one begins anew", () => {
+	const { runUntil, told } = bench(
+		sensorOf([undefined, undefined, undefined, undefined, 21, 22, 23]),
+		60_000,
+		new FakeClock(),
+		3,
+	);
+	runUntil(62_010);
+	deepEqual(told(), ["10 broken (1)", "1010 broken (2)", "2010 broken (3)", "3010 broken (4)", "62010 sample 22"]);
+});
+
+test("at the shortest interval for several measurements each slot has its sample; a failure makes it one of fewer", () => {
+	const sensor = sensorOf([20, 21, 25, 20, undefined, 21, 19, 30, 22]);
+	const { runUntil, told } = bench(sensor, 3_000, new FakeClock(), 3);
+	runUntil(12_000);
+	deepEqual(told(), ["2010 sample 21", "4010 broken (1)", "5010 sample 20.5", "8010 sample 22", "11010 sample 20"]);
+});
+
+test("measurements that come late are no reason to leave a slot out", () => {
+	const { sampler, told } = bench(sensorOf([20, 21, 22, 23]), 3_000, new FakeClock(), 3);
+	sampler.tick(0);
+	sampler.tick(10);
+	// The third measurement would be at the time of the next sample's first.
+	sampler.tick(2_000);
+	sampler.tick(2_010);
+	deepEqual(told(), ["2010 sample 20.5"]);
+	equal(sampler.deadline, 3_000);
+});
+
+test("a sample that is asked for is a median, too; asked for meanwhile, the one under way is the answer", () => {
+	const { sampler, runUntil, told } = bench(sensorOf([]), 60_000, new FakeClock(), 3);
+	runUntil(1_500);
+	sampler.sampleNow(1_500);
+	runUntil(30_000);
+	sampler.sampleNow(30_000);
+	runUntil(59_999);
+	deepEqual(told(), ["2010 sample 20", "32010 sample 20"]);
+});
+
+test("a DHT22 is asked each two seconds for a median: after the first it has nothing old", () => {
+	const clock = new FakeClock();
+	const chip = new DHTChip({ clock, model: "dht22", weather: () => weather });
+	const sensor = new DHT({ sensor: { io: createPulseCapture(chip, clock) }, model: "dht22", discard: "each" });
+	const { runUntil, told } = bench(sensor, 60_000, clock, 5);
+	runUntil(120_000);
+	// Each first one takes two requests.
+	deepEqual(told(), ["11078 sample 21", "70078 sample 21"]);
 });

@@ -83,6 +83,14 @@ for (const [sensor, payload, error] of [
 	});
 }
 
+test("an interval leaves time for all samples of a reading", () => {
+	const { commands, replies } = start({ sensor: "dht22", samples: 5 });
+	commands("interval", "9");
+	deepEqual(replies(), [{ command: "interval", ok: false, error: "a dht22 needs from 10 to 86400 seconds" }]);
+	commands("interval", "10");
+	deepEqual(replies(), [{ command: "interval", ok: true, interval: 10 }]);
+});
+
 test("status replies with what the station has done", () => {
 	const { broker, commands, replies } = start();
 	broker.advanceTo(2 * MINUTE + 1_000);

@@ -346,6 +346,12 @@ test("another interval by command shows at once, and readings are expected by it
 	equal(new Machine().start({ diagnostics: 0 }).runs().config("number/interval").stat_t, undefined);
 });
 
+test("readings that come only when something changes are expected by the longest silence, and an interval by the samples", () => {
+	const machine = new Machine().start({ change: { temperature: 0.2, atMost: 10 }, samples: 5 }).runs();
+	equal(machine.config("sensor/temperature").exp_aft, 2.5 * 600 + 20);
+	equal(machine.config("number/interval").min, 5);
+});
+
 test("a start that is no wake tells all, and a wake nothing, unless the settings have changed", () => {
 	const machine = new Machine();
 	const sleeping = BME280.filter((topic) => topic !== "number/interval");

@@ -742,6 +742,73 @@ test("values go to the user's topics, and only those that have one", () => {
 	deepEqual([published, acknowledged, queued], [3, 3, 0]);
 });
 
+/** A BME280 in weather that a test makes, at 50 % and 1000 hPa. */
+function inAir(world: World, temperature: () => number): Partial<Host> {
+	const weather = () => ({ temperature: temperature(), humidity: 0.5, pressure: 100_000 });
+	return createSimulatedSensor({ sensor: "bme280", clock: world.clock, seed: 1, weather });
+}
+
+test("with samples a reading is the median of so many measurements, a second apart", () => {
+	const world = new World();
+	// In each minute one measurement of five is far off.
+	const { broker, station } = start(
+		{ samples: 5 },
+		inAir(world, () => (Math.floor(world.clock.now() / 1_000) % 5 === 2 ? 60 : 20)),
+		world,
+	);
+	broker.advanceTo(4_000);
+	deepEqual(numbers(broker), []);
+	broker.advanceTo(10 * MINUTE + 5_000);
+	deepEqual(numbers(broker), upTo(11));
+	for (const { temperature } of broker.readings) ok(Math.abs((temperature as number) - 20) < 0.1, `${temperature}`);
+	equal(station.counters.faults, 0);
+});
+
+test("with change a reading comes when something has changed, or after `atMost` intervals, and no number is left out", () => {
+	const world = new World();
+	const warmFrom = 20 * MINUTE;
+	const { broker, station } = start(
+		{ change: { temperature: 0.5, atMost: 7 } },
+		inAir(world, () => (world.clock.now() < warmFrom ? 20 : 21)),
+		world,
+	);
+	broker.advanceTo(30 * MINUTE + 1_000);
+	deepEqual(
+		broker.readings.map(({ seq, time }) => `${seq} ${String(time).slice(14, 16)}`),
+		["1 00", "2 07", "3 14", "4 20", "5 27"],
+	);
+	const { readings, faults, queued, dropped } = station.counters;
+	deepEqual([readings, faults, queued, dropped], [5, 0, 0, 0]);
+	// What is asked for is always published.
+	broker.publishes("veleta/roof/cmd/sample", "");
+	broker.advanceTo(31 * MINUTE);
+	equal(broker.readings.length, 6);
+	const reply = broker.received.find(({ topic }) => topic === "veleta/roof/reply");
+	deepEqual(JSON.parse(reply!.payload), { command: "sample", ok: true, seq: 6 });
+	// The seventh slot after it.
+	broker.advanceTo(37 * MINUTE - 1_000);
+	equal(broker.readings.length, 6);
+	broker.advanceTo(37 * MINUTE + 1_000);
+	equal(broker.readings.length, 7);
+});
+
+test("with change, what changed in an outage waits for the broker, and what did not takes no room", () => {
+	const world = new World();
+	const { broker, station } = start(
+		{ change: { temperature: 0.5, atMost: 60 } },
+		inAir(world, () => 20 + Math.floor(world.clock.now() / (10 * MINUTE))),
+		world,
+	);
+	broker.advanceTo(MINUTE);
+	broker.up = false;
+	broker.advanceTo(65 * MINUTE);
+	equal(station.counters.queued, 6);
+	broker.up = true;
+	broker.advanceTo(69 * MINUTE);
+	deepEqual(sorted(numbers(broker)), upTo(7));
+	deepEqual(topicsOf(broker).late, [2, 3, 4, 5, 6]);
+});
+
 test("readings that come late give no values", () => {
 	for (const state of [true, false]) {
 		const { broker, station } = start({ values: { temperature: "t" }, state });

@@ -1,0 +1,56 @@
+/** Which samples become readings: with the setting `change` only those that tell of something new. */
+import type { Sample } from "../sensors/sensor.js";
+import type { Settings } from "../settings.js";
+
+/** Less than a sensor resolves, in the units of the thresholds; more than the rounding error of a difference. */
+const ROUNDING = 1e-6;
+
+export class Changes {
+	private readonly _change: Settings["change"];
+	/** The last reading, with its time in ms. */
+	private _last: Sample | undefined;
+	private _lastAt = 0;
+
+	constructor(change: Settings["change"]) {
+		this._change = change;
+	}
+
+	/**
+	 * Whether a sample of the monotonic time `now` is to be published: it differs by a threshold from the last one that
+	 * was, in any quantity, or that one is `atMost` intervals of `interval` ms old. Compared is with what was published,
+	 * and not with the sample before, so that slow changes are told, too.
+	 */
+	isDue(sample: Sample, now: number, interval: number): boolean {
+		const last = this._last;
+		if (!last || !this._change) return true;
+		const { temperature, humidity, pressure, atMost } = this._change;
+		// Samples are not exactly an interval apart.
+		if (now - this._lastAt >= (atMost - 0.5) * interval) return true;
+		return (
+			differs(temperature, sample.thermometer.temperature, last.thermometer.temperature) ||
+			differs(humidity, percent(sample), percent(last)) ||
+			differs(pressure, hectopascals(sample), hectopascals(last))
+		);
+	}
+
+	/** The sample is a reading now. */
+	kept(sample: Sample, now: number): void {
+		if (!this._change) return;
+		this._last = sample;
+		this._lastAt = now;
+	}
+}
+
+/** A quantity that only one of the two has differs. */
+function differs(threshold: number | undefined, value: number | undefined, last: number | undefined): boolean {
+	if (threshold === undefined || value === last) return false;
+	return value === undefined || last === undefined || Math.abs(value - last) > threshold - ROUNDING;
+}
+
+function percent({ hygrometer }: Sample): number | undefined {
+	return hygrometer && hygrometer.humidity * 100;
+}
+
+function hectopascals({ barometer }: Sample): number | undefined {
+	return barometer && barometer.pressure / 100;
+}
