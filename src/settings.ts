@@ -62,6 +62,10 @@ export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 	const commands = given.commands ?? (isPublic(broker) ? false : COMMANDS);
 	const shortest = shortestInterval(given);
 	if (given.interval < shortest) fields.reject("samples", `an interval of ${shortest} s is the shortest for so many`);
+	// With time for attempts after failures, and for what one sample needs.
+	const awake = (given.samples + 3) * SENSORS[given.sensor] + SETTINGS.awake.minimum;
+	if (given.sleep && given.samples > 1 && given.awake < awake)
+		fields.reject("awake", `needs ${awake} s for so many samples`);
 	const { temperature, humidity, pressure } = given.change;
 	const change = (temperature ?? humidity ?? pressure) === undefined ? undefined : given.change;
 	if (given.sleep && change) fields.reject("change", "does not go with sleep, which forgets the last reading");

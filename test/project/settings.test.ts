@@ -41,6 +41,8 @@ const WIDER: readonly [why: string, ...cases: object[]][] = [
 		{ state: false },
 		{ samples: 4, interval: 3 },
 		{ sensor: "dht22", samples: 3, interval: 5.9 },
+		{ sensor: "dht22", samples: 9, awake: 28.9, sleep: true },
+		{ samples: 2, awake: 9, sleep: true },
 		{ change: { temperature: 0.2 }, sleep: true },
 		{ homeAssistant: true, topic: "homeassistant" },
 		{ homeAssistant: "veleta/station" },

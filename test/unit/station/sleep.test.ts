@@ -1,11 +1,11 @@
 /** A station that sleeps between its readings: what it does while it is awake, and when it sleeps. */
 import { FlashChip } from "../../../hosts/sim/devices/flash-chip.ts";
-import { createSimulatedSensor } from "../../../hosts/sim/devices/simulated-sensor.ts";
+import { createSensor, createSimulatedSensor } from "../../../hosts/sim/devices/simulated-sensor.ts";
 import type { Host, I2C } from "../../../src/host.ts";
 import { parseSettings } from "../../../src/settings.ts";
 import { Station } from "../../../src/station/station.ts";
 import { AnsweringBroker } from "../../harness/answering-broker.ts";
-import { deepEqual, equal, match, ok, test } from "../../harness/harness.ts";
+import { deepEqual, equal, match, ok, test, throws } from "../../harness/harness.ts";
 import { hostOf } from "../../harness/host.ts";
 import { FakeUdp } from "../../harness/time-server.ts";
 import { World } from "../../harness/world.ts";
@@ -74,6 +74,29 @@ test("awake for one reading: delivers it, says asleep, retained, and sleeps unti
 	machine.broker.advanceTo(120_000);
 	equal(machine.broker.received.length, 4, "then it is silent");
 	equal(machine.sleeps.length, 1);
+});
+
+test("the shortest time awake is enough for a median, also where some measurements fail", () => {
+	for (const sensor of ["bme280", "dht22"] as const) {
+		const [awake, pace] = sensor === "dht22" ? [29, 2_000] : [17, 1_000];
+		throws(() => parseSettings({ sensor, samples: 9, awake: awake - 0.1, sleep: true }), /^awake: /);
+		let silence = (_silent: boolean) => {};
+		const machine = new Machine({ sensor, samples: 9, awake }, ({ clock }) => {
+			const simulated = createSensor({ sensor, clock, seed: 1 });
+			silence = (silent) => simulated.silence(silent);
+			return simulated.ports;
+		}).wake();
+		// What fails is tried again.
+		machine.broker.advanceTo(5.5 * pace);
+		silence(true);
+		machine.broker.advanceTo(7.5 * pace);
+		silence(false);
+		machine.broker.advanceTo(60_000);
+		deepEqual(machine.numbers, [1], sensor);
+		const { at } = machine.sleeps[0]!;
+		ok(at > 10 * pace && at < (awake - 1) * 1_000, `${sensor}: it sleeps at ${at} ms`);
+		ok(machine.station.counters.faults > 0);
+	}
 });
 
 test("the numbers go on from wake to wake", () => {
