@@ -13,6 +13,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 	"rabbitmq-server": "rabbitmq-server",
 	epmd: "rabbitmq-server",
 	"nats-server": "nats-server",
+	chromium: "chromium",
 };
 
 /** The path of a program of mosquitto's, or of another package; throws an Error that says how to install it. */

@@ -116,8 +116,13 @@ export class Parts {
 	}
 }
 
-export function scenario(name: string, run: (parts: Parts) => Promise<void>): void {
-	test(name, async () => {
+/** `skip`: why it cannot run here; it is counted as skipped then. */
+export function scenario(
+	name: string,
+	run: (parts: Parts) => Promise<void>,
+	{ skip = false }: { readonly skip?: string | false } = {},
+): void {
+	test(name, { skip }, async () => {
 		const parts = new Parts();
 		try {
 			await run(parts);

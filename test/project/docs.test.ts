@@ -15,7 +15,7 @@ const PAGES = [
 ];
 const FILES = FOLDERS.flatMap((folder) =>
 	readdirSync(folder, { recursive: true, encoding: "utf8" }).map((path) => join("/", folder, path)),
-);
+).filter((path) => !path.includes("/node_modules/"));
 
 /** In backticks: a path from a folder of the project on, or the end of one: `outbox.ts`, `world/mutants.ts`. */
 function pathsIn(page: string): string[] {
