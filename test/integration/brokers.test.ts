@@ -325,10 +325,13 @@ function compare(kind: BrokerKind, found: Findings): void {
 
 describe("Brokers of several makes", { concurrency: BROKERS.length }, () => {
 	for (const kind of BROKERS) {
-		describe(kind.name, { skip: reasonToSkip(kind), concurrency: 1 }, () => {
+		describe(kind.name, { concurrency: 1 }, () => {
+			// Of each test: a suite that is skipped is not counted.
+			const skip = reasonToSkip(kind);
 			let folder = "";
 			let broker: Broker;
 			before(async () => {
+				if (skip !== false) return;
 				folder = mkdtempSync(join(tmpdir(), "veleta-broker-"));
 				broker = await kind.start(folder, ACCOUNT);
 			});
@@ -337,10 +340,14 @@ describe("Brokers of several makes", { concurrency: BROKERS.length }, () => {
 				rmSync(folder, { recursive: true, force: true });
 			});
 			const ask = (name: string, run: (bench: Bench) => Promise<Findings>) =>
-				scenario(`${kind.name}: ${name}`, async (parts) => {
-					parts.shows(kind.name, broker.log);
-					compare(kind, await run(new Bench(broker, parts)));
-				});
+				scenario(
+					`${kind.name}: ${name}`,
+					async (parts) => {
+						parts.shows(kind.name, broker.log);
+						compare(kind, await run(new Bench(broker, parts)));
+					},
+					{ skip },
+				);
 			describe("without a fault of its own", { concurrency: 5 }, () => {
 				ask("readings arrive at QoS 1; the version, and what is retained", askNothingBad);
 				ask("readings at QoS 2", askQos2);
