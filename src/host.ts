@@ -52,6 +52,10 @@ export interface Host {
 export interface Observer {
 	/** A reading was accepted, at the monotonic time `now` in ms. */
 	onReading?(seq: number, sample: Sample, now: number): void;
+	/** A reading leaves for the broker; `handle` names it until the broker has it. */
+	onSent?(seq: number, handle: number): void;
+	/** The broker has the reading. */
+	onDelivered?(handle: number): void;
 	/** A measurement gave no reading. */
 	onFault?(reason: string): void;
 	/** Whether the broker has accepted the connection. At the start it has not. */

@@ -1,6 +1,6 @@
 /** Readings on their way: into the outbox, out of it as reports, and what the broker made of them. */
 import { Alarm } from "../alarm.js";
-import type { Host } from "../host.js";
+import type { Host, Observer } from "../host.js";
 import type { Link } from "../net/link.js";
 import { reasonText } from "../net/mqtt/reason-codes.js";
 import { REFUSAL_PAUSE_MAXIMUM_MS, REFUSAL_PAUSE_MS } from "../net/mqtt/suspicion.js";
@@ -37,6 +37,7 @@ export class Reports implements Source {
 	private readonly _settings: Settings;
 	private readonly _link: Link<Outgoing>;
 	private readonly _brokerLog: BrokerLog;
+	private readonly _observer: Observer;
 	private readonly _outbox: Outbox;
 	private readonly _counters = { readings: 0, published: 0, redelivered: 0, acknowledged: 0, rejected: 0 };
 	/** For the next reading of the backlog. */
@@ -53,13 +54,14 @@ export class Reports implements Source {
 	/** The number of the last one that left for it. */
 	private _stateSeq = 0;
 
-	constructor(host: Host, settings: Settings, link: Link<Outgoing>, brokerLog: BrokerLog) {
+	constructor(host: Host, settings: Settings, link: Link<Outgoing>, brokerLog: BrokerLog, observer: Observer) {
 		const { clock, flash } = host;
 		const { outbox: ringBytes, order, full, backlogRate } = settings;
 		this._host = host;
 		this._settings = settings;
 		this._link = link;
 		this._brokerLog = brokerLog;
+		this._observer = observer;
 		this._alarm = new Alarm(host.timer);
 		if (settings.values !== false) this._values = new Values(host, settings);
 		this._outbox = new Outbox({
@@ -155,6 +157,7 @@ export class Reports implements Source {
 			return undefined;
 		}
 		const { handle, reading, isNewest } = taken;
+		this._observer.onSent?.(reading.seq, handle);
 		if (refusal) refusal.trial = handle;
 		// One that was set aside comes back late.
 		const isFirst = inOrder ? reading.seq >= this._stateSeq : isNewest;
@@ -200,6 +203,7 @@ export class Reports implements Source {
 	private _accepted(handle: number): void {
 		this._counters.acknowledged++;
 		this._outbox.acknowledge(handle);
+		this._observer.onDelivered?.(handle);
 		if (this._refused) this._refused.othersTaken = true;
 		if (!this._refusal) return;
 		if (this._refusal.pause >= TOLD_MS) this._brokerLog.acceptsAgain(this);

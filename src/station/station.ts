@@ -98,7 +98,7 @@ export class Station {
 		this._events = events;
 		this._session = session;
 		const link = this._createLink();
-		const reports = new Reports(host, settings, link, this._brokerLog);
+		const reports = new Reports(host, settings, link, this._brokerLog, observer);
 		session.expect(reports.brokerTraits);
 		const sampling = new Sampling({
 			host,

@@ -431,6 +431,29 @@ test("the numbers go on after a restart, and what waited is told of and delivere
 	deepEqual(numbers(broker).slice().sort(), [1, 2, 3, 4]);
 });
 
+test("an observer learns which readings leave, and which of them the broker has", () => {
+	const leave: number[] = [];
+	const delivered: number[] = [];
+	const byHandle = new Map<number, number>();
+	const observer = {
+		onSent: (seq: number, handle: number) => {
+			leave.push(seq);
+			byHandle.set(handle, seq);
+		},
+		onDelivered: (handle: number) => delivered.push(byHandle.get(handle)!),
+	};
+	const { broker } = start({}, { observer });
+	broker.advanceTo(1_000);
+	deepEqual([leave, delivered], [[1], [1]]);
+	broker.answers = false;
+	broker.advanceTo(MINUTE + 1_000);
+	deepEqual([leave, delivered], [[1, 2], [1]]);
+	broker.answers = true;
+	broker.advanceTo(4 * MINUTE + 1_000);
+	deepEqual(sorted(delivered), upTo(5));
+	deepEqual(sorted([...new Set(leave)]), upTo(5));
+});
+
 test("flash that fails is told of once, and costs no reading", () => {
 	const flash = new FlashChip({ blockLength: 4_096, blocks: 4 });
 	flash.failing = (operation) => operation === "write";
