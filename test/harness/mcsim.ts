@@ -1,7 +1,8 @@
-/** mcsim with the project's panel, on a screen that nobody sees, and a hand on its mouse. */
+/** mcsim with the project's panel, on a screen that nobody sees, and hands on its mouse and keyboard. */
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { type Area, Picture } from "./picture.ts";
 import { findProgram, Program } from "./program.ts";
 import { pause, until } from "./wait.ts";
 
@@ -38,11 +39,25 @@ const MOVE_MS = 120;
 /**
  * Pixels, in mcsim's smallest window, which is the one it begins with. The menu
  * bar above has 24 with the usual fonts; some more or less do not matter, as a
- * slider has 30 and a switch 20.
+ * slider has 30, a switch and a field 20.
  */
-const SLIDER = { left: 14, right: 304, y: 148 };
-const SWITCHES = { weather: 96, sensor: 312, link: 342, power: 372 };
+const SLIDER = { left: 14, right: 304, y: 144 };
+const SWITCHES = { weather: 92, sensor: 304, link: 334, power: 364 };
 const SWITCH_X = 144;
+const FIELDS = { temperature: 118, humidity: 170, pressure: 222 };
+const FIELD_X = 185;
+/** mcsim's own buttons, and the rows of the menu that the second one opens. */
+const BUTTONS = { turn: 595, colors: 625 };
+const BUTTON_Y = 37;
+const COLORS = { light: 68, dark: 98 };
+const AREAS = {
+	/** The fields above the sliders. */
+	fields: { left: 130, top: 100, right: 240, bottom: 263 },
+	/** The dots of reports that wait. */
+	dots: { left: 586, top: 220, right: 600, bottom: 306 },
+	/** The margin of the list. */
+	margin: { left: 324, top: 60, right: 328, bottom: 440 },
+} satisfies Readonly<Record<string, Area>>;
 
 export interface McsimOptions {
 	/** The SDK's folder. */
@@ -59,9 +74,11 @@ export class Mcsim {
 	private readonly _screen: Program;
 	private readonly _display: string;
 	private readonly _program: Program;
+	private readonly _folder: string;
 
 	private constructor(screen: Program, display: string, { moddable, project, folder, environment = {} }: McsimOptions) {
 		this._screen = screen;
+		this._folder = folder;
 		this._display = display;
 		const home = join(folder, "home");
 		// mcsim and the SDK's files make neither of them.
@@ -86,7 +103,8 @@ export class Mcsim {
 
 	static async start(options: McsimOptions): Promise<Mcsim> {
 		// Without -noreset it begins anew whenever its last client has gone, and refuses those that come meanwhile.
-		const screenOptions = ["-displayfd", "1", "-noreset", "-screen", "0", "800x600x24", "-nolisten", "tcp"];
+		const screenOptions = ["-displayfd", "1", "-noreset", "-screen", "0", "640x480x24", "-nolisten", "tcp"];
+		screenOptions.push("-fbdir", options.folder);
 		const screen = new Program("Xvfb", findProgram("Xvfb"), screenOptions, options.folder);
 		try {
 			const mcsim = new Mcsim(screen, `:${await screen.line(/^\d+$/)}`, options);
@@ -115,9 +133,41 @@ export class Mcsim {
 	}
 
 	async toggle(name: keyof typeof SWITCHES): Promise<void> {
-		this._xdotool("mousemove", `${SWITCH_X}`, `${SWITCHES[name]}`, "mousedown", "1");
+		await this._click(SWITCH_X, SWITCHES[name]);
+	}
+
+	/** Types into a slider's field, and ends with Enter. */
+	async type(field: keyof typeof FIELDS, text: string): Promise<void> {
+		await this._click(FIELD_X, FIELDS[field]);
+		await this._focus();
+		this._xdotool("key", "ctrl+a");
+		this._xdotool("type", "--", text);
+		this._xdotool("key", "Return");
+	}
+
+	/** Turns the device by 90 degrees, as mcsim does for devices that have a screen. */
+	async turn(): Promise<void> {
+		await this._click(BUTTONS.turn, BUTTON_Y);
+	}
+
+	async choose(colors: keyof typeof COLORS): Promise<void> {
+		await this._click(BUTTONS.colors, BUTTON_Y);
 		await pause(MOVE_MS);
-		this._xdotool("mouseup", "1");
+		await this._click(BUTTONS.colors, COLORS[colors]);
+	}
+
+	/** Ends mcsim by its menu's key, and returns the degrees by which the device is turned, as mcsim keeps them. */
+	async quit(): Promise<number> {
+		await this._focus();
+		this._xdotool("key", "ctrl+q");
+		await this._program.ended();
+		const kept = readFileSync(join(this._folder, "home/.config/tech.moddable.mcsim.main.json"), "utf8");
+		return JSON.parse(kept).deviceRotation;
+	}
+
+	/** How many pixels of an area have the colour `#rrggbb` now. */
+	count(color: string, area: keyof typeof AREAS): number {
+		return new Picture(join(this._folder, "Xvfb_screen0")).count(color, AREAS[area]);
 	}
 
 	/** Resolves with the first line of the station's log that matches. */
@@ -129,6 +179,18 @@ export class Mcsim {
 		console.error(this._program.lines.slice(-60).join("\n"));
 		await this._program.kill();
 		await this._screen.kill();
+	}
+
+	private async _click(x: number, y: number): Promise<void> {
+		this._xdotool("mousemove", `${x}`, `${y}`, "mousedown", "1");
+		await pause(MOVE_MS);
+		this._xdotool("mouseup", "1");
+	}
+
+	/** Gives the window the keyboard: there is no window manager that does. */
+	private async _focus(): Promise<void> {
+		this._xdotool("search", "--onlyvisible", "--name", "mcsim", "windowfocus");
+		await pause(MOVE_MS);
 	}
 
 	private _hasWindow(): boolean {

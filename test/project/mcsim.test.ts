@@ -8,7 +8,7 @@ import { SENSORS } from "../../src/sensors/models.ts";
 import { hasMbedTls } from "../../tools/moddable.js";
 import { Certificates, type Identity } from "../harness/certificates.ts";
 import { assertComplete } from "../harness/delivery.ts";
-import { equal, match, ok } from "../harness/harness.ts";
+import { deepEqual, equal, match, ok } from "../harness/harness.ts";
 import { copyOfProject, hasScreen, Mcsim } from "../harness/mcsim.ts";
 import { Mosquitto } from "../harness/mosquitto.ts";
 import { WITH_SDK } from "../harness/sdk-installation.ts";
@@ -124,6 +124,10 @@ test("with an SDK the simulator is built", WITH_SDK, () => {
 	ok(existsSync(join(project, `build/moddable/bin/${platform}/mc/release/veleta/mc.so`)), "no mc.so");
 });
 
+/** The panel's colours (`hosts/sim/mcsim/panel/theme.ts`). */
+const LIGHT = { ground: "#fafafa", red: "#b3261e", amber: "#8a5a00" };
+const DARK = { ground: "#272727" };
+
 const WITH_SCREEN = {
 	skip: WITH_SDK.skip || (!(process.platform === "linux" && hasScreen()) && "needs Linux, Xvfb and xdotool"),
 };
@@ -225,13 +229,16 @@ async function walk(broker: Mosquitto, folder: string): Promise<void> {
 	const panel = await Mcsim.start({ moddable: MODDABLE, project, folder });
 	try {
 		await subscriber.reaches(2);
+		await typedNumber(panel, subscriber);
 		await slider(panel, subscriber);
+		await drawnAnew(panel, subscriber);
 		await linkCut(panel, subscriber);
 		await powerCut(panel, subscriber);
 		await sensorFault(panel, subscriber);
 		const seqs = subscriber.reports().map(({ seq }) => seq);
 		const first = [...new Set(seqs)].sort((a, b) => a - b);
 		equal(first.join(), first.map((_, index) => index + 1).join(), "a reading is missing");
+		equal(await panel.quit(), 90, "the device was not turned");
 	} finally {
 		await panel.close();
 		await subscriber.kill();
@@ -240,11 +247,46 @@ async function walk(broker: Mosquitto, folder: string): Promise<void> {
 
 const statuses = (subscriber: MosquittoSub) =>
 	subscriber.messages.filter(({ topic }) => topic.endsWith("/status")).map(({ payload }) => payload);
+const lives = (subscriber: MosquittoSub) =>
+	subscriber.messages.filter(({ payload }) => /^\{.*"uptime":0,/.test(payload)).length;
 const last = <Value>(values: readonly Value[]) => values.at(-1);
 
+async function typedNumber(panel: Mcsim, subscriber: MosquittoSub): Promise<void> {
+	await panel.type("temperature", "99");
+	await until("the refusal", () => panel.count(LIGHT.red, "fields") > 0);
+	await subscriber.reaches(subscriber.highest() + 2);
+	ok(last(subscriber.reports())!.temperature < 60, "a number beyond the sensor's range is taken");
+	await panel.type("temperature", "-12.5");
+	await until("a reading of -12.5 °C", () => Math.abs(last(subscriber.reports())!.temperature + 12.5) < 0.3);
+	equal(panel.count(LIGHT.red, "fields"), 0);
+	await panel.type("pressure", "901,5");
+	await until("a reading of 901.5 hPa", () => Math.abs(Number(last(subscriber.reports())!.pressure) - 901.5) < 0.3);
+	// Of the others the last values stay.
+	ok(Math.abs(last(subscriber.reports())!.temperature + 12.5) < 0.3);
+}
+
+/** Neither mcsim's other colours nor a turn of the device restart the station; nor is what was set forgotten. */
+async function drawnAnew(panel: Mcsim, subscriber: MosquittoSub): Promise<void> {
+	const before = { lives: lives(subscriber), statuses: statuses(subscriber).length };
+	for (const [change, ground] of [
+		[() => panel.choose("dark"), DARK.ground],
+		[() => panel.turn(), DARK.ground],
+		[() => panel.choose("light"), LIGHT.ground],
+	] as const) {
+		await change();
+		await until("the other colours", () => panel.count(ground, "margin") > 0);
+		// A connection that was closed would be told of by now: the station's next readings come after it.
+		await subscriber.reaches(subscriber.highest() + 3);
+		deepEqual({ lives: lives(subscriber), statuses: statuses(subscriber).length }, before);
+		ok(Math.abs(last(subscriber.reports())!.temperature - 60) < 2, "the slider is forgotten");
+	}
+	// The panel that was drawn last is the one that works.
+	await panel.type("humidity", "33");
+	await until("a reading of 33 %", () => Math.abs(last(subscriber.reports())!.humidity! - 33) < 1);
+}
+
 async function slider(panel: Mcsim, subscriber: MosquittoSub): Promise<void> {
-	const { temperature } = last(subscriber.reports())!;
-	await panel.moveTemperature(Mcsim.temperatureAt(temperature), Mcsim.temperatureAt(60));
+	await panel.moveTemperature(Mcsim.temperatureAt(last(subscriber.reports())!.temperature), Mcsim.temperatureAt(60));
 	// A pixel is about half a degree.
 	await until("a reading of 60 °C", () => Math.abs(last(subscriber.reports())!.temperature - 60) < 2);
 }
@@ -253,19 +295,20 @@ async function linkCut(panel: Mcsim, subscriber: MosquittoSub): Promise<void> {
 	await panel.toggle("link");
 	await until("the last will", () => last(statuses(subscriber)) === "offline");
 	const before = subscriber.highest();
+	await until("the marks of readings that wait", () => panel.count(LIGHT.amber, "dots") > 0);
 	await panel.toggle("link");
 	await until("the station", () => last(statuses(subscriber)) === "online");
 	await subscriber.reaches(before + 4);
+	await until("readings without a mark", () => panel.count(LIGHT.amber, "dots") === 0);
 }
 
 async function powerCut(panel: Mcsim, subscriber: MosquittoSub): Promise<void> {
-	const lives = () => subscriber.messages.filter(({ payload }) => /^\{.*"uptime":0,/.test(payload)).length;
-	const before = lives();
+	const before = lives(subscriber);
 	await panel.toggle("power");
 	await until("the last will", () => last(statuses(subscriber)) === "offline");
 	const highest = subscriber.highest();
 	await panel.toggle("power");
-	await until("the program's start anew", () => lives() > before);
+	await until("the program's start anew", () => lives(subscriber) > before);
 	// The weather is as it was set, from the first reading on.
 	await subscriber.reaches(highest + 2);
 	ok(Math.abs(last(subscriber.reports())!.temperature - 60) < 2, "the slider is forgotten");

@@ -57,7 +57,10 @@ export interface Status {
 export type ToPanel =
 	| { readonly identity: Identity }
 	| { readonly connection: LinkState }
+	/** It waits for the broker. */
 	| { readonly report: Report }
+	/** The broker has the report with this number. */
+	| { readonly delivered: number }
 	| { readonly status: Status }
 	| { readonly line: { readonly level: LogLevel; readonly text: string } }
 	/** The machine wants to be started anew after `after` ms: 0, or the time of its sleep. */

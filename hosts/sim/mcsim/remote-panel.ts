@@ -11,6 +11,8 @@ import type { ToMachine, ToPanel } from "./messages.js";
 
 /** Between two messages with the weather and the counters to the panel, in ms. */
 const STATUS_MS = 500;
+/** Readings on their way to the broker whose numbers are known; more than the session has in flight. */
+const SENT_MAXIMUM = 64;
 /** Without a word from a panel, in ms, the station starts all the same: mcsim may show another simulator. */
 const PATIENCE_MS = 1_000;
 
@@ -34,6 +36,8 @@ export class RemotePanel {
 	private _settings: Settings | undefined;
 	private _station: Station | undefined;
 	private _startedAt = 0;
+	/** The numbers of readings on their way, by their handles. */
+	private readonly _sent = new Map<number, number>();
 	private _onConfigured: (() => void) | undefined;
 
 	constructor(options: RemotePanelOptions) {
@@ -43,6 +47,17 @@ export class RemotePanel {
 			onReading: (seq, sample) => {
 				const time = clock.time();
 				post({ report: JSON.parse(reportPayload({ seq, time, sample }, this._settings!)) });
+				this._postStatus();
+			},
+			onSent: (seq, handle) => {
+				this._sent.set(handle, seq);
+				if (this._sent.size <= SENT_MAXIMUM) return;
+				for (const oldest of this._sent.keys()) return void this._sent.delete(oldest);
+			},
+			onDelivered: (handle) => {
+				const seq = this._sent.get(handle);
+				this._sent.delete(handle);
+				if (seq !== undefined) post({ delivered: seq });
 				this._postStatus();
 			},
 			onState: (connection) => {

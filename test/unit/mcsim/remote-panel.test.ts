@@ -135,3 +135,33 @@ test("lines of the log and the wish for a start anew are passed on", () => {
 	panel.restart(5_000);
 	deepEqual(taken(), [{ line: { level: "warning", text: "no broker" } }, { restart: { after: 5_000 } }]);
 });
+
+test("the panel is told by its number which reading the broker has", () => {
+	const { panel, taken } = bench();
+	const { onSent, onDelivered } = panel.observer;
+	onSent?.(41, 7);
+	onSent?.(42, 8);
+	deepEqual(taken(), []);
+	onDelivered?.(8);
+	// Refused, and sent again by the same handle.
+	onSent?.(41, 7);
+	onDelivered?.(7);
+	deepEqual(taken(), [{ delivered: 42 }, { delivered: 41 }]);
+	panel.watch(station({ queued: 0 }));
+	taken();
+	// With it what waits still.
+	onSent?.(43, 9);
+	onDelivered?.(9);
+	deepEqual(
+		taken().map((message) => Object.keys(message)),
+		[["delivered"], ["status"]],
+	);
+});
+
+test("readings on their way are forgotten beyond a number of them, the oldest first", () => {
+	const { panel, taken } = bench();
+	const { onSent, onDelivered } = panel.observer;
+	for (let seq = 1; seq <= 65; seq++) onSent?.(seq, -seq);
+	for (const handle of [-1, -2, -65]) onDelivered?.(handle);
+	deepEqual(taken(), [{ delivered: 2 }, { delivered: 65 }]);
+});

@@ -2,11 +2,13 @@
 import type { SensorModel } from "../../../../src/sensors/models.js";
 import type { Weather } from "../../devices/weather.js";
 import type { Configuration, Identity, LinkState, Report, Status, ToPanel } from "../messages.js";
-import { headsFor, type Scale, scalesOf } from "./scales.js";
+import { CURVE_READINGS, type Curve, curveOf } from "./curve.js";
+import { type Line, PanelLog } from "./panel-log.js";
+import { cellsOf, headsFor, type Scale, scalesOf } from "./scales.js";
+import { typedNumber } from "./typed-number.js";
 
 /** The last ones; earlier ones make room. */
 export const REPORTS_SHOWN = 5;
-export const LINES_SHOWN = 8;
 /** Keep-alive intervals after which a broker takes a silent client for lost [MQTT-3.1.2-22]. */
 const LOST_AFTER = 1.5;
 /** The station's messages for an attempt to connect without an answer; other reasons follow a colon. */
@@ -21,14 +23,14 @@ type Machine =
 /** The colour of the light. */
 export type Light = "off" | "bad" | "busy" | "good";
 
-export interface Line {
-	/** Local time, hh:mm:ss. */
-	readonly time: string;
-	readonly level: "info" | "warning" | "error" | "panel";
-	readonly text: string;
+export interface ReportRow {
+	/** Number, local time, and the values. */
+	readonly cells: readonly string[];
+	/** Whether the broker does not have it yet. */
+	readonly waits: boolean;
 }
 
-/** All that the list shows. */
+/** All that the panel shows beside its sliders and switches. */
 export interface View {
 	readonly light: Light;
 	readonly connection: string;
@@ -38,8 +40,10 @@ export interface View {
 	readonly facts: readonly (readonly [name: string, value: string])[];
 	/** The heads of the reports' columns; empty for channels that the sensor does not measure. */
 	readonly heads: readonly string[];
-	/** The newest first, with local time. */
-	readonly reports: readonly (readonly string[])[];
+	/** The newest first. */
+	readonly reports: readonly ReportRow[];
+	/** One for each slider. */
+	readonly curves: readonly Curve[];
 	/** The newest first. */
 	readonly lines: readonly Line[];
 }
@@ -51,11 +55,13 @@ export class PanelState {
 	private _status: Status | undefined;
 	/** The station's last reason why there is no connection. */
 	private _problem = "";
-	private _reports: readonly (readonly string[])[] = [];
-	private _lines: readonly Line[] = [];
+	/** The newest last, and whether they wait for the broker. */
+	private _reports: readonly { readonly report: Report; readonly waits: boolean }[] = [];
+	private readonly _log = new PanelLog();
 	private _byHand: Weather | undefined;
 	private _sensorFault = false;
 	private _linkCut = false;
+	private _powerCut = false;
 	/** Whether the machine asked for its last start, or the next one. */
 	private _startedOnRequest = false;
 
@@ -72,6 +78,11 @@ export class PanelState {
 
 	get powered(): boolean {
 		return this._machine.phase !== "off";
+	}
+
+	/** Whether the power was cut; before the first start it was not. */
+	get powerCut(): boolean {
+		return this._powerCut;
 	}
 
 	/** Whether the sliders set the weather; otherwise they show it. */
@@ -96,6 +107,17 @@ export class PanelState {
 		if (this._byHand) this._byHand = { ...this._byHand, [scale.channel]: position * scale.factor };
 	}
 
+	/** A number was typed in place of a slider's position: takes it, or returns in a few words why not. */
+	type(scale: Scale, text: string): string | undefined {
+		const { lowest, highest, unit } = scale;
+		const number = typedNumber(text);
+		if (number === undefined) return "not a number";
+		if (number < lowest || number > highest) return `only ${lowest} to ${highest} ${unit}`;
+		if (this.positionOf(scale) === undefined) return "no weather yet";
+		this.moveTo(scale, number);
+		return undefined;
+	}
+
 	/** By hand, the weather stays until a slider is moved; otherwise it is simulated again. */
 	takeOver(byHand: boolean): void {
 		if (byHand) this._byHand ??= this._status?.weather;
@@ -114,6 +136,7 @@ export class PanelState {
 
 	/** The machine gets power; its messages tell the rest. */
 	launched(now: number): void {
+		this._powerCut = false;
 		this._machine = { phase: "starting" };
 		this._forget();
 		this._note("the machine starts", now);
@@ -122,6 +145,7 @@ export class PanelState {
 	/** The power is cut. */
 	halted(now: number): void {
 		this._startedOnRequest = false;
+		this._powerCut = true;
 		this._machine = { phase: "off" };
 		this._forget();
 		this._note("the power is cut", now);
@@ -156,12 +180,18 @@ export class PanelState {
 			this._connection = message.connection;
 		} else if ("status" in message) {
 			this._status = message.status;
+			// Also of those that were dropped, or acknowledged when the power was cut.
+			if (message.status.totals.queued === 0) this._delivered(() => true);
 		} else if ("report" in message) {
-			this._reports = [rowOf(message.report), ...this._reports].slice(0, REPORTS_SHOWN);
+			this._reports = [...this._reports, { report: message.report, waits: true }].slice(-CURVE_READINGS);
+		} else if ("delivered" in message) {
+			this._delivered(({ seq }) => seq === message.delivered);
 		} else if ("line" in message) {
 			const { level, text } = message.line;
-			this._add({ time: clockTime(now), level, text });
-			if (level === "warning" && this._identity) this._noteProblem(text, this._identity.broker);
+			const ofBroker = this._identity && afterPrefix(text, `${this._identity.broker}: `);
+			// The broker's address is among the facts.
+			this._log.add({ time: clockTime(now), level, text: ofBroker ?? text });
+			if (level === "warning" && ofBroker !== undefined) this._problem = ofBroker;
 			if (level === "error" && !this._identity) this._machine = { phase: "ended", reason: text };
 		}
 	}
@@ -173,8 +203,15 @@ export class PanelState {
 			advice: this._advice,
 			facts: this._facts,
 			heads: ["seq", "time", ...headsFor(this._sensor)],
-			reports: this._reports,
-			lines: this._lines,
+			reports: this._reports
+				.slice(-REPORTS_SHOWN)
+				.reverse()
+				.map(({ report, waits }) => ({ cells: rowOf(report), waits })),
+			curves: this.scales.map(({ channel, unit, decimals }) => {
+				const values = this._reports.flatMap(({ report }) => report[channel] ?? []);
+				return curveOf(values, (value) => `${value.toFixed(decimals)} ${unit}`);
+			}),
+			lines: this._log.lines,
 		};
 	}
 
@@ -184,17 +221,12 @@ export class PanelState {
 		this._problem = "";
 	}
 
+	private _delivered(isDelivered: (report: Report) => boolean): void {
+		this._reports = this._reports.map(({ report, waits }) => ({ report, waits: waits && !isDelivered(report) }));
+	}
+
 	private _note(text: string, now: number): void {
-		this._add({ time: clockTime(now), level: "panel", text });
-	}
-
-	private _add(line: Line): void {
-		this._lines = [line, ...this._lines].slice(0, LINES_SHOWN);
-	}
-
-	private _noteProblem(text: string, broker: string): void {
-		const prefix = `${broker}: `;
-		if (text.startsWith(prefix)) this._problem = text.slice(prefix.length);
+		this._log.add({ time: clockTime(now), level: "panel", text });
 	}
 
 	private get _light(): Light {
@@ -252,11 +284,11 @@ export class PanelState {
 		const { id, sensor, broker, interval, topic } = this._identity ?? {};
 		const { uptime, totals } = this._status ?? {};
 		if (!totals || uptime === undefined || interval === undefined) return [];
+		const upFor = this._machine.phase === "running" ? `up ${duration(uptime)}` : "down";
 		return [
 			["Broker", `${broker}`],
 			["Topic", `${topic}/state`],
-			["Station", `${id}, ${sensor}, every ${interval} s`],
-			["Uptime", this._machine.phase === "running" ? duration(uptime) : "none"],
+			["Station", `${id}, ${sensor}, every ${interval} s, ${upFor}`],
 			["Readings", `${totals.readings} taken, ${totals.faults} failed`],
 			["Outbox", `${totals.queued} queued, ${totals.dropped} dropped`],
 			["Delivered", `${totals.acknowledged} acknowledged, ${totals.redelivered} sent again`],
@@ -279,12 +311,12 @@ function two(number: number): string {
 	return `${number}`.padStart(2, "0");
 }
 
-function rowOf({ seq, time, temperature, humidity, pressure }: Report): readonly string[] {
-	return [
-		`${seq}`,
-		time === undefined ? "" : clockTime(Date.parse(time)),
-		temperature.toFixed(2),
-		humidity === undefined ? "" : humidity.toFixed(1),
-		pressure === undefined ? "" : pressure.toFixed(2),
-	];
+/** What comes behind a prefix that the text has. */
+function afterPrefix(text: string, prefix: string): string | undefined {
+	return text.startsWith(prefix) ? text.slice(prefix.length) : undefined;
+}
+
+function rowOf(report: Report): readonly string[] {
+	const { seq, time } = report;
+	return [`${seq}`, time === undefined ? "" : clockTime(Date.parse(time)), ...cellsOf(report)];
 }

@@ -1,9 +1,10 @@
 /** mcsim's panel for the station, in mcsim's words a simulator. */
-import { DeviceBehavior, DeviceContainer, DeviceScreen } from "DevicePane";
+import { DeviceBehavior, DeviceContainer } from "DevicePane";
 import type { SwitchBehavior } from "piu/Switches";
 import type { ToMachine, ToPanel } from "../messages.js";
 import { Controls } from "./controls.js";
 import { LiveList } from "./live-list.js";
+import { addMachine } from "./machine.js";
 import { PanelState } from "./panel-state.js";
 import { createTheme } from "./theme.js";
 
@@ -13,79 +14,41 @@ const REFRESH_MS = 500;
 const state = new PanelState();
 let list: LiveList | undefined;
 let controls: Controls | undefined;
-let device: PiuContainer | undefined;
+let station: PiuContainer | undefined;
+let machine: PiuContainer | undefined;
 
-class StationBehavior extends DeviceBehavior {
-	/** The switches put themselves here, by these names. */
-	declare weatherSwitch?: PiuContent;
-	declare powerSwitch?: PiuContent;
-
-	override onCreate(container: PiuContainer, simulator: unknown): void {
-		super.onCreate(container, simulator);
-		device = container;
-	}
-
-	/** mcsim started the machine: it gets the switches' state before it does anything. */
-	override onLaunch(container: PiuContainer): void {
-		container.stop();
-		state.launched(Date.now());
-		turn(this.powerSwitch, false);
-		this._configure(container);
-		this._show();
-	}
-
-	onJSON(container: PiuContainer, message: ToPanel): void {
-		if ("restart" in message) return this._restart(container, message.restart.after);
+/** Of the machine's screen, which outlives the panel's other contents. */
+class MachineBehavior extends DeviceBehavior {
+	onJSON(machine: PiuContainer, message: ToPanel): void {
+		if ("restart" in message) return this._restart(machine, message.restart.after);
 		state.receive(message, Date.now());
-		this._show();
+		show();
 	}
 
-	onAbort(container: PiuContainer, _status: number, reason: string): boolean {
+	onAbort(machine: PiuContainer, _status: number, reason: string): boolean {
 		state.ended(reason, Date.now());
-		container.defer("onHalt");
-		this._show();
+		machine.defer("onHalt");
+		show();
 		return true;
 	}
 
-	/** The machine sleeps. */
-	onTimeChanged(): void {
-		this._show();
+	/** mcsim started the machine: it gets the switches' state before it does anything. */
+	onStarted(machine: PiuContainer): void {
+		machine.stop();
+		state.launched(Date.now());
+		this.onConfigured(machine);
 	}
 
-	/** The machine has slept. */
-	onFinished(): void {
-		application.defer("doReloadFile");
+	onConfigured(machine: PiuContainer): void {
+		if (!state.powered) return;
+		const message: ToMachine = { configuration: state.configuration };
+		this.postJSON(machine, message);
 	}
 
-	onWeather(container: PiuContainer, { value }: { value: boolean }): void {
-		state.takeOver(value);
-		this._configure(container);
-		this._show();
-	}
-
-	onWeatherMoved(container: PiuContainer): void {
-		turn(this.weatherSwitch, true);
-		this._configure(container);
-	}
-
-	onSensorFault(container: PiuContainer, { value }: { value: boolean }): void {
-		state.breakSensor(value, Date.now());
-		this._configure(container);
-		this._show();
-	}
-
-	onLinkCut(container: PiuContainer, { value }: { value: boolean }): void {
-		state.cutLink(value, Date.now());
-		this._configure(container);
-		this._show();
-	}
-
-	onPowerCut(container: PiuContainer, { value }: { value: boolean }): void {
-		if (!value) return application.defer("doReloadFile");
-		container.stop();
+	onPowerCut(machine: PiuContainer): void {
+		machine.stop();
 		state.halted(Date.now());
-		container.defer("onHalt");
-		this._show();
+		machine.defer("onHalt");
 	}
 
 	/** Ends the machine as a power cut does: at once, whatever it is doing. */
@@ -93,30 +56,87 @@ class StationBehavior extends DeviceBehavior {
 		application.behavior.quitScreen();
 	}
 
-	private _restart(container: PiuContainer, after: number): void {
+	/** The machine sleeps. */
+	onTimeChanged(): void {
+		show();
+	}
+
+	/** The machine has slept. */
+	onFinished(): void {
+		application.defer("doReloadFile");
+	}
+
+	private _restart(machine: PiuContainer, after: number): void {
 		if (after === 0) {
 			state.restarted();
 			return application.defer("doReloadFile");
 		}
 		state.slept(after, Date.now());
-		container.defer("onHalt");
-		container.interval = REFRESH_MS;
-		container.duration = after;
-		container.time = 0;
-		container.start();
-		this._show();
+		machine.defer("onHalt");
+		machine.interval = REFRESH_MS;
+		machine.duration = after;
+		machine.time = 0;
+		machine.start();
+		show();
+	}
+}
+
+/** Of what mcsim shows as the device: it gets the switches' events. */
+class StationBehavior extends DeviceBehavior {
+	/** The switches put themselves here, by these names. */
+	declare weatherSwitch?: PiuContent;
+	declare powerSwitch?: PiuContent;
+
+	override onCreate(container: PiuContainer, simulator: object): void {
+		super.onCreate(container, simulator);
+		station = container;
+		machine ??= addMachine(simulator, MachineBehavior);
+		// Another panel may have been shown since, with a screen of its own.
+		application.behavior.SCREEN = machine.first;
 	}
 
-	private _configure(container: PiuContainer): void {
-		if (!state.powered) return;
-		const message: ToMachine = { configuration: state.configuration };
-		this.postJSON(container, message);
+	override onLaunch(): void {
+		machine?.delegate("onStarted");
+		turn(this.powerSwitch, false);
+		show();
 	}
 
-	private _show(): void {
-		list?.show(state.view(Date.now()));
-		controls?.show();
+	onWeather(_station: PiuContainer, { value }: { value: boolean }): void {
+		state.takeOver(value);
+		this._changed();
 	}
+
+	onWeatherMoved(): void {
+		turn(this.weatherSwitch, true);
+		this._changed();
+	}
+
+	onSensorFault(_station: PiuContainer, { value }: { value: boolean }): void {
+		state.breakSensor(value, Date.now());
+		this._changed();
+	}
+
+	onLinkCut(_station: PiuContainer, { value }: { value: boolean }): void {
+		state.cutLink(value, Date.now());
+		this._changed();
+	}
+
+	onPowerCut(_station: PiuContainer, { value }: { value: boolean }): void {
+		if (!value) return application.defer("doReloadFile");
+		machine?.delegate("onPowerCut");
+		show();
+	}
+
+	private _changed(): void {
+		machine?.delegate("onConfigured");
+		show();
+	}
+}
+
+function show(): void {
+	const view = state.view(Date.now());
+	list?.show(view);
+	controls?.show(view.curves);
 }
 
 /** Sets a switch without an event. */
@@ -137,21 +157,26 @@ export default {
 			state,
 			onMoved: (scale, position) => {
 				state.moveTo(scale, position);
-				device?.delegate("onWeatherMoved");
+				station?.delegate("onWeatherMoved");
+			},
+			onTyped: (scale, text) => {
+				const refusal = state.type(scale, text);
+				if (refusal === undefined) station?.delegate("onWeatherMoved");
+				return refusal;
 			},
 		});
+		show();
 		return { left: 0, right: 0, top: 0, contents: [controls.content] };
 	}),
-	DeviceTemplate: DeviceContainer.template((panel) => {
+	DeviceTemplate: DeviceContainer.template(() => {
 		list = new LiveList(createTheme());
-		list.show(state.view(Date.now()));
 		return {
 			left: 0,
 			right: 0,
 			top: 0,
 			bottom: 0,
 			Behavior: StationBehavior,
-			contents: [list.content, new DeviceScreen(panel, { left: 0, width: 0, top: 0, height: 0, rotation: 0 })],
+			contents: [list.content],
 		};
 	}),
 };

@@ -34,11 +34,22 @@ interface PiuContent extends Coordinates {
 interface PiuLabel extends PiuContent {
 	string: string;
 }
+/** The operating system's own; what its behavior gets to know: `onEnter` and `onStringChanged`. */
+interface PiuField extends PiuContent {
+	string: string;
+}
+/** Its behavior draws, in `onDraw`. */
+interface PiuPort extends PiuContent {
+	fillColor(color: string, x: number, y: number, width: number, height: number): void;
+	invalidate(): void;
+}
 interface PiuContainer extends PiuContent {
 	readonly first: PiuContent;
 	readonly length: number;
 	add(content: PiuContent): void;
+	content(name: string): PiuContent | undefined;
 	empty(): void;
+	remove(content: PiuContent): void;
 }
 
 interface PiuDictionary extends Coordinates {
@@ -47,7 +58,10 @@ interface PiuDictionary extends Coordinates {
 	border?: number;
 	clip?: boolean;
 	contents?: readonly PiuContent[];
+	ellipsis?: boolean;
 	interval?: number;
+	name?: string;
+	placeholder?: string;
 	radius?: number;
 	rotation?: number;
 	skin?: Skin;
@@ -65,7 +79,9 @@ interface PiuTemplate<Content> {
 declare const Column: PiuTemplate<PiuContainer>;
 declare const Container: PiuTemplate<PiuContainer>;
 declare const Content: PiuTemplate<PiuContent>;
+declare const Field: PiuTemplate<PiuField>;
 declare const Label: PiuTemplate<PiuLabel>;
+declare const Port: PiuTemplate<PiuPort>;
 declare const RoundContent: PiuTemplate<PiuContent>;
 declare const Row: PiuTemplate<PiuContainer>;
 declare const Scroller: PiuTemplate<PiuContainer>;
@@ -74,7 +90,11 @@ declare const Text: PiuTemplate<PiuLabel>;
 declare class Behavior {}
 /** A colour for each state, or one for all. */
 declare class Skin {
-	constructor(options: { fill?: string | readonly string[]; stroke?: string | readonly string[] });
+	constructor(options: {
+		fill?: string | readonly string[];
+		stroke?: string | readonly string[];
+		borders?: Coordinates;
+	});
 }
 declare class Style {
 	constructor(
@@ -84,13 +104,35 @@ declare class Style {
 			horizontal?: "left" | "center" | "right";
 		} & Coordinates,
 	);
+	measure(string: string): { readonly width: number; readonly height: number };
 }
 
-/** mcsim; its behavior starts and ends the machine that it shows. */
-declare const application: {
-	readonly behavior: { launchScreen(): void; quitScreen(): void };
+/** mcsim, and its behavior: `tools/mcsim/main.js` in the SDK. */
+declare const application: PiuContainer & {
+	readonly behavior: Mcsim;
+	updateMenus(): void;
+	distribute(method: "onInfoChanged"): void;
 	defer(method: "doReloadFile"): void;
 };
+
+interface Mcsim {
+	/** The panels that it has found, and the one that it shows. */
+	readonly devices: readonly object[];
+	readonly deviceIndex: number;
+	/** In which it runs a machine: that of the panel which was drawn last. */
+	SCREEN: PiuContent;
+	/** While it is set, `launchScreen` and `quitScreen` do nothing. */
+	screenOnce?: boolean;
+	launchScreen(): void;
+	quitScreen(): void;
+	/** Draws a panel. */
+	selectDevice(target: PiuContainer, index: number): void;
+	/** Reads the files of all panels, and draws one; an own member takes the place of the class's. */
+	reloadDevices?: (() => void) | undefined;
+	onColorsChanged(target: PiuContainer, value?: unknown): void;
+	onRotate(target: PiuContainer, value?: unknown): void;
+	doSelectRotation(target: PiuContainer, value?: unknown): void;
+}
 
 declare module "assets" {
 	/** The grey behind a device, from 0 to 255: mcsim has light and dark colours. */

@@ -1,4 +1,4 @@
-/** A slider, and a column in the list, for each channel of a sensor. */
+/** A slider, a curve, and a column in the list, for each channel of a sensor. */
 import type { SensorModel } from "../../../../src/sensors/models.js";
 
 export type Channel = "temperature" | "humidity" | "pressure";
@@ -12,6 +12,8 @@ export interface Scale {
 	readonly highest: number;
 	readonly step: number;
 	readonly factor: number;
+	/** Decimals of a reading. */
+	readonly decimals: number;
 }
 
 /** Ranges from the datasheets, of the channels that a sensor measures. */
@@ -22,9 +24,9 @@ const RANGES: { readonly [model in SensorModel]: { readonly [channel in Channel]
 	dht11: { temperature: [0, 50], humidity: [20, 90] },
 };
 const CHANNELS: readonly Omit<Scale, "lowest" | "highest">[] = [
-	{ channel: "temperature", label: "Temperature", unit: "°C", step: 0.1, factor: 1 },
-	{ channel: "humidity", label: "Humidity", unit: "%", step: 0.1, factor: 0.01 },
-	{ channel: "pressure", label: "Pressure", unit: "hPa", step: 0.1, factor: 100 },
+	{ channel: "temperature", label: "Temperature", unit: "°C", step: 0.1, factor: 1, decimals: 2 },
+	{ channel: "humidity", label: "Humidity", unit: "%", step: 0.1, factor: 0.01, decimals: 1 },
+	{ channel: "pressure", label: "Pressure", unit: "hPa", step: 0.1, factor: 100, decimals: 2 },
 ];
 
 /** A slider for each channel that the sensor has. */
@@ -38,4 +40,9 @@ export function scalesOf(sensor: SensorModel): readonly Scale[] {
 /** The unit of each channel; empty for those that the sensor does not have. */
 export function headsFor(sensor: SensorModel): readonly string[] {
 	return CHANNELS.map(({ channel, unit }) => (RANGES[sensor][channel] ? unit : ""));
+}
+
+/** A report's values as they are published; empty for channels that it does not have. */
+export function cellsOf(report: { readonly [channel in Channel]?: number }): readonly string[] {
+	return CHANNELS.map(({ channel, decimals }) => report[channel]?.toFixed(decimals) ?? "");
 }
