@@ -29,6 +29,7 @@ import {
 	NOTE,
 	SEQ_MAXIMUM,
 	SLOT_BYTES,
+	seqOf,
 	VOID,
 } from "./slot.js";
 
@@ -266,6 +267,8 @@ export class Log {
 		let damaged = 0;
 		let unknown = 0;
 		let free = HEADER_SLOTS;
+		/** The number of the last good record. */
+		let previous: number | undefined;
 		for (let index = HEADER_SLOTS; index < this._slots; index += SLOTS_AT_ONCE) {
 			const position = sequence * this._slots + index;
 			const bytes = this._read(position, Math.min(SLOTS_AT_ONCE, this._slots - index) * SLOT_BYTES);
@@ -280,7 +283,8 @@ export class Log {
 				const record = decodeSlot(bytes, at);
 				if (record) {
 					unknown = 0;
-					this._lastSeq = Math.max(this._lastSeq, record.seq);
+					previous = record.seq;
+					this._lastSeq = Math.max(this._lastSeq, previous);
 					if (acknowledged && !(note && isCommitted(mark))) continue;
 					if (!note) {
 						waiting++;
@@ -288,7 +292,8 @@ export class Log {
 						if (!isCommitted(mark)) this._mark(position + at / SLOT_BYTES, mark & COMMITTED);
 					}
 					onRecord?.(record, position + at / SLOT_BYTES);
-				} else if (isCommitted(mark)) {
+				} else if (isCommitted(mark) && !(note && seqOf(bytes, at) === previous)) {
+					// What says by its kind that it is a note, and by its number that it is no reading, was a note.
 					unknown++;
 					if (!acknowledged) damaged++;
 				}

@@ -75,6 +75,11 @@ export function decodeSlot(bytes: Bytes, at: number): LogRecord | undefined {
 	return { kind: bytes[at + KIND]!, seq: view.getUint32(at + SEQ), body: bytes.slice(at + BODY, at + END) };
 }
 
+/** Of a slot that may be damaged. */
+export function seqOf(bytes: Bytes, at: number): number {
+	return new DataView(bytes.buffer).getUint32(at + SEQ);
+}
+
 export function isBlank(bytes: Bytes, at: number): boolean {
 	return bytes.subarray(at, at + SLOT_BYTES).every((byte) => byte === 0xff);
 }

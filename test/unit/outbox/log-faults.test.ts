@@ -170,6 +170,25 @@ test("a single bit error loses no more than the reading it is in, which is count
 	equal(lost, 4 * 23 * 8, "each bit but those of the marks");
 });
 
+test("a note behind the last reading uses no number, whatever one bit of it became, but for its kind and its number", () => {
+	const { image } = assorted();
+	const log = new Log(create(image, ...SMALL));
+	const position = log.append(record(11, NOTE));
+	const chip = create(image, ...SMALL);
+	new Log(chip).append(record(11, NOTE));
+	const slots = Math.floor(SMALL[0] / 24);
+	const offset = (Math.floor(position / slots) % SMALL[1]) * SMALL[0] + (position % slots) * 24;
+	equal(chip.image[offset + 3], NOTE);
+	for (let bit = 0; bit < 24 * 8; bit++) {
+		const damaged = create(chip.image, ...SMALL);
+		damaged.flipBit(offset * 8 + bit);
+		const { lastSeq } = mount(damaged.image, ...SMALL).state;
+		// Bit 7 of the kind may be that of a reading, whose number would then be in use.
+		const isDoubtful = bit === 3 * 8 + 7 || (bit >= 4 * 8 && bit < 8 * 8);
+		equal(lastSeq, isDoubtful ? 12 : 11, `bit ${bit}`);
+	}
+});
+
 test("numbers of damaged readings are not given again", () => {
 	const chip = create();
 	const log = new Log(chip);
