@@ -47,7 +47,7 @@ const TIMERS_MAXIMUM = 8;
 const FLASH_FAILS = /^flash: .*; readings wait in RAM$/s;
 const FLASH_WORKS = "flash: works again";
 const OLDER_VERSION = "does not speak a newer version of MQTT";
-/** Connections in a row that the broker may end on a message while no reading arrives and none is set aside. */
+/** Connections in a row that the broker may end on a message while no reading arrives, none is set aside, and no PINGRESP is missing. */
 const POISON_ENDS_MAXIMUM = 20;
 const BIRTH_GIVEN_UP = "does not bear the birth message";
 const SET_ASIDE = /closes the connection when it gets a reading|does not take a reading, but others/;
@@ -242,9 +242,15 @@ export class Oracle implements BoardObserver, BrokerObserver {
 			this.calls.mayReturnAgain();
 		}
 		const silence = /no (PINGRESP|acknowledgement) within/.exec(text);
-		if (silence) this.silence.saidSo(this._now, silence[1] === "PINGRESP");
+		if (silence) this._silent(silence[1] === "PINGRESP");
 		else if (text.includes(BIRTH_GIVEN_UP)) this._status.birthGivenUp(this._now);
 		if (level === "error" && !EXPECTED_ERRORS.some((expected) => expected.test(text))) this.violate("error", text);
+	}
+
+	/** Which message it is that a broker ends connections on, a station finds out between answers to PINGREQs. */
+	private _silent(noPingresp: boolean): void {
+		if (noPingresp) this._poisonEnds = 0;
+		this.silence.saidSo(this._now, noPingresp);
 	}
 
 	/** At QoS 2 the broker's session goes with a reading that is given up, which before MQTT 5.0 takes a connection of its own. */
