@@ -50,8 +50,8 @@ export class Sampler {
 	private _measurement: Measurement | undefined;
 	private _startedAt = 0;
 	private _stepDue = 0;
-	/** The measurements for the next sample. */
-	private readonly _median = new Median();
+	/** Of the measurements for the next sample, if there are to be several. */
+	private readonly _median: Median | undefined;
 	/** Quick attempts for it. */
 	private _retries = 0;
 	private _misses = 0;
@@ -61,6 +61,7 @@ export class Sampler {
 		if (!(options.interval > 0)) throw new RangeError("the interval must be positive");
 		this._options = options;
 		this._interval = options.interval;
+		if ((options.samples ?? 1) > 1) this._median = new Median();
 	}
 
 	/** Time in ms from one sample to the next. */
@@ -109,7 +110,7 @@ export class Sampler {
 		try {
 			if (this._measurement === undefined) {
 				this._begin(now);
-				this._measurement = this._options.sensor.measure(this._median.count > 0);
+				this._measurement = this._options.sensor.measure(this._hasSome);
 			}
 			step = this._measurement.next();
 		} catch (error) {
@@ -166,9 +167,10 @@ export class Sampler {
 		this._misses = 0;
 		this._due = this._nextSlot(now);
 		if (recovered) this._options.onRecovered?.(now);
-		this._median.add(sample);
-		if (this._median.count < (this._options.samples ?? 1) && this._hasTime) this._due = this._earliest;
-		else this._complete(now);
+		const { _median: median } = this;
+		median?.add(sample);
+		if (median && median.count < this._options.samples! && this._hasTime) this._due = this._earliest;
+		else this._complete(median?.take() ?? sample, now);
 	}
 
 	private _missed(reason: string, now: number): void {
@@ -179,18 +181,23 @@ export class Sampler {
 		if (again) {
 			this._retries++;
 			this._due = this._earliest;
-		} else if (this._median.count === 0) {
+		} else if (!this._hasSome) {
 			this._retries = 0;
 		}
 		this._options.onFault(reason, now, this._misses);
 		if (this._misses === MISSES_UNTIL_UNAVAILABLE) this._options.onUnavailable?.(now);
 		// The measurements that did not fail are a sample.
-		if (!again && this._median.count > 0) this._complete(now);
+		if (!again && this._hasSome) this._complete(this._median!.take(), now);
 	}
 
-	private _complete(now: number): void {
+	private _complete(sample: Sample, now: number): void {
 		this._retries = 0;
-		this._options.onSample(this._median.take(), now);
+		this._options.onSample(sample, now);
+	}
+
+	/** Whether there are measurements for the next sample. */
+	private get _hasSome(): boolean {
+		return this._median !== undefined && this._median.count > 0;
 	}
 
 	/** Whether the sensor may be asked again before the next slot. */
