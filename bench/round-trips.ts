@@ -36,6 +36,7 @@ export async function roundTrips(brokerPort: number, pipelining: boolean): Promi
 			clock,
 			timer,
 			broker: { host: "127.0.0.1", port: proxy.port },
+			random: Math.random,
 			backoff: new Backoff({ random: Math.random }),
 			session,
 		});

@@ -1,7 +1,7 @@
 /** The broker and its password on a command line, as mosquitto_pub has them; and a password that `ps` does not show. */
 import { readFileSync } from "node:fs";
 import { withoutPreset } from "../hosts/node/public-brokers.ts";
-import { type BrokerAddress, DEFAULT_PORT, DEFAULT_TLS_PORT } from "../src/net/broker-url.ts";
+import { type BrokerAddress, defaultPort } from "../src/net/broker-url.ts";
 import { explained, UsageError } from "./frame.ts";
 
 /** The variable of the environment with a password. */
@@ -14,8 +14,8 @@ export function brokerUrl(given: string): string {
 
 /** TLS where it is asked for, as by naming a certificate, and on its own port. */
 export function brokerAt(host: string | undefined, port: number | undefined, wantsTls: boolean): BrokerAddress {
-	const tls = wantsTls || port === DEFAULT_TLS_PORT;
-	return { host: host ?? "localhost", port: port ?? (tls ? DEFAULT_TLS_PORT : DEFAULT_PORT), tls };
+	const tls = wantsTls || port === defaultPort({ tls: true });
+	return { host: host ?? "localhost", port: port ?? defaultPort({ tls }), tls };
 }
 
 /** The password of -P, or in the file of `--password-file`. Throws a `UsageError`, which shows nothing of it. */

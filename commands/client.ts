@@ -6,14 +6,15 @@ import { NodeSocket, type NodeSocketOptions } from "../hosts/node/node-socket.ts
 import { PacketBoundary } from "../hosts/node/packet-boundary.ts";
 import { clock, timer } from "../hosts/node/ports.ts";
 import { connectTls } from "../hosts/node/tls.ts";
-import type { Bytes, TlsOptions } from "../src/host.ts";
+import type { SocketConstructor, TlsOptions } from "../src/host.ts";
 import { Backoff } from "../src/net/backoff.ts";
-import type { BrokerAddress } from "../src/net/broker-url.ts";
+import { type BrokerAddress, defaultPort } from "../src/net/broker-url.ts";
 import { Link } from "../src/net/link.ts";
 import { RefusedError } from "../src/net/mqtt/errors.ts";
 import type { Message } from "../src/net/mqtt/message.ts";
 import { type ProtocolVersion, VERSIONS, type Will } from "../src/net/mqtt/packet.ts";
 import { Session, type SessionOptions } from "../src/net/mqtt/session.ts";
+import { webSocketOver } from "../src/net/websocket.ts";
 import { EXIT_FAILED, onInterrupt, say } from "./frame.ts";
 
 /** Delays between attempts to connect, in ms: a user waits at the terminal. */
@@ -104,10 +105,14 @@ export class Client<M extends Message> {
 			},
 		});
 		this.session = session;
-		const io = this._socketClass();
+		const io = this._socketClass(broker);
+		const { host, port } = broker;
 		this._link = new Link({
 			network: { socket: { io }, tls: { io, connect: connectTls } },
-			...{ clock, timer, broker, tls, session },
+			// The path is the class's.
+			broker: { host, port, tls: broker.tls === true },
+			...{ clock, timer, tls, session },
+			random: Math.random,
 			backoff: new Backoff({ ...RETRY, random: Math.random }),
 			onDisconnect: (reason, retryDelay, error, isTakenOver) => {
 				this._disconnected(reason, retryDelay, error);
@@ -194,26 +199,32 @@ export class Client<M extends Message> {
 	}
 
 	/** A class of sockets that keeps its latest socket in this client. */
-	private _socketClass() {
+	private _socketClass(broker: BrokerAddress) {
 		const watch = (socket: NodeSocket) => {
 			this._socket = socket;
 		};
 		const deaf = () => this._deaf;
 		const { packetwise } = this._options;
-		return class extends NodeSocket {
-			private readonly _boundary = packetwise ? new PacketBoundary() : undefined;
-
+		const stream = class extends NodeSocket {
 			constructor(options: NodeSocketOptions) {
 				super(options);
 				watch(this);
 			}
+		};
+		const { path } = broker;
+		const io: SocketConstructor =
+			path === undefined
+				? stream
+				: webSocketOver({ stream, path, random: Math.random, defaultPort: defaultPort(broker) });
+		return class extends io {
+			private readonly _boundary = packetwise ? new PacketBoundary() : undefined;
 
-			override read(byteLength?: number): Bytes | undefined {
+			override read(byteLength?: number): ArrayBuffer | Uint8Array | undefined {
 				if (deaf()) return undefined;
 				const boundary = this._boundary;
 				if (!boundary) return super.read(byteLength);
 				const bytes = super.read(Math.min(byteLength ?? Number.POSITIVE_INFINITY, boundary.allowed));
-				if (bytes) boundary.read(bytes);
+				if (bytes) boundary.read(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes));
 				return bytes;
 			}
 		};

@@ -57,7 +57,8 @@ export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 	const { id = defaultId, pins } = given;
 	const url = brokerOf(given.broker, fields);
 	const { username = url.username, password = url.password, topic = `veleta/${id}`, updateKey } = given;
-	const broker = { host: url.host, port: url.port, tls: url.tls };
+	const { host, port, tls, path } = url;
+	const broker = { host, port, tls, ...(path !== undefined && { path }) };
 	// At a public broker no commands, unless the user names them.
 	const commands = given.commands ?? (isPublic(broker) ? false : COMMANDS);
 	const shortest = shortestInterval(given);

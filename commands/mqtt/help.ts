@@ -13,7 +13,8 @@ Both
   -h, --host HOST         (default localhost)
   -p, --port PORT         (default 1883, or 8883 with TLS)
   -L, --url URL           mqtt[s]://[user[:password]@]host[:port]/topic instead
-                          of -h, -p, -u, -P and -t
+                          of -h, -p, -u, -P and -t; or, with -t,
+                          ws[s]://[user[:password]@]host[:port][/path]
       --cafile FILE       TLS; the broker's certificate must be from one of the
                           authorities in FILE (PEM)
       --cert FILE         the client's certificate, and

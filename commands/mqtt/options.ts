@@ -149,7 +149,7 @@ function connectionOptions(values: Values): ConnectionOptions {
 	}
 	const tls = tlsOf(values);
 	const hasPem = Object.keys(tls).length > 0;
-	if (url && !url.tls && hasPem) throw new UsageError("--cafile and --cert are for mqtts://");
+	if (url && !url.tls && hasPem) throw new UsageError("--cafile and --cert are for mqtts:// and wss://");
 	return {
 		broker: url ?? brokerOf(values, hasPem),
 		tls,
@@ -168,19 +168,20 @@ function connectionOptions(values: Values): ConnectionOptions {
 }
 
 /**
- * `mqtt[s]://[user[:password]@]host[:port]/topic`, as mosquitto_pub -L has it. No
- * error shows the URL: it may hold a password.
+ * `mqtt[s]://[user[:password]@]host[:port]/topic`, as mosquitto_pub -L has it; behind `ws[s]://` the path is that of the
+ * WebSocket, and -t has the topic. No error shows the URL: it may hold a password.
  */
-function urlOf(values: Values): { readonly broker: BrokerUrl; readonly topic: string } | undefined {
+function urlOf(values: Values): { readonly broker: BrokerUrl; readonly topic: string | undefined } | undefined {
 	const text = values.text("url");
 	if (text === undefined) return undefined;
-	for (const name of ["host", "port", "topic", "username", "pw", "password-file"]) {
+	const isWebSocket = /^wss?:/i.test(text);
+	for (const name of ["host", "port", "username", "pw", "password-file", ...(isWebSocket ? [] : ["topic"])]) {
 		if (values.has(name)) throw new UsageError(`--${name}: is in the URL of -L`);
 	}
-	const [, url, topic] = /^([^/]*:\/\/[^/]*)\/(.+)$/s.exec(text) ?? [];
+	const [, url, topic] = isWebSocket ? [text, text, ""] : (/^([^/]*:\/\/[^/]*)\/(.+)$/s.exec(text) ?? []);
 	if (url === undefined || topic === undefined) throw new UsageError("--url: must look like mqtt://host/topic");
 	try {
-		return { broker: checkBrokerUrl(url), topic };
+		return { broker: checkBrokerUrl(url), topic: isWebSocket ? undefined : topic };
 	} catch (error) {
 		throw new UsageError(`--url: ${(error as Error).message}`);
 	}
@@ -273,10 +274,10 @@ function propertiesOf(values: Values): Properties | undefined {
 
 function subOptions(values: Values): SubOptions {
 	const connection = connectionOptions(values);
-	const url = urlOf(values);
-	const fault = url && topicFilterFault(url.topic);
+	const topic = urlOf(values)?.topic;
+	const fault = topic === undefined ? undefined : topicFilterFault(topic);
 	if (fault) throw new UsageError(`--url: ${fault}`);
-	const topicFilters = url ? [url.topic] : values.topicFilters("topic");
+	const topicFilters = topic === undefined ? values.topicFilters("topic") : [topic];
 	const unsubscribe = values.topicFilters("unsubscribe");
 	if (topicFilters.length + unsubscribe.length === 0) throw lost("a topic is missing: -t");
 	if (topicFilters.length + unsubscribe.length > TOPICS_MAXIMUM) {

@@ -5,7 +5,7 @@ import { FirmwareSlots } from "../../hosts/sim/headless/firmware-slots.ts";
 import { FlashFile } from "../../hosts/sim/headless/flash-file.ts";
 import { Runner } from "../../hosts/sim/headless/runner.ts";
 import { Subscriber } from "../../hosts/sim/headless/subscriber.ts";
-import { DEFAULT_PORT, showAddress } from "../../src/net/broker-url.ts";
+import { defaultPort, showAddress } from "../../src/net/broker-url.ts";
 import type { Settings } from "../../src/settings.ts";
 import { buildEngine, MissingMbedTlsError } from "../../tools/engine.js";
 import { type Command, EXIT_DONE, onInterrupt, UsageError } from "../frame.ts";
@@ -46,7 +46,7 @@ async function run(options: Options): Promise<number> {
 	// The flash's lock holds for the slots, too.
 	const slots = new FirmwareSlots(options.state && `${options.state}.slots`, FIRMWARE);
 	const broker = options.embedded
-		? await startBroker(options.port ? [options.port] : [DEFAULT_PORT, ANY_PORT])
+		? await startBroker(options.port ? [options.port] : [defaultPort({}), ANY_PORT])
 		: undefined;
 	const address = broker ? { host: "127.0.0.1", port: broker.port } : options.settings.broker;
 	const settings = broker ? { ...options.rawSettings, broker: `mqtt://127.0.0.1:${broker.port}` } : options.rawSettings;

@@ -31,7 +31,8 @@ export const USAGE = `Usage: npm run update -- --broker URL --id ID --key KEY.pe
 Sends firmware to a station, through the broker, and waits until the station
 runs it. Without FILE.bin, what npm run build:esp32 made.
 
-  --broker URL    mqtt://[user:password@]host[:port], or mqtts:// for TLS
+  --broker URL    mqtt://[user:password@]host[:port], or mqtts:// for TLS;
+                  ws:// and wss://, with a path, for WebSockets
   --cafile FILE   authorities (PEM) of the broker's certificate, instead of
                   those that Node knows
   --id ID         the station's name

@@ -8,10 +8,11 @@ import { Alarm } from "../alarm.js";
 import type { Bytes, Clock, NetworkPort, Resolver, Socket, TimerPort, TlsOptions } from "../host.js";
 import { messageOf } from "../text.js";
 import { AWAY_LIMIT_MS, type Backoff, DOUBTFUL_LIMIT_MS, STABLE_AFTER_MS } from "./backoff.js";
-import type { BrokerAddress } from "./broker-url.js";
+import { type BrokerAddress, defaultPort } from "./broker-url.js";
 import { ProtocolError, RefusedError, SessionDiscardedError, TakenOverError } from "./mqtt/errors.js";
 import type { Message } from "./mqtt/message.js";
 import type { Session } from "./mqtt/session.js";
+import { webSocketOver } from "./websocket.js";
 
 /**
  * From the attempt to connect to an open connection with TLS, name resolution included,
@@ -42,7 +43,9 @@ export interface LinkOptions<M extends Message> {
 	readonly clock: Clock;
 	readonly timer: TimerPort;
 	readonly broker: BrokerAddress;
-	/** For a broker at `mqtts://`. */
+	/** Uniform in [0, 1), for the masks of a WebSocket. */
+	readonly random: () => number;
+	/** For a broker at `mqtts://` or `wss://`. */
 	readonly tls?: TlsOptions;
 	readonly session: Session<M>;
 	readonly backoff: Backoff;
@@ -155,8 +158,10 @@ export class Link<M extends Message> {
 	}
 
 	private _openSocket(state: State & { phase: "opening" }, address: string | undefined): void {
-		const { network, broker, tls, clock } = this._options;
-		const { io, ...options } = broker.tls ? network.tls! : network.socket;
+		const { network, broker, tls, clock, random } = this._options;
+		const { path, ...place } = broker;
+		const { io: stream, ...options } = broker.tls ? network.tls! : network.socket;
+		const io = path === undefined ? stream : webSocketOver({ stream, path, random, defaultPort: defaultPort(broker) });
 		let socket: Socket | undefined;
 		/** A socket that was given up may still call back. */
 		const current = () => this._state.phase !== "stopped" && "socket" in this._state && this._state.socket === socket;
@@ -164,7 +169,7 @@ export class Link<M extends Message> {
 			socket = new io({
 				...options,
 				...(address === undefined ? {} : { address }),
-				...broker,
+				...place,
 				...(broker.tls && tls),
 				noDelay: true,
 				onReadable: () => {

@@ -75,7 +75,7 @@ export class Station {
 
 	/** Throws an Error where the host lacks what the settings ask for. */
 	constructor(host: Host, settings: Settings, observer: Observer = host.observer ?? {}) {
-		if (settings.broker.tls && !host.network.tls) throw new Error("broker: this host has no TLS for mqtts://");
+		if (settings.broker.tls && !host.network.tls) throw new Error("broker: this host has no TLS");
 		const { network, timer, clock, log } = host;
 		this._host = host;
 		this._settings = settings;
@@ -202,6 +202,7 @@ export class Station {
 			timer,
 			broker,
 			tls,
+			random,
 			backoff: new Backoff({ random }),
 			session: this._session,
 			onDisconnect: (reason, retryDelay, error, isTakenOver) => {

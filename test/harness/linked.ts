@@ -10,8 +10,9 @@ export function linked(connack: string, options: Partial<SessionOptions<Message>
 	const world = new World();
 	const { network, clock, timer } = world;
 	const session = new Session({ clientId: "c", keepAlive: 60, pipelining: false, protocolVersion: 4, ...options });
-	const backoff = new Backoff({ random: () => 0.5 });
-	new Link({ network, clock, timer, broker: { host: "broker.test", port: 1883 }, backoff, session }).start();
+	const random = () => 0.5;
+	const backoff = new Backoff({ random });
+	new Link({ network, clock, timer, broker: { host: "broker.test", port: 1883 }, random, backoff, session }).start();
 	world.socket.opens();
 	world.socket.takeWritten();
 	world.socket.receives(connack);

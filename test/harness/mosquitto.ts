@@ -14,6 +14,8 @@ export interface MosquittoOptions {
 	readonly access?: string;
 	/** Listens with TLS, too, at `tlsPort`. */
 	readonly tls?: BrokerTls;
+	/** Listens for WebSockets, too, at `webSocketPort`; with `tls` for those over TLS at `secureWebSocketPort`. */
+	readonly webSockets?: boolean;
 	/** Saves each change at once, and not only when it is asked to, or stops. */
 	readonly savesChanges?: boolean;
 }
@@ -27,23 +29,29 @@ export interface BrokerTls {
 export class Mosquitto {
 	readonly port: number;
 	readonly tlsPort: number;
+	readonly webSocketPort: number;
+	readonly secureWebSocketPort: number;
 	/** Of all its lives. */
 	readonly log: string[] = [];
 	private readonly _folder: string;
 	private _settings: readonly string[] = [];
+	private _hasWebSockets = false;
 	private _program: Program | undefined;
 
-	private constructor(folder: string, port: number, tlsPort: number) {
+	private constructor(folder: string, [port, tlsPort, webSocketPort, secureWebSocketPort]: readonly number[]) {
 		this._folder = folder;
-		this.port = port;
-		this.tlsPort = tlsPort;
+		this.port = port!;
+		this.tlsPort = tlsPort!;
+		this.webSocketPort = webSocketPort!;
+		this.secureWebSocketPort = secureWebSocketPort!;
 	}
 
 	/** Starts one that keeps what it has to in `folder`. */
-	static async start(folder: string, { users, access, tls, savesChanges }: MosquittoOptions = {}): Promise<Mosquitto> {
+	static async start(folder: string, options: MosquittoOptions = {}): Promise<Mosquitto> {
+		const { users, access, tls, savesChanges, webSockets } = options;
 		const program = findProgram("mosquitto");
 		mkdirSync(folder, { recursive: true });
-		const broker = new Mosquitto(folder, await freePort(), await freePort());
+		const broker = new Mosquitto(folder, [await freePort(), await freePort(), await freePort(), await freePort()]);
 		const passwords = join(folder, "passwords");
 		if (users) {
 			writeFileSync(passwords, "");
@@ -64,7 +72,9 @@ export class Mosquitto {
 			// Root's mosquitto would become another user, who may not write here.
 			...(process.getuid?.() === 0 ? ["user root"] : []),
 			`listener ${broker.port} 127.0.0.1`,
+			...(webSockets ? [`listener ${broker.webSocketPort} 127.0.0.1`, "protocol websockets"] : []),
 		];
+		broker._hasWebSockets = webSockets === true;
 		broker.configure(tls);
 		await broker.restart(program);
 		return broker;
@@ -75,9 +85,14 @@ export class Mosquitto {
 		const settings = [...this._settings];
 		if (tls) {
 			const { identity, clientAuthority } = tls;
-			settings.push(`listener ${this.tlsPort} 127.0.0.1`);
-			settings.push(`certfile ${identity.certificate}`, `keyfile ${identity.key}`);
-			if (clientAuthority) settings.push(`cafile ${clientAuthority.certificate}`, "require_certificate true");
+			for (const [port, ...protocol] of [
+				[this.tlsPort],
+				...(this._hasWebSockets ? [[this.secureWebSocketPort, "protocol websockets"]] : []),
+			]) {
+				settings.push(`listener ${port} 127.0.0.1`, ...protocol.map(String));
+				settings.push(`certfile ${identity.certificate}`, `keyfile ${identity.key}`);
+				if (clientAuthority) settings.push(`cafile ${clientAuthority.certificate}`, "require_certificate true");
+			}
 		}
 		writeFileSync(join(this._folder, "mosquitto.conf"), `${settings.join("\n")}\n`);
 	}

@@ -55,8 +55,11 @@ const UNUSABLE: readonly [args: string[], line: RegExp][] = [
 	[["--topic", "/casa"], /^--topic: must not begin or end with \/$/],
 	[["--broker", "mqtt//localhost"], /^--broker: must look like mqtt:\/\/host/],
 	[["--broker", "192.168.1.300"], /^--broker: the host must be a name, or an IPv4 address/],
-	[["--broker", "wss://casa:secret@localhost"], /^--broker: wss:\/\/ is not supported; use mqtt:\/\/ or mqtts:\/\/$/],
-	[["--broker", "http://casa:secret@localhost"], /^--broker: must begin with mqtt:\/\/ or mqtts:\/\/, not http:\/\/$/],
+	[["--broker", "mqtt://casa:secret@localhost/mqtt"], /^--broker: must look like mqtt:\/\/host/],
+	[
+		["--broker", "http://casa:secret@localhost"],
+		/^--broker: must begin with mqtt:\/\/, mqtts:\/\/, ws:\/\/ or wss:\/\/, not http:\/\/$/,
+	],
 	[["--broker", "mqtt://casa:secret@localhost:port"], /^--broker: must look like/],
 	[["--broker", "mqtt://casa:%secret@localhost"], /^--broker: user or password has a %/],
 	[["-h"], /^Option '-h, --host <value>' argument missing; npm start/],

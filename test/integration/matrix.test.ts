@@ -133,6 +133,7 @@ class Station {
 		this._link = new Link({
 			...{ network, clock, timer, session: this.session },
 			broker: { host: "127.0.0.1", port: proxy.port },
+			random: createRandom(seed),
 			backoff: new Backoff({ ...RETRY, random: createRandom(seed) }),
 		});
 	}

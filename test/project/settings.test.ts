@@ -22,7 +22,6 @@ const WIDER: readonly [why: string, ...cases: object[]][] = [
 	[
 		"a URL is more than a pattern",
 		{ broker: "http://localhost" },
-		{ broker: "wss://localhost" },
 		{ broker: "mqtt://h:0" },
 		{ broker: "mqtt://h:65536" },
 		{ broker: "mqtt://u:%zz@h" },

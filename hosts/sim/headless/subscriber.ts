@@ -71,6 +71,7 @@ export class Subscriber {
 			broker,
 			tls,
 			session,
+			random: Math.random,
 			backoff: new Backoff({ ...RETRY_MS, random: Math.random }),
 			onDisconnect: (reason, _retryDelay, error) => {
 				if (error instanceof RefusedError && !error.hasOlderVersion) refused(reason);

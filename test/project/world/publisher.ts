@@ -46,6 +46,7 @@ export class Publisher {
 			},
 			broker: { host: "broker.test", port: 1883 },
 			session,
+			random: () => random.next(),
 			backoff: new Backoff({ random: () => random.next() }),
 			onDisconnect: (reason) => this.ends.push(reason),
 		});

@@ -296,7 +296,15 @@ test("10,000 stations after a broker's restart make no peak above 3,000 attempts
 			birth: { topic: "s", payload: bytesOf("online"), qos: 1, retain: true },
 		});
 		const backoff = new Backoff({ random: () => random.next() });
-		const link = new Link({ network, clock, timer, broker: { host: "b", port: 1883 }, session, backoff });
+		const link = new Link({
+			network,
+			clock,
+			timer,
+			broker: { host: "b", port: 1883 },
+			session,
+			random: () => random.next(),
+			backoff,
+		});
 		scheduler.after(random.next() * 60_000, () => link.start());
 	}
 	scheduler.run(90_000);

@@ -22,6 +22,7 @@ function start(broker: BrokerAddress, { hasTls = true, tls = PEM } = {}) {
 		broker,
 		tls,
 		session: new Session({ clientId: "c", keepAlive: 60 }),
+		random: () => 0.5,
 		backoff: new Backoff({ random: () => 0.5 }),
 		onDisconnect: (reason, retryDelay) => log.push(`${reason}; again in ${retryDelay} ms`),
 	});
@@ -74,10 +75,22 @@ test("mqtts:// and ssl:// mean TLS, with a port of their own", () => {
 	equal(parsed("MQTTS://broker.test:1"), "broker.test 1 true");
 	equal(parsed("ssl://ana:s%40l@broker.test/"), "broker.test 8883 true");
 	equal(parsed("mqtts://[::1]"), "::1 8883 true");
-	for (const scheme of ["ws", "wss", "WSS"]) {
-		throws(
-			() => parseBrokerUrl(`${scheme}://u:secret@broker.test`),
-			/^wss?:\/\/ is not supported; use mqtt:\/\/ or mqtts:\/\/$/i,
-		);
-	}
+});
+
+test("ws:// and wss:// have HTTP's ports, and the path /mqtt where the URL has none", () => {
+	const parsed = (url: string) => {
+		const { host, port, tls, path, username, password } = parseBrokerUrl(url);
+		return [host, port, tls, path, username, password].join(" ").trimEnd();
+	};
+	equal(parsed("ws://broker.test"), "broker.test 80 false /mqtt");
+	equal(parsed("wss://broker.test"), "broker.test 443 true /mqtt");
+	equal(parsed("WSS://ana:s%40l@broker.test:8884"), "broker.test 8884 true /mqtt ana s@l");
+	equal(parsed("ws://broker.test/"), "broker.test 80 false /");
+	equal(parsed("ws://[::1]:8083/a/b?c=%20d"), "::1 8083 false /a/b?c=%20d");
+	equal(parsed("mqtt://broker.test/"), "broker.test 1883 false");
+	throws(() => parseBrokerUrl("mqtts://u:secret@broker.test/mqtt"), /^must look like/);
+	throws(
+		() => parseBrokerUrl("http://broker.test"),
+		/^must begin with mqtt:\/\/, mqtts:\/\/, ws:\/\/ or wss:\/\/, not http:/,
+	);
 });

@@ -19,6 +19,7 @@ function start(options: Partial<LinkOptions<Message>> = {}, session: Partial<Ses
 		clock: world.clock,
 		timer: world.timer,
 		broker: { host: "broker.test", port: 1883 },
+		random: () => 0.5,
 		backoff: new Backoff({ random: () => 0.5 }),
 		session: new Session({
 			clientId: "c",
