@@ -106,7 +106,8 @@ export class Sampler {
 	 */
 	tick(now: number): void {
 		if (now < this.deadline || this._closed) return;
-		let step: IteratorResult<number, Sample>;
+		let step: IteratorResult<number, Sample> | undefined;
+		let sample: Sample | undefined;
 		try {
 			if (this._measurement === undefined) {
 				this._begin(now);
@@ -114,11 +115,12 @@ export class Sampler {
 			}
 			step = this._measurement.next();
 		} catch (error) {
-			this._missed(describe(error), now);
-			return;
+			sample = this._missed(describe(error), now);
 		}
-		if (step.done) this._succeeded(step.value, now);
-		else this._wait(step.value, now);
+		if (step) sample = step.done ? this._succeeded(step.value, now) : this._wait(step.value, now);
+		if (!sample) return;
+		this._retries = 0;
+		this._options.onSample(sample, now);
 	}
 
 	private _begin(now: number): void {
@@ -128,12 +130,12 @@ export class Sampler {
 		this._origin ??= now;
 	}
 
-	private _wait(delay: number, now: number): void {
+	private _wait(delay: number, now: number): Sample | undefined {
 		this._stepDue = now + Math.max(SHORTEST_STEP_MS, delay);
 		// Compared so that NaN as a delay fails, too.
-		if (this._stepDue <= this._startedAt + LONGEST_MEASUREMENT_MS) return;
+		if (this._stepDue <= this._startedAt + LONGEST_MEASUREMENT_MS) return undefined;
 		this._abandon();
-		this._missed(`the measurement would take longer than ${LONGEST_MEASUREMENT_MS / 1_000} s`, now);
+		return this._missed(`the measurement would take longer than ${LONGEST_MEASUREMENT_MS / 1_000} s`, now);
 	}
 
 	/**
@@ -161,19 +163,23 @@ export class Sampler {
 		this._measurement = undefined;
 	}
 
-	private _succeeded(sample: Sample, now: number): void {
+	/** Returns the sample, if it is one. */
+	private _succeeded(sample: Sample, now: number): Sample | undefined {
 		this._finish(now);
 		const recovered = this.unavailable;
 		this._misses = 0;
 		this._due = this._nextSlot(now);
 		if (recovered) this._options.onRecovered?.(now);
 		const { _median: median } = this;
-		median?.add(sample);
-		if (median && median.count < this._options.samples! && this._hasTime) this._due = this._earliest;
-		else this._complete(median?.take() ?? sample, now);
+		if (!median) return sample;
+		median.add(sample);
+		if (median.count >= this._options.samples! || !this._hasTime) return median.take();
+		this._due = this._earliest;
+		return undefined;
 	}
 
-	private _missed(reason: string, now: number): void {
+	/** Returns the sample that the measurements which did not fail are, if no further one is to come. */
+	private _missed(reason: string, now: number): Sample | undefined {
 		this._finish(now);
 		this._misses++;
 		this._due = this._nextSlot(now);
@@ -186,13 +192,7 @@ export class Sampler {
 		}
 		this._options.onFault(reason, now, this._misses);
 		if (this._misses === MISSES_UNTIL_UNAVAILABLE) this._options.onUnavailable?.(now);
-		// The measurements that did not fail are a sample.
-		if (!again && this._hasSome) this._complete(this._median!.take(), now);
-	}
-
-	private _complete(sample: Sample, now: number): void {
-		this._retries = 0;
-		this._options.onSample(sample, now);
+		return !again && this._hasSome ? this._median!.take() : undefined;
 	}
 
 	/** Whether there are measurements for the next sample. */

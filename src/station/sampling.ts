@@ -32,6 +32,8 @@ export class Sampling {
 	private readonly _alarm: Alarm;
 	private _faults = 0;
 	private readonly _changes: Changes;
+	/** Whether a sample was told in this step. */
+	private _hasSampled = false;
 	/** Whether somebody has asked for the next sample. */
 	private _isRequested = false;
 	/** The last reason for a missing reading that was logged; `undefined` since there is a reading again. */
@@ -107,6 +109,10 @@ export class Sampling {
 		const now = this._options.host.clock.now();
 		this._sampler.tick(now);
 		this._setAlarm();
+		// Not where the sample is told: what follows goes as far as a command's reply, and a board's stack is small. Also
+		// without room: a reading that takes it may have waited long enough to be tried again.
+		if (this._hasSampled) this._options.link.wake();
+		this._hasSampled = false;
 		this._feed(now);
 	}
 
@@ -133,6 +139,7 @@ export class Sampling {
 			return this._fault(messageOf(error));
 		}
 		if (seq !== undefined) this._changes.kept(sample, now);
+		this._hasSampled = true;
 		onSample(seq, sample, now);
 	}
 

@@ -228,8 +228,6 @@ export class Station {
 			this._observer.onReading?.(seq, sample, now);
 			this._commands.sampled({ ok: true, seq });
 		}
-		// Also without room: a reading that takes it may have waited long enough to be tried again.
-		this._link.wake();
 	}
 
 	private _faulted(reason: string): void {

@@ -17,9 +17,9 @@ function slowness(): number {
 	return Math.max(1, (loadavg()[0] ?? 0) / PROCESSORS);
 }
 
-/** As a limit in ms for what begins now: what takes longer hangs. */
+/** As a limit in whole ms for what begins now: what takes longer hangs. */
 export function patience(): number {
-	return HANG_MS * slowness();
+	return Math.ceil(HANG_MS * slowness());
 }
 
 /**

@@ -390,7 +390,10 @@ describe("npm run mqtt with TLS", { concurrency: 4 }, () => {
 			[["--cafile", other], /^--cafile: holds no certificate(?:;|$)/],
 			[["--cert", certificate], /^--cert and --key go together(?:;|$)/],
 			[["--cafile", "none.pem"], /^--cafile: none\.pem: there is no such file(?:;|$)/],
-			[["-L", "mqtt://localhost/t", "--cafile", certificate], /^--cafile and --cert are for mqtts:\/\/(?:;|$)/],
+			[
+				["-L", "mqtt://localhost/t", "--cafile", certificate],
+				/^--cafile and --cert are for mqtts:\/\/ and wss:\/\/(?:;|$)/,
+			],
 			[["-L", "mqtts://u:secret@localhost"], /^--url: must look like mqtt:\/\/host\/topic(?:;|$)/],
 			[["-L", "mqtts://localhost/t/#"], /^--url: topic name with a wildcard/],
 			[["-L", "mqtts://localhost/t", "-h", "localhost"], /^--host: is in the URL of -L(?:;|$)/],
