@@ -6,15 +6,16 @@ import { NodeSocket, type NodeSocketOptions } from "../hosts/node/node-socket.ts
 import { PacketBoundary } from "../hosts/node/packet-boundary.ts";
 import { clock, timer } from "../hosts/node/ports.ts";
 import { connectTls } from "../hosts/node/tls.ts";
-import type { SocketConstructor, TlsOptions } from "../src/host.ts";
+import { asBytes } from "../src/bytes.ts";
+import type { TlsOptions } from "../src/host.ts";
 import { Backoff } from "../src/net/backoff.ts";
-import { type BrokerAddress, defaultPort } from "../src/net/broker-url.ts";
+import type { BrokerAddress } from "../src/net/broker-url.ts";
 import { Link } from "../src/net/link.ts";
 import { RefusedError } from "../src/net/mqtt/errors.ts";
 import type { Message } from "../src/net/mqtt/message.ts";
 import { type ProtocolVersion, VERSIONS, type Will } from "../src/net/mqtt/packet.ts";
 import { Session, type SessionOptions } from "../src/net/mqtt/session.ts";
-import { webSocketOver } from "../src/net/websocket.ts";
+import { webSocketAt } from "../src/net/websocket.ts";
 import { EXIT_FAILED, onInterrupt, say } from "./frame.ts";
 
 /** Delays between attempts to connect, in ms: a user waits at the terminal. */
@@ -211,12 +212,7 @@ export class Client<M extends Message> {
 				watch(this);
 			}
 		};
-		const { path } = broker;
-		const io: SocketConstructor =
-			path === undefined
-				? stream
-				: webSocketOver({ stream, path, random: Math.random, defaultPort: defaultPort(broker) });
-		return class extends io {
+		return class extends webSocketAt(broker, stream, Math.random) {
 			private readonly _boundary = packetwise ? new PacketBoundary() : undefined;
 
 			override read(byteLength?: number): ArrayBuffer | Uint8Array | undefined {
@@ -224,7 +220,7 @@ export class Client<M extends Message> {
 				const boundary = this._boundary;
 				if (!boundary) return super.read(byteLength);
 				const bytes = super.read(Math.min(byteLength ?? Number.POSITIVE_INFINITY, boundary.allowed));
-				if (bytes) boundary.read(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes));
+				if (bytes) boundary.read(asBytes(bytes));
 				return bytes;
 			}
 		};

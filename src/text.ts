@@ -90,6 +90,12 @@ export function messageOf(error: unknown): string {
 	return error instanceof Error ? error.message : String(error);
 }
 
+/** The end of a sentence about a failure: its reason behind a colon, if there is one. */
+export function because(reason: unknown): string {
+	const text = reason instanceof Error ? reason.message : reason;
+	return text === undefined || text === "" ? "" : `: ${text}`;
+}
+
 /** ISO 8601 in UTC, of ms since 1970; `undefined`, which JSON leaves out, of a time that is not known. */
 export function isoTime(time: number | undefined): string | undefined {
 	return time === undefined ? undefined : new Date(time).toISOString();

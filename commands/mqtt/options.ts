@@ -178,10 +178,10 @@ function urlOf(values: Values): { readonly broker: BrokerUrl; readonly topic: st
 	for (const name of ["host", "port", "username", "pw", "password-file", ...(isWebSocket ? [] : ["topic"])]) {
 		if (values.has(name)) throw new UsageError(`--${name}: is in the URL of -L`);
 	}
-	const [, url, topic] = isWebSocket ? [text, text, ""] : (/^([^/]*:\/\/[^/]*)\/(.+)$/s.exec(text) ?? []);
-	if (url === undefined || topic === undefined) throw new UsageError("--url: must look like mqtt://host/topic");
+	const [, url = text, topic] = isWebSocket ? [] : (/^([^/]*:\/\/[^/]*)\/(.+)$/s.exec(text) ?? []);
+	if (topic === undefined && !isWebSocket) throw new UsageError("--url: must look like mqtt://host/topic");
 	try {
-		return { broker: checkBrokerUrl(url), topic: isWebSocket ? undefined : topic };
+		return { broker: checkBrokerUrl(url), topic };
 	} catch (error) {
 		throw new UsageError(`--url: ${(error as Error).message}`);
 	}

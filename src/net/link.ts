@@ -5,14 +5,15 @@
  * deadline is reached, and reconnects after every end of a connection.
  */
 import { Alarm } from "../alarm.js";
+import { asBytes, joined } from "../bytes.js";
 import type { Bytes, Clock, NetworkPort, Resolver, Socket, TimerPort, TlsOptions } from "../host.js";
-import { messageOf } from "../text.js";
+import { because, messageOf } from "../text.js";
 import { AWAY_LIMIT_MS, type Backoff, DOUBTFUL_LIMIT_MS, STABLE_AFTER_MS } from "./backoff.js";
-import { type BrokerAddress, defaultPort } from "./broker-url.js";
+import type { BrokerAddress } from "./broker-url.js";
 import { ProtocolError, RefusedError, SessionDiscardedError, TakenOverError } from "./mqtt/errors.js";
 import type { Message } from "./mqtt/message.js";
 import type { Session } from "./mqtt/session.js";
-import { webSocketOver } from "./websocket.js";
+import { webSocketAt } from "./websocket.js";
 
 /**
  * From the attempt to connect to an open connection with TLS, name resolution included,
@@ -159,9 +160,9 @@ export class Link<M extends Message> {
 
 	private _openSocket(state: State & { phase: "opening" }, address: string | undefined): void {
 		const { network, broker, tls, clock, random } = this._options;
-		const { path, ...place } = broker;
+		const { path: _path, ...place } = broker;
 		const { io: stream, ...options } = broker.tls ? network.tls! : network.socket;
-		const io = path === undefined ? stream : webSocketOver({ stream, path, random, defaultPort: defaultPort(broker) });
+		const io = webSocketAt(broker, stream, random);
 		let socket: Socket | undefined;
 		/** A socket that was given up may still call back. */
 		const current = () => this._state.phase !== "stopped" && "socket" in this._state && this._state.socket === socket;
@@ -259,7 +260,7 @@ export class Link<M extends Message> {
 			}
 			const bytes = this._state.socket.read(READ_BYTES);
 			if (bytes === undefined || bytes.byteLength === 0) return;
-			session.receive(bytes instanceof Uint8Array ? (bytes as Bytes) : new Uint8Array(bytes), now);
+			session.receive(asBytes(bytes), now);
 			if (session.connected) this._state.acceptedAt ??= now;
 			this._transmit(now);
 		}
@@ -377,20 +378,4 @@ export class Link<M extends Message> {
 		if (state.phase === "stopped") return Number.POSITIVE_INFINITY;
 		return Math.min(this._options.session.deadline, this._unreadSince ?? Number.POSITIVE_INFINITY);
 	}
-}
-
-function joined(parts: readonly Bytes[], size: number): Bytes {
-	if (parts.length === 1) return parts[0]!;
-	const bytes = new Uint8Array(size);
-	let at = 0;
-	for (const part of parts) {
-		bytes.set(part, at);
-		at += part.length;
-	}
-	return bytes;
-}
-
-function because(reason: unknown): string {
-	const text = reason instanceof Error ? reason.message : reason;
-	return text === undefined || text === "" ? "" : `: ${text}`;
 }

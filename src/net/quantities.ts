@@ -33,10 +33,11 @@ const HUMIDITY_STEPS = 10;
  * g M / (R · 0.0065 K/m).
  */
 export function quantitiesOf(sample: Sample, { offsets, altitude, derived }: Corrections): Quantities {
-	const { thermometer, hygrometer, barometer } = sample;
-	const temperature = thermometer.temperature + (offsets.temperature ?? 0);
-	const humidity = hygrometer && Math.min(100, Math.max(0, hygrometer.humidity * 100 + (offsets.humidity ?? 0)));
-	const pressure = barometer && barometer.pressure / 100 + (offsets.pressure ?? 0);
+	const measured = measuredOf(sample);
+	const temperature = measured.temperature + (offsets.temperature ?? 0);
+	let { humidity, pressure } = measured;
+	if (humidity !== undefined) humidity = Math.min(100, Math.max(0, humidity + (offsets.humidity ?? 0)));
+	if (pressure !== undefined) pressure += offsets.pressure ?? 0;
 	const quantities: Quantities = {
 		temperature: round(temperature),
 		humidity: round(humidity, HUMIDITY_STEPS),
@@ -48,6 +49,21 @@ export function quantitiesOf(sample: Sample, { offsets, altitude, derived }: Cor
 		for (const name of derived) quantities[name] = round(derivedOf(name, temperature, humidity));
 	}
 	return quantities;
+}
+
+/** What was measured, in °C, % and hPa, not rounded. */
+export interface Measured {
+	readonly temperature: number;
+	readonly humidity: number | undefined;
+	readonly pressure: number | undefined;
+}
+
+export function measuredOf({ thermometer, hygrometer, barometer }: Sample): Measured {
+	return {
+		temperature: thermometer.temperature,
+		humidity: hygrometer && hygrometer.humidity * 100,
+		pressure: barometer && barometer.pressure / 100,
+	};
 }
 
 /** Adding 0 makes -0 a 0. */

@@ -3,8 +3,10 @@
  * which packets begin and end anywhere [MQTT-6.0.0-1, MQTT-6.0.0-2]. It does no I/O of its own, has no timer, and keeps
  * no frame: payloads pass through as they arrive.
  */
+import { asBytes } from "../bytes.js";
 import type { Bytes, Socket, SocketConstructor, SocketOptions } from "../host.js";
-import { bytesOf, printable } from "../text.js";
+import { because, bytesOf, printable } from "../text.js";
+import { type BrokerAddress, defaultPort } from "./broker-url.js";
 import { sha1 } from "./sha1.js";
 
 /** Bytes of a line of the answer's header, and of all of it: behind them something else answers. */
@@ -54,8 +56,15 @@ export interface WebSocketUrl {
 	readonly random: () => number;
 }
 
-/** A class of sockets, each a WebSocket. */
-export function webSocketOver(url: WebSocketUrl): SocketConstructor {
+/** The class of sockets to a broker: `stream`, or where the broker's address has a path a WebSocket around it. */
+export function webSocketAt(
+	broker: BrokerAddress,
+	stream: SocketConstructor,
+	random: WebSocketUrl["random"],
+): SocketConstructor {
+	const { path } = broker;
+	if (path === undefined) return stream;
+	const url = { stream, path, random, defaultPort: defaultPort(broker) };
 	return class extends WebSocket {
 		constructor(options: SocketOptions) {
 			super(options, url);
@@ -194,13 +203,8 @@ export class WebSocket implements Socket {
 		if (this._phase === "upgrading") this._upgrade();
 		if (this._phase === "closed") return;
 		const error =
-			this._farewell ?? (this._phase === "upgrading" ? `no WebSocket was opened${this._told(reason)}` : undefined);
+			this._farewell ?? (this._phase === "upgrading" ? `no WebSocket was opened${because(reason)}` : undefined);
 		this._options.onError(error === undefined ? reason : new Error(error));
-	}
-
-	private _told(reason: unknown): string {
-		const text = reason instanceof Error ? reason.message : reason;
-		return text === undefined || text === "" ? "" : `: ${text}`;
 	}
 
 	/** The opening handshake's request [RFC 6455, 4.1]. */
@@ -229,7 +233,7 @@ export class WebSocket implements Socket {
 	/** Reads the answer; what is behind its header is of frames. */
 	private _upgrade(): void {
 		while (this._phase === "upgrading") {
-			const bytes = asBytes(this._stream.read(READ_BYTES));
+			const bytes = this._arrived(READ_BYTES);
 			if (!bytes) return;
 			const answer = this._answer!;
 			for (let at = 0; at < bytes.length; at++) {
@@ -293,7 +297,6 @@ export class WebSocket implements Socket {
 	}
 
 	private _refuse(reason: string): void {
-		this._phase = "closing";
 		this._options.onError(new Error(`no WebSocket: ${reason}`));
 		this.close();
 	}
@@ -301,9 +304,15 @@ export class WebSocket implements Socket {
 	/** Bytes of frames, at most `maximum`. */
 	private _take(maximum: number): Bytes | undefined {
 		const early = this._early;
-		if (!early) return asBytes(this._stream.read(maximum));
+		if (!early) return this._arrived(maximum);
 		this._early = early.length > maximum ? early.subarray(maximum) : undefined;
 		return early.length === 0 ? this._take(maximum) : early.subarray(0, maximum);
+	}
+
+	/** Bytes of the stream's, at most `maximum`. */
+	private _arrived(maximum: number): Bytes | undefined {
+		const bytes = this._stream.read(maximum);
+		return bytes && bytes.byteLength > 0 ? asBytes(bytes) : undefined;
 	}
 
 	/** The next frame's header [RFC 6455, 5.2]. Returns whether it is there as a whole. */
@@ -422,11 +431,6 @@ export class WebSocket implements Socket {
 		this._status = status;
 		return new Error(`WebSocket: the broker ${what}`);
 	}
-}
-
-function asBytes(bytes: ArrayBuffer | Uint8Array | undefined): Bytes | undefined {
-	if (!bytes || bytes.byteLength === 0) return undefined;
-	return bytes instanceof Uint8Array ? (bytes as Bytes) : new Uint8Array(bytes);
 }
 
 /** Bytes of a frame's header, as far as they tell. */

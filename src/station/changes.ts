@@ -1,4 +1,5 @@
 /** Which samples become readings: with the setting `change` only those that tell of something new. */
+import { type Measured, measuredOf } from "../net/quantities.js";
 import type { Sample } from "../sensors/sensor.js";
 import type { Settings } from "../settings.js";
 
@@ -8,7 +9,7 @@ const ROUNDING = 1e-6;
 export class Changes {
 	private readonly _change: Settings["change"];
 	/** The last reading, with its time in ms. */
-	private _last: Sample | undefined;
+	private _last: Measured | undefined;
 	private _lastAt = 0;
 
 	constructor(change: Settings["change"]) {
@@ -23,20 +24,20 @@ export class Changes {
 	isDue(sample: Sample, now: number, interval: number): boolean {
 		const last = this._last;
 		if (!last || !this._change) return true;
-		const { temperature, humidity, pressure, atMost } = this._change;
 		// Samples are not exactly an interval apart.
-		if (now - this._lastAt >= (atMost - 0.5) * interval) return true;
+		if (now - this._lastAt >= (this._change.atMost - 0.5) * interval) return true;
+		const { temperature, humidity, pressure } = measuredOf(sample);
 		return (
-			differs(temperature, sample.thermometer.temperature, last.thermometer.temperature) ||
-			differs(humidity, percent(sample), percent(last)) ||
-			differs(pressure, hectopascals(sample), hectopascals(last))
+			differs(this._change.temperature, temperature, last.temperature) ||
+			differs(this._change.humidity, humidity, last.humidity) ||
+			differs(this._change.pressure, pressure, last.pressure)
 		);
 	}
 
 	/** The sample is a reading now. */
 	kept(sample: Sample, now: number): void {
 		if (!this._change) return;
-		this._last = sample;
+		this._last = measuredOf(sample);
 		this._lastAt = now;
 	}
 }
@@ -45,12 +46,4 @@ export class Changes {
 function differs(threshold: number | undefined, value: number | undefined, last: number | undefined): boolean {
 	if (threshold === undefined || value === last) return false;
 	return value === undefined || last === undefined || Math.abs(value - last) > threshold - ROUNDING;
-}
-
-function percent({ hygrometer }: Sample): number | undefined {
-	return hygrometer && hygrometer.humidity * 100;
-}
-
-function hectopascals({ barometer }: Sample): number | undefined {
-	return barometer && barometer.pressure / 100;
 }

@@ -6,6 +6,7 @@
  * asked of it, and nothing is taken from TCP. An end of TCP meanwhile is kept
  * until that part is done.
  */
+import { asBytes, joined } from "../../../src/bytes.js";
 import type { Bytes, Socket, SocketConstructor, SocketOptions, TlsOptions } from "../../../src/host.js";
 import { HANDSHAKE, type MbedTls, OPEN, RECORD_OVERHEAD, type TlsConnection } from "./mbedtls.js";
 
@@ -271,7 +272,7 @@ export class TlsSocket implements Socket {
 				this._size += bytes.byteLength;
 			}
 			if (this._isGathering || this._size === 0) return;
-			const bytes = joined(this._leaving);
+			const bytes = joined(this._leaving, this._size);
 			this._leaving = [];
 			this._size = 0;
 			this._writable = this._tcp.write(bytes);
@@ -326,19 +327,4 @@ function drained(tcp: Socket | undefined): Bytes {
 		if (!bytes || bytes.byteLength === 0) return joined(parts);
 		parts.push(asBytes(bytes));
 	}
-}
-
-function asBytes(bytes: ArrayBuffer | Uint8Array): Bytes {
-	return bytes instanceof Uint8Array ? (bytes as Bytes) : new Uint8Array(bytes);
-}
-
-function joined(parts: readonly Bytes[]): Bytes {
-	if (parts.length === 1) return parts[0]!;
-	const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-	let at = 0;
-	for (const part of parts) {
-		bytes.set(part, at);
-		at += part.length;
-	}
-	return bytes;
 }
