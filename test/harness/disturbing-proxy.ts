@@ -6,6 +6,7 @@
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { createRandom } from "../../hosts/sim/devices/random.ts";
+import { reset } from "./reset.ts";
 import { until } from "./wait.ts";
 
 /** Bytes of a piece, at the most. */
@@ -144,9 +145,9 @@ export class DisturbingProxy {
 	private _cut({ sockets }: Pair): void {
 		if (sockets.some((socket) => socket.destroyed)) return;
 		this.cut++;
-		const reset = this._random() < 0.5;
+		const withReset = this._random() < 0.5;
 		for (const socket of sockets) {
-			if (reset) socket.resetAndDestroy();
+			if (withReset) reset(socket);
 			else socket.destroy();
 		}
 	}

@@ -4,6 +4,7 @@
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { freePort } from "./ports.ts";
+import { reset } from "./reset.ts";
 
 /**
  * Time on the way, each way, in ms: longer than a side needs between two segments of one flight. A busy machine may
@@ -42,7 +43,7 @@ export class RecordingProxy {
 
 	/** Cuts every connection. */
 	cut(): void {
-		for (const socket of this._sockets) socket.resetAndDestroy();
+		for (const socket of this._sockets) reset(socket);
 	}
 
 	close(): void {

@@ -1,6 +1,7 @@
 /** What lies between a station and its broker, and how it misbehaves. */
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { freePort } from "./ports.ts";
+import { reset } from "./reset.ts";
 
 export type Behaviour =
 	/** Passes bytes on as they come. */
@@ -53,7 +54,7 @@ export class TcpProxy {
 
 	/** Cuts every connection. */
 	cut(): void {
-		for (const socket of this._sockets) socket.resetAndDestroy();
+		for (const socket of this._sockets) reset(socket);
 	}
 
 	/** From now on nothing passes, no end either; connections are accepted all the same. */

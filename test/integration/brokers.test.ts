@@ -21,6 +21,9 @@ const ACCOUNT: Account = { username: "veleta", password: "right-and-secret" };
 /** Readings of an absent subscriber that a broker may not have saved when it is killed. */
 const UNSAVED_MAXIMUM = 2;
 
+/** What NATS does in some runs only, so that none of them can show that it always does. */
+const ARRIVE_IN_PART = "from after it they arrive, from before it not always";
+
 /** The first cell of each row, in the table's order. */
 const ROWS = {
 	firstStart: "version of MQTT at the first start",
@@ -40,7 +43,8 @@ const ROWS = {
 	queued: "readings that waited for an absent subscriber, after it",
 } as const;
 type Row = keyof typeof ROWS;
-type Findings = Partial<Record<Row, string>>;
+/** Of a row the cell, or those of which each is true of what was found. */
+type Findings = Partial<Record<Row, string | readonly string[]>>;
 
 const BEGIN = "<!-- what test/integration/brokers.test.ts finds -->";
 const END = "<!-- end of what it finds -->";
@@ -291,6 +295,7 @@ async function askOutage(bench: Bench): Promise<Findings> {
 	await present.reaches(UNSAVED_MAXIMUM + 3);
 	const before = present.highest();
 	await broker.kill();
+	const after = present.highest() + UNSAVED_MAXIMUM;
 	proxy.shut();
 	await until("attempts to connect in vain", () => station.count(/connection refused/) >= 2);
 	await broker.restart();
@@ -304,22 +309,31 @@ async function askOutage(bench: Bench): Promise<Findings> {
 	assertComplete(present.reports(), readings);
 	const returned = await bench.subscriber(readingsOf("kept"), { ...durable, id: absent.id });
 	await returned.caughtUp();
-	const kept = new Set(returned.reports().map(({ seq }) => seq));
+	const has = (from: number, to: number) => {
+		const kept = new Set(returned.reports().map(({ seq }) => seq));
+		return Array.from({ length: to - from + 1 }, (_, index) => from + index).every((seq) => kept.has(seq));
+	};
+	const isLost = returned.reports().length === 0;
+	// What a broker keeps may come in another order than it was published in, one topic before the other.
+	if (!isLost) await until("the readings from after the outage", () => has(after + 1, readings));
 	// A broker that acknowledges before it saves may lose the newest.
-	const early = Array.from({ length: before - UNSAVED_MAXIMUM }, (_, index) => index + 1);
+	const arriving = has(1, before - UNSAVED_MAXIMUM) ? ["arrive", ARRIVE_IN_PART] : [ARRIVE_IN_PART];
 	const connections = station.lines.map((line) => CONNECTED.exec(line)?.[2]).filter((session) => session !== undefined);
 	return {
 		outage: "all arrive",
 		session: connections[1] === "session resumed" ? "kept" : "lost: the station begins a new one",
-		queued: early.every((seq) => kept.has(seq)) ? "arrive" : kept.size === 0 ? "lost" : `${kept.size} arrive`,
+		queued: isLost ? "lost" : arriving,
 	};
 }
 
 /** Each cell that was found is in the page. */
 function compare(kind: BrokerKind, found: Findings): void {
-	const wrong = (Object.entries(found) as [Row, string][])
-		.filter(([row, cell]) => cell !== cellOf(row, kind))
-		.map(([row, cell]) => `${PAGE}, ${kind.name}, "${ROWS[row]}": it says "${cellOf(row, kind)}", found "${cell}"`);
+	const wrong = (Object.entries(found) as [Row, string | readonly string[]][])
+		.map(([row, cells]) => [row, [cells].flat()] as const)
+		.filter(([row, cells]) => !cells.includes(cellOf(row, kind)))
+		.map(
+			([row, cells]) => `${PAGE}, ${kind.name}, "${ROWS[row]}": it says "${cellOf(row, kind)}", found "${cells[0]}"`,
+		);
 	assert.deepEqual(wrong, []);
 }
 
