@@ -100,9 +100,8 @@ export class WebSocket implements Socket {
 	/** What the stream takes; of it, what the program was told that it may write. */
 	private _writable = 0;
 	private _room = 0;
-	/** The request, or the answer to a ping, for which there was no room; and whether a part of it has left. */
+	/** The request, or the answer to a ping, for which there was no room. */
 	private _waiting: Bytes | undefined;
-	private _hasBegun = false;
 	/** Bytes that arrived together with the end of the header. */
 	private _early: Bytes | undefined;
 	/** The header of the next frame, as far as it is there. */
@@ -152,8 +151,9 @@ export class WebSocket implements Socket {
 	write(bytes: Bytes): number {
 		if (this._phase !== "open" || bytes.length === 0) return this._room;
 		this._send(this._frame(BINARY, bytes));
-		this._room = this._free;
+		this._room = 0;
 		this._flush();
+		this._room = this._free;
 		return this._room;
 	}
 
@@ -213,7 +213,7 @@ export class WebSocket implements Socket {
 		const { path, defaultPort } = this._url;
 		const key = base64(this._random(16));
 		this._answer = {
-			accept: base64(sha1(bytesOf(key + GUID))),
+			accept: acceptOf(key),
 			line: "",
 			size: 0,
 			status: undefined,
@@ -364,8 +364,9 @@ export class WebSocket implements Socket {
 		if (this._opcode === PING) {
 			// Of several that wait, the last one is answered [RFC 6455, 5.5.3].
 			const pong = this._frame(PONG, payload);
-			if (!this._waiting && this._writable - pong.length >= this._reserved) this._send(pong);
-			else if (!this._hasBegun) this._waiting = pong;
+			const hasRoom = this._writable - pong.length >= this._reserved;
+			this._waiting = hasRoom ? undefined : pong;
+			if (hasRoom) this._send(pong);
 		}
 		if (this._opcode !== CLOSE) return;
 		if (payload.length === 1) throw this._violation("closes with half a status code");
@@ -382,9 +383,7 @@ export class WebSocket implements Socket {
 		return this._room > 0 ? this._room + HEADER_BYTES : 0;
 	}
 
-	/** Not within another frame. */
 	private _sendClose(status: number): void {
-		if (this._hasBegun) return;
 		this._waiting = undefined;
 		const frame = this._frame(CLOSE, Uint8Array.of(status >> 8, status & 0xff));
 		if (frame.length <= this._writable) this._send(frame);
@@ -394,14 +393,14 @@ export class WebSocket implements Socket {
 		if (!this._isOver) this._writable = this._stream.write(bytes);
 	}
 
-	/** Writes what waits for room, as much as there is. */
+	/** Writes what waits for room: the request in as many parts as it takes, a frame whole, as another may follow it. */
 	private _flush(): void {
 		const waiting = this._waiting;
-		if (!waiting || this._writable === 0 || this._room > 0) return;
-		const part = waiting.subarray(0, this._writable);
-		this._hasBegun = part.length < waiting.length;
-		this._waiting = this._hasBegun ? waiting.subarray(part.length) : undefined;
-		this._send(part);
+		if (!waiting || this._room > 0) return;
+		const { length } = this._phase === "open" ? waiting : waiting.subarray(0, this._writable);
+		if (length === 0 || length > this._writable) return;
+		this._waiting = length < waiting.length ? waiting.subarray(length) : undefined;
+		this._send(waiting.subarray(0, length));
 	}
 
 	/** A frame as a client sends it: whole, and masked [RFC 6455, 5.3]. */
@@ -437,6 +436,11 @@ export class WebSocket implements Socket {
 function sizeOf([, second = 0]: readonly number[]): number {
 	const length = second & 0x7f;
 	return length === 126 ? 4 : length === 127 ? 10 : 2;
+}
+
+/** The answer to a key that shows that a server knows of WebSockets [RFC 6455, 4.2.2]. */
+export function acceptOf(key: string): string {
+	return base64(sha1(bytesOf(key + GUID)));
 }
 
 /** RFC 4648, section 4. */

@@ -12,6 +12,7 @@ import {
 	EXIT_DONE,
 	EXIT_FAILED,
 	EXIT_INTERRUPTED,
+	FLAG,
 	HELP,
 	numberOf,
 	onInterrupt,
@@ -20,8 +21,8 @@ import {
 	VALUE,
 } from "../../commands/frame.ts";
 import { bundleProgram } from "../../tools/build.js";
-import { runDialogue } from "./dialogue.ts";
 import { HANG_S, HANG_SIGNAL, type Order, type Report } from "./messages.ts";
+import { DIALOGUES, type Subject } from "./subjects.ts";
 import { newTally, type Tally } from "./tally.ts";
 
 const PACKETS = 1_000_000;
@@ -32,6 +33,7 @@ const USAGE = `Usage: npm run fuzz -- [OPTION…]
 Lets the MQTT session talk to a model broker that is conforming, broken or
 malicious by turns, on all processors. Ends with 1 when a dialogue fails.
 
+  --websocket      instead: the WebSocket and a server, in frames for packets
   --packets N      packets to receive (default ${PACKETS}; with --minutes, any number)
   --minutes N      how long
   --seed N         decides every dialogue (default: the time)
@@ -42,10 +44,19 @@ malicious by turns, on all processors. Ends with 1 when a dialogue fails.
 
 const LINE = {
 	name: "npm run fuzz",
-	options: { packets: VALUE, minutes: VALUE, seed: VALUE, dialogue: VALUE, workers: VALUE, help: HELP },
+	options: {
+		websocket: FLAG,
+		packets: VALUE,
+		minutes: VALUE,
+		seed: VALUE,
+		dialogue: VALUE,
+		workers: VALUE,
+		help: HELP,
+	},
 };
 
 interface Options {
+	readonly subject: Subject;
 	readonly packets: number;
 	/** In ms since 1970, when all end at the latest. */
 	readonly ending: number;
@@ -58,7 +69,8 @@ export const command: Command<Options> = {
 	...LINE,
 	help: USAGE,
 	read: parseOptions,
-	run: ({ dialogue, ...options }) => (dialogue === undefined ? new Run(options).run() : repeat(options.seed, dialogue)),
+	run: ({ dialogue, ...options }) =>
+		dialogue === undefined ? new Run(options).run() : repeat(options.subject, options.seed, dialogue),
 };
 
 /** Throws a `UsageError`; returns `undefined` for `--help`. */
@@ -77,6 +89,7 @@ function parseOptions(args: string[]): Options | undefined {
 		}
 	}
 	return {
+		subject: values.websocket ? "websocket" : "session",
 		packets: whole("packets", 1) ?? (minutes === undefined ? PACKETS : Number.MAX_SAFE_INTEGER),
 		ending: minutes === undefined ? Number.MAX_SAFE_INTEGER : Date.now() + minutes * 60_000,
 		seed: whole("seed", 0) ?? Date.now(),
@@ -86,9 +99,9 @@ function parseOptions(args: string[]): Options | undefined {
 }
 
 /** One dialogue, in this process. */
-function repeat(seed: number, dialogue: number): number {
+function repeat(subject: Subject, seed: number, dialogue: number): number {
 	try {
-		runDialogue(seed, dialogue, newTally());
+		DIALOGUES[subject](seed, dialogue, newTally());
 	} catch (error) {
 		process.stdout.write(`FAILED: ${(error as Error).message}\n`);
 		return EXIT_FAILED;
@@ -162,8 +175,8 @@ class Run {
 
 	/** What is wrong with how a worker ended, and what repeats it. */
 	private _problemOf({ dialogue, report }: Told, worker: number, end: string): string | undefined {
-		const { seed, packets, workers } = this._options;
-		const again = `repeat with: npm run fuzz -- --seed ${seed}`;
+		const { subject, seed, packets, workers } = this._options;
+		const again = `repeat with: npm run fuzz --${subject === "websocket" ? " --websocket" : ""} --seed ${seed}`;
 		if (report?.failure !== undefined)
 			return `dialogue ${dialogue}: ${report.failure}\n${again} --dialogue ${dialogue}`;
 		if (report?.grown) {
@@ -173,6 +186,10 @@ class Run {
 		if (report?.done || this._interrupted) return undefined;
 		const how = end === HANG_SIGNAL ? `it hangs: ${HANG_S} s of processor time` : end;
 		return `worker ${worker} ended early, in dialogue ${dialogue}: ${how}\n${again} --dialogue ${dialogue}`;
+	}
+
+	private get _unit(): string {
+		return this._options.subject === "websocket" ? "frames" : "packets";
 	}
 
 	private get _total(): Tally {
@@ -194,7 +211,7 @@ class Run {
 		const { received, dialogues } = this._total;
 		const seconds = (performance.now() - this._began) / 1_000;
 		process.stdout.write(
-			`${Math.round(seconds)} s: ${received} packets in ${dialogues} dialogues, ${Math.round(received / seconds)} packets/s\n`,
+			`${Math.round(seconds)} s: ${received} ${this._unit} in ${dialogues} dialogues, ${Math.round(received / seconds)} ${this._unit}/s\n`,
 		);
 	}
 
@@ -208,8 +225,8 @@ class Run {
 			(report?.heap ?? []).map((bytes) => `${Math.round(bytes / 1_000)} kB`).join(" → "),
 		);
 		process.stdout.write(
-			`${received} packets received and ${sent} sent in ${connections} connections; ` +
-				`of the mutated packets ${refused} were refused and ${taken} taken; heap ${heaps.join(", ")}\n`,
+			`${received} ${this._unit} received and ${sent} sent in ${connections} connections; ` +
+				`of the mutated ${this._unit} ${refused} were refused and ${taken} taken; heap ${heaps.join(", ")}\n`,
 		);
 		for (const failure of this._failures) process.stdout.write(`\nFAILED: ${failure}\n`);
 		const outcome = this._failures.length > 0 ? `${this._failures.length} failed` : "no failure";

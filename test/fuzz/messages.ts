@@ -1,8 +1,10 @@
 /** What `npm run fuzz` and its workers tell each other. */
+import type { Subject } from "./subjects.ts";
 import type { Tally } from "./tally.ts";
 
 /** What a worker is to do. */
 export interface Order {
+	readonly subject: Subject;
 	readonly seed: number;
 	/** That it receives, at least. */
 	readonly packets: number;

@@ -4,8 +4,8 @@
  * it, the dialogue is known; and how far it is, and what failed.
  */
 import { isMainThread, Worker, workerData } from "node:worker_threads";
-import { runDialogue } from "./dialogue.ts";
 import { HANG_S, HANG_SIGNAL, type Order, type Report } from "./messages.ts";
+import { DIALOGUES } from "./subjects.ts";
 import { newTally } from "./tally.ts";
 
 /** How often a worker tells how far it is, in ms. */
@@ -21,7 +21,7 @@ const liveHeap = () => {
 	return process.memoryUsage().heapUsed;
 };
 
-async function work({ seed, packets, ending, worker, workers }: Order): Promise<void> {
+async function work({ subject, seed, packets, ending, worker, workers }: Order): Promise<void> {
 	const tally = newTally();
 	const current = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 	new Worker(new URL(import.meta.url), { workerData: current }).unref();
@@ -41,7 +41,7 @@ async function work({ seed, packets, ending, worker, workers }: Order): Promise<
 		current[0] = number;
 		process.send!(number);
 		try {
-			runDialogue(seed, number, tally);
+			DIALOGUES[subject](seed, number, tally);
 		} catch (error) {
 			await report(true, (error as Error).message);
 			break;

@@ -36,6 +36,16 @@ test("a run of so many packets ends by itself, and says what it was", async () =
 	assert.ok(Number(received) >= 1_000);
 });
 
+test("frames of a WebSocket are fuzzed likewise", async () => {
+	const fuzz = run("--websocket", "--seed", "7", "--workers", "1", "--packets", "1000");
+	assert.deepEqual(await fuzz.ended(), { code: 0, signal: null }, fuzz.lines.join("\n"));
+	const [, received] = /^(\d+) frames received/.exec(fuzz.lines.at(-2)!)!;
+	assert.ok(Number(received) >= 1_000);
+	const again = run("--websocket", "--seed", "7", "--dialogue", "3");
+	assert.deepEqual(await again.ended(), { code: 0, signal: null });
+	assert.deepEqual(again.lines, ["dialogue 3 of seed 7 passes"]);
+});
+
 test("a broker may have more to say than fits into 50,000 reads of a byte each", async () => {
 	const fuzz = run("--seed", "1796014027386", "--dialogue", "334");
 	assert.deepEqual(await fuzz.ended(), { code: 0, signal: null }, fuzz.lines.join("\n"));

@@ -45,6 +45,8 @@ export interface Plan {
 	/** Where no fault is. */
 	readonly conditions: Pick<Conditions, "latency" | "jitter">;
 	readonly broker: Partial<BrokerFaults>;
+	/** Who listens for WebSockets: the broker, or a proxy before it; `undefined`: MQTT goes without. */
+	readonly webSocket: "broker" | "proxy" | undefined;
 	readonly faults: readonly Active[];
 	/** How long the faults go on, in ms. */
 	readonly duration: number;
@@ -65,6 +67,8 @@ const DAY_MS = 86_400_000;
 const SLEEPERS = 1 / 6;
 /** They last for this part of the time: each wake reads the whole flash. */
 const SLEEPY = 0.5;
+/** Of the worlds, those with WebSockets. */
+const WEB_SOCKETS = 1 / 5;
 /** Seconds awake, at most. Where a network is joined slowly and the broker speaks 3.1 only, 9 are needed. */
 const AWAKE = [10, 20, 20, 60];
 /** Deviations of the oscillator that runs while the board sleeps, in parts per million. */
@@ -92,11 +96,12 @@ export function drawPlan(random: Random, days: number): Plan {
 	const keepAlive = random.pick([10, 30, 60, 90, 90, 300, qos === 0 ? 60 : 0]);
 	const asksForTime = random.chance(0.7);
 	const sleep = drawSleep(random.fork("sleep"), interval);
+	const webSocket = drawWebSocket(random.fork("websocket"));
 	return {
 		settings: {
 			id: STATION_ID,
 			topic: TOPIC,
-			broker: "mqtt://broker.example",
+			broker: webSocket ? "ws://broker.example" : "mqtt://broker.example",
 			sensor,
 			interval,
 			keepAlive,
@@ -126,6 +131,7 @@ export function drawPlan(random: Random, days: number): Plan {
 			? { latency: random.integer(1, 20), jitter: random.integer(0, 10) }
 			: { latency: random.integer(1, 120), jitter: random.integer(0, 60) },
 		broker: drawBroker(random, qos),
+		webSocket,
 		faults: drawFaults(random.fork("faults")),
 		duration: days * DAY_MS * Math.min(1, interval / BRISK_S < 0.5 ? interval / BRISK_S : 1) * (sleep ? SLEEPY : 1),
 	};
@@ -143,6 +149,11 @@ function drawSleep(random: Random, interval: number): Plan["sleep"] {
 		cycle: Math.max(interval * 1_000, longest),
 		lostAfter: Math.ceil(2.5 * interval + awake) * 1_000,
 	};
+}
+
+/** Likewise. */
+function drawWebSocket(random: Random): Plan["webSocket"] {
+	return random.chance(WEB_SOCKETS) ? random.pick(["broker", "proxy"] as const) : undefined;
 }
 
 /** What the broker is like all the time. */

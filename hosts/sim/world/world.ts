@@ -23,6 +23,7 @@ import { Oracle, type Violation } from "./rules/oracle.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Tally } from "./tally.ts";
 import { Trace } from "./trace.ts";
+import { WebSocketListener } from "./websocket/listener.ts";
 
 /** Without faults at first, in ms. */
 const WARM_UP_MS = 60_000;
@@ -120,7 +121,9 @@ class World {
 		this._broker = new Broker({
 			scheduler,
 			random: random.fork("broker"),
-			network: this._network,
+			network: plan.webSocket
+				? new WebSocketListener(this._network, random.fork("websocket"), plan.webSocket === "proxy")
+				: this._network,
 			tally,
 			observer: this._oracle,
 			faults: plan.broker,

@@ -404,29 +404,34 @@ test("it never writes more than the stream takes, and always has room for the an
 	}
 });
 
-test("a ping's answer of which a part has left is not broken by another, nor by a close frame", () => {
-	const { socket, stream, reads, written, opens } = start();
+test("a ping's answer leaves whole, so that a later ping has its answer, too", () => {
+	const { stream, reads, written, opens } = start();
 	opens();
 	stream.opens(0);
 	stream.receives(frame(0x89, "01 02 03"));
 	reads();
 	stream.opens(4);
+	equal(written(), "");
 	stream.receives(frame(0x89, "04"));
 	reads();
-	stream.opens(1);
-	equal(written(), "8a 83 37 fa 21");
-	socket.close();
+	stream.opens(6);
 	equal(written(), "");
-	const other = start();
-	other.opens();
-	other.stream.opens(0);
-	other.stream.receives(frame(0x89, "01 02 03"));
-	other.reads();
-	other.stream.opens(4);
-	other.stream.receives(frame(0x89, "04"));
-	other.reads();
-	other.stream.opens(500);
-	equal(other.written(), `8a 83 ${MASK} 36 f8 22`);
+	stream.opens(7);
+	equal(written(), `8a 81 ${MASK} 33`);
+});
+
+test("what waits for room leaves as soon as the program has used what it was told of", () => {
+	const { socket, stream, told, reads, written, opens } = start();
+	opens();
+	stream.opens(300);
+	const room = Number(/^writable (\d+)$/.exec(told.at(-1)!)![1]);
+	stream.receives(frame(0x89, "01"));
+	stream.receives(frame(0x89, new Uint8Array(125)));
+	reads();
+	// The first has its answer from what is left for that, the second waits for what the program was told of.
+	equal(written(), `8a 81 ${MASK} 36`);
+	equal(socket.write(Uint8Array.of(1)), room - 7 - 7 - 131);
+	match(written(), /^82 81 [0-9a-f ]{11} [0-9a-f]{2} 8a fd /);
 });
 
 test("a close frame replaces a ping's answer that waits", () => {

@@ -226,6 +226,7 @@ export class Board {
 				...watchedNetwork(this._options.network, period, {
 					observer,
 					broker: settings.broker.host,
+					isWebSocket: settings.broker.path !== undefined,
 					guard: (run) => this._guard(period, run),
 				}),
 				...(asksForTime && { udp: this._udp(period) }),

@@ -1,6 +1,7 @@
 /** A board's sockets and name requests, watched, and dead as soon as the board has no power. */
 import type { Bytes, NetworkPort, Resolver, SocketOptions } from "../../../../src/host.ts";
 import type { Network } from "../network/network.ts";
+import { WebSocketWatch } from "../websocket/watch.ts";
 import type { BoardObserver } from "./observer.ts";
 
 /** The power-on period that they belong to. */
@@ -14,6 +15,8 @@ export interface WatchOptions {
 	readonly observer: BoardObserver;
 	/** The broker's name: others are asked for, too. */
 	readonly broker: string;
+	/** Whether MQTT goes over a WebSocket. */
+	readonly isWebSocket: boolean;
 	/** Runs the station's code, and catches what it throws. */
 	readonly guard: (run: () => void) => void;
 }
@@ -21,7 +24,7 @@ export interface WatchOptions {
 export function watchedNetwork(
 	network: Network,
 	power: Power,
-	{ observer, broker, guard }: WatchOptions,
+	{ observer, broker, isWebSocket, guard }: WatchOptions,
 ): Pick<NetworkPort, "socket" | "dns"> {
 	const { socket, dns } = network.ports(() => power.alive);
 	const guarded =
@@ -50,35 +53,55 @@ export function watchedNetwork(
 	}
 	class WatchedSocket extends socket.io {
 		private _open = true;
+		private readonly _webSocket: WebSocketWatch | undefined;
 
 		constructor(options: SocketOptions) {
 			let opened = false;
+			let refused = false;
+			const onOpened = () => {
+				if (!opened) observer.onOpened();
+				opened = true;
+			};
+			const onRefused = () => {
+				if (!opened && !refused) observer.onRefused();
+				refused = true;
+			};
 			super({
 				...options,
 				onReadable: guarded(options.onReadable),
 				onWritable: guarded((count: number) => {
-					if (!opened) observer.onOpened();
-					opened = true;
+					if (!isWebSocket) onOpened();
 					options.onWritable(count);
 				}),
 				onError: guarded((reason?: unknown) => {
-					if (!opened) observer.onRefused();
+					onRefused();
 					options.onError(reason);
 				}),
 			});
+			if (isWebSocket)
+				this._webSocket = new WebSocketWatch({
+					onOpened,
+					onRefused,
+					onBytes: (direction, bytes) => observer.onBytes(direction, bytes),
+				});
 			power.sockets++;
 		}
 
 		override read(byteLength?: number) {
 			const bytes = power.alive ? super.read(byteLength) : undefined;
-			if (bytes && bytes.byteLength > 0) observer.onBytes("received", new Uint8Array(bytes));
+			if (bytes && bytes.byteLength > 0) this._passed("received", new Uint8Array(bytes));
 			return bytes;
 		}
 
 		override write(bytes: Bytes): number {
 			if (!power.alive) return 0;
-			observer.onBytes("sent", bytes);
+			this._passed("sent", bytes);
 			return super.write(bytes);
+		}
+
+		private _passed(direction: "sent" | "received", bytes: Bytes): void {
+			if (this._webSocket) this._webSocket[direction](bytes);
+			else observer.onBytes(direction, bytes);
 		}
 
 		override close(): void {

@@ -26,7 +26,7 @@ export type { QoS, Version } from "./packets.ts";
 export interface BrokerOptions {
 	readonly scheduler: Scheduler;
 	readonly random: Random;
-	readonly network: Network;
+	readonly network: Pick<Network, "listen">;
 	/** Faults are counted here as they come about, as "broker: lost acknowledgement" and so on. */
 	readonly tally?: Tally;
 	readonly observer?: BrokerObserver;
