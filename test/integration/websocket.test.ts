@@ -5,9 +5,11 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe } from "node:test";
 import { Certificates } from "../harness/certificates.ts";
+import { assertComplete, stopDelivered } from "../harness/delivery.ts";
 import { commandScenario } from "../harness/mqtt-command.ts";
 import { type Parts, scenario } from "../harness/scenario.ts";
 import { until } from "../harness/wait.ts";
+import { WebSocketBridge } from "../harness/websocket-bridge.ts";
 
 /** Answers all requests with a status, and says what was asked for. */
 async function page(parts: Parts, status: number, headers: Record<string, string> = {}) {
@@ -66,6 +68,40 @@ describe("WebSockets", { concurrency: 3 }, () => {
 			},
 		);
 	}
+
+	scenario("A strict server in many frames, with pings between, and closes of all kinds.", async (parts) => {
+		const broker = await parts.mosquitto();
+		const bridge = await WebSocketBridge.start(broker.port);
+		parts.onEnd(() => bridge.close());
+		const subscriber = await parts.subscriber(broker, ["veleta/roof/state", "veleta/roof/late"]);
+		const settings = { broker: `ws://127.0.0.1:${bridge.port}`, id: "roof", interval: 1 };
+		const station = parts.nameless(undefined, ...parts.config(settings));
+		await subscriber.reaches(3);
+		for (const [code, words] of [
+			[1_000, "the broker has closed the WebSocket"],
+			[1_001, "the broker has closed the WebSocket: it goes away"],
+			[1_012, "the broker has closed the WebSocket: it restarts"],
+			[4_321, "the broker has closed the WebSocket with status 4321"],
+			[undefined, "connection closed"],
+		] as const) {
+			const accepted = bridge.accepted;
+			const ended = station.disconnects.length;
+			bridge.cut(code);
+			await until(words, () => station.disconnects.slice(ended).some(({ reason }) => reason.includes(words)));
+			await until("the next connection", () => bridge.accepted > accepted);
+			await subscriber.reaches(subscriber.highest() + 2);
+		}
+		// Long commands are long answers, and many frames.
+		for (const length of [0, 125, 126, 127, 900]) {
+			await broker.publish("veleta/roof/cmd/nothing", "-m", "x".repeat(length), "-q", "1");
+		}
+		await until("pings", () => bridge.pings > 0 && bridge.pongs > 0);
+		const { readings } = await stopDelivered(parts, station, subscriber);
+		assertComplete(subscriber.reports(), readings);
+		await until("the end", () => bridge.closes.length === bridge.accepted);
+		assert.equal(bridge.closes.at(-1), 1_000);
+		assert.deepEqual(bridge.violations, []);
+	});
 
 	commandScenario(
 		"npm run mqtt publishes and subscribes through WebSockets, with user and password of MQTT.",
