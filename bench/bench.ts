@@ -70,7 +70,7 @@ const GROWING: Creation = {
 const HEAP_STEP = 1_024;
 
 /** Lines of the results about TLS. */
-const TLS_ROWS = 15;
+const TLS_ROWS = 22;
 
 /** In the simulated weather, whose noise is a sensor's. */
 const DAYS: readonly (readonly [what: string, settings: StationSettings])[] = [
@@ -92,10 +92,13 @@ const BUDGET = {
 	stack: (BOARD.stack * 3) / 4,
 	outboxRatio: 1.3,
 	roundTrips: 2,
+	tcpFlights: 2,
+	upgradeFlights: 2,
 	/** Up to the flight with the first PUBACK; the JavaScript TLS of earlier versions took 13 KB. */
 	flights: 6,
 	resumedFlights: 4,
 	tlsRam: 1_536,
+	webSocketRam: 1_024,
 	linkedJavaScript: 330_000,
 };
 
@@ -149,8 +152,9 @@ async function started(
 	creation: Creation,
 	replay?: Configuration["replay"],
 	tls?: ScriptedTls,
+	isWebSocket = false,
 ): Promise<ScriptedStation> {
-	const station = new ScriptedStation({ creation, flash: new FlashFile(undefined), tls });
+	const station = new ScriptedStation({ creation, flash: new FlashFile(undefined), tls, isWebSocket });
 	await station.load(settings, replay);
 	await station.start();
 	return station;
@@ -171,18 +175,22 @@ async function live(station: ScriptedStation, look: (when: string) => Promise<vo
 	await look("commands come and nothing is acknowledged");
 }
 
-async function measureMemory(sensor: SensorModel): Promise<void> {
-	const station = await started({ sensor }, BOARD);
+/** RAM and stack of a station's life. `extra`: bytes of RAM for what is between MQTT and the wire. */
+async function measureLife(what: string, station: ScriptedStation, extra = 0): Promise<void> {
 	await live(station, async (when) => {
 		const { figures } = station.engine;
 		const ram = await station.ram();
 		const isCrowded = when.startsWith("commands");
-		row(`${sensor}: live RAM, ${when}`, `${ram} B`, ram, isCrowded ? BUDGET.crowdedRam : BUDGET.ram, " B");
+		row(`${what}: live RAM, ${when}`, `${ram} B`, ram, extra + (isCrowded ? BUDGET.crowdedRam : BUDGET.ram), " B");
 		if (!isCrowded) return;
 		const { highestStack } = figures;
-		row(`${sensor}: highest stack`, `${highestStack} of ${BOARD.stack} slots`, highestStack, BUDGET.stack);
+		row(`${what}: highest stack`, `${highestStack} of ${BOARD.stack} slots`, highestStack, BUDGET.stack);
 	});
 	station.close();
+}
+
+async function measureMemory(sensor: SensorModel): Promise<void> {
+	await measureLife(sensor, await started({ sensor }, BOARD));
 	const smallest = await smallestHeap({ sensor });
 	// A simulated DHT makes its pulse trains in the same heap; on a board the hardware captures them.
 	const budget = sensor === "bme280" ? BUDGET.smallestHeap : undefined;
@@ -232,6 +240,22 @@ async function smallestHeap(settings: StationSettings, tls?: ScriptedTls): Promi
 	return lives;
 }
 
+/** MQTT over a WebSocket, in which each packet of the broker's has a frame of its own. */
+async function measureWebSocket(): Promise<void> {
+	const [tcp, webSocket] = [await connected(), await connected(undefined, true)];
+	row("TCP: flights to first PUBACK", `${tcp.flights}`, tcp.flights, BUDGET.tcpFlights);
+	row(
+		"ws: flights to first PUBACK",
+		`${webSocket.flights}`,
+		webSocket.flights,
+		BUDGET.tcpFlights + BUDGET.upgradeFlights,
+	);
+	const sent = webSocket.bytesSent - tcp.bytesSent;
+	row("ws: more bytes sent and received until then", `${sent} + ${webSocket.bytesReceived - tcp.bytesReceived}`);
+	const station = await started({ sensor: "bme280" }, BOARD, undefined, undefined, true);
+	await measureLife("ws", station, BUDGET.webSocketRam);
+}
+
 /** A board's TLS, in the engine that has it. */
 async function measureTls(): Promise<void> {
 	try {
@@ -247,6 +271,7 @@ async function measureTls(): Promise<void> {
 		await measureHandshakes("ec", folder, plain);
 		await measureHandshakes("rsa", folder, plain);
 		await measureTlsMemory(folder);
+		await measureSecureWebSocket(folder);
 	} finally {
 		rmSync(folder, { recursive: true });
 	}
@@ -274,8 +299,8 @@ interface Connected extends Connecting {
 	readonly highestTlsHeap: number;
 }
 
-async function connected(tls?: ScriptedTls): Promise<Connected> {
-	const station = await started({ sensor: "bme280" }, BOARD, recorded(), tls);
+async function connected(tls?: ScriptedTls, isWebSocket = false): Promise<Connected> {
+	const station = await started({ sensor: "bme280" }, BOARD, recorded(), tls, isWebSocket);
 	await station.connect(true);
 	const ram = await station.ram();
 	const { tlsHeap, highestTlsHeap } = station.engine.figures;
@@ -307,6 +332,20 @@ async function measureHandshakes(kind: KeyKind, folder: string, plain: Connected
 		row(`${what}: heap of Mbed TLS`, `${cost.tlsHeap} B, ${cost.highestTlsHeap} B while connecting`);
 	}
 	if (kind === "rsa") row(`TLS, ${kind}: bytes that resume it`, `${session.bytes.length} B`);
+}
+
+/** The same over a WebSocket: the upgrade comes on top. */
+async function measureSecureWebSocket(folder: string): Promise<void> {
+	const tls = { ...tlsWith("ec", join(folder, "wss")), session: new SessionMemory() };
+	for (const [name, budget] of [
+		["full", BUDGET.flights],
+		["resumed", BUDGET.resumedFlights],
+	] as const) {
+		const { flights } = await connected(tls, true);
+		row(`wss, ec, ${name}: flights to first PUBACK`, `${flights}`, flights, budget + BUDGET.upgradeFlights);
+	}
+	const station = await started({ sensor: "bme280" }, BOARD, recorded(), tls, true);
+	await measureLife("wss", station, BUDGET.tlsRam + BUDGET.webSocketRam);
 }
 
 async function measureTlsMemory(folder: string): Promise<void> {
@@ -420,6 +459,7 @@ async function bench(): Promise<number> {
 	await measureMemory("dht22");
 	await measureDiscovery();
 	await measureDays();
+	await measureWebSocket();
 	await measureTls();
 	await measureOutbox();
 	reportLinkedSize();

@@ -11,8 +11,8 @@ import { Action, type Configuration, type DecodedAction, Event, encodeEvent } fr
 import { SessionMemory } from "../hosts/sim/headless/tls-session.ts";
 import type { SensorModel } from "../src/sensors/models.ts";
 import { isReadingTopic } from "../test/harness/topics.ts";
-
-import type { TlsBroker } from "./tls-broker.ts";
+import type { BrokerEnd } from "./broker-end.ts";
+import { WebSocketBroker } from "./websocket-broker.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
 const SOCKET_WINDOW = 5_744;
@@ -55,7 +55,7 @@ export interface Traffic extends Pick<Cost, "compute" | "bytesSent" | "bytesRece
 
 /** TLS between the station and this file's broker. */
 export interface ScriptedTls {
-	readonly broker: Pick<TlsBroker, "open" | "receive" | "encrypt">;
+	readonly broker: BrokerEnd;
 	/** For the settings. */
 	readonly ca: string;
 	/** What an earlier station has left to resume. */
@@ -81,6 +81,8 @@ export interface ScriptedStationOptions {
 	readonly creation?: Creation;
 	/** TLS as on a board. */
 	readonly tls?: ScriptedTls | undefined;
+	/** Whether MQTT goes over a WebSocket. */
+	readonly isWebSocket?: boolean | undefined;
 }
 
 export class ScriptedStation {
@@ -92,6 +94,9 @@ export class ScriptedStation {
 	private readonly _firmware: string;
 	private readonly _creation: Creation;
 	private readonly _tls: ScriptedTls | undefined;
+	private readonly _isWebSocket: boolean;
+	/** What is between MQTT and the wire; without it nothing is. */
+	private readonly _end: BrokerEnd | undefined;
 	private readonly _beginning: number;
 	private _now = 0;
 	private _timer = Number.POSITIVE_INFINITY;
@@ -109,11 +114,19 @@ export class ScriptedStation {
 	private _marksNext = false;
 	private _highestRam: number | undefined;
 
-	constructor({ firmware = FIRMWARE, flash, creation = creationOf("esp32"), tls }: ScriptedStationOptions = {}) {
+	constructor({
+		firmware = FIRMWARE,
+		flash,
+		creation = creationOf("esp32"),
+		tls,
+		isWebSocket = false,
+	}: ScriptedStationOptions = {}) {
 		this.engine = new Engine({ flash: flash?.file, withTls: tls !== undefined });
 		this._firmware = firmware;
 		this._creation = creation;
 		this._tls = tls;
+		this._isWebSocket = isWebSocket;
+		this._end = isWebSocket ? new WebSocketBroker(tls?.broker) : tls?.broker;
 		// Certificates are made when they are needed.
 		this._beginning = tls ? Date.now() : NOON;
 		const session = tls?.session ?? new SessionMemory();
@@ -127,7 +140,8 @@ export class ScriptedStation {
 		const configuration = {
 			settings: {
 				...{ id: "bench", interval: 2, ...settings },
-				...(this._tls && { broker: "mqtts://localhost", tls: { ca: this._tls.ca } }),
+				...(this._end && { broker: `${this._isWebSocket ? "ws" : "mqtt"}${this._tls ? "s" : ""}://localhost` }),
+				...(this._tls && { tls: { ca: this._tls.ca } }),
 			},
 			sensor,
 			seed: 1,
@@ -220,7 +234,7 @@ export class ScriptedStation {
 	async open(): Promise<void> {
 		while (this._socket === 0) await this._nextTimer();
 		this._wire = { flights: 0, isUp: false, sent: 0, received: 0 };
-		this._tls?.broker.open();
+		this._end?.open();
 		await this._tell(Event.Writable, { id: this._socket, count: SOCKET_WINDOW });
 	}
 
@@ -308,7 +322,7 @@ export class ScriptedStation {
 	}
 
 	private async _receive(bytes: Uint8Array): Promise<void> {
-		await this.receiveRaw(this._tls ? await this._tls.broker.encrypt(bytes) : bytes);
+		await this.receiveRaw(this._end ? await this._end.wrap(bytes) : bytes);
 	}
 
 	private _count(isUp: boolean, { length }: Uint8Array): void {
@@ -338,8 +352,8 @@ export class ScriptedStation {
 		if (kind === Action.Log) this.log.push(Buffer.from(bytes).toString());
 		if (kind !== Action.Write) return;
 		this._count(true, bytes);
-		const { said, answer } = this._tls
-			? await this._tls.broker.receive(Uint8Array.from(bytes))
+		const { said, answer } = this._end
+			? await this._end.receive(Uint8Array.from(bytes))
 			: { said: Uint8Array.from(bytes), answer: undefined };
 		this._written.push(...packetsOf(said));
 		await this._tell(Event.Writable, { id, count: bytes.length });

@@ -4,6 +4,7 @@
  */
 import { Duplex } from "node:stream";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
+import type { BrokerEnd } from "./broker-end.ts";
 
 /** Turns of the event loop in which nothing comes out: then nothing more does. Node needs two from record to record. */
 const QUIET_TURNS = 8;
@@ -14,7 +15,7 @@ export interface BrokerIdentity {
 	readonly key: string;
 }
 
-export class TlsBroker {
+export class TlsBroker implements BrokerEnd {
 	/** With the keys of its tickets, for all connections. */
 	private readonly _context: SecureContext;
 	private _socket: TLSSocket | undefined;
@@ -26,7 +27,6 @@ export class TlsBroker {
 		this._context = createSecureContext({ cert: certificate, key, maxVersion: "TLSv1.2" });
 	}
 
-	/** A new connection, in place of the one before. */
 	open(): void {
 		this._socket?.destroy();
 		this._encrypted = [];
@@ -43,15 +43,13 @@ export class TlsBroker {
 		this._socket.on("error", () => {});
 	}
 
-	/** Takes a client's bytes; resolves with what it says to the broker, and with TLS's own answer. */
 	async receive(bytes: Uint8Array): Promise<{ said: Uint8Array; answer: Uint8Array }> {
 		this._wire!.push(bytes);
 		await this._quiet();
 		return { said: Buffer.concat(this._said.splice(0)), answer: Buffer.concat(this._encrypted.splice(0)) };
 	}
 
-	/** Resolves with a packet of the broker's, encrypted. */
-	async encrypt(bytes: Uint8Array): Promise<Uint8Array> {
+	async wrap(bytes: Uint8Array): Promise<Uint8Array> {
 		this._socket!.write(bytes);
 		await this._quiet();
 		return Buffer.concat(this._encrypted.splice(0));

@@ -7,15 +7,15 @@ import { PacketBoundary } from "../hosts/node/packet-boundary.ts";
 import { clock, timer } from "../hosts/node/ports.ts";
 import { connectTls } from "../hosts/node/tls.ts";
 import { asBytes } from "../src/bytes.ts";
-import type { TlsOptions } from "../src/host.ts";
+import type { SocketConstructor, SocketOptions, TlsOptions } from "../src/host.ts";
 import { Backoff } from "../src/net/backoff.ts";
-import type { BrokerAddress } from "../src/net/broker-url.ts";
+import { type BrokerAddress, defaultPort } from "../src/net/broker-url.ts";
 import { Link } from "../src/net/link.ts";
 import { RefusedError } from "../src/net/mqtt/errors.ts";
 import type { Message } from "../src/net/mqtt/message.ts";
 import { type ProtocolVersion, VERSIONS, type Will } from "../src/net/mqtt/packet.ts";
 import { Session, type SessionOptions } from "../src/net/mqtt/session.ts";
-import { webSocketAt } from "../src/net/websocket.ts";
+import { WebSocket } from "../src/net/websocket.ts";
 import { EXIT_FAILED, onInterrupt, say } from "./frame.ts";
 
 /** Delays between attempts to connect, in ms: a user waits at the terminal. */
@@ -212,7 +212,7 @@ export class Client<M extends Message> {
 				watch(this);
 			}
 		};
-		return class extends webSocketAt(broker, stream, Math.random) {
+		return class extends socketAt(broker, stream) {
 			private readonly _boundary = packetwise ? new PacketBoundary() : undefined;
 
 			override read(byteLength?: number): ArrayBuffer | Uint8Array | undefined {
@@ -225,6 +225,18 @@ export class Client<M extends Message> {
 			}
 		};
 	}
+}
+
+/** `stream`, or where the broker's address has a path a WebSocket around it. */
+function socketAt(broker: BrokerAddress, stream: SocketConstructor): SocketConstructor {
+	const { path } = broker;
+	if (path === undefined) return stream;
+	const url = { stream, path, random: Math.random, defaultPort: defaultPort(broker) };
+	return class extends WebSocket {
+		constructor(options: SocketOptions) {
+			super(options, url);
+		}
+	};
 }
 
 function late(delay: number): Promise<void> {

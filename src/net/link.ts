@@ -6,14 +6,14 @@
  */
 import { Alarm } from "../alarm.js";
 import { asBytes, joined } from "../bytes.js";
-import type { Bytes, Clock, NetworkPort, Resolver, Socket, TimerPort, TlsOptions } from "../host.js";
+import type { Bytes, Clock, NetworkPort, Resolver, Socket, SocketOptions, TimerPort, TlsOptions } from "../host.js";
 import { because, messageOf } from "../text.js";
 import { AWAY_LIMIT_MS, type Backoff, DOUBTFUL_LIMIT_MS, STABLE_AFTER_MS } from "./backoff.js";
-import type { BrokerAddress } from "./broker-url.js";
+import { type BrokerAddress, defaultPort } from "./broker-url.js";
 import { ProtocolError, RefusedError, SessionDiscardedError, TakenOverError } from "./mqtt/errors.js";
 import type { Message } from "./mqtt/message.js";
 import type { Session } from "./mqtt/session.js";
-import { webSocketAt } from "./websocket.js";
+import { WebSocket } from "./websocket.js";
 
 /**
  * From the attempt to connect to an open connection with TLS, name resolution included,
@@ -160,14 +160,13 @@ export class Link<M extends Message> {
 
 	private _openSocket(state: State & { phase: "opening" }, address: string | undefined): void {
 		const { network, broker, tls, clock, random } = this._options;
-		const { path: _path, ...place } = broker;
+		const { path, ...place } = broker;
 		const { io: stream, ...options } = broker.tls ? network.tls! : network.socket;
-		const io = webSocketAt(broker, stream, random);
 		let socket: Socket | undefined;
 		/** A socket that was given up may still call back. */
 		const current = () => this._state.phase !== "stopped" && "socket" in this._state && this._state.socket === socket;
 		try {
-			socket = new io({
+			const socketOptions: SocketOptions = {
 				...options,
 				...(address === undefined ? {} : { address }),
 				...place,
@@ -189,7 +188,11 @@ export class Link<M extends Message> {
 					const byBroker = network.ready !== false && !(isOpening && clock.now() >= state.since + PROMPT_MS);
 					this._disconnected(`${isOpening ? "cannot connect" : "connection closed"}${because(reason)}`, byBroker);
 				},
-			});
+			};
+			socket =
+				path === undefined
+					? new stream(socketOptions)
+					: new WebSocket(socketOptions, { stream, path, random, defaultPort: defaultPort(broker) });
 			state.socket = socket;
 		} catch (error) {
 			this._disconnected(`cannot connect${because(error)}`);

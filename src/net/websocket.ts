@@ -6,7 +6,6 @@
 import { asBytes } from "../bytes.js";
 import type { Bytes, Socket, SocketConstructor, SocketOptions } from "../host.js";
 import { because, bytesOf, printable } from "../text.js";
-import { type BrokerAddress, defaultPort } from "./broker-url.js";
 import { sha1 } from "./sha1.js";
 
 /** Bytes of a line of the answer's header, and of all of it: behind them something else answers. */
@@ -56,22 +55,6 @@ export interface WebSocketUrl {
 	readonly random: () => number;
 }
 
-/** The class of sockets to a broker: `stream`, or where the broker's address has a path a WebSocket around it. */
-export function webSocketAt(
-	broker: BrokerAddress,
-	stream: SocketConstructor,
-	random: WebSocketUrl["random"],
-): SocketConstructor {
-	const { path } = broker;
-	if (path === undefined) return stream;
-	const url = { stream, path, random, defaultPort: defaultPort(broker) };
-	return class extends WebSocket {
-		constructor(options: SocketOptions) {
-			super(options, url);
-		}
-	};
-}
-
 /** What the server has answered so far. */
 interface Answer {
 	readonly accept: string;
@@ -85,8 +68,11 @@ interface Answer {
 }
 
 export class WebSocket implements Socket {
-	private readonly _options: SocketOptions;
-	private readonly _url: WebSocketUrl;
+	// Not the options: they hold certificates, and names that are asked for once.
+	private readonly _onReadable: SocketOptions["onReadable"];
+	private readonly _onWritable: SocketOptions["onWritable"];
+	private readonly _onError: SocketOptions["onError"];
+	private readonly _random: WebSocketUrl["random"];
 	private readonly _stream: Socket;
 	/** Until the connection is open. */
 	private _answer: Answer | undefined;
@@ -104,21 +90,40 @@ export class WebSocket implements Socket {
 	private _waiting: Bytes | undefined;
 	/** Bytes that arrived together with the end of the header. */
 	private _early: Bytes | undefined;
-	/** The header of the next frame, as far as it is there. */
-	private _header: number[] = [];
+	/** The header of the next frame, or the payload of a control frame, as far as it is there. */
+	private _partial: number[] = [];
 	/** Of the frame that arrives: its opcode, and how many bytes of payload are to come. */
 	private _opcode = BINARY;
 	private _left = 0;
-	/** The payload of a control frame, as far as it is there. */
-	private _control: number[] = [];
 	/** Whether the message goes on in a continuation frame. */
 	private _isFragmented = false;
 
 	/** `onError` gets an Error whose message is for people where the server does not open a WebSocket, and where it closes it. */
-	constructor(options: SocketOptions, url: WebSocketUrl) {
-		this._options = options;
-		this._url = url;
-		this._stream = new url.stream({
+	constructor(options: SocketOptions, { stream, path, defaultPort, random }: WebSocketUrl) {
+		const { host, port, onReadable, onWritable, onError } = options;
+		this._onReadable = onReadable;
+		this._onWritable = onWritable;
+		this._onError = onError;
+		this._random = random;
+		const key = base64(this._randomBytes(16));
+		this._answer = {
+			accept: acceptOf(key),
+			line: "",
+			size: 0,
+			status: undefined,
+			location: "",
+			isUpgraded: false,
+			isAccepted: false,
+			hasProtocol: false,
+		};
+		const name = host.includes(":") ? `[${host}]` : host;
+		// The opening handshake's request [RFC 6455, 4.1].
+		this._waiting = bytesOf(
+			`GET ${path} HTTP/1.1\r\nHost: ${name}${port === defaultPort ? "" : `:${port}`}\r\n` +
+				`Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\n` +
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n",
+		);
+		this._stream = new stream({
 			...options,
 			onReadable: (count) => this._readableNow(count),
 			onWritable: (count) => this._writableNow(count),
@@ -141,7 +146,7 @@ export class WebSocket implements Socket {
 				const part = this._take(this._left);
 				if (!part) return undefined;
 				this._left -= part.length;
-				for (const byte of part) this._control.push(byte);
+				for (const byte of part) this._partial.push(byte);
 			}
 			this._controlled();
 		}
@@ -178,10 +183,7 @@ export class WebSocket implements Socket {
 
 	private _writableNow(count: number): void {
 		this._writable = count;
-		if (this._phase === "connecting") {
-			this._phase = "upgrading";
-			this._waiting = this._request();
-		}
+		if (this._phase === "connecting") this._phase = "upgrading";
 		this._room = 0;
 		this._flush();
 		this._tellRoom();
@@ -189,12 +191,12 @@ export class WebSocket implements Socket {
 
 	private _tellRoom(): void {
 		this._room = this._free;
-		if (this._room > 0) this._options.onWritable(this._room);
+		if (this._room > 0) this._onWritable(this._room);
 	}
 
 	private _readableNow(count: number): void {
 		if (this._phase === "upgrading") this._upgrade();
-		else if (this._phase === "open") this._options.onReadable(count);
+		else if (this._phase === "open") this._onReadable(count);
 	}
 
 	/** The stream has ended. */
@@ -204,30 +206,7 @@ export class WebSocket implements Socket {
 		if (this._phase === "closed") return;
 		const error =
 			this._farewell ?? (this._phase === "upgrading" ? `no WebSocket was opened${because(reason)}` : undefined);
-		this._options.onError(error === undefined ? reason : new Error(error));
-	}
-
-	/** The opening handshake's request [RFC 6455, 4.1]. */
-	private _request(): Bytes {
-		const { host, port } = this._options;
-		const { path, defaultPort } = this._url;
-		const key = base64(this._random(16));
-		this._answer = {
-			accept: acceptOf(key),
-			line: "",
-			size: 0,
-			status: undefined,
-			location: "",
-			isUpgraded: false,
-			isAccepted: false,
-			hasProtocol: false,
-		};
-		const name = host.includes(":") ? `[${host}]` : host;
-		return bytesOf(
-			`GET ${path} HTTP/1.1\r\nHost: ${name}${port === defaultPort ? "" : `:${port}`}\r\n` +
-				`Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\n` +
-				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n",
-		);
+		this._onError(error === undefined ? reason : new Error(error));
 	}
 
 	/** Reads the answer; what is behind its header is of frames. */
@@ -293,11 +272,11 @@ export class WebSocket implements Socket {
 		if (!hasProtocol) return this._refuse("the server does not say that it speaks MQTT there (no subprotocol mqtt)");
 		this._phase = "open";
 		this._tellRoom();
-		if (this._early && this._early.length > 0) this._options.onReadable(this._early.length);
+		if (this._early && this._early.length > 0) this._onReadable(this._early.length);
 	}
 
 	private _refuse(reason: string): void {
-		this._options.onError(new Error(`no WebSocket: ${reason}`));
+		this._onError(new Error(`no WebSocket: ${reason}`));
 		this.close();
 	}
 
@@ -317,7 +296,7 @@ export class WebSocket implements Socket {
 
 	/** The next frame's header [RFC 6455, 5.2]. Returns whether it is there as a whole. */
 	private _nextFrame(): boolean {
-		const header = this._header;
+		const header = this._partial;
 		while (header.length < sizeOf(header)) {
 			const bytes = this._take(sizeOf(header) - header.length);
 			if (!bytes) return false;
@@ -333,7 +312,7 @@ export class WebSocket implements Socket {
 			if (length < least) throw this._violation("tells a length in more bytes than it needs");
 			if (length > FRAME_MAXIMUM) throw this._violation("begins a frame without end", TOO_BIG);
 		}
-		this._header = [];
+		this._partial = [];
 		this._opcode = opcode;
 		this._left = length;
 		if (opcode < CLOSE) this._isFragmented = (first & 0x80) === 0;
@@ -359,8 +338,8 @@ export class WebSocket implements Socket {
 
 	/** A control frame is there as a whole. */
 	private _controlled(): void {
-		const payload = Uint8Array.from(this._control);
-		this._control = [];
+		const payload = Uint8Array.from(this._partial);
+		this._partial = [];
 		if (this._opcode === PING) {
 			// Of several that wait, the last one is answered [RFC 6455, 5.5.3].
 			const pong = this._frame(PONG, payload);
@@ -415,15 +394,14 @@ export class WebSocket implements Socket {
 			frame[2] = length >> 8;
 			frame[3] = length & 0xff;
 		}
-		const mask = this._random(4);
+		const mask = this._randomBytes(4);
 		frame.set(mask, at - 4);
 		for (let index = 0; index < length; index++) frame[at + index] = payload[index]! ^ mask[index & 3]!;
 		return frame;
 	}
 
-	private _random(count: number): Bytes {
-		const { random } = this._url;
-		return Uint8Array.from({ length: count }, () => Math.floor(random() * 256));
+	private _randomBytes(count: number): Bytes {
+		return Uint8Array.from({ length: count }, () => Math.floor(this._random() * 256));
 	}
 
 	private _violation(what: string, status = PROTOCOL_ERROR): Error {

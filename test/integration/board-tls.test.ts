@@ -44,7 +44,7 @@ test("a broker that sends a byte a second of its first flight has 30 s, while th
 	let flight = new Uint8Array(0);
 	const broker = {
 		open: () => tls.broker.open(),
-		encrypt: (bytes: Uint8Array) => tls.broker.encrypt(bytes),
+		wrap: (bytes: Uint8Array) => tls.broker.wrap(bytes),
 		receive: async (bytes: Uint8Array) => {
 			const { said, answer } = await tls.broker.receive(bytes);
 			flight = Uint8Array.from(answer);

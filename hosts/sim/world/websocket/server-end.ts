@@ -1,10 +1,19 @@
 /** The broker's end of a connection with a WebSocket on it: it takes and gives MQTT's bytes, as one without does. */
 import type { Bytes } from "../../../../src/host.ts";
-import { acceptOf } from "../../../../src/net/websocket.ts";
 import { bytesOf } from "../../../../src/text.ts";
 import type { EndReason, HalfOpenAnswer, ServerConnection } from "../network/network.ts";
 import type { Random } from "../random.ts";
-import { BINARY, CLOSE, CONTINUATION, PING, PONG, serverFrame, WebSocketStream } from "./stream.ts";
+import {
+	BINARY,
+	CLOSE,
+	CONTINUATION,
+	fieldsOf,
+	PING,
+	PONG,
+	serverFrame,
+	switchingProtocols,
+	WebSocketStream,
+} from "./stream.ts";
 
 /** What its request has to say [RFC 6455, 4.2.1; MQTT-6.0.0-3]. */
 const REQUIRED: readonly (readonly [name: string, value: RegExp])[] = [
@@ -107,27 +116,16 @@ export class WebSocketEnd implements ServerConnection {
 	}
 
 	/** Throws an Error where it is no request for MQTT over a WebSocket. */
-	private _requested([request, ...lines]: readonly string[], onRequest: (end: WebSocketEnd) => void): void {
-		if (request !== REQUEST) throw new Error(`not a request for the WebSocket: ${request}`);
-		const headers = new Map(
-			lines.map((line) => {
-				const colon = line.indexOf(":");
-				return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
-			}),
-		);
+	private _requested(lines: readonly string[], onRequest: (end: WebSocketEnd) => void): void {
+		if (lines[0] !== REQUEST) throw new Error(`not a request for the WebSocket: ${lines[0]}`);
+		const fields = fieldsOf(lines);
 		for (const [name, value] of REQUIRED) {
-			if (!value.test(headers.get(name) ?? "")) throw new Error(`the request has ${name}: ${headers.get(name)}`);
+			if (!value.test(fields.get(name) ?? "")) throw new Error(`the request has ${name}: ${fields.get(name)}`);
 		}
 		onRequest(this);
 		if (this._isClosing) return;
 		this._isOpen = true;
-		const accept = acceptOf(headers.get("sec-websocket-key")!);
-		this._connection.write(
-			bytesOf(
-				`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-					`Sec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n`,
-			),
-		);
+		this._connection.write(switchingProtocols(lines));
 	}
 
 	private _ping(): void {

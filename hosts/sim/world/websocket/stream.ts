@@ -3,6 +3,8 @@
  * what the RFC forbids to who sends in this direction throws.
  */
 import type { Bytes } from "../../../../src/host.ts";
+import { acceptOf } from "../../../../src/net/websocket.ts";
+import { bytesOf } from "../../../../src/text.ts";
 
 /** Opcodes [RFC 6455, 5.2]. */
 export const CONTINUATION = 0;
@@ -118,6 +120,25 @@ export class WebSocketStream {
 		this._control = [];
 		if (opcode >= CLOSE) this._listener.control(opcode, control);
 	}
+}
+
+/** A header's fields, by their names in small letters. */
+export function fieldsOf(lines: readonly string[]): Map<string, string> {
+	return new Map(
+		lines.slice(1).map((line) => {
+			const colon = line.indexOf(":");
+			return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+		}),
+	);
+}
+
+/** A server's answer to a request for a WebSocket with MQTT. */
+export function switchingProtocols(request: readonly string[]): Bytes {
+	return bytesOf(
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+			`Sec-WebSocket-Accept: ${acceptOf(fieldsOf(request).get("sec-websocket-key") ?? "")}\r\n` +
+			"Sec-WebSocket-Protocol: mqtt\r\n\r\n",
+	);
 }
 
 /** A frame as a server sends it. */
