@@ -174,7 +174,7 @@ export class Client<M extends Message> {
 
 	private _disconnected(why: string, retryDelay: number, error: unknown): void {
 		// Commands have no settings, and call it by its option.
-		const reason = why.replace("(tls.ca)", "(--cafile)");
+		const reason = why.replace("(tls.ca)", "(--cafile)").replace("(tls.certificate)", "(--cert)");
 		if (this._finishing) return;
 		const { debug } = this._options;
 		if (error instanceof RefusedError) {
