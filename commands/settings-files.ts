@@ -8,8 +8,6 @@ import { USAGE } from "./start/options.ts";
 
 type Schema = Record<string, unknown>;
 
-const PRESETS = ["public", "public-tls"].flatMap((prefix) => PUBLIC_BROKERS.map((name) => `${prefix}:${name}`));
-
 const DRAFT = "http://json-schema.org/draft-07/schema#";
 /** Between these lines the docs have the table. */
 const BEGIN = "<!-- from src/settings/table.ts: npm run settings -->";
@@ -99,7 +97,7 @@ function textSchema(name: SettingName, row: Row): Schema {
 	// In a file it may be the path of a PEM file: `hosts/node/pem-files.ts`.
 	if (name.startsWith("tls.")) return {};
 	// The computer turns names of public brokers into URLs.
-	if (name === "broker") return { anyOf: [{ pattern: urlPattern().source }, { enum: PRESETS }] };
+	if (name === "broker") return { anyOf: [{ pattern: urlPattern().source }, { enum: PUBLIC_BROKERS }] };
 	return row.allOf ? { allOf: row.allOf.map(ruleSchema) } : ruleSchema(row);
 }
 

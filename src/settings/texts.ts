@@ -27,7 +27,7 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	altitude: "the station's, in m above sea level; with it a report has `seaLevelPressure`",
 	derived: "what is computed of temperature and humidity, and is in the report, too",
 	broker:
-		"`mqtt://[user[:password]@]host[:port]`; `mqtts://` or `ssl://` for TLS, on port 8883; `ws://` and `wss://`, with a path, for WebSockets. `host[:port]` alone and `tcp://` are as `mqtt://`. `public:NAME`, or `public-tls:NAME`, is a public test broker: mosquitto, hivemq, eclipse or shiftr",
+		"`mqtt://[user[:password]@]host[:port]`; `mqtts://` or `ssl://` for TLS, on port 8883; `ws://` and `wss://`, with a path, for WebSockets. `host[:port]` alone and `tcp://` are as `mqtt://`. `public:NAME`, or `public-tls:`, `public-ws:` or `public-wss:NAME`, is a public test broker: mosquitto, hivemq, eclipse or shiftr",
 	username: "for the broker, instead of the one in the URL",
 	password: "goes with the user name, instead of the one in the URL",
 	id: "names the station; its client id is `veleta-` and the id. Each station needs another one",

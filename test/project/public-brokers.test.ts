@@ -14,12 +14,20 @@ import { isPublic, parseSettings } from "../../src/settings.ts";
 const URLS: Readonly<Record<string, string>> = {
 	"public:mosquitto": "mqtt://test.mosquitto.org",
 	"public-tls:mosquitto": "mqtts://test.mosquitto.org:8886",
+	"public-ws:mosquitto": "ws://test.mosquitto.org:8080",
+	"public-wss:mosquitto": "wss://test.mosquitto.org:8081",
 	"public:hivemq": "mqtt://broker.hivemq.com",
 	"public-tls:hivemq": "mqtts://broker.hivemq.com",
+	"public-ws:hivemq": "ws://broker.hivemq.com:8000",
+	"public-wss:hivemq": "wss://broker.hivemq.com:8884",
 	"public:eclipse": "mqtt://mqtt.eclipseprojects.io",
 	"public-tls:eclipse": "mqtts://mqtt.eclipseprojects.io",
+	"public-ws:eclipse": "ws://mqtt.eclipseprojects.io",
+	"public-wss:eclipse": "wss://mqtt.eclipseprojects.io",
 	"public:shiftr": "mqtt://public:public@public.cloud.shiftr.io",
 	"public-tls:shiftr": "mqtts://public:public@public.cloud.shiftr.io",
+	"public-ws:shiftr": "ws://public:public@public.cloud.shiftr.io",
+	"public-wss:shiftr": "wss://public:public@public.cloud.shiftr.io",
 };
 const THERE_ARE = "there is no such public broker: there are mosquitto, hivemq, eclipse, shiftr";
 
@@ -36,15 +44,13 @@ function readFrom(settings: object) {
 }
 
 test("each name is a URL that can be used, whose host the station knows as public", () => {
-	assert.deepEqual(
-		Object.keys(URLS).sort(),
-		PUBLIC_BROKERS.flatMap((name) => [`public:${name}`, `public-tls:${name}`]).sort(),
-	);
+	assert.deepEqual(Object.keys(URLS).sort(), [...PUBLIC_BROKERS].sort());
 	for (const [name, url] of Object.entries(URLS)) {
 		assert.equal(withoutPreset(name), url);
 		const broker = checkBrokerUrl(url);
 		assert.ok(isPublic(broker), name);
-		assert.equal(broker.tls, name.startsWith("public-tls:"));
+		assert.equal(broker.tls, /^public-(tls|wss):/.test(name));
+		assert.equal(broker.path, /^public-wss?:/.test(name) ? "/mqtt" : undefined);
 	}
 });
 
