@@ -1,7 +1,9 @@
-/** Replaces the PEM files that settings name by their texts, before `parseSettings` sees them. */
+/** Replaces the PEM files and roots that settings name by their texts, before `parseSettings` sees them. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { SETTINGS } from "../../src/settings/table.ts";
+import { messageOf } from "../../src/text.ts";
+import { isRootName, rootsOf } from "./roots.ts";
 
 const MEMBERS = Object.keys(SETTINGS.tls.properties);
 /** How a text in PEM begins; anything else is a path. */
@@ -11,7 +13,7 @@ const FILE_MAXIMUM = 1 << 20;
 
 /**
  * Settings as a user wrote them, with the texts of the files that `tls.ca`,
- * `tls.certificate` and `tls.key` name, relative to `folder`. Throws an Error that
+ * `tls.certificate` and `tls.key` name, relative to `folder`, and of the roots that `tls.ca` names. Throws an Error that
  * names the setting and the path, and shows nothing of a file's content.
  * `parseSettings` refuses values that are no settings at all.
  */
@@ -20,9 +22,19 @@ export function withPemFiles(raw: unknown, folder: string): unknown {
 	const tls: Record<string, unknown> = { ...raw.tls };
 	for (const member of MEMBERS) {
 		const value = tls[member];
-		if (typeof value === "string" && !value.startsWith(PEM)) tls[member] = readPem(`tls.${member}`, value, folder);
+		if (typeof value !== "string" || value.startsWith(PEM)) continue;
+		const name = `tls.${member}`;
+		tls[member] = member === "ca" && isRootName(value) ? explained(name, value) : readPem(name, value, folder);
 	}
 	return { ...raw, tls };
+}
+
+function explained(setting: string, root: string): string {
+	try {
+		return rootsOf(root);
+	} catch (error) {
+		throw new Error(`${setting}: ${messageOf(error)}`);
+	}
 }
 
 /** The text of a PEM file from its first block on; `name` is the setting's or option's. */

@@ -55,7 +55,7 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	outbox: `bytes of RAM for readings while the flash refuses: ${SLOT_BYTES} each`,
 	tls: "for a broker at `mqtts://`: PEM files, named as from the config file, or their texts",
 	"tls.ca":
-		"authorities of the broker's certificate. A board and mcsim need it; `npm start` otherwise trusts whom Node trusts",
+		"authorities of the broker's certificate, or `root:NAME` for those that computers know, such as `root:letsencrypt`. A board and mcsim need it; `npm start` otherwise trusts whom Node trusts",
 	"tls.certificate": "the station's own certificate, for brokers that ask for one",
 	"tls.key": "the private key of that certificate, without a password",
 	sleep: "whether a board is in deep sleep between readings; `status` is `asleep` then",

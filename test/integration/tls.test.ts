@@ -4,6 +4,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { before, describe } from "node:test";
+import { ROOTS } from "../../hosts/node/roots.ts";
 import { buildEngine } from "../../tools/engine.js";
 import { Certificates, type Identity } from "../harness/certificates.ts";
 import { assertComplete, stopDelivered } from "../harness/delivery.ts";
@@ -52,6 +53,45 @@ for (const [whose, option] of Object.entries(IMPLEMENTATIONS))
 				assert.ok(station.count(/^veleta\/sim\/state /) > 0, "the simulator's own subscriber speaks TLS, too");
 			});
 		}
+
+		scenario(
+			"The roots that have names are certificates, and none of them has issued this broker's.",
+			async (parts) => {
+				const certificates = certificatesOf(parts);
+				const broker = await parts.mosquitto({ tls: { identity: certificates.issue(certificates.authority()) } });
+				for (const name of Object.keys(ROOTS)) {
+					const settings = {
+						...{ broker: `mqtts://127.0.0.1:${broker.tlsPort}`, id: name },
+						tls: { ca: `root:${name}` },
+					};
+					const station = parts.nameless(undefined, ...option, ...parts.config(settings));
+					await station.line(/certificate: no trusted authority has issued it/);
+					await station.stop();
+				}
+			},
+		);
+
+		scenario(
+			"Let's Encrypt's chain of 2026, P-256 under P-384 and cross-signed, leads to ISRG Root X2.",
+			async (parts) => {
+				const own = certificatesOf(parts);
+				const x1 = own.authority("ISRG Root X1", "rsa");
+				const x2 = own.authority("ISRG Root X2", "ec384");
+				const issued = { kind: "ec384", authority: true, names: [] } as const;
+				const root = own.issue(x2, { ...issued, commonName: "Root YE" });
+				const between = own.issue(root, { ...issued, commonName: "YE1" });
+				const broker = await parts.mosquitto({ tls: { identity: own.chain(own.issue(between), between, root) } });
+				const both = join(parts.folder, "both.pem");
+				writeFileSync(both, [x1, x2].map(({ certificate }) => readFileSync(certificate, "utf8")).join(""));
+				for (const trusted of [x2.certificate, both]) {
+					const station = start(parts, ...at(broker), "--cafile", trusted);
+					await station.line(/connected with MQTT 5\.0/);
+					await station.stop();
+				}
+				const station = start(parts, ...at(broker), "--cafile", x1.certificate);
+				await station.line(/certificate: no trusted authority has issued it/);
+			},
+		);
 
 		const wrong: { [what: string]: { tls: (own: Certificates, trusted: Identity) => BrokerTls; reason: RegExp } } = {
 			"a certificate that an unknown authority has issued": {
