@@ -46,6 +46,8 @@ const SLOTS_AT_ONCE = 10;
 /** The kind of a header, whose body ends with `MAGIC` plus the number of blocks. */
 const HEADER = 0xff;
 const HEADER_SLOTS = 2;
+/** Bits in which its two copies may differ, and it is found: of what is no header, one in millions counts as one then. */
+const DIFFERING_MAXIMUM = 8;
 const MAGIC = 0x56_4c_01_00;
 
 export class Log {
@@ -86,13 +88,11 @@ export class Log {
 		this._damaged = new Uint16Array(blocks);
 		for (let block = 0; block < blocks; block++) {
 			const bytes = this._read(block * slots, HEADER_SLOTS * SLOT_BYTES);
-			for (let at = 0; at < bytes.length; at += SLOT_BYTES) {
-				const header = decodeHeader(bytes, at, block, blocks);
-				if (!header || header.sequence <= this._newest) continue;
-				this._newest = header.sequence;
-				this._lastSeq = header.lastSeq;
-				this._dropped = header.dropped;
-			}
+			const header = headerIn(bytes, block, blocks);
+			if (!header || header.sequence <= this._newest) continue;
+			this._newest = header.sequence;
+			this._lastSeq = header.lastSeq;
+			this._dropped = header.dropped;
 		}
 		if (this._newest > 0) this._free = HEADER_SLOTS;
 		let unknown = 0;
@@ -374,13 +374,41 @@ function decodeHeader(bytes: Bytes, at: number, block: number, blocks: number): 
 	return { sequence: slot.seq, lastSeq: view.getUint32(0), dropped: view.getUint32(4) };
 }
 
+/** The header that is there twice, at the beginning of a block, if it is there. */
+function headerIn(copies: Bytes, block: number, blocks: number): Header | undefined {
+	return (
+		decodeHeader(copies, 0, block, blocks) ??
+		decodeHeader(copies, SLOT_BYTES, block, blocks) ??
+		mendedHeader(copies, block, blocks)
+	);
+}
+
+/**
+ * The header of which both copies are damaged, each in other bits: then the bits in which they differ are the wrong ones,
+ * and its CRC tells of which copy. Without it a log of one block would be lost, and its numbers begin anew.
+ */
+function mendedHeader(copies: Bytes, block: number, blocks: number): Header | undefined {
+	const differing: number[] = [];
+	for (let bit = 0; bit < 8 * SLOT_BYTES; bit++) {
+		const at = bit >> 3;
+		if ((((copies[at]! ^ copies[at + SLOT_BYTES]!) >> (bit & 7)) & 1) !== 0) differing.push(bit);
+	}
+	if (differing.length > DIFFERING_MAXIMUM) return undefined;
+	for (let choice = 1; choice < 1 << differing.length; choice++) {
+		const copy = copies.slice(0, SLOT_BYTES);
+		for (const [index, bit] of differing.entries()) copy[bit >> 3]! ^= ((choice >> index) & 1) << (bit & 7);
+		const header = decodeHeader(copy, 0, block, blocks);
+		if (header) return header;
+	}
+	return undefined;
+}
+
 /** Whether a flash's whole content is that of a log, or of a flash that was never written: any other would count as empty. */
 export function isLog(image: Bytes, blockLength: number): boolean {
 	const blocks = image.length / blockLength;
 	for (let block = 0; block < blocks; block++) {
-		for (let slot = 0; slot < HEADER_SLOTS; slot++) {
-			if (decodeHeader(image, block * blockLength + slot * SLOT_BYTES, block, blocks)) return true;
-		}
+		const start = block * blockLength;
+		if (headerIn(image.slice(start, start + HEADER_SLOTS * SLOT_BYTES), block, blocks)) return true;
 	}
 	return image.every((byte) => byte === 0xff);
 }

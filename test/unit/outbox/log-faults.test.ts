@@ -1,10 +1,13 @@
 import type { FlashChip, FlashOperation } from "../../../hosts/sim/devices/flash-chip.ts";
+import { createRandom } from "../../../hosts/sim/devices/random.ts";
 import type { Bytes } from "../../../src/host.ts";
-import { Log } from "../../../src/outbox/log.ts";
+import { isLog, Log } from "../../../src/outbox/log.ts";
+import { SLOT_BYTES } from "../../../src/outbox/slot.ts";
 import { deepEqual, equal, fail, ok, test, throws } from "../../harness/harness.ts";
 import {
 	attempt,
 	BLOCK_LENGTH,
+	BLOCKS,
 	create,
 	fill,
 	filled,
@@ -243,6 +246,48 @@ test("damage that goes away again leaves the counts right", () => {
 	deepEqual(log.read(12), record(1));
 	log.acknowledge(12);
 	deepEqual([log.waiting, log.dropped], [0, 0]);
+});
+
+test("a header whose copies are damaged in different bits, up to four in each, is read", () => {
+	const { image } = filled(5);
+	const { state: expected } = mount(image);
+	// The first block that is opened is the second one.
+	const start = BLOCK_LENGTH;
+	const random = createRandom(7);
+	const damaged = (first: readonly number[], second: readonly number[]) => {
+		const copy = image.slice();
+		for (const bit of first) copy[start + (bit >> 3)]! ^= 1 << (bit & 7);
+		for (const bit of second) copy[start + SLOT_BYTES + (bit >> 3)]! ^= 1 << (bit & 7);
+		return copy;
+	};
+	// The mark decides nothing.
+	const [least, bits] = [8, 8 * SLOT_BYTES];
+	for (let bit = least; bit < bits; bit++) {
+		const other = least + ((bit - least + 1 + Math.floor(random() * (bits - least - 1))) % (bits - least));
+		deepEqual(mount(damaged([bit], [other])).state, expected, `${bit} and ${other}`);
+	}
+	for (let round = 0; round < 40; round++) {
+		const drawn = new Set<number>();
+		while (drawn.size < 8) drawn.add(least + Math.floor(random() * (bits - least)));
+		const all = [...drawn];
+		deepEqual(mount(damaged(all.slice(0, 4), all.slice(4))).state, expected, all.join());
+	}
+	// In the same bit: nobody can tell, and the log begins anew.
+	equal(mount(damaged([77], [77])).state.lastSeq, 0);
+});
+
+test("what is no header is not taken for one, in however few bits its halves differ", () => {
+	const random = createRandom(11);
+	for (let round = 0; round < 200; round++) {
+		const image = Uint8Array.from({ length: BLOCKS * BLOCK_LENGTH }, () => Math.floor(random() * 256));
+		for (let block = 0; block < BLOCKS; block++) {
+			const at = block * BLOCK_LENGTH;
+			image.copyWithin(at + SLOT_BYTES, at, at + SLOT_BYTES);
+			for (let count = 0; count < 8; count++) image[at + Math.floor(random() * SLOT_BYTES)]! ^= 1 << (count & 7);
+		}
+		deepEqual(mount(image).state, { records: [], waiting: 0, dropped: 0, lastSeq: 0 });
+		equal(isLog(image, BLOCK_LENGTH), false);
+	}
 });
 
 test("a block whose header is damaged twice keeps its readings if a newer one follows", () => {
