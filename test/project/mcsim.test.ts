@@ -153,14 +153,15 @@ test("with an SDK and a screen, slider and switches do what they say", WITH_SCRE
 const WITH_TLS = { skip: WITH_SCREEN.skip || (!hasMbedTls() && "needs Mbed TLS: libmbedtls-dev") };
 
 test(
-	"with an SDK, a screen and Mbed TLS, readings are taken while a handshake is under way, and delivered over TLS",
+	"with an SDK, a screen and Mbed TLS, readings are taken while a handshake is under way, and delivered over TLS and wss",
 	WITH_TLS,
 	async () => {
 		const folder = mkdtempSync(join(tmpdir(), "veleta-mcsim-"));
 		const certificates = new Certificates(join(folder, "certificates"));
 		const authority = certificates.authority();
 		const other = certificates.authority("somebody else");
-		const broker = await Mosquitto.start(join(folder, "broker"), { tls: { identity: certificates.issue(authority) } });
+		const tls = { identity: certificates.issue(authority) };
+		const broker = await Mosquitto.start(join(folder, "broker"), { tls, webSockets: true });
 		const goOn = join(folder, "go-on");
 		const slow = join(folder, "slow-handshake.so");
 		try {
@@ -175,10 +176,10 @@ test(
 				"-Wl,--no-as-needed",
 				"-lmbedtls",
 			]);
-			const build = (trusted: Identity) => {
+			const build = (trusted: Identity, url = `mqtts://127.0.0.1:${broker.tlsPort}`) => {
 				const config = join(folder, "config.json");
 				const tls = { ca: trusted.certificate };
-				writeFileSync(config, JSON.stringify({ ...SETTINGS, broker: `mqtts://127.0.0.1:${broker.tlsPort}`, tls }));
+				writeFileSync(config, JSON.stringify({ ...SETTINGS, broker: url, tls }));
 				const { status, stdout, stderr } = run(
 					["tools/run.js", "commands/mcsim.ts", "--build-only", "--config", config],
 					{
@@ -213,6 +214,15 @@ test(
 				await subscriber.reaches(6);
 				await subscriber.caughtUp();
 				assertComplete(subscriber.reports(), subscriber.highest());
+				await panel.close();
+				// And through a WebSocket on it.
+				build(authority, `wss://127.0.0.1:${broker.secureWebSocketPort}`);
+				const through = await Mcsim.start({ moddable: MODDABLE, project, folder });
+				try {
+					await subscriber.reaches(subscriber.highest() + 3);
+				} finally {
+					await through.close();
+				}
 			} finally {
 				await panel.close();
 				await subscriber.kill();
