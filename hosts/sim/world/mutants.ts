@@ -3,7 +3,7 @@
  * the station use of one of them, a class or a function; how that one does it is not asked.
  */
 
-import type { Flash } from "../../../src/host.ts";
+import type { Bytes, Flash, SocketOptions } from "../../../src/host.ts";
 import { Backoff } from "../../../src/net/backoff.ts";
 import { Connection } from "../../../src/net/mqtt/connection.ts";
 import { InFlight, type InFlightMessage } from "../../../src/net/mqtt/in-flight.ts";
@@ -17,6 +17,7 @@ import { Session, type SessionOptions } from "../../../src/net/mqtt/session.ts";
 import { Suspicion } from "../../../src/net/mqtt/suspicion.ts";
 import { isAnswer } from "../../../src/net/sntp.ts";
 import { isJump } from "../../../src/net/time-sync.ts";
+import { WebSocket, type WebSocketUrl } from "../../../src/net/websocket.ts";
 import { crc16 } from "../../../src/outbox/crc16.ts";
 import { Log } from "../../../src/outbox/log.ts";
 import { Outbox, type OutboxOptions } from "../../../src/outbox/outbox.ts";
@@ -454,6 +455,26 @@ export const MUTANTS: readonly Mutant[] = [
 	mutant("any datagram taken for the time server's", 101, isAnswer, (datagram) => datagram.byteLength >= 48),
 	mutant("a time that cannot be", 17, canBeNow, () => true),
 	mutant("a jump on the word of one answer", 344, isJump, () => false),
+	mutant(
+		"a long frame of a WebSocket without its last byte",
+		3,
+		WebSocket,
+		class extends WebSocket {
+			override write(bytes: Bytes) {
+				return super.write(bytes.length > 125 ? bytes.subarray(0, -1) : bytes);
+			}
+		},
+	),
+	mutant(
+		"a WebSocket that keeps its end to itself",
+		3,
+		WebSocket,
+		class extends WebSocket {
+			constructor(options: SocketOptions, url: WebSocketUrl) {
+				super({ ...options, onError: () => {} }, url);
+			}
+		},
+	),
 	mutant(
 		"what the flash refused taken for kept",
 		3,
