@@ -163,9 +163,9 @@ export class Calls {
 		this._acceptedAt = time;
 	}
 
-	/** The broker has taken a message. */
+	/** The broker has taken a message; what a connection that was given up delivers late, the station does not hear of. */
 	delivered(): void {
-		this._mayHaveDelivered = true;
+		if (this._state !== "waiting") this._mayHaveDelivered = true;
 	}
 
 	/** The station has one more reason to be back without a delay. */
