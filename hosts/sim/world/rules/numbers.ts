@@ -15,8 +15,9 @@ export class Numbers {
 	private readonly _options: NumbersOptions;
 	/** Of the last reading whose number is certainly in flash. */
 	private _durable = 0;
-	/** Whether one more may be in flash: the power was cut while it was written. */
+	/** Whether more may be in flash: the power was cut while one was written; and how many, since the last that certainly is. */
 	private _uncertain = false;
+	private _beyond = 0;
 	/** Whether the next one may be any. */
 	private _any = false;
 
@@ -31,18 +32,23 @@ export class Numbers {
 
 	/** What the next reading may get. */
 	get possible(): ReadonlySet<number> {
-		return new Set([this.last + 1, this._durable + 1]);
+		const steps = Array.from({ length: Math.max(1, this._beyond) }, (_, index) => index + 1);
+		return new Set(steps.flatMap((step) => [this.last + step, this._durable + step]));
 	}
 
 	powerCut(inFlash: boolean): void {
 		this._uncertain ||= inFlash;
+		if (inFlash) this._beyond++;
 	}
 
 	/** `before`: who had the number, if anybody. */
 	given(seq: number, isVolatile: boolean, before: Entry | undefined): void {
 		this._judge(seq, isVolatile, before);
 		this.last = seq;
-		if (!isVolatile) this._durable = seq;
+		if (!isVolatile) {
+			this._durable = seq;
+			this._beyond = 0;
+		}
 		this._uncertain = false;
 	}
 
@@ -54,7 +60,7 @@ export class Numbers {
 			return;
 		}
 		const { last } = this;
-		const highest = last + (this._uncertain ? 2 : 1);
+		const highest = last + 1 + (this._uncertain ? this._beyond : 0);
 		// What was only in RAM at a power cut gives its number back.
 		if (seq > this._durable && seq <= last && before?.volatile) this.reused++;
 		else if (seq > highest && full === "newest") this.skipped += seq - highest;
