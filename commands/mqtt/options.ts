@@ -1,6 +1,6 @@
 /** The command line of `npm run mqtt`: flags as mosquitto_pub and mosquitto_sub have them. */
 import { randomBytes } from "node:crypto";
-import { readPem } from "../../hosts/node/pem-files.ts";
+import { readAuthorities, readPem } from "../../hosts/node/pem-files.ts";
 import { checkBrokerUrl } from "../../hosts/node/settings-check.ts";
 import { checkPem } from "../../hosts/node/tls.ts";
 import type { TlsOptions } from "../../src/host.ts";
@@ -193,11 +193,11 @@ function brokerOf(values: Values, hasPem: boolean): BrokerAddress {
 }
 
 function tlsOf(values: Values): TlsOptions {
-	const pem = (name: string) => {
-		const [path] = values.all(name);
-		return path === undefined ? undefined : explained(() => readPem(`--${name}`, path));
+	const pem = (name: string, read = readPem) => {
+		const [text] = values.all(name);
+		return text === undefined ? undefined : explained(() => read(`--${name}`, text));
 	};
-	const ca = pem("cafile");
+	const ca = pem("cafile", readAuthorities);
 	const certificate = pem("cert");
 	const key = pem("key");
 	if ((certificate === undefined) !== (key === undefined)) throw new UsageError("--cert and --key go together");

@@ -1,7 +1,7 @@
 /** The command line of the simulator. */
 import { readFileSync, statSync } from "node:fs";
 import { isIPv6 } from "node:net";
-import { readPem } from "../../hosts/node/pem-files.ts";
+import { readAuthorities, readPem } from "../../hosts/node/pem-files.ts";
 import { checkBrokerUrl, checkSettings } from "../../hosts/node/settings-check.ts";
 import { readRawSettings } from "../../hosts/node/settings-file.ts";
 import { parseReplay, pickReplay } from "../../hosts/sim/devices/replay.ts";
@@ -298,7 +298,7 @@ export function withOptionNames(text: string): string {
 /** A setting's value from its option: of the type that the table has. */
 export function settingOf(option: string, { setting, value }: Option, given: string): unknown {
 	if (value === "TIME") return duration(option, given) / 1_000;
-	if (value === "FILE") return explained(() => readPem(option, given));
+	if (value === "FILE") return explained(() => (setting === "tls.ca" ? readAuthorities : readPem)(option, given));
 	switch (rowOf(setting)?.type) {
 		case "number":
 		case "integer":

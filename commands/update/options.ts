@@ -1,7 +1,7 @@
 /** The command line of `npm run update`. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { readPem } from "../../hosts/node/pem-files.ts";
+import { readAuthorities } from "../../hosts/node/pem-files.ts";
 import { checkBrokerUrl } from "../../hosts/node/settings-check.ts";
 import type { TlsOptions } from "../../src/host.ts";
 import type { BrokerUrl } from "../../src/net/broker-url.ts";
@@ -92,7 +92,7 @@ export function parseUpdateCommand(args: string[]): UpdateCommand | undefined {
 		name: "push",
 		// No error shows the URL: it may hold a password.
 		broker: explained(() => checkBrokerUrl(brokerUrl(broker)), "--broker: "),
-		tls: cafile === undefined ? {} : { ca: explained(() => readPem("--cafile", cafile)) },
+		tls: cafile === undefined ? {} : { ca: explained(() => readAuthorities("--cafile", cafile)) },
 		topic,
 		key,
 		file: positionals[0] ?? builtImage(),

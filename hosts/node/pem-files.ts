@@ -24,16 +24,18 @@ export function withPemFiles(raw: unknown, folder: string): unknown {
 		const value = tls[member];
 		if (typeof value !== "string" || value.startsWith(PEM)) continue;
 		const name = `tls.${member}`;
-		tls[member] = member === "ca" && isRootName(value) ? explained(name, value) : readPem(name, value, folder);
+		tls[member] = member === "ca" ? readAuthorities(name, value, folder) : readPem(name, value, folder);
 	}
 	return { ...raw, tls };
 }
 
-function explained(setting: string, root: string): string {
+/** The text of a PEM file, or of the roots that have this name; `name` is the setting's or option's. */
+export function readAuthorities(name: string, text: string, folder = "."): string {
+	if (!isRootName(text)) return readPem(name, text, folder);
 	try {
-		return rootsOf(root);
+		return rootsOf(text);
 	} catch (error) {
-		throw new Error(`${setting}: ${messageOf(error)}`);
+		throw new Error(`${name}: ${messageOf(error)}`);
 	}
 }
 

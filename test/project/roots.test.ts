@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { parseOptions } from "../../commands/start/options.ts";
 import { withPemFiles } from "../../hosts/node/pem-files.ts";
 import { ROOTS, rootsOf } from "../../hosts/node/roots.ts";
 
@@ -47,5 +48,14 @@ test("tls.ca takes a name, and says which there are", () => {
 	}
 	assert.throws(() => withPemFiles({ tls: { key: "root:isrg-x1" } }, "."), {
 		message: "tls.key: root:isrg-x1: there is no such file",
+	});
+});
+
+test("--cafile takes a name, too, as its help says", () => {
+	const at = ["--broker", "mqtts://broker.test", "--id", "sim", "--cafile"];
+	assert.equal(parseOptions([...at, "root:isrg-x2"])!.settings.tls.ca, rootsOf("root:isrg-x2"));
+	assert.throws(() => parseOptions([...at, "root:isrg"]), {
+		name: "UsageError",
+		message: /^--cafile: there is no such root: there are letsencrypt/,
 	});
 });
