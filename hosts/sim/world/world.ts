@@ -268,6 +268,8 @@ class World {
 				station &&
 				queued === 0 &&
 				!station.awaiting &&
+				// A connection that the station has given up is one for the broker still, until it hears of it.
+				this._board.sockets > 0 &&
 				this._broker.connectedSince(this._clientId) !== undefined
 			)
 				return;
