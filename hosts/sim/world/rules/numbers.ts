@@ -31,9 +31,11 @@ export class Numbers {
 	}
 
 	/** What the next reading may get. */
-	get possible(): ReadonlySet<number> {
-		const steps = Array.from({ length: Math.max(1, this._beyond) }, (_, index) => index + 1);
-		return new Set(steps.flatMap((step) => [this.last + step, this._durable + step]));
+	get possible(): (seq: number) => boolean {
+		const { last, _durable: durable } = this;
+		const most = Math.max(1, this._beyond);
+		const isAfter = (seq: number, number: number) => seq > number && seq <= number + most;
+		return (seq) => isAfter(seq, last) || isAfter(seq, durable);
 	}
 
 	powerCut(inFlash: boolean): void {

@@ -35,6 +35,15 @@ export interface Delivery {
 	readonly flashWellSince: number;
 }
 
+type EntrySample = Pick<Entry, "ticks" | "at" | "offset" | "truth" | "volatile" | "hindered" | "uncertain">;
+
+/** A reading that a power cut may have left in the flash, with one of several numbers. */
+interface Left {
+	readonly sample: EntrySample;
+	readonly boot: number;
+	readonly mayHave: (seq: number) => boolean;
+}
+
 export class Readings {
 	/** The latest with each number. */
 	readonly entries = new Map<number, Entry>();
@@ -43,6 +52,7 @@ export class Readings {
 	private readonly _labels: Labels;
 	private readonly _numbers: Numbers;
 	private _boot = 0;
+	private readonly _left: Left[] = [];
 	/** Readings of this power-on period that the flash refused. */
 	private _inRam: Entry[] = [];
 	/** Since when the broker's session and the station's are the same, in the world's ms, and counted by connections. */
@@ -105,9 +115,13 @@ export class Readings {
 		this._inRam = [];
 		this._numbers.powerCut(pending !== undefined);
 		if (!pending) return;
-		for (const seq of this._numbers.possible) {
-			this._enter(seq, { ...pending, at: time, volatile: false, hindered: true, uncertain: true });
-		}
+		const sample = { ...pending, at: time, volatile: false, hindered: true, uncertain: true };
+		this._left.push({ sample, boot: this._boot, mayHave: this._numbers.possible });
+	}
+
+	/** What a power cut may have left in the flash with this number, the newest first. */
+	private _leftWith(seq: number): Left[] {
+		return this._left.filter(({ mayHave }) => mayHave(seq)).reverse();
 	}
 
 	/** The station tells that it has accepted a reading. */
@@ -126,7 +140,7 @@ export class Readings {
 		let before = this.entries.get(seq);
 		while (before?.uncertain) before = before.earlier;
 		this._numbers.given(seq, sample.volatile, before);
-		const entry = this._enter(seq, { ...sample, uncertain: false });
+		const entry = this._enter(seq, { ...sample, uncertain: false }, this._boot);
 		this._newest = entry;
 		if (entry.volatile) this._inRam.push(entry);
 	}
@@ -136,14 +150,11 @@ export class Readings {
 		return this._numbers;
 	}
 
-	private _enter(
-		seq: number,
-		sample: Pick<Entry, "ticks" | "at" | "offset" | "truth" | "volatile" | "hindered" | "uncertain">,
-	): Entry {
+	private _enter(seq: number, sample: EntrySample, boot: number): Entry {
 		const entry: Entry = {
 			...sample,
 			seq,
-			boot: this._boot,
+			boot,
 			earlier: this.entries.get(seq),
 			deliveries: 0,
 			deliveredAt: 0,
@@ -224,10 +235,13 @@ export class Readings {
 	/** Where a number was given twice, the content tells which of the two it is. */
 	private _find(seq: number, report: Record<string, unknown>): Entry | undefined {
 		const latest = this.entries.get(seq);
+		const matches = ({ truth }: { readonly truth: Truth | undefined }) => !truth || !untruth(report, truth);
 		for (let entry = latest; entry; entry = entry.earlier) {
-			if (!entry.truth || !untruth(report, entry.truth)) return entry;
+			if (matches(entry)) return entry;
 		}
-		return latest;
+		const left = this._leftWith(seq);
+		const found = left.find(({ sample }) => matches(sample)) ?? (latest ? undefined : left[0]);
+		return found ? this._enter(seq, found.sample, found.boot) : latest;
 	}
 
 	/** What is retained at `state` never goes back in time; what comes behind newer readings is at `late`, and is not retained. */
@@ -241,10 +255,17 @@ export class Readings {
 			const before = this._onState;
 			if (isCertain && before && at < before.at) violate("topic", `reading ${seq} is retained after ${before.seq}`);
 			if (!refused) this._onState = entry;
-		} else if (isCertain && order === "newest" && entry === this._newest && !this.entries.get(seq + 1)?.uncertain) {
+		} else if (isCertain && order === "newest" && entry === this._newest && !this._mayFollow(seq)) {
 			// One more may be in the flash, of which the station knows since its start.
 			violate("topic", `reading ${seq} is the newest, and comes late`);
 		} else if (isCertain && order === "oldest") violate("topic", `reading ${seq} comes late`);
+	}
+
+	/** Whether the next number may be in flash, and the station has not told of it. */
+	private _mayFollow(seq: number): boolean {
+		const [newest] = this._leftWith(seq + 1);
+		const next = this.entries.get(seq + 1);
+		return newest !== undefined && (!next || next.uncertain || next.at < newest.sample.at);
 	}
 
 	private _judgeRepetition(entry: Entry, { qos, dup, refused, hindered }: Delivery): void {
