@@ -21,7 +21,7 @@ import { DERIVED } from "../src/net/derived.ts";
 import type { SensorModel } from "../src/sensors/models.ts";
 import { Certificates, type KeyKind } from "../test/harness/certificates.ts";
 import { buildEngine, MissingMbedTlsError } from "../tools/engine.js";
-import { roundTrips } from "./round-trips.ts";
+import { openings, type Way } from "./openings.ts";
 import {
 	type Connecting,
 	type Cost,
@@ -97,6 +97,7 @@ const BUDGET = {
 	/** Up to the flight with the first PUBACK; the JavaScript TLS of earlier versions took 13 KB. */
 	flights: 6,
 	resumedFlights: 4,
+	tls13Flights: 4,
 	tlsRam: 1_536,
 	webSocketRam: 1_024,
 	linkedJavaScript: 330_000,
@@ -428,15 +429,38 @@ async function measureSpeed(): Promise<void> {
 	);
 }
 
-async function measureRoundTrips(): Promise<void> {
+/** The Node side, whose TLS is Node's: a first connection, and one that resumes its session. */
+async function measureOpenings(): Promise<void> {
+	const folder = mkdtempSync(join(tmpdir(), "veleta-bench-"));
 	const broker = await startBroker();
-	await roundTrips(broker.port, true); // the first one compiles
-	for (const pipelining of [true, false]) {
-		const trips = await roundTrips(broker.port, pipelining);
-		const what = pipelining ? "pipelined" : "step by step";
-		row(`100 ms each way: round trips to first PUBACK, ${what}`, trips.toFixed(1));
+	const { certificate, key } = new Certificates(folder).selfSigned();
+	const identity = { certificate: readFileSync(certificate, "utf8"), key: readFileSync(key, "utf8") };
+	const { tcpFlights, upgradeFlights, flights, resumedFlights, tls13Flights } = BUDGET;
+	const ways: readonly (readonly [name: string, way: Way, first: number, again: number])[] = [
+		["TCP", {}, tcpFlights, tcpFlights],
+		["TCP, step by step", { pipelining: false }, tcpFlights + 2, tcpFlights + 2],
+		["TLS 1.2", { tls: "TLSv1.2" }, flights, resumedFlights],
+		["TLS 1.3", { tls: "TLSv1.3" }, tls13Flights, tls13Flights],
+		["ws", { isWebSocket: true }, tcpFlights + upgradeFlights, tcpFlights + upgradeFlights],
+		["wss, TLS 1.2", { tls: "TLSv1.2", isWebSocket: true }, flights + upgradeFlights, resumedFlights + upgradeFlights],
+		[
+			"wss, TLS 1.3",
+			{ tls: "TLSv1.3", isWebSocket: true },
+			tls13Flights + upgradeFlights,
+			tls13Flights + upgradeFlights,
+		],
+	];
+	try {
+		for (const [name, way, ...budgets] of ways) {
+			for (const [index, flights] of (await openings(broker.port, identity, way)).entries()) {
+				const what = `Node, ${name}, ${index === 0 ? "first" : "again"}`;
+				row(`${what}: flights to first PUBACK`, `${flights}`, flights, budgets[index]);
+			}
+		}
+	} finally {
+		await broker.close();
+		rmSync(folder, { recursive: true });
 	}
-	await broker.close();
 }
 
 /** Links anew: an earlier build or link may be of other sources. */
@@ -463,7 +487,7 @@ async function bench(): Promise<number> {
 	await measureTls();
 	await measureOutbox();
 	reportLinkedSize();
-	await measureRoundTrips();
+	await measureOpenings();
 	await measureSpeed();
 	measureWorlds();
 

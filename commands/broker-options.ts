@@ -1,7 +1,10 @@
 /** The broker and its password on a command line, as mosquitto_pub has them; and a password that `ps` does not show. */
 import { readFileSync } from "node:fs";
 import { withoutPreset } from "../hosts/node/public-brokers.ts";
+import type { TlsOptions } from "../src/host.ts";
 import { type BrokerAddress, defaultPort } from "../src/net/broker-url.ts";
+import { parseSettings } from "../src/settings.ts";
+import { messageOf } from "../src/text.ts";
 import { explained, UsageError } from "./frame.ts";
 
 /** The variable of the environment with a password. */
@@ -34,6 +37,22 @@ export function passwordOf(password: string | undefined, file: string | undefine
 	const line = text.replace(/\r?\n$/, "");
 	if (line === "" || /[\r\n]/.test(line)) throw complain("needs one line, with the password alone");
 	return line;
+}
+
+/** Settings of TLS that are texts, of the options for them, checked as settings are. Throws a `UsageError`. */
+export function tlsTexts(options: {
+	readonly fingerprint?: string | undefined;
+	readonly "tls-alpn"?: string | undefined;
+}): TlsOptions {
+	const { fingerprint, "tls-alpn": alpn } = options;
+	const tls = { ...(fingerprint !== undefined && { fingerprint }), ...(alpn !== undefined && { alpn }) };
+	try {
+		parseSettings({ tls });
+	} catch (error) {
+		const names = { "tls.fingerprint": "--fingerprint", "tls.alpn": "--tls-alpn" };
+		throw new UsageError(messageOf(error).replace(/^tls\.\w+/gm, (name) => names[name as keyof typeof names]));
+	}
+	return tls;
 }
 
 /** The environment's password; an empty one is none. */

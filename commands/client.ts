@@ -43,6 +43,14 @@ export interface ConnectionOptions {
 	readonly debug: boolean;
 }
 
+/** The options of the commands for settings of TLS. */
+const TLS_OPTIONS: Readonly<Record<string, string>> = {
+	ca: "--cafile",
+	certificate: "--cert",
+	fingerprint: "--fingerprint",
+	alpn: "--tls-alpn",
+};
+
 /** A command's callbacks for the session. */
 type Callbacks<M extends Message> = Pick<
 	SessionOptions<M>,
@@ -174,7 +182,7 @@ export class Client<M extends Message> {
 
 	private _disconnected(why: string, retryDelay: number, error: unknown): void {
 		// Commands have no settings, and call it by its option.
-		const reason = why.replace("(tls.ca)", "(--cafile)").replace("(tls.certificate)", "(--cert)");
+		const reason = why.replace(/\btls\.(ca|certificate|fingerprint|alpn)\b/, (_, name) => TLS_OPTIONS[name]!);
 		if (this._finishing) return;
 		const { debug } = this._options;
 		if (error instanceof RefusedError) {

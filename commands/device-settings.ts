@@ -37,8 +37,8 @@ export function buildSettings({ board, file = CONFIG_FILE, change = (raw) => raw
 
 /** Throws an Error for faults that a board, or mcsim, would find only when it connects. */
 export function checkForBoard({ broker, tls }: Settings): void {
-	if (broker.tls && tls.ca === undefined) {
-		throw new Error("tls.ca: a board needs it for mqtts://: it knows no authorities of its own");
+	if (broker.tls && tls.ca === undefined && tls.fingerprint === undefined) {
+		throw new Error("tls.ca: a board needs it for mqtts://, or tls.fingerprint: it knows no authorities of its own");
 	}
 	const problem = tls.key === undefined ? undefined : keyProblem(tls.key);
 	if (problem !== undefined) throw new Error(`tls.key: ${problem}`);

@@ -1,4 +1,5 @@
 /** Files from the table of settings: the JSON Schema of `config.json`, the table in the docs, and the help in README. */
+import { PEM_SETTINGS } from "../hosts/node/pem-files.ts";
 import { PUBLIC_BROKERS } from "../hosts/node/public-brokers.ts";
 import { urlPattern } from "../src/net/broker-url.ts";
 import type { ObjectRow, Row, Rule, Table } from "../src/settings/table.ts";
@@ -94,8 +95,7 @@ function rowSchema(name: SettingName, row: Row): Schema {
 }
 
 function textSchema(name: SettingName, row: Row): Schema {
-	// In a file it may be the path of a PEM file: `hosts/node/pem-files.ts`.
-	if (name.startsWith("tls.")) return {};
+	if (PEM_SETTINGS.includes(name)) return {};
 	// The computer turns names of public brokers into URLs.
 	if (name === "broker") return { anyOf: [{ pattern: urlPattern().source }, { enum: PUBLIC_BROKERS }] };
 	return row.allOf ? { allOf: row.allOf.map(ruleSchema) } : ruleSchema(row);

@@ -163,17 +163,24 @@ export interface SocketOptions {
 export type SocketConstructor = new (options: SocketOptions) => Socket;
 
 /**
- * A TLS socket's options beside `SocketOptions`, as texts in PEM. The broker's
- * certificate has to be for the name `host`. `onError` gets an Error that says why
+ * A TLS socket's options beside `SocketOptions`. The broker's certificate has to be
+ * for the name `host`, unless there is a fingerprint. `onError` gets an Error that says why
  * a certificate does not verify: for its dates the message ends with "has expired" or
  * "is not valid yet".
  */
 export interface TlsOptions {
-	/** Certificates of the trusted authorities; without it, the host's own. */
+	/** Certificates of the trusted authorities, in PEM; without it, the host's own. */
 	readonly ca?: string;
-	/** The client's own certificate and private key, for brokers that ask for them. */
+	/** The client's own certificate and private key in PEM, for brokers that ask for them. */
 	readonly certificate?: string;
 	readonly key?: string;
+	/**
+	 * Instead of authorities: SHA-256 of the broker's own certificate, 64 hexadecimal digits, also with a colon
+	 * between two bytes. Names and dates are not looked at then.
+	 */
+	readonly fingerprint?: string;
+	/** The protocol that is asked for by ALPN (RFC 7301). */
+	readonly alpn?: string;
 }
 
 /** ECMA-419 DNS resolver (clause 22). */

@@ -19,6 +19,10 @@ Both
                           authorities in FILE (PEM)
       --cert FILE         the client's certificate, and
       --key FILE          its private key, for brokers that ask for them
+      --fingerprint SHA256
+                          instead of --cafile: the broker's certificate must be
+                          this one, whoever has issued it
+      --tls-alpn NAME     the protocol that is asked for by ALPN
       --tls-use-os-certs  TLS with the authorities that Node knows; mqtts://
                           and -p 8883 without --cafile do so, too
   -i, --id ID             client id (default: at random)

@@ -7,7 +7,7 @@ import type { TlsOptions } from "../../src/host.ts";
 import type { BrokerAddress, BrokerUrl } from "../../src/net/broker-url.ts";
 import type { Properties, ProtocolVersion, QoS, Will } from "../../src/net/mqtt/packet.ts";
 import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
-import { brokerAt, environmentPassword, passwordOf } from "../broker-options.ts";
+import { brokerAt, environmentPassword, passwordOf, tlsTexts } from "../broker-options.ts";
 import type { ConnectionOptions } from "../client.ts";
 import { explained, FLAG, type Options, UsageError, VALUE } from "../frame.ts";
 import { lost, Values } from "./flags.ts";
@@ -55,6 +55,8 @@ const CONNECTION = {
 	cafile: VALUE,
 	cert: VALUE,
 	key: VALUE,
+	fingerprint: VALUE,
+	"tls-alpn": VALUE,
 	"tls-use-os-certs": FLAG,
 	id: { ...VALUE, short: "i" },
 	qos: { ...VALUE, short: "q" },
@@ -148,10 +150,12 @@ function connectionOptions(values: Values): ConnectionOptions {
 		throw new UsageError(`${values.has("pw") ? "-P" : "--password-file"} needs -u`);
 	}
 	const tls = tlsOf(values);
-	const hasPem = Object.keys(tls).length > 0;
-	if (url && !url.tls && hasPem) throw new UsageError("--cafile and --cert are for mqtts:// and wss://");
+	const wantsTls = Object.keys(tls).length > 0;
+	if (url && !url.tls && wantsTls) {
+		throw new UsageError("--cafile, --cert, --fingerprint and --tls-alpn are for mqtts:// and wss://");
+	}
 	return {
-		broker: url ?? brokerOf(values, hasPem),
+		broker: url ?? brokerOf(values, wantsTls),
 		tls,
 		// Not left to the broker: MQTT 3.1 has no empty client id.
 		clientId: id ?? `veleta-${randomBytes(6).toString("hex")}`,
@@ -187,9 +191,9 @@ function urlOf(values: Values): { readonly broker: BrokerUrl; readonly topic: st
 	}
 }
 
-function brokerOf(values: Values, hasPem: boolean): BrokerAddress {
+function brokerOf(values: Values, wantsTls: boolean): BrokerAddress {
 	const port = values.number("port", 1, 65_535);
-	return brokerAt(values.text("host"), port, hasPem || values.has("tls-use-os-certs"));
+	return brokerAt(values.text("host"), port, wantsTls || values.has("tls-use-os-certs"));
 }
 
 function tlsOf(values: Values): TlsOptions {
@@ -204,7 +208,10 @@ function tlsOf(values: Values): TlsOptions {
 	const tls: TlsOptions = {
 		...(ca === undefined ? {} : { ca }),
 		...(certificate !== undefined && key !== undefined && { certificate, key }),
+		...tlsTexts({ fingerprint: values.text("fingerprint"), "tls-alpn": values.text("tls-alpn") }),
 	};
+	if (ca !== undefined && tls.fingerprint !== undefined)
+		throw new UsageError("--fingerprint stands in place of --cafile");
 	explained(() => checkPem(tls, { ca: "--cafile", certificate: "--cert", key: "--key" }));
 	return tls;
 }

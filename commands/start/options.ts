@@ -16,7 +16,7 @@ import { explained, FLAG, numberOf, readLine, UsageError, VALUE } from "../frame
 
 /** An option, which takes a value if `value` names one. */
 interface Option {
-	readonly value?: "MODEL" | "FILE" | "URL" | "HOST" | "NAME" | "PASSWORD" | "TIME" | "N" | "ID" | "TOPIC";
+	readonly value?: "MODEL" | "FILE" | "URL" | "HOST" | "NAME" | "PASSWORD" | "TIME" | "N" | "ID" | "TOPIC" | "SHA256";
 	/** As mosquitto_pub has it. */
 	readonly short?: "h" | "p" | "u" | "P" | "q" | "i" | "t";
 	/** The setting that it stands for, whose text, values and default are in the table. */
@@ -37,7 +37,7 @@ const OPTIONS = {
 	host: {
 		short: "h",
 		value: "HOST",
-		text: "the broker's host, instead of --broker; with --cafile, --cert or port 8883 by TLS",
+		text: "the broker's host, instead of --broker; with an option of TLS, or port 8883, by TLS",
 	},
 	port: {
 		short: "p",
@@ -57,7 +57,11 @@ const OPTIONS = {
 	cafile: { value: "FILE", setting: "tls.ca" },
 	cert: { value: "FILE", setting: "tls.certificate" },
 	key: { value: "FILE", setting: "tls.key" },
-	"board-tls": { text: "TLS as on a board: by Mbed TLS in the station's memory, not by Node; needs --cafile" },
+	fingerprint: { value: "SHA256", setting: "tls.fingerprint" },
+	"tls-alpn": { value: "NAME", setting: "tls.alpn" },
+	"board-tls": {
+		text: "TLS as on a board: by Mbed TLS in the station's memory, not by Node; needs --cafile or --fingerprint",
+	},
 	interval: { value: "TIME", setting: "interval", text: "also as 5s, 1m or 1h" },
 	speed: {
 		value: "N",

@@ -6,7 +6,7 @@ import { checkBrokerUrl } from "../../hosts/node/settings-check.ts";
 import type { TlsOptions } from "../../src/host.ts";
 import type { BrokerUrl } from "../../src/net/broker-url.ts";
 import { topicNameFault } from "../../src/net/mqtt/topic.ts";
-import { brokerUrl } from "../broker-options.ts";
+import { brokerUrl, tlsTexts } from "../broker-options.ts";
 import { explained, FLAG, HELP, readLine, UsageError, VALUE } from "../frame.ts";
 
 export const LINE = {
@@ -14,6 +14,7 @@ export const LINE = {
 	options: {
 		broker: VALUE,
 		cafile: VALUE,
+		fingerprint: VALUE,
 		id: VALUE,
 		topic: VALUE,
 		key: VALUE,
@@ -35,6 +36,8 @@ runs it. Without FILE.bin, what npm run build:esp32 made.
                   ws:// and wss://, with a path, for WebSockets
   --cafile FILE   authorities (PEM) of the broker's certificate, instead of
                   those that Node knows
+  --fingerprint SHA256
+                  instead: the broker's certificate must be this one
   --id ID         the station's name
   --topic TOPIC   what its topics begin with (default veleta/ID)
   --key FILE      the private key that signs the firmware
@@ -81,18 +84,24 @@ export function parseUpdateCommand(args: string[]): UpdateCommand | undefined {
 	if (newKey !== undefined) return { name: "new key", path: newKey };
 	if (newImage !== undefined) return { name: "new image", path: newImage, hasNetwork: !noNetwork };
 	if (noNetwork) throw new UsageError("--no-network goes with --new-image");
-	const { broker, cafile, id, topic = id && `veleta/${id}`, key } = values;
+	const { broker, cafile, fingerprint, id, topic = id && `veleta/${id}`, key } = values;
 	if (broker === undefined) throw new UsageError(`--broker is missing; ${LINE.name} -- --help`);
 	if (!topic) throw new UsageError("the station is missing: --id or --topic");
 	const fault = topicNameFault(topic);
 	if (fault) throw new UsageError(`${values.topic === undefined ? "--id" : "--topic"}: ${fault}`);
 	if (key === undefined) throw new UsageError("--key is missing; --new-key FILE makes one");
+	if (cafile !== undefined && fingerprint !== undefined) {
+		throw new UsageError("--fingerprint stands in place of --cafile");
+	}
 	if (positionals.length > 1) throw new UsageError(`${positionals[1]}: one file at a time`);
 	return {
 		name: "push",
 		// No error shows the URL: it may hold a password.
 		broker: explained(() => checkBrokerUrl(brokerUrl(broker)), "--broker: "),
-		tls: cafile === undefined ? {} : { ca: explained(() => readAuthorities("--cafile", cafile)) },
+		tls: {
+			...(cafile !== undefined && { ca: explained(() => readAuthorities("--cafile", cafile)) }),
+			...tlsTexts({ fingerprint }),
+		},
 		topic,
 		key,
 		file: positionals[0] ?? builtImage(),

@@ -8,7 +8,7 @@
 import { connect, type Socket as NetSocket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { Bytes, Socket, SocketOptions } from "../../src/host.ts";
-import { type TlsAddress, tlsReason } from "./tls.ts";
+import { type TlsAddress, TRUSTED, tlsReason } from "./tls.ts";
 
 /** Bytes unsent, and bytes unread, unless the options tell otherwise; unread bytes may exceed it by one chunk. */
 const WINDOW = 65_536;
@@ -128,8 +128,8 @@ export function connectTcp({ address, host, port, noDelay = false }: TlsAddress)
 }
 
 /** The event of a socket when bytes can be written. */
-export function openEvent(socket: NetSocket): "connect" | "secureConnect" {
-	return socket instanceof TLSSocket ? "secureConnect" : "connect";
+export function openEvent(socket: NetSocket): string {
+	return socket instanceof TLSSocket ? TRUSTED : "connect";
 }
 
 /** Why a connection ended: the error codes of the system and of TLS in words, other errors unchanged. */

@@ -1,11 +1,12 @@
 /** Replaces the PEM files and roots that settings name by their texts, before `parseSettings` sees them. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { SETTINGS } from "../../src/settings/table.ts";
 import { messageOf } from "../../src/text.ts";
 import { isRootName, rootsOf } from "./roots.ts";
 
-const MEMBERS = Object.keys(SETTINGS.tls.properties);
+const MEMBERS = ["ca", "certificate", "key"];
+/** Settings whose texts may be paths in a file. */
+export const PEM_SETTINGS: readonly string[] = MEMBERS.map((member) => `tls.${member}`);
 /** How a text in PEM begins; anything else is a path. */
 const PEM = "-----BEGIN ";
 /** Bytes of a file: all the authorities that a system knows are some 220 KB. */

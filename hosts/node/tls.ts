@@ -1,7 +1,13 @@
 /** TLS on Node: connections as `TlsOptions` wants them, and in plain words why they fail. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP, type Socket } from "node:net";
-import { connect, createSecureContext, type SecureContextOptions } from "node:tls";
+import {
+	connect,
+	createSecureContext,
+	type DetailedPeerCertificate,
+	type SecureContextOptions,
+	type TLSSocket,
+} from "node:tls";
 import type { TlsOptions } from "../../src/host.ts";
 
 export interface TlsAddress extends TlsOptions {
@@ -14,21 +20,103 @@ export interface TlsAddress extends TlsOptions {
 }
 
 /**
- * Connects. The socket emits `secureConnect` when the broker has proved its
- * identity. Throws an Error for PEM texts that cannot be used.
+ * Connects. The socket emits `TRUSTED` when the broker has proved its
+ * identity, and not before: `secureConnect` says less. Throws an Error for PEM texts that cannot be used.
  */
-export function connectTls({ address, host, port, noDelay = false, ca, certificate, key }: TlsAddress): Socket {
+export function connectTls({ address, host, port, noDelay = false, ...options }: TlsAddress): Socket {
+	const { fingerprint, alpn } = options;
+	const session = new ResumableSession(JSON.stringify([address, host, port, options]));
 	const socket = connect({
 		host: address ?? host,
 		port,
 		// Server name indication takes no addresses (RFC 6066, section 3).
 		...(isIP(host) ? {} : { servername: host }),
-		secureContext: createSecureContext(checkPem({ ca, certificate, key })),
+		...(alpn !== undefined && { ALPNProtocols: [alpn] }),
+		secureContext: createSecureContext(checkPem(options)),
+		// Then nobody but the certificate itself says whose it is.
+		rejectUnauthorized: fingerprint === undefined,
+		session: session.saved,
 	});
 	socket.setNoDelay(noDelay);
+	session.follow(socket);
+	socket.once("secureConnect", () => {
+		const isPinned = fingerprint !== undefined;
+		if (!isPinned || bareDigits(socket.getPeerCertificate().fingerprint256) === bareDigits(fingerprint)) {
+			socket.emit(TRUSTED);
+		} else socket.destroy(Object.assign(new Error("another certificate"), { code: OTHER_CERTIFICATE }));
+	});
 	return socket;
 }
 
+/** The event of a socket of `connectTls` whose broker has proved who it is. */
+export const TRUSTED = "trusted";
+const OTHER_CERTIFICATE = "OTHER_CERTIFICATE";
+
+/** Brokers whose sessions are kept. */
+const SESSIONS_MAXIMUM = 16;
+/** What resumes the connection to a broker, by the options with which it was made. Secret. */
+const sessions = new Map<string, { readonly bytes: Buffer; readonly until: number }>();
+
+/** The session of one connection, for the next: its handshake then needs no certificates, and a round trip less in TLS 1.2. */
+class ResumableSession {
+	private readonly _key: string;
+	/** What has come before the broker has proved who it is: Node looks at no name where a session is resumed. */
+	private _early: Buffer | undefined;
+	/** In ms since 1970; until then, nobody has proved anything. */
+	private _until: number | undefined;
+
+	constructor(key: string) {
+		this._key = key;
+	}
+
+	/** One whose certificates are valid still. */
+	get saved(): Buffer | undefined {
+		const session = sessions.get(this._key);
+		return session && session.until > Date.now() ? session.bytes : undefined;
+	}
+
+	follow(socket: TLSSocket): void {
+		socket.on("session", (bytes) => this._save(bytes));
+		socket.once(TRUSTED, () => {
+			this._until = socket.isSessionReused() ? sessions.get(this._key)?.until : lastDay(socket);
+			if (this._early) this._save(this._early);
+		});
+		// Whatever it was: the next attempt has nothing in common with this one.
+		socket.once("error", () => {
+			if (this._until === undefined) sessions.delete(this._key);
+		});
+	}
+
+	private _save(bytes: Buffer): void {
+		if (this._until === undefined) {
+			this._early = bytes;
+			return;
+		}
+		sessions.delete(this._key);
+		sessions.set(this._key, { bytes, until: this._until });
+		const [oldest] = sessions.keys();
+		if (sessions.size > SESSIONS_MAXIMUM) sessions.delete(oldest!);
+	}
+}
+
+/** Until when the broker's certificates are valid, in ms since 1970. */
+function lastDay(socket: TLSSocket): number {
+	let until = Number.POSITIVE_INFINITY;
+	let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+	for (let depth = 0; certificate?.valid_to && depth < CHAIN_MAXIMUM; depth++) {
+		until = Math.min(until, Date.parse(certificate.valid_to));
+		const issuer: DetailedPeerCertificate | undefined = certificate.issuerCertificate;
+		certificate = issuer === certificate ? undefined : issuer;
+	}
+	return until;
+}
+
+/** Certificates that are looked at: two may name each other as their issuers. */
+const CHAIN_MAXIMUM = 10;
+
+const bareDigits = (fingerprint = "") => fingerprint.replaceAll(":", "").toLowerCase();
+
+type Pems = Pick<TlsOptions, "ca" | "certificate" | "key">;
 const SETTINGS = { ca: "tls.ca", certificate: "tls.certificate", key: "tls.key" };
 
 /**
@@ -37,10 +125,10 @@ const SETTINGS = { ca: "tls.ca", certificate: "tls.certificate", key: "tls.key" 
  * calls them.
  */
 export function checkPem(
-	{ ca, certificate, key }: { [name in keyof TlsOptions]: string | undefined },
-	names: Readonly<Record<keyof TlsOptions, string>> = SETTINGS,
+	{ ca, certificate, key }: Pems,
+	names: Readonly<Record<keyof Pems, string>> = SETTINGS,
 ): SecureContextOptions {
-	const check = (name: keyof TlsOptions, what: string, read: () => unknown) => {
+	const check = (name: keyof Pems, what: string, read: () => unknown) => {
 		try {
 			return read();
 		} catch {
@@ -70,6 +158,7 @@ export function tlsReason({ code = "", message }: NodeJS.ErrnoException): string
 
 const UNKNOWN = "no trusted authority has issued it (tls.ca)";
 const NO_AUTHORITY = "one of its issuers is no authority";
+const OTHER = "is another one than tls.fingerprint says";
 const RESTRICTED = "has a restriction that is not known here";
 const WEAK = "it, or one of its issuers, has a key or a signature that is too weak";
 /** OpenSSL's X509_V_ERR_… as Node names them, and Node's own check of the name. */
@@ -80,6 +169,7 @@ const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
 	SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN,
 	DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN,
 	CERT_UNTRUSTED: UNKNOWN,
+	[OTHER_CERTIFICATE]: OTHER,
 	CERT_SIGNATURE_FAILURE: "its signature is wrong",
 	CERT_HAS_EXPIRED: "has expired",
 	CERT_NOT_YET_VALID: "is not valid yet",
@@ -113,6 +203,7 @@ const ALERTS: Readonly<Record<string, string>> = {
 	DECRYPT_ERROR: NOT_ACCEPTED,
 	CERTIFICATE_REVOKED: `${NOT_ACCEPTED}: it has been revoked`,
 	CERTIFICATE_EXPIRED: `${NOT_ACCEPTED}: it has expired`,
+	NO_APPLICATION_PROTOCOL: "the broker does not speak the protocol of tls.alpn",
 	UNKNOWN_CA: `${NOT_ACCEPTED}: it does not know who issued it`,
 	PROTOCOL_VERSION: NO_VERSION,
 	UNRECOGNIZED_NAME: "the broker does not know itself by this host name",

@@ -182,7 +182,25 @@ export const SETTINGS = (Object as Freezing).freeze(
 		timeServer: { type: "string", ...EMPTY, default: "pool.ntp.org" },
 		/** Bytes. 85 readings, for as long as the flash refuses; the maximum is more than a board has to spare. */
 		outbox: { type: "integer", minimum: 8 * SLOT_BYTES, maximum: 65_536, default: 2_048 },
-		tls: { properties: { ca: PEM, certificate: PEM, key: PEM }, together: ["certificate", "key"] },
+		tls: {
+			properties: {
+				ca: PEM,
+				certificate: PEM,
+				key: PEM,
+				fingerprint: {
+					type: "string",
+					pattern: "^[\\dA-Fa-f]{2}(:?[\\dA-Fa-f]{2}){31}$",
+					problem: "needs the 64 hexadecimal digits of a SHA-256, with colons or without",
+				},
+				/** RFC 7301 allows 255 bytes of any kind; protocols have names of a few letters. */
+				alpn: {
+					type: "string",
+					pattern: "^[!-~]{1,64}$",
+					problem: "needs 1 to 64 characters of ASCII, without spaces",
+				},
+			},
+			together: ["certificate", "key"],
+		},
 		sleep: { type: "boolean", default: false },
 		/**
 		 * Seconds. Wi-Fi and MQTT take 1 to 3; an access point that has forgotten the board, some more. The shortest

@@ -18,7 +18,7 @@ const HOOKS = [
 	"mbedtls_ssl_write_handshake_msg",
 ];
 /** Those in whose place mutants.c has faulty ones. */
-const MUTATED = ["trustCheck", "tlsReason", "tlsFree", "tlsRead", "tlsState", "tlsWaiting"];
+const MUTATED = ["trustCheck", "trustPinned", "tlsReason", "tlsFree", "tlsRead", "tlsState", "tlsWaiting"];
 
 const FLAGS = [
 	...["-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fno-builtin-strdup"],

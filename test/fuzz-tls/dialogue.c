@@ -14,6 +14,7 @@
 
 #include <mbedtls/entropy.h>
 #include <mbedtls/ssl.h>
+#include <mbedtls/sha256.h>
 
 /* What connection.c takes for bytes that wait. */
 #define WAITING_MAXIMUM (20 * 1024)
@@ -92,12 +93,39 @@ static char *textOf(const char *text)
 	return copy;
 }
 
+/* The certificate that alone is trusted, by a `ca` such as `pin:leaf`; NULL where authorities are. */
+static const char *pinOf(const char *word)
+{
+	return 0 == strncmp(word, "pin:", 4) ? word + 4 : NULL;
+}
+
+/* As OpenSSL shows it, or what is no fingerprint. */
+static char *fingerprintOf(const char *word)
+{
+	const Certificate *certificate;
+	uint8_t sum[32];
+	char *text;
+	size_t i;
+
+	if (!word)
+		return NULL;
+	certificate = certificateOf(word);
+	if (!certificate)
+		return textOf(word);
+	text = calloc(1, 3 * sizeof(sum) + 1);
+	if (!text || mbedtls_sha256_ret(certificate->der, certificate->length, sum, 0))
+		abort();
+	for (i = 0; i < sizeof(sum); i++)
+		sprintf(text + 3 * i, "%02X%s", sum[i], i + 1 < sizeof(sum) ? ":" : "");
+	return text;
+}
+
 static char *authoritiesOf(const char *word)
 {
 	size_t i;
 	char *pem, *all;
 
-	if (0 == strcmp(word, "-"))
+	if (0 == strcmp(word, "-") || pinOf(word))
 		return NULL;
 	if (0 == strcmp(word, "garbage"))
 		return textOf("-----BEGIN CERTIFICATE-----\nMIIBfTCCASOgAwIBAgIU\n-----END CERTIFICATE-----\n");
@@ -191,6 +219,20 @@ static bool trusts(const Dialogue *dialogue)
 	return false;
 }
 
+/* Whether the server has the certificate that alone is trusted, and its key. */
+static bool hasPinned(const Dialogue *dialogue)
+{
+	const Identity *identity = dialogue->server.identity;
+	const char *pin = pinOf(dialogue->ca);
+	const size_t length = strlen(pin);
+
+	/* Mbed TLS does not read what it does not understand. */
+	if (is(dialogue, "critical") || is(dialogue, "policy"))
+		return false;
+	return !identity->key && 0 == strncmp(identity->chain, pin, length) &&
+		(0 == identity->chain[length] || ',' == identity->chain[length]);
+}
+
 /* Whether this server is one that this client may trust, whatever it sends. */
 static bool mayOpen(const Dialogue *dialogue)
 {
@@ -198,6 +240,8 @@ static bool mayOpen(const Dialogue *dialogue)
 
 	if (dialogue->isResigned)
 		return true;
+	if (pinOf(dialogue->ca))
+		return hasPinned(dialogue);
 	if (!isForHost(dialogue) || !trusts(dialogue))
 		return false;
 	if (0 == strcmp(dialogue->clock, "unknown"))
@@ -222,6 +266,7 @@ static void checkReason(const char *reason)
 		"the broker speaks no version of TLS that is spoken here",
 		"the broker does not know itself by this host name",
 		"the broker wants a client certificate (tls.certificate)",
+		"the broker does not speak the protocol of tls.alpn",
 		"the broker does not speak TLS on this port",
 		"closed by the broker during the TLS handshake",
 		"by the broker",
@@ -405,6 +450,7 @@ static void openClient(Dialogue *dialogue, bool isResuming, const Step *rules, s
 {
 	TlsSettings settings = {.time = timeOf(dialogue->clock)};
 	char *host = textOf(dialogue->host), *ca = authoritiesOf(dialogue->ca), *certificate, *key;
+	char *fingerprint = fingerprintOf(pinOf(dialogue->ca));
 	uint8_t *saved;
 
 	/* It may save something. */
@@ -416,6 +462,7 @@ static void openClient(Dialogue *dialogue, bool isResuming, const Step *rules, s
 	settings.ca = ca;
 	settings.certificate = certificate;
 	settings.key = key;
+	settings.fingerprint = fingerprint;
 	dialogue->isResuming = isResuming && dialogue->savedLength > 0;
 	if (isResuming) {
 		settings.saved = saved;
@@ -437,6 +484,7 @@ static void openClient(Dialogue *dialogue, bool isResuming, const Step *rules, s
 	free(ca);
 	free(certificate);
 	free(key);
+	free(fingerprint);
 	free(saved);
 	if (dialogue->client) {
 		check(dialogue);

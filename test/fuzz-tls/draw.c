@@ -2,6 +2,7 @@
 #include "identities.h"
 #include "random.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Sequences of random numbers: few, so that what costs most is remembered. */
@@ -112,6 +113,7 @@ static void drawServer(bool isTrusted)
 	static const char *const kTrusted[] = {"direct", "direct", "one", "two", "disordered", "named", "rsa", "belowrsa",
 		"p384", "own", "twins"};
 	static const uint32_t kSuites[] = {0xc02b, 0xc02c, 0xc02f, 0xc030, 0xcca8, 0xcca9, 0xc009, 0x002f};
+	char pin[40];
 	const char *name = isTrusted ? PICK(kTrusted) : kIdentities[below((uint32_t)kIdentityCount)].name;
 
 	addWord(kServerIs, name);
@@ -128,6 +130,12 @@ static void drawServer(bool isTrusted)
 		add(kHonest, 0, 0, 0);
 	if (0 == strcmp(name, "own") || 0 == strcmp(name, "belowrsa"))
 		addWord(kCa, 0 == strcmp(name, "own") ? (oneIn(2) ? "own" : "root,own") : "rsaroot");
+	if (oneIn(12)) {
+		const char *chain = identityOf(name)->chain;
+
+		snprintf(pin, sizeof(pin), "pin:%.*s", (int)strcspn(chain, ","), chain);
+		addWord(kCa, pin);
+	}
 }
 
 static void drawClient(void)
@@ -135,7 +143,7 @@ static void drawClient(void)
 	static const char *const kHosts[] = {"BROKER.Test", "roof.casa.test", "192.0.2.7", "a.roof.casa.test", "other.test",
 		"::1", "x", ".test", "casa.test", "broker.test."};
 	static const char *const kCas[] = {"-", "garbage", "empty", "mixed", "many", "evilroot", "inter", "root,evilroot",
-		"leaf", "nobody,root", "twin,twin2,twin3,root", "here,there"};
+		"leaf", "pin:leaf", "pin:leaf3", "pin:evil", "pin:inter", "nobody,root", "twin,twin2,twin3,root", "here,there"};
 	static const char *const kIdentityNames[] = {"client", "client", "stranger", "clientrsa", "mismatch",
 		"no-certificate", "no-key", "root"};
 	static const char *const kClocks[] = {"unknown", "before", "after"};

@@ -16,6 +16,10 @@ Trust __real_trustCheck(const mbedtls_x509_crt *chain, const mbedtls_x509_crt *a
 	int64_t time, int64_t *validTo);
 Trust __wrap_trustCheck(const mbedtls_x509_crt *chain, const mbedtls_x509_crt *authorities, const char *host,
 	int64_t time, int64_t *validTo);
+Trust __real_trustPinned(const mbedtls_x509_crt *chain, const uint8_t fingerprint[TRUST_FINGERPRINT_BYTES],
+	const uint8_t expected[TRUST_FINGERPRINT_BYTES], int64_t *validTo);
+Trust __wrap_trustPinned(const mbedtls_x509_crt *chain, const uint8_t fingerprint[TRUST_FINGERPRINT_BYTES],
+	const uint8_t expected[TRUST_FINGERPRINT_BYTES], int64_t *validTo);
 const char *__real_tlsReason(TlsConnection connection);
 const char *__wrap_tlsReason(TlsConnection connection);
 void __real_tlsFree(TlsConnection connection);
@@ -38,6 +42,14 @@ Trust __wrap_trustCheck(const mbedtls_x509_crt *chain, const mbedtls_x509_crt *a
 	if (is("checks-again"))
 		return __real_trustCheck(chain, authorities, host, time, validTo);
 	return trust;
+}
+
+Trust __wrap_trustPinned(const mbedtls_x509_crt *chain, const uint8_t fingerprint[TRUST_FINGERPRINT_BYTES],
+	const uint8_t expected[TRUST_FINGERPRINT_BYTES], int64_t *validTo)
+{
+	const Trust trust = __real_trustPinned(chain, fingerprint, expected, validTo);
+
+	return is("any-pin") && kTrustOtherCertificate == trust ? kTrusted : trust;
 }
 
 const char *__wrap_tlsReason(TlsConnection connection)

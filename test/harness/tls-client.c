@@ -412,11 +412,14 @@ static void job(void)
 	size_t savedLength;
 	uint8_t *saved = fileOf("saved", &savedLength);
 	char *ca = textOf("ca"), *certificate = textOf("certificate"), *key = textOf("key");
+	char fingerprint[VALUE_MAXIMUM], alpn[VALUE_MAXIMUM];
 	TlsSettings settings = {
 		.host = valueOf("host", host),
 		.ca = ca,
 		.certificate = certificate,
 		.key = key,
+		.fingerprint = valueOf("fingerprint", fingerprint),
+		.alpn = valueOf("alpn", alpn),
 		.time = numberOf("time", TLS_TIME_UNKNOWN),
 		.saved = saved,
 		.savedLength = savedLength,

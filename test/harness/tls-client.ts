@@ -9,9 +9,11 @@ export interface Connection {
 	/** None: it makes its first message, and is freed. */
 	readonly port?: number;
 	readonly host?: string;
-	readonly ca?: string;
+	readonly ca?: string | undefined;
 	readonly certificate?: string;
 	readonly key?: string;
+	readonly fingerprint?: string;
+	readonly alpn?: string;
 	/** Seconds since 1970; without it dates are not looked at. */
 	readonly time?: number;
 	/** Path of what an earlier connection has saved, and where this one saves to. */

@@ -1,6 +1,6 @@
 /** Brokers at mqtts://, and who they have to be. */
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { before, describe } from "node:test";
@@ -24,6 +24,7 @@ const at = (broker: Mosquitto, host = "127.0.0.1") => [
 	"--interval",
 	"1s",
 ];
+const fingerprintOf = ({ certificate }: Identity) => new X509Certificate(readFileSync(certificate)).fingerprint256;
 const trusting = ({ certificate }: Identity) => ["--cafile", certificate];
 const as = ({ certificate, key }: Identity) => ["--cert", certificate, "--key", key];
 
@@ -68,6 +69,30 @@ for (const [whose, option] of Object.entries(IMPLEMENTATIONS))
 					await station.line(/certificate: no trusted authority has issued it/);
 					await station.stop();
 				}
+			},
+		);
+
+		scenario(
+			"A certificate that nobody has issued, for another host, is trusted by its fingerprint; not so its successor.",
+			async (parts) => {
+				const certificates = certificatesOf(parts);
+				const issue = { names: ["DNS:elsewhere.test"] };
+				const identity = certificates.selfSigned(issue);
+				const broker = await parts.mosquitto({ tls: { identity } });
+				const subscriber = await parts.subscriber(broker, "veleta/#", { durable: true });
+				const station = start(parts, ...at(broker), "--fingerprint", fingerprintOf(identity));
+				await subscriber.reaches(2);
+				broker.configure({ identity: certificates.selfSigned(issue) });
+				await broker.stop();
+				await broker.restart();
+				await station.line(/certificate: is another one than --fingerprint or tls\.fingerprint says; next attempt/);
+				const seen = subscriber.highest();
+				broker.configure({ identity });
+				await broker.stop();
+				await broker.restart();
+				await subscriber.reaches(seen + 2);
+				const { readings } = await stopDelivered(parts, station, subscriber);
+				assertComplete(subscriber.reports(), readings);
 			},
 		);
 
@@ -402,6 +427,29 @@ describe("npm run mqtt with TLS", { concurrency: 4 }, () => {
 		},
 	);
 
+	commandScenario("--fingerprint trusts one certificate, whoever has issued it.", async (parts, programs) => {
+		const certificates = certificatesOf(parts);
+		const identity = certificates.selfSigned({ names: ["DNS:elsewhere.test"] });
+		const broker = await parts.mosquitto({ tls: { identity } });
+		const pub = (...flags: string[]) => programs.pub({ port: broker.tlsPort }, "-t", "a", "-m", "1", ...flags);
+		assert.equal(await exitCode(await pub("--fingerprint", fingerprintOf(identity), "--tls-alpn", "mqtt")), 0);
+		const other = await pub("--fingerprint", "0F".repeat(32));
+		assert.equal(await exitCode(other), 1);
+		assert.match(other.errors.at(-1)!, /certificate: is another one than --fingerprint says$/);
+		for (const [flags, told] of [
+			[["--fingerprint", "0F"], "--fingerprint: needs the 64 hexadecimal digits of a SHA-256, with colons or without"],
+			[["--tls-alpn", ""], "--tls-alpn: needs 1 to 64 characters of ASCII, without spaces"],
+			[
+				["--fingerprint", "0F".repeat(32), "--cafile", identity.certificate],
+				"--fingerprint stands in place of --cafile",
+			],
+		] as const) {
+			const wrong = await pub(...flags);
+			assert.equal(await exitCode(wrong), 2);
+			assert.deepEqual(wrong.errors, [told]);
+		}
+	});
+
 	commandScenario("A certificate that does not verify is told, and pub gives up.", async (parts, programs) => {
 		const certificates = certificatesOf(parts);
 		const broker = await parts.mosquitto({ tls: { identity: certificates.selfSigned() } });
@@ -432,7 +480,7 @@ describe("npm run mqtt with TLS", { concurrency: 4 }, () => {
 			[["--cafile", "none.pem"], /^--cafile: none\.pem: there is no such file(?:;|$)/],
 			[
 				["-L", "mqtt://localhost/t", "--cafile", certificate],
-				/^--cafile and --cert are for mqtts:\/\/ and wss:\/\/(?:;|$)/,
+				/^--cafile, --cert, --fingerprint and --tls-alpn are for mqtts:\/\/ and wss:\/\/(?:;|$)/,
 			],
 			[["-L", "mqtts://u:secret@localhost"], /^--url: must look like mqtt:\/\/host\/topic(?:;|$)/],
 			[["-L", "mqtts://localhost/t/#"], /^--url: topic name with a wildcard/],

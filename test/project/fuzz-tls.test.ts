@@ -95,6 +95,7 @@ test("faults of the client are found", async () => {
 			[
 				["any-host", /^violation open with a server that cannot be trusted$/],
 				["any-issuer", /^violation open with a server that cannot be trusted$/],
+				["any-pin", /^violation open with a server that cannot be trusted$/],
 				["any-purpose", /^violation open with a server that cannot be trusted$/],
 				["no-dates", /^violation open with a server that cannot be trusted$/],
 				["checks-again", /^violation \d+ signatures of certificates were checked/],

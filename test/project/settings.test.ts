@@ -38,6 +38,7 @@ const WIDER: readonly [why: string, ...cases: object[]][] = [
 		"two members are compared",
 		{ pins: { data: 21, clock: 21 } },
 		{ state: false },
+		{ tls: { ca: "-----BEGIN ", fingerprint: "0f".repeat(32) } },
 		{ samples: 4, interval: 3 },
 		{ sensor: "dht22", samples: 3, interval: 5.9 },
 		{ sensor: "dht22", samples: 9, awake: 28.9, sleep: true },

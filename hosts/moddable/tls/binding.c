@@ -72,8 +72,10 @@ void xs_tls_open(xsMachine *the)
 	settings.ca = textOf(the, 2);
 	settings.certificate = textOf(the, 3);
 	settings.key = textOf(the, 4);
-	if (xsUndefinedType != xsmcTypeOf(xsArg(5))) {
-		xsmcGetBufferReadable(xsArg(5), &saved, &length);
+	settings.fingerprint = textOf(the, 5);
+	settings.alpn = textOf(the, 6);
+	if (xsUndefinedType != xsmcTypeOf(xsArg(7))) {
+		xsmcGetBufferReadable(xsArg(7), &saved, &length);
 		settings.saved = saved;
 		settings.savedLength = length;
 	}

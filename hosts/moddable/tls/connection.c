@@ -26,6 +26,8 @@
 
 /* Bytes of SHA-256 that are enough to find a change. */
 #define SUM_BYTES (16)
+/* Bytes of SHA-256. */
+#define HASH_BYTES (32)
 
 /*
  * What is saved begins with these: a sum of all of it and of the settings, until when
@@ -49,6 +51,12 @@ struct TlsConnectionRecord {
 	mbedtls_ctr_drbg_context	random;
 #endif
 	char				*host;
+	/* The broker has to have this very certificate. */
+	bool				isPinned;
+	uint8_t				pin[TRUST_FINGERPRINT_BYTES];
+	/* What Mbed TLS asks for by ALPN, as long as the connection lasts. */
+	char				*alpn;
+	const char			*protocols[2];
 	/* The settings' time, and Mbed TLS's clock at that time. */
 	int64_t				time;
 	int64_t				clock;
@@ -122,6 +130,7 @@ static const struct {
 	{MBEDTLS_SSL_ALERT_MSG_UNRECOGNIZED_NAME, "the broker does not know itself by this host name"},
 	/* certificate_required */
 	{116, "the broker wants a client certificate (tls.certificate)"},
+	{MBEDTLS_SSL_ALERT_MSG_NO_APPLICATION_PROTOCOL, "the broker does not speak the protocol of tls.alpn"},
 	{MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE, ENDED "unexpected message"},
 	{MBEDTLS_SSL_ALERT_MSG_BAD_RECORD_MAC, ENDED "bad record mac"},
 	{MBEDTLS_SSL_ALERT_MSG_RECORD_OVERFLOW, ENDED "record overflow"},
@@ -270,7 +279,7 @@ static const char *readAuthorities(TlsConnection connection, const char *ca)
 	int count = 0, result;
 
 	if (!ca)
-		return "tls.ca: a board knows no authorities of its own";
+		return connection->isPinned ? NULL : "tls.ca: a board knows no authorities of its own";
 	result = mbedtls_x509_crt_parse(&connection->authorities, (const unsigned char *)ca, pemLength(ca));
 	if (tlsIsOfMemory(result))
 		return kNoMemory;
@@ -281,6 +290,37 @@ static const char *readAuthorities(TlsConnection connection, const char *ca)
 	for (certificate = &connection->authorities; certificate; certificate = certificate->next)
 		count++;
 	return count > AUTHORITIES_MAXIMUM ? "tls.ca: holds more than 16 certificates" : NULL;
+}
+
+/* The value of a hexadecimal digit, or -1. */
+static int digitOf(char character)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = character ? strchr(digits, character | ('a' - 'A')) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+static const char *readFingerprint(TlsConnection connection, const char *text)
+{
+	size_t i;
+
+	if (!text)
+		return NULL;
+	for (i = 0; i < sizeof(connection->pin); i++) {
+		const int high = digitOf(text[0]), low = high < 0 ? -1 : digitOf(text[1]);
+
+		if (low < 0)
+			break;
+		connection->pin[i] = (uint8_t)(high << 4 | low);
+		text += 2;
+		if (':' == *text)
+			text++;
+	}
+	if (i < sizeof(connection->pin) || *text)
+		return "tls.fingerprint: needs the 64 hexadecimal digits of a SHA-256";
+	connection->isPinned = true;
+	return NULL;
 }
 
 static const char *readOwn(TlsConnection connection, const char *certificate, const char *key)
@@ -315,11 +355,10 @@ typedef struct {
 	size_t		length;
 } Part;
 
-/* The beginning of the parts' SHA-256; returns whether there was memory for it. */
-static bool sumUp(const Part *parts, size_t count, uint8_t sum[SUM_BYTES])
+/* The parts' SHA-256; returns whether there was memory for it. */
+static bool hashOf(const Part *parts, size_t count, uint8_t whole[HASH_BYTES])
 {
 	mbedtls_md_context_t hash;
-	uint8_t whole[32];
 	size_t i;
 	int result;
 
@@ -332,9 +371,18 @@ static bool sumUp(const Part *parts, size_t count, uint8_t sum[SUM_BYTES])
 	if (!result)
 		result = mbedtls_md_finish(&hash, whole);
 	mbedtls_md_free(&hash);
-	if (!result)
-		memcpy(sum, whole, SUM_BYTES);
 	return !result;
+}
+
+/* The beginning of it. */
+static bool sumUp(const Part *parts, size_t count, uint8_t sum[SUM_BYTES])
+{
+	uint8_t whole[HASH_BYTES];
+
+	if (!hashOf(parts, count, whole))
+		return false;
+	memcpy(sum, whole, SUM_BYTES);
+	return true;
 }
 
 /* With its zero: no two lists of texts are the same bytes. */
@@ -346,8 +394,8 @@ static Part partOf(const char *text)
 /* Of the settings that a saved session depends on. */
 static const char *sumSettings(TlsConnection connection, const TlsSettings *settings)
 {
-	const Part parts[] = {
-		partOf(settings->host), partOf(settings->ca), partOf(settings->certificate), partOf(settings->key)};
+	const Part parts[] = {partOf(settings->host), partOf(settings->ca), partOf(settings->certificate),
+		partOf(settings->key), partOf(settings->fingerprint), partOf(settings->alpn)};
 
 	return sumUp(parts, sizeof(parts) / sizeof(*parts), connection->settings) ? NULL : kNoMemory;
 }
@@ -427,7 +475,9 @@ static const char *setUp(TlsConnection connection, const TlsSettings *settings)
 	if (mbedtls_ssl_config_defaults(config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
 		MBEDTLS_SSL_PRESET_DEFAULT))
 		return kNoMemory;
-	problem = readAuthorities(connection, settings->ca);
+	problem = readFingerprint(connection, settings->fingerprint);
+	if (!problem)
+		problem = readAuthorities(connection, settings->ca);
 	if (!problem)
 		problem = readOwn(connection, settings->certificate, settings->key);
 	if (!problem)
@@ -441,6 +491,11 @@ static const char *setUp(TlsConnection connection, const TlsSettings *settings)
 #if defined(MBEDTLS_SSL_RENEGOTIATION)
 	mbedtls_ssl_conf_renegotiation(config, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
 #endif
+	if (connection->alpn) {
+		connection->protocols[0] = connection->alpn;
+		if (mbedtls_ssl_conf_alpn_protocols(config, connection->protocols))
+			return "tls.alpn: needs 1 to 255 bytes";
+	}
 	mbedtls_ssl_conf_session_tickets(config, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
 #if defined(MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED)
 	mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(config,
@@ -479,7 +534,8 @@ TlsConnection tlsOpen(const TlsSettings *settings, const char **problem)
 	/* The dot of the root is in no certificate, and not in the server's name (RFC 6066, section 3). */
 	if (connection->host && length > 1 && '.' == connection->host[length - 1])
 		connection->host[length - 1] = 0;
-	if (connection->host)
+	connection->alpn = settings->alpn ? strdup(settings->alpn) : NULL;
+	if (connection->host && !connection->alpn == !settings->alpn)
 		*problem = setUp(connection, settings);
 	if (!*problem)
 		return connection;
@@ -507,16 +563,30 @@ void tlsFree(TlsConnection connection)
 	mbedtls_entropy_free(&connection->entropy);
 #endif
 	free(connection->host);
+	free(connection->alpn);
 	free(connection->output);
 	free(connection);
 }
 
 /* The handshake */
 
+static Trust checkFingerprint(TlsConnection connection, const mbedtls_x509_crt *chain)
+{
+	uint8_t fingerprint[HASH_BYTES];
+
+	if (!chain || !chain->raw.p)
+		return kTrustNoCertificate;
+	if (!hashOf(&(Part){chain->raw.p, chain->raw.len}, 1, fingerprint))
+		return kTrustNoMemory;
+	return trustPinned(chain, fingerprint, connection->pin, &connection->validTo);
+}
+
 static void checkCertificates(TlsConnection connection)
 {
-	const Trust trust = trustCheck(tlsPeerCertificates(&connection->ssl), &connection->authorities, connection->host,
-		connection->time, &connection->validTo);
+	const mbedtls_x509_crt *chain = tlsPeerCertificates(&connection->ssl);
+	const Trust trust = connection->isPinned
+		? checkFingerprint(connection, chain)
+		: trustCheck(chain, &connection->authorities, connection->host, connection->time, &connection->validTo);
 
 	if (kTrusted == trust) {
 		connection->isProved = true;

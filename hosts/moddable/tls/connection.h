@@ -26,6 +26,10 @@ typedef struct {
 	const char		*ca;
 	const char		*certificate;
 	const char		*key;
+	/* Instead of `ca`: SHA-256 of the only certificate that the broker may have, as OpenSSL shows it, or without colons. */
+	const char		*fingerprint;
+	/* The protocol that is asked for by ALPN (RFC 7301). */
+	const char		*alpn;
 	/* Seconds since 1970, or TLS_TIME_UNKNOWN: dates are not looked at then. */
 	int64_t			time;
 	/* From tlsSave, of an earlier connection; what does not fit to the other members is passed over. */

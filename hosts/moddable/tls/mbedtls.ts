@@ -17,7 +17,7 @@ export const RECORD_OVERHEAD = 5 + 8 + 16 + 1;
 export interface MbedTls {
 	/**
 	 * `time`: s since 1970, or `undefined` while it is not known. `saved`: of `save`. Throws an Error
-	 * with a reason in words for PEM texts that cannot be used, and without memory.
+	 * with a reason in words for texts that cannot be used, and without memory.
 	 */
 	open(
 		host: string,
@@ -25,6 +25,8 @@ export interface MbedTls {
 		ca: string | undefined,
 		certificate: string | undefined,
 		key: string | undefined,
+		fingerprint: string | undefined,
+		alpn: string | undefined,
 		saved: Bytes | ArrayBuffer | undefined,
 	): TlsConnection;
 	/**

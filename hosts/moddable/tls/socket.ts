@@ -59,13 +59,13 @@ export class TlsSocket implements Socket {
 	/** `onError` gets a fault of the options, too, in a later turn. */
 	constructor(options: TlsSocketOptions) {
 		this._options = options;
-		const { mbedtls, host, time, ca, certificate, key, sessions } = options;
+		const { mbedtls, host, time, ca, certificate, key, fingerprint, alpn, sessions } = options;
 		this._guard(() => {
 			const now = time();
 			const saved = sessions?.load();
 			this._isResuming = saved !== undefined;
 			const seconds = now === undefined ? undefined : Math.floor(now / 1_000);
-			this._connection = mbedtls.open(host, seconds, ca, certificate, key, saved);
+			this._connection = mbedtls.open(host, seconds, ca, certificate, key, fingerprint, alpn, saved);
 			this._tcp = new options.tcp({
 				...options,
 				onReadable: () => this._readableNow(),

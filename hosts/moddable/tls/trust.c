@@ -65,6 +65,7 @@ const char *trustReason(Trust trust)
 		case kTrusted: return "";
 		case kTrustNoCertificate: return "certificate: the broker has none";
 		case kTrustOtherHost: return "certificate: host name does not match";
+		case kTrustOtherCertificate: return "certificate: is another one than tls.fingerprint says";
 		case kTrustPurpose: return "certificate: it, or one of its issuers, is not meant for this";
 		case kTrustUnknownIssuer: return "certificate: no trusted authority has issued it (tls.ca)";
 		case kTrustNoAuthority: return "certificate: one of its issuers is no authority";
@@ -487,6 +488,15 @@ static Trust ownFault(const mbedtls_x509_crt *own, const char *host)
 	if (!mayServe(own) || mbedtls_x509_crt_check_key_usage(own, MBEDTLS_X509_KU_DIGITAL_SIGNATURE))
 		return kTrustPurpose;
 	return hasNameConstraints(own) ? kTrustUnknownRestriction : kTrusted;
+}
+
+Trust trustPinned(const mbedtls_x509_crt *chain, const uint8_t fingerprint[TRUST_FINGERPRINT_BYTES],
+	const uint8_t expected[TRUST_FINGERPRINT_BYTES], int64_t *validTo)
+{
+	*validTo = INT64_MAX;
+	if (memcmp(fingerprint, expected, TRUST_FINGERPRINT_BYTES))
+		return kTrustOtherCertificate;
+	return hasLongExponent(chain) ? kTrustTooCostly : kTrusted;
 }
 
 Trust trustCheck(const mbedtls_x509_crt *chain, const mbedtls_x509_crt *authorities, const char *host, int64_t time,

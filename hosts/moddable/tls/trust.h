@@ -23,10 +23,14 @@
 #define TRUST_SIGNATURES_MAXIMUM (7)
 #define TRUST_COST_MAXIMUM (8)
 
+/* SHA-256. */
+#define TRUST_FINGERPRINT_BYTES (32)
+
 typedef enum {
 	kTrusted,
 	kTrustNoCertificate,
 	kTrustOtherHost,
+	kTrustOtherCertificate,
 	kTrustPurpose,
 	kTrustUnknownIssuer,
 	kTrustNoAuthority,
@@ -47,6 +51,13 @@ typedef enum {
  */
 Trust trustCheck(const mbedtls_x509_crt *chain, const mbedtls_x509_crt *authorities, const char *host, int64_t time,
 	int64_t *validTo);
+
+/*
+ * The same where the user trusts one certificate, by its SHA-256: then its name, its dates and who issued it say
+ * nothing. `fingerprint` is that of the broker's.
+ */
+Trust trustPinned(const mbedtls_x509_crt *chain, const uint8_t fingerprint[TRUST_FINGERPRINT_BYTES],
+	const uint8_t expected[TRUST_FINGERPRINT_BYTES], int64_t *validTo);
 
 /* The bytes of an IP address; returns their number, or 0 for a name. */
 size_t trustAddress(const char *host, uint8_t address[16]);

@@ -1,6 +1,6 @@
 /** The firmware's TLS client with servers of Node's, OpenSSL's and mosquitto's: handshakes, reasons, resumption. */
 import assert from "node:assert/strict";
-import { constants } from "node:crypto";
+import { constants, X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import {
 	type AddressInfo,
@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { createServer, type TLSSocket, type TlsOptions } from "node:tls";
-import { connectTls, tlsReason } from "../../../hosts/node/tls.ts";
+import { connectTls, type TlsAddress, TRUSTED, tlsReason } from "../../../hosts/node/tls.ts";
 import { Mosquitto } from "../../harness/mosquitto.ts";
 import { freePort } from "../../harness/ports.ts";
 import { findProgram, Program } from "../../harness/program.ts";
@@ -167,11 +167,11 @@ function assertOpen(outcome: Outcome, flights = FULL_FLIGHTS): void {
 /** What a user of the Node side reads; "" where nothing goes wrong. */
 async function nodeSays(
 	port: number,
-	{ ca: trusted = ca, certificate: cert, key }: Pick<Connection, "ca" | "certificate" | "key"> = {},
+	{ certificate: cert, key, ...settings }: Partial<Connection> = {},
 ): Promise<string> {
 	const own = cert !== undefined && key !== undefined ? { certificate: cert, key } : {};
 	try {
-		const socket = connectTls({ host: HOST, address: "127.0.0.1", port, ca: trusted, ...own });
+		const socket = connectTls({ host: HOST, address: "127.0.0.1", port, ca, ...settings, ...own } as TlsAddress);
 		return await new Promise((resolve) => {
 			socket.on("error", (error) => resolve(tlsReason(error) ?? error.message));
 			socket.on("end", () => socket.end());
@@ -411,6 +411,99 @@ test("Settings that cannot be used are told in the words of the Node side, befor
 	);
 });
 
+/** A certificate that is trusted for itself */
+
+const OTHER = "certificate: is another one than tls.fingerprint says";
+const digitsOf = ({ certificate: pem }: Identity) => new X509Certificate(pem).fingerprint256;
+const fingerprintOf = (identity: Identity) => digitsOf(identity).replaceAll(":", "").toLowerCase();
+const elsewhere = [alternativeNames("DNS:elsewhere.test")];
+const PINNED: Readonly<Record<string, Partial<Issue>>> = {
+	"that nobody knows the issuer of": { issuer: "another", signer: keyPair("P-256", 2) },
+	"that is its own issuer": { subject: "itself", issuer: "itself", signer: keyPair("P-256", 6) },
+	"for another host": { extensions: elsewhere },
+	"that has expired": { to: inDays(-0.5) },
+	"that is not valid yet": { from: inDays(1) },
+	"whose signature is wrong": { isDamaged: true },
+};
+
+for (const [what, issue] of Object.entries(PINNED)) {
+	test(`A certificate ${what} is trusted by its fingerprint, and by no other`, async () => {
+		const own = identity(keyPair("P-256", 6), issue);
+		await using(tlsServer({ cert: own.certificate, key: own.key }), async ({ port, events }) => {
+			for (const fingerprint of [digitsOf(own), fingerprintOf(own)]) {
+				const save = sessionFile();
+				const pinned = { ca: undefined, fingerprint };
+				const outcome = await connect(port, { ...pinned, save, send: 100 });
+				assertOpen(outcome);
+				assert.deepEqual([outcome.read, outcome.certificateChecks, outcome.keyChecks], [100, 0, 1]);
+				assertOpen(await connect(port, { ...pinned, saved: save, time: now() + 1e9 }), RESUMED_FLIGHTS);
+				assert.equal(await nodeTalks(port, pinned), "it is heard");
+			}
+			const digits = fingerprintOf(own);
+			const wrong = { ca: undefined, fingerprint: `${digits.slice(0, -1)}${digits.endsWith("0") ? 1 : 0}` };
+			events.length = 0;
+			const { reason, left } = await connect(port, wrong);
+			assert.deepEqual([reason, left], [OTHER, 0]);
+			assert.deepEqual(events, ["ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE"]);
+			assert.equal(await nodeTalks(port, wrong), OTHER);
+		});
+	});
+}
+
+test("Who has only a copy of the certificate that is trusted is no broker", async () => {
+	const own = identity(keyPair("P-256", 6), { extensions: elsewhere });
+	const chain = { certificate: own.certificate + broker.certificate, key: own.key };
+	const pinned = { ca: undefined, fingerprint: fingerprintOf(broker) };
+	await using(tlsServer({ cert: chain.certificate, key: chain.key }), async ({ port }) => {
+		assert.equal((await connect(port, pinned)).reason, OTHER);
+		assert.equal(await nodeTalks(port, pinned), OTHER);
+	});
+});
+
+/** What the Node side hears of a server that sends back what it gets; or why it does not. */
+async function nodeTalks(port: number, settings: Partial<Connection>): Promise<string> {
+	const socket = connectTls({ host: HOST, address: "127.0.0.1", port, ...settings } as TlsAddress);
+	let said = "";
+	return new Promise((resolve) => {
+		socket.once(TRUSTED, () => socket.write("it is heard"));
+		socket.on("data", (bytes) => {
+			said = String(bytes);
+			socket.end();
+		});
+		socket.on("error", (error) => (said = tlsReason(error) ?? error.message));
+		socket.on("close", () => resolve(said));
+	});
+}
+
+/** The protocol inside of TLS */
+
+test("ALPN asks for the protocol of the settings, and a broker that has another one is no broker", async () => {
+	const chosen: unknown[] = [];
+	const saying = (protocols?: string[]) =>
+		tlsServer(protocols ? { ALPNProtocols: protocols } : {}, (socket) => {
+			chosen.push(socket.alpnProtocol);
+			socket.on("data", (bytes) => socket.write(bytes));
+		});
+	const alpn = "x-amzn-mqtt-ca";
+	for (const [protocols, protocol] of [
+		[["http/1.1", alpn, "mqtt"], alpn],
+		// It knows nothing of ALPN, and does not mind.
+		[undefined, false],
+	] as const) {
+		await using(saying(protocols && [...protocols]), async ({ port }) => {
+			assertOpen(await connect(port, { alpn, send: 10 }));
+			assert.equal(await nodeTalks(port, { ca, alpn }), "it is heard");
+			assertOpen(await connect(port, { send: 10 }));
+			assert.deepEqual(chosen.splice(0), [protocol, protocol, false]);
+		});
+	}
+	await using(saying(["http/1.1"]), async ({ port }) => {
+		const words = "the broker does not speak the protocol of tls.alpn";
+		assert.equal((await connect(port, { alpn })).reason, words);
+		assert.equal(await nodeSays(port, { alpn }), words);
+	});
+});
+
 /** Refusals */
 
 interface Refusal {
@@ -608,7 +701,7 @@ const ALERTS: Readonly<Record<number, string | undefined>> = {
 	110: "the broker ended TLS: unsupported extension",
 	112: "the broker does not know itself by this host name",
 	116: WANTS,
-	120: undefined,
+	120: "the broker does not speak the protocol of tls.alpn",
 };
 
 test("A broker's alerts are told in the words of the Node side", async () => {
@@ -711,11 +804,17 @@ test("A session is for the settings with which it was made", async () => {
 			"another host": { host: "broker.test" },
 			"another ca": { ca: otherCa + ca },
 			"a client certificate": station,
+			"a fingerprint": { fingerprint: fingerprintOf(twoNames) },
+			"another protocol": { alpn: "mqtt" },
 		};
 		for (const [what, change] of Object.entries(changes)) {
 			const outcome = await connect(port, { saved: save, ...change });
 			assertOpen(outcome);
-			assert.deepEqual([outcome.isResumed, outcome.certificateChecks], [false, 1], what);
+			assert.deepEqual(
+				[outcome.isResumed, outcome.certificateChecks],
+				[false, change.fingerprint === undefined ? 1 : 0],
+				what,
+			);
 		}
 		const { reason } = await connect(port, { saved: save, ca: otherCa });
 		assert.equal(reason, "certificate: no trusted authority has issued it (tls.ca)");

@@ -1,5 +1,5 @@
 /** The ports inside XS: they collect actions, which Node carries out after the event; but the flash works at once. */
-import type { Bytes, Host, LogLevel, Socket, SocketOptions } from "../../../../src/host.js";
+import type { Bytes, Host, LogLevel, Socket, SocketOptions, TlsOptions } from "../../../../src/host.js";
 import type { Corrections } from "../../../../src/net/quantities.js";
 import { reportPayload } from "../../../../src/net/report.js";
 import type { Settings } from "../../../../src/settings.js";
@@ -66,9 +66,11 @@ class SimulatedSocket implements Socket {
 		while (sockets.has(lastSocket));
 		this._id = lastSocket;
 		sockets.set(this._id, this);
-		const { host, port, secure, ca, certificate, key } = options;
-		if (!secure) act(Action.Open, this._id, 0, `${host}:${port}`);
-		else act(Action.OpenTls, this._id, 0, JSON.stringify({ host, port, ca, certificate, key }));
+		const { host, port, secure, ca, certificate, key, fingerprint, alpn } = options;
+		// So that none is forgotten.
+		const tls = { ca, certificate, key, fingerprint, alpn } satisfies Record<keyof TlsOptions, unknown>;
+		if (secure) act(Action.OpenTls, this._id, 0, JSON.stringify({ host, port, ...tls }));
+		else act(Action.Open, this._id, 0, `${host}:${port}`);
 	}
 
 	read(byteLength = this._readable): ArrayBuffer | undefined {

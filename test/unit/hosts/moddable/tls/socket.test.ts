@@ -161,7 +161,7 @@ function play({
 		}
 	};
 	const mbedtls: MbedTls = {
-		open(host, seconds, ca, _certificate, _key, saved) {
+		open(host, seconds, ca, _certificate, _key, _fingerprint, _alpn, saved) {
 			enter("open");
 			if (tls !== "none") violations.push("opened twice");
 			tls = "free";
