@@ -1,5 +1,6 @@
 /** Name resolution with the SDK's `Net.resolve`, on a board and in mcsim. */
 import type { Resolver } from "../../src/host.js";
+import { withoutZone } from "../../src/net/broker-url.js";
 import { isIPv4 } from "../../src/net/ipv4.js";
 
 export interface NetResolverOptions {
@@ -10,6 +11,11 @@ export interface NetResolverOptions {
 }
 
 type Request = Parameters<Resolver["resolve"]>[0];
+
+/** Characters of an address that the SDK's sockets take (8.2.3, read in `lwip/tcp.c`): most IPv6 addresses of servers. */
+const ADDRESS_MAXIMUM = 31;
+/** What filters answer for a name that they block. */
+const NOWHERE: readonly string[] = Object.freeze(["0.0.0.0", "::"]);
 
 /** An ECMA-419 resolver (clause 22) for one name at a time; `close` forgets the request under way. */
 export class NetResolver implements Resolver {
@@ -24,11 +30,15 @@ export class NetResolver implements Resolver {
 		const { net, defer } = this._options;
 		const settle = (address: string | undefined, reason?: unknown) => {
 			if (this._closed) return;
-			if (address) onResolved(host, address);
-			else onError(reason);
+			if (!address) onError(reason ?? "there is no such host, or no answer");
+			else if (NOWHERE.includes(address)) onError(`its address is ${address}: something blocks this name`);
+			else if (address.length > ADDRESS_MAXIMUM) onError(`its address ${address} is longer than a socket takes`);
+			else onResolved(host, address);
 		};
 		// On Linux the system's answer is often ::1, which `Net` drops; the transport takes IPv4 only.
-		const known = host === "localhost" ? "127.0.0.1" : isIPv4(host) ? host : undefined;
+		const isAddress = isIPv4(host) || host.includes(":");
+		// There is one interface: a zone says nothing.
+		const known = host === "localhost" ? "127.0.0.1" : isAddress ? withoutZone(host) : undefined;
 		if (known) return defer(() => settle(known));
 		try {
 			net.resolve(host, (_host, address) => settle(address));

@@ -8,6 +8,7 @@
 import { connect, type Socket as NetSocket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { Bytes, Socket, SocketOptions } from "../../src/host.ts";
+import { BLOCKED, lookup, NO_ANSWER } from "./names.ts";
 import { type TlsAddress, TRUSTED, tlsReason } from "./tls.ts";
 
 /** Bytes unsent, and bytes unread, unless the options tell otherwise; unread bytes may exceed it by one chunk. */
@@ -124,7 +125,7 @@ export class NodeSocket implements Socket {
 }
 
 export function connectTcp({ address, host, port, noDelay = false }: TlsAddress): NetSocket {
-	return connect({ host: address ?? host, port, noDelay });
+	return connect({ host: address ?? host, port, noDelay, lookup });
 }
 
 /** The event of a socket when bytes can be written. */
@@ -146,7 +147,8 @@ const REASONS: Readonly<Record<string, string>> = {
 	ECONNRESET: "reset by the broker",
 	EPIPE: "reset by the broker",
 	ENOTFOUND: "there is no such host",
-	EAI_AGAIN: "the name server does not answer",
+	[NO_ANSWER]: "the name server does not answer, or fails",
+	[BLOCKED]: "the name server answers 0.0.0.0: something blocks this name",
 	ETIMEDOUT: "no answer",
 	EHOSTUNREACH: "no route to the broker",
 	ENETUNREACH: "no route to the broker",

@@ -15,6 +15,8 @@ import { messageOf } from "../../src/text.ts";
 const LABEL = /^(?!-)(?:[\w-]|[^\0-\x7f\s]){1,63}$/u;
 /** Characters of a name [RFC 1035, 2.3.4], without the full stop at its end, which is DNS's root. */
 const NAME_MAXIMUM = 253;
+/** An interface. */
+const ZONE = /^[\w.-]{1,15}$/;
 /** A URL whose host is in brackets. */
 const IN_BRACKETS = /\](?::\d+)?\/?$/;
 
@@ -111,7 +113,7 @@ function valueFaults({ sensor, altitude, derived, values, topic: base }: Setting
 }
 
 function serverProblem(host: string): string | undefined {
-	// A board has no route to IPv6.
+	// A board's UDP is IPv4's.
 	if (isName(host) || isIPv4(host)) return undefined;
 	return "must be a name or an IPv4 address alone, such as pool.ntp.org: no ntp://, port, zone or blank";
 }
@@ -130,8 +132,8 @@ function brokerProblem(url: string): string | undefined {
 /** Why a host cannot be there. `inBrackets`: it was written as an IPv6 address. */
 function hostProblem(host: string, inBrackets: boolean): string | undefined {
 	if (inBrackets) {
-		if (host.includes("%")) return "an IPv6 address must not have a zone (%)";
-		return isIPv6(host) ? undefined : "in [] must be an IPv6 address such as 2001:db8::1";
+		const [address = "", zone = "-"] = host.split(/%(.*)/s);
+		return isIPv6(address) && ZONE.test(zone) ? undefined : "in [] must be an IPv6 address such as 2001:db8::1";
 	}
 	return isName(host) || isIPv4(host) ? undefined : "the host must be a name, or an IPv4 address such as 192.168.1.20";
 }

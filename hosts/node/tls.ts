@@ -2,6 +2,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP, type Socket } from "node:net";
 import {
+	checkServerIdentity,
 	connect,
 	createSecureContext,
 	type DetailedPeerCertificate,
@@ -9,6 +10,8 @@ import {
 	type TLSSocket,
 } from "node:tls";
 import type { TlsOptions } from "../../src/host.ts";
+import { withoutZone } from "../../src/net/broker-url.ts";
+import { lookup } from "./names.ts";
 
 export interface TlsAddress extends TlsOptions {
 	/** Where to connect to, if it is not `host`. */
@@ -29,6 +32,8 @@ export function connectTls({ address, host, port, noDelay = false, ...options }:
 	const socket = connect({
 		host: address ?? host,
 		port,
+		lookup,
+		checkServerIdentity: (_, certificate) => checkServerIdentity(withoutZone(host), certificate),
 		// Server name indication takes no addresses (RFC 6066, section 3).
 		...(isIP(host) ? {} : { servername: host }),
 		...(alpn !== undefined && { ALPNProtocols: [alpn] }),

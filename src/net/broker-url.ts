@@ -44,12 +44,18 @@ export function parseBrokerUrl(url: string): BrokerUrl {
 	const number = port === undefined ? defaultPort(address) : Number(port);
 	if (number < 1 || number > 65_535) throw new Error("the port must be from 1 to 65535");
 	return {
-		host: host.startsWith("[") ? host.slice(1, -1) : host,
+		// In a URL the % before a zone is %25 (RFC 6874); people write it as they see it.
+		host: host.startsWith("[") ? host.slice(1, -1).replace("%25", "%") : host,
 		port: number,
 		...address,
 		username: username === undefined ? undefined : decode(username),
 		password: password === undefined ? undefined : decode(password),
 	};
+}
+
+/** An IPv6 address without its zone, the interface that leads there (RFC 4007), which is only this machine's affair. */
+export function withoutZone(host: string): string {
+	return host.split("%")[0]!;
 }
 
 /** `host:port` for people. */

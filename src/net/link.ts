@@ -312,7 +312,8 @@ export class Link<M extends Message> {
 		const state = this._state;
 		if (state.phase === "waiting" && now >= state.retryAt) this._connect();
 		else if (state.phase === "opening" && now >= state.due) {
-			this._disconnected(`cannot connect: no answer within ${(state.due - state.since) / 1_000} s`);
+			const what = state.socket || !state.resolver ? "connect" : `resolve ${this._options.broker.host}`;
+			this._disconnected(`cannot ${what}: no answer within ${Math.round(state.due - state.since) / 1_000} s`);
 		} else if (state.phase === "open") this._run((now) => this._options.session.tick(now));
 		else this._setTimer();
 	}

@@ -6,6 +6,7 @@
 import { asBytes } from "../bytes.js";
 import type { Bytes, Socket, SocketConstructor, SocketOptions } from "../host.js";
 import { because, bytesOf, printable } from "../text.js";
+import { withoutZone } from "./broker-url.js";
 import { sha1 } from "./sha1.js";
 
 /** Bytes of a line of the answer's header, and of all of it: behind them something else answers. */
@@ -116,7 +117,7 @@ export class WebSocket implements Socket {
 			isAccepted: false,
 			hasProtocol: false,
 		};
-		const name = host.includes(":") ? `[${host}]` : host;
+		const name = host.includes(":") ? `[${withoutZone(host)}]` : host;
 		// The opening handshake's request [RFC 6455, 4.1].
 		this._waiting = bytesOf(
 			`GET ${path} HTTP/1.1\r\nHost: ${name}${port === defaultPort ? "" : `:${port}`}\r\n` +

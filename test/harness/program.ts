@@ -13,6 +13,9 @@ const PACKAGES: Readonly<Record<string, string>> = {
 	"rabbitmq-server": "rabbitmq-server",
 	epmd: "rabbitmq-server",
 	"nats-server": "nats-server",
+	ip: "iproute2",
+	unshare: "util-linux",
+	nsenter: "util-linux",
 	chromium: "chromium",
 };
 
@@ -88,6 +91,10 @@ export class Program {
 	/** How many lines match. */
 	count(pattern: RegExp): number {
 		return this.lines.filter((line) => pattern.test(line)).length;
+	}
+
+	get pid(): number {
+		return this._child.pid!;
 	}
 
 	signal(signal: NodeJS.Signals): void {

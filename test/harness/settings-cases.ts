@@ -127,8 +127,11 @@ export const NO_HOSTS = [
 	"[::192.0.2.300]",
 	"[::192.0.2.7:1]",
 	"[1:2:3:4:5:6:7:192.0.2.7]",
-	"[fe80::1%eth0]",
-	"[fe80::1%25eth0]",
+	"[fe80::1%]",
+	"[fe80::1%25]",
+	"[fe80::1%a%b]",
+	"[fe80::1%an interface]",
+	"[%eth0]",
 	"[broker.lan]",
 ];
 
@@ -224,6 +227,7 @@ export const TAKEN = {
 	address: { broker: "mqtt://192.0.2.7" },
 	...casesOf(["ws://broker.lan", "wss://a:b@broker.lan:8084/mqtt?x=%20", "WS://[::1]/"], (broker) => ({ broker })),
 	webSocketPath: { broker: `ws://localhost/${"x".repeat(255)}` },
+	"an address in a zone": { broker: "mqtt://[fe80::1%eth0]" },
 	address6: { broker: "MQTT://[2001:db8::1]:99/" },
 	tls: { broker: "ssl://broker.lan" },
 	longTopic: { topic: "x".repeat(1_024) },

@@ -69,8 +69,7 @@ test("a computer takes what a board takes, but for hosts that cannot be there", 
 	for (const [raw, message] of REFUSED) assert.throws(() => checkSettings(raw), { message });
 	for (const host of NO_HOSTS) {
 		for (const broker of [`mqtt://${host}`, `mqtts://ana:secret@${host}:8884/`, `tcp://${host}`, `${host}:1883`]) {
-			const message =
-				/^(?:broker: )?(?:the host must be a name, or an IPv4 address|in \[\] must be|an IPv6 address must not have a zone)/;
+			const message = /^(?:broker: )?(?:the host must be a name, or an IPv4 address|in \[\] must be)/;
 			assert.throws(() => checkSettings({ broker }), { message }, broker);
 			assert.throws(() => checkBrokerUrl(broker), { message }, broker);
 		}

@@ -121,6 +121,10 @@ test("user and password of their own go before the URL's", () => {
 
 test("a broker's address may be a name, an IPv4 or an IPv6 address", () => {
 	deepEqual(parseSettings(TAKEN.address).broker, { host: "192.0.2.7", port: 1883, tls: false });
+	for (const zone of ["%wlan0", "%25wlan0"]) {
+		const broker = `mqtt://[fe80::1${zone}]`;
+		deepEqual(parseSettings({ broker }).broker, { host: "fe80::1%wlan0", port: 1883, tls: false });
+	}
 	deepEqual(parseSettings(TAKEN.address6).broker, {
 		host: "2001:db8::1",
 		port: 99,

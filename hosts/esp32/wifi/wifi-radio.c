@@ -2,8 +2,8 @@
  * The Wi-Fi driver as a station: its calls and its events. wifi-station.ts decides
  * which network, when and how often.
  *
- * ESP-IDF calls its event handlers in a task of its own: they only post a
- * message. All else happens in the task that runs JavaScript, but for the name
+ * ESP-IDF calls its event handlers in a task of its own: they post a message, and
+ * begin IPv6. All else happens in the task that runs JavaScript, but for the name
  * servers, which are lwIP's, and are set in its task.
  */
 
@@ -95,9 +95,11 @@ static void post(uint8_t event, uint8_t reason)
 
 static void onWifiEvent(void *arg, esp_event_base_t base, int32_t id, void *data)
 {
-	if (WIFI_EVENT_STA_CONNECTED == id)
+	if (WIFI_EVENT_STA_CONNECTED == id) {
+		/* IPv6, with the router's prefix (SLAAC), for brokers that have nothing else. Without it there is IPv4. */
+		esp_netif_create_ip6_linklocal(radio.interface);
 		post(kRadioNoAddress, 0);
-	else if (WIFI_EVENT_STA_DISCONNECTED == id)
+	} else if (WIFI_EVENT_STA_DISCONNECTED == id)
 		post(kRadioDisconnected, ((wifi_event_sta_disconnected_t *)data)->reason);
 	else
 		post(kRadioScanned, 0);

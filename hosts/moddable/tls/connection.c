@@ -531,6 +531,9 @@ TlsConnection tlsOpen(const TlsSettings *settings, const char **problem)
 	connection->time = settings->time;
 	connection->clock = tlsClock();
 	connection->host = strdup(settings->host);
+	/* Nor is the zone of an IPv6 address in a certificate. */
+	if (connection->host)
+		connection->host[strcspn(connection->host, "%")] = 0;
 	/* The dot of the root is in no certificate, and not in the server's name (RFC 6066, section 3). */
 	if (connection->host && length > 1 && '.' == connection->host[length - 1])
 		connection->host[length - 1] = 0;

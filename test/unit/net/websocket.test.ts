@@ -99,6 +99,7 @@ test("the request names a port that is not the scheme's, an IPv6 address in brac
 		[{ port: 443, defaultPort: 443 }, "/mqtt", "broker.test"],
 		[{ port: 80, defaultPort: 443 }, "/mqtt", "broker.test:80"],
 		[{ host: "2001:db8::1", port: 80 }, "/mqtt", "[2001:db8::1]"],
+		[{ host: "fe80::1%eth0", port: 80 }, "/mqtt", "[fe80::1]"],
 		[{ host: "::1", port: 8083, path: "/a/b?c=%20d" }, "/a/b?c=%20d", "[::1]:8083"],
 	] as const) {
 		const { stream, written } = start(options);

@@ -12,7 +12,7 @@ function resolver(resolve: (host: string, callback: (host: string, address?: str
 			resolver.resolve({
 				host,
 				onResolved: (name, address) => log.push(`${name} is ${address}`),
-				onError: (reason) => log.push(`error ${reason instanceof Error ? reason.message : ""}`.trim()),
+				onError: (reason) => log.push(`error ${reason instanceof Error ? reason.message : reason}`),
 			}),
 		nextTurn: () => {
 			for (const turn of turns.splice(0)) turn();
@@ -26,7 +26,26 @@ test("a name that is known gives its address, another one an error", () => {
 	);
 	resolve("broker.lan");
 	resolve("nowhere.lan");
-	deepEqual(log, ["broker.lan is 192.0.2.7", "error"]);
+	deepEqual(log, ["broker.lan is 192.0.2.7", "error there is no such host, or no answer"]);
+});
+
+test("an answer that leads nowhere says so", () => {
+	const addresses: Record<string, string> = {
+		"blocked.lan": "0.0.0.0",
+		"blocked-6.lan": "::",
+		"six.lan": "2001:DB8::7",
+		"longest.lan": "2001:DB8:1:2:3:4:5555:6666:7777".slice(0, 31),
+		"long.lan": "2001:DB8:1111:2222:AAAA:BBBB:CC:D1",
+	};
+	const { log, resolve } = resolver((host, callback) => callback(host, addresses[host]));
+	for (const host of Object.keys(addresses)) resolve(host);
+	deepEqual(log, [
+		"error its address is 0.0.0.0: something blocks this name",
+		"error its address is ::: something blocks this name",
+		"six.lan is 2001:DB8::7",
+		`longest.lan is ${addresses["longest.lan"]}`,
+		"error its address 2001:DB8:1111:2222:AAAA:BBBB:CC:D1 is longer than a socket takes",
+	]);
 });
 
 test("localhost and addresses are answered without asking, in a later turn", () => {
@@ -41,7 +60,7 @@ test("localhost and addresses are answered without asking, in a later turn", () 
 test("what only looks like an address is a name", () => {
 	const { log, resolve } = resolver((host, callback) => callback(host));
 	resolve("999.1.1.1");
-	deepEqual(log, ["error"]);
+	deepEqual(log, ["error there is no such host, or no answer"]);
 });
 
 test("a closed resolver answers no more", () => {
