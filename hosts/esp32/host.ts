@@ -31,13 +31,13 @@ const defaultId = machine.id();
 const host: HostModule = { defaultId, settings: () => settings(board.name, builtIn, defaultId), ports, log, update };
 export default host;
 
-function ports({ pins: ownPins, wifi }: Settings): Host {
+function ports({ id, pins: ownPins, wifi }: Settings): Host {
 	const pins = { ...board, ...ownPins };
 	led.open(pins.led, pins.data, pins.clock, pins.dht);
 	const flash = openFlash();
 	const udp = { io: UDP as unknown as UDPConstructor };
 	const network = { socket, tls: createTls(clock.time, sessionMemory), dns, udp, ready: false };
-	joinNetwork(wifi, network);
+	joinNetwork(id, wifi, network);
 	return {
 		clock,
 		timer,
@@ -71,10 +71,15 @@ function openFlash(): Flash | undefined {
 }
 
 /** From now on `network.ready` tells whether the Wi-Fi has an address. */
-function joinNetwork(wifi: Settings["wifi"], network: { ready: boolean; onReady?: NetworkPort["onReady"] }): void {
+function joinNetwork(
+	id: string,
+	wifi: Settings["wifi"],
+	network: { ready: boolean; onReady?: NetworkPort["onReady"] },
+): void {
 	if (wifi.length === 0) return log("error", "wifi: there is none in the settings; `npm run provision` sends some");
 	new WifiStation({
 		radio,
+		id,
 		networks: wifi,
 		clock,
 		timer,

@@ -31,6 +31,8 @@
 /* A passphrase has up to 63 characters; 64 hexadecimal digits are a key. */
 #define PASSWORD_BYTES (64)
 #define ADDRESS_BYTES (16)
+/* As wifi-station.ts makes them. */
+#define HOSTNAME_BYTES (32)
 
 _Static_assert(WIFI_REASON_AUTH_EXPIRE == 2 && WIFI_REASON_AUTH_LEAVE == 3 &&
 	WIFI_REASON_DISASSOC_DUE_TO_INACTIVITY == 4 && WIFI_REASON_ASSOC_TOOMANY == 5 &&
@@ -53,6 +55,7 @@ static struct {
 	volatile bool	started;
 	/* The network of the attempt, or the joined one. */
 	char			ssid[WIFI_SSID_BYTES + 1];
+	char			hostname[HOSTNAME_BYTES + 1];
 	/* Replaces DHCP's name server; any address for none. One word, so that lwIP's task can read it. */
 	volatile uint32_t	dns;
 } radio;
@@ -165,8 +168,11 @@ static esp_err_t prepare(void)
 		error = ESP_OK;		/* there is one already */
 	if (ESP_OK != error)
 		return error;
-	if (!radio.interface)
+	if (!radio.interface) {
 		radio.interface = esp_netif_create_default_wifi_sta();
+		/* Without it the router shows the chip's maker. */
+		esp_netif_set_hostname(radio.interface, radio.hostname);
+	}
 	/* The driver can be initialized only once, also if a later step fails. */
 	error = radio.initialized ? ESP_OK : esp_wifi_init(&config);
 	if (ESP_OK == error) {
@@ -263,6 +269,7 @@ void xs_radio_listen(xsMachine *the)
 	radio.the = the;
 	radio.onEvent = xsArg(0);
 	xsRemember(radio.onEvent);
+	xsmcToStringBuffer(xsArg(1), radio.hostname, sizeof(radio.hostname));
 }
 
 /* Takes a network of the settings, and whether to look for the remembered access point only. */

@@ -32,13 +32,13 @@ export const SCANNED = 5;
 /** The driver. Its errors come back as texts. */
 export interface Radio {
 	/**
-	 * To be called once. Events: `NO_ADDRESS`, when associated, or when the address
+	 * To be called once. `hostname`: under which DHCP asks for an address. Events: `NO_ADDRESS`, when associated, or when the address
 	 * was lost; `ADDRESS`, with the address, also when it has changed;
 	 * `DISCONNECTED` and `REFUSED`, with the reason, when an attempt has failed or a
 	 * network was lost, most likely for a wrong password in the second case;
 	 * `SCANNED`. After `stop` there are none.
 	 */
-	listen(onEvent: (event: number, detail: string) => void): void;
+	listen(onEvent: (event: number, detail: string) => void, hostname: string): void;
 	/** One attempt, which ends with `ADDRESS` or `DISCONNECTED`; with the remembered access point only, if `remembered`. */
 	join(network: Wifi, remembered: boolean): string | undefined;
 	/** Leaves the network, ends the attempt, switches the radio off: the next attempt switches it on. */
@@ -61,6 +61,8 @@ export interface NetworkOptions {
 
 export interface WifiStationOptions extends NetworkOptions {
 	readonly radio: Radio;
+	/** The station's. */
+	readonly id: string;
 	/** One at least. */
 	readonly networks: readonly Wifi[];
 }
@@ -74,6 +76,15 @@ type Candidate = Wifi & {
 	/** Why the last attempt failed. */
 	reason: string;
 };
+
+/** ESP-IDF's limit. */
+const HOSTNAME_MAXIMUM = 32;
+
+/** The name that a router shows: letters, digits and hyphens, also at the ends no other (RFC 1123, section 2.1). */
+export function hostnameOf(id: string): string {
+	const name = `veleta-${id}`.replace(/[^A-Za-z0-9]+/g, "-").slice(0, HOSTNAME_MAXIMUM);
+	return name.replace(/-$/, "");
+}
 
 export class WifiStation {
 	private readonly _options: WifiStationOptions;
@@ -98,7 +109,7 @@ export class WifiStation {
 		this._options = options;
 		this._candidates = options.networks.map((network) => ({ ...network, refused: 0, retryAt: 0, reason: "" }));
 		this._restartAt = options.clock.now() + RESTART_MS;
-		options.radio.listen((event, detail) => this._onEvent(event, detail));
+		options.radio.listen((event, detail) => this._onEvent(event, detail), hostnameOf(options.id));
 		this._recall();
 	}
 

@@ -90,7 +90,8 @@ export class WifiDriver implements Radio {
 		this.air = air;
 	}
 
-	listen(onEvent: (event: number, detail: string) => void): void {
+	listen(onEvent: (event: number, detail: string) => void, hostname: string): void {
+		if (!/^[A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?$/.test(hostname)) this.mistakes.push(`hostname ${hostname}`);
 		this._onEvent = onEvent;
 	}
 

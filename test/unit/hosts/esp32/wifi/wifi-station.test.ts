@@ -1,4 +1,4 @@
-import { WifiStation } from "../../../../../hosts/esp32/wifi/wifi-station.ts";
+import { hostnameOf, WifiStation } from "../../../../../hosts/esp32/wifi/wifi-station.ts";
 import type { Wifi } from "../../../../../src/settings.ts";
 import { deepEqual, equal, ok, test } from "../../../../harness/harness.ts";
 import { type AccessPoint, Clockwork, WifiDriver } from "./wifi-driver.ts";
@@ -30,6 +30,7 @@ function board(networks: readonly Wifi[], air: AccessPoint[], hint?: WifiDriver[
 	driver.onAsked = note;
 	new WifiStation({
 		radio: driver,
+		id: "a.b",
 		networks,
 		clock,
 		timer: {
@@ -473,4 +474,14 @@ test("in any air the driver is used as it wants to be, no outage is told twice, 
 			ok(inAMinute <= 30, `seed ${seed}: ${inAMinute} attempts in a minute`);
 		}
 	}
+});
+
+test("the board's name in the network is made of the station's id", () => {
+	deepEqual(["a1b2c3", "Casa_Cocina.1", "-.-", "x".repeat(64), `${"y".repeat(24)}.${"z".repeat(39)}`].map(hostnameOf), [
+		"veleta-a1b2c3",
+		"veleta-Casa-Cocina-1",
+		"veleta",
+		`veleta-${"x".repeat(25)}`,
+		`veleta-${"y".repeat(24)}`,
+	]);
 });
