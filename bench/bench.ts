@@ -100,7 +100,7 @@ const BUDGET = {
 	tls13Flights: 4,
 	tlsRam: 1_536,
 	webSocketRam: 1_024,
-	linkedJavaScript: 330_000,
+	linkedJavaScript: 335_000,
 };
 
 const rows: [what: string, value: string, budget: string][] = [];

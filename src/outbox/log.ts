@@ -167,10 +167,46 @@ export class Log {
 		return record && record.kind < NOTE ? record : undefined;
 	}
 
+	/** A reading that is still there, also an acknowledged one. */
+	recall(position: number): LogRecord | undefined {
+		const slot = this._load(position);
+		if (!slot || !isCommitted(slot[0]!) || this._abandoned.has(position)) return undefined;
+		const record = decodeSlot(slot, 0);
+		return record && record.kind < NOTE ? record : undefined;
+	}
+
+	/** Whether a reading that `recall` has found is not acknowledged. */
+	isWaiting(position: number): boolean {
+		return !isAcknowledged(this._load(position)?.[0] ?? ACKNOWLEDGED);
+	}
+
+	/** The first position of those in use, and the one behind the last. */
+	get begin(): number {
+		return Math.max(1, this._newest - this._blocks + 2) * this._slots;
+	}
+
+	get end(): number {
+		return this._newest * this._slots + this._free;
+	}
+
+	/** A position before which no reading has this number or a higher one: the beginning of a block. */
+	before(seq: number): number {
+		for (let at = this._newest * this._slots; at > this.begin; at -= this._slots) {
+			try {
+				const block = (at / this._slots) % this._blocks;
+				const header = headerIn(this._read(at, HEADER_SLOTS * SLOT_BYTES), block, this._blocks);
+				if (header && header.lastSeq < seq) return at;
+			} catch {
+				// An earlier block will do.
+			}
+		}
+		return this.begin;
+	}
+
 	/** The first position from `position` on with a waiting reading. Blocks without one are not read. */
 	next(position: number): number | undefined {
-		let at = Math.max(position, (this._newest - this._blocks + 2) * this._slots);
-		while (at < this._newest * this._slots + this._free) {
+		let at = Math.max(position, this.begin);
+		while (at < this.end) {
 			const sequence = Math.floor(at / this._slots);
 			if (this._waiting[sequence % this._blocks] === 0) at = (sequence + 1) * this._slots;
 			else if (this.read(at)) return at;

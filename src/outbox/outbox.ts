@@ -40,6 +40,8 @@ const ASIDE_MS = 21_600_000;
 const BROKER_READINGS = 200;
 /** From one writing of a memo to the next, in readings: the log, some 2,500 records on a board, drops none before. */
 const MEMO_READINGS = 1_000;
+/** Records that one step of a search looks at. */
+const SEARCHED = 20;
 /** No run has this number. */
 const UNKNOWN_RUN = 0xffff;
 
@@ -67,6 +69,13 @@ export interface Taken {
 	readonly reading: Reading;
 	/** Whether there was none after it, when it was taken. */
 	readonly isNewest: boolean;
+}
+
+/** See `search`. */
+export interface Found {
+	readonly place: number;
+	readonly reading: Reading | undefined;
+	readonly isWaiting: boolean;
 }
 
 /** A reading that was set aside: its place in the log, or the reading itself; and until when, in ms. */
@@ -101,7 +110,8 @@ export class Outbox {
 	private readonly _unmarked = new Set<number>();
 	/** Taken readings that are set aside, in the order of their return. The ring's readings move here, to make room in the ring. */
 	private readonly _aside: Aside[] = [];
-	/** Behind the newest record of this run. */
+	/** Before the first record of this run, and behind the newest. */
+	private _begin = 0;
 	private _end = 0;
 	private _rescanDue = Number.NEGATIVE_INFINITY;
 	private _backlogDue = Number.NEGATIVE_INFINITY;
@@ -245,6 +255,35 @@ export class Outbox {
 		if (this._aside.length > ASIDE_MAXIMUM) this._bringBack();
 	}
 
+	/** The number of the newest reading in the flash; 0 without. */
+	get lastKept(): number {
+		return this._log?.lastSeq ?? 0;
+	}
+
+	/** Where the search for a reading with this number begins. */
+	placeOf(seq: number): number {
+		return this._log?.before(seq) ?? 0;
+	}
+
+	/**
+	 * Looks at some records from a place on, whether they are acknowledged or not: the first reading with this number or a
+	 * higher one, if there is one, and where to go on. `undefined`: there are no more records.
+	 */
+	search(place: number, seq: number): Found | undefined {
+		const log = this._log;
+		if (!log || place >= log.end) return undefined;
+		let at = Math.max(place, log.begin);
+		for (const last = at + SEARCHED; at < Math.min(last, log.end); at++) {
+			const record = log.recall(at);
+			if (!record || record.seq < seq) continue;
+			const isWaiting = log.isWaiting(at) && !this._unmarked.has(at);
+			// The number of an earlier run may be this one's, too, where none of its readings waits.
+			const reading = isWaiting || at >= this._begin ? this._labelled(record) : unlabelled(record);
+			return { place: at + 1, reading, isWaiting };
+		}
+		return { place: at, reading: undefined, isWaiting: false };
+	}
+
 	private _bringBack(): void {
 		const { place } = this._aside.shift()!;
 		if (typeof place !== "number") return void this._ring.push(place);
@@ -279,6 +318,7 @@ export class Outbox {
 				if (record.kind < NOTE) last = { seq: record.seq, position };
 			});
 			this._run = run;
+			this._begin = this._log.end;
 			// One that was taken meanwhile is newer.
 			if (this._lastSeq === 0 && last.seq === this._log.lastSeq) this._newest = last.position;
 			this._lastSeq = Math.max(this._lastSeq, this._log.lastSeq);
@@ -402,4 +442,10 @@ export class Outbox {
 		const startedAt = this._startedAt.get(run);
 		return { seq, time: startedAt === undefined ? undefined : startedAt + when, sample };
 	}
+}
+
+/** With its time only if that was known when it was taken. */
+function unlabelled(record: LogRecord): Reading {
+	const { seq, when, run, sample } = decodeReading(record);
+	return { seq, time: run === undefined ? when : undefined, sample };
 }

@@ -81,7 +81,7 @@ export type Values<T> = {
 export const INTERVAL_MAXIMUM_S = 86_400;
 
 /** A station's commands, in the order in which it lists them. */
-export const COMMANDS = Object.freeze(["sample", "interval", "restart", "status", "update"] as const);
+export const COMMANDS = Object.freeze(["sample", "interval", "restart", "status", "readings", "update"] as const);
 export type CommandName = (typeof COMMANDS)[number];
 
 const AGES = ["newest", "oldest"] as const;

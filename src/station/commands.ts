@@ -12,6 +12,7 @@ import { bytesOf, cut, fits, hasControls, jsonOf } from "../text.js";
 import type { Discovery } from "./discovery.js";
 import type { Outcome, Outgoing, Source } from "./outgoing.js";
 import { QuietLog } from "./quiet-log.js";
+import type { Recall } from "./recall.js";
 import type { Sampling } from "./sampling.js";
 import type { Updater } from "./update.js";
 
@@ -32,6 +33,9 @@ const REPLY_BYTES = 256;
 /** Commands carried out that are known again. A broker has some 20 under way at the most. */
 const REMEMBERED = 20;
 
+/** The error of what would take longer than the station lasts. */
+export const STOPS = "the station stops";
+
 /** A command that is not carried out; the message tells its sender why. */
 export class CommandError extends Error {
 	override get name(): string {
@@ -40,7 +44,7 @@ export class CommandError extends Error {
 }
 
 /** The content of a reply. */
-interface Result {
+export interface Result {
 	readonly ok: boolean;
 	readonly [member: string]: unknown;
 }
@@ -60,6 +64,8 @@ export interface CommandsOptions {
 	readonly sampling: Sampling;
 	/** Firmware over the air. */
 	readonly update: Updater;
+	/** Readings once more. */
+	readonly recall: Recall;
 	/** For the replies. */
 	readonly link: Link<Outgoing>;
 	/** What the station has done so far, for `status`. */
@@ -94,7 +100,7 @@ export class Commands implements Source {
 
 	/** Whether a sender waits for a reply. */
 	get pending(): boolean {
-		return this._replies.length > 0 || this._sampleRequests.length > 0;
+		return this._replies.length > 0 || this._sampleRequests.length > 0 || this._options.recall.pending;
 	}
 
 	/** The broker has begun a new session: it has nothing left from before this start. */
@@ -148,13 +154,13 @@ export class Commands implements Source {
 
 	/** Throws a `CommandError` for an unknown name, a wrong argument, and a command that must not be carried out. */
 	private _carryOut(name: string, message: ReceivedMessage, address: ReplyAddress): void {
-		const { settings, sampling, update, progress, discovery, restart } = this._options;
+		const { settings, sampling, update, recall, progress, discovery, restart } = this._options;
 		const { sensor } = settings;
 		const { payload } = message;
 		this._check(isUpdate(name) ? "update" : name, message);
 		switch (name) {
 			case "sample": {
-				if (sampling.closed) throw new CommandError("the station stops");
+				if (sampling.closed) throw new CommandError(STOPS);
 				let { size } = address;
 				for (const waiting of this._sampleRequests) size += waiting.size;
 				if (size > SAMPLE_REQUESTS_MAXIMUM) throw new CommandError("too many wait for a sample");
@@ -177,6 +183,8 @@ export class Commands implements Source {
 				return restart();
 			case "status":
 				return this._reply(address, { ok: true, sensor, ...progress() });
+			case "readings":
+				return recall.begin(payload, (result) => this._reply(address, result));
 			default:
 				this._reply(address, update.receive(name, payload));
 				if (update.complete) restart?.();

@@ -38,7 +38,7 @@ export class Reports implements Source {
 	private readonly _link: Link<Outgoing>;
 	private readonly _brokerLog: BrokerLog;
 	private readonly _observer: Observer;
-	private readonly _outbox: Outbox;
+	readonly outbox: Outbox;
 	private readonly _counters = { readings: 0, published: 0, redelivered: 0, acknowledged: 0, rejected: 0 };
 	/** For the next reading of the backlog. */
 	private readonly _alarm: Alarm;
@@ -64,7 +64,7 @@ export class Reports implements Source {
 		this._observer = observer;
 		this._alarm = new Alarm(host.timer);
 		if (settings.values !== false) this._values = new Values(host, settings);
-		this._outbox = new Outbox({
+		this.outbox = new Outbox({
 			flash,
 			ringBytes,
 			order,
@@ -86,32 +86,32 @@ export class Reports implements Source {
 
 	/** Readings lost since the flash was first used. */
 	get dropped(): number {
-		return this._outbox.dropped;
+		return this.outbox.dropped;
 	}
 
 	/** Readings that the broker does not have. */
 	get queued(): number {
-		return this._outbox.length;
+		return this.outbox.length;
 	}
 
 	/** Of the flash: block erases since it was first used, records written since the start. */
 	get wear() {
-		return this._outbox.wear;
+		return this.outbox.wear;
 	}
 
 	/** What is known of the broker: the session's `traits`, or the version alone. */
 	get brokerTraits(): number {
-		return this._host.brokerVersion ?? this._outbox.brokerTraits ?? 5;
+		return this._host.brokerVersion ?? this.outbox.brokerTraits ?? 5;
 	}
 
 	/** Is kept through restarts and sleep: to find it out may take longer than a wake. */
 	set brokerTraits(traits: number) {
-		if (traits !== this.brokerTraits) this._outbox.keepBrokerTraits(traits);
+		if (traits !== this.brokerTraits) this.outbox.keepBrokerTraits(traits);
 	}
 
 	/** The text that outlives restarts, where there is flash; a `memo` takes its place. */
 	memo(memo?: string): string {
-		const outbox = this._outbox;
+		const outbox = this.outbox;
 		if (memo !== undefined && memo !== outbox.memo) outbox.keepMemo(memo);
 		return outbox.memo ?? "";
 	}
@@ -123,7 +123,7 @@ export class Reports implements Source {
 
 	/** Whether the broker has all readings, but for those that it does not bear. */
 	get delivered(): boolean {
-		return this._outbox.length === this._outbox.aside && !this._values?.pending;
+		return this.outbox.length === this.outbox.aside && !this._values?.pending;
 	}
 
 	/**
@@ -132,9 +132,9 @@ export class Reports implements Source {
 	 * sample that cannot be kept.
 	 */
 	push(sample: Sample, now: number): number | undefined {
-		const { dropped } = this._outbox;
-		const seq = this._outbox.push(sample, now);
-		if (this._outbox.dropped > dropped) this._tellOfDrops();
+		const { dropped } = this.outbox;
+		const seq = this.outbox.push(sample, now);
+		if (this.outbox.dropped > dropped) this._tellOfDrops();
 		if (seq !== undefined) this._counters.readings++;
 		return seq;
 	}
@@ -151,9 +151,9 @@ export class Reports implements Source {
 			this._waitUntil(refusal.until);
 			return undefined;
 		}
-		const taken = this._outbox.take(now, this._endsAt !== undefined);
+		const taken = this.outbox.take(now, this._endsAt !== undefined);
 		if (!taken) {
-			this._waitUntil(this._outbox.deadline);
+			this._waitUntil(this.outbox.deadline);
 			return undefined;
 		}
 		const { handle, reading, isNewest } = taken;
@@ -196,13 +196,13 @@ export class Reports implements Source {
 		}
 		if (this._refusal?.trial === handle) this._refusal.trial = undefined;
 		if (outcome === "acknowledged") this._accepted(handle);
-		else if (outcome === "given up") this._outbox.setAside(handle, now);
+		else if (outcome === "given up") this.outbox.setAside(handle, now);
 		else this._rejected(handle, reasonText(reasonCode), now);
 	}
 
 	private _accepted(handle: number): void {
 		this._counters.acknowledged++;
-		this._outbox.acknowledge(handle);
+		this.outbox.acknowledge(handle);
 		this._observer.onDelivered?.(handle);
 		if (this._refused) this._refused.othersTaken = true;
 		if (!this._refusal) return;
@@ -225,10 +225,10 @@ export class Reports implements Source {
 		if (this._refused?.handle !== handle) this._refused = { handle, count: 0, othersTaken: true };
 		if (this._refused.othersTaken) this._refused.count++;
 		this._refused.othersTaken = false;
-		if (this._refused.count < REFUSALS_MAXIMUM) return this._outbox.putBack(handle);
+		if (this._refused.count < REFUSALS_MAXIMUM) return this.outbox.putBack(handle);
 		this._brokerLog.refusesOne(this);
 		this._refusal = this._refused = undefined;
-		this._outbox.setAside(handle, now);
+		this.outbox.setAside(handle, now);
 	}
 
 	/** The station stops: until the monotonic time `endsAt` in ms readings are sent as fast as they can be, then none. */
@@ -246,7 +246,7 @@ export class Reports implements Source {
 	 */
 	private _goesToState(taken: Taken | undefined): void {
 		this._onState = taken;
-		this._outbox.holdsNewest = taken !== undefined;
+		this.outbox.holdsNewest = taken !== undefined;
 	}
 
 	/** Returns whether there are any. Where there is no `state`, their acknowledgement is the reading's. */

@@ -10,11 +10,12 @@ import { isAboutDates, TimeSync } from "../net/time-sync.js";
 import type { Sample } from "../sensors/sensor.js";
 import { isPublic, type Settings } from "../settings.js";
 import { BrokerLog } from "./broker-log.js";
-import { Commands } from "./commands.js";
+import { Commands, STOPS } from "./commands.js";
 import { Diagnostics } from "./diagnostics.js";
 import { Discovery } from "./discovery.js";
 import { Farewell } from "./farewell.js";
 import type { Outgoing } from "./outgoing.js";
+import { Recall } from "./recall.js";
 import { Reports } from "./reports.js";
 import { Sampling } from "./sampling.js";
 import { SessionEvents } from "./session-events.js";
@@ -59,6 +60,7 @@ export class Station {
 	private readonly _reports: Reports;
 	private readonly _sampling: Sampling;
 	private readonly _updater: Updater;
+	private readonly _recall: Recall;
 	private readonly _commands: Commands;
 	private readonly _diagnostics: Diagnostics;
 	/** Where Home Assistant is to know the station, or has known it. */
@@ -119,11 +121,13 @@ export class Station {
 			const sleeps = this._sleepCycle !== undefined;
 			this._discovery = new Discovery(host, settings, session, link, reports, sampling, this._diagnostics, sleeps);
 		}
+		this._recall = new Recall(host, settings, reports, link);
 		this._commands = new Commands({
 			host,
 			settings,
 			sampling,
 			update,
+			recall: this._recall,
 			link,
 			progress,
 			discovery: this._discovery,
@@ -242,7 +246,9 @@ export class Station {
 
 	private _nextMessage(): Outgoing | undefined {
 		const now = this._host.clock.now();
-		const next = this._commands.next() ?? this._reports.next(now) ?? this._diagnostics.next(now);
+		const urgent = this._commands.next() ?? this._reports.next(now) ?? this._recall.next(now);
+		// The end of a recall is a reply.
+		const next = urgent ?? this._commands.next() ?? this._diagnostics.next(now);
 		return next ?? (this._diagnostics.held ? undefined : (this._discovery?.next(now) ?? this._farewell?.next()));
 	}
 
@@ -287,7 +293,8 @@ export class Station {
 			reasonCode: keepsWill ? DISCONNECT_WITH_WILL : 0,
 			onEnd: (reasonCode) => this._end(reasonCode),
 		});
-		this._commands.sampled({ ok: false, error: "the station stops" });
+		this._commands.sampled({ ok: false, error: STOPS });
+		this._recall.close();
 		this._link.wake();
 	}
 

@@ -5,6 +5,7 @@
 import { Alarm } from "../alarm.js";
 import type { Bytes, Host } from "../host.js";
 import { jsonOf, messageOf } from "../text.js";
+import { STOPS } from "./commands.js";
 
 /** Silence of the sender, in ms, after which an update is given up: it keeps a machine awake that could sleep. */
 const SILENCE_MS = 60_000;
@@ -112,7 +113,7 @@ export class Updater {
 
 	/** The program ends: what is under way is given up, and nothing is judged any more. */
 	close(): void {
-		this._giveUp("the station stops");
+		this._giveUp(STOPS);
 		this._alarm.clear();
 	}
 

@@ -5,7 +5,7 @@ import { type Row, SETTINGS, type Table } from "../../src/settings/table.ts";
 import { rows } from "../../src/settings/texts.ts";
 
 const fixed = { ssid: "a", address: "192.168.1.20", mask: "255.255.255.0", gateway: "192.168.1.1", dns: "9.9.9.9" };
-const ALL = ["sample", "interval", "restart", "status", "update"];
+const ALL = ["sample", "interval", "restart", "status", "readings", "update"];
 
 /** A range of a number, and for which sensor it holds, if it is one's. */
 interface Range {
@@ -304,7 +304,7 @@ export const REFUSED: readonly (readonly [raw: unknown, message: RegExp])[] = [
 	[{ state: false }, /^state: needs values/],
 	[{ state: 1, values: true }, /^state: must be true or false/],
 	[{ topic: "" }, /^topic: must not be empty/],
-	[{ commands: true }, /^commands: must be false, or a list of sample, interval, restart, status, update$/],
+	[{ commands: true }, /^commands: must be false, or a list of sample, interval, restart, status, readings, update$/],
 	[{ commands: null }, /^commands: must be false, or a list/],
 	[{ commands: "status" }, /^commands: must be false, or a list/],
 	[{ commands: ["reboot"] }, /^commands: must be false, or a list/],

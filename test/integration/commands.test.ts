@@ -54,6 +54,31 @@ describe("Commands", { concurrency: 4 }, () => {
 		assert.equal(JSON.parse(payload).ok, true);
 	});
 
+	scenario(
+		"Readings that nobody got are asked for, also after a restart, and come with their numbers.",
+		async (parts) => {
+			const broker = await parts.mosquitto();
+			const station = parts.station(broker, "--interval", "1s", "--state", "flash");
+			await until("readings that go to nobody", () => broker.count(/Received PUBLISH from veleta-sim .*\/state'/) >= 4);
+			await station.kill();
+			const subscriber = await parts.subscriber(broker, "veleta/sim/#");
+			const next = parts.again(station);
+			await until("both subscriptions to commands", () => broker.count(/Sending SUBACK to veleta-sim$/) > 1);
+			await subscriber.reaches(6);
+			await broker.publish("veleta/sim/cmd/readings", "-m", '{"from":1,"to":4}');
+			const { payload } = await subscriber.message("the reply", ({ topic }) => topic === "veleta/sim/reply");
+			assert.deepEqual(JSON.parse(payload), { command: "readings", ok: true, from: 1, to: 4, sent: 4, missing: [] });
+			assertComplete(subscriber.reports(), subscriber.highest());
+			const late = subscriber.messages.filter(({ topic }) => topic === "veleta/sim/late");
+			const numbers = late.map(({ payload }) => JSON.parse(payload).seq);
+			assert.deepEqual(
+				numbers.filter((seq) => seq <= 4),
+				[1, 2, 3, 4],
+			);
+			assert.deepEqual(await next.stop(), { code: 0, signal: null });
+		},
+	);
+
 	scenario("Restart restarts once, loses no reading, and uses no number twice.", async (parts) => {
 		const broker = await parts.mosquitto();
 		const subscriber = await parts.subscriber(broker, "veleta/sim/#");

@@ -16,7 +16,7 @@ test("nothing set is valid: every setting has a default", () => {
 			broker: { host: "localhost", port: 1883, tls: false },
 			id: "station",
 			topic: "veleta/station",
-			commands: ["sample", "interval", "restart", "status", "update"],
+			commands: ["sample", "interval", "restart", "status", "readings", "update"],
 			keepAlive: 90,
 			qos: 1,
 			tls: {},

@@ -288,6 +288,37 @@ export const MUTANTS: readonly Mutant[] = [
 		},
 	),
 	mutant(
+		"a reading that is asked for again is passed over",
+		4,
+		Outbox,
+		class extends Outbox {
+			override search(place: number, seq: number) {
+				const found = super.search(place, seq);
+				return found && { ...found, isWaiting: found.isWaiting || found.place % 7 === 0 };
+			}
+		},
+	),
+	mutant(
+		"a reading that is there is said to be gone",
+		4,
+		Log,
+		class extends Log {
+			override recall(position: number) {
+				return position % 11 === 0 ? undefined : super.recall(position);
+			}
+		},
+	),
+	mutant(
+		"a reading that is asked for again begins too late",
+		11,
+		Log,
+		class extends Log {
+			override before(seq: number) {
+				return super.before(seq + 40);
+			}
+		},
+	),
+	mutant(
 		"a fresh reading behind the backlog",
 		25,
 		Outbox,

@@ -35,6 +35,8 @@ const LOOK_MS = 137;
 const DRAIN_FACTOR = 1.5;
 const DRAIN_MS = 180_000;
 const BLOCK_BYTES = 4_096;
+/** Of how many worlds. */
+const RECALLING = 0.25;
 const DAY_MS = 86_400_000;
 
 export interface WorldOptions {
@@ -200,6 +202,7 @@ class World {
 		if (!this._plan.asksForTime) this._setClock();
 		this._pass(WARM_UP_MS);
 		this._faults.start();
+		this._asksForReadings();
 		this._pass(duration);
 		this._calmDown();
 		this._drain();
@@ -235,6 +238,25 @@ class World {
 			this._scheduler.after(random.exponential(DAY_MS / 4), set);
 		};
 		this._scheduler.after(random.exponential(DAY_MS / 24), set);
+	}
+
+	/** In some worlds somebody asks for readings again, until it is calm. */
+	private _asksForReadings(): void {
+		const random = this._random.fork("recall");
+		if (!random.chance(RECALLING)) return;
+		const { topic } = this._plan.settings;
+		const until = this._scheduler.now + this._plan.duration;
+		const ask = () => {
+			if (this._scheduler.now >= until) return;
+			const newest = Math.max(1, this._oracle.readings.newestSeq);
+			const from = random.integer(1, newest);
+			const most = random.chance(0.05) ? newest + 100 : newest;
+			const to = Math.min(most, from + random.pick([0, 3, 40, newest]));
+			this._oracle.asksAgain(from, to);
+			this._broker.publish(`${topic}/cmd/readings`, JSON.stringify({ from, to }), 1);
+			this._scheduler.after(random.exponential(DAY_MS / 12), ask);
+		};
+		this._scheduler.after(random.exponential(DAY_MS / 12), ask);
 	}
 
 	/** From now on nothing is wrong. */

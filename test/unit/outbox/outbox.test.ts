@@ -606,3 +606,68 @@ test("a memo makes no reading go that a full log is to keep", () => {
 	equal(board.outbox.dropped, dropped);
 	deepEqual(board.restart().delivers(), kept);
 });
+
+/** All that a search finds from a number on: the numbers, those that wait with a ! behind them. */
+function searched({ outbox }: Board, from: number): string[] {
+	const seen: string[] = [];
+	let steps = 0;
+	for (let found = outbox.search(outbox.placeOf(from), from); found; found = outbox.search(found.place, from)) {
+		if (found.reading) seen.push(`${found.reading.seq}${found.isWaiting ? "!" : ""}`);
+		ok(++steps < 1_000, "it comes to an end");
+	}
+	return seen;
+}
+
+test("a search finds what is still in the flash, acknowledged or not, also after a restart", () => {
+	const board = new Board({ flash: new FlashChip({ blockLength: 1_024, blocks: 4 }) });
+	deepEqual(searched(board, 1), []);
+	board.pushes(3);
+	board.delivers();
+	board.pushes(2);
+	const taken = board.outbox.take(board.now)!;
+	for (const { outbox } of [board, board.restart()]) {
+		deepEqual(searched(board, 1), ["1", "2", "3", "4!", "5!"]);
+		deepEqual(searched(board, 3), ["3", "4!", "5!"]);
+		deepEqual(searched(board, 6), []);
+		equal(outbox.lastKept, 5);
+	}
+	equal(taken.reading.seq, 5);
+});
+
+test("a search of a log that has gone round begins with what is left, and near the number", () => {
+	const chip = new FlashChip({ blockLength: 256, blocks: 4 });
+	const board = new Board({ flash: chip });
+	let reads = 0;
+	chip.failing = (operation) => {
+		if (operation === "read") reads++;
+		return false;
+	};
+	for (let seq = 1; seq <= 60; seq++) {
+		board.pushes(1);
+		board.delivers();
+		board.now += 1_000;
+	}
+	// A block has eight readings; three blocks are in use.
+	const all = searched(board, 1);
+	ok(all.length >= 16 && all.length <= 24, `${all.length}`);
+	deepEqual(
+		all,
+		Array.from({ length: all.length }, (_, index) => `${61 - all.length + index}`),
+	);
+	reads = 0;
+	deepEqual(searched(board, 60), ["60"]);
+	ok(reads < 20, `${reads} reads`);
+});
+
+test("a reading that is acknowledged, and not marked yet, does not wait; of damaged records none is found", () => {
+	const chip = new FlashChip({ blockLength: 1_024, blocks: 4 });
+	const board = new Board({ flash: chip });
+	board.pushes(3);
+	const taken = board.outbox.take(board.now)!;
+	chip.failing = (operation) => operation === "write";
+	board.outbox.acknowledge(taken.handle);
+	chip.failing = undefined;
+	deepEqual(searched(board, 1), ["1!", "2!", "3"]);
+	chip.image.fill(0, 1_024 + 3 * 24 + 4, 1_024 + 3 * 24 + 8);
+	deepEqual(searched(board, 1), ["1!", "3"]);
+});

@@ -8,7 +8,7 @@ import { World } from "../../harness/world.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60_000;
-const ALL = "sample, interval, restart, status, update";
+const ALL = "sample, interval, restart, status, readings, update";
 const bytes = (length: number) => new Uint8Array(length).fill(7);
 
 /** A place for firmware that takes everything. */

@@ -134,7 +134,11 @@ test("an unknown command gets a reply that lists those there are", () => {
 	const { commands, replies } = start();
 	commands("reboot");
 	deepEqual(replies(), [
-		{ command: "reboot", ok: false, error: "no such command; there are sample, interval, restart, status, update" },
+		{
+			command: "reboot",
+			ok: false,
+			error: "no such command; there are sample, interval, restart, status, readings, update",
+		},
 	]);
 });
 

@@ -24,7 +24,7 @@ export interface AcknowledgementOptions extends FaultSource {
 	readonly version: Version;
 	readonly maximumPacketSize: number | undefined;
 	readonly write: (bytes: Uint8Array<ArrayBuffer>) => void;
-	/** The right acknowledgement has left. */
+	/** An acknowledgement of this message has left. */
 	readonly onSent: (acknowledgement: Acknowledgement) => void;
 }
 
@@ -62,8 +62,13 @@ export class Acknowledgements {
 		if (happens(this._options, "garbage", faults.garbage)) write(this._garbage());
 		if (happens(this._options, "oversized packet", faults.oversizedPacket)) write(this._oversized());
 		if (happens(this._options, "lost acknowledgement", faults.lostAcknowledgement)) return;
-		if (happens(this._options, "wrong acknowledgement", faults.wrongAcknowledgement))
-			return this._write(this._wrong(acknowledgement));
+		if (happens(this._options, "wrong acknowledgement", faults.wrongAcknowledgement)) {
+			const wrong = this._wrong(acknowledgement);
+			this._write(wrong);
+			// To its broker the message is acknowledged.
+			if (wrong.packetId === acknowledgement.packetId) onSent(wrong);
+			return;
+		}
 		this._write(acknowledgement);
 		if (happens(this._options, "duplicate acknowledgement", faults.duplicateAcknowledgement))
 			this._write(acknowledgement);

@@ -18,6 +18,7 @@ import { Losses } from "./losses.ts";
 import { PacketStream } from "./packet-stream.ts";
 import { Progress } from "./progress.ts";
 import { Readings } from "./readings.ts";
+import { Recalls } from "./recalls.ts";
 import { Silence } from "./silence.ts";
 import { SleepRules } from "./sleep-rules.ts";
 import { StatusRule } from "./status-rule.ts";
@@ -76,6 +77,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	broker!: Broker;
 	private readonly _options: OracleOptions;
 	private readonly _losses: Losses;
+	private readonly _recalls: Recalls;
 	private readonly _progress: Progress;
 	private readonly _status: StatusRule;
 	private readonly _outgoing = new PacketStream();
@@ -107,6 +109,8 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		this.silence = new Silence({ lateness: plan.lateness + LATENESS_MS, violate });
 		this._losses = new Losses({ plan, readings: this.readings, violate });
 		if (plan.blocks === 0) this._losses.flashFailed();
+		this._recalls = new Recalls({ plan, readings: this.readings, violate });
+		this.readings.isAskedFor = (seq) => this._recalls.covers(seq);
 		this._progress = new Progress({ plan, health, violate });
 		this._status = new StatusRule({ plan, health, violate });
 		if (plan.sleep) this.sleep = new SleepRules({ plan, sleep: plan.sleep, health, violate });
@@ -136,6 +140,12 @@ export class Oracle implements BoardObserver, BrokerObserver {
 
 	private _note(text: string): void {
 		this._options.trace.note(this._now, text);
+	}
+
+	/** Somebody asks for readings again. */
+	asksAgain(from: number, to: number): void {
+		this._note(`readings ${from} to ${to} are asked for`);
+		this._recalls.asked(from, to, this._now);
 	}
 
 	/** A command is on its way to the station, at QoS 1. */
@@ -255,6 +265,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 
 	/** At QoS 2 the broker's session goes with a reading that is given up, which before MQTT 5.0 takes a connection of its own. */
 	private _setAside(): void {
+		this._recalls.blurred();
 		this._poisonEnds = 0;
 		this.readings.setAside(this._now);
 		this._losses.setAside();
@@ -285,6 +296,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 
 	/** Bits of the flash have changed by themselves. */
 	flashDamaged(): void {
+		this._recalls.blurred();
 		this._losses.flashDamaged();
 	}
 
@@ -356,9 +368,14 @@ export class Oracle implements BoardObserver, BrokerObserver {
 				flashWellSince: this._options.health.wellSince("flash"),
 			});
 			if (entry) this._progress.delivered(entry, this._now);
+			if (refused) this._recalls.blurred();
 			const text = textOf(payload);
 			if (isState && !refused && text !== this._atState.at(-1)) this._atState = [...this._atState.slice(-1), text];
 			this._poisonEnds = 0;
+		} else if (topic === `${base}/reply`) {
+			this._note(`reply ${textOf(payload)}`);
+			this.sleep?.replied(this._now);
+			this._recalls.replied(textOf(payload), this._options.health.wellSince("flash"));
 		} else if (topic === `${base}/status`) {
 			this._note(`status ${textOf(payload)}${isWill ? " (will)" : ""}${refused ? " refused" : ""}`);
 			if (refused) this._status.refused(this._now);

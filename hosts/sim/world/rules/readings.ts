@@ -53,6 +53,8 @@ export class Readings {
 	private readonly _numbers: Numbers;
 	private _boot = 0;
 	private readonly _left: Left[] = [];
+	/** Whether somebody has asked for the reading with this number again. */
+	isAskedFor: (seq: number) => boolean = () => false;
 	/** Readings of this power-on period that the flash refused. */
 	private _inRam: Entry[] = [];
 	/** Since when the broker's session and the station's are the same, in the world's ms, and counted by connections. */
@@ -143,6 +145,11 @@ export class Readings {
 		const entry = this._enter(seq, { ...sample, uncertain: false }, this._boot);
 		this._newest = entry;
 		if (entry.volatile) this._inRam.push(entry);
+	}
+
+	/** Of the newest reading that the station has accepted; 0 before the first. */
+	get newestSeq(): number {
+		return this._newest?.seq ?? 0;
 	}
 
 	/** Numbers given twice, and left out. */
@@ -250,7 +257,8 @@ export class Readings {
 		const { seq, at } = entry;
 		if (retain !== isState) violate("topic", `reading ${seq} is${retain ? "" : " not"} retained`);
 		// Numbers may have begun anew; or the flash had it, and would not show it when it was its turn.
-		const isCertain = !entry.uncertain && !entry.hindered && !hindered && flashWellSince <= at && !this._outOfOrder;
+		const isUsual = !entry.uncertain && !entry.hindered && !hindered && flashWellSince <= at && !this._outOfOrder;
+		const isCertain = isUsual && !this.isAskedFor(seq);
 		if (isState) {
 			const before = this._onState;
 			if (isCertain && before && at < before.at) violate("topic", `reading ${seq} is retained after ${before.seq}`);
@@ -277,7 +285,7 @@ export class Readings {
 			violate("duplicate flag", `reading ${seq} says it is a redelivery in a new session`);
 		}
 		// Flash that would not say whether it kept a reading may have it twice.
-		if (!before || entry.hindered || hindered) return;
+		if (!before || entry.hindered || hindered || this.isAskedFor(seq)) return;
 		if (entry.connection === this._connection) {
 			violate("repetition", `reading ${seq} came twice on one connection`);
 		}
@@ -294,7 +302,7 @@ export class Readings {
 
 	private _judgeOrder({ seq, at, hindered, rejected }: Entry, delivery: Delivery): void {
 		// What the broker refused at first and then took has lost its place, and what could not be read when its turn was.
-		if (hindered || delivery.hindered || rejected || delivery.flashWellSince > at) return;
+		if (hindered || delivery.hindered || rejected || delivery.flashWellSince > at || this.isAskedFor(seq)) return;
 		if (this._options.order === "oldest" && !this._outOfOrder && seq < this._highestDelivered) {
 			this._options.violate("order", `reading ${seq} came after ${this._highestDelivered}`);
 		}

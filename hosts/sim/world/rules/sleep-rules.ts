@@ -48,6 +48,7 @@ export function keepsWill({ settings, sleep }: Plan, version: 3 | 4 | 5): boolea
 
 export class SleepRules {
 	private readonly _options: SleepRulesOptions;
+	private _repliedAt = Number.NEGATIVE_INFINITY;
 	private _wokeAt = 0;
 	/** Since when it has had power, sleep included; `Infinity`: it has none. */
 	private _aliveSince = Number.POSITIVE_INFINITY;
@@ -157,6 +158,11 @@ export class SleepRules {
 		return well + AFTERMATH_MS < this._wokeAt && plan.worn === 0 && plan.blocks > 0;
 	}
 
+	/** It has answered a command. */
+	replied(time: number): void {
+		this._repliedAt = time;
+	}
+
 	private _judgeCalmWake(now: number, queued: number): void {
 		const { plan, violate } = this._options;
 		const { order, full } = plan.settings;
@@ -180,7 +186,8 @@ export class SleepRules {
 		}
 		// Readings so close together that there were more of them in this wake wait like a backlog.
 		const hasBacklog = this._queued > 0 || this._readings.length > 1;
-		if (!hasBacklog && (this._timeKnown || !plan.asksForTime) && awake > this._needed) {
+		const wasAsked = this._repliedAt >= this._wokeAt;
+		if (!wasAsked && !hasBacklog && (this._timeKnown || !plan.asksForTime) && awake > this._needed) {
 			violate("sleep", `awake for ${seconds(awake)} s, and there was nothing to wait for`);
 		}
 	}
