@@ -76,8 +76,8 @@ export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 	if (!given.state && given.values === false) fields.reject("state", "needs values where it is false");
 	if (typeof given.values === "object" && Object.values(given.values).some((topic) => topic && hasControls(topic)))
 		fields.reject("values", "contains a character that MQTT does not allow");
-	const { ca, fingerprint } = given.tls;
-	if (ca !== undefined && fingerprint !== undefined) fields.reject("tls.fingerprint", "stands in place of tls.ca");
+	if (given.tls.ca && given.tls.fingerprint)
+		fields.reject("tls.fingerprint", "does not go with tls.ca: one of the two");
 	const homeAssistant = given.homeAssistant === true ? "homeassistant" : given.homeAssistant || "";
 	if (homeAssistant === topic) fields.reject("homeAssistant", "is the station's topic");
 	if (pins.clock === (pins.data ?? -1)) fields.reject("pins.clock", "is the pin of pins.data, too");

@@ -211,7 +211,7 @@ function tlsOf(values: Values): TlsOptions {
 		...tlsTexts({ fingerprint: values.text("fingerprint"), "tls-alpn": values.text("tls-alpn") }),
 	};
 	if (ca !== undefined && tls.fingerprint !== undefined)
-		throw new UsageError("--fingerprint stands in place of --cafile");
+		throw new UsageError("--fingerprint does not go with --cafile: one of the two");
 	explained(() => checkPem(tls, { ca: "--cafile", certificate: "--cert", key: "--key" }));
 	return tls;
 }

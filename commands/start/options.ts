@@ -199,6 +199,9 @@ export function parseOptions(args: string[]): Options | undefined {
 		if (option.setting !== undefined && typeof given === "string")
 			set(rawSettings, option.setting, settingOf(`--${name}`, option, given));
 	}
+	// The command line goes before the file: who says whom to trust there does not mean the file's, too.
+	if (values.fingerprint !== undefined && values.cafile === undefined) set(rawSettings, "tls.ca", undefined);
+	if (values.cafile !== undefined && values.fingerprint === undefined) set(rawSettings, "tls.fingerprint", undefined);
 	const password = passwordOf(values.pw, values["password-file"]);
 	if (password !== undefined) rawSettings.password = password;
 	const port = values.port === undefined ? undefined : numberOf("--port", values.port, 1, 65_535, true);

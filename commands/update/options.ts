@@ -91,7 +91,10 @@ export function parseUpdateCommand(args: string[]): UpdateCommand | undefined {
 	if (fault) throw new UsageError(`${values.topic === undefined ? "--id" : "--topic"}: ${fault}`);
 	if (key === undefined) throw new UsageError("--key is missing; --new-key FILE makes one");
 	if (cafile !== undefined && fingerprint !== undefined) {
-		throw new UsageError("--fingerprint stands in place of --cafile");
+		throw new UsageError("--fingerprint does not go with --cafile: one of the two");
+	}
+	if ((cafile ?? fingerprint) !== undefined && !/^(?:mqtts|ssl|wss|public-tls|public-wss):/i.test(broker)) {
+		throw new UsageError("--cafile and --fingerprint are for mqtts:// and wss://");
 	}
 	if (positionals.length > 1) throw new UsageError(`${positionals[1]}: one file at a time`);
 	return {

@@ -1,7 +1,7 @@
 /** Name resolution with the SDK's `Net.resolve`, on a board and in mcsim. */
 import type { Resolver } from "../../src/host.js";
 import { withoutZone } from "../../src/net/broker-url.js";
-import { isIPv4 } from "../../src/net/ipv4.js";
+import { isIPv4, NOWHERE } from "../../src/net/ipv4.js";
 
 export interface NetResolverOptions {
 	/** The SDK's `Net`: on a board the servers that DHCP gave, on a computer those of the system. */
@@ -14,8 +14,6 @@ type Request = Parameters<Resolver["resolve"]>[0];
 
 /** Characters of an address that the SDK's sockets take (8.2.3, read in `lwip/tcp.c`): most IPv6 addresses of servers. */
 const ADDRESS_MAXIMUM = 31;
-/** What filters answer for a name that they block. */
-const NOWHERE: readonly string[] = Object.freeze(["0.0.0.0", "::"]);
 
 /** An ECMA-419 resolver (clause 22) for one name at a time; `close` forgets the request under way. */
 export class NetResolver implements Resolver {

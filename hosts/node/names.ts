@@ -1,70 +1,95 @@
 /**
  * Name resolution on Node, by the system's resolver (getaddrinfo), which nobody can call off: while a name server is
- * silent, a program has one question out for each name, however often it tries, and says what it waits for.
+ * silent, a program has one question out for each name, however often it tries, and says what it waits for. An answer that
+ * comes when nobody waits any more is the next one's.
  */
-import { lookup as ask, type LookupAddress } from "node:dns";
+import { type LookupAddress, type LookupAllOptions, lookup as resolve } from "node:dns";
 import type { LookupFunction } from "node:net";
+import { NOWHERE } from "../../src/net/ipv4.ts";
 
-/** How long who asks waits for an answer, in ms; and at the least, where there has been none for longer. */
-const WAIT_MS = 5_000;
+/** How long who asks waits for an answer, in ms: longer than glibc does by default, for a second name server, too. */
+const WAIT_MS = 12_000;
+/** The same where there has been none for as long: then it is said soon. */
 const WAIT_LEAST_MS = 1_500;
+/** How long an answer that nobody has heard is good, and for how long a failure counts, in ms. */
+const KEPT_MS = 10_000;
 
-/** The errors' codes, which `node-socket.ts` has in words. */
+/** The code of the error without an answer, which `node-socket.ts` has in words. */
 export const NO_ANSWER = "EAI_AGAIN";
-export const BLOCKED = "BLOCKED";
 
 type Answer = (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]) => void;
 
-interface Question {
-	/** Since when there is no answer, over several questions, in ms. */
-	readonly since: number;
-	/** Whether it is out; if not, the last one got no answer. */
-	isOut: boolean;
-	readonly waiting: Set<Answer>;
-}
-
-/** Those without an answer. */
+/** Those without an answer that somebody has heard. */
 const questions = new Map<string, Question>();
 
-/** As `net.connect` wants it; all addresses that lead anywhere, in the system's order. */
-export const lookup: LookupFunction = (name, { family, hints = 0, all = false }, callback) => {
-	const version = family === 4 || family === "IPv4" ? 4 : family === 6 || family === "IPv6" ? 6 : 0;
-	join(name, version, hints, (error, addresses) => {
+/** As `net.connect` wants it: the addresses that lead anywhere, in the system's order. */
+export const lookup: LookupFunction = (name, { all = false, ...options }, callback) => {
+	const wanted = { ...options, all: true, verbatim: true } as const;
+	const key = JSON.stringify([name, wanted]);
+	let question = questions.get(key);
+	if (!question || question.isOver) question = new Question(name, wanted, () => questions.delete(key));
+	questions.set(key, question);
+	question.join((error, addresses) => {
 		if (error) return callback(error, []);
 		if (all) return callback(null, [...addresses]);
 		callback(null, addresses[0]!.address, addresses[0]!.family);
 	});
 };
 
-function join(name: string, family: number, hints: number, answer: Answer): void {
-	const key = `${name}/${family}/${hints}`;
-	const now = performance.now();
-	const question = questions.get(key) ?? { since: now, isOut: false, waiting: new Set() };
-	const { since, waiting } = question;
-	if (!question.isOut) {
-		question.isOut = true;
-		questions.set(key, question);
-		ask(name, { family, hints, all: true, verbatim: true }, (error, addresses) => {
-			question.isOut = false;
-			if (error?.code !== NO_ANSWER) questions.delete(key);
-			for (const told of waiting) told(error, addresses);
+class Question {
+	private readonly _name: string;
+	private readonly _options: LookupAllOptions;
+	private readonly _onHeard: () => void;
+	/** Since when there is no answer, however often it was asked, in ms. */
+	private readonly _since = performance.now();
+	private _isOut = false;
+	private _endedAt = 0;
+	private _unheard: readonly LookupAddress[] | undefined;
+	private readonly _waiting = new Set<Answer>();
+
+	constructor(name: string, options: LookupAllOptions, onHeard: () => void) {
+		this._name = name;
+		this._options = options;
+		this._onHeard = onHeard;
+	}
+
+	/** Whether its last end is too long ago to mean anything. */
+	get isOver(): boolean {
+		return !this._isOut && performance.now() - this._endedAt > KEPT_MS;
+	}
+
+	join(answer: Answer): void {
+		const tell: Answer = (error, addresses) => {
+			clearTimeout(timer);
+			this._waiting.delete(tell);
+			answer(error, addresses);
+		};
+		const wait = Math.max(WAIT_LEAST_MS, this._since + WAIT_MS - performance.now());
+		const timer = setTimeout(() => tell(failure(NO_ANSWER), []), wait);
+		this._waiting.add(tell);
+		if (this._unheard) setImmediate(() => this._ended(null, this._unheard!));
+		else if (!this._isOut) this._ask();
+	}
+
+	private _ask(): void {
+		this._isOut = true;
+		resolve(this._name, this._options, (error, addresses) => {
+			this._isOut = false;
+			this._endedAt = performance.now();
+			this._ended(error, addresses);
 		});
 	}
-	const timer = setTimeout(() => tell(failure(name, NO_ANSWER), []), Math.max(WAIT_LEAST_MS, since + WAIT_MS - now));
-	const tell: Answer = (error, addresses) => {
-		clearTimeout(timer);
-		waiting.delete(tell);
-		if (error) return answer(error, []);
-		const reachable = addresses.filter(({ address }) => !NOWHERE.includes(address));
-		if (reachable.length > 0) answer(null, reachable);
-		else answer(failure(name, addresses.length > 0 ? BLOCKED : "ENOTFOUND"), []);
-	};
-	waiting.add(tell);
+
+	private _ended(error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]): void {
+		const isHeard = this._waiting.size > 0;
+		this._unheard = error || isHeard ? undefined : addresses;
+		if (isHeard && error?.code !== NO_ANSWER) this._onHeard();
+		const reachable = error ? [] : addresses.filter(({ address }) => !NOWHERE.includes(address));
+		const nowhere = `its address is ${addresses?.[0]?.address}: something blocks this name`;
+		for (const tell of this._waiting) tell(error ?? (reachable.length > 0 ? null : failure(nowhere)), reachable);
+	}
 }
 
-/** What filters answer for a name that they block: to Linux it is this computer. */
-const NOWHERE: readonly string[] = ["0.0.0.0", "::"];
-
-function failure(name: string, code: string): NodeJS.ErrnoException {
-	return Object.assign(new Error(`${name}: ${code}`), { code });
+function failure(code: string): NodeJS.ErrnoException {
+	return Object.assign(new Error(code), { code });
 }

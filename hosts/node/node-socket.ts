@@ -8,8 +8,8 @@
 import { connect, type Socket as NetSocket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { Bytes, Socket, SocketOptions } from "../../src/host.ts";
-import { BLOCKED, lookup, NO_ANSWER } from "./names.ts";
-import { type TlsAddress, TRUSTED, tlsReason } from "./tls.ts";
+import { lookup, NO_ANSWER } from "./names.ts";
+import { isTrusted, type TlsAddress, TRUSTED, tlsReason } from "./tls.ts";
 
 /** Bytes unsent, and bytes unread, unless the options tell otherwise; unread bytes may exceed it by one chunk. */
 const WINDOW = 65_536;
@@ -136,7 +136,7 @@ export function openEvent(socket: NetSocket): string {
 /** Why a connection ended: the error codes of the system and of TLS in words, other errors unchanged. */
 export function reasonOf(error: NodeJS.ErrnoException, socket: NetSocket): string {
 	const { code = error.message } = error;
-	if (code === "ECONNRESET" && socket instanceof TLSSocket && !socket.authorized) {
+	if (code === "ECONNRESET" && socket instanceof TLSSocket && !isTrusted(socket)) {
 		return "closed by the broker during the TLS handshake";
 	}
 	return tlsReason(error) ?? REASONS[code] ?? code;
@@ -148,8 +148,8 @@ const REASONS: Readonly<Record<string, string>> = {
 	EPIPE: "reset by the broker",
 	ENOTFOUND: "there is no such host",
 	[NO_ANSWER]: "the name server does not answer, or fails",
-	[BLOCKED]: "the name server answers 0.0.0.0: something blocks this name",
 	ETIMEDOUT: "no answer",
+	EINVAL: "the address cannot be used; one that begins with fe80 needs its interface: [fe80::1%eth0]",
 	EHOSTUNREACH: "no route to the broker",
 	ENETUNREACH: "no route to the broker",
 };

@@ -32,7 +32,7 @@ export function checkSettings(raw: unknown, defaultId?: string): Settings {
 		faults.push(messageOf(error).replace(/^broker: must look like .*$/m, (line) => line + hint));
 	}
 	faults.push(...furtherFaults(Object(raw)), ...unmeasured(Object(raw)));
-	if (settings) faults.push(...valueFaults(settings));
+	if (settings) faults.push(...valueFaults(settings), ...tlsFaults(settings));
 	if (!settings || faults.length > 0) throw new Error(faults.join("\n"));
 	return settings;
 }
@@ -112,6 +112,12 @@ function valueFaults({ sensor, altitude, derived, values, topic: base }: Setting
 	});
 }
 
+/** Who names a certificate does not mean to speak to anybody. */
+function tlsFaults({ broker, tls }: Settings): string[] {
+	const isMeant = Object.values(tls).some((value) => value !== undefined);
+	return isMeant && !broker.tls ? ["tls: is for a broker at mqtts:// or wss://"] : [];
+}
+
 function serverProblem(host: string): string | undefined {
 	// A board's UDP is IPv4's.
 	if (isName(host) || isIPv4(host)) return undefined;
@@ -133,8 +139,12 @@ function brokerProblem(url: string): string | undefined {
 function hostProblem(host: string, inBrackets: boolean): string | undefined {
 	if (inBrackets) {
 		const [address = "", zone = "-"] = host.split(/%(.*)/s);
-		return isIPv6(address) && ZONE.test(zone) ? undefined : "in [] must be an IPv6 address such as 2001:db8::1";
+		return isIPv6(address) && ZONE.test(zone)
+			? undefined
+			: "in [] must be an IPv6 address such as 2001:db8::1, or fe80::1%eth0";
 	}
+	// To Linux it is the computer itself.
+	if (host === "0.0.0.0") return "0.0.0.0 is nobody's address";
 	return isName(host) || isIPv4(host) ? undefined : "the host must be a name, or an IPv4 address such as 192.168.1.20";
 }
 

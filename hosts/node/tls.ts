@@ -28,7 +28,8 @@ export interface TlsAddress extends TlsOptions {
  */
 export function connectTls({ address, host, port, noDelay = false, ...options }: TlsAddress): Socket {
 	const { fingerprint, alpn } = options;
-	const session = new ResumableSession(JSON.stringify([address, host, port, options]));
+	const key = JSON.stringify([address, host, port, options]);
+	const session = new ResumableSession(key, fingerprint !== undefined);
 	const socket = connect({
 		host: address ?? host,
 		port,
@@ -45,10 +46,11 @@ export function connectTls({ address, host, port, noDelay = false, ...options }:
 	socket.setNoDelay(noDelay);
 	session.follow(socket);
 	socket.once("secureConnect", () => {
-		const isPinned = fingerprint !== undefined;
-		if (!isPinned || bareDigits(socket.getPeerCertificate().fingerprint256) === bareDigits(fingerprint)) {
-			socket.emit(TRUSTED);
-		} else socket.destroy(Object.assign(new Error("another certificate"), { code: OTHER_CERTIFICATE }));
+		// Only of somebody who was trusted is a session kept, and for the same fingerprint; Node then shows no certificate.
+		const isOther = fingerprint !== undefined && !socket.isSessionReused() && !hasFingerprint(socket, fingerprint);
+		if (isOther) return socket.destroy(Object.assign(new Error("another certificate"), { code: OTHER_CERTIFICATE }));
+		trusted.add(socket);
+		socket.emit(TRUSTED);
 	});
 	return socket;
 }
@@ -56,6 +58,18 @@ export function connectTls({ address, host, port, noDelay = false, ...options }:
 /** The event of a socket of `connectTls` whose broker has proved who it is. */
 export const TRUSTED = "trusted";
 const OTHER_CERTIFICATE = "OTHER_CERTIFICATE";
+const trusted = new WeakSet<Socket>();
+
+/** Whether that was so. */
+export function isTrusted(socket: Socket): boolean {
+	return trusted.has(socket);
+}
+
+function hasFingerprint(socket: TLSSocket, expected: string): boolean {
+	const bare = (fingerprint: string) => fingerprint.replaceAll(":", "").toLowerCase();
+	const { fingerprint256 } = socket.getPeerCertificate();
+	return fingerprint256 !== undefined && bare(fingerprint256) === bare(expected);
+}
 
 /** Brokers whose sessions are kept. */
 const SESSIONS_MAXIMUM = 16;
@@ -65,13 +79,16 @@ const sessions = new Map<string, { readonly bytes: Buffer; readonly until: numbe
 /** The session of one connection, for the next: its handshake then needs no certificates, and a round trip less in TLS 1.2. */
 class ResumableSession {
 	private readonly _key: string;
+	/** Dates do not count where one certificate is trusted for itself. */
+	private readonly _isDateless: boolean;
 	/** What has come before the broker has proved who it is: Node looks at no name where a session is resumed. */
 	private _early: Buffer | undefined;
 	/** In ms since 1970; until then, nobody has proved anything. */
 	private _until: number | undefined;
 
-	constructor(key: string) {
+	constructor(key: string, isDateless: boolean) {
 		this._key = key;
+		this._isDateless = isDateless;
 	}
 
 	/** One whose certificates are valid still. */
@@ -83,13 +100,16 @@ class ResumableSession {
 	follow(socket: TLSSocket): void {
 		socket.on("session", (bytes) => this._save(bytes));
 		socket.once(TRUSTED, () => {
-			this._until = socket.isSessionReused() ? sessions.get(this._key)?.until : lastDay(socket);
+			const own = this._isDateless ? Number.POSITIVE_INFINITY : lastDay(socket);
+			this._until = socket.isSessionReused() ? sessions.get(this._key)?.until : own;
 			if (this._early) this._save(this._early);
 		});
-		// Whatever it was: the next attempt has nothing in common with this one.
-		socket.once("error", () => {
-			if (this._until === undefined) sessions.delete(this._key);
-		});
+		// Whatever it was that TLS did not like: the next attempt has nothing in common with this one.
+		socket.once("connect", () =>
+			socket.once("error", () => {
+				if (this._until === undefined) sessions.delete(this._key);
+			}),
+		);
 	}
 
 	private _save(bytes: Buffer): void {
@@ -118,8 +138,6 @@ function lastDay(socket: TLSSocket): number {
 
 /** Certificates that are looked at: two may name each other as their issuers. */
 const CHAIN_MAXIMUM = 10;
-
-const bareDigits = (fingerprint = "") => fingerprint.replaceAll(":", "").toLowerCase();
 
 type Pems = Pick<TlsOptions, "ca" | "certificate" | "key">;
 const SETTINGS = { ca: "tls.ca", certificate: "tls.certificate", key: "tls.key" };

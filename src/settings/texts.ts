@@ -55,11 +55,11 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	outbox: `bytes of RAM for readings while the flash refuses: ${SLOT_BYTES} each`,
 	tls: "for a broker at `mqtts://` or `wss://`; PEM files are named as from the config file, or their texts stand here",
 	"tls.ca":
-		"authorities of the broker's certificate, or `root:NAME` for those that computers know, such as `root:letsencrypt`. A board and mcsim need it; `npm start` otherwise trusts whom Node trusts",
+		"authorities of the broker's certificate, or `root:NAME` for those that computers know, such as `root:letsencrypt`. A board and mcsim need it, or a fingerprint; `npm start` otherwise trusts whom Node trusts",
 	"tls.certificate": "the station's own certificate, for brokers that ask for one",
 	"tls.key": "the private key of that certificate, without a password",
 	"tls.fingerprint":
-		"instead of `tls.ca`, for a broker whose certificate nobody has issued: the certificate's own SHA-256. Its name and dates do not count then",
+		"for a broker whose certificate nobody has issued, instead of authorities: the certificate's own SHA-256. Its name and dates do not count then",
 	"tls.alpn":
 		"the protocol that is asked for by ALPN, where one port has several: AWS IoT's 443 wants `mqtt` or `x-amzn-mqtt-ca`",
 	sleep: "whether a board is in deep sleep between readings; `status` is `asleep` then",

@@ -3,7 +3,8 @@
  * `npm run mqtt` make of it, by the system's resolver.
  */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { X509Certificate } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe } from "node:test";
 import { bundleProgram } from "../../tools/build.js";
@@ -19,7 +20,10 @@ import { until } from "../harness/wait.ts";
 const skip = process.platform === "linux" ? false : "networks of their own are Linux's";
 const NAME_SERVER = join(process.cwd(), "test/harness/name-server.js");
 /** glibc's patience, in s: ten by default. Here it is longer than ours, and shorter than this test's. */
-const PATIENCE_S = 10;
+const PATIENCE_S = 15;
+/** glibc's for one name server, by default. */
+const DEAD_S = 5;
+const SILENT = `require("dgram").createSocket("udp4").bind(53, "127.0.0.2", () => console.log("listening"))`;
 
 let mqttProgram: string;
 before(async () => {
@@ -38,8 +42,9 @@ class Net {
 		this._network = network;
 	}
 
-	static async start(parts: Parts, patience = PATIENCE_S): Promise<Net> {
-		const resolver = `nameserver 127.0.0.1\noptions timeout:${patience} attempts:1\n`;
+	static async start(parts: Parts, patience = PATIENCE_S, ...before: string[]): Promise<Net> {
+		const servers = [...before, "127.0.0.1"].map((address) => `nameserver ${address}\n`).join("");
+		const resolver = `${servers}options timeout:${patience} attempts:1\n`;
 		const network = await NetworkNamespace.start(parts.folder, resolver);
 		parts.onEnd(() => network.close());
 		return new Net(parts, network);
@@ -141,7 +146,7 @@ const NOT_FOUND: Readonly<Record<string, readonly [what: string, reason: string]
 	unknown: ["nobody has", NO_HOST],
 	empty: ["has no address", NO_HOST],
 	circle: ["is its own alias", NO_HOST],
-	blocked: ["is answered with 0.0.0.0", "the name server answers 0.0.0.0: something blocks this name"],
+	blocked: ["is answered with 0.0.0.0", "its address is 0.0.0.0: something blocks this name"],
 	failing: ["makes the name server fail", SERVER],
 	silent: ["the name server does not answer", SERVER],
 	broken: ["the name server answers with half an answer", SERVER],
@@ -198,6 +203,29 @@ describe("A broker's name", { concurrency: 4 }, () => {
 		},
 		{ skip },
 	);
+
+	for (const [url, flags] of [
+		["mqtt://four.test", []],
+		["mqtts://four.test", ["--fingerprint"]],
+	] as const)
+		scenario(
+			`whose first name server is dead, and the second is asked after ${DEAD_S} s: ${url}`,
+			async (parts) => {
+				// As somebody who is there, and says nothing.
+				const net = await Net.start(parts, DEAD_S, "127.0.0.2");
+				const silent = net.run("a dead name server", process.execPath, "-e", SILENT);
+				await silent.line(/^listening$/);
+				await net.nameServer();
+				const identity = new Certificates(join(parts.folder, "certificates")).selfSigned();
+				await net.broker(identity);
+				const { fingerprint256 } = new X509Certificate(readFileSync(identity.certificate));
+				const trusting = flags.flatMap((flag) => [flag, fingerprint256]);
+				await delivered(net.station(url, ...trusting));
+				const pub = net.mqtt("pub", "-L", `${url}/a`, "-m", "1", "-q", "1", ...trusting);
+				assert.deepEqual([(await pub.ended()).code, pub.errors], [0, []]);
+			},
+			{ skip },
+		);
 
 	scenario(
 		"without any name server",

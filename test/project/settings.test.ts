@@ -303,3 +303,15 @@ test("the texts are no part of the firmware, and the table is", () => {
 	for (const [name, text] of Object.entries(TEXTS)) assert.ok(text.length < 15 || !firmware.includes(text), name);
 	assert.ok(firmware.includes("must be an IPv4 address such as"));
 });
+
+test("settings of TLS beside a broker that has none are refused: nothing would be encrypted", () => {
+	const own = { certificate: "-----BEGIN a", key: "-----BEGIN b" };
+	for (const tls of [{ fingerprint: "0f".repeat(32) }, { ca: "-----BEGIN " }, { alpn: "mqtt" }, own]) {
+		for (const broker of [undefined, "mqtt://broker.lan:8883", "ws://broker.lan", "broker.lan"]) {
+			const message = "tls: is for a broker at mqtts:// or wss://";
+			assert.throws(() => checkSettings({ tls, ...(broker !== undefined && { broker }) }), { message }, broker);
+		}
+		for (const broker of ["mqtts://broker.lan", "wss://broker.lan", "ssl://broker.lan"]) checkSettings({ tls, broker });
+	}
+	assert.ok(checkSettings({ tls: {} }));
+});

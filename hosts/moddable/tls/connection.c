@@ -26,8 +26,6 @@
 
 /* Bytes of SHA-256 that are enough to find a change. */
 #define SUM_BYTES (16)
-/* Bytes of SHA-256. */
-#define HASH_BYTES (32)
 
 /*
  * What is saved begins with these: a sum of all of it and of the settings, until when
@@ -279,7 +277,7 @@ static const char *readAuthorities(TlsConnection connection, const char *ca)
 	int count = 0, result;
 
 	if (!ca)
-		return connection->isPinned ? NULL : "tls.ca: a board knows no authorities of its own";
+		return connection->isPinned ? NULL : "tls.ca: a board needs it, or tls.fingerprint: it knows no authorities of its own";
 	result = mbedtls_x509_crt_parse(&connection->authorities, (const unsigned char *)ca, pemLength(ca));
 	if (tlsIsOfMemory(result))
 		return kNoMemory;
@@ -295,10 +293,11 @@ static const char *readAuthorities(TlsConnection connection, const char *ca)
 /* The value of a hexadecimal digit, or -1. */
 static int digitOf(char character)
 {
-	static const char digits[] = "0123456789abcdef";
-	const char *at = character ? strchr(digits, character | ('a' - 'A')) : NULL;
-
-	return at ? (int)(at - digits) : -1;
+	if (character >= '0' && character <= '9')
+		return character - '0';
+	if (character >= 'a' && character <= 'f')
+		return character - 'a' + 10;
+	return character >= 'A' && character <= 'F' ? character - 'A' + 10 : -1;
 }
 
 static const char *readFingerprint(TlsConnection connection, const char *text)
@@ -314,7 +313,7 @@ static const char *readFingerprint(TlsConnection connection, const char *text)
 			break;
 		connection->pin[i] = (uint8_t)(high << 4 | low);
 		text += 2;
-		if (':' == *text)
+		if (':' == *text && i + 1 < sizeof(connection->pin))
 			text++;
 	}
 	if (i < sizeof(connection->pin) || *text)
@@ -356,7 +355,7 @@ typedef struct {
 } Part;
 
 /* The parts' SHA-256; returns whether there was memory for it. */
-static bool hashOf(const Part *parts, size_t count, uint8_t whole[HASH_BYTES])
+static bool hashOf(const Part *parts, size_t count, uint8_t whole[TRUST_FINGERPRINT_BYTES])
 {
 	mbedtls_md_context_t hash;
 	size_t i;
@@ -377,7 +376,7 @@ static bool hashOf(const Part *parts, size_t count, uint8_t whole[HASH_BYTES])
 /* The beginning of it. */
 static bool sumUp(const Part *parts, size_t count, uint8_t sum[SUM_BYTES])
 {
-	uint8_t whole[HASH_BYTES];
+	uint8_t whole[TRUST_FINGERPRINT_BYTES];
 
 	if (!hashOf(parts, count, whole))
 		return false;
@@ -575,7 +574,7 @@ void tlsFree(TlsConnection connection)
 
 static Trust checkFingerprint(TlsConnection connection, const mbedtls_x509_crt *chain)
 {
-	uint8_t fingerprint[HASH_BYTES];
+	uint8_t fingerprint[TRUST_FINGERPRINT_BYTES];
 
 	if (!chain || !chain->raw.p)
 		return kTrustNoCertificate;

@@ -1,14 +1,18 @@
 /** Sessions that Node's TLS resumes: a reconnect is shorter, and nobody is trusted who was not when the session was new. */
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer as createNetwork, type Socket } from "node:net";
 import { mock, test } from "node:test";
 import { createServer, type SecureVersion, type TLSSocket, type TlsOptions } from "node:tls";
+import { NodeSocket } from "../../../hosts/node/node-socket.ts";
 import { connectTls, type TlsAddress, TRUSTED, tlsReason } from "../../../hosts/node/tls.ts";
 import { alternativeNames, basicConstraints, certificate, inDays, keyPair, pemOf } from "../../harness/x509.ts";
 
 const VERSIONS: readonly SecureVersion[] = ["TLSv1.2", "TLSv1.3"];
 const DAY_MS = 86_400_000;
+/** A broker that has kept them knows its tickets again. */
+const TICKET_KEYS = Buffer.alloc(48, 7);
 
 const authorityKey = keyPair("P-256", 1);
 const authority = (days: number) =>
@@ -27,7 +31,10 @@ function identity(days = 30, names = ["DNS:localhost", "DNS:broker.test"]): Pick
 	};
 }
 
-async function withServer(options: TlsOptions, use: (port: number) => Promise<void>): Promise<void> {
+async function withServer(
+	{ port = 0, ...options }: TlsOptions & { port?: number },
+	use: (port: number) => Promise<void>,
+): Promise<void> {
 	const sockets = new Set<Socket>();
 	const server = createServer(options, (socket) => {
 		socket.on("error", () => {});
@@ -37,7 +44,7 @@ async function withServer(options: TlsOptions, use: (port: number) => Promise<vo
 		sockets.add(socket);
 		socket.on("error", () => {});
 	});
-	server.listen(0, "127.0.0.1");
+	server.listen(port, "127.0.0.1");
 	await once(server, "listening");
 	try {
 		await use((server.address() as AddressInfo).port);
@@ -117,6 +124,56 @@ for (const version of VERSIONS) {
 			});
 		});
 	}
+
+	test(`${version}: a certificate that is trusted for itself resumes, too, also one that has expired`, async () => {
+		for (const days of [5, -1]) {
+			const own = identity(days, ["DNS:elsewhere.test"]);
+			const { fingerprint256 } = new X509Certificate(String(own.cert));
+			await withServer({ ...own, ...as }, async (port) => {
+				const pinned = { ca: undefined, fingerprint: fingerprint256 } as unknown as Partial<TlsAddress>;
+				assert.deepEqual([await connects(port, pinned), await connects(port, pinned)], [false, true]);
+				const other = { ...pinned, fingerprint: fingerprint256.replaceAll(/[0-9]/g, "7") };
+				assert.equal(await connects(port, other), "certificate: is another one than tls.fingerprint says");
+				assert.equal(await connects(port, pinned), true);
+			});
+		}
+	});
+
+	test(`${version}: an open connection that is reset was no handshake`, async () => {
+		const own = identity(30, ["DNS:elsewhere.test"]);
+		const server = createServer({ ...own, ...as }, (socket) => socket.write("said"));
+		const sockets: Socket[] = [];
+		server.on("connection", (socket: Socket) => sockets.push(socket));
+		await once(server.listen(0, "127.0.0.1"), "listening");
+		const { fingerprint256: fingerprint } = new X509Certificate(String(own.cert));
+		const { port } = server.address() as AddressInfo;
+		const reason = await new Promise((resolve) => {
+			const socket: NodeSocket = new NodeSocket({
+				...{ host: "localhost", address: "127.0.0.1", port, fingerprint, connect: connectTls },
+				onWritable: () => {},
+				onReadable: () => {
+					socket.read();
+					for (const tcp of sockets) tcp.resetAndDestroy();
+				},
+				onError: resolve,
+			});
+		});
+		assert.equal(reason, "reset by the broker");
+		server.close();
+	});
+
+	test(`${version}: an attempt that TCP refused forgets no session`, async () => {
+		const own = identity();
+		let port = 0;
+		await withServer({ ...own, ...as, ticketKeys: TICKET_KEYS }, async (here) => {
+			port = here;
+			assert.deepEqual([await connects(port), await connects(port)], [false, true]);
+		});
+		assert.match(String(await connects(port)), /ECONNREFUSED/);
+		await withServer({ ...own, ...as, ticketKeys: TICKET_KEYS, port }, async () => {
+			assert.equal(await connects(port), true);
+		});
+	});
 
 	test(`${version}: a session with which a connection failed is forgotten`, async () => {
 		await withServer({ ...identity(), ...as }, async (target) => {
