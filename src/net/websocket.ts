@@ -185,14 +185,16 @@ export class WebSocket implements Socket {
 	private _writableNow(count: number): void {
 		this._writable = count;
 		if (this._phase === "connecting") this._phase = "upgrading";
+		const told = this._room;
 		this._room = 0;
 		this._flush();
-		this._tellRoom();
+		this._tellRoom(told);
 	}
 
-	private _tellRoom(): void {
+	/** `told`: what the program may write as it was told before, which does not hold any more. */
+	private _tellRoom(told = 0): void {
 		this._room = this._free;
-		if (this._room > 0) this._onWritable(this._room);
+		if (this._room > 0 || told > 0) this._onWritable(this._room);
 	}
 
 	private _readableNow(count: number): void {

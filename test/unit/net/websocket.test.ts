@@ -458,3 +458,22 @@ test("of pings that wait for room the last one is answered", () => {
 	stream.opens(5_000);
 	equal(written(), `8a 81 ${MASK} 34`);
 });
+
+test("the program is told where an answer to a ping has taken the room that it was told of", () => {
+	const { socket, stream, told, reads, written, opens } = start();
+	opens();
+	stream.opens(285);
+	equal(told.at(-1), "writable 146");
+	stream.receives(frame(0x89, new Uint8Array(125)));
+	reads();
+	ok(written().startsWith("8a fd"), "from the room for it");
+	stream.receives(frame(0x89, new Uint8Array(125)));
+	reads();
+	equal(written(), "", "there is none for another");
+	stream.opens(200);
+	ok(written().startsWith("8a fd"));
+	equal(told.at(-1), "writable 0");
+	stream.opens(1_000);
+	equal(told.at(-1), "writable 861");
+	socket.write(new Uint8Array(861));
+});
