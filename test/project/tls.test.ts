@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { buildSettings } from "../../commands/device-settings.ts";
+import { type PushOptions, parseUpdateCommand } from "../../commands/update/options.ts";
 import { withPemFiles } from "../../hosts/node/pem-files.ts";
 import { connectTls, tlsReason } from "../../hosts/node/tls.ts";
 import { Certificates } from "../harness/certificates.ts";
@@ -110,4 +111,25 @@ test("a board takes keys of RSA and on elliptic curves, in each form of PEM with
 		],
 	];
 	for (const [key, reason] of refused) throws(() => builds(String(key)), new RegExp(`^tls\\.key: ${reason.source}`));
+});
+
+test("an update goes encrypted where options of TLS are given, or not at all", () => {
+	const image = join(folder, "image.bin");
+	writeFileSync(image, "firmware");
+	const update =
+		(broker: string, ...options: string[]) =>
+		() =>
+			parseUpdateCommand(["--broker", broker, "--id", "a", "--key", "key.pem", ...options, image]);
+	const pinned = ["--fingerprint", "0f".repeat(32)];
+	for (const broker of ["mqtt://broker.lan", "ws://broker.lan", "broker.lan", "public:hivemq"]) {
+		for (const options of [pinned, ["--cafile", authority.certificate]]) {
+			throws(update(broker, ...options), /^--cafile and --fingerprint are for mqtts:\/\/ and wss:\/\/$/);
+		}
+		update(broker)();
+	}
+	for (const broker of ["mqtts://broker.lan", "WSS://broker.lan", "ssl://broker.lan", "public-tls:hivemq"]) {
+		deepEqual((update(broker, ...pinned)() as PushOptions).tls, { fingerprint: "0f".repeat(32) });
+		throws(update(broker, ...pinned, "--cafile", authority.certificate), /^--fingerprint does not go with --cafile/);
+	}
+	throws(update("mqtts://broker.lan", "--fingerprint", "0f"), /^--fingerprint: needs the 64 hexadecimal digits/);
 });

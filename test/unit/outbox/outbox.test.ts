@@ -671,3 +671,24 @@ test("a reading that is acknowledged, and not marked yet, does not wait; of dama
 	chip.image.fill(0, 1_024 + 3 * 24 + 4, 1_024 + 3 * 24 + 8);
 	deepEqual(searched(board, 1), ["1!", "3"]);
 });
+
+test("an acknowledged reading of an earlier run whose time was never written has none, and not this run's", () => {
+	const board = new Board({ flash: new FlashChip({ blockLength: 1_024, blocks: 4 }) });
+	board.wall = undefined;
+	board.pushes(1);
+	board.delivers();
+	board.restart();
+	board.now = 5_000;
+	board.pushes(1);
+	board.wall = NOON;
+	board.pushes(1);
+	const found = [1, 2, 3].map((seq) => board.outbox.search(board.outbox.placeOf(seq), seq)!.reading!);
+	deepEqual(
+		found.map(({ seq, time }) => [seq, time]),
+		[
+			[1, undefined],
+			[2, NOON + 5_000],
+			[3, NOON + 5_000],
+		],
+	);
+});
