@@ -282,7 +282,8 @@ describe("An update over the air", { concurrency: 2 }, () => {
 			[[...where, "a", "b"], /^b: one file at a time/],
 			[["--no-network"], /^--no-network goes with --new-image/],
 			[["--new-key", "k", "x"], /^x: nothing is sent now/],
-			[[...where, "--cafile", "none"], /^--cafile: none: there is no such file/],
+			[[...where, "--cafile", "none", "x"], /^--cafile and --fingerprint are for mqtts:\/\/ and wss:\/\/$/],
+			[[...where, "--broker", "mqtts://localhost", "--cafile", "none"], /^--cafile: none: there is no such file/],
 		] as const) {
 			const program = await run(...args);
 			await endsWith(program, 2, line);

@@ -123,6 +123,7 @@ test("settings arrive whole over a line that loses bytes both ways and is noisy"
 	const settings = {
 		id: "terrace",
 		wifi: { ssid: "home", password: "s3cret-s3cret" },
+		broker: "mqtts://broker.lan",
 		tls: { ca: pem("CERTIFICATE") },
 	};
 	const file = configFile(settings);
@@ -139,7 +140,7 @@ test("settings arrive whole over a line that loses bytes both ways and is noisy"
 });
 
 test("settings arrive whole at a board that restarts in the middle", async () => {
-	const settings = { id: "terrace", tls: { ca: pem("CERTIFICATE") } };
+	const settings = { id: "terrace", broker: "mqtts://broker.lan", tls: { ca: pem("CERTIFICATE") } };
 	await withBoard(
 		async (board, store) => {
 			const { code, text } = await provision("--port", board.path, "--config", configFile(settings));
@@ -156,7 +157,10 @@ test("what cannot be used is said before a port is opened, and shows nothing of 
 		['{"password": "hunter22"}', /^.*config\.json: password: needs a username beside it$/],
 		[{ broker: "mqtt://ana:hunter22@192.168.1.300" }, /^.*config\.json: broker: the host must be a name, or an IPv4/],
 		[{ tls: { ca: "missing.pem" } }, /^.*config\.json: tls\.ca: missing\.pem: there is no such file$/],
-		[{ tls: { ca: pem("CERTIFICATE").repeat(5) } }, /bytes with their certificates; a board keeps 7168$/],
+		[
+			{ broker: "mqtts://h", tls: { ca: pem("CERTIFICATE").repeat(5) } },
+			/bytes with their certificates; a board keeps 7168$/,
+		],
 	] as const) {
 		const { code, lines } = await provision("--port", "/nowhere", "--config", configFile(settings));
 		assert.equal(lines.length, 1, lines.join("\n"));
