@@ -134,7 +134,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"a backoff that does not grow",
-		11,
+		16,
 		Backoff,
 		class extends Backoff {
 			override next() {
