@@ -375,7 +375,8 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		} else if (topic === `${base}/reply`) {
 			this._note(`reply ${textOf(payload)}`);
 			this.sleep?.replied(this._now);
-			this._recalls.replied(textOf(payload), this._options.health.wellSince("flash"));
+			const { health } = this._options;
+			this._recalls.replied(textOf(payload), health.wellSince("flash"), health.wellSince("connection", "power"));
 		} else if (topic === `${base}/status`) {
 			this._note(`status ${textOf(payload)}${isWill ? " (will)" : ""}${refused ? " refused" : ""}`);
 			if (refused) this._status.refused(this._now);

@@ -4,6 +4,8 @@ import type { Readings } from "./readings.ts";
 
 /** Readings that a block keeps, where there are notes as well: a good half of its slots. */
 const KEPT_IN_BLOCK = 90;
+/** A broker that is well has acknowledged after this, in ms. */
+const ACKNOWLEDGED_MS = 30_000;
 /** Blocks of which some are given up at any time. */
 const BLOCKS_GIVEN_UP = 2;
 
@@ -52,8 +54,8 @@ export class Recalls {
 		this._isBlurred = true;
 	}
 
-	/** `flashWellSince`: since when the flash has done what it was asked, in ms. */
-	replied(payload: string, flashWellSince: number): void {
+	/** `flashWellSince`, `connectionWellSince`: since when both have done what they were asked, in ms. */
+	replied(payload: string, flashWellSince: number, connectionWellSince: number): void {
 		const reply = JSON.parse(payload) as Reply;
 		if (reply.command !== "readings" || reply.ok !== true || this._isBlurred) return;
 		// At QoS 0 what has left may be lost.
@@ -75,7 +77,9 @@ export class Recalls {
 			const isMissing = missing.some(([first, last]) => seq >= first && seq <= last);
 			if (isMissing && seq > newest - kept)
 				violate("recall", `reading ${seq} is said to be gone, and is one of the last ${kept}`);
-			else if (!isMissing && entry.deliveries > 0 && entry.deliveredAt < earliest) {
+			// One whose acknowledgement is due waits still, to the station.
+			const isAcknowledged = Math.max(entry.deliveredAt, connectionWellSince) < earliest - ACKNOWLEDGED_MS;
+			if (!isMissing && entry.deliveries > 0 && isAcknowledged) {
 				violate("recall", `reading ${seq} was asked for, and has neither come nor is it said to be gone`);
 			}
 		}
