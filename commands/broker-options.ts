@@ -39,18 +39,37 @@ export function passwordOf(password: string | undefined, file: string | undefine
 	return line;
 }
 
-/** Settings of TLS that are texts, of the options for them, checked as settings are. Throws a `UsageError`. */
+/** The options of the commands for settings of TLS. */
+const TLS_OPTIONS: Readonly<Record<string, string>> = {
+	ca: "--cafile",
+	certificate: "--cert",
+	fingerprint: "--fingerprint",
+	alpn: "--tls-alpn",
+};
+
+/** A text about settings of TLS, for people who have options. */
+export function withTlsOptions(text: string): string {
+	return text.replace(/\btls\.(ca|certificate|fingerprint|alpn)\b/g, (_, name) => TLS_OPTIONS[name]!);
+}
+
+/**
+ * Settings of TLS that are texts, of the options for them, checked as settings are. `cafile` is what they do not go with.
+ * Throws a `UsageError`.
+ */
 export function tlsTexts(options: {
-	readonly fingerprint?: string | undefined;
+	readonly cafile: string | undefined;
+	readonly fingerprint: string | undefined;
 	readonly "tls-alpn"?: string | undefined;
 }): TlsOptions {
-	const { fingerprint, "tls-alpn": alpn } = options;
+	const { cafile, fingerprint, "tls-alpn": alpn } = options;
+	if (cafile !== undefined && fingerprint !== undefined) {
+		throw new UsageError("--fingerprint does not go with --cafile: one of the two");
+	}
 	const tls = { ...(fingerprint !== undefined && { fingerprint }), ...(alpn !== undefined && { alpn }) };
 	try {
 		parseSettings({ tls });
 	} catch (error) {
-		const names = { "tls.fingerprint": "--fingerprint", "tls.alpn": "--tls-alpn" };
-		throw new UsageError(messageOf(error).replace(/^tls\.\w+/gm, (name) => names[name as keyof typeof names]));
+		throw new UsageError(withTlsOptions(messageOf(error)));
 	}
 	return tls;
 }

@@ -16,6 +16,7 @@ import type { Message } from "../src/net/mqtt/message.ts";
 import { type ProtocolVersion, VERSIONS, type Will } from "../src/net/mqtt/packet.ts";
 import { Session, type SessionOptions } from "../src/net/mqtt/session.ts";
 import { WebSocket } from "../src/net/websocket.ts";
+import { withTlsOptions } from "./broker-options.ts";
 import { EXIT_FAILED, onInterrupt, say } from "./frame.ts";
 
 /** Delays between attempts to connect, in ms: a user waits at the terminal. */
@@ -42,14 +43,6 @@ export interface ConnectionOptions {
 	/** Whether to tell events on stderr. */
 	readonly debug: boolean;
 }
-
-/** The options of the commands for settings of TLS. */
-const TLS_OPTIONS: Readonly<Record<string, string>> = {
-	ca: "--cafile",
-	certificate: "--cert",
-	fingerprint: "--fingerprint",
-	alpn: "--tls-alpn",
-};
 
 /** A command's callbacks for the session. */
 type Callbacks<M extends Message> = Pick<
@@ -182,7 +175,7 @@ export class Client<M extends Message> {
 
 	private _disconnected(why: string, retryDelay: number, error: unknown): void {
 		// Commands have no settings, and call it by its option.
-		const reason = why.replace(/\btls\.(ca|certificate|fingerprint|alpn)\b/, (_, name) => TLS_OPTIONS[name]!);
+		const reason = withTlsOptions(why);
 		if (this._finishing) return;
 		const { debug } = this._options;
 		if (error instanceof RefusedError) {

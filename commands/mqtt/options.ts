@@ -208,10 +208,8 @@ function tlsOf(values: Values): TlsOptions {
 	const tls: TlsOptions = {
 		...(ca === undefined ? {} : { ca }),
 		...(certificate !== undefined && key !== undefined && { certificate, key }),
-		...tlsTexts({ fingerprint: values.text("fingerprint"), "tls-alpn": values.text("tls-alpn") }),
+		...tlsTexts({ cafile: ca, fingerprint: values.text("fingerprint"), "tls-alpn": values.text("tls-alpn") }),
 	};
-	if (ca !== undefined && tls.fingerprint !== undefined)
-		throw new UsageError("--fingerprint does not go with --cafile: one of the two");
 	explained(() => checkPem(tls, { ca: "--cafile", certificate: "--cert", key: "--key" }));
 	return tls;
 }

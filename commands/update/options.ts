@@ -90,20 +90,19 @@ export function parseUpdateCommand(args: string[]): UpdateCommand | undefined {
 	const fault = topicNameFault(topic);
 	if (fault) throw new UsageError(`${values.topic === undefined ? "--id" : "--topic"}: ${fault}`);
 	if (key === undefined) throw new UsageError("--key is missing; --new-key FILE makes one");
-	if (cafile !== undefined && fingerprint !== undefined) {
-		throw new UsageError("--fingerprint does not go with --cafile: one of the two");
-	}
-	if ((cafile ?? fingerprint) !== undefined && !/^(?:mqtts|ssl|wss|public-tls|public-wss):/i.test(broker)) {
+	// No error shows the URL: it may hold a password.
+	const address = explained(() => checkBrokerUrl(brokerUrl(broker)), "--broker: ");
+	const texts = tlsTexts({ cafile, fingerprint });
+	if ((cafile ?? fingerprint) !== undefined && !address.tls) {
 		throw new UsageError("--cafile and --fingerprint are for mqtts:// and wss://");
 	}
 	if (positionals.length > 1) throw new UsageError(`${positionals[1]}: one file at a time`);
 	return {
 		name: "push",
-		// No error shows the URL: it may hold a password.
-		broker: explained(() => checkBrokerUrl(brokerUrl(broker)), "--broker: "),
+		broker: address,
 		tls: {
 			...(cafile !== undefined && { ca: explained(() => readAuthorities("--cafile", cafile)) }),
-			...tlsTexts({ fingerprint }),
+			...texts,
 		},
 		topic,
 		key,

@@ -1,7 +1,7 @@
 /** Name resolution with the SDK's `Net.resolve`, on a board and in mcsim. */
 import type { Resolver } from "../../src/host.js";
 import { withoutZone } from "../../src/net/broker-url.js";
-import { isIPv4, NOWHERE } from "../../src/net/ipv4.js";
+import { blocked, isIPv4 } from "../../src/net/ipv4.js";
 
 export interface NetResolverOptions {
 	/** The SDK's `Net`: on a board the servers that DHCP gave, on a computer those of the system. */
@@ -29,7 +29,7 @@ export class NetResolver implements Resolver {
 		const settle = (address: string | undefined, reason?: unknown) => {
 			if (this._closed) return;
 			if (!address) onError(reason ?? "there is no such host, or no answer");
-			else if (NOWHERE.includes(address)) onError(`its address is ${address}: something blocks this name`);
+			else if (blocked(address)) onError(blocked(address));
 			else if (address.length > ADDRESS_MAXIMUM) onError(`its address ${address} is longer than a socket takes`);
 			else onResolved(host, address);
 		};

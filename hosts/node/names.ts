@@ -5,7 +5,7 @@
  */
 import { type LookupAddress, type LookupAllOptions, lookup as resolve } from "node:dns";
 import type { LookupFunction } from "node:net";
-import { NOWHERE } from "../../src/net/ipv4.ts";
+import { blocked } from "../../src/net/ipv4.ts";
 
 /** How long who asks waits for an answer, in ms: longer than glibc does by default, for a second name server, too. */
 const WAIT_MS = 12_000;
@@ -67,7 +67,8 @@ class Question {
 		const wait = Math.max(WAIT_LEAST_MS, this._since + WAIT_MS - performance.now());
 		const timer = setTimeout(() => tell(failure(NO_ANSWER), []), wait);
 		this._waiting.add(tell);
-		if (this._unheard) setImmediate(() => this._ended(null, this._unheard!));
+		const unheard = this._unheard;
+		if (unheard) setImmediate(() => this._ended(null, unheard));
 		else if (!this._isOut) this._ask();
 	}
 
@@ -84,9 +85,9 @@ class Question {
 		const isHeard = this._waiting.size > 0;
 		this._unheard = error || isHeard ? undefined : addresses;
 		if (isHeard && error?.code !== NO_ANSWER) this._onHeard();
-		const reachable = error ? [] : addresses.filter(({ address }) => !NOWHERE.includes(address));
-		const nowhere = `its address is ${addresses?.[0]?.address}: something blocks this name`;
-		for (const tell of this._waiting) tell(error ?? (reachable.length > 0 ? null : failure(nowhere)), reachable);
+		const reachable = error ? [] : addresses.filter(({ address }) => !blocked(address));
+		const fault = error ?? (reachable.length > 0 ? null : failure(blocked(addresses[0]!.address)!));
+		for (const tell of this._waiting) tell(fault, reachable);
 	}
 }
 

@@ -278,7 +278,7 @@ export class Outbox {
 			if (!record || record.seq < seq) continue;
 			const isWaiting = log.isWaiting(at) && !this._unmarked.has(at);
 			// The number of an earlier run may be this one's, too, where none of its readings waits.
-			const reading = isWaiting || at >= this._begin ? this._labelled(record) : unlabelled(record);
+			const reading = this._labelled(record, isWaiting || at >= this._begin);
 			return { place: at + 1, reading, isWaiting };
 		}
 		return { place: at, reading: undefined, isWaiting: false };
@@ -435,17 +435,12 @@ export class Outbox {
 		}
 	}
 
-	private _labelled(record: LogRecord): Reading {
+	/** `isRunKnown`: its run's number is that run's alone. */
+	private _labelled(record: LogRecord, isRunKnown = true): Reading {
 		this._labelRun();
 		const { seq, when, run, sample } = decodeReading(record);
 		if (run === undefined) return { seq, time: when, sample };
-		const startedAt = this._startedAt.get(run);
+		const startedAt = isRunKnown ? this._startedAt.get(run) : undefined;
 		return { seq, time: startedAt === undefined ? undefined : startedAt + when, sample };
 	}
-}
-
-/** With its time only if that was known when it was taken. */
-function unlabelled(record: LogRecord): Reading {
-	const { seq, when, run, sample } = decodeReading(record);
-	return { seq, time: run === undefined ? when : undefined, sample };
 }

@@ -530,10 +530,10 @@ TlsConnection tlsOpen(const TlsSettings *settings, const char **problem)
 	connection->time = settings->time;
 	connection->clock = tlsClock();
 	connection->host = strdup(settings->host);
-	/* Nor is the zone of an IPv6 address in a certificate. */
+	/* The zone of an IPv6 address is in no certificate. */
 	if (connection->host)
 		connection->host[strcspn(connection->host, "%")] = 0;
-	/* The dot of the root is in no certificate, and not in the server's name (RFC 6066, section 3). */
+	/* Nor is the dot of the root, which is not in the server's name, either (RFC 6066, section 3). */
 	if (connection->host && length > 1 && '.' == connection->host[length - 1])
 		connection->host[length - 1] = 0;
 	connection->alpn = settings->alpn ? strdup(settings->alpn) : NULL;

@@ -104,13 +104,13 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		const { plan, health } = options;
 		const { qos, order, full } = plan.settings;
 		const violate = (kind: string, text: string) => this.violate(kind, text);
-		this.readings = new Readings({ qos, order, full, violate });
+		const isAskedFor = (seq: number) => this._recalls.covers(seq);
+		this.readings = new Readings({ qos, order, full, isAskedFor, violate });
 		this.calls = new Calls({ lateness: plan.lateness + LATENESS_MS, violate });
 		this.silence = new Silence({ lateness: plan.lateness + LATENESS_MS, violate });
 		this._losses = new Losses({ plan, readings: this.readings, violate });
 		if (plan.blocks === 0) this._losses.flashFailed();
 		this._recalls = new Recalls({ plan, readings: this.readings, violate });
-		this.readings.isAskedFor = (seq) => this._recalls.covers(seq);
 		this._progress = new Progress({ plan, health, violate });
 		this._status = new StatusRule({ plan, health, violate });
 		if (plan.sleep) this.sleep = new SleepRules({ plan, sleep: plan.sleep, health, violate });

@@ -16,6 +16,8 @@ export interface ReadingsOptions {
 	readonly qos: 0 | 1 | 2;
 	readonly order: "newest" | "oldest";
 	readonly full: "newest" | "oldest";
+	/** Whether somebody has asked for the reading with this number again. */
+	readonly isAskedFor: (seq: number) => boolean;
 	readonly violate: (kind: string, text: string) => void;
 }
 
@@ -53,8 +55,6 @@ export class Readings {
 	private readonly _numbers: Numbers;
 	private _boot = 0;
 	private readonly _left: Left[] = [];
-	/** Whether somebody has asked for the reading with this number again. */
-	isAskedFor: (seq: number) => boolean = () => false;
 	/** Readings of this power-on period that the flash refused. */
 	private _inRam: Entry[] = [];
 	/** Since when the broker's session and the station's are the same, in the world's ms, and counted by connections. */
@@ -258,7 +258,7 @@ export class Readings {
 		if (retain !== isState) violate("topic", `reading ${seq} is${retain ? "" : " not"} retained`);
 		// Numbers may have begun anew; or the flash had it, and would not show it when it was its turn.
 		const isUsual = !entry.uncertain && !entry.hindered && !hindered && flashWellSince <= at && !this._outOfOrder;
-		const isCertain = isUsual && !this.isAskedFor(seq);
+		const isCertain = isUsual && !this._options.isAskedFor(seq);
 		if (isState) {
 			const before = this._onState;
 			if (isCertain && before && at < before.at) violate("topic", `reading ${seq} is retained after ${before.seq}`);
@@ -285,7 +285,7 @@ export class Readings {
 			violate("duplicate flag", `reading ${seq} says it is a redelivery in a new session`);
 		}
 		// Flash that would not say whether it kept a reading may have it twice.
-		if (!before || entry.hindered || hindered || this.isAskedFor(seq)) return;
+		if (!before || entry.hindered || hindered || this._options.isAskedFor(seq)) return;
 		if (entry.connection === this._connection) {
 			violate("repetition", `reading ${seq} came twice on one connection`);
 		}
@@ -302,7 +302,8 @@ export class Readings {
 
 	private _judgeOrder({ seq, at, hindered, rejected }: Entry, delivery: Delivery): void {
 		// What the broker refused at first and then took has lost its place, and what could not be read when its turn was.
-		if (hindered || delivery.hindered || rejected || delivery.flashWellSince > at || this.isAskedFor(seq)) return;
+		if (hindered || delivery.hindered || rejected || delivery.flashWellSince > at || this._options.isAskedFor(seq))
+			return;
 		if (this._options.order === "oldest" && !this._outOfOrder && seq < this._highestDelivered) {
 			this._options.violate("order", `reading ${seq} came after ${this._highestDelivered}`);
 		}

@@ -15,7 +15,7 @@ export interface RecallsOptions {
 	readonly violate: (kind: string, text: string) => void;
 }
 
-/** A request that the station has not answered. */
+/** A request, whether the station has answered it or not. */
 interface Asked {
 	readonly from: number;
 	readonly to: number;
