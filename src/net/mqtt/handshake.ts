@@ -20,7 +20,7 @@ import {
 } from "./reason-codes.js";
 import { SESSION_EXPIRY_S, type SessionOptions } from "./session-options.js";
 
-/** Messages of QoS 1 and 2 that a broker of MQTT 5.0 is to have in flight. No promise that it does: see `received-ids.ts`. */
+/** Messages of QoS 1 and 2 that a broker of MQTT 5.0 is to have in flight by default. No promise that it does: see `received-ids.ts`. */
 const RECEIVED_MAXIMUM = 64;
 /** Largest packet accepted from a broker by default, in bytes. */
 const PACKET_SIZE_DEFAULT = 4_096;
@@ -119,7 +119,7 @@ export class Handshake<M extends Message> {
 			will: this._hasWill && !this._discards(version) ? this._will : undefined,
 			properties: {
 				sessionExpiryInterval: cleanSession ? 0 : (this._options.sessionExpiryInterval ?? SESSION_EXPIRY_S),
-				receiveMaximum: RECEIVED_MAXIMUM,
+				receiveMaximum: this._options.receiveMaximum ?? RECEIVED_MAXIMUM,
 				// A limit beyond all packets is none, and some brokers refuse it.
 				...(packetSize < PACKET_SIZE_LARGEST && { maximumPacketSize: packetSize }),
 			},

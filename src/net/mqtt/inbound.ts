@@ -10,12 +10,20 @@ import { PACKET_IDENTIFIER_NOT_FOUND, RECEIVE_MAXIMUM_EXCEEDED, TOPIC_ALIAS_INVA
 import { ReceivedIds } from "./received-ids.js";
 import type { SessionOptions } from "./session-options.js";
 
+/**
+ * Messages handed on and not acknowledged yet, with `acknowledgesByHand`: beyond them no more is received. A broker of
+ * MQTT 5.0 stops before, at the Receive Maximum.
+ */
+const UNACKNOWLEDGED_MAXIMUM = 1_024;
+
 /** A message that waits for its acknowledgement to leave. */
 interface Held {
 	readonly message: ReceivedMessage;
 	readonly packetId: number;
 	/** `undefined`: has left, or there is none. */
 	acknowledgement: Packet | undefined;
+	/** With `acknowledgesByHand`: whether it may leave. */
+	isDue?: boolean;
 }
 
 export class Inbound<M extends Message> {
@@ -32,9 +40,9 @@ export class Inbound<M extends Message> {
 		this._options = options;
 	}
 
-	/** Whether messages wait to be handed on. */
+	/** Whether no more may be received: messages wait to be handed on, or too many to be acknowledged. */
 	get isHolding(): boolean {
-		return this._held.length > 0;
+		return this._held.length > (this._options.acknowledgesByHand ? UNACKNOWLEDGED_MAXIMUM - 1 : 0);
 	}
 
 	published(connection: Connection<M>, { topic, payload, qos, retain, dup, packetId = 0, properties }: Publish): void {
@@ -47,10 +55,25 @@ export class Inbound<M extends Message> {
 			qos > 0 ? { cmd: qos === 1 ? "puback" : "pubrec", packetId } : undefined;
 		// A message that is not new was handed on, or will be: the broker has not received the PUBREC.
 		if (qos < 2 || this._isNew(packetId)) {
-			if (this._options.acknowledgesFirst) this._held.push({ message, packetId, acknowledgement });
-			else this._options.onMessage?.(message);
-		}
+			const { acknowledgesFirst, acknowledgesByHand, onMessage } = this._options;
+			const isByHand = acknowledgesByHand && acknowledgement;
+			if (acknowledgesFirst || isByHand) this._held.push({ message, packetId, acknowledgement });
+			if (!acknowledgesFirst) onMessage?.(message);
+			if (isByHand) return;
+			// Not before its first copy is.
+		} else if (this._options.acknowledgesByHand && this._held.some((held) => held.packetId === packetId)) return;
 		if (acknowledgement) connection.reply(acknowledgement);
+	}
+
+	/** A message's acknowledgement may leave, once those of all before it have. */
+	acknowledge(message: ReceivedMessage): void {
+		const held = this._held.find((held) => held.message === message);
+		if (held) held.isDue = true;
+	}
+
+	/** The next acknowledgement that may leave: in the order of the messages [MQTT-4.6.0-2]. */
+	nextAcknowledgement(): Packet | undefined {
+		return this._held[0]?.isDue ? this._held.shift()?.acknowledgement : undefined;
 	}
 
 	/** A message that was read past is acknowledged like any other, or the broker would send it again for ever. */

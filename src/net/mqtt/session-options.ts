@@ -49,6 +49,13 @@ export interface SessionOptions<M extends Message> {
 	 * again for ever. See `handOn`.
 	 */
 	readonly acknowledgesFirst?: boolean;
+	/**
+	 * Whether a message of QoS 1 or 2 is acknowledged only when `acknowledge` is called for it: by a client that has to
+	 * keep it first. Not with `acknowledgesFirst`.
+	 */
+	readonly acknowledgesByHand?: boolean;
+	/** Messages of QoS 1 and 2 that a broker of MQTT 5.0 is to have in flight, by default 64. */
+	readonly receiveMaximum?: number;
 	/** The next message to publish, or `undefined`: called when it can be sent at once. */
 	readonly nextMessage?: () => M | undefined;
 	/** The broker accepted the connection; with the properties of its CONNACK (5.0). */

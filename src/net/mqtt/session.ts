@@ -16,7 +16,7 @@ import { endedByBroker, otherProtocol, ProtocolError, SessionDiscardedError } fr
 import { Handshake } from "./handshake.js";
 import { InFlight } from "./in-flight.js";
 import { Inbound } from "./inbound.js";
-import type { Message } from "./message.js";
+import type { Message, ReceivedMessage } from "./message.js";
 import { Outbound } from "./outbound.js";
 import type { BrokerPacket, Connack, Oversized, ProtocolVersion, Subscription } from "./packet.js";
 import { PacketIds } from "./packet-ids.js";
@@ -207,7 +207,7 @@ export class Session<M extends Message> {
 		const { phase, keepAlive } = connection;
 		if (phase === "opened") return connection.leave(this._handshake.connect(connection.version), now);
 		if (phase === "connected") {
-			const reply = connection.replies.shift();
+			const reply = connection.replies.shift() ?? this._inbound.nextAcknowledgement();
 			if (reply) return connection.leave(reply, now);
 			if (now >= keepAlive.pingDue(connection.answerSince(this._oldestSentAt)))
 				return connection.leave({ cmd: "pingreq" }, now);
@@ -256,6 +256,14 @@ export class Session<M extends Message> {
 		const connection = this._connection;
 		// `onMessage` may end the connection.
 		while (connection && this._connection === connection && this._inbound.handOn());
+	}
+
+	/**
+	 * A message from `onMessage` may be acknowledged, with `acknowledgesByHand`. Its acknowledgement leaves with the next
+	 * `transmit`, behind those of the messages before it. One of a connection that has ended comes again.
+	 */
+	acknowledge(message: ReceivedMessage): void {
+		this._inbound.acknowledge(message);
 	}
 
 	/** A part of the packet from `transmit` has left: a slow connection is not a stuck one. */
