@@ -1,0 +1,408 @@
+/**
+ * Collects what stations publish: each message is acknowledged when it is stored, so what the store cannot take now waits
+ * at the broker.
+ */
+import { clock, network, timer } from "../../../hosts/node/ports.ts";
+import type { TlsOptions } from "../../../src/host.ts";
+import { Backoff } from "../../../src/net/backoff.ts";
+import { type BrokerAddress, showAddress } from "../../../src/net/broker-url.ts";
+import { Link } from "../../../src/net/link.ts";
+import { RefusedError } from "../../../src/net/mqtt/errors.ts";
+import type { Message, ReceivedMessage } from "../../../src/net/mqtt/message.ts";
+import { type ProtocolVersion, VERSIONS } from "../../../src/net/mqtt/packet.ts";
+import { reasonText } from "../../../src/net/mqtt/reason-codes.ts";
+import { Session } from "../../../src/net/mqtt/session.ts";
+import { bytesOf, messageOf, printable } from "../../../src/text.ts";
+import type { CommandReply, CommandRequest, Counter } from "../page/api.ts";
+import type { Arrival } from "../store/arrival.ts";
+import { type Saved, type Store, StoreError } from "../store/store.ts";
+import { GapRequests } from "./gap-requests.ts";
+import { LEVELS, type Reply, understood } from "./messages.ts";
+
+const KEEP_ALIVE_S = 30;
+/** How long the broker keeps what comes while the collector is away, in s (MQTT 5.0): a week. */
+const SESSION_EXPIRY_S = 604_800;
+/** Messages that a broker of MQTT 5.0 has under way to us: a batch at a time. */
+const RECEIVE_MAXIMUM = 500;
+/** Bytes of the largest message that is looked at. */
+const PACKET_SIZE_MAXIMUM = 65_536;
+/** Messages in one transaction. */
+const BATCH_MAXIMUM = 500;
+/**
+ * Messages that wait for one. Beyond them those of earlier connections are forgotten, which come again, unless the broker
+ * has lost them; then those of QoS 0, which have no acknowledgement that could hold the broker back.
+ */
+const WAITING_MAXIMUM = 5_000;
+/** Pauses between attempts to store, in ms: the second doubles up to the third. */
+const STORE_RETRY = { base: 500, limit: 15_000 };
+/** Time between two looks at what is missing, in ms. */
+const LOOK_MS = 2_000;
+/** For so long a command waits for its reply, in ms; and so many at a time. */
+const REPLY_WITHIN_MS = 15_000;
+const COMMANDS_MAXIMUM = 64;
+const FAREWELL_MS = 2_000;
+
+export interface CollectorOptions {
+	readonly broker: BrokerAddress;
+	readonly tls: TlsOptions;
+	readonly username: string | undefined;
+	readonly password: string | undefined;
+	/** The version of MQTT that the broker is known to speak. */
+	readonly protocolVersion?: ProtocolVersion | undefined;
+	readonly clientId: string;
+	/** Filters of what stations' topics begin with, such as `veleta/+`. */
+	readonly bases: readonly string[];
+	/** Filters of topics with plain numbers. */
+	readonly topics: readonly string[];
+	/** Filters of an earlier run, which are not wanted any more. */
+	readonly unwanted: readonly string[];
+	/** The name of the group whose collectors divide the readings (MQTT 5.0). */
+	readonly group: string | undefined;
+	readonly store: Store;
+	/** A line for people. */
+	readonly say: (text: string) => void;
+	/** Something is stored. */
+	readonly onSaved: (saved: Saved) => void;
+}
+
+/** A message that is not stored yet. */
+interface Waiting {
+	readonly message: ReceivedMessage;
+	readonly arrival: Arrival;
+	/** In which it came: with the next one, it comes again. */
+	readonly connection: number;
+}
+
+/** A command that waits for its reply. */
+interface Sent {
+	readonly station: string;
+	readonly command: string;
+	/** MQTT 5.0. */
+	readonly correlation: string | undefined;
+	readonly settle: (reply: CommandReply) => void;
+}
+
+/** The subscriptions that these options need. */
+export function filtersOf({ bases, topics, group }: Pick<CollectorOptions, "bases" | "topics" | "group">): string[] {
+	// The whole group needs what is said of stations; readings are divided.
+	const share = (filter: string) => (group === undefined ? filter : `$share/${group}/${filter}`);
+	return [
+		...bases.flatMap((base) =>
+			LEVELS.map((level) => (level === "state" || level === "late" ? share(`${base}/${level}`) : `${base}/${level}`)),
+		),
+		...topics.map(share),
+	];
+}
+
+export class Collector {
+	private readonly _options: CollectorOptions;
+	private readonly _session: Session<Message>;
+	private readonly _link: Link<Message>;
+	private readonly _outgoing: Message[] = [];
+	private _waiting: Waiting[] = [];
+	/** Those of them that are being stored. */
+	private _batch: Waiting[] = [];
+	private _saving = false;
+	private _retryDelay = 0;
+	private readonly _gaps = new GapRequests();
+	private readonly _look: NodeJS.Timeout;
+	private readonly _sent: Sent[] = [];
+	private _commands = 0;
+	/** Why it does not work, for people. */
+	private _storeProblem: string | undefined;
+	private _brokerProblem: string | undefined = "not connected yet";
+	private _hasToldIgnored = false;
+	private _hasToldRefused = false;
+	private _version: ProtocolVersion = 5;
+	private _stopped = false;
+	private _onIdle: () => void = () => {};
+	private readonly _counts = {
+		...{ messages: 0, readings: 0, duplicates: 0, refused: 0, ignored: 0, dropped: 0, batches: 0 },
+		...{ connections: 0, requests: 0 },
+	};
+
+	constructor(options: CollectorOptions) {
+		this._options = options;
+		const { broker, tls, username, password, clientId, protocolVersion, group } = options;
+		const session = new Session<Message>({
+			...{ clientId, username, password, keepAlive: KEEP_ALIVE_S, sessionExpiryInterval: SESSION_EXPIRY_S },
+			...(protocolVersion && { protocolVersion }),
+			// Before 5.0 a shared subscription is one to a topic that there is not.
+			fallback: group === undefined,
+			acknowledgesByHand: true,
+			receiveMaximum: RECEIVE_MAXIMUM,
+			maximumPacketSize: PACKET_SIZE_MAXIMUM,
+			nextMessage: () => this._outgoing.shift(),
+			onConnect: (sessionPresent, version) => this._connected(sessionPresent, version),
+			onMessage: (message) => this._received(message),
+			onOversized: () => this._ignored("it has more than 64 KB"),
+			onSubscribe: (filter, reasonCode) => {
+				if (reasonCode >= 0x80) options.say(`broker: it refuses the subscription to ${filter}: ${reasonText(reasonCode)}`);
+			},
+		});
+		for (const topicFilter of filtersOf(options)) session.subscribe({ topicFilter, qos: 1 });
+		for (const filter of options.unwanted) session.unsubscribe(filter);
+		this._session = session;
+		this._link = new Link({
+			...{ network, clock, timer, broker, tls, session },
+			random: Math.random,
+			backoff: new Backoff({ random: Math.random }),
+			onDisconnect: (reason, _delay, error) => {
+				if (error instanceof RefusedError && error.hasOlderVersion) return;
+				this._disconnected(reason);
+			},
+		});
+		this._look = setInterval(() => this._askForGaps(), LOOK_MS);
+	}
+
+	/** Throws a `StoreError`. */
+	async start(): Promise<void> {
+		const { store } = this._options;
+		const now = clock.now();
+		for (const [topic, gaps] of await store.missing()) this._gaps.missing(topic, gaps, now);
+		for (const { topic, status, diagnostics } of await store.stations()) {
+			if (status !== "unknown") this._gaps.status(topic, status, now);
+			this._gaps.queued(topic, diagnostics?.members.queued, now);
+		}
+		this._link.start();
+	}
+
+	/** Ends in good order: what has come is stored and acknowledged, if that can be done soon. */
+	async stop(): Promise<void> {
+		this._stopped = true;
+		clearInterval(this._look);
+		for (const sent of this._sent.splice(0)) sent.settle({ ok: false, error: "the observatory stops" });
+		if (this._saving) {
+			const idle = new Promise<void>((resolve) => {
+				this._onIdle = resolve;
+			});
+			await Promise.race([idle, new Promise((resolve) => setTimeout(resolve, FAREWELL_MS).unref())]);
+		}
+		// The acknowledgements have to leave.
+		await new Promise((resolve) => setImmediate(resolve));
+		this._link.stop();
+	}
+
+	/** Why readings are not stored now, for people. */
+	get problem(): string | undefined {
+		return this._storeProblem ?? this._brokerProblem;
+	}
+
+	/** Messages that are not stored yet. */
+	get waiting(): number {
+		return this._waiting.length + this._batch.length;
+	}
+
+	counters(): Counter[] {
+		const { messages, readings, duplicates, refused, ignored, dropped, batches, connections, requests } = this._counts;
+		const counter = (name: string, help: string, value: number): Counter => ({
+			...{ name: `veleta_observatory_${name}_total`, help, type: "counter", value },
+		});
+		return [
+			counter("messages", "Messages received.", messages),
+			counter("readings_stored", "Readings and values stored.", readings),
+			counter("duplicates", "Readings and values received again.", duplicates),
+			counter("refused", "Readings and values without room: too many stations, or quantities of one.", refused),
+			counter("ignored", "Messages that are no reading.", ignored),
+			counter("dropped", "Messages of QoS 0 dropped, as the store did not take them.", dropped),
+			counter("batches", "Transactions of the store.", batches),
+			counter("connections", "Connections to the broker.", connections),
+			counter("gap_requests", "Requests to stations for missing readings.", requests),
+			{
+				name: "veleta_observatory_waiting",
+				...{ help: "Messages that are not stored yet.", type: "gauge", value: this.waiting },
+			},
+			{
+				name: "veleta_observatory_connected",
+				...{ help: "Whether the broker is connected.", type: "gauge", value: this._session.connected ? 1 : 0 },
+			},
+		];
+	}
+
+	/** Sends a command to a station, and resolves with its reply. */
+	command({ topic, command, payload }: CommandRequest): Promise<CommandReply> {
+		if (!this._session.connected) return Promise.resolve({ ok: false, error: "the broker is not connected" });
+		if (this._sent.length >= COMMANDS_MAXIMUM) return Promise.resolve({ ok: false, error: "too many commands wait" });
+		return new Promise((resolve) => {
+			const correlation = this._version === 5 ? `veleta-${++this._commands}` : undefined;
+			const settle = (reply: CommandReply) => {
+				clearTimeout(timeout);
+				const index = this._sent.indexOf(sent);
+				if (index >= 0) this._sent.splice(index, 1);
+				resolve(reply);
+			};
+			const sent: Sent = { station: topic, command, correlation, settle };
+			const timeout = setTimeout(
+				() => settle({ ok: false, error: `no reply within ${REPLY_WITHIN_MS / 1_000} s` }),
+				REPLY_WITHIN_MS,
+			);
+			timeout.unref();
+			this._sent.push(sent);
+			this._publish(topic, command, payload, correlation);
+		});
+	}
+
+	private _publish(station: string, command: string, payload: string, correlation?: string): void {
+		this._outgoing.push({
+			...{ topic: `${station}/cmd/${command}`, payload: bytesOf(payload), qos: 1, retain: false },
+			...(correlation !== undefined && {
+				properties: { responseTopic: `${station}/reply`, correlationData: bytesOf(correlation) },
+			}),
+		});
+		this._link.wake();
+	}
+
+	private _connected(sessionPresent: boolean, version: ProtocolVersion): void {
+		const { say, broker } = this._options;
+		this._counts.connections++;
+		this._version = version;
+		this._brokerProblem = undefined;
+		this._gaps.connected(clock.now());
+		say(
+			`broker: ${showAddress(broker)}: connected with MQTT ${VERSIONS[version]}, session ${sessionPresent ? "resumed" : "new"}`,
+		);
+	}
+
+	/** Told once, until it is back. */
+	private _disconnected(reason: string): void {
+		// What was not acknowledged comes again.
+		if (this._brokerProblem !== reason && !this._stopped) this._options.say(`broker: ${reason}`);
+		this._brokerProblem = reason;
+	}
+
+	private _received(message: ReceivedMessage): void {
+		this._counts.messages++;
+		const { arrival, reply } = understood(message, this._options.bases, Date.now());
+		if (reply) this._replied(reply, message);
+		if (!arrival) {
+			if (!reply && message.payload.length > 0) this._ignored(`${printable(message.topic)} has no reading`);
+			this._acknowledge(message);
+			return;
+		}
+		const { connections: connection } = this._counts;
+		if (this._waiting.length >= WAITING_MAXIMUM) {
+			this._waiting = this._waiting.filter((waiting) => waiting.connection === connection || waiting.message.qos === 0);
+		}
+		if (message.qos === 0 && this._waiting.length >= WAITING_MAXIMUM) {
+			this._counts.dropped++;
+			return;
+		}
+		this._waiting.push({ message, arrival, connection });
+		this._save();
+	}
+
+	private _ignored(why: string): void {
+		this._counts.ignored++;
+		if (this._hasToldIgnored) return;
+		this._hasToldIgnored = true;
+		this._options.say(`a message is ignored: ${why} (told once; /metrics counts them)`);
+	}
+
+	private _replied({ station, members }: Reply, { properties }: ReceivedMessage): void {
+		if (members.command === "readings") this._gaps.answered(station, members.to, clock.now());
+		const correlation = properties?.correlationData && Buffer.from(properties.correlationData).toString();
+		const sent = this._sent.find(
+			(sent) =>
+				sent.station === station &&
+				sent.command === members.command &&
+				(correlation === undefined || sent.correlation === undefined || sent.correlation === correlation),
+		);
+		sent?.settle({ ...members, ok: members.ok === true });
+	}
+
+	private _acknowledge(message: ReceivedMessage): void {
+		if (message.qos === 0) return;
+		this._session.acknowledge(message);
+		this._link.wake();
+	}
+
+	/** One batch at a time, of what has come meanwhile. */
+	private async _save(): Promise<void> {
+		if (this._saving) return;
+		this._saving = true;
+		// What arrives in the same turn goes with it.
+		await new Promise((resolve) => setImmediate(resolve));
+		while (this._waiting.length > 0) {
+			this._batch = this._waiting.splice(0, BATCH_MAXIMUM);
+			if (await this._saved(this._batch)) {
+				for (const { message } of this._batch) if (message.qos > 0) this._session.acknowledge(message);
+				this._batch = [];
+				this._link.wake();
+				continue;
+			}
+			this._waiting = [...this._batch, ...this._waiting];
+			this._batch = [];
+			if (this._stopped) break;
+			await this._pause();
+		}
+		this._saving = false;
+		this._onIdle();
+	}
+
+	/** Whether the batch is stored, but for what the store can never take. */
+	private async _saved(batch: readonly Waiting[]): Promise<boolean> {
+		const { store, say, onSaved } = this._options;
+		try {
+			const saved = await store.save(batch.map(({ arrival }) => arrival));
+			if (this._storeProblem !== undefined) say("store: works again");
+			this._storeProblem = undefined;
+			this._retryDelay = 0;
+			await this._count(batch, saved);
+			onSaved(saved);
+			return true;
+		} catch (error) {
+			if (error instanceof StoreError && error.isOfData) {
+				const [only, ...others] = batch;
+				if (others.length === 0) {
+					this._counts.refused++;
+					say(`store: ${error.message}; what ${printable(only!.message.topic)} brought is left out`);
+					return true;
+				}
+				// One of them is the cause: the others are stored without it.
+				const middle = Math.ceil(batch.length / 2);
+				return (await this._saved(batch.slice(0, middle))) && (await this._saved(batch.slice(middle)));
+			}
+			const problem = messageOf(error);
+			if (this._storeProblem !== problem) say(`store: ${problem}; readings wait at the broker`);
+			this._storeProblem = problem;
+			return false;
+		}
+	}
+
+	private async _count(batch: readonly Waiting[], { fresh, duplicates, refused, changed, incomplete }: Saved) {
+		const counts = this._counts;
+		counts.batches++;
+		counts.readings += fresh.length;
+		counts.duplicates += duplicates;
+		counts.refused += refused;
+		if (refused > 0 && !this._hasToldRefused) {
+			this._hasToldRefused = true;
+			this._options.say("store: there are too many stations, or quantities of one; those of more are left out");
+		}
+		const now = clock.now();
+		for (const { topic } of fresh) this._gaps.heard(topic, now);
+		for (const { arrival } of batch) {
+			const { station, isRetained } = arrival;
+			if (arrival.kind === "status" && (changed.has(station) || !isRetained)) {
+				this._gaps.status(station, arrival.status, now);
+			}
+			if (arrival.kind === "diagnostics") this._gaps.queued(station, arrival.members.queued, now);
+		}
+		const gaps = incomplete.size > 0 ? await this._options.store.missing([...incomplete]) : new Map();
+		for (const topic of changed) this._gaps.missing(topic, gaps.get(topic) ?? [], now);
+	}
+
+	private async _pause(): Promise<void> {
+		const { base, limit } = STORE_RETRY;
+		this._retryDelay = Math.min(limit, Math.max(base, 2 * this._retryDelay));
+		await new Promise((resolve) => setTimeout(resolve, this._retryDelay));
+	}
+
+	private _askForGaps(): void {
+		if (!this._session.connected) return;
+		for (const { station, from, to } of this._gaps.due(clock.now())) {
+			this._counts.requests++;
+			this._publish(station, "readings", JSON.stringify({ from, to }));
+		}
+	}
+}

@@ -1,0 +1,173 @@
+/**
+ * When stations are asked for readings that are missing: once for each gap while they are there, one request at a time,
+ * and not before what comes by itself has come. Without I/O: times, in ms, are arguments.
+ */
+import type { Status } from "../page/api.ts";
+import type { Gap } from "../store/gaps.ts";
+
+/** For so long nothing may have come of a station, in ms, before it is asked: the readings of an outage come by themselves. */
+const QUIET_MS = 20_000;
+/** A request without an answer is given up after so long in which nothing came, in ms. */
+const PATIENCE_MS = 120_000;
+/** Numbers in one request. */
+const NUMBERS_MAXIMUM = 500;
+/** So many numbers that came may lie between gaps that are asked for together: they come once more. */
+const BETWEEN_MAXIMUM = 16;
+/** Stations that are asked at the same time. */
+const ASKED_MAXIMUM = 8;
+/** Stations that are remembered; of more, nothing is asked. */
+const STATIONS_MAXIMUM = 20_000;
+/** Ranges that were asked for of one station, while it is there; beyond them it is asked no more. */
+const RANGES_MAXIMUM = 200;
+
+export interface GapRequest {
+	readonly station: string;
+	readonly from: number;
+	readonly to: number;
+}
+
+interface Station {
+	status: Status;
+	/** What is missing and may still come. */
+	gaps: readonly Gap[];
+	/** What was asked for since the station is there. */
+	asked: { from: number; to: number }[];
+	pending: { readonly from: number; readonly to: number } | undefined;
+	/** When something came of it last. */
+	heardAt: number;
+	/** Readings that wait at the station, by its own account. */
+	queued: number;
+}
+
+export class GapRequests {
+	private readonly _stations = new Map<string, Station>();
+
+	/** What is missing of a station now. */
+	missing(topic: string, gaps: readonly Gap[], now: number): void {
+		const open = gaps.filter(({ isGone }) => !isGone);
+		const station = this._stations.get(topic);
+		if (station) station.gaps = open;
+		else if (open.length > 0) this._of(topic, now).gaps = open;
+	}
+
+	/** A reading came. */
+	heard(topic: string, now: number): void {
+		const station = this._stations.get(topic);
+		if (station) station.heardAt = now;
+	}
+
+	/** What a station says of itself. One that says that it is there, with each of its connections, is asked anew. */
+	status(topic: string, status: Status, now: number): void {
+		const station = this._of(topic, now);
+		if (status === "online") {
+			station.asked = [];
+			station.pending = undefined;
+			station.heardAt = now;
+		}
+		station.status = status;
+	}
+
+	queued(topic: string, queued: unknown, now: number): void {
+		this._of(topic, now).queued = typeof queued === "number" ? queued : 0;
+	}
+
+	/** We are connected anew: what was asked for may have got lost. */
+	connected(now: number): void {
+		for (const station of this._stations.values()) {
+			station.asked = [];
+			station.pending = undefined;
+			station.heardAt = now;
+		}
+	}
+
+	/** A station's reply to `readings`; `to`: where it ends. Without one it has refused. */
+	answered(topic: string, to: unknown, now: number): void {
+		const station = this._stations.get(topic);
+		const pending = station?.pending;
+		if (!station || !pending) return;
+		station.pending = undefined;
+		station.heardAt = now;
+		// What lies behind is asked for in turn.
+		if (typeof to === "number" && to >= pending.from && to < pending.to) {
+			station.asked = station.asked.map((range) => (range.to === pending.to ? { ...range, to } : range));
+		}
+	}
+
+	/** Requests that are to be made now. */
+	due(now: number): GapRequest[] {
+		let under = 0;
+		for (const station of this._stations.values()) {
+			// It stays asked: what does not come now does not come while the station is there.
+			if (station.pending && now >= station.heardAt + PATIENCE_MS) station.pending = undefined;
+			if (station.pending) under++;
+		}
+		const requests: GapRequest[] = [];
+		for (const [topic, station] of this._stations) {
+			if (under >= ASKED_MAXIMUM) break;
+			if (!this._isReady(station, now)) continue;
+			const range = nextRange(station);
+			if (!range) continue;
+			station.pending = range;
+			station.asked.push({ ...range });
+			station.heardAt = now;
+			under++;
+			requests.push({ station: topic, ...range });
+		}
+		return requests;
+	}
+
+	/** When `due` is to be called; `Infinity`: when something has come. */
+	get deadline(): number {
+		let deadline = Number.POSITIVE_INFINITY;
+		for (const station of this._stations.values()) {
+			if (station.pending) deadline = Math.min(deadline, station.heardAt + PATIENCE_MS);
+			else if (isThere(station) && nextRange(station)) deadline = Math.min(deadline, station.heardAt + QUIET_MS);
+		}
+		return deadline;
+	}
+
+	private _isReady(station: Station, now: number): boolean {
+		return isThere(station) && !station.pending && now >= station.heardAt + QUIET_MS;
+	}
+
+	private _of(topic: string, now: number): Station {
+		let station = this._stations.get(topic);
+		if (!station) {
+			station = { status: "unknown", gaps: [], asked: [], pending: undefined, heardAt: now, queued: 0 };
+			if (this._stations.size < STATIONS_MAXIMUM) this._stations.set(topic, station);
+		}
+		return station;
+	}
+}
+
+/** The broker keeps a request for a station that sleeps. */
+function isThere({ status, queued }: Station): boolean {
+	return (status === "online" || status === "asleep") && queued === 0;
+}
+
+/** The first numbers that were not asked for, with gaps close behind them. */
+function nextRange({ gaps, asked }: Station): { from: number; to: number } | undefined {
+	if (asked.length >= RANGES_MAXIMUM) return undefined;
+	let range: { from: number; to: number } | undefined;
+	for (const gap of gaps) {
+		for (const { from, to } of partsNotAsked(gap, asked)) {
+			if (range && (from - range.to > BETWEEN_MAXIMUM || to - range.from >= NUMBERS_MAXIMUM)) return range;
+			range = { from: range?.from ?? from, to: Math.min(to, (range?.from ?? from) + NUMBERS_MAXIMUM - 1) };
+			if (range.to < to) return range;
+		}
+	}
+	return range;
+}
+
+function partsNotAsked(gap: Gap, asked: Station["asked"]): { from: number; to: number }[] {
+	let parts = [{ from: gap.first, to: gap.last }];
+	for (const { from, to } of asked) {
+		parts = parts.flatMap((part) =>
+			[
+				{ from: part.from, to: Math.min(part.to, from - 1) },
+				{ from: Math.max(part.from, to + 1), to: part.to },
+			].filter((rest) => rest.from <= rest.to),
+		);
+	}
+	return parts;
+}

@@ -1,0 +1,225 @@
+/** The broker that the observatory brings along: mosquitto as a child process, which keeps messages and sessions on the disk. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { pbkdf2Sync, randomBytes } from "node:crypto";
+import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { delimiter, join, resolve } from "node:path";
+import { printable } from "../../src/text.ts";
+
+/** Debian has it where only root's programs are looked for. */
+const MORE_FOLDERS = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"];
+/** Pauses before it is started again, in ms: the second doubles up to the third. */
+const RESTART = { base: 500, limit: 30_000 };
+/** Having run for so long, in ms, it starts again without a pause. */
+const STABLE_MS = 60_000;
+/** From its start until it listens, and from the signal to its end, in ms. */
+const START_MS = 10_000;
+const END_MS = 5_000;
+const LOOK_MS = 50;
+/** Messages that wait for a client that is away. */
+const QUEUE_MAXIMUM = 1_000_000;
+/** As mosquitto_passwd counts for PBKDF2 with SHA-512. */
+const ITERATIONS = 101;
+
+export interface MosquittoOptions {
+	/** Where it keeps what it has to. */
+	readonly folder: string;
+	readonly host: string;
+	readonly port: number;
+	/** Without them, anybody may connect. */
+	readonly user?: { readonly name: string; readonly password: string } | undefined;
+	readonly say: (text: string) => void;
+}
+
+/** The program, if it is installed. */
+export function findMosquitto(): string | undefined {
+	const folders = [...(process.env.PATH ?? "").split(delimiter), ...MORE_FOLDERS];
+	return folders.filter((folder) => folder !== "").map((folder) => join(folder, "mosquitto")).find(isProgram);
+}
+
+function isProgram(path: string): boolean {
+	try {
+		accessSync(path, constants.X_OK);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+export class MosquittoChild {
+	private readonly _program: string;
+	private readonly _options: MosquittoOptions;
+	private readonly _config: string;
+	private readonly _pidFile: string;
+	private _child: ChildProcess | undefined;
+	/** Whether it has listened, and is to go on until it is stopped. */
+	private _isWanted = false;
+	private _delay = 0;
+	private _timer: NodeJS.Timeout | undefined;
+	/** What it said last: why it has ended, if it has. */
+	private _lastLine = "";
+
+	private constructor(program: string, options: MosquittoOptions) {
+		this._program = program;
+		this._options = options;
+		this._config = resolve(options.folder, "mosquitto.conf");
+		this._pidFile = resolve(options.folder, "mosquitto.pid");
+	}
+
+	/** Starts it; resolves when it listens. Throws an Error for a person. */
+	static async start(program: string, options: MosquittoOptions): Promise<MosquittoChild> {
+		const broker = new MosquittoChild(program, options);
+		mkdirSync(options.folder, { recursive: true });
+		await broker._endEarlier();
+		await checkPort(options.host, options.port);
+		broker._configure();
+		broker._spawn();
+		await broker._listening();
+		broker._isWanted = true;
+		return broker;
+	}
+
+	/** In good order: it saves what it has. */
+	async stop(): Promise<void> {
+		this._isWanted = false;
+		clearTimeout(this._timer);
+		const child = this._child;
+		if (child?.exitCode !== null || child.signalCode !== null) return;
+		const ended = new Promise((resolve) => child.once("exit", resolve));
+		child.kill("SIGTERM");
+		const timer = setTimeout(() => child.kill("SIGKILL"), END_MS);
+		await ended;
+		clearTimeout(timer);
+		rmSync(this._pidFile, { force: true });
+	}
+
+	/** A run of ours that was killed has left its broker behind. */
+	private async _endEarlier(): Promise<void> {
+		let pid: number;
+		try {
+			pid = Number(readFileSync(this._pidFile, "utf8"));
+			// Numbers of processes are used again: only what has our file as its argument is ours.
+			if (!readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(this._config)) return;
+		} catch {
+			return;
+		}
+		process.kill(pid, "SIGTERM");
+		const until = Date.now() + END_MS;
+		while (isAlive(pid)) {
+			if (Date.now() > until) process.kill(pid, "SIGKILL");
+			await pause(LOOK_MS);
+		}
+	}
+
+	private _configure(): void {
+		const { folder, host, port, user } = this._options;
+		const passwords = resolve(folder, "passwords");
+		if (user) writeFileSync(passwords, `${user.name}:${hashOf(user.password)}\n`, { mode: 0o600 });
+		const lines = [
+			`listener ${port} ${host}`,
+			...(user ? ["allow_anonymous false", `password_file ${passwords}`] : ["allow_anonymous true"]),
+			"persistence true",
+			`persistence_location ${resolve(folder)}/`,
+			// A power cut takes what has come since: stations send it again when they are asked.
+			"autosave_interval 60",
+			`max_queued_messages ${QUEUE_MAXIMUM}`,
+			// As many as one transaction takes.
+			"max_inflight_messages 500",
+			"persistent_client_expiration 30d",
+			"log_dest stderr",
+			...["error", "warning"].map((type) => `log_type ${type}`),
+			// Root's mosquitto would become another user, who may not write here.
+			...(process.getuid?.() === 0 ? ["user root"] : []),
+		];
+		writeFileSync(this._config, `${lines.join("\n")}\n`, { mode: 0o600 });
+	}
+
+	private _spawn(): void {
+		const startedAt = Date.now();
+		const child = spawn(this._program, ["-c", this._config], { stdio: ["ignore", "ignore", "pipe"], detached: true });
+		this._child = child;
+		if (child.pid !== undefined) writeFileSync(this._pidFile, `${child.pid}`);
+		child.stderr.on("data", (data) => {
+			for (const line of String(data).split("\n").filter((line) => line !== "")) {
+				// A time stands before each.
+				this._lastLine = printable(line.replace(/^\d+: /, ""));
+				if (/^(Error|Warning)/.test(this._lastLine)) this._options.say(`broker: ${this._lastLine}`);
+			}
+		});
+		child.on("error", (error) => {
+			this._lastLine = error.message;
+		});
+		child.on("exit", (code, signal) => {
+			if (!this._isWanted || this._child !== child) return;
+			if (Date.now() - startedAt >= STABLE_MS) this._delay = 0;
+			this._options.say(
+				`broker: mosquitto has ended (${signal ?? code}), and is started again${this._delay > 0 ? ` in ${this._delay / 1_000} s` : ""}`,
+			);
+			this._timer = setTimeout(() => this._spawn(), this._delay);
+			this._delay = Math.min(RESTART.limit, Math.max(RESTART.base, 2 * this._delay));
+		});
+	}
+
+	private async _listening(): Promise<void> {
+		const { host, port } = this._options;
+		const until = Date.now() + START_MS;
+		while (!(await answers(host, port))) {
+			const child = this._child;
+			if (child === undefined || child.exitCode !== null || child.signalCode !== null || Date.now() > until) {
+				await this.stop();
+				throw new Error(`mosquitto does not start${this._lastLine === "" ? "" : `: ${this._lastLine}`}`);
+			}
+			await pause(LOOK_MS);
+		}
+	}
+}
+
+/** mosquitto tells in its log only that a port is taken, and by then is gone. */
+async function checkPort(host: string, port: number): Promise<void> {
+	const server = createServer();
+	await new Promise<void>((resolve, reject) => {
+		server.once("error", ({ code }: NodeJS.ErrnoException) => {
+			const problem =
+				code === "EADDRINUSE"
+					? "another program has this port; --broker-port takes another one, --broker a broker that runs"
+					: code === "EADDRNOTAVAIL"
+						? `this computer has no address ${host}`
+						: `cannot be listened at (${code})`;
+			reject(new Error(`port ${port}: ${problem}`));
+		});
+		server.listen(port, host, () => server.close(() => resolve()));
+	});
+}
+
+/** Whether something listens there. */
+function answers(host: string, port: number): Promise<boolean> {
+	return new Promise((resolve) => {
+		const socket = connect({ host: host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host, port });
+		const settle = (isOpen: boolean) => {
+			socket.destroy();
+			resolve(isOpen);
+		};
+		socket.once("connect", () => settle(true));
+		socket.once("error", () => settle(false));
+	});
+}
+
+/** As mosquitto_passwd writes it. */
+function hashOf(password: string): string {
+	const salt = randomBytes(12);
+	const hash = pbkdf2Sync(password, salt, ITERATIONS, 64, "sha512");
+	return `$7$${ITERATIONS}$${salt.toString("base64")}$${hash.toString("base64")}`;
+}
+
+function isAlive(pid: number): boolean {
+	try {
+		process.kill(pid, 0);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+function pause(ms: number): Promise<void> {
+	return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,76 @@
+/** Old readings are removed, and what is left of them are the summaries of their hours and days. */
+import type { Driver, Query } from "./driver.ts";
+import { HOUR_MS } from "./store.ts";
+import { MINUTE_MS } from "./summaries.ts";
+
+/** Readings in one transaction: others wait for it. */
+const READINGS_AT_ONCE = 2_000;
+
+/**
+ * Removes readings from before `horizon`, in ms since 1970, with their values and minutes. An hour that is not summed up
+ * yet stays. Resolves with whether there may be more. Throws a `StoreError`.
+ */
+export async function prune(driver: Driver, horizon: number): Promise<boolean> {
+	const end = Math.floor(horizon / HOUR_MS) * HOUR_MS;
+	const runs = await driver.query("SELECT station, run, pruned FROM run ORDER BY station, run");
+	let isMore = false;
+	for (const { station, run, pruned } of runs) {
+		const more = await driver.transaction((query) =>
+			pruneRun(query, Number(station), Number(run), Number(pruned), end),
+		);
+		isMore ||= more;
+	}
+	const series = await driver.query("SELECT id, station, pruned FROM series ORDER BY id");
+	for (const { id, station, pruned } of series) {
+		const more = await driver.transaction((query) =>
+			pruneSeries(query, Number(id), Number(station), Number(pruned), end),
+		);
+		isMore ||= more;
+	}
+	return isMore;
+}
+
+/** The readings of a run from its beginning up to the first that is to stay. */
+async function pruneRun(query: Query, station: number, run: number, pruned: number, end: number): Promise<boolean> {
+	const rows = await query(
+		`SELECT seq, COALESCE(time, received) AS time FROM reading WHERE station = ? AND run = ? AND seq > ?
+			ORDER BY seq LIMIT ${READINGS_AT_ONCE}`,
+		[station, run, pruned],
+	);
+	const limit = await firstDirty(query, station, end);
+	const stays = rows.findIndex(({ time }) => Number(time) >= limit);
+	const old = stays < 0 ? rows : rows.slice(0, stays);
+	const last = old.at(-1)?.seq;
+	if (last === undefined) return false;
+	await query("DELETE FROM reading WHERE station = ? AND run = ? AND seq <= ?", [station, run, last]);
+	await query("UPDATE run SET pruned = ? WHERE station = ? AND run = ?", [last, station, run]);
+	return old.length === READINGS_AT_ONCE;
+}
+
+async function pruneSeries(
+	query: Query,
+	series: number,
+	station: number,
+	pruned: number,
+	end: number,
+): Promise<boolean> {
+	const limit = await firstDirty(query, station, end);
+	if (limit <= pruned) return false;
+	const [nth] = await query(
+		`SELECT time FROM value WHERE series = ? AND time < ? ORDER BY time LIMIT 1 OFFSET ${READINGS_AT_ONCE}`,
+		[series, limit],
+	);
+	// Whole hours, one at least: what is pruned is never summed up anew.
+	const hour = nth && Math.floor(Number(nth.time) / HOUR_MS) * HOUR_MS;
+	const until = hour === undefined ? limit : Math.min(limit, Math.max(hour, pruned + HOUR_MS));
+	await query("DELETE FROM value WHERE series = ? AND time < ?", [series, until]);
+	await query("DELETE FROM summary WHERE series = ? AND level = ? AND start < ?", [series, MINUTE_MS, until]);
+	await query("UPDATE series SET pruned = ? WHERE id = ?", [until, series]);
+	return until < limit;
+}
+
+/** `end`, or the beginning of an hour before it that is not summed up. */
+async function firstDirty(query: Query, station: number, end: number): Promise<number> {
+	const [row] = await query("SELECT MIN(hour) AS hour FROM dirty WHERE station = ?", [station]);
+	return row?.hour == null ? end : Math.min(end, Number(row.hour));
+}

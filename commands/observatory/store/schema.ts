@@ -1,0 +1,52 @@
+/** The tables. A new version is a further entry: what an earlier one has made stays. Times are ms since 1970. */
+import { type Dialect, type Driver, type Query, StoreError } from "./driver.ts";
+
+/** By version, the statements that make it of the one before. */
+const MIGRATIONS: readonly ((dialect: Dialect) => readonly string[])[] = [
+	({ id, clustered, partitioned, partitions }) => [
+		// `last` and `diagnostics` are JSON: the newest reading, and what the station tells of itself.
+		`CREATE TABLE station (id ${id}, topic TEXT NOT NULL UNIQUE, status TEXT NOT NULL, since BIGINT,
+			diagnostics TEXT, diagnostics_time BIGINT, last TEXT)`,
+		`CREATE TABLE run (station BIGINT NOT NULL, run BIGINT NOT NULL, last BIGINT NOT NULL, last_time BIGINT,
+			newest_time BIGINT, pruned BIGINT NOT NULL, PRIMARY KEY (station, run)) ${clustered}`,
+		`CREATE TABLE gap (station BIGINT NOT NULL, run BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
+			is_gone BIGINT NOT NULL, PRIMARY KEY (station, run, first)) ${clustered}`,
+		// Without a time, its values have the time at which it was received.
+		`CREATE TABLE reading (station BIGINT NOT NULL, run BIGINT NOT NULL, seq BIGINT NOT NULL, time BIGINT,
+			received BIGINT NOT NULL, PRIMARY KEY (station, run, seq)) ${clustered}`,
+		// `pruned`: values from before this time were removed, and are in the summaries only.
+		`CREATE TABLE series (id ${id}, station BIGINT NOT NULL, quantity TEXT NOT NULL, pruned BIGINT NOT NULL DEFAULT 0,
+			UNIQUE (station, quantity))`,
+		// `seq` 0: a plain number.
+		`CREATE TABLE value (series BIGINT NOT NULL, time BIGINT NOT NULL, seq BIGINT NOT NULL, value DOUBLE PRECISION NOT NULL,
+			PRIMARY KEY (series, time, seq)) ${clustered}${partitioned}`,
+		...partitions("value"),
+		// `level`: the length of what is summed up, in ms.
+		`CREATE TABLE summary (series BIGINT NOT NULL, level BIGINT NOT NULL, start BIGINT NOT NULL,
+			minimum DOUBLE PRECISION NOT NULL, maximum DOUBLE PRECISION NOT NULL, sum DOUBLE PRECISION NOT NULL,
+			count BIGINT NOT NULL, PRIMARY KEY (series, level, start)) ${clustered}`,
+		// Hours whose summaries are not what their values are.
+		`CREATE TABLE dirty (station BIGINT NOT NULL, hour BIGINT NOT NULL, PRIMARY KEY (station, hour)) ${clustered}`,
+	],
+];
+
+/** Brings the tables up to date. Throws a `StoreError` for those of a later version of this program. */
+export function migrate(driver: Driver): Promise<void> {
+	return driver.transaction(async (query) => {
+		await query("CREATE TABLE IF NOT EXISTS veleta_schema (version BIGINT NOT NULL)");
+		const version = await versionOf(query);
+		if (version > MIGRATIONS.length) {
+			throw new StoreError(`the store is of a later version of this program (${version}, here ${MIGRATIONS.length})`);
+		}
+		for (const statements of MIGRATIONS.slice(version)) {
+			for (const statement of statements(driver.dialect)) await query(statement);
+		}
+		await query("DELETE FROM veleta_schema");
+		await query("INSERT INTO veleta_schema (version) VALUES (?)", [MIGRATIONS.length]);
+	});
+}
+
+async function versionOf(query: Query): Promise<number> {
+	const [row] = await query("SELECT version FROM veleta_schema");
+	return Number(row?.version ?? 0);
+}

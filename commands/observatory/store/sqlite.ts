@@ -1,0 +1,144 @@
+/** SQLite, in a file. */
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import Database from "libsql";
+import { messageOf } from "../../../src/text.ts";
+import { type Driver, type Query, type Row, StoreError, type Value } from "./driver.ts";
+
+/** Errors, by the beginning of their codes, that say nothing against the data; in words for people. */
+const PROBLEMS: readonly (readonly [code: string, problem: string])[] = [
+	["SQLITE_BUSY", "another program has locked it"],
+	["SQLITE_LOCKED", "another program has locked it"],
+	["SQLITE_FULL", "the disk is full"],
+	["SQLITE_IOERR", "the disk cannot be read or written"],
+	["SQLITE_CANTOPEN", "it cannot be opened"],
+	["SQLITE_READONLY", "it must not be written"],
+	["SQLITE_NOTADB", "it is no SQLite database"],
+	["SQLITE_CORRUPT", "it is damaged"],
+	["SQLITE_NOMEM", "there is no memory left"],
+	["EACCES", "its folder must not be written"],
+	["EROFS", "its disk must not be written"],
+	["ENOTDIR", "a part of its folder is a file"],
+	["EEXIST", "a part of its folder is a file"],
+	["ENOSPC", "the disk is full"],
+];
+/** Prepared statements that are kept, each way: their texts are few, but for the number of rows. */
+const STATEMENTS_MAXIMUM = 200;
+
+/** Opens or makes the file. Throws a `StoreError`. */
+export function openSqlite(path: string): Driver {
+	const writer = new Connection(path);
+	// A snapshot of what is committed, also while the other one writes.
+	const reader = path === ":memory:" ? writer : new Connection(path);
+	let last: Promise<unknown> = Promise.resolve();
+	return {
+		name: path,
+		query: async (sql, values) => reader.run(sql, values),
+		transaction: (work) => {
+			const result = last.then(() => writer.transaction(work));
+			last = result.catch(() => {});
+			return result;
+		},
+		dialect: {
+			id: "INTEGER PRIMARY KEY",
+			clustered: "WITHOUT ROWID",
+			forUpdate: "",
+			partitioned: "",
+			partitions: () => [],
+		},
+		close: async () => {
+			await last;
+			reader.close();
+			writer.close();
+		},
+	};
+}
+
+class Connection {
+	private readonly _path: string;
+	private _database: Database.Database | undefined;
+	private readonly _statements = new Map<string, Database.Statement>();
+
+	constructor(path: string) {
+		this._path = path;
+		this._open();
+	}
+
+	readonly run = (sql: string, values: readonly Value[] = []): readonly Row[] => {
+		try {
+			const statement = this._prepared(sql);
+			if (statement.reader) return statement.all(...values) as Row[];
+			statement.run(...values);
+			return [];
+		} catch (error) {
+			throw this._explained(error);
+		}
+	};
+
+	async transaction<Result>(work: (query: Query) => Promise<Result>): Promise<Result> {
+		this.run("BEGIN IMMEDIATE");
+		try {
+			const result = await work(async (sql, values) => this.run(sql, values));
+			this.run("COMMIT");
+			return result;
+		} catch (error) {
+			this._rollBack();
+			throw error;
+		}
+	}
+
+	close(): void {
+		this._statements.clear();
+		this._database?.close();
+		this._database = undefined;
+	}
+
+	private _open(): Database.Database {
+		try {
+			if (this._path !== ":memory:") mkdirSync(dirname(this._path), { recursive: true });
+			// It does not wait for a lock: this thread has other work.
+			const database = new Database(this._path, { timeout: 0 });
+			this._database = database;
+			database.exec("PRAGMA journal_mode = WAL");
+			// What is committed outlives a power cut.
+			database.exec("PRAGMA synchronous = FULL");
+			return database;
+		} catch (error) {
+			const { code } = error as { code?: string };
+			// The library gives its failure to open a file no code.
+			throw code === undefined
+				? new StoreError(`${this._path}: it cannot be opened or made`)
+				: this._explained(error);
+		}
+	}
+
+	private _prepared(sql: string): Database.Statement {
+		const database = this._database ?? this._open();
+		let statement = this._statements.get(sql);
+		if (!statement) {
+			if (this._statements.size >= STATEMENTS_MAXIMUM) this._statements.clear();
+			statement = database.prepare(sql);
+			this._statements.set(sql, statement);
+		}
+		return statement;
+	}
+
+	/** Some errors have rolled it back already. */
+	private _rollBack(): void {
+		try {
+			if (this._database?.inTransaction) this._database.exec("ROLLBACK");
+		} catch {
+			// With a new connection the transaction is gone.
+			this.close();
+		}
+	}
+
+	private _explained(error: unknown): StoreError {
+		if (error instanceof StoreError) return error;
+		const { code = "" } = error as { code?: string };
+		const problem = PROBLEMS.find(([prefix]) => code.startsWith(prefix))?.[1];
+		return problem === undefined
+			? new StoreError(`${this._path}: ${messageOf(error)}`, true)
+			: new StoreError(`${this._path}: ${problem} (${code})`);
+	}
+}
