@@ -33,6 +33,7 @@ const MIGRATIONS: readonly ((dialect: Dialect) => readonly string[])[] = [
 /** Brings the tables up to date. Throws a `StoreError` for those of a later version of this program. */
 export function migrate(driver: Driver): Promise<void> {
 	return driver.transaction(async (query) => {
+		if (driver.dialect.exclusive !== undefined) await query(driver.dialect.exclusive);
 		await query("CREATE TABLE IF NOT EXISTS veleta_schema (version BIGINT NOT NULL)");
 		const version = await versionOf(query);
 		if (version > MIGRATIONS.length) {

@@ -43,6 +43,7 @@ export function openSqlite(path: string): Driver {
 			id: "INTEGER PRIMARY KEY",
 			clustered: "WITHOUT ROWID",
 			forUpdate: "",
+			exclusive: undefined,
 			partitioned: "",
 			partitions: () => [],
 		},

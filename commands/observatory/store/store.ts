@@ -453,8 +453,10 @@ class Batch {
 		const query = this._query;
 		await inChunks(
 			query,
-			[...this._dirty.values()],
-			(places) => `INSERT INTO dirty (station, hour) VALUES ${places} ON CONFLICT DO NOTHING`,
+			[...this._dirty.values()].sort(([a, b], [c, d]) => Number(a) - Number(c) || Number(b) - Number(d)),
+			// With this an hour that is being summed up by another collector waits for us.
+			(places) => `INSERT INTO dirty (station, hour) VALUES ${places}
+				ON CONFLICT (station, hour) DO UPDATE SET hour = excluded.hour`,
 		);
 		const changed = [...this._stations.values()].filter(({ changed }) => changed);
 		await inChunks(

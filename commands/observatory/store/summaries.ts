@@ -68,8 +68,10 @@ export function single({ time, value }: Row): Summary {
  */
 export async function sumUp(driver: Driver, now: number, onHours?: OnHours): Promise<boolean> {
 	return driver.transaction(async (query) => {
+		// First of all: whoever stores a value of such an hour meanwhile waits, and then notes it anew.
 		const due = await query(
-			`SELECT station, hour FROM dirty WHERE hour <= ? ORDER BY hour LIMIT ${HOURS_AT_ONCE}${driver.dialect.forUpdate}`,
+			`DELETE FROM dirty WHERE (station, hour) IN
+				(SELECT station, hour FROM dirty WHERE hour <= ? ORDER BY hour LIMIT ${HOURS_AT_ONCE}) RETURNING station, hour`,
 			[now - HOUR_MS - SETTLED_MS],
 		);
 		if (due.length === 0) return false;
@@ -81,7 +83,6 @@ export async function sumUp(driver: Driver, now: number, onHours?: OnHours): Pro
 				const summary = await hourOf(query, Number(id), Number(hour), Number(hour) < Number(pruned));
 				if (summary) hours.push({ series: Number(id), hour: summary });
 			}
-			await query("DELETE FROM dirty WHERE station = ? AND hour = ?", [station!, hour!]);
 		}
 		await daysOf(query, hours);
 		await onHours?.(query, hours);
