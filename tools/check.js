@@ -6,8 +6,8 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { root } from "./build.js";
 
-/** `src/` without any host's types, then the files for Node, then those for Moddable. */
-const PROJECTS = ["tsconfig.json", "tsconfig.node.json", "tsconfig.moddable.json"];
+/** `src/` without any host's types, then the files for Node, those for Moddable, and those for a browser. */
+const PROJECTS = ["tsconfig.json", "tsconfig.node.json", "tsconfig.moddable.json", "tsconfig.page.json"];
 const COMPILER = join(root, "node_modules/typescript/bin/tsc");
 
 const faults = new Set();

@@ -1,0 +1,124 @@
+/** What Prometheus reads: text format 0.0.4. */
+import type { Counter, StationView, Status } from "./api.ts";
+
+export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** Prometheus has units in names, in words and without prefixes where that is usual. */
+const UNITS: Readonly<Record<string, string>> = {
+	"°C": "celsius",
+	"°F": "fahrenheit",
+	K: "kelvin",
+	"%": "percent",
+	hPa: "hectopascals",
+	Pa: "pascals",
+	mbar: "millibars",
+	"g/m³": "grams_per_cubic_meter",
+	"µg/m³": "micrograms_per_cubic_meter",
+	ppm: "parts_per_million",
+	"m/s": "meters_per_second",
+	"km/h": "kilometers_per_hour",
+	mm: "millimeters",
+	lx: "lux",
+	V: "volts",
+	W: "watts",
+	dBm: "decibel_milliwatts",
+	"°": "degrees",
+};
+const STATUSES: readonly Status[] = ["online", "asleep", "offline", "unknown"];
+/** Characters of a quantity's name that go into that of a metric. */
+const NAME_MAXIMUM = 80;
+
+/** Samples of a name, which have to stand together. */
+interface Family {
+	readonly head: string;
+	readonly samples: Map<string, number>;
+}
+
+class Families {
+	private readonly _families = new Map<string, Family>();
+
+	has(name: string): boolean {
+		return this._families.has(name);
+	}
+
+	open(name: string, type: Counter["type"], help: string): void {
+		const head = `# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${type}\n`;
+		this._families.set(name, { head, samples: new Map() });
+	}
+
+	/** Returns whether there was no such sample before: Prometheus refuses a page on which one comes twice. */
+	add(name: string, labels: Readonly<Record<string, string>>, value: number): boolean {
+		const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text).replaceAll('"', '\\"')}"`);
+		const series = pairs.length > 0 ? `${name}{${pairs.join(",")}}` : name;
+		const { samples } = this._families.get(name)!;
+		if (samples.has(series)) return false;
+		samples.set(series, value);
+		return true;
+	}
+
+	toString(): string {
+		let text = "";
+		for (const { head, samples } of this._families.values()) {
+			if (samples.size === 0) continue;
+			text += head;
+			for (const [series, value] of samples) text += `${series} ${numberText(value)}\n`;
+		}
+		return text;
+	}
+}
+
+export function metricsOf(stations: readonly StationView[], counters: readonly Counter[]): string {
+	const families = new Families();
+	for (const { name, type, help, value } of counters) {
+		if (!families.has(name)) families.open(name, type, help);
+		families.add(name, {}, value);
+	}
+	families.open("veleta_status", "gauge", "Whether a station is in this state.");
+	families.open("veleta_last_reading_timestamp_seconds", "gauge", "When the last reading of a station was taken.");
+	families.open("veleta_missing_readings", "gauge", "Readings that have not come yet.");
+	families.open("veleta_lost_readings", "gauge", "Readings that a station has no more.");
+	const reserved = new Set(["veleta_status", "veleta_missing_readings", "veleta_lost_readings"]);
+	for (const { name } of counters) reserved.add(name);
+	for (const { topic: station, status, last, missing, lost, quantities } of stations) {
+		for (const state of STATUSES) families.add("veleta_status", { station, state }, Number(state === status));
+		families.add("veleta_missing_readings", { station }, missing);
+		families.add("veleta_lost_readings", { station }, lost);
+		if (!last) continue;
+		families.add("veleta_last_reading_timestamp_seconds", { station }, last.time / 1_000);
+		for (const [quantity, value] of Object.entries(last.quantities)) {
+			const unit = quantities.find(({ name }) => name === quantity)?.unit ?? null;
+			const name = metricName(quantity, unit);
+			// Two quantities may get the same name; the second one gets a number.
+			for (let number = 1; ; number++) {
+				const numbered = number === 1 ? name : `${name}_${number}`;
+				if (reserved.has(numbered)) continue;
+				if (!families.has(numbered)) families.open(numbered, "gauge", `The last value that a station has told.`);
+				if (families.add(numbered, { station }, value)) break;
+			}
+		}
+	}
+	return families.toString();
+}
+
+/** `seaLevelPressure` in hPa is `veleta_sea_level_pressure_hectopascals`. */
+export function metricName(quantity: string, unit: string | null): string {
+	const snake = quantity
+		.slice(0, NAME_MAXIMUM)
+		.replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+		.toLowerCase()
+		.replace(/[^a-z0-9]+/g, "_")
+		.replace(/^_+|_+$/g, "");
+	const unitName = unit === null ? undefined : UNITS[unit];
+	const name = `veleta_${snake || "value"}`;
+	return unitName === undefined || name.endsWith(`_${unitName}`) ? name : `${name}_${unitName}`;
+}
+
+function escaped(text: string): string {
+	return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+}
+
+/** As Go reads it. */
+function numberText(value: number): string {
+	if (Number.isFinite(value)) return String(value);
+	return Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
+}

@@ -1,0 +1,29 @@
+/** Bundles the page of the observatory: HTML, one script, one style sheet. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { build, root } from "./build.js";
+
+const folder = join(root, "commands/observatory/page/browser");
+
+/** Resolves with the texts of the three files. Nothing is written. */
+export async function bundlePage() {
+	const { outputFiles } = await build({
+		entryPoints: { app: join(folder, "app.ts"), style: join(folder, "style.css") },
+		absWorkingDir: root,
+		outdir: "page",
+		bundle: true,
+		minify: true,
+		format: "esm",
+		platform: "browser",
+		target: "es2022",
+		charset: "utf8",
+		legalComments: "none",
+		// Not that of commands, which has no browser.
+		tsconfig: join(root, "tsconfig.page.json"),
+		logLevel: "warning",
+		write: false,
+	});
+	const text = (ending) => outputFiles.find(({ path }) => path.endsWith(ending)).text;
+	const html = readFileSync(join(folder, "index.html"), "utf8").replace(/>\s+</g, "><").trim();
+	return { html, script: text(".js"), style: text(".css") };
+}
