@@ -21,11 +21,15 @@ export function brokerAt(host: string | undefined, port: number | undefined, wan
 	return { host: host ?? "localhost", port: port ?? defaultPort({ tls }), tls };
 }
 
-/** The password of -P, or in the file of `--password-file`. Throws a `UsageError`, which shows nothing of it. */
-export function passwordOf(password: string | undefined, file: string | undefined): string | undefined {
+/** The password of -P, or in the file of `--password-file`, or of another option. Throws a `UsageError`, which shows nothing of it. */
+export function passwordOf(
+	password: string | undefined,
+	file: string | undefined,
+	option = "--password-file",
+): string | undefined {
 	if (file === undefined) return password;
-	if (password !== undefined) throw new UsageError("-P and --password-file both give a password");
-	const complain = (problem: string) => new UsageError(`--password-file ${file}: ${problem}`);
+	if (password !== undefined) throw new UsageError(`-P and ${option} both give a password`);
+	const complain = (problem: string) => new UsageError(`${option} ${file}: ${problem}`);
 	let text: string;
 	try {
 		text = readFileSync(file, "utf8");

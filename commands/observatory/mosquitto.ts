@@ -34,7 +34,10 @@ export interface MosquittoOptions {
 /** The program, if it is installed. */
 export function findMosquitto(): string | undefined {
 	const folders = [...(process.env.PATH ?? "").split(delimiter), ...MORE_FOLDERS];
-	return folders.filter((folder) => folder !== "").map((folder) => join(folder, "mosquitto")).find(isProgram);
+	return folders
+		.filter((folder) => folder !== "")
+		.map((folder) => join(folder, "mosquitto"))
+		.find(isProgram);
 }
 
 function isProgram(path: string): boolean {
@@ -140,7 +143,9 @@ export class MosquittoChild {
 		this._child = child;
 		if (child.pid !== undefined) writeFileSync(this._pidFile, `${child.pid}`);
 		child.stderr.on("data", (data) => {
-			for (const line of String(data).split("\n").filter((line) => line !== "")) {
+			for (const line of String(data)
+				.split("\n")
+				.filter((line) => line !== "")) {
 				// A time stands before each.
 				this._lastLine = printable(line.replace(/^\d+: /, ""));
 				if (/^(Error|Warning)/.test(this._lastLine)) this._options.say(`broker: ${this._lastLine}`);

@@ -137,7 +137,8 @@ export class Collector {
 			onMessage: (message) => this._received(message),
 			onOversized: () => this._ignored("it has more than 64 KB"),
 			onSubscribe: (filter, reasonCode) => {
-				if (reasonCode >= 0x80) options.say(`broker: it refuses the subscription to ${filter}: ${reasonText(reasonCode)}`);
+				if (reasonCode >= 0x80)
+					options.say(`broker: it refuses the subscription to ${filter}: ${reasonText(reasonCode)}`);
 			},
 		});
 		for (const topicFilter of filtersOf(options)) session.subscribe({ topicFilter, qos: 1 });
@@ -380,7 +381,7 @@ export class Collector {
 			this._options.say("store: there are too many stations, or quantities of one; those of more are left out");
 		}
 		const now = clock.now();
-		for (const { topic } of fresh) this._gaps.heard(topic, now);
+		for (const { topic, isLate } of fresh) if (isLate) this._gaps.heard(topic, now);
 		for (const { arrival } of batch) {
 			const { station, isRetained } = arrival;
 			if (arrival.kind === "status" && (changed.has(station) || !isRetained)) {

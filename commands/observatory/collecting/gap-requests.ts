@@ -5,9 +5,9 @@
 import type { Status } from "../page/api.ts";
 import type { Gap } from "../store/gaps.ts";
 
-/** For so long nothing may have come of a station, in ms, before it is asked: the readings of an outage come by themselves. */
+/** For so long nothing may have come late of a station, in ms, before it is asked: the readings of an outage come by themselves. */
 const QUIET_MS = 20_000;
-/** A request without an answer is given up after so long in which nothing came, in ms. */
+/** A request without an answer is given up after so long in which nothing came late, in ms. */
 const PATIENCE_MS = 120_000;
 /** Numbers in one request. */
 const NUMBERS_MAXIMUM = 500;
@@ -33,7 +33,7 @@ interface Station {
 	/** What was asked for since the station is there. */
 	asked: { from: number; to: number }[];
 	pending: { readonly from: number; readonly to: number } | undefined;
-	/** When something came of it last. */
+	/** When something came late of it last, or what it is to wait for otherwise. */
 	heardAt: number;
 	/** Readings that wait at the station, by its own account. */
 	queued: number;
@@ -50,7 +50,7 @@ export class GapRequests {
 		else if (open.length > 0) this._of(topic, now).gaps = open;
 	}
 
-	/** A reading came. */
+	/** A late reading came. */
 	heard(topic: string, now: number): void {
 		const station = this._stations.get(topic);
 		if (station) station.heardAt = now;

@@ -74,7 +74,10 @@ function reading({ payload, dup }: ReceivedMessage, arrived: Arrived, isState: b
 	const quantities: Quantities = Object.fromEntries(
 		Object.entries(others).filter(
 			(entry): entry is [string, number] =>
-				Number.isFinite(entry[1]) && entry[0] !== "" && Buffer.byteLength(entry[0]) <= NAME_MAXIMUM && !hasControls(entry[0]),
+				Number.isFinite(entry[1]) &&
+				entry[0] !== "" &&
+				Buffer.byteLength(entry[0]) <= NAME_MAXIMUM &&
+				!hasControls(entry[0]),
 		),
 	);
 	if (Object.keys(quantities).length === 0) return {};
@@ -110,7 +113,8 @@ function membersOf(payload: Uint8Array<ArrayBuffer>): Record<string, unknown> | 
 
 function timeOf(text: unknown): number | undefined {
 	// `Date.parse` takes much else, in the computer's time zone.
-	if (typeof text !== "string" || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text)) return undefined;
+	if (typeof text !== "string" || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text))
+		return undefined;
 	const time = Date.parse(text);
 	return time >= 0 && time <= TIME_MAXIMUM ? time : undefined;
 }

@@ -49,9 +49,10 @@ interface Series {
 async function read(series: Series, level: Level | 0, from: number, to: number): Promise<Summary[]> {
 	const { query, id, station } = series;
 	if (level === 0) {
-		const rows = await query("SELECT time, value FROM value WHERE series = ? AND time >= ? AND time < ? ORDER BY time", [
-			...[id, from, to],
-		]);
+		const rows = await query(
+			"SELECT time, value FROM value WHERE series = ? AND time >= ? AND time < ? ORDER BY time",
+			[...[id, from, to]],
+		);
 		return rows.map(single);
 	}
 	const rows = await query(

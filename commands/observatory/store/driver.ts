@@ -72,11 +72,7 @@ export async function inChunks(
 }
 
 /** The same for a list of values of a column: `sqlOf` gets `(?, ?, …)`. */
-export async function among(
-	query: Query,
-	values: readonly Value[],
-	sqlOf: (list: string) => string,
-): Promise<Row[]> {
+export async function among(query: Query, values: readonly Value[], sqlOf: (list: string) => string): Promise<Row[]> {
 	const results: Row[] = [];
 	for (let from = 0; from < values.length; from += ROWS_MAXIMUM) {
 		const chunk = values.slice(from, from + ROWS_MAXIMUM);

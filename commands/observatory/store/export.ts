@@ -18,7 +18,11 @@ export async function* csvOf({ query }: Driver): AsyncGenerator<string> {
 		const cellsOf = async (time: Value, seq: Value) => {
 			const cells = new Map<string, Value>();
 			for (const { id, quantity } of own) {
-				const [row] = await query("SELECT value FROM value WHERE series = ? AND time = ? AND seq = ?", [id!, time, seq]);
+				const [row] = await query("SELECT value FROM value WHERE series = ? AND time = ? AND seq = ?", [
+					id!,
+					time,
+					seq,
+				]);
 				if (row) cells.set(String(quantity), row.value!);
 			}
 			return names.map((name) => cells.get(name) ?? null);

@@ -36,7 +36,11 @@ export interface Known {
 }
 
 export type Place =
-	| { readonly kind: "new"; readonly run: number; /** Whether it is the station's newest reading. */ readonly isNewest: boolean }
+	| {
+			readonly kind: "new";
+			readonly run: number /** Whether it is the station's newest reading. */;
+			readonly isNewest: boolean;
+	  }
 	/** It was stored without a time, and has one now. */
 	| { readonly kind: "timed"; readonly run: number }
 	| { readonly kind: "duplicate"; readonly run: number };

@@ -107,9 +107,7 @@ class Connection {
 		} catch (error) {
 			const { code } = error as { code?: string };
 			// The library gives its failure to open a file no code.
-			throw code === undefined
-				? new StoreError(`${this._path}: it cannot be opened or made`)
-				: this._explained(error);
+			throw code === undefined ? new StoreError(`${this._path}: it cannot be opened or made`) : this._explained(error);
 		}
 	}
 

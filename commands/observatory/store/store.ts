@@ -4,7 +4,7 @@
  */
 import { quantitiesWith } from "../../../src/net/quantities.ts";
 import type { LastReading, Loss, Quantities, QuantityView, StationView, Status } from "../page/api.ts";
-import type { ArrivedAnswer, ArrivedReading, ArrivedValues, Arrival } from "./arrival.ts";
+import type { Arrival, ArrivedAnswer, ArrivedReading, ArrivedValues } from "./arrival.ts";
 import { among, type Driver, inChunks, type Query, type Row, StoreError, type Value } from "./driver.ts";
 import { type Gap, sizeOf } from "./gaps.ts";
 import { gone, type Known, type Place, place, type Run } from "./placement.ts";
@@ -102,7 +102,9 @@ export class Store {
 		const of = (name: string, list: string) => (topics === undefined ? "" : `WHERE ${name} IN ${list}`);
 		const all = (sqlOf: (list: string) => string) =>
 			topics === undefined ? query(sqlOf("")) : among(query, ids, sqlOf);
-		const series = groups(await all((list) => `SELECT station, quantity FROM series ${of("station", list)} ORDER BY id`));
+		const series = groups(
+			await all((list) => `SELECT station, quantity FROM series ${of("station", list)} ORDER BY id`),
+		);
 		const gaps = groups(await all((list) => `SELECT station, first, last, is_gone FROM gap ${of("station", list)}`));
 		const runs = groups(await all((list) => `SELECT station, run FROM run ${of("station", list)}`));
 		return rows.map((row) => {
@@ -204,9 +206,7 @@ class Batch {
 			refused: this._refused,
 			changed: new Set(changed.map(({ topic }) => topic)),
 			incomplete: new Set(
-				changed
-					.filter(({ runs }) => runs.at(-1)?.gaps.some(({ isGone }) => !isGone))
-					.map(({ topic }) => topic),
+				changed.filter(({ runs }) => runs.at(-1)?.gaps.some(({ isGone }) => !isGone)).map(({ topic }) => topic),
 			),
 		};
 	}
@@ -214,7 +214,8 @@ class Batch {
 	/** The stations of the batch; those that are new are made, as long as there is room. */
 	private async _load(topics: ReadonlySet<string>): Promise<Map<string, Station>> {
 		const names = [...topics].sort();
-		const find = (list: string) => `SELECT * FROM station WHERE topic IN ${list} ORDER BY id${this._driver.dialect.forUpdate}`;
+		const find = (list: string) =>
+			`SELECT * FROM station WHERE topic IN ${list} ORDER BY id${this._driver.dialect.forUpdate}`;
 		let rows = await among(this._query, names, find);
 		if (rows.length < names.length) {
 			const known = new Set(rows.map(({ topic }) => String(topic)));
@@ -229,7 +230,11 @@ class Batch {
 		}
 		const ids = rows.map(({ id }) => id!);
 		const gaps = groups(
-			await among(this._query, ids, (list) => `SELECT * FROM gap WHERE station IN ${list} ORDER BY station, run, first`),
+			await among(
+				this._query,
+				ids,
+				(list) => `SELECT * FROM gap WHERE station IN ${list} ORDER BY station, run, first`,
+			),
 		);
 		const runs = groups(
 			await among(this._query, ids, (list) => `SELECT * FROM run WHERE station IN ${list} ORDER BY station, run`),
@@ -481,7 +486,10 @@ class Batch {
 				ON CONFLICT (station, run) DO UPDATE SET last = excluded.last, last_time = excluded.last_time,
 				newest_time = excluded.newest_time, pruned = excluded.pruned`,
 		);
-		const holed = runs.filter(({ station, run }) => run.gaps !== (station.before.get(run.run)?.gaps ?? run.gaps) || !station.before.has(run.run));
+		const holed = runs.filter(
+			({ station, run }) =>
+				run.gaps !== (station.before.get(run.run)?.gaps ?? run.gaps) || !station.before.has(run.run),
+		);
 		for (const { station, run } of holed) {
 			await query("DELETE FROM gap WHERE station = ? AND run = ?", [station.id, run.run]);
 		}

@@ -76,7 +76,11 @@ export async function sumUp(driver: Driver, now: number, onHours?: OnHours): Pro
 		);
 		if (due.length === 0) return false;
 		const stations = [...new Set(due.map(({ station }) => station!))];
-		const series = await among(query, stations, (list) => `SELECT id, station, pruned FROM series WHERE station IN ${list}`);
+		const series = await among(
+			query,
+			stations,
+			(list) => `SELECT id, station, pruned FROM series WHERE station IN ${list}`,
+		);
 		const hours: { series: number; hour: Summary }[] = [];
 		for (const { station, hour } of due) {
 			for (const { id, pruned } of series.filter((row) => row.station === station)) {

@@ -6,7 +6,7 @@ import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeFile
  * that another process has made.
  */
 export function createWhole(path: string, content: Uint8Array | string): void {
-	const aside = `${path}.new-${process.pid}-${Date.now().toString(36)}`;
+	const aside = asideOf(path);
 	try {
 		writeAll(aside, content);
 		linkSync(aside, path);
@@ -19,6 +19,21 @@ export function createWhole(path: string, content: Uint8Array | string): void {
 	} finally {
 		rmSync(aside, { force: true });
 	}
+}
+
+/** Makes a file, or takes the place of the one that is there. */
+export function replaceWhole(path: string, content: Uint8Array | string): void {
+	const aside = asideOf(path);
+	try {
+		writeAll(aside, content);
+		renameSync(aside, path);
+	} finally {
+		rmSync(aside, { force: true });
+	}
+}
+
+function asideOf(path: string): string {
+	return `${path}.new-${process.pid}-${Date.now().toString(36)}`;
 }
 
 /** All of it is written, so that the disk has the room from now on. */

@@ -47,7 +47,9 @@ test("where nothing came the line is broken, and late readings mend it", async (
 	const batch = [1, 2, 3, 20, 21].map((seq) => reading(seq, seq, { quantities: { temperature: seq } }));
 	await store.save(batch);
 	assert.deepEqual((await chart(store, 0, 60)).means, [1, 2, 3, null, 20, 21]);
-	const others = Array.from({ length: 16 }, (_, index) => late(index + 4, index + 4, { quantities: { temperature: index + 4 } }));
+	const others = Array.from({ length: 16 }, (_, index) =>
+		late(index + 4, index + 4, { quantities: { temperature: index + 4 } }),
+	);
 	await store.save(others);
 	assert.deepEqual(
 		(await chart(store, 0, 60)).means,
@@ -73,7 +75,9 @@ test("summed up or not, a chart is the same; nor does it matter when it was summ
 		const step = random.pick([0.1, 0.5, 1, 7, 45]);
 		const count = random.between(50, 600);
 		const all = Array.from({ length: count }, (_, index) =>
-			reading(index + 1, index * step + random.below(50) / 1_000, { quantities: { temperature: random.below(400) / 4 } }),
+			reading(index + 1, index * step + random.below(50) / 1_000, {
+				quantities: { temperature: random.below(400) / 4 },
+			}),
 		);
 		const isLate = all.map(() => random.oneIn(5));
 		await store.save(all.filter((_, index) => !isLate[index]));
@@ -98,7 +102,9 @@ test("summed up or not, a chart is the same; nor does it matter when it was summ
 					expected.set(start, [...(expected.get(start) ?? []), value]);
 				}
 				const shown = told.times.flatMap((time, index) =>
-					told.means[index] === null ? [] : [[time, told.minima[index], told.means[index]!.toFixed(6), told.maxima[index]]],
+					told.means[index] === null
+						? []
+						: [[time, told.minima[index], told.means[index]!.toFixed(6), told.maxima[index]]],
 				);
 				assert.deepEqual(
 					shown,
@@ -152,7 +158,9 @@ test("more readings than are removed at a time are removed, too", async () => {
 	const store = await filled(9_000, 0.01, -2 * 24 * 60);
 	await sumUpAll(store, NOON);
 	while (await prune(store.driver, NOON - DAY_MS));
-	const left = await store.driver.query("SELECT (SELECT COUNT(*) FROM value) AS a, (SELECT COUNT(*) FROM reading) AS b");
+	const left = await store.driver.query(
+		"SELECT (SELECT COUNT(*) FROM value) AS a, (SELECT COUNT(*) FROM reading) AS b",
+	);
 	assert.deepEqual(left, [{ a: 0, b: 0 }]);
 });
 

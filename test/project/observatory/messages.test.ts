@@ -54,7 +54,17 @@ test("numbers that are none, and names that cannot be shown, are left out of a r
 });
 
 test("times that are none leave a reading without one", () => {
-	for (const time of ["now", "2026", "29/11/2026", "2026-11-29 12:00", "2026-11-29T12:00:00", "1969-12-31T23:59:59Z", 5, null, "2026-99-99T12:00:00Z"]) {
+	for (const time of [
+		"now",
+		"2026",
+		"29/11/2026",
+		"2026-11-29 12:00",
+		"2026-11-29T12:00:00",
+		"1969-12-31T23:59:59Z",
+		5,
+		null,
+		"2026-99-99T12:00:00Z",
+	]) {
 		const { arrival } = told("veleta/a/state", JSON.stringify({ temperature: 1, seq: 1, time }));
 		assert.equal(arrival?.kind, "reading", String(time));
 		assert.equal(arrival?.kind === "reading" && arrival.time, undefined, String(time));
@@ -75,7 +85,13 @@ test("a status, diagnostics, and replies", () => {
 	const readings = { command: "readings", ok: true, from: 1, to: 9, sent: 2, missing: [[1, 3], [5, "x"], 7, [8, 8]] };
 	assert.deepEqual(told("veleta/a/reply", JSON.stringify(readings)).arrival, {
 		...{ station: "veleta/a", receivedAt: AT, isRetained: false },
-		...{ kind: "answer", missing: [[1, 3], [8, 8]] },
+		...{
+			kind: "answer",
+			missing: [
+				[1, 3],
+				[8, 8],
+			],
+		},
 	});
 	assert.equal(told("veleta/a/reply", JSON.stringify({ ...readings, ok: false })).arrival, undefined);
 });
@@ -91,7 +107,10 @@ test("plain numbers of other topics, and nothing else of them", () => {
 		Array(11).fill(undefined),
 	);
 	const { arrival } = told("Temperatura", "21");
-	assert.deepEqual([arrival?.station, arrival?.kind === "values" && arrival.quantities], ["Temperatura", { Temperatura: 21 }]);
+	assert.deepEqual(
+		[arrival?.station, arrival?.kind === "values" && arrival.quantities],
+		["Temperatura", { Temperatura: 21 }],
+	);
 });
 
 test("a station's other topics are no values: its reports have them", () => {

@@ -118,10 +118,14 @@ story("what the station has retained tells of a new beginning, too", [
 	["late 1 at 7", "new 2"],
 ]);
 
-story("a late reading that is newer than all others is of a new beginning", [
-	["state 5000 at 1", "new 1 newest"],
-	["late 3 at 100", "new 2 newest"],
-], "1-2");
+story(
+	"a late reading that is newer than all others is of a new beginning",
+	[
+		["state 5000 at 1", "new 1 newest"],
+		["late 3 at 100", "new 2 newest"],
+	],
+	"1-2",
+);
 
 story("of several collectors one is late: that is no new beginning", [
 	["state 1 at 1", "new 1 newest"],
@@ -156,14 +160,18 @@ story(
 	"",
 );
 
-story("without a clock, a number at state that is far behind is of a new beginning", [
-	["state 900", "new 1 newest"],
-	["state 901", "new 1 newest"],
-	["state 900 dup", "duplicate 1"],
-	["state 1 retained", "new 1"],
-	["state 2", "new 2 newest"],
-	["state 3", "new 2 newest"],
-], "1-1");
+story(
+	"without a clock, a number at state that is far behind is of a new beginning",
+	[
+		["state 900", "new 1 newest"],
+		["state 901", "new 1 newest"],
+		["state 900 dup", "duplicate 1"],
+		["state 1 retained", "new 1"],
+		["state 2", "new 2 newest"],
+		["state 3", "new 2 newest"],
+	],
+	"1-1",
+);
 
 test("numbers up to the highest", () => {
 	const station = new Station();

@@ -8,7 +8,9 @@ import { Random } from "../../fuzz/random.ts";
 import { FailingDriver, failure, late, MINUTE, memoryStore, NOON, reading, value } from "../../harness/store.ts";
 
 const numbers = async (store: Store) =>
-	(await store.driver.query("SELECT run, seq FROM reading ORDER BY run, seq")).map(({ run, seq }) => `${run}:${seq}`).join(" ");
+	(await store.driver.query("SELECT run, seq FROM reading ORDER BY run, seq"))
+		.map(({ run, seq }) => `${run}:${seq}`)
+		.join(" ");
 const status = (status: "online" | "offline" | "asleep", minutes: number, isRetained = false): Arrival => ({
 	...{ kind: "status", station: "veleta/terrace", receivedAt: NOON + minutes * MINUTE, isRetained, status },
 });
@@ -105,7 +107,13 @@ test("what the station has no more is lost, and what was before anybody listened
 	const { missing, lost } = await only(store);
 	assert.deepEqual([missing, lost], [5, 2]);
 	assert.deepEqual(
-		(await store.losses("veleta/terrace")).map(({ first, last, isGone, after, before }) => [first, last, isGone, after, before]),
+		(await store.losses("veleta/terrace")).map(({ first, last, isGone, after, before }) => [
+			first,
+			last,
+			isGone,
+			after,
+			before,
+		]),
 		[
 			[14, 14, false, null, NOON + 6 * MINUTE],
 			[12, 13, true, null, null],

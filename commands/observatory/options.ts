@@ -1,0 +1,251 @@
+/** The command line of the observatory. */
+import { join } from "node:path";
+import { readAuthorities, readPem } from "../../hosts/node/pem-files.ts";
+import { checkBrokerUrl } from "../../hosts/node/settings-check.ts";
+import { checkPem } from "../../hosts/node/tls.ts";
+import type { TlsOptions } from "../../src/host.ts";
+import type { BrokerUrl } from "../../src/net/broker-url.ts";
+import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
+import { brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf, tlsTexts } from "../broker-options.ts";
+import { explained, FLAG, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
+
+/** The variable of the environment with the page's password. */
+const PAGE_PASSWORD_VARIABLE = "VELETA_PAGE_PASSWORD";
+const LIST = { ...VALUE, multiple: true } as const;
+const DATA_FOLDER = ".veleta/observatory";
+const STORE_FILE = "readings.db";
+const BASE = "veleta/+";
+const LOOPBACK = "127.0.0.1";
+const PAGE_PORT = 8_080;
+const BROKER_PORT = 1_883;
+/** Filters in one subscription's worth of options: a session has 32 subscriptions. */
+const FILTERS_MAXIMUM = 32;
+const LEVELS_OF_BASE = 5;
+const DAY_MS = 86_400_000;
+
+export const LINE = {
+	name: "npm run observatory",
+	options: {
+		broker: VALUE,
+		username: { ...VALUE, short: "u" },
+		"password-file": VALUE,
+		cafile: VALUE,
+		cert: VALUE,
+		key: VALUE,
+		fingerprint: VALUE,
+		"tls-alpn": VALUE,
+		"broker-host": VALUE,
+		"broker-port": VALUE,
+		base: LIST,
+		topic: { ...LIST, short: "t" },
+		group: VALUE,
+		data: VALUE,
+		store: VALUE,
+		keep: VALUE,
+		host: VALUE,
+		port: VALUE,
+		"page-password-file": VALUE,
+		"no-commands": FLAG,
+		"no-page": FLAG,
+		export: VALUE,
+		help: HELP,
+	},
+} as const;
+
+export const USAGE = `Usage: npm run observatory -- [OPTION…]
+
+Keeps the readings of all stations, each once, and shows them in a browser:
+broker, store and page in one command. Each part can be somebody else's.
+
+The broker
+  --broker URL         one that runs: mqtt://[user[:password]@]host[:port], or
+                       mqtts:// for TLS; ws:// and wss:// for WebSockets; or
+                       public:NAME. Without it mosquitto is started, or where
+                       that is not installed a simpler broker
+  --broker-host HOST   where the started one listens (default ${LOOPBACK}:
+                       this computer only); elsewhere it needs -u
+  --broker-port N      its port (default ${BROKER_PORT})
+  -u, --username NAME  for the broker; a started one lets in nobody else. The
+                       password is in
+  --password-file FILE a file with it alone, or in the variable ${PASSWORD_VARIABLE}
+  --cafile FILE        authorities (PEM) of the broker's certificate, instead of
+                       those that Node knows
+  --cert FILE          the observatory's own certificate, and
+  --key FILE           its private key
+  --fingerprint SHA256 the broker's certificate must be this one
+  --tls-alpn NAME      the protocol that is asked for by ALPN
+
+What is collected
+  --base FILTER        what stations' topics begin with (default ${BASE});
+                       may be given more than once
+  -t, --topic FILTER   topics with plain numbers, too, such as 'Casa/#'; may be
+                       given more than once
+  --group NAME         divides the readings among all observatories with this
+                       name (MQTT 5.0)
+
+The store
+  --store STORE        an SQLite file (default ${STORE_FILE} in the folder of
+                       --data), or postgres://[user[:password]@]host/database
+  --keep DAYS          removes readings after so many days; hours and days stay
+                       (default: keeps them)
+  --data FOLDER        where the store, the started broker and the session are
+                       kept (default ${DATA_FOLDER})
+  --export csv         writes all readings to stdout, and ends
+
+The page
+  --host HOST          where it is served (default ${LOOPBACK}: this computer
+                       only); elsewhere it needs a password
+  --port N             its port (default ${PAGE_PORT})
+  --page-password-file FILE
+                       a file with the page's password alone; or in the variable
+                       ${PAGE_PASSWORD_VARIABLE}
+  --no-commands        stations are not commanded from the page
+  --no-page            only collects
+  --help               this text
+`;
+
+export interface StartedBroker {
+	readonly host: string;
+	readonly port: number;
+}
+
+export interface Options {
+	readonly broker: BrokerUrl | StartedBroker;
+	/** Whether the broker is to be started. */
+	readonly starts: boolean;
+	readonly tls: TlsOptions;
+	readonly username: string | undefined;
+	readonly password: string | undefined;
+	readonly bases: readonly string[];
+	readonly topics: readonly string[];
+	readonly group: string | undefined;
+	/** A folder. */
+	readonly data: string;
+	/** A file, or a URL. */
+	readonly store: string;
+	/** In ms; `undefined`: for ever. */
+	readonly keep: number | undefined;
+	readonly page: { readonly host: string; readonly port: number; readonly password: string | undefined } | undefined;
+	readonly commands: boolean;
+	/** Whether readings are written as CSV, and nothing else is done. */
+	readonly exports: boolean;
+}
+
+/** Throws a `UsageError`; returns `undefined` for `--help`. */
+export function parseOptions(args: string[]): Options | undefined {
+	const values = readLine(args, LINE)?.values;
+	if (!values) return undefined;
+	const { data = DATA_FOLDER, store = join(data, STORE_FILE), keep } = values;
+	if (data === "" || store === "") throw new UsageError(`--${data === "" ? "data" : "store"}: must not be empty`);
+	if (values.export !== undefined && values.export !== "csv") throw new UsageError("--export: must be csv");
+	const starts = values.broker === undefined;
+	const url = values.broker === undefined ? undefined : givenBroker(values.broker);
+	if (url)
+		for (const name of ["broker-host", "broker-port"] as const)
+			refuse(values[name], name, "is for a started broker, not for --broker");
+	const tls = tlsOf(values, url);
+	const username = values.username ?? url?.username;
+	const given = passwordOf(undefined, values["password-file"]);
+	const password = given ?? url?.password ?? (username === undefined ? undefined : environmentPassword());
+	if (given !== undefined && username === undefined) throw new UsageError("--password-file needs -u");
+	const brokerHost = values["broker-host"] ?? LOOPBACK;
+	if (starts && username !== undefined && password === undefined) {
+		throw new UsageError(`-u: the started broker needs a password: --password-file, or ${PASSWORD_VARIABLE}`);
+	}
+	if (starts && (username === "" || username?.includes(":")))
+		throw new UsageError("-u: must not be empty, nor have a colon");
+	if (starts && !isLoopback(brokerHost) && username === undefined) {
+		throw new UsageError("--broker-host: others reach the broker there, so it needs -u and --password-file");
+	}
+	return {
+		broker: url ?? { host: brokerHost, port: portOf("--broker-port", values["broker-port"], BROKER_PORT) },
+		starts,
+		tls,
+		username,
+		password,
+		...filtersOf(values),
+		group: groupOf(values.group),
+		data,
+		store,
+		keep: keep === undefined ? undefined : numberOf("--keep", keep, 1, 36_500) * DAY_MS,
+		page: pageOf(values),
+		commands: values["no-commands"] !== true,
+		exports: values.export !== undefined,
+	};
+}
+
+type Values = NonNullable<ReturnType<typeof readLine<typeof LINE.options>>>["values"];
+
+function givenBroker(broker: string): BrokerUrl {
+	// No error shows the URL: it may hold a password.
+	return explained(() => checkBrokerUrl(brokerUrl(broker)), "--broker: ");
+}
+
+function refuse(value: unknown, name: string, why: string): void {
+	if (value !== undefined) throw new UsageError(`--${name} ${why}`);
+}
+
+function tlsOf(values: Values, url: BrokerUrl | undefined): TlsOptions {
+	const { cafile, cert, key } = values;
+	for (const name of ["cafile", "cert", "key", "fingerprint", "tls-alpn"] as const) {
+		if (!url?.tls) refuse(values[name], name, "is for a --broker at mqtts:// or wss://");
+	}
+	if ((cert === undefined) !== (key === undefined)) throw new UsageError("--cert and --key go together");
+	const tls: TlsOptions = {
+		...(cafile !== undefined && { ca: explained(() => readAuthorities("--cafile", cafile)) }),
+		...(cert !== undefined && { certificate: explained(() => readPem("--cert", cert)) }),
+		...(key !== undefined && { key: explained(() => readPem("--key", key)) }),
+		...tlsTexts(values as Parameters<typeof tlsTexts>[0]),
+	};
+	explained(() => checkPem(tls, { ca: "--cafile", certificate: "--cert", key: "--key" }));
+	return tls;
+}
+
+function filtersOf(values: Values): Pick<Options, "bases" | "topics"> {
+	const { base: bases = [BASE], topic: topics = [] } = values;
+	for (const base of bases) {
+		const fault = base.includes("#")
+			? "# stands for the end of a topic, and stations have more levels behind it"
+			: topicFilterFault(base);
+		if (fault) throw new UsageError(`--base ${base}: ${fault}`);
+	}
+	for (const topic of topics) {
+		const fault = topicFilterFault(topic);
+		if (fault) throw new UsageError(`--topic ${topic}: ${fault}`);
+	}
+	if (LEVELS_OF_BASE * bases.length + topics.length > FILTERS_MAXIMUM) {
+		throw new UsageError("too many of --base and --topic: six of --base at the most, or fewer with --topic");
+	}
+	return { bases: [...new Set(bases)], topics: [...new Set(topics)] };
+}
+
+function groupOf(group: string | undefined): string | undefined {
+	if (group === undefined) return undefined;
+	if (group.includes("/") || topicNameFault(group)) throw new UsageError("--group: must be a name without /, + and #");
+	return group;
+}
+
+function pageOf(values: Values): Options["page"] {
+	if (values["no-page"]) {
+		for (const name of ["host", "port", "page-password-file"] as const) refuse(values[name], name, "is for the page");
+		return undefined;
+	}
+	const host = values.host ?? LOOPBACK;
+	const file = values["page-password-file"];
+	const password =
+		passwordOf(undefined, file, "--page-password-file") ?? (process.env[PAGE_PASSWORD_VARIABLE] || undefined);
+	if (!isLoopback(host) && password === undefined) {
+		throw new UsageError(
+			`--host: others reach the page there, so it needs --page-password-file, or ${PAGE_PASSWORD_VARIABLE}`,
+		);
+	}
+	return { host, port: portOf("--port", values.port, PAGE_PORT), password };
+}
+
+function portOf(option: string, text: string | undefined, preset: number): number {
+	return text === undefined ? preset : numberOf(option, text, 1, 65_535, true);
+}
+
+function isLoopback(host: string): boolean {
+	return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
+}
