@@ -1,13 +1,9 @@
 /** A store in memory, and what arrives at it; times in minutes after a noon. */
 import type { Arrival, ArrivedReading } from "../../commands/observatory/store/arrival.ts";
 import { type Driver, type Query, StoreError } from "../../commands/observatory/store/driver.ts";
-import { openSqlite } from "../../commands/observatory/store/sqlite.ts";
-import { Store } from "../../commands/observatory/store/store.ts";
 
 export const MINUTE = 60_000;
 export const NOON = Date.UTC(2026, 10, 29, 12);
-
-export const memoryStore = (): Promise<Store> => Store.open(openSqlite(":memory:"));
 
 /** A reading at `state`, taken `minutes` after noon, and received at once. */
 export function reading(seq: number, minutes: number, more: Partial<ArrivedReading> = {}): ArrivedReading {

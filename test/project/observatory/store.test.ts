@@ -1,11 +1,11 @@
 /** Every reading once, whatever comes how often, in which order, and whatever fails meanwhile. */
 import assert from "node:assert/strict";
-import test from "node:test";
+import nodeTest from "node:test";
 import type { Arrival, ArrivedReading } from "../../../commands/observatory/store/arrival.ts";
-import { openSqlite } from "../../../commands/observatory/store/sqlite.ts";
 import { Store } from "../../../commands/observatory/store/store.ts";
 import { Random } from "../../fuzz/random.ts";
-import { FailingDriver, failure, late, MINUTE, memoryStore, NOON, reading, value } from "../../harness/store.ts";
+import { FailingDriver, failure, late, MINUTE, NOON, reading, value } from "../../harness/store.ts";
+import { STORE_KINDS } from "../../harness/store-kinds.ts";
 
 const numbers = async (store: Store) =>
 	(await store.driver.query("SELECT run, seq FROM reading ORDER BY run, seq"))
@@ -20,190 +20,195 @@ const only = async (store: Store) => {
 	return station!;
 };
 
-test("a batch tells what is new, what is known, and what is late", async () => {
-	const store = await memoryStore();
-	const first = await store.save([reading(1, 1), reading(1, 1), reading(4, 4), late(2, 2)]);
-	assert.deepEqual(
-		first.fresh.map(({ reading: { seq }, isLate }) => [seq, isLate]),
-		[
-			[1, false],
-			[4, false],
-			[2, true],
-		],
-	);
-	assert.equal(first.duplicates, 1);
-	assert.deepEqual([...first.incomplete], ["veleta/terrace"]);
-	const second = await store.save([late(3, 3), late(2, 2), reading(4, 4, { isRetained: true })]);
-	assert.equal(second.duplicates, 2);
-	assert.deepEqual([...second.incomplete], []);
-	assert.equal(await numbers(store), "1:1 1:2 1:3 1:4");
-});
+for (const { name, skip, open } of STORE_KINDS) {
+	const test = (title: string, run: () => Promise<void>) => nodeTest(`${name}: ${title}`, { skip }, run);
+	const emptyStore = async () => Store.open(await open());
 
-test("the newest reading of a station stands, whatever comes late", async () => {
-	const store = await memoryStore();
-	await store.save([reading(5, 5), late(4, 4)]);
-	const { last, missing, quantities, takesCommands } = await only(store);
-	assert.equal(last?.seq, 5);
-	assert.equal(last?.time, NOON + 5 * MINUTE);
-	assert.equal(missing, 3);
-	assert.deepEqual(quantities, [{ name: "temperature", unit: "°C", decimals: 2 }]);
-	assert.ok(takesCommands);
-});
-
-test("a reading without a time stands at the time it came, and moves when its time comes", async () => {
-	const store = await memoryStore();
-	await store.save([reading(1, 100, { time: undefined })]);
-	const values = () => store.driver.query("SELECT time FROM value");
-	assert.deepEqual(await values(), [{ time: NOON + 100 * MINUTE }]);
-	assert.equal((await only(store)).last?.isTimed, false);
-	await store.save([late(1, 3)]);
-	assert.deepEqual(await values(), [{ time: NOON + 3 * MINUTE }]);
-	assert.deepEqual((await only(store)).last, {
-		...{ time: NOON + 3 * MINUTE, isTimed: true, seq: 1, quantities: { temperature: 20.01 } },
+	test("a batch tells what is new, what is known, and what is late", async () => {
+		const store = await emptyStore();
+		const first = await store.save([reading(1, 1), reading(1, 1), reading(4, 4), late(2, 2)]);
+		assert.deepEqual(
+			first.fresh.map(({ reading: { seq }, isLate }) => [seq, isLate]),
+			[
+				[1, false],
+				[4, false],
+				[2, true],
+			],
+		);
+		assert.equal(first.duplicates, 1);
+		assert.deepEqual([...first.incomplete], ["veleta/terrace"]);
+		const second = await store.save([late(3, 3), late(2, 2), reading(4, 4, { isRetained: true })]);
+		assert.equal(second.duplicates, 2);
+		assert.deepEqual([...second.incomplete], []);
+		assert.equal(await numbers(store), "1:1 1:2 1:3 1:4");
 	});
-});
 
-test("both in one batch, too", async () => {
-	const store = await memoryStore();
-	await store.save([reading(1, 100, { time: undefined }), late(1, 3)]);
-	assert.deepEqual(await store.driver.query("SELECT time FROM value"), [{ time: NOON + 3 * MINUTE }]);
-	assert.deepEqual(await store.driver.query("SELECT time FROM reading"), [{ time: NOON + 3 * MINUTE }]);
-});
-
-test("two readings without a time that came in one ms are two", async () => {
-	const store = await memoryStore();
-	await store.save([reading(1, 1, { time: undefined }), reading(2, 1, { time: undefined })]);
-	assert.equal((await store.driver.query("SELECT * FROM value")).length, 2);
-});
-
-test("a station that has begun anew keeps what it had before", async () => {
-	const store = await memoryStore();
-	await store.save([reading(1, 1), reading(2, 2)]);
-	const { fresh } = await store.save([reading(1, 10), reading(2, 11)]);
-	assert.equal(fresh.length, 2);
-	assert.equal(await numbers(store), "1:1 1:2 2:1 2:2");
-});
-
-test("since when a status holds is known if it came when it changed", async () => {
-	const store = await memoryStore();
-	await store.save([status("online", 1, true)]);
-	assert.deepEqual([(await only(store)).status, (await only(store)).since], ["online", null]);
-	await store.save([status("offline", 2)]);
-	await store.save([status("offline", 3, true), status("offline", 4)]);
-	assert.deepEqual([(await only(store)).status, (await only(store)).since], ["offline", NOON + 2 * MINUTE]);
-});
-
-test("what the station has no more is lost, and what was before anybody listened is no loss", async () => {
-	const store = await memoryStore();
-	const answer = (...missing: [number, number][]): Arrival => ({
-		...{ kind: "answer", station: "veleta/terrace", receivedAt: NOON, isRetained: false, missing },
+	test("the newest reading of a station stands, whatever comes late", async () => {
+		const store = await emptyStore();
+		await store.save([reading(5, 5), late(4, 4)]);
+		const { last, missing, quantities, takesCommands } = await only(store);
+		assert.equal(last?.seq, 5);
+		assert.equal(last?.time, NOON + 5 * MINUTE);
+		assert.equal(missing, 3);
+		assert.deepEqual(quantities, [{ name: "temperature", unit: "°C", decimals: 2 }]);
+		assert.ok(takesCommands);
 	});
-	await store.save([reading(10, 1), reading(15, 6)]);
-	assert.deepEqual((await store.missing()).get("veleta/terrace"), [
-		{ first: 1, last: 9, isGone: false },
-		{ first: 11, last: 14, isGone: false },
-	]);
-	await store.save([answer([1, 6], [12, 13])]);
-	const { missing, lost } = await only(store);
-	assert.deepEqual([missing, lost], [5, 2]);
-	assert.deepEqual(
-		(await store.losses("veleta/terrace")).map(({ first, last, isGone, after, before }) => [
-			first,
-			last,
-			isGone,
-			after,
-			before,
-		]),
-		[
-			[14, 14, false, null, NOON + 6 * MINUTE],
-			[12, 13, true, null, null],
-			[11, 11, false, NOON + MINUTE, null],
-			[7, 9, false, null, NOON + MINUTE],
-		],
-	);
-	// It comes all the same: from a broker that had kept it.
-	await store.save([late(12, 2)]);
-	assert.equal((await only(store)).lost, 1);
-});
 
-test("plain numbers: one that the broker has kept is none, unless it is another one", async () => {
-	const store = await memoryStore();
-	await store.save([value("Casa/Cocina", "Temperatura", 21, 1), value("Casa/Cocina", "Humedad", 40, 2)]);
-	const again = await store.save([value("Casa/Cocina", "Temperatura", 21, 9, true)]);
-	assert.deepEqual([again.fresh.length, again.duplicates], [0, 1]);
-	await store.save([value("Casa/Cocina", "Temperatura", 22, 10, true), value("Casa/Cocina", "Humedad", 40, 11)]);
-	assert.equal((await store.driver.query("SELECT * FROM value")).length, 4);
-	const { last, takesCommands, quantities } = await only(store);
-	assert.deepEqual(last?.quantities, { Temperatura: 22, Humedad: 40 });
-	assert.equal(takesCommands, false);
-	assert.deepEqual(quantities, [
-		{ name: "Humedad", unit: null, decimals: null },
-		{ name: "Temperatura", unit: null, decimals: null },
-	]);
-});
+	test("a reading without a time stands at the time it came, and moves when its time comes", async () => {
+		const store = await emptyStore();
+		await store.save([reading(1, 100, { time: undefined })]);
+		const values = () => store.driver.query("SELECT time FROM value");
+		assert.deepEqual(await values(), [{ time: NOON + 100 * MINUTE }]);
+		assert.equal((await only(store)).last?.isTimed, false);
+		await store.save([late(1, 3)]);
+		assert.deepEqual(await values(), [{ time: NOON + 3 * MINUTE }]);
+		assert.deepEqual((await only(store)).last, {
+			...{ time: NOON + 3 * MINUTE, isTimed: true, seq: 1, quantities: { temperature: 20.01 } },
+		});
+	});
 
-test("a station has room for 64 quantities; those beyond are refused, and the others stored", async () => {
-	const store = await memoryStore();
-	const quantities = Object.fromEntries(Array.from({ length: 70 }, (_, index) => [`q${index}`, index]));
-	const saved = await store.save([reading(1, 1, { quantities }), reading(2, 2, { quantities: { q0: 5 } })]);
-	assert.equal(saved.refused, 6);
-	assert.equal((await store.driver.query("SELECT * FROM value")).length, 65);
-});
+	test("both in one batch, too", async () => {
+		const store = await emptyStore();
+		await store.save([reading(1, 100, { time: undefined }), late(1, 3)]);
+		assert.deepEqual(await store.driver.query("SELECT time FROM value"), [{ time: NOON + 3 * MINUTE }]);
+		assert.deepEqual(await store.driver.query("SELECT time FROM reading"), [{ time: NOON + 3 * MINUTE }]);
+	});
 
-test("a batch that fails leaves nothing behind, and can be tried again", async () => {
-	const driver = new FailingDriver(openSqlite(":memory:"));
-	const store = await Store.open(driver);
-	await store.save([reading(1, 1)]);
-	const batch = [reading(4, 4, { quantities: { temperature: 1, humidity: 2 } }), late(2, 2), status("online", 1)];
-	for (let statement = 1; ; statement++) {
-		let count = 0;
-		driver.onStatement = () => {
-			if (++count === statement) throw failure();
-		};
-		try {
-			await store.save(batch);
-			break;
-		} catch (error) {
-			assert.equal((error as Error).message, "the disk is full");
-		}
-		assert.equal(await numbers(store), "1:1");
-		assert.equal((await only(store)).status, "unknown");
-	}
-	assert.equal(await numbers(store), "1:1 1:2 1:4");
-	assert.equal((await store.driver.query("SELECT * FROM value")).length, 4);
-});
+	test("two readings without a time that came in one ms are two", async () => {
+		const store = await emptyStore();
+		await store.save([reading(1, 1, { time: undefined }), reading(2, 1, { time: undefined })]);
+		assert.equal((await store.driver.query("SELECT * FROM value")).length, 2);
+	});
 
-test("whatever the order, the duplicates and the failures: each number once, with its values", async () => {
-	for (let seed = 1; seed <= 40; seed++) {
-		const random = new Random(seed);
-		const driver = new FailingDriver(openSqlite(":memory:"));
+	test("a station that has begun anew keeps what it had before", async () => {
+		const store = await emptyStore();
+		await store.save([reading(1, 1), reading(2, 2)]);
+		const { fresh } = await store.save([reading(1, 10), reading(2, 11)]);
+		assert.equal(fresh.length, 2);
+		assert.equal(await numbers(store), "1:1 1:2 2:1 2:2");
+	});
+
+	test("since when a status holds is known if it came when it changed", async () => {
+		const store = await emptyStore();
+		await store.save([status("online", 1, true)]);
+		assert.deepEqual([(await only(store)).status, (await only(store)).since], ["online", null]);
+		await store.save([status("offline", 2)]);
+		await store.save([status("offline", 3, true), status("offline", 4)]);
+		assert.deepEqual([(await only(store)).status, (await only(store)).since], ["offline", NOON + 2 * MINUTE]);
+	});
+
+	test("what the station has no more is lost, and what was before anybody listened is no loss", async () => {
+		const store = await emptyStore();
+		const answer = (...missing: [number, number][]): Arrival => ({
+			...{ kind: "answer", station: "veleta/terrace", receivedAt: NOON, isRetained: false, missing },
+		});
+		await store.save([reading(10, 1), reading(15, 6)]);
+		assert.deepEqual((await store.missing()).get("veleta/terrace"), [
+			{ first: 1, last: 9, isGone: false },
+			{ first: 11, last: 14, isGone: false },
+		]);
+		await store.save([answer([1, 6], [12, 13])]);
+		const { missing, lost } = await only(store);
+		assert.deepEqual([missing, lost], [5, 2]);
+		assert.deepEqual(
+			(await store.losses("veleta/terrace")).map(({ first, last, isGone, after, before }) => [
+				first,
+				last,
+				isGone,
+				after,
+				before,
+			]),
+			[
+				[14, 14, false, null, NOON + 6 * MINUTE],
+				[12, 13, true, null, null],
+				[11, 11, false, NOON + MINUTE, null],
+				[7, 9, false, null, NOON + MINUTE],
+			],
+		);
+		// It comes all the same: from a broker that had kept it.
+		await store.save([late(12, 2)]);
+		assert.equal((await only(store)).lost, 1);
+	});
+
+	test("plain numbers: one that the broker has kept is none, unless it is another one", async () => {
+		const store = await emptyStore();
+		await store.save([value("Casa/Cocina", "Temperatura", 21, 1), value("Casa/Cocina", "Humedad", 40, 2)]);
+		const again = await store.save([value("Casa/Cocina", "Temperatura", 21, 9, true)]);
+		assert.deepEqual([again.fresh.length, again.duplicates], [0, 1]);
+		await store.save([value("Casa/Cocina", "Temperatura", 22, 10, true), value("Casa/Cocina", "Humedad", 40, 11)]);
+		assert.equal((await store.driver.query("SELECT * FROM value")).length, 4);
+		const { last, takesCommands, quantities } = await only(store);
+		assert.deepEqual(last?.quantities, { Temperatura: 22, Humedad: 40 });
+		assert.equal(takesCommands, false);
+		assert.deepEqual(quantities, [
+			{ name: "Humedad", unit: null, decimals: null },
+			{ name: "Temperatura", unit: null, decimals: null },
+		]);
+	});
+
+	test("a station has room for 64 quantities; those beyond are refused, and the others stored", async () => {
+		const store = await emptyStore();
+		const quantities = Object.fromEntries(Array.from({ length: 70 }, (_, index) => [`q${index}`, index]));
+		const saved = await store.save([reading(1, 1, { quantities }), reading(2, 2, { quantities: { q0: 5 } })]);
+		assert.equal(saved.refused, 6);
+		assert.equal((await store.driver.query("SELECT * FROM value")).length, 65);
+	});
+
+	test("a batch that fails leaves nothing behind, and can be tried again", async () => {
+		const driver = new FailingDriver(await open());
 		const store = await Store.open(driver);
-		let lives = 0;
-		driver.onStatement = () => {
-			if (--lives === 0) throw failure();
-		};
-		const expected = new Set<string>();
-		const backlog: ArrivedReading[] = [];
-		let batch: Arrival[] = [];
-		for (let seq = 1; seq <= 200; seq++) {
-			expected.add(`1:${seq}`);
-			// In an outage they wait, and come behind newer ones.
-			if (random.below(3) === 0) backlog.push(late(seq, seq, { time: undefined }));
-			else batch.push(reading(seq, seq));
-			if (random.below(4) === 0) batch.push(...backlog.splice(0, 1 + random.below(5)));
-			if (random.below(5) === 0 && batch.length > 0) batch.push(batch[random.below(batch.length)]!);
-			if (random.below(20) === 0 || seq === 200) {
-				if (seq === 200) batch.push(...backlog.splice(0));
-				lives = random.below(12);
-				await store.save(batch).catch(() => store.save(batch));
-				// The broker did not get the acknowledgements.
-				if (random.below(3) === 0) await store.save(batch).catch(() => {});
-				batch = [];
+		await store.save([reading(1, 1)]);
+		const batch = [reading(4, 4, { quantities: { temperature: 1, humidity: 2 } }), late(2, 2), status("online", 1)];
+		for (let statement = 1; ; statement++) {
+			let count = 0;
+			driver.onStatement = () => {
+				if (++count === statement) throw failure();
+			};
+			try {
+				await store.save(batch);
+				break;
+			} catch (error) {
+				assert.equal((error as Error).message, "the disk is full");
 			}
+			assert.equal(await numbers(store), "1:1");
+			assert.equal((await only(store)).status, "unknown");
 		}
-		assert.equal(await numbers(store), [...expected].join(" "), `seed ${seed}`);
-		assert.equal((await store.driver.query("SELECT * FROM value")).length, 200, `seed ${seed}`);
-		assert.deepEqual([...(await store.missing())], [], `seed ${seed}`);
-		assert.equal((await only(store)).last?.seq, 200, `seed ${seed}`);
-	}
-});
+		assert.equal(await numbers(store), "1:1 1:2 1:4");
+		assert.equal((await store.driver.query("SELECT * FROM value")).length, 4);
+	});
+
+	test("whatever the order, the duplicates and the failures: each number once, with its values", async () => {
+		for (let seed = 1; seed <= 40; seed++) {
+			const random = new Random(seed);
+			const driver = new FailingDriver(await open());
+			const store = await Store.open(driver);
+			let lives = 0;
+			driver.onStatement = () => {
+				if (--lives === 0) throw failure();
+			};
+			const expected = new Set<string>();
+			const backlog: ArrivedReading[] = [];
+			let batch: Arrival[] = [];
+			for (let seq = 1; seq <= 200; seq++) {
+				expected.add(`1:${seq}`);
+				// In an outage they wait, and come behind newer ones.
+				if (random.below(3) === 0) backlog.push(late(seq, seq, { time: undefined }));
+				else batch.push(reading(seq, seq));
+				if (random.below(4) === 0) batch.push(...backlog.splice(0, 1 + random.below(5)));
+				if (random.below(5) === 0 && batch.length > 0) batch.push(batch[random.below(batch.length)]!);
+				if (random.below(20) === 0 || seq === 200) {
+					if (seq === 200) batch.push(...backlog.splice(0));
+					lives = random.below(12);
+					await store.save(batch).catch(() => store.save(batch));
+					// The broker did not get the acknowledgements.
+					if (random.below(3) === 0) await store.save(batch).catch(() => {});
+					batch = [];
+				}
+			}
+			assert.equal(await numbers(store), [...expected].join(" "), `seed ${seed}`);
+			assert.equal((await store.driver.query("SELECT * FROM value")).length, 200, `seed ${seed}`);
+			assert.deepEqual([...(await store.missing())], [], `seed ${seed}`);
+			assert.equal((await only(store)).last?.seq, 200, `seed ${seed}`);
+		}
+	});
+}
