@@ -104,12 +104,15 @@ export class Connection {
 	private _cancel = () => {};
 	/** Reasons of this outage that were told. */
 	private readonly _told = new Set<string>();
+	/** Whether its being there would be news. */
+	private _isNews = true;
 
 	/** Throws an Error for a URL that cannot be Home Assistant's, or a token that cannot be one. */
 	constructor(options: ConnectionOptions) {
 		this._options = options;
 		this._url = webSocketUrl(options.url);
-		if (!/^[\x21-\x7e]+$/.test(options.token)) throw new Error("the token must be one line of letters, digits and signs");
+		if (!/^[\x21-\x7e]+$/.test(options.token))
+			throw new Error("the token must be one line of letters, digits and signs");
 	}
 
 	/** Home Assistant's version, such as `2026.11.1`, once it was there. */
@@ -150,7 +153,9 @@ export class Connection {
 			const id = ++this._lastId;
 			const text = JSON.stringify({ id, type, ...members });
 			if (Buffer.byteLength(text) > MESSAGE_MAXIMUM) return reject(new RangeError("the request is too long"));
-			const cancel = this._options.clock.after(patience, () => this._fail(`it has not answered for ${patience / 1_000} s`));
+			const cancel = this._options.clock.after(patience, () =>
+				this._fail(`it has not answered for ${patience / 1_000} s`),
+			);
 			this._waiting.set(id, { resolve, reject, cancel });
 			this._socket!.send(text);
 		});
@@ -195,7 +200,8 @@ export class Connection {
 			case "auth_ok":
 				this._version = typeof version === "string" ? printable(version) : undefined;
 				this._state = "open";
-				if (this._told.size > 0) this._options.onLine(`Home Assistant ${this._version ?? ""} is connected`);
+				if (this._isNews) this._options.onLine(`Home Assistant ${this._version ?? ""} is connected`);
+				this._isNews = false;
 				this._told.clear();
 				this._hearken();
 				return this._options.onOpen();
@@ -218,7 +224,9 @@ export class Connection {
 		this._delay = SHORTEST_DELAY_MS;
 		if (type === "pong" || success === true) return waiting.resolve(result);
 		const { code, message } = Object(error);
-		waiting.reject(new RefusedError(String(code), this._printable(typeof message === "string" ? message : String(code))));
+		waiting.reject(
+			new RefusedError(String(code), this._printable(typeof message === "string" ? message : String(code))),
+		);
 	}
 
 	/** Begins to listen anew for whether Home Assistant is there at all. */
@@ -235,6 +243,7 @@ export class Connection {
 		this._delay = Math.min(LONGEST_DELAY_MS, this._delay * 2);
 		if (this._told.size < TOLD_MAXIMUM && !this._told.has(reason)) {
 			this._told.add(reason);
+			this._isNews = true;
 			const when = delay === REFUSED_DELAY_MS ? "tried again every 10 minutes" : "tried again";
 			this._options.onLine(`Home Assistant at ${this._url}: ${this._printable(reason)}; ${when}`);
 		}
