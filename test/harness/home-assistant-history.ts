@@ -70,6 +70,14 @@ function check(members: Members, required: Record<string, Rule>, optional: Recor
 	}
 }
 
+function membersIn(text: string): Members | undefined {
+	try {
+		return JSON.parse(text);
+	} catch {
+		return undefined;
+	}
+}
+
 /** A time as `cv.datetime` reads it, in ms, and whether it has a zone. */
 function timeOf(text: unknown): { readonly time: number; readonly hasZone: boolean } | undefined {
 	const found = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(Z|[+-]\d\d:?\d\d)?$/.exec(String(text));
@@ -93,6 +101,8 @@ export class HistoryServer {
 	readonly token = "eyJ0.secret-of.an_administrator";
 	readonly url: string;
 	version: string;
+	/** The version whose rules it holds to, if that is another one. */
+	rules: string | undefined;
 	isAdministrator: boolean;
 	hasRecorder: boolean;
 	/** Whether imports are stored as soon as somebody asks for hours; if not, `store` does it. */
@@ -182,22 +192,23 @@ export class HistoryServer {
 		let lastId: number | undefined;
 		client.on("error", () => {}); // followed by "close"
 		client.on("message", (data: RawData) => {
-			const message = JSON.parse(String(data));
+			const message = membersIn(String(data));
+			if (!message) return client.close();
 			if (lastId === undefined) {
 				if (this._greet(client, message)) lastId = 0;
 				return;
 			}
 			this.received.push(message);
 			const { id, type } = message;
-			if (!Number.isInteger(id) || id <= 0 || !isText(type)) {
+			if (typeof id !== "number" || !Number.isInteger(id) || id <= 0 || typeof type !== "string") {
 				return this._refuse(client, id, new Refusal("invalid_format", "Message incorrectly formatted."));
 			}
 			if (id <= lastId) {
 				return this._refuse(client, id, new Refusal("id_reuse", "Identifier values have to increase."));
 			}
 			lastId = id;
-			const statistic = message.metadata?.statistic_id ?? message.statistic_ids?.[0] ?? "";
-			this._take(client, message, this.misbehaves(type, statistic));
+			const { statistic_id: imported } = Object(message.metadata);
+			this._take(client, message, this.misbehaves(type, imported ?? Object(message.statistic_ids)[0] ?? ""));
 		});
 		this._misbehave(client, this.greets) || this._say(client, { type: "auth_required", ha_version: this.version });
 	}
@@ -250,7 +261,7 @@ export class HistoryServer {
 		check(members, { metadata: isObject, stats: isListOf(isObject) });
 		const metadata = members.metadata as Members;
 		const stats = members.stats as readonly Members[];
-		const [year = 0, month = 0] = this.version.split(".").map(Number);
+		const [year = 0, month = 0] = (this.rules ?? this.version).split(".").map(Number);
 		const since = (ofYear: number, ofMonth: number) => year * 12 + month >= ofYear * 12 + ofMonth;
 		const meanType = { mean_type: isMeanType, unit_class: isTextOrNull };
 		check(
