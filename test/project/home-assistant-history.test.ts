@@ -572,14 +572,22 @@ test("a late reading's hour overwrites the earlier one, and an hour with the ear
 	await pass("the confirmation", () => hours.isDone);
 	let isLosing = true;
 	server.misbehaves = (type) => (isLosing && type === "recorder/import_statistics" ? "loses" : undefined);
-	hours.set({ mean: 17.5, min: 12.25, version: 2 });
-	await pass("the change", () => server.of("recorder/import_statistics").length === 2);
-	await pass("several looks", () => server.of("recorder/statistics_during_period").length === 4);
-	assert.deepEqual(hours.confirmations, [`${ID} 0 v1`]);
-	isLosing = false;
-	await pass("the confirmation", () => hours.isDone);
-	assert.deepEqual(server.rows(ID), { [NOON]: { mean: 17.5, min: 12.25, max: 17.9 } });
-	assert.deepEqual(hours.confirmations, [`${ID} 0 v1`, `${ID} 0 v2`]);
+	const changes = [{ mean: 17.5 }, { mean: 17.5, min: 12.25 }, { mean: 17.5, min: 12.25, max: 18 }];
+	for (const [at, change] of changes.entries()) {
+		isLosing = true;
+		const confirmed = hours.confirmations.length;
+		const looks = server.of("recorder/statistics_during_period").length;
+		hours.set({ ...change, version: at + 2 });
+		await pass("several looks", () => server.of("recorder/statistics_during_period").length === looks + 4);
+		assert.equal(hours.confirmations.length, confirmed);
+		isLosing = false;
+		await pass("the confirmation", () => hours.isDone);
+		assert.deepEqual(server.rows(ID), { [NOON]: { ...VALUES, ...change } });
+	}
+	assert.deepEqual(
+		hours.confirmations,
+		[1, 2, 3, 4].map((version) => `${ID} 0 v${version}`),
+	);
 });
 
 test("an hour that changes while it is sent is due again", async (context) => {
@@ -632,6 +640,19 @@ test("a statistic that is refused is told once, tried each hour, and holds up no
 	server.statistics.delete(ID);
 	await pass("its turn", () => hours.isDone);
 	assert.equal(Object.keys(server.rows(ID)).length, 3);
+});
+
+test("more hours of a refused statistic than are in memory at a time hold up no other", async (context) => {
+	const { server, hours, history, pass } = await sceneOf(context);
+	server.statistics.set(ID, {
+		metadata: { statistic_id: ID, source: "veleta", unit_of_measurement: "°F" },
+		rows: new Map(),
+	});
+	for (let at = 1; at <= 2_100; at++) hours.set({ start: NOON - at * HOUR });
+	hours.set({ quantity: "humidity", unit: "%" });
+	history.start();
+	await pass("the other one", () => hours.confirmations.length === 1);
+	assert.deepEqual(server.rows(ID), {});
 });
 
 test("a unit that is not known any more is the one of earlier hours", async (context) => {

@@ -163,7 +163,6 @@ export class Connection {
 
 	private _open(): void {
 		this._state = "opening";
-		this._lastId = 0;
 		const socket = new WebSocket(this._url, {
 			maxPayload: MESSAGE_MAXIMUM,
 			perMessageDeflate: false,
