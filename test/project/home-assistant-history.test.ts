@@ -565,6 +565,23 @@ test("hours that Home Assistant loses are sent again after five minutes", async 
 	await pass("the confirmation", () => hours.isDone);
 });
 
+test("where nothing at all is stored, not each statistic is told", async (context) => {
+	const { server, clock, hours, history, lines, pass } = await sceneOf(context);
+	server.misbehaves = (type) => (type === "recorder/import_statistics" ? "loses" : undefined);
+	for (let at = 0; at < 9; at++) hours.set({ topic: `veleta/s${at}` });
+	history.start();
+	await pass("the complaint", () => lines.length === 5);
+	assert.equal(lines[4], "Home Assistant: its recorder stores nothing; tried again every 10 minutes");
+	const before = clock.now();
+	await pass("the next attempt", () => server.of("recorder/import_statistics").length === 4);
+	assert.ok(clock.now() - before >= 10 * MINUTE && clock.now() - before <= 11 * MINUTE);
+	await pass("the one after it", () => server.of("recorder/import_statistics").length === 5);
+	assert.ok(clock.now() - before >= 21 * MINUTE);
+	server.misbehaves = () => undefined;
+	await pass("the confirmations", () => hours.isDone);
+	assert.equal(lines.length, 5);
+});
+
 test("a late reading's hour overwrites the earlier one, and an hour with the earlier values does not count", async (context) => {
 	const { server, hours, history, pass } = await sceneOf(context);
 	hours.set();

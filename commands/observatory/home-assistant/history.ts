@@ -21,10 +21,16 @@ const CHECKS_MS = [250, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000] as const;
 /** How long a statistic is left alone that Home Assistant refuses, or whose hours it has not got, in ms. */
 const REFUSED_MS = HOUR_MS;
 const NOT_STORED_MS = 300_000;
-/** How long everything rests where the token is no administrator's, or where there is no recorder, in ms. */
+/** How long everything rests where the token is no administrator's, or where no recorder does its work, in ms. */
 const REST_MS = 600_000;
-/** Home Assistant's words for what it refuses whatever it is of. */
-const OF_EVERYTHING: readonly string[] = ["unauthorized", "unknown_command"];
+/** Statistics in a row whose hours were not stored, before everything rests. */
+const NOT_STORED_MAXIMUM = 3;
+/** Home Assistant's words for what it refuses whatever it is of, and one of ours. */
+const OF_EVERYTHING: Readonly<Record<string, string>> = {
+	unauthorized: "the token is not of an administrator",
+	unknown_command: "it has no recorder, or not yet",
+	not_stored: "its recorder stores nothing",
+};
 /** Statistics that are left alone; with more of them the first ones are tried again earlier. */
 const LEFT_ALONE_MAXIMUM = 1_000;
 /** By which part a value may differ that was stored. Databases keep 15 digits. */
@@ -90,6 +96,8 @@ export class History {
 	/** What was told of everything, and when everything goes on. */
 	private _complaint = "";
 	private _restsUntil = 0;
+	/** Statistics in a row whose hours were not stored. */
+	private _notStored = 0;
 
 	/** Throws an Error for a URL or a token that cannot be one. */
 	constructor(options: HistoryOptions) {
@@ -145,9 +153,7 @@ export class History {
 		let complaint = `the hours for it: ${messageOf(error)}`;
 		if (error instanceof RefusedError) {
 			this._restsUntil = this._options.clock.now() + REST_MS;
-			complaint = `${
-				error.code === "unauthorized" ? "the token is not of an administrator" : "it has no recorder, or not yet"
-			}; tried again every 10 minutes`;
+			complaint = `${OF_EVERYTHING[error.code]}; tried again every 10 minutes`;
 		}
 		if (complaint !== this._complaint) this._options.onLine(`Home Assistant: ${complaint}`);
 		this._complaint = complaint;
@@ -180,10 +186,11 @@ export class History {
 			await this._import(subject, await this._unit(id, subject.unit), sendable);
 			if (await this._areStored(id, sendable)) return true;
 			this._leaveAlone(subject, NOT_STORED_MS, "it has not stored the hours that it took; sent again in 5 minutes");
+			if (++this._notStored >= NOT_STORED_MAXIMUM) throw new RefusedError("not_stored", "not stored");
 		} catch (error) {
 			// It may be these hours that ended the connection, which tells it. The others go first then.
 			if (error instanceof DisconnectedError) this._leaveAlone(subject, NOT_STORED_MS);
-			if (!(error instanceof RefusedError) || OF_EVERYTHING.includes(error.code)) throw error;
+			if (!(error instanceof RefusedError) || Object.hasOwn(OF_EVERYTHING, error.code)) throw error;
 			this._leaveAlone(subject, REFUSED_MS, `${error.message}; tried again in an hour`);
 		}
 		return true;
@@ -199,7 +206,7 @@ export class History {
 		const stored = known?.statistics_unit_of_measurement;
 		if (typeof stored !== "string") return unit;
 		if (unit !== null && stored !== unit)
-			throw new RefusedError("unit", `it is in ${printable(stored)} there, not in ${unit}`);
+			throw new RefusedError("unit", `it is in ${printable(stored)} there, not in ${printable(unit)}`);
 		return stored;
 	}
 
@@ -238,6 +245,7 @@ export class History {
 			if (missing.length > 0) continue;
 			this._leftAlone.delete(id);
 			this._complaint = "";
+			this._notStored = 0;
 			return true;
 		}
 		return false;
