@@ -5,7 +5,12 @@
  * request.
  */
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import type { Identity } from "./certificates.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -94,6 +99,8 @@ export interface ServerOptions {
 	/** Whether the token is of an administrator. */
 	readonly isAdministrator?: boolean;
 	readonly hasRecorder?: boolean;
+	/** With TLS: its certificate. */
+	readonly identity?: Identity;
 }
 
 export class HistoryServer {
@@ -125,18 +132,21 @@ export class HistoryServer {
 	private readonly _server: WebSocketServer;
 	private _queue: { readonly metadata: Members; readonly stats: readonly Members[] }[] = [];
 
-	private constructor(server: WebSocketServer, { version, isAdministrator, hasRecorder }: ServerOptions) {
+	private constructor(server: WebSocketServer, { version, isAdministrator, hasRecorder, identity }: ServerOptions) {
 		this._server = server;
-		this.url = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+		this.url = `http${identity ? "s" : ""}://127.0.0.1:${(server.options.server!.address() as AddressInfo).port}`;
 		this.version = version ?? "2026.11.1";
 		this.isAdministrator = isAdministrator ?? true;
 		this.hasRecorder = hasRecorder ?? true;
 	}
 
 	static async start(options: ServerOptions = {}): Promise<HistoryServer> {
+		const { identity } = options;
+		const listener = identity
+			? createTlsServer({ cert: readFileSync(identity.certificate), key: readFileSync(identity.key) })
+			: createServer();
 		const server = new WebSocketServer({
-			host: "127.0.0.1",
-			port: 0,
+			server: listener,
 			path: "/api/websocket",
 			maxPayload: MESSAGE_MAXIMUM,
 			verifyClient: (_info, done) => {
@@ -144,7 +154,8 @@ export class HistoryServer {
 				done(found.status === undefined, found.status);
 			},
 		});
-		await once(server, "listening");
+		listener.listen(0, "127.0.0.1");
+		await once(listener, "listening");
 		const found: HistoryServer = new HistoryServer(server, options);
 		server.on("connection", (client) => found._accept(client));
 		return found;
@@ -152,6 +163,7 @@ export class HistoryServer {
 
 	close(): void {
 		this._server.close();
+		this._server.options.server!.close();
 		this.cut();
 	}
 

@@ -1,5 +1,8 @@
 /** The history for Home Assistant: its connection, what it sends, and what it does where Home Assistant does not do its part. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { WebSocket } from "ws";
 import {
@@ -16,6 +19,7 @@ import {
 	statisticId,
 	statisticName,
 } from "../../commands/observatory/home-assistant/statistic.ts";
+import { Certificates } from "../harness/certificates.ts";
 import { HistoryServer, type ServerOptions } from "../harness/home-assistant-history.ts";
 import { until } from "../harness/wait.ts";
 
@@ -354,6 +358,17 @@ test("who is no Home Assistant is left, and told once", async (context) => {
 		}
 		assert.deepEqual(lines, [`Home Assistant at URL/api/websocket: ${reason}; tried again`]);
 	}
+});
+
+test("who has no certificate that is believed gets no token", async (context) => {
+	const folder = mkdtempSync(join(tmpdir(), "veleta-history-"));
+	context.after(() => rmSync(folder, { recursive: true }));
+	const identity = new Certificates(folder).selfSigned();
+	const { server, lines, connection } = await connectionTo(context, { identity });
+	connection.start();
+	await until("the end", () => !connection.awaitsAnswer);
+	assert.deepEqual(lines, ["Home Assistant at URL/api/websocket: self-signed certificate; tried again"]);
+	assert.equal(server.asked + server.greeted, 0);
 });
 
 test("who does not greet is left after 20 s", async (context) => {
