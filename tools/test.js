@@ -56,8 +56,9 @@ if (units.length > 0) {
 	await forNode("unit-on-xs", { entryPoints: ["test/harness/unit-on-xs.ts"] });
 }
 if (integrations.length > 0) {
-	// Once for all tests: they run the simulator as `npm start` does.
+	// Once for all tests: they run the simulator as `npm start` does, and the observatory.
 	await bundleProgram("commands/start/start.ts");
+	await bundleProgram("commands/observatory/observatory.ts");
 }
 if (files.length === 0) {
 	process.stderr.write(`no test file has ${words.join(" or ")} in its name\n`);

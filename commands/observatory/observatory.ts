@@ -5,6 +5,8 @@ import { showAddress } from "../../src/net/broker-url.ts";
 import { messageOf } from "../../src/text.ts";
 import { type Command, EXIT_DONE, onInterrupt } from "../frame.ts";
 import { Collector, filtersOf } from "./collecting/collector.ts";
+import { CLOCK } from "./home-assistant/connection.ts";
+import { History } from "./home-assistant/history.ts";
 import { keptSession } from "./kept-session.ts";
 import { findMosquitto, MosquittoChild } from "./mosquitto.ts";
 import { LINE, type Options, parseOptions, USAGE } from "./options.ts";
@@ -13,6 +15,7 @@ import { startPage } from "./page/server.ts";
 import { chartOf } from "./store/chart.ts";
 import type { Driver } from "./store/driver.ts";
 import { csvOf } from "./store/export.ts";
+import { Hours } from "./store/hours.ts";
 import { openPostgres } from "./store/postgres.ts";
 import { prune } from "./store/retention.ts";
 import { openSqlite } from "./store/sqlite.ts";
@@ -87,7 +90,15 @@ async function observe(options: Options, store: Store): Promise<number> {
 		if (page) tell("page", page.url);
 		await collector.start();
 		const upkeep = new Upkeep(store, options.keep);
+		const history =
+			options.homeAssistant &&
+			new History({
+				...options.homeAssistant,
+				...{ source: new Hours(store.driver), clock: CLOCK, onLine: (line) => tell("history", line) },
+			});
+		history?.start();
 		await interrupted;
+		history?.close();
 		upkeep.stop();
 		await collector.stop();
 		await page?.close();

@@ -8,9 +8,12 @@ import type { BrokerUrl } from "../../src/net/broker-url.ts";
 import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
 import { brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf, tlsTexts } from "../broker-options.ts";
 import { explained, FLAG, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
+import { webSocketUrl } from "./home-assistant/connection.ts";
 
 /** The variable of the environment with the page's password. */
 const PAGE_PASSWORD_VARIABLE = "VELETA_PAGE_PASSWORD";
+/** The variable of the environment with Home Assistant's token. */
+const TOKEN_VARIABLE = "VELETA_HOME_ASSISTANT_TOKEN";
 const LIST = { ...VALUE, multiple: true } as const;
 const DATA_FOLDER = ".veleta/observatory";
 const STORE_FILE = "readings.db";
@@ -46,6 +49,8 @@ export const LINE = {
 		port: VALUE,
 		"page-password-file": VALUE,
 		"no-commands": FLAG,
+		"home-assistant": VALUE,
+		"token-file": VALUE,
 		"no-page": FLAG,
 		export: VALUE,
 		help: HELP,
@@ -101,6 +106,13 @@ The page
                        ${PAGE_PASSWORD_VARIABLE}
   --no-commands        stations are not commanded from the page
   --no-page            only collects
+
+Home Assistant
+  --home-assistant URL sends it each hour's statistics, again when a late reading
+                       changes them; as in a browser, http://homeassistant:8123
+  --token-file FILE    a file with an administrator's long-lived access token
+                       alone; or in the variable ${TOKEN_VARIABLE}
+
   --help               this text
 `;
 
@@ -127,6 +139,7 @@ export interface Options {
 	readonly keep: number | undefined;
 	readonly page: { readonly host: string; readonly port: number; readonly password: string | undefined } | undefined;
 	readonly commands: boolean;
+	readonly homeAssistant: { readonly url: string; readonly token: string } | undefined;
 	/** Whether readings are written as CSV, and nothing else is done. */
 	readonly exports: boolean;
 }
@@ -170,6 +183,7 @@ export function parseOptions(args: string[]): Options | undefined {
 		keep: keep === undefined ? undefined : numberOf("--keep", keep, 1, 36_500) * DAY_MS,
 		page: pageOf(values),
 		commands: values["no-commands"] !== true,
+		homeAssistant: homeAssistantOf(values),
 		exports: values.export !== undefined,
 	};
 }
@@ -240,6 +254,18 @@ function pageOf(values: Values): Options["page"] {
 		);
 	}
 	return { host, port: portOf("--port", values.port, PAGE_PORT), password };
+}
+
+function homeAssistantOf(values: Values): Options["homeAssistant"] {
+	const { "home-assistant": url, "token-file": file } = values;
+	if (url === undefined) {
+		refuse(file, "token-file", "is for --home-assistant");
+		return undefined;
+	}
+	explained(() => webSocketUrl(url), "--home-assistant: ");
+	const token = passwordOf(undefined, file, "--token-file") ?? process.env[TOKEN_VARIABLE]?.trim();
+	if (!token) throw new UsageError(`--home-assistant: needs a token: --token-file, or ${TOKEN_VARIABLE}`);
+	return { url, token };
 }
 
 function portOf(option: string, text: string | undefined, preset: number): number {

@@ -1,6 +1,7 @@
 /** A real PostgreSQL on a free loopback port, beside whatever PostgreSQL the machine has of its own. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./ports.ts";
 import { findProgram, Program } from "./program.ts";
@@ -43,10 +44,10 @@ export class Postgres {
 		this.port = port;
 	}
 
-	/** Starts one that keeps its data in `folder`, and forgets nothing when it is killed. */
-	static async start(folder: string): Promise<Postgres> {
+	/** Starts one in a folder of its own, to which its user has access. It forgets nothing when it is killed. */
+	static async start(): Promise<Postgres> {
+		const folder = mkdtempSync(join(tmpdir(), "veleta-postgres-"));
 		const server = new Postgres(folder, await freePort());
-		mkdirSync(folder, { recursive: true });
 		const owner = ownerOf();
 		if (owner) chownSync(folder, owner.uid, owner.gid);
 		chmodSync(folder, 0o700);
@@ -90,9 +91,11 @@ export class Postgres {
 		await this._program?.kill();
 	}
 
-	async stop(): Promise<void> {
+	/** For good. */
+	async remove(): Promise<void> {
 		this._program?.signal("SIGINT");
 		await this._program?.ended();
+		rmSync(this._folder, { recursive: true });
 	}
 }
 

@@ -1,5 +1,4 @@
 /** The stores that all stories are told to: SQLite, and PostgreSQL where it is installed. */
-import { mkdtempSync, rmSync } from "node:fs";
 import { after } from "node:test";
 import type { Driver } from "../../commands/observatory/store/driver.ts";
 import { openPostgres } from "../../commands/observatory/store/postgres.ts";
@@ -16,24 +15,22 @@ export interface StoreKind {
 	readonly open: () => Promise<Driver>;
 }
 
-let postgres: Promise<{ readonly server: Postgres; readonly driver: Driver; readonly folder: string }> | undefined;
+let postgres: Promise<{ readonly server: Postgres; readonly driver: Driver }> | undefined;
 
 /** Started at its first use, and one for all stories of a file. */
 function startPostgres() {
 	postgres ??= (async () => {
-		const folder = mkdtempSync("/tmp/veleta-postgres-");
-		const server = await Postgres.start(folder);
-		return { server, driver: await openPostgres(server.url), folder };
+		const server = await Postgres.start();
+		return { server, driver: await openPostgres(server.url) };
 	})();
 	return postgres;
 }
 
 after(async () => {
 	if (!postgres) return;
-	const { server, driver, folder } = await postgres;
+	const { server, driver } = await postgres;
 	await driver.close();
-	await server.stop();
-	rmSync(folder, { recursive: true });
+	await server.remove();
 });
 
 export const STORE_KINDS: readonly StoreKind[] = [

@@ -1,8 +1,8 @@
 /** What a chart shows of a series: values, or summaries of equal length where there are many. */
 import type { Chart } from "../page/api.ts";
 import type { Driver, Query } from "./driver.ts";
-import { HOUR_MS } from "./store.ts";
-import { DAY_MS, type Level, MINUTE_MS, merged, type Summary, single, summaryOf } from "./summaries.ts";
+import { type Level, merged, type Summary, single, summaryOf } from "./summaries.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "./times.ts";
 
 /** Lengths of a point, in ms: those that people count in. */
 const STEPS = [1, 2, 5, 10, 15, 30].map((seconds) => seconds * 1_000);

@@ -1,7 +1,6 @@
 /** Old readings are removed, and what is left of them are the summaries of their hours and days. */
 import type { Driver, Query } from "./driver.ts";
-import { HOUR_MS } from "./store.ts";
-import { MINUTE_MS } from "./summaries.ts";
+import { HOUR_MS, MINUTE_MS } from "./times.ts";
 
 /** Readings in one transaction: others wait for it. */
 const READINGS_AT_ONCE = 2_000;

@@ -1,5 +1,6 @@
 /** The tables. A new version is a further entry: what an earlier one has made stays. Times are ms since 1970. */
 import { type Dialect, type Driver, type Query, StoreError } from "./driver.ts";
+import { HOUR_MS } from "./times.ts";
 
 /** By version, the statements that make it of the one before. */
 const MIGRATIONS: readonly ((dialect: Dialect) => readonly string[])[] = [
@@ -21,10 +22,12 @@ const MIGRATIONS: readonly ((dialect: Dialect) => readonly string[])[] = [
 		`CREATE TABLE value (series BIGINT NOT NULL, time BIGINT NOT NULL, seq BIGINT NOT NULL, value DOUBLE PRECISION NOT NULL,
 			PRIMARY KEY (series, time, seq)) ${clustered}${partitioned}`,
 		...partitions("value"),
-		// `level`: the length of what is summed up, in ms.
+		// `level`: the length of what is summed up, in ms. `version` counts its changes; `told` is the one that Home Assistant has.
 		`CREATE TABLE summary (series BIGINT NOT NULL, level BIGINT NOT NULL, start BIGINT NOT NULL,
 			minimum DOUBLE PRECISION NOT NULL, maximum DOUBLE PRECISION NOT NULL, sum DOUBLE PRECISION NOT NULL,
-			count BIGINT NOT NULL, PRIMARY KEY (series, level, start)) ${clustered}`,
+			count BIGINT NOT NULL, version BIGINT NOT NULL DEFAULT 1, told BIGINT NOT NULL DEFAULT 0,
+			PRIMARY KEY (series, level, start)) ${clustered}`,
+		`CREATE INDEX summary_untold ON summary (start) WHERE level = ${HOUR_MS} AND told <> version`,
 		// Hours whose summaries are not what their values are.
 		`CREATE TABLE dirty (station BIGINT NOT NULL, hour BIGINT NOT NULL, PRIMARY KEY (station, hour)) ${clustered}`,
 	],

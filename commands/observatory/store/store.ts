@@ -9,8 +9,8 @@ import { among, type Driver, inChunks, type Query, type Row, StoreError, type Va
 import { type Gap, sizeOf } from "./gaps.ts";
 import { gone, type Known, type Place, place, type Run } from "./placement.ts";
 import { migrate } from "./schema.ts";
+import { HOUR_MS } from "./times.ts";
 
-export const HOUR_MS = 3_600_000;
 /** Stations, and quantities of one: what comes of more is not stored. A stranger may make up names. */
 const STATIONS_MAXIMUM = 20_000;
 const QUANTITIES_MAXIMUM = 64;

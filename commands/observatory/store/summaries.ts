@@ -3,10 +3,8 @@
  * and of each day. They follow from the values, and are made anew for an hour that a late reading has touched.
  */
 import { among, type Driver, inChunks, type Query, type Row } from "./driver.ts";
-import { HOUR_MS } from "./store.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "./times.ts";
 
-export const MINUTE_MS = 60_000;
-export const DAY_MS = 24 * HOUR_MS;
 /** Levels, each of which consists of those before it. */
 export const LEVELS = [MINUTE_MS, HOUR_MS, DAY_MS] as const;
 export type Level = (typeof LEVELS)[number];
@@ -62,11 +60,8 @@ export function single({ time, value }: Row): Summary {
 	return { start, minimum: number, maximum: number, sum: number, count: 1 };
 }
 
-/**
- * Sums up hours that are over at `now`, the oldest first. Resolves with whether there may be more. `onHour` is told of
- * each, by the series, in the same transaction. Throws a `StoreError`.
- */
-export async function sumUp(driver: Driver, now: number, onHours?: OnHours): Promise<boolean> {
+/** Sums up hours that are over at `now`, the oldest first. Resolves with whether there may be more. Throws a `StoreError`. */
+export async function sumUp(driver: Driver, now: number): Promise<boolean> {
 	return driver.transaction(async (query) => {
 		// First of all: whoever stores a value of such an hour meanwhile waits, and then notes it anew.
 		const due = await query(
@@ -89,12 +84,9 @@ export async function sumUp(driver: Driver, now: number, onHours?: OnHours): Pro
 			}
 		}
 		await daysOf(query, hours);
-		await onHours?.(query, hours);
 		return due.length === HOURS_AT_ONCE;
 	});
 }
-
-export type OnHours = (query: Query, hours: readonly { series: number; hour: Summary }[]) => Promise<void>;
 
 /** `isPruned`: other values of this hour were removed, and are in its summary. */
 async function hourOf(query: Query, series: number, hour: number, isPruned: boolean): Promise<Summary | undefined> {
@@ -145,6 +137,8 @@ async function put(query: Query, series: number, level: Level, summaries: readon
 		summaries.map(({ start, minimum, maximum, sum, count }) => [series, level, start, minimum, maximum, sum, count]),
 		(places) => `INSERT INTO summary (series, level, start, minimum, maximum, sum, count) VALUES ${places}
 			ON CONFLICT (series, level, start) DO UPDATE SET minimum = excluded.minimum, maximum = excluded.maximum,
-			sum = excluded.sum, count = excluded.count`,
+			sum = excluded.sum, count = excluded.count, version = summary.version +
+			CASE WHEN summary.minimum = excluded.minimum AND summary.maximum = excluded.maximum
+			AND summary.sum = excluded.sum AND summary.count = excluded.count THEN 0 ELSE 1 END`,
 	);
 }
