@@ -148,7 +148,8 @@ export class MosquittoChild {
 				.filter((line) => line !== "")) {
 				// A time stands before each.
 				this._lastLine = printable(line.replace(/^\d+: /, ""));
-				if (/^(Error|Warning)/.test(this._lastLine)) this._options.say(`broker: ${this._lastLine}`);
+				// That root should not run it says nothing that root does not know.
+				if (/^(Error|Warning: (?!.*root))/.test(this._lastLine)) this._options.say(this._lastLine);
 			}
 		});
 		child.on("error", (error) => {
@@ -158,7 +159,7 @@ export class MosquittoChild {
 			if (!this._isWanted || this._child !== child) return;
 			if (Date.now() - startedAt >= STABLE_MS) this._delay = 0;
 			this._options.say(
-				`broker: mosquitto has ended (${signal ?? code}), and is started again${this._delay > 0 ? ` in ${this._delay / 1_000} s` : ""}`,
+				`mosquitto has ended (${signal ?? code}), and is started again${this._delay > 0 ? ` in ${this._delay / 1_000} s` : ""}`,
 			);
 			this._timer = setTimeout(() => this._spawn(), this._delay);
 			this._delay = Math.min(RESTART.limit, Math.max(RESTART.base, 2 * this._delay));

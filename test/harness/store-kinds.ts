@@ -2,7 +2,7 @@
 import { after } from "node:test";
 import type { Driver } from "../../commands/observatory/store/driver.ts";
 import { openPostgres } from "../../commands/observatory/store/postgres.ts";
-import { openSqlite } from "../../commands/observatory/store/sqlite.ts";
+import { IN_MEMORY, openSqlite } from "../../commands/observatory/store/sqlite.ts";
 import { NO_POSTGRES, Postgres } from "./postgres.ts";
 
 const TABLES = ["station", "run", "gap", "reading", "series", "value", "summary", "dirty"];
@@ -34,7 +34,7 @@ after(async () => {
 });
 
 export const STORE_KINDS: readonly StoreKind[] = [
-	{ name: "SQLite", skip: false, open: async () => openSqlite(":memory:") },
+	{ name: "SQLite", skip: false, open: () => openSqlite(IN_MEMORY) },
 	{
 		name: "PostgreSQL",
 		skip: NO_POSTGRES,

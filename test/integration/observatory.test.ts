@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "libsql";
+import { HistoryServer } from "../harness/home-assistant-history.ts";
 import { publish } from "../harness/mosquitto.ts";
 import { keysUpTo, Observatory } from "../harness/observatory.ts";
 import { freePort } from "../harness/ports.ts";
@@ -76,9 +77,8 @@ scenario("What the station has no more is lost, and is not asked for again.", as
 	await says("status", "online");
 	await report(1);
 	await report(6);
-	const asked = () => requests.lines.filter((line) => /cmd\/readings/.test(line));
-	const [first] = await until("a request", () => asked().length > 0 && asked());
-	assert.match(first!, /\{"from":2,"to":5\}/);
+	const asked = () => requests.lines.map((line) => JSON.parse(line)).map(({ topic, payload }) => `${topic} ${payload}`);
+	await until("a request", () => asked().length === 1);
 	await says("reply", '{"command":"readings","ok":true,"from":2,"to":5,"sent":0,"missing":[[2,3],[5,5]]}');
 	await until("a loss", async () => (await observatory.station(TERRACE))?.lost === 3);
 	assert.deepEqual(
@@ -92,7 +92,7 @@ scenario("What the station has no more is lost, and is not asked for again.", as
 	// It is back: only what may still come is asked for.
 	await says("status", "online");
 	await until("another request", () => asked().length === 2);
-	assert.match(asked()[1]!, /\{"from":4,"to":4\}/);
+	assert.deepEqual(asked(), [`${TERRACE}/cmd/readings {"from":2,"to":5}`, `${TERRACE}/cmd/readings {"from":4,"to":4}`]);
 });
 
 scenario("Numbers at other people's topics are collected, too.", async (parts) => {
@@ -216,6 +216,38 @@ scenario(
 		assert.ok(!isAlive(last));
 	},
 );
+
+scenario("Hours go to Home Assistant, and go again when a late reading has changed them.", async (parts) => {
+	const broker = await parts.mosquitto();
+	const server = await HistoryServer.start();
+	parts.onEnd(() => server.close());
+	const hour = 3_600_000;
+	const start = Math.floor(Date.now() / hour) * hour - 3 * hour;
+	const report = (level: string, seq: number, temperature: number) =>
+		broker.publish(
+			`${TERRACE}/${level}`,
+			...["-m", JSON.stringify({ temperature, time: new Date(start + seq * 60_000).toISOString(), seq })],
+		);
+	process.env.VELETA_HOME_ASSISTANT_TOKEN = server.token;
+	const observatory = await Observatory.start(parts, ["--broker", urlOf(broker), "--home-assistant", server.url]);
+	const told = () => server.statistics.get("veleta:terrace_temperature")?.rows.get(start);
+	await report("state", 1, 20);
+	await report("state", 3, 22);
+	await observatory.reaches(TERRACE, 3);
+	await observatory.stop();
+	// It sums up when it starts.
+	await observatory.restart();
+	await until("the hour", () => told()?.mean === 21);
+	await report("late", 2, 30);
+	await until("the late reading", async () => (await observatory.station(TERRACE))?.missing === 0);
+	await observatory.stop();
+	await observatory.restart();
+	delete process.env.VELETA_HOME_ASSISTANT_TOKEN;
+	await until("the hour as it is now", () => told()?.mean === 24);
+	assert.deepEqual([told()?.min, told()?.max], [20, 30]);
+	assert.ok(!observatory.lines.join("\n").includes(server.token));
+	assert.deepEqual(server.refused, []);
+});
 
 scenario(
 	"Two collectors of a group divide the readings, and have one store: PostgreSQL.",

@@ -59,8 +59,8 @@ export interface CollectorOptions {
 	/** The name of the group whose collectors divide the readings (MQTT 5.0). */
 	readonly group: string | undefined;
 	readonly store: Store;
-	/** A line for people. */
-	readonly say: (text: string) => void;
+	/** A line for people, of the broker or the store. */
+	readonly tell: (who: "broker" | "store", text: string) => void;
 	/** Something is stored. */
 	readonly onSaved: (saved: Saved) => void;
 }
@@ -138,7 +138,7 @@ export class Collector {
 			onOversized: () => this._ignored("it has more than 64 KB"),
 			onSubscribe: (filter, reasonCode) => {
 				if (reasonCode >= 0x80)
-					options.say(`broker: it refuses the subscription to ${filter}: ${reasonText(reasonCode)}`);
+					options.tell("broker", `it refuses the subscription to ${filter}: ${reasonText(reasonCode)}`);
 			},
 		});
 		for (const topicFilter of filtersOf(options)) session.subscribe({ topicFilter, qos: 1 });
@@ -254,20 +254,21 @@ export class Collector {
 	}
 
 	private _connected(sessionPresent: boolean, version: ProtocolVersion): void {
-		const { say, broker } = this._options;
+		const { tell, broker } = this._options;
 		this._counts.connections++;
 		this._version = version;
 		this._brokerProblem = undefined;
 		this._gaps.connected(clock.now());
-		say(
-			`broker: ${showAddress(broker)}: connected with MQTT ${VERSIONS[version]}, session ${sessionPresent ? "resumed" : "new"}`,
+		tell(
+			"broker",
+			`${showAddress(broker)}: connected with MQTT ${VERSIONS[version]}, session ${sessionPresent ? "resumed" : "new"}`,
 		);
 	}
 
 	/** Told once, until it is back. */
 	private _disconnected(reason: string): void {
 		// What was not acknowledged comes again.
-		if (this._brokerProblem !== reason && !this._stopped) this._options.say(`broker: ${reason}`);
+		if (this._brokerProblem !== reason && !this._stopped) this._options.tell("broker", reason);
 		this._brokerProblem = reason;
 	}
 
@@ -296,7 +297,7 @@ export class Collector {
 		this._counts.ignored++;
 		if (this._hasToldIgnored) return;
 		this._hasToldIgnored = true;
-		this._options.say(`a message is ignored: ${why} (told once; /metrics counts them)`);
+		this._options.tell("broker", `a message is ignored: ${why} (told once; /metrics counts them)`);
 	}
 
 	private _replied({ station, members }: Reply, { properties }: ReceivedMessage): void {
@@ -342,10 +343,10 @@ export class Collector {
 
 	/** Whether the batch is stored, but for what the store can never take. */
 	private async _saved(batch: readonly Waiting[]): Promise<boolean> {
-		const { store, say, onSaved } = this._options;
+		const { store, tell, onSaved } = this._options;
 		try {
 			const saved = await store.save(batch.map(({ arrival }) => arrival));
-			if (this._storeProblem !== undefined) say("store: works again");
+			if (this._storeProblem !== undefined) tell("store", "works again");
 			this._storeProblem = undefined;
 			this._retryDelay = 0;
 			await this._count(batch, saved);
@@ -356,7 +357,7 @@ export class Collector {
 				const [only, ...others] = batch;
 				if (others.length === 0) {
 					this._counts.refused++;
-					say(`store: ${error.message}; what ${printable(only!.message.topic)} brought is left out`);
+					tell("store", `${error.message}; what ${printable(only!.message.topic)} brought is left out`);
 					return true;
 				}
 				// One of them is the cause: the others are stored without it.
@@ -364,7 +365,7 @@ export class Collector {
 				return (await this._saved(batch.slice(0, middle))) && (await this._saved(batch.slice(middle)));
 			}
 			const problem = messageOf(error);
-			if (this._storeProblem !== problem) say(`store: ${problem}; readings wait at the broker`);
+			if (this._storeProblem !== problem) tell("store", `${problem}; readings wait at the broker`);
 			this._storeProblem = problem;
 			return false;
 		}
@@ -378,7 +379,7 @@ export class Collector {
 		counts.refused += refused;
 		if (refused > 0 && !this._hasToldRefused) {
 			this._hasToldRefused = true;
-			this._options.say("store: there are too many stations, or quantities of one; those of more are left out");
+			this._options.tell("store", "there are too many stations, or quantities of one; those of more are left out");
 		}
 		const now = clock.now();
 		for (const { topic, isLate } of fresh) if (isLate) this._gaps.heard(topic, now);

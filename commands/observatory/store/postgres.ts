@@ -1,5 +1,5 @@
 /** PostgreSQL, by its URL. */
-import pg from "pg";
+import type pg from "pg";
 import { messageOf } from "../../../src/text.ts";
 import { type Driver, type Query, type Row, StoreError, type Value } from "./driver.ts";
 
@@ -27,6 +27,7 @@ const INT8 = 20;
  */
 export async function openPostgres(url: string): Promise<Driver> {
 	const name = nameOf(url);
+	const { default: library } = await import("pg");
 	const explained = (error: unknown): StoreError => {
 		if (error instanceof StoreError) return error;
 		const { code = "" } = error as { code?: string };
@@ -36,7 +37,7 @@ export async function openPostgres(url: string): Promise<Driver> {
 	};
 	let pool: pg.Pool;
 	try {
-		pool = new pg.Pool({
+		pool = new library.Pool({
 			connectionString: url,
 			max: CONNECTIONS_MAXIMUM,
 			connectionTimeoutMillis: CONNECT_MS,
@@ -45,7 +46,7 @@ export async function openPostgres(url: string): Promise<Driver> {
 			keepAlive: true,
 			types: {
 				getTypeParser: ((id: number, format: "text") =>
-					id === INT8 ? Number : pg.types.getTypeParser(id, format)) as typeof pg.types.getTypeParser,
+					id === INT8 ? Number : library.types.getTypeParser(id, format)) as typeof pg.types.getTypeParser,
 			},
 		});
 	} catch (error) {

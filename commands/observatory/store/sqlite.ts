@@ -1,7 +1,7 @@
 /** SQLite, in a file. */
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import Database from "libsql";
+import type Database from "libsql";
 import { messageOf } from "../../../src/text.ts";
 import { type Driver, type Query, type Row, StoreError, type Value } from "./driver.ts";
 
@@ -25,11 +25,15 @@ const PROBLEMS: readonly (readonly [code: string, problem: string])[] = [
 /** Prepared statements that are kept, each way: their texts are few, but for the number of rows. */
 const STATEMENTS_MAXIMUM = 200;
 
+/** In place of a path: nothing is kept. */
+export const IN_MEMORY = ":memory:";
+
 /** Opens or makes the file. Throws a `StoreError`. */
-export function openSqlite(path: string): Driver {
-	const writer = new Connection(path);
+export async function openSqlite(path: string): Promise<Driver> {
+	const library = await loadLibrary();
+	const writer = new Connection(library, path);
 	// A snapshot of what is committed, also while the other one writes.
-	const reader = path === ":memory:" ? writer : new Connection(path);
+	const reader = path === IN_MEMORY ? writer : new Connection(library, path);
 	let last: Promise<unknown> = Promise.resolve();
 	return {
 		name: path,
@@ -55,12 +59,23 @@ export function openSqlite(path: string): Driver {
 	};
 }
 
+/** Its binary is there for Linux, macOS and Windows on the usual processors. */
+async function loadLibrary(): Promise<typeof Database> {
+	try {
+		return (await import("libsql")).default;
+	} catch {
+		throw new StoreError("SQLite (libsql) has no build for this computer: --store takes PostgreSQL");
+	}
+}
+
 class Connection {
+	private readonly _library: typeof Database;
 	private readonly _path: string;
 	private _database: Database.Database | undefined;
 	private readonly _statements = new Map<string, Database.Statement>();
 
-	constructor(path: string) {
+	constructor(library: typeof Database, path: string) {
+		this._library = library;
 		this._path = path;
 		this._open();
 	}
@@ -96,9 +111,9 @@ class Connection {
 
 	private _open(): Database.Database {
 		try {
-			if (this._path !== ":memory:") mkdirSync(dirname(this._path), { recursive: true });
+			if (this._path !== IN_MEMORY) mkdirSync(dirname(this._path), { recursive: true });
 			// It does not wait for a lock: this thread has other work.
-			const database = new Database(this._path, { timeout: 0 });
+			const database = new this._library(this._path, { timeout: 0 });
 			this._database = database;
 			database.exec("PRAGMA journal_mode = WAL");
 			// What is committed outlives a power cut.

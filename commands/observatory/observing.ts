@@ -1,0 +1,165 @@
+/** Collector, store and page at work, until they are stopped. */
+import { messageOf } from "../../src/text.ts";
+import { Collector, type CollectorOptions } from "./collecting/collector.ts";
+import { CLOCK } from "./home-assistant/connection.ts";
+import { History } from "./home-assistant/history.ts";
+import type { LiveEvent, Source } from "./page/api.ts";
+import { startPage } from "./page/server.ts";
+import { chartOf } from "./store/chart.ts";
+import { Hours } from "./store/hours.ts";
+import { prune } from "./store/retention.ts";
+import type { Saved, Store } from "./store/store.ts";
+import { sumUp } from "./store/summaries.ts";
+
+/** Time between two rounds of summing up, and of removing what is old, in ms. */
+const SUM_UP_MS = 30_000;
+const PRUNE_MS = 3_600_000;
+
+export interface ObservingOptions {
+	readonly collecting: Omit<CollectorOptions, "store" | "tell" | "onSaved">;
+	readonly store: Store;
+	/** How long readings are kept, in ms; `undefined`: for ever. */
+	readonly keep: number | undefined;
+	readonly page: { readonly host: string; readonly port: number; readonly password: string | undefined } | undefined;
+	/** Whether stations may be commanded from the page. */
+	readonly commands: boolean;
+	readonly homeAssistant: { readonly url: string; readonly token: string } | undefined;
+	/** A line of a part: `broker`, `store`, `page` or `history`. */
+	readonly tell: (who: string, text: string) => void;
+}
+
+export interface Observing {
+	/** Of the page. */
+	readonly url: string | undefined;
+	/** In good order: what has come is stored. */
+	stop(): Promise<void>;
+}
+
+/** Throws an Error for a person. */
+export async function startObserving(options: ObservingOptions): Promise<Observing> {
+	const { store, tell, homeAssistant } = options;
+	const live = new Live(store);
+	const collector = new Collector({
+		...options.collecting,
+		store,
+		tell,
+		onSaved: (saved) => live.saved(saved),
+	});
+	const page =
+		options.page &&
+		(await startPage({
+			...options.page,
+			source: sourceOf(options, collector, live),
+			onError: (problem) => tell("page", problem),
+		}));
+	if (page) tell("page", page.url);
+	await collector.start();
+	const upkeep = new Upkeep(options);
+	const history =
+		homeAssistant &&
+		new History({
+			...homeAssistant,
+			...{ source: new Hours(store.driver), clock: CLOCK, onLine: (line) => tell("history", line) },
+		});
+	history?.start();
+	return {
+		url: page?.url,
+		stop: async () => {
+			history?.close();
+			upkeep.stop();
+			await collector.stop();
+			await page?.close();
+		},
+	};
+}
+
+/** Hands on what has been stored to whoever looks. */
+class Live {
+	private readonly _store: Store;
+	private readonly _listeners = new Set<(event: LiveEvent) => void>();
+	/** Stations of which something else than readings has changed, and whether they are being asked for. */
+	private _changed = new Set<string>();
+	private _asking = false;
+
+	constructor(store: Store) {
+		this._store = store;
+	}
+
+	listen(listener: (event: LiveEvent) => void): () => void {
+		this._listeners.add(listener);
+		return () => this._listeners.delete(listener);
+	}
+
+	saved({ fresh, changed }: Saved): void {
+		if (this._listeners.size === 0) return;
+		for (const { topic, reading, isLate } of fresh) this._tell({ type: "reading", topic, reading, isLate });
+		for (const topic of changed) this._changed.add(topic);
+		void this._ask();
+	}
+
+	private async _ask(): Promise<void> {
+		if (this._asking) return;
+		this._asking = true;
+		try {
+			while (this._changed.size > 0) {
+				const topics = [...this._changed];
+				this._changed = new Set();
+				for (const station of await this._store.stations(topics)) this._tell({ type: "station", station });
+			}
+		} catch {
+			// The collector tells of a store that fails; the page asks again when it is loaded.
+		} finally {
+			this._asking = false;
+		}
+	}
+
+	private _tell(event: LiveEvent): void {
+		for (const listener of this._listeners) listener(event);
+	}
+}
+
+function sourceOf({ store, commands }: ObservingOptions, collector: Collector, live: Live): Source {
+	return {
+		stations: () => store.stations(),
+		chart: (...question) => chartOf(store.driver, ...question),
+		losses: (topic) => store.losses(topic),
+		listen: (listener) => live.listen(listener),
+		command: commands ? (request) => collector.command(request) : undefined,
+		counters: () => collector.counters(),
+		problem: () => collector.problem,
+	};
+}
+
+/** Sums up hours that are over, and removes what is old. */
+class Upkeep {
+	private readonly _options: ObservingOptions;
+	private _timer: NodeJS.Timeout | undefined;
+	private _pruneAt = 0;
+	private _stopped = false;
+
+	constructor(options: ObservingOptions) {
+		this._options = options;
+		void this._round();
+	}
+
+	stop(): void {
+		this._stopped = true;
+		clearTimeout(this._timer);
+	}
+
+	private async _round(): Promise<void> {
+		const { store, keep, tell } = this._options;
+		const { driver } = store;
+		try {
+			while (!this._stopped && (await sumUp(driver, Date.now())));
+			if (keep !== undefined && Date.now() >= this._pruneAt) {
+				while (!this._stopped && (await prune(driver, Date.now() - keep)));
+				this._pruneAt = Date.now() + PRUNE_MS;
+			}
+		} catch (error) {
+			// It is done later; what the collector cannot store it tells itself.
+			if (!this._stopped) tell("store", `cannot be summed up now: ${messageOf(error)}`);
+		}
+		if (!this._stopped) this._timer = setTimeout(() => void this._round(), SUM_UP_MS);
+	}
+}
