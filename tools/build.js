@@ -142,7 +142,7 @@ export function bundleForNode(options) {
 		platform: "node",
 		target: "node20",
 		sourcemap: "inline",
-		external: ["aedes", "esbuild", "mqtt", "serialport", "ws"],
+		external: ["aedes", "esbuild", "mqtt", "playwright-core", "serialport", "ws"],
 		define: { XS_ENGINE: JSON.stringify(engineProgram), XS_TLS_ENGINE: JSON.stringify(tlsEngineProgram) },
 		...options,
 	});

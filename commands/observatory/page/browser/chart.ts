@@ -119,11 +119,6 @@ export class ChartCard {
 		if (this._details.open) this._fillTable();
 	}
 
-	/** What is drawn, for tests. */
-	get drawn(): uPlot.AlignedData {
-		return this._plot?.data ?? [[]];
-	}
-
 	close(): void {
 		this._observer.disconnect();
 		this._endTheme();
@@ -256,11 +251,12 @@ export class ChartCard {
 		const found = extremes.filter((one) => one !== undefined);
 		let words = found.length === 0 ? texts.nothingHere : "";
 		if (!this._isMany && found[0]) {
-			const { newest, lowest, highest } = found[0];
+			const { newest, lowest, highest, gaps } = found[0];
 			words = [
 				`${texts.newest} ${valueText(newest.value, quantity)} (${timeText(newest.time)})`,
 				`${texts.lowest} ${valueText(lowest, quantity)}`,
 				`${texts.highest} ${valueText(highest, quantity)}`,
+				...(gaps > 0 ? [texts.gaps(numberText(gaps), gaps === 1)] : []),
 			].join(" · ");
 		}
 		setText(this._summary, words);

@@ -20,6 +20,8 @@ export interface Extremes {
 	readonly newest: { readonly time: number; readonly value: number };
 	readonly lowest: number;
 	readonly highest: number;
+	/** How often the line is broken. */
+	readonly gaps: number;
 }
 
 export class Feed {
@@ -78,9 +80,17 @@ export class Feed {
 		let newest: Extremes["newest"] | undefined;
 		let lowest = Number.POSITIVE_INFINITY;
 		let highest = Number.NEGATIVE_INFINITY;
+		let gaps = 0;
+		let isBroken = false;
 		for (const [index, time] of times.entries()) {
 			const value = means[index];
-			if (value === null || value === undefined || time < from || time > to) continue;
+			if (time < from || time > to || value === undefined) continue;
+			if (value === null) {
+				isBroken = newest !== undefined;
+				continue;
+			}
+			if (isBroken) gaps++;
+			isBroken = false;
 			newest = { time, value };
 			lowest = Math.min(lowest, minima[index] ?? value);
 			highest = Math.max(highest, maxima[index] ?? value);
@@ -93,7 +103,7 @@ export class Feed {
 			lowest = Math.min(lowest, value);
 			highest = Math.max(highest, value);
 		}
-		return newest && { newest, lowest, highest };
+		return newest && { newest, lowest, highest, gaps };
 	}
 
 	close(): void {
