@@ -16,6 +16,9 @@ export interface Columns {
 	readonly maxima: (number | null)[];
 }
 
+/** Beyond it, on both sides, nothing is drawn: a stranger's number may be anything, and an axis has an end. */
+const VALUE_MAXIMUM = 1e12;
+
 export interface Extremes {
 	readonly newest: { readonly time: number; readonly value: number };
 	readonly lowest: number;
@@ -65,7 +68,7 @@ export class Feed {
 	/** The newest reading, behind all that is there; returns whether it is a point more. */
 	append(reading: LastReading): boolean {
 		if (this._loading) this._since.push(reading);
-		const value = reading.quantities[this.quantity];
+		const value = shownValue(reading, this.quantity);
 		const { times, means, minima, maxima } = this.columns;
 		if (value === undefined || !this.isLoaded || reading.time <= (times.at(-1) ?? Number.NEGATIVE_INFINITY))
 			return false;
@@ -96,7 +99,7 @@ export class Feed {
 			highest = Math.max(highest, maxima[index] ?? value);
 		}
 		const last = this._observatory.station(this.topic)?.last;
-		const value = last?.quantities[this.quantity];
+		const value = last ? shownValue(last, this.quantity) : undefined;
 		// A point that stands for a time has its mean only.
 		if (last && value !== undefined && last.time >= from && last.time <= to && last.time >= (newest?.time ?? 0)) {
 			newest = { time: last.time, value };
@@ -116,9 +119,9 @@ export class Feed {
 		this.columns = {
 			// A point stands in the middle of its time.
 			times: times.map((time) => time + half),
-			means: [...means],
-			minima: [...minima],
-			maxima: [...maxima],
+			means: means.map(drawable),
+			minima: minima.map(drawable),
+			maxima: maxima.map(drawable),
 		};
 		this.step = step;
 		this.isLoaded = true;
@@ -126,4 +129,13 @@ export class Feed {
 		this._loading = undefined;
 		for (const reading of this._since.splice(0)) this.append(reading);
 	}
+}
+
+function drawable(value: number | null): number | null {
+	return value !== null && Math.abs(value) <= VALUE_MAXIMUM ? value : null;
+}
+
+function shownValue({ quantities }: LastReading, name: string): number | undefined {
+	const value = Object.hasOwn(quantities, name) ? quantities[name] : undefined;
+	return value === undefined ? undefined : (drawable(value) ?? undefined);
 }

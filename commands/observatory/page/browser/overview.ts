@@ -150,7 +150,7 @@ class Card {
 		} else setText(this._time, texts.noReading);
 		const gaps = [
 			missing > 0 && texts.missing(numberText(missing), missing === 1),
-			lost > 0 && texts.lostCount(numberText(lost)),
+			lost > 0 && texts.lostCount(numberText(lost), lost === 1),
 		];
 		setText(this._gaps, gaps.filter((text) => text !== false).join(" · "));
 		if (performance.now() - this._loadedAt > CURVE_MS) this.load();
@@ -194,7 +194,7 @@ export function showValues(
 ): void {
 	const names = quantities.map(({ name }) => name);
 	for (const name of Object.keys(last?.quantities ?? {})) if (!names.includes(name)) names.push(name);
-	const shown = names.filter((name) => last?.quantities[name] !== undefined).slice(0, most);
+	const shown = names.filter((name) => last && Object.hasOwn(last.quantities, name)).slice(0, most);
 	for (const [index, name] of shown.entries()) {
 		let item = list.children[index] as HTMLElement | undefined;
 		if (!item) {
