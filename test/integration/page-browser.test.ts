@@ -693,6 +693,34 @@ world(
 	},
 );
 
+world(
+	"A page that nobody sees lets its connection go, and is up to date when it is seen again.",
+	async ({ source, open }) => {
+		const now = furnish(source);
+		const page = await open();
+		await shows(page, "#live", /^Live$/);
+		await page.clock.install();
+		const ended: string[] = [];
+		page.on("requestfailed", (request) => ended.push(new URL(request.url()).pathname));
+		page.on("requestfinished", (request) => ended.push(new URL(request.url()).pathname));
+		const set = (state: string) =>
+			page.evaluate(
+				`Object.defineProperty(document, "visibilityState", { value: "${state}", configurable: true });
+			document.dispatchEvent(new Event("visibilitychange"));`,
+			);
+		await set("hidden");
+		await page.clock.fastForward(10_000);
+		await until("the end of the stream", () => ended.includes("/api/events"));
+		source.publish("veleta/terrace", now + MINUTE, { temperature: 2.5, humidity: 50, pressure: 1_000 });
+		source.add("veleta/new");
+		await set("visible");
+		await shows(page, card("veleta/terrace"), /Temperature 2\.50/);
+		await shows(page, "h1", /^4 stations$/);
+		source.publish("veleta/terrace", now + 2 * MINUTE, { temperature: 3.5, humidity: 50, pressure: 1_000 });
+		await shows(page, card("veleta/terrace"), /Temperature 3\.50/);
+	},
+);
+
 world("A chart that cannot be loaded says so, and is there when it can.", async ({ source, open }) => {
 	const now = furnish(source);
 	const chartOf = source.chart.bind(source);

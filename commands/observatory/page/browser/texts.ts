@@ -118,7 +118,7 @@ const english = {
 	set: "Set",
 	restart: "Restart…",
 	restartQuestion: (station: string) => `Restart ${station}?`,
-	restartText: "It delivers the readings that wait, and is back within a minute. No reading is lost.",
+	restartText: "It delivers the readings that wait, and starts anew. What it cannot deliver stays in its flash.",
 	restartNow: "Restart",
 	cancel: "Cancel",
 	waiting: "Waiting for the station’s reply…",
@@ -241,7 +241,8 @@ const spanish: Texts = {
 	set: "Aplicar",
 	restart: "Reiniciar…",
 	restartQuestion: (station) => `¿Reiniciar ${station}?`,
-	restartText: "Antes entrega las lecturas pendientes y en menos de un minuto está de vuelta. No se pierde ninguna.",
+	restartText:
+		"Entrega las lecturas pendientes y arranca de nuevo. Lo que no pueda entregar se queda en su memoria flash.",
 	restartNow: "Reiniciar",
 	cancel: "Cancelar",
 	waiting: "Esperando la respuesta de la estación…",
