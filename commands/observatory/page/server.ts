@@ -37,7 +37,6 @@ const SECURITY_HEADERS = {
 	"X-Frame-Options": "DENY",
 	"Referrer-Policy": "no-referrer",
 	"Cross-Origin-Resource-Policy": "same-origin",
-	"Cross-Origin-Opener-Policy": "same-origin",
 };
 
 export interface PageOptions {
