@@ -194,15 +194,18 @@ world("A reading appears in its card and in its chart as it comes.", async ({ so
 	const now = furnish(source);
 	const overview = await open();
 	const station = await open(`${STATION}/hour`);
+	const day = await open(`${STATION}/day`);
 	const compare = await open("#/compare/hour/humidity/veleta%2Fterrace");
 	await shows(overview, card("veleta/terrace"), /Humidity 50\.0/);
 	await drawn(station, 3);
+	await drawn(day, 3);
 	await drawn(compare, 1);
 	source.publish("veleta/terrace", now + MINUTE, { temperature: 12, humidity: 51.5, pressure: 1_014 });
 	await shows(overview, card("veleta/terrace"), /Temperature 12\.00 °C Humidity 51\.5/);
 	await shows(station, ".now .values", /Temperature 12\.00 °C Humidity 51\.5 % Pressure 1,014\.00/);
 	await shows(station, ".now .time", /number 1383$/);
 	await shows(station, `${chart("humidity")} .summary`, /^Newest 51\.5 % .* Lowest 50\.0 % · Highest 51\.5 %$/);
+	await shows(day, `${chart("humidity")} .summary`, /^Newest 51\.5 % .* Highest 51\.5 % · 1 gap$/);
 	await shows(compare, ".legend tbody", /^terrace – 51\.5 % 50\.0 % 51\.5 %$/);
 	source.publish("veleta/cellar", now + MINUTE, { temperature: 1, humidity: 2 });
 	await shows(overview, card("veleta/cellar"), /Temperature 1\.00/);
@@ -294,10 +297,10 @@ world("Dragging zooms in, double click, Escape and a button lead back.", async (
 		await page.mouse.down();
 		await page.mouse.move(box.x + 0.5 * box.width, box.y + 60, { steps: 5 });
 		await page.mouse.up();
-		await until("the zoom", () => back.isEnabled());
+		await until("the zoom", () => back.isVisible());
 		await shows(page, ".shown", / – /);
 	};
-	const leftAlone = () => until("the way back", () => back.isDisabled());
+	const leftAlone = () => until("the way back", () => back.isHidden());
 	await page.locator(chart("temperature")).scrollIntoViewIfNeeded();
 	await zoom();
 	// The hour without readings is not in it.
@@ -314,7 +317,7 @@ world("Dragging zooms in, double click, Escape and a button lead back.", async (
 	await leftAlone();
 	for (const name of ["Earlier", "Later", "Zoom in", "Zoom out"]) {
 		await page.click(`.steps [aria-label="${name}"]`);
-		await until("another time", () => back.isEnabled());
+		await until("another time", () => back.isVisible());
 		await page.click(".ranges button:text-is('Day')");
 		await leftAlone();
 	}
@@ -428,7 +431,10 @@ world("A chart is a table, too.", async ({ source, open }) => {
 	await shows(page, `${details} thead`, /^Time Mean Lowest Highest$/);
 	await shows(page, `${details} .note`, /^The newest 200 rows\./);
 	const label = await page.getAttribute(`${chart("humidity")} .plot`, "aria-label");
-	assert.match(label!, /^Humidity: Newest 50\.0\s% .* Lowest 50\.0\s% · Highest 50\.0\s% · 1 gap$/);
+	assert.match(
+		label!,
+		/^Humidity: Newest\s50\.0\s%\s\(\d\d:\d\d:00\) · Lowest\s50\.0\s% · Highest\s50\.0\s% · 1\sgap$/,
+	);
 });
 
 world("In Spanish everything is Spanish: texts, numbers and dates.", async ({ source, open }) => {
@@ -556,6 +562,13 @@ world("Everything can be done by keyboard, and the focus is always seen.", async
 	await page.keyboard.press("Space");
 	await shows(page, '.ranges [aria-pressed="true"]', /^Week$/);
 	assert.equal(await focused(), "Week");
+	await tabTo("Zoom in");
+	await page.keyboard.press("Enter");
+	await shows(page, ".shown", / – /);
+	await tabTo("Back to now");
+	await page.keyboard.press("Enter");
+	await shows(page, ".shown", /^$/);
+	assert.equal(await focused(), "Week", "a button that goes gives the focus on");
 	await tabTo("Zoom in");
 	await page.keyboard.press("Enter");
 	await shows(page, ".shown", / – /);

@@ -261,7 +261,10 @@ export class ChartCard {
 				`${texts.lowest} ${valueText(lowest, quantity)}`,
 				`${texts.highest} ${valueText(highest, quantity)}`,
 				...(gaps > 0 ? [texts.gaps(numberText(gaps), gaps === 1)] : []),
-			].join(" · ");
+			]
+				// A line ends between two of them.
+				.map((part) => part.replaceAll(" ", "\u00A0"))
+				.join(" · ");
 		}
 		setText(this._summary, words);
 		setText(this._note, failed ? texts.chartFailed : "");

@@ -65,16 +65,25 @@ export class Feed {
 		return true;
 	}
 
-	/** The newest reading, behind all that is there; returns whether it is a point more. */
+	/** The newest reading, behind all that is there, or in the last point; returns whether something is to be drawn anew. */
 	append(reading: LastReading): boolean {
 		if (this._loading) this._since.push(reading);
 		const value = shownValue(reading, this.quantity);
+		if (value === undefined || !this.isLoaded) return false;
 		const { times, means, minima, maxima } = this.columns;
-		if (value === undefined || !this.isLoaded || reading.time <= (times.at(-1) ?? Number.NEGATIVE_INFINITY))
-			return false;
-		times.push(reading.time);
-		for (const column of [means, minima, maxima]) column.push(value);
-		return true;
+		const last = times.length - 1;
+		const behind = reading.time - (times[last] ?? Number.NEGATIVE_INFINITY);
+		if (behind > 0) {
+			times.push(reading.time);
+			for (const column of [means, minima, maxima]) column.push(value);
+			return true;
+		}
+		const [lowest, highest] = [minima[last], maxima[last]];
+		if (behind < -this.step / 2 || typeof lowest !== "number" || typeof highest !== "number") return false;
+		// Its mean is the server's affair.
+		minima[last] = Math.min(lowest, value);
+		maxima[last] = Math.max(highest, value);
+		return this.step > 0;
 	}
 
 	/** Of the values in the span; `undefined`: there are none. */
@@ -100,8 +109,14 @@ export class Feed {
 		}
 		const last = this._observatory.station(this.topic)?.last;
 		const value = last ? shownValue(last, this.quantity) : undefined;
-		// A point that stands for a time has its mean only.
-		if (last && value !== undefined && last.time >= from && last.time <= to && last.time >= (newest?.time ?? 0)) {
+		// A point that stands for a time has its mean only, and stands in the middle of it.
+		if (
+			last &&
+			value !== undefined &&
+			last.time >= from &&
+			last.time <= to &&
+			last.time + this.step / 2 >= (newest?.time ?? 0)
+		) {
 			newest = { time: last.time, value };
 			lowest = Math.min(lowest, value);
 			highest = Math.max(highest, value);
