@@ -13,6 +13,8 @@ export async function bundlePage() {
 		outdir: "page",
 		bundle: true,
 		minify: true,
+		// Private members, as of the firmware.
+		mangleProps: /^_[^_]/,
 		format: "esm",
 		platform: "browser",
 		target: "es2022",

@@ -1,55 +1,27 @@
 /**
- * Node-RED with its dashboard, and a page of it in Chromium without a screen. They are a package of their own, in
+ * Node-RED with its dashboard, and a page of it in Chromium without a screen. It is a package of its own, in
  * `test/node-red`, which `npm ci` in the project's folder does not install.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { NO_CHROMIUM, newPage, startBrowser, type WatchedPage } from "./browser.ts";
 import { freePort } from "./ports.ts";
-import { findProgram, Program } from "./program.ts";
+import { Program } from "./program.ts";
 import type { Parts } from "./scenario.ts";
-import { patience } from "./wait.ts";
 
 const fromPackage = createRequire(join(process.cwd(), "test/node-red/package.json"));
 
-/** Of playwright-core, what is used here. */
-interface Page {
-	setDefaultTimeout(timeout: number): void;
-	addInitScript(script: string): Promise<unknown>;
-	goto(url: string): Promise<unknown>;
-	evaluate<Value>(expression: string): Promise<Value>;
-	click(selector: string): Promise<void>;
-	on(event: "request", listener: (request: { url(): string }) => void): void;
-}
-interface Browser {
-	newPage(): Promise<Page>;
-	close(): Promise<void>;
-}
-interface Playwright {
-	readonly chromium: { launch(options: object): Promise<Browser> };
-}
-
 const RUNNING = /Started flows$/;
-
-/** The page has no screen, asks nobody but this computer, and may run as root. */
-const FLAGS = [
-	...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-	...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-	"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-];
 
 /** Why no Node-RED can be started and looked at here, or `false`. */
 export const NO_NODE_RED: string | false = (() => {
 	try {
-		fromPackage.resolve("playwright-core");
+		fromPackage.resolve("node-red/red.js");
+		return NO_CHROMIUM;
 	} catch {
 		return "Node-RED is missing: npm ci in test/node-red";
-	}
-	try {
-		findProgram("chromium");
-		return false;
-	} catch (error) {
-		return (error as Error).message;
 	}
 })();
 
@@ -58,14 +30,14 @@ export type Series = Readonly<Record<string, readonly (readonly [time: number, v
 
 export class NodeRed {
 	/** Whom the page has asked; an empty text for what it had in itself. */
-	readonly hosts = new Set<string>();
+	readonly hosts: ReadonlySet<string>;
 	private readonly _program: Program;
 	private readonly _page: Page;
 
-	private constructor(program: Program, page: Page) {
+	private constructor(program: Program, { page, hosts }: WatchedPage) {
 		this._program = program;
 		this._page = page;
-		page.on("request", (request) => this.hosts.add(new URL(request.url()).hostname));
+		this.hosts = hosts;
 	}
 
 	/** Starts one that nobody but this computer reaches, and opens the page of a dashboard; resolves when the page is there. */
@@ -78,16 +50,13 @@ export class NodeRed {
 		const args = [fromPackage.resolve("node-red/red.js"), "--userDir", folder];
 		const program = parts.own(new Program("Node-RED", process.execPath, args, folder));
 		await program.line(RUNNING);
-		const { chromium } = fromPackage("playwright-core") as Playwright;
-		const timeout = patience();
-		const browser = await chromium.launch({ executablePath: findProgram("chromium"), args: FLAGS, timeout });
+		const browser = await startBrowser();
 		parts.onEnd(() => browser.close());
-		const page = await browser.newPage();
-		page.setDefaultTimeout(timeout);
+		const watched = await newPage(browser);
 		// The dashboard's own tests find its charts by this, and so do ours.
-		await page.addInitScript("window.Cypress = true");
-		const nodeRed = new NodeRed(program, page);
-		await page.goto(`http://127.0.0.1:${port}${path}`);
+		await watched.page.addInitScript("window.Cypress = true");
+		const nodeRed = new NodeRed(program, watched);
+		await watched.page.goto(`http://127.0.0.1:${port}${path}`);
 		return nodeRed;
 	}
 

@@ -37,7 +37,6 @@ const SECURITY_HEADERS = {
 	"X-Frame-Options": "DENY",
 	"Referrer-Policy": "no-referrer",
 	"Cross-Origin-Resource-Policy": "same-origin",
-	"Cross-Origin-Opener-Policy": "same-origin",
 };
 
 export interface PageOptions {
@@ -188,13 +187,13 @@ class PageServer {
 		const { request, response, url } = call;
 		const { source, host } = this._options;
 		const { pathname } = url;
-		if (!isOurHost(request.headers.host, host))
-			throw new Refusal(421, "Ask by this computer's address, its own name, or localhost.");
 		if (pathname === "/healthz") {
 			allow(request, "GET");
 			const problem = source.problem();
 			return sendText(response, problem === undefined ? 200 : 503, `${problem ?? "ok"}\n`);
 		}
+		if (!isOurHost(request.headers.host, host))
+			throw new Refusal(421, "Ask by this computer's address, its own name, or localhost.");
 		this._authenticate(request);
 		const asset = this._assets.get(pathname);
 		if (asset) {

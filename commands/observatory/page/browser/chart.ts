@@ -25,6 +25,8 @@ const DRAG_LOWEST = 8;
 const DECIMALS_HIGHEST = 8;
 /** Rows of a table; a browser is slow with more. */
 const ROWS = 200;
+/** Of what it shows, an axis tells apart so much at the most. */
+const PRECISION = 1e-6;
 /** Steps of the last decimal that a chart shows at the least: noise is no mountain. */
 const STEPS_SHOWN = 10;
 
@@ -75,7 +77,7 @@ export class ChartCard {
 			this._isMany &&
 			el(
 				"div",
-				{ class: "scroll", tabindex: 0, role: "region", "aria-label": title },
+				{ class: "scroll", tabindex: 0, role: "region", "aria-label": `${texts.legend}: ${title}` },
 				el(
 					"table",
 					{ class: "legend" },
@@ -117,11 +119,6 @@ export class ChartCard {
 		else this._plot = this._create(data);
 		this._fillWords();
 		if (this._details.open) this._fillTable();
-	}
-
-	/** What is drawn, for tests. */
-	get drawn(): uPlot.AlignedData {
-		return this._plot?.data ?? [[]];
 	}
 
 	close(): void {
@@ -229,7 +226,9 @@ export class ChartCard {
 	/** A little more than the values take. */
 	private _room(lowest: number | null, highest: number | null): uPlot.Range.MinMax {
 		if (lowest === null || highest === null || !Number.isFinite(highest - lowest)) return [0, 1];
-		const least = STEPS_SHOWN * 10 ** -(this._options.quantity.decimals ?? 2);
+		const decimals = Math.min(this._options.quantity.decimals ?? 2, DECIMALS_HIGHEST);
+		const precise = PRECISION * Math.max(Math.abs(lowest), Math.abs(highest));
+		const least = Math.max(STEPS_SHOWN * 10 ** -decimals, precise);
 		const missing = Math.max(0, least - (highest - lowest));
 		const more = missing / 2 + 0.08 * (highest - lowest + missing);
 		return [lowest - more, highest + more];
@@ -256,12 +255,16 @@ export class ChartCard {
 		const found = extremes.filter((one) => one !== undefined);
 		let words = found.length === 0 ? texts.nothingHere : "";
 		if (!this._isMany && found[0]) {
-			const { newest, lowest, highest } = found[0];
+			const { newest, lowest, highest, gaps } = found[0];
 			words = [
 				`${texts.newest} ${valueText(newest.value, quantity)} (${timeText(newest.time)})`,
 				`${texts.lowest} ${valueText(lowest, quantity)}`,
 				`${texts.highest} ${valueText(highest, quantity)}`,
-			].join(" · ");
+				...(gaps > 0 ? [texts.gaps(numberText(gaps), gaps === 1)] : []),
+			]
+				// A line ends between two of them.
+				.map((part) => part.replaceAll(" ", "\u00A0"))
+				.join(" · ");
 		}
 		setText(this._summary, words);
 		setText(this._note, failed ? texts.chartFailed : "");

@@ -115,9 +115,10 @@ export class ComparePage implements View {
 		const feed = this._feeds.find((feed) => feed.topic === topic);
 		if (!feed) return;
 		const { isLive, span } = this._timeline;
-		if (!isLate && isLive && feed.append(reading)) this._card?.show(span);
+		const isDrawn = !isLate && isLive && feed.append(reading);
+		if (isDrawn) this._card?.show(span);
 		const isShown = isLive || (reading.time >= span.from && reading.time <= span.to);
-		if (isShown) this._reloader.soon(isLate ? 0 : stepOf(this._feeds));
+		if (isShown) this._reloader.soon(isLate ? 0 : stepOf(this._feeds), isDrawn);
 	}
 
 	missed(): void {
@@ -145,7 +146,16 @@ export class ComparePage implements View {
 	}
 
 	private get _quantity(): string | undefined {
-		return this._route.quantity ?? this._quantities[0]?.name;
+		return this._route.quantity ?? this._commonest;
+	}
+
+	/** The quantity that most stations have. */
+	private get _commonest(): string | undefined {
+		const counts = new Map<string, number>();
+		for (const { quantities } of this._context.observatory.stations)
+			for (const { name } of quantities) counts.set(name, (counts.get(name) ?? 0) + 1);
+		const highest = Math.max(...counts.values());
+		return [...counts].find(([, count]) => count === highest)?.[0];
 	}
 
 	/** Stations that have the quantity. */

@@ -16,10 +16,15 @@ export interface Columns {
 	readonly maxima: (number | null)[];
 }
 
+/** Beyond it, on both sides, nothing is drawn: a stranger's number may be anything, and an axis has an end. */
+const VALUE_MAXIMUM = 1e12;
+
 export interface Extremes {
 	readonly newest: { readonly time: number; readonly value: number };
 	readonly lowest: number;
 	readonly highest: number;
+	/** How often the line is broken. */
+	readonly gaps: number;
 }
 
 export class Feed {
@@ -60,16 +65,25 @@ export class Feed {
 		return true;
 	}
 
-	/** The newest reading, behind all that is there; returns whether it is a point more. */
+	/** The newest reading, behind all that is there, or in the last point; returns whether something is to be drawn anew. */
 	append(reading: LastReading): boolean {
 		if (this._loading) this._since.push(reading);
-		const value = reading.quantities[this.quantity];
+		const value = shownValue(reading, this.quantity);
+		if (value === undefined || !this.isLoaded) return false;
 		const { times, means, minima, maxima } = this.columns;
-		if (value === undefined || !this.isLoaded || reading.time <= (times.at(-1) ?? Number.NEGATIVE_INFINITY))
-			return false;
-		times.push(reading.time);
-		for (const column of [means, minima, maxima]) column.push(value);
-		return true;
+		const last = times.length - 1;
+		const behind = reading.time - (times[last] ?? Number.NEGATIVE_INFINITY);
+		if (behind > 0) {
+			times.push(reading.time);
+			for (const column of [means, minima, maxima]) column.push(value);
+			return true;
+		}
+		const [lowest, highest] = [minima[last], maxima[last]];
+		if (behind < -this.step / 2 || typeof lowest !== "number" || typeof highest !== "number") return false;
+		// Its mean is the server's affair.
+		minima[last] = Math.min(lowest, value);
+		maxima[last] = Math.max(highest, value);
+		return this.step > 0;
 	}
 
 	/** Of the values in the span; `undefined`: there are none. */
@@ -78,22 +92,36 @@ export class Feed {
 		let newest: Extremes["newest"] | undefined;
 		let lowest = Number.POSITIVE_INFINITY;
 		let highest = Number.NEGATIVE_INFINITY;
+		let gaps = 0;
+		let isBroken = false;
 		for (const [index, time] of times.entries()) {
 			const value = means[index];
-			if (value === null || value === undefined || time < from || time > to) continue;
+			if (time < from || time > to || value === undefined) continue;
+			if (value === null) {
+				isBroken = newest !== undefined;
+				continue;
+			}
+			if (isBroken) gaps++;
+			isBroken = false;
 			newest = { time, value };
 			lowest = Math.min(lowest, minima[index] ?? value);
 			highest = Math.max(highest, maxima[index] ?? value);
 		}
 		const last = this._observatory.station(this.topic)?.last;
-		const value = last?.quantities[this.quantity];
-		// A point that stands for a time has its mean only.
-		if (last && value !== undefined && last.time >= from && last.time <= to && last.time >= (newest?.time ?? 0)) {
+		const value = last ? shownValue(last, this.quantity) : undefined;
+		// A point that stands for a time has its mean only, and stands in the middle of it.
+		if (
+			last &&
+			value !== undefined &&
+			last.time >= from &&
+			last.time <= to &&
+			last.time + this.step / 2 >= (newest?.time ?? 0)
+		) {
 			newest = { time: last.time, value };
 			lowest = Math.min(lowest, value);
 			highest = Math.max(highest, value);
 		}
-		return newest && { newest, lowest, highest };
+		return newest && { newest, lowest, highest, gaps };
 	}
 
 	close(): void {
@@ -106,9 +134,9 @@ export class Feed {
 		this.columns = {
 			// A point stands in the middle of its time.
 			times: times.map((time) => time + half),
-			means: [...means],
-			minima: [...minima],
-			maxima: [...maxima],
+			means: means.map(drawable),
+			minima: minima.map(drawable),
+			maxima: maxima.map(drawable),
 		};
 		this.step = step;
 		this.isLoaded = true;
@@ -116,4 +144,13 @@ export class Feed {
 		this._loading = undefined;
 		for (const reading of this._since.splice(0)) this.append(reading);
 	}
+}
+
+function drawable(value: number | null): number | null {
+	return value !== null && Math.abs(value) <= VALUE_MAXIMUM ? value : null;
+}
+
+function shownValue({ quantities }: LastReading, name: string): number | undefined {
+	const value = Object.hasOwn(quantities, name) ? quantities[name] : undefined;
+	return value === undefined ? undefined : (drawable(value) ?? undefined);
 }

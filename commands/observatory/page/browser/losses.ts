@@ -18,7 +18,7 @@ export function lossItems(losses: readonly Loss[]): HTMLElement[] {
 				{},
 				el("strong", {}, numbersText(loss)),
 				" ",
-				el("span", { class: loss.isGone ? "tag gone" : "tag" }, loss.isGone ? texts.gone : texts.mayCome),
+				el("span", { class: loss.isGone ? "tag gone" : "tag" }, toldOf(loss)),
 				" ",
 				el("span", { class: "when" }, whenText(loss)),
 			),
@@ -26,6 +26,10 @@ export function lossItems(losses: readonly Loss[]): HTMLElement[] {
 	const more = losses.length - SHOWN;
 	if (more > 0) items.push(el("li", { class: "note" }, texts.moreLosses(numberText(more))));
 	return items;
+}
+
+function toldOf({ first, last, isGone }: Loss): string {
+	return (isGone ? texts.gone : texts.mayCome)(first === last);
 }
 
 function numbersText({ first, last }: Loss): string {

@@ -8,6 +8,8 @@ const RETRY_FIRST_MS = SECOND_MS;
 const RETRY_HIGHEST_MS = 10 * SECOND_MS;
 /** A connection may be dead without a sign: after so many ms the stations are asked for again, which tells. */
 const CHECK_MS = MINUTE_MS;
+/** A page that nobody has seen for so many ms lets its stream go: a browser has six connections to a server, for all its tabs. */
+const HIDDEN_MS = 10 * SECOND_MS;
 /** For an answer, in ms; a station's reply takes longer. */
 const ANSWER_MS = 20 * SECOND_MS;
 const REPLY_MS = MINUTE_MS;
@@ -31,6 +33,7 @@ export class Observatory {
 	private _stream: EventSource | undefined;
 	private _retry = RETRY_FIRST_MS;
 	private _retryTimer: number | undefined;
+	private _hideTimer: number | undefined;
 	/** Events that came while the stations were asked for: the answer may be older. */
 	private _held: LiveEvent[] | undefined;
 
@@ -41,9 +44,7 @@ export class Observatory {
 	start(): void {
 		this._open();
 		setInterval(() => void this._check(), CHECK_MS);
-		document.addEventListener("visibilitychange", () => {
-			if (document.visibilityState === "visible") void this._check();
-		});
+		document.addEventListener("visibilitychange", () => this._seen(document.visibilityState === "visible"));
 	}
 
 	/** In the order of their topics. */
@@ -100,7 +101,21 @@ export class Observatory {
 		};
 	}
 
+	private _seen(isVisible: boolean): void {
+		clearTimeout(this._hideTimer);
+		if (!isVisible) this._hideTimer = setTimeout(() => this._pause(), HIDDEN_MS);
+		else if (this._stream) void this._check();
+		else this._open();
+	}
+
+	private _pause(): void {
+		clearTimeout(this._retryTimer);
+		this._stream?.close();
+		this._stream = undefined;
+	}
+
 	private async _check(): Promise<void> {
+		if (!this._stream) return;
 		if (!(await this._fetch()) && this._stream?.readyState === EventSource.OPEN) this._open();
 	}
 

@@ -2,11 +2,11 @@
 import type { LastReading, StationView } from "../api.ts";
 import { el, setText } from "./dom.ts";
 import { Feed } from "./feed.ts";
-import { agoText, DAY_MS, MINUTE_MS, numberText, quantityOf, timeText } from "./format.ts";
+import { agoText, DAY_MS, MINUTE_MS, numberText, quantityOf, SECOND_MS, timeText } from "./format.ts";
 import { DEFAULT_RANGE, hashOf, type Route } from "./route.ts";
 import { drawSparkline, SPARK_POINTS, sparkline } from "./sparkline.ts";
 import { quantityText, texts } from "./texts.ts";
-import { type Context, Moment, nameOf, statusMark, type View } from "./view.ts";
+import { type Context, Moment, nameOf, Reloader, statusMark, type View } from "./view.ts";
 
 /** Quantities of a card; a station's own page has all. */
 const SHOWN = 4;
@@ -14,6 +14,8 @@ const SHOWN = 4;
 const CURVES = 24;
 /** A curve of a day is asked for anew after so many ms. */
 const CURVE_MS = 5 * MINUTE_MS;
+/** And after so many at the least, however many late readings come. */
+const CURVE_PAUSE_MS = 2 * SECOND_MS;
 
 export class Overview implements View {
 	readonly root = el("div", { class: "overview" });
@@ -51,6 +53,7 @@ export class Overview implements View {
 		}
 		for (const [topic, card] of this._cards) {
 			if (observatory.station(topic)) continue;
+			card.close();
 			card.root.remove();
 			this._cards.delete(topic);
 		}
@@ -120,6 +123,7 @@ class Card {
 	private readonly _time = el("p", { class: "time" });
 	private readonly _gaps = el("p", { class: "gaps" });
 	private readonly _curve: SVGElement | undefined;
+	private readonly _reloader = new Reloader(() => void this._load());
 	private _feed: Feed | undefined;
 	private _loadedAt = Number.NEGATIVE_INFINITY;
 
@@ -150,7 +154,7 @@ class Card {
 		} else setText(this._time, texts.noReading);
 		const gaps = [
 			missing > 0 && texts.missing(numberText(missing), missing === 1),
-			lost > 0 && texts.lostCount(numberText(lost)),
+			lost > 0 && texts.lostCount(numberText(lost), lost === 1),
 		];
 		setText(this._gaps, gaps.filter((text) => text !== false).join(" · "));
 		if (performance.now() - this._loadedAt > CURVE_MS) this.load();
@@ -163,19 +167,21 @@ class Card {
 	}
 
 	load(): void {
-		const station = this._context.observatory.station(this._topic);
-		const quantity = station?.quantities[0]?.name;
-		if (!this._curve || quantity === undefined) return;
-		// A backlog is some readings each second.
-		if (performance.now() - this._loadedAt < 2_000) return;
-		this._loadedAt = performance.now();
-		if (this._feed?.quantity !== quantity) this._feed = new Feed(this._context.observatory, this._topic, quantity);
-		const now = Date.now();
-		void this._feed.load({ from: now - DAY_MS, to: now }, SPARK_POINTS).then(() => this._draw());
+		if (this._curve) this._reloader.soon(CURVE_PAUSE_MS);
 	}
 
 	close(): void {
+		this._reloader.close();
 		this._feed?.close();
+	}
+
+	private async _load(): Promise<void> {
+		const quantity = this._context.observatory.station(this._topic)?.quantities[0]?.name;
+		if (quantity === undefined) return;
+		this._loadedAt = performance.now();
+		if (this._feed?.quantity !== quantity) this._feed = new Feed(this._context.observatory, this._topic, quantity);
+		const now = Date.now();
+		if (await this._feed.load({ from: now - DAY_MS, to: now }, SPARK_POINTS)) this._draw();
 	}
 
 	private _draw(): void {
@@ -194,7 +200,7 @@ export function showValues(
 ): void {
 	const names = quantities.map(({ name }) => name);
 	for (const name of Object.keys(last?.quantities ?? {})) if (!names.includes(name)) names.push(name);
-	const shown = names.filter((name) => last?.quantities[name] !== undefined).slice(0, most);
+	const shown = names.filter((name) => last && Object.hasOwn(last.quantities, name)).slice(0, most);
 	for (const [index, name] of shown.entries()) {
 		let item = list.children[index] as HTMLElement | undefined;
 		if (!item) {

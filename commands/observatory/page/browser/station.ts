@@ -82,12 +82,17 @@ export class StationPage implements View {
 		if (topic !== this._topic || !this._station || !this._isBuilt) return;
 		this._update(this._station);
 		const { isLive, span } = this._timeline;
+		let isDrawn = false;
 		if (!isLate && isLive) {
-			for (const { feed, card } of this._charts.values()) if (feed.append(reading)) card.show(span);
+			for (const { feed, card } of this._charts.values()) {
+				if (!feed.append(reading)) continue;
+				isDrawn = true;
+				card.show(span);
+			}
 		}
 		const isShown = isLive || (reading.time >= span.from && reading.time <= span.to);
-		// A late reading falls into its place at once; the others are drawn already.
-		if (isShown) this._reloader.soon(isLate ? 0 : stepOf(this._feeds));
+		// A late reading falls into its place at once.
+		if (isShown) this._reloader.soon(isLate ? 0 : stepOf(this._feeds), isDrawn);
 	}
 
 	missed(): void {

@@ -122,8 +122,9 @@ export class Timeline {
 	private _update(): void {
 		for (const [range, button] of this._buttons)
 			button.setAttribute("aria-pressed", String(this.isLive && range === this.range));
-		// A hidden button would lose the focus that it has.
-		this._back.disabled = this.isLive;
+		// A hidden button loses the focus that it has.
+		if (this.isLive && document.activeElement === this._back) this._buttons.get(this.range)!.focus();
+		this._back.hidden = this.isLive;
 		setText(this._shown, this._zoom ? `${timeText(this._zoom.from)} – ${timeText(this._zoom.to)}` : "");
 	}
 }

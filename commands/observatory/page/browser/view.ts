@@ -63,6 +63,9 @@ export function statusMark(): { root: HTMLElement; set(station: StationView, sin
 	};
 }
 
+/** Between two questions for a chart that shows the newest reading already, in ms. */
+const DRAWN_MS = 10 * SECOND_MS;
+
 /**
  * Loads charts anew, not more often than makes sense: at once, then after a pause. A point that stands for minutes need not
  * be asked for each second.
@@ -76,10 +79,10 @@ export class Reloader {
 		this._load = load;
 	}
 
-	/** `step` is a point's length in ms. */
-	soon(step: number): void {
+	/** `step` is a point's length in ms; `isDrawn`: without it, only the edges would be out of date. */
+	soon(step: number, isDrawn = false): void {
 		if (this._timer !== undefined) return;
-		const pause = Math.min(Math.max(step, SECOND_MS), MINUTE_MS);
+		const pause = Math.min(Math.max(step, isDrawn ? DRAWN_MS : SECOND_MS), MINUTE_MS);
 		const wait = Math.max(0, this._last + pause - performance.now());
 		this._timer = setTimeout(() => this.now(), wait);
 	}
