@@ -87,6 +87,9 @@ const OPTIONS = {
 		text: "another day of weather; with the id, other jitter",
 		row: { type: "number", minimum: 0, maximum: 0xffff_ffff, default: 1 },
 	},
+	page: {
+		text: "opens a page with the station's values and charts, at http://127.0.0.1:8080, or another port if that is taken",
+	},
 	json: { text: "what a subscriber receives, in lines with topic and payload, as where the output is no terminal" },
 	verbose: { text: "at the end also the memory that the station had in use" },
 	help: { text: "this text" },
@@ -148,6 +151,7 @@ export const LINE = {
 			]),
 		) as Record<OptionName, typeof VALUE>),
 		"board-tls": FLAG,
+		page: FLAG,
 		json: FLAG,
 		verbose: FLAG,
 		help: FLAG,
@@ -172,6 +176,8 @@ export interface Options {
 	readonly state: string | undefined;
 	readonly seed: number;
 	readonly boardTls: boolean;
+	/** Whether to serve the page. */
+	readonly page: boolean;
 	/** Lines with topics and payloads, also at a terminal. */
 	readonly json: boolean;
 	/** Whether the end tells of memory, too. */
@@ -248,6 +254,7 @@ export function parseOptions(args: string[]): Options | undefined {
 		state,
 		seed: numberIn("seed", values.seed),
 		boardTls: values["board-tls"] === true,
+		page: values.page === true,
 		json: values.json === true,
 		verbose: values.verbose === true,
 	};

@@ -1,20 +1,28 @@
 /** `npm start`: the station in the simulator, and a subscriber's view of it. */
+import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { ANY_PORT, EMBEDDED_VERSION, type EmbeddedBroker, startBroker } from "../../hosts/sim/headless/broker.ts";
 import { FirmwareSlots } from "../../hosts/sim/headless/firmware-slots.ts";
 import { FlashFile } from "../../hosts/sim/headless/flash-file.ts";
 import { Runner } from "../../hosts/sim/headless/runner.ts";
 import { Subscriber } from "../../hosts/sim/headless/subscriber.ts";
-import { defaultPort, showAddress } from "../../src/net/broker-url.ts";
+import { type BrokerAddress, defaultPort, showAddress } from "../../src/net/broker-url.ts";
+import type { ProtocolVersion } from "../../src/net/mqtt/packet.ts";
 import type { Settings } from "../../src/settings.ts";
 import { buildEngine, MissingMbedTlsError } from "../../tools/engine.js";
 import { type Command, EXIT_DONE, onInterrupt, UsageError } from "../frame.ts";
+import { type Observing, startObserving } from "../observatory/observing.ts";
+import { IN_MEMORY, openSqlite } from "../observatory/store/sqlite.ts";
+import { Store } from "../observatory/store/store.ts";
 import { Lines } from "./lines.ts";
 import { LINE, type Options, parseOptions, USAGE, withOptionNames } from "./options.ts";
 import { Table } from "./table.ts";
 import type { View } from "./view.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
+const LOOPBACK = "127.0.0.1";
+/** Of the page. */
+const PAGE_PORT = 8_080;
 /** Time for the station's last message to reach the subscriber, in ms. */
 const FAREWELL_MS = 200;
 
@@ -48,8 +56,10 @@ async function run(options: Options): Promise<number> {
 	const broker = options.embedded
 		? await startBroker(options.port ? [options.port] : [defaultPort({}), ANY_PORT])
 		: undefined;
-	const address = broker ? { host: "127.0.0.1", port: broker.port } : options.settings.broker;
-	const settings = broker ? { ...options.rawSettings, broker: `mqtt://127.0.0.1:${broker.port}` } : options.rawSettings;
+	const address = broker ? { host: LOOPBACK, port: broker.port } : options.settings.broker;
+	const settings = broker
+		? { ...options.rawSettings, broker: `mqtt://${LOOPBACK}:${broker.port}` }
+		: options.rawSettings;
 	const { sensor, interval, topic, username, password } = options.settings;
 
 	const source = options.replay ? "recorded" : "simulated";
@@ -90,13 +100,40 @@ async function run(options: Options): Promise<number> {
 		onRefused: (reason) => view.say("watch", `cannot show what arrives: ${reason}`),
 	});
 	if (broker) await subscriber.subscribed;
+	const page = options.page ? await openPage(options, address, broker && EMBEDDED_VERSION, view) : undefined;
 
 	await runner.start();
 	await Promise.race([runner.stopped, interrupted, elapsed(runner, options)]);
+	await page?.stop();
 	view.end(await finish(runner, subscriber, broker, options.verbose));
 	slots.end();
 	flash.close();
 	return EXIT_DONE;
+}
+
+/** The observatory's page for this one station; what it shows is in memory, and gone at the end. */
+async function openPage(
+	{ settings: { topic, tls, username, password } }: Options,
+	broker: BrokerAddress,
+	protocolVersion: ProtocolVersion | undefined,
+	view: View,
+): Promise<Observing> {
+	const store = await Store.open(await openSqlite(IN_MEMORY));
+	const start = (port: number) =>
+		startObserving({
+			...{ store, keep: undefined, commands: true, homeAssistant: undefined },
+			page: { host: LOOPBACK, port, password: undefined },
+			collecting: {
+				...{ broker, tls, username, password, protocolVersion, topics: [], unwanted: [], group: undefined },
+				bases: [topic],
+				clientId: `veleta-page-${randomBytes(4).toString("hex")}`,
+			},
+			// What goes wrong at the broker the station tells itself.
+			tell: (who, text) => {
+				if (who === "page") view.say(who, text);
+			},
+		});
+	return start(PAGE_PORT).catch(() => start(ANY_PORT));
 }
 
 /** At its first use. */

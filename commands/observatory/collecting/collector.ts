@@ -105,7 +105,7 @@ export class Collector {
 	private _saving = false;
 	private _retryDelay = 0;
 	private readonly _gaps = new GapRequests();
-	private readonly _look: NodeJS.Timeout;
+	private _look: NodeJS.Timeout | undefined;
 	private readonly _sent: Sent[] = [];
 	private _commands = 0;
 	/** Why it does not work, for people. */
@@ -153,7 +153,6 @@ export class Collector {
 				this._disconnected(reason);
 			},
 		});
-		this._look = setInterval(() => this._askForGaps(), LOOK_MS);
 	}
 
 	/** Throws a `StoreError`. */
@@ -165,6 +164,7 @@ export class Collector {
 			if (status !== "unknown") this._gaps.status(topic, status, now);
 			this._gaps.queued(topic, diagnostics?.members.queued, now);
 		}
+		this._look = setInterval(() => this._askForGaps(), LOOK_MS);
 		this._link.start();
 	}
 

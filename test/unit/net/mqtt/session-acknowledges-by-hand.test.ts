@@ -30,8 +30,7 @@ function start(options: Partial<SessionOptions<TextMessage>> = {}) {
 
 for (const qos of [1, 2] as const) {
 	const acknowledgement = qos === 1 ? puback : pubrec;
-	const message = (id: number, payload: string, dup?: true) =>
-		publish(id, "t", payload, { qos, ...(dup && { dup }) });
+	const message = (id: number, payload: string, dup?: true) => publish(id, "t", payload, { qos, ...(dup && { dup }) });
 
 	test(`QoS ${qos}: a message is handed on at once, and acknowledged when its owner says so`, () => {
 		const { transcript, payloads, acknowledge } = start();
@@ -107,7 +106,10 @@ test("QoS 2: a copy behind the PUBREC has one of its own, at once", () => {
 	const { transcript, payloads, acknowledge } = start();
 	transcript.receives(10, publish(5, "t", "a", { qos: 2 }));
 	acknowledge(0);
-	transcript.sends(20, pubrec(5)).receives(30, publish(5, "t", "a", { qos: 2, dup: true })).sends(30, pubrec(5));
+	transcript
+		.sends(20, pubrec(5))
+		.receives(30, publish(5, "t", "a", { qos: 2, dup: true }))
+		.sends(30, pubrec(5));
 	equal(payloads(), "a");
 });
 
