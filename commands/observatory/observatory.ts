@@ -1,8 +1,13 @@
 /** `npm run observatory`: every reading of all stations kept once, and shown in a browser. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { LockedError, takeLock } from "../../hosts/node/lock-file.js";
 import { EMBEDDED_VERSION, startBroker } from "../../hosts/sim/headless/broker.ts";
 import { showAddress } from "../../src/net/broker-url.ts";
-import { type Command, EXIT_DONE, onInterrupt } from "../frame.ts";
+import { messageOf } from "../../src/text.ts";
+import { type Command, EXIT_DONE, EXIT_FAILED, onInterrupt } from "../frame.ts";
 import { filtersOf } from "./collecting/collector.ts";
 import { keptSession } from "./kept-session.ts";
 import { findMosquitto, MosquittoChild } from "./mosquitto.ts";
@@ -24,6 +29,28 @@ function tell(who: string, text: string): void {
 }
 
 async function run(options: Options): Promise<number> {
+	if (options.exports && !isPostgres(options.store) && !existsSync(options.store)) {
+		throw new Error(`${options.store}: there is no store yet`);
+	}
+	const giveBack = options.exports ? () => {} : lock(options.data);
+	try {
+		return await withStore(options);
+	} finally {
+		giveBack();
+	}
+}
+
+/** Of two observatories in one folder, the later one ends, as each would end the other's broker. Throws an Error for a person. */
+function lock(folder: string): () => void {
+	try {
+		return takeLock(join(folder, "lock"));
+	} catch (error) {
+		if (error instanceof LockedError) throw new Error(`${folder} ${error.message}; --data takes another folder`);
+		throw new Error(`${folder}: ${messageOf(error)}`);
+	}
+}
+
+async function withStore(options: Options): Promise<number> {
 	const store = await Store.open(await open(options.store));
 	try {
 		return options.exports ? await exportCsv(store) : await observe(options, store);
@@ -33,14 +60,23 @@ async function run(options: Options): Promise<number> {
 }
 
 function open(store: string): Promise<Driver> {
-	return /^postgres(ql)?:\/\//.test(store) ? openPostgres(store) : openSqlite(store);
+	return isPostgres(store) ? openPostgres(store) : openSqlite(store);
+}
+
+function isPostgres(store: string): boolean {
+	return /^postgres(ql)?:\/\//.test(store);
 }
 
 async function exportCsv(store: Store): Promise<number> {
-	for await (const line of csvOf(store.driver)) {
-		if (!process.stdout.write(line)) await new Promise((resolve) => process.stdout.once("drain", resolve));
+	try {
+		await pipeline(Readable.from(csvOf(store.driver)), process.stdout, { end: false });
+		return EXIT_DONE;
+	} catch (error) {
+		const { code, syscall } = error as NodeJS.ErrnoException;
+		if (syscall !== "write") throw error;
+		// A reader that has enough (`| head`); of other failures to write the command's frame tells.
+		return code === "EPIPE" ? EXIT_DONE : EXIT_FAILED;
 	}
-	return EXIT_DONE;
 }
 
 async function observe(options: Options, store: Store): Promise<number> {

@@ -12,6 +12,7 @@ import { createImage } from "../../hosts/node/update-image.ts";
 import { createKeyFile } from "../../hosts/node/update-key.ts";
 import { buildFolder, bundleForNode, bundleProgram, isCommand, root } from "../../tools/build.js";
 import { NPM_COMMANDS } from "../harness/npm-commands.ts";
+import { freePort } from "../harness/ports.ts";
 import { installation } from "../harness/sdk-installation.ts";
 import { buildBoard, SerialBoard } from "../harness/serial-board.ts";
 import { until } from "../harness/wait.ts";
@@ -123,6 +124,12 @@ const WORK: Readonly<Record<string, readonly Work[]>> = {
 		{
 			args: ["pub", "-h", "127.0.0.1", "-p", "1", "-t", "t", "-m", "text", "--attempts", "99"],
 			...{ busy: RETRIES, exitCode: 1, says: /^interrupted; 1 not delivered$/m },
+		},
+	],
+	observatory: [
+		{
+			args: ["--broker", NOWHERE, "--port", `${await freePort()}`],
+			...{ busy: /^page {5}http:/m, exitCode: 0, says: /^store {4}0 stations$/m },
 		},
 	],
 	simulate: [{ args: ["--seeds", "1000000", "--days", "0.1"], busy: /threads$/m, exitCode: 130, says: /worlds$/m }],

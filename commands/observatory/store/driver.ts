@@ -26,6 +26,8 @@ export interface Dialect {
 	readonly clustered: string;
 	/** Behind a SELECT whose rows nobody else is to change until the transaction ends. */
 	readonly forUpdate: string;
+	/** Has a row where the store has been made. */
+	readonly isMade: string;
 	/** Makes other programs wait that make tables at the same time. */
 	readonly exclusive: string | undefined;
 	/** Divides a table by its column `time`. */

@@ -34,8 +34,11 @@ const MIGRATIONS: readonly ((dialect: Dialect) => readonly string[])[] = [
 ];
 
 /** Brings the tables up to date. Throws a `StoreError` for those of a later version of this program. */
-export function migrate(driver: Driver): Promise<void> {
-	return driver.transaction(async (query) => {
+export async function migrate(driver: Driver): Promise<void> {
+	// Whoever only reads does not wait for one who writes.
+	const isMade = (await driver.query(driver.dialect.isMade)).length > 0;
+	if (isMade && (await versionOf(driver.query)) === MIGRATIONS.length) return;
+	await driver.transaction(async (query) => {
 		if (driver.dialect.exclusive !== undefined) await query(driver.dialect.exclusive);
 		await query("CREATE TABLE IF NOT EXISTS veleta_schema (version BIGINT NOT NULL)");
 		const version = await versionOf(query);

@@ -47,6 +47,7 @@ export async function openSqlite(path: string): Promise<Driver> {
 			id: "INTEGER PRIMARY KEY",
 			clustered: "WITHOUT ROWID",
 			forUpdate: "",
+			isMade: "SELECT 1 AS made FROM sqlite_master WHERE name = 'veleta_schema'",
 			exclusive: undefined,
 			partitioned: "",
 			partitions: () => [],
