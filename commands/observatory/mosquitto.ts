@@ -16,8 +16,9 @@ const STABLE_MS = 60_000;
 const START_MS = 10_000;
 const END_MS = 5_000;
 const LOOK_MS = 50;
-/** Messages that wait for a client that is away. */
+/** Messages that wait for a client that is away, and their bytes. */
 const QUEUE_MAXIMUM = 1_000_000;
+const QUEUE_BYTES_MAXIMUM = 256 << 20;
 /** As mosquitto_passwd counts for PBKDF2 with SHA-512. */
 const ITERATIONS = 101;
 
@@ -126,6 +127,7 @@ export class MosquittoChild {
 			// A power cut takes what has come since: stations send it again when they are asked.
 			"autosave_interval 60",
 			`max_queued_messages ${QUEUE_MAXIMUM}`,
+			`max_queued_bytes ${QUEUE_BYTES_MAXIMUM}`,
 			// As many as one transaction takes.
 			"max_inflight_messages 500",
 			"persistent_client_expiration 30d",

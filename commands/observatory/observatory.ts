@@ -99,6 +99,13 @@ async function observe(options: Options, store: Store): Promise<number> {
 				unwanted: kept.filters.filter((filter) => !filters.includes(filter)),
 			},
 		});
+		if (broker && (await stationsOf(store)) === 0) {
+			const { host, port } = broker.address;
+			tell(
+				"",
+				`a simulated station, in another terminal: npm start -- -h ${host}${port === 1_883 ? "" : ` -p ${port}`}`,
+			);
+		}
 		await interrupted;
 		await observing.stop();
 		tell("store", await sizeOf(store));
@@ -108,9 +115,13 @@ async function observe(options: Options, store: Store): Promise<number> {
 	}
 }
 
-async function sizeOf({ driver }: Store): Promise<string> {
+async function stationsOf({ driver }: Store): Promise<number> {
 	const [row] = await driver.query("SELECT COUNT(*) AS stations FROM station");
-	const stations = Number(row?.stations);
+	return Number(row?.stations);
+}
+
+async function sizeOf(store: Store): Promise<string> {
+	const stations = await stationsOf(store);
 	return `${stations} station${stations === 1 ? "" : "s"}`;
 }
 

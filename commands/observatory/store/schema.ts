@@ -30,6 +30,9 @@ const MIGRATIONS: readonly ((dialect: Dialect) => readonly string[])[] = [
 		`CREATE INDEX summary_untold ON summary (start) WHERE level = ${HOUR_MS} AND told <> version`,
 		// Hours whose summaries are not what their values are.
 		`CREATE TABLE dirty (station BIGINT NOT NULL, hour BIGINT NOT NULL, PRIMARY KEY (station, hour)) ${clustered}`,
+		// For people and dashboards: docs/observatory.md.
+		`CREATE VIEW measurement AS SELECT station.topic AS station, series.quantity, value.time, value.seq, value.value
+			FROM value JOIN series ON series.id = value.series JOIN station ON station.id = series.station`,
 	],
 ];
 
