@@ -21,6 +21,7 @@ import { DERIVED } from "../src/net/derived.ts";
 import type { SensorModel } from "../src/sensors/models.ts";
 import { Certificates, type KeyKind } from "../test/harness/certificates.ts";
 import { buildEngine, MissingMbedTlsError } from "../tools/engine.js";
+import { observatoryCost } from "./observatory.ts";
 import { openings, type Way } from "./openings.ts";
 import {
 	type Connecting,
@@ -101,6 +102,9 @@ const BUDGET = {
 	tlsRam: 1_536,
 	webSocketRam: 1_024,
 	linkedJavaScript: 335_000,
+	bytesPerReading: 150,
+	observatoryHeap: 1_024 * 1_024,
+	pageBytes: 150_000,
 };
 
 const rows: [what: string, value: string, budget: string][] = [];
@@ -429,6 +433,17 @@ async function measureSpeed(): Promise<void> {
 	);
 }
 
+/** Its store, and its page. */
+async function measureObservatory(): Promise<void> {
+	const { bytesPerReading, heapGrowth, pageBytes } = await observatoryCost();
+	const bytes = Math.round(bytesPerReading);
+	row("observatory: bytes of disk per reading", `${bytes} B`, bytes, BUDGET.bytesPerReading, " B");
+	// To the MB: what Node's heap has in use differs a little from run to run.
+	const growth = `${(Math.max(0, heapGrowth) / 2 ** 20).toFixed(0)} MB`;
+	row("observatory: heap that 40,000 readings leave behind", growth, heapGrowth, BUDGET.observatoryHeap, " B");
+	row("observatory: page, not compressed", `${pageBytes} B`, pageBytes, BUDGET.pageBytes, " B");
+}
+
 /** The Node side, whose TLS is Node's: a first connection, and one that resumes its session. */
 async function measureOpenings(): Promise<void> {
 	const folder = mkdtempSync(join(tmpdir(), "veleta-bench-"));
@@ -488,6 +503,7 @@ async function bench(): Promise<number> {
 	await measureOutbox();
 	reportLinkedSize();
 	await measureOpenings();
+	await measureObservatory();
 	await measureSpeed();
 	measureWorlds();
 
