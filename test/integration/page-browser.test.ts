@@ -417,6 +417,23 @@ world("Several stations are compared in one chart.", async ({ source, open }) =>
 	assert.equal(page.url(), "about:blank");
 });
 
+world("In a chart of several stations a gap of one is as wide as it is.", async ({ source, open }) => {
+	const now = Date.now();
+	const values = () => ({ temperature: 20 });
+	source.add("veleta/a");
+	source.fill("veleta/a", now - DAY, now - 12 * HOUR, values);
+	source.fill("veleta/a", now - 6 * HOUR, now, values);
+	source.add("veleta/b");
+	// At other times, so that each point of the chart is one station's.
+	source.fill("veleta/b", now - DAY + 17_000, now, () => ({ temperature: 10 }));
+	const page = await open("#/compare/day/temperature/veleta%2Fa/veleta%2Fb");
+	await drawn(page, 1);
+	await until("a gap of a quarter of the day", async () => {
+		const found = await breaks(page, "temperature");
+		return found.length === 1 && found[0]! >= 20 && found[0]! <= 26;
+	});
+});
+
 world("A chart is a table, too.", async ({ source, open }) => {
 	furnish(source);
 	const page = await open(`${STATION}/hour`);

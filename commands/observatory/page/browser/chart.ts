@@ -46,6 +46,9 @@ export interface ChartOptions {
 	readonly onReset: () => void;
 }
 
+/** uPlot's ways to put curves side by side: a break of one stays as wide as it is, whatever points others have in it. */
+const [NULL_RETAIN, NULL_EXPAND] = [1, 2] as const;
+
 export class ChartCard {
 	readonly root: HTMLElement;
 	private readonly _options: ChartOptions;
@@ -149,7 +152,10 @@ export class ChartCard {
 			const { times, maxima, means, minima } = columns[0]!;
 			return [times, maxima, means, minima];
 		}
-		return uPlot.join(columns.map(({ times, means }) => [times, means]));
+		return uPlot.join(
+			columns.map(({ times, means }) => [times, means]),
+			columns.map(() => [NULL_RETAIN, NULL_EXPAND]),
+		);
 	}
 
 	private _create(data: uPlot.AlignedData): uPlot {
