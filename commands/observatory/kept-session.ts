@@ -1,7 +1,8 @@
 /** What the broker knows the observatory by, kept in a file: its client id, and the subscriptions of its session. */
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { makeFolder } from "../../hosts/node/folders.js";
 import { replaceWhole } from "../../hosts/sim/headless/whole-file.ts";
 
 export interface KeptSession {
@@ -15,7 +16,7 @@ export function keptSession(path: string, filters: readonly string[]): KeptSessi
 	const kept = read(path);
 	const clientId = kept?.clientId ?? `veleta-observatory-${randomBytes(4).toString("hex")}`;
 	try {
-		mkdirSync(dirname(path), { recursive: true });
+		makeFolder(dirname(path));
 		replaceWhole(path, `${JSON.stringify({ clientId, filters })}\n`);
 	} catch (error) {
 		throw new Error(`${path} cannot be written (${(error as NodeJS.ErrnoException).code})`);

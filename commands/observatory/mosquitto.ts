@@ -1,9 +1,10 @@
 /** The broker that the observatory brings along: mosquitto as a child process, which keeps messages and sessions on the disk. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { pbkdf2Sync, randomBytes } from "node:crypto";
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { delimiter, join, resolve } from "node:path";
+import { makeFolder } from "../../hosts/node/folders.js";
 import { printable } from "../../src/text.ts";
 
 /** Debian has it where only root's programs are looked for. */
@@ -73,7 +74,7 @@ export class MosquittoChild {
 	/** Starts it; resolves when it listens. Throws an Error for a person. */
 	static async start(program: string, options: MosquittoOptions): Promise<MosquittoChild> {
 		const broker = new MosquittoChild(program, options);
-		mkdirSync(options.folder, { recursive: true });
+		makeFolder(options.folder);
 		await broker._endEarlier();
 		await checkPort(options.host, options.port);
 		broker._configure();

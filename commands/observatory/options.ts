@@ -108,8 +108,8 @@ The page
   --no-page            only collects
 
 Home Assistant
-  --home-assistant URL sends it each hour's statistics, again when a late reading
-                       changes them; as in a browser, http://homeassistant:8123
+  --home-assistant URL sends it each hour's statistics, and again when a late
+                       reading changes them: http://homeassistant:8123
   --token-file FILE    a file with an administrator's long-lived access token
                        alone; or in the variable ${TOKEN_VARIABLE}
 

@@ -5,9 +5,10 @@
  * holds for a time. So it spares work that is done twice, and guards nothing that
  * must not happen twice.
  */
-import { mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, readlinkSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
+import { makeFolder } from "./folders.js";
 
 /** Time to write a lock file, in ms. If it names no process by then, its writer has died. */
 const WRITTEN_WITHIN_MS = 5_000;
@@ -30,7 +31,7 @@ export class LockedError extends Error {
  * @returns {() => void}
  */
 export function takeLock(path) {
-	mkdirSync(dirname(path), { recursive: true });
+	makeFolder(dirname(path));
 	for (let attempt = 1; !write(path); attempt++) {
 		const { pid, alive, text } = holderOf(path) ?? {};
 		if (attempt >= ATTEMPTS_MAXIMUM || (alive && pid !== undefined)) {

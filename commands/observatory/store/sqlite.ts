@@ -1,7 +1,7 @@
 /** SQLite, in a file. */
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type Database from "libsql";
+import { makeFolder } from "../../../hosts/node/folders.js";
 import { messageOf } from "../../../src/text.ts";
 import { type Driver, type Query, type Row, StoreError, type Value } from "./driver.ts";
 
@@ -19,7 +19,7 @@ const PROBLEMS: readonly (readonly [code: string, problem: string])[] = [
 	["EACCES", "its folder must not be written"],
 	["EROFS", "its disk must not be written"],
 	["ENOTDIR", "a part of its folder is a file"],
-	["EEXIST", "a part of its folder is a file"],
+	["ENOENT", "its folder cannot be made there"],
 	["ENOSPC", "the disk is full"],
 ];
 /** Prepared statements that are kept, each way: their texts are few, but for the number of rows. */
@@ -112,7 +112,7 @@ class Connection {
 
 	private _open(): Database.Database {
 		try {
-			if (this._path !== IN_MEMORY) mkdirSync(dirname(this._path), { recursive: true });
+			if (this._path !== IN_MEMORY) makeFolder(dirname(this._path));
 			// It does not wait for a lock: this thread has other work.
 			const database = new this._library(this._path, { timeout: 0 });
 			this._database = database;

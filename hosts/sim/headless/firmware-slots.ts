@@ -7,9 +7,10 @@
  * into the network.
  */
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Bytes, UpdatePort } from "../../../src/host.js";
+import { makeFolder } from "../../node/folders.js";
 import { type FirmwareImage, idOf, NO_NETWORK, readImage } from "../../node/update-image.ts";
 import { isSigned } from "../../node/update-key.ts";
 
@@ -168,7 +169,7 @@ function writeAll(file: number, bytes: Uint8Array, offset: number): void {
 function openFile(path: string, record: Buffer): number {
 	let file: number | undefined;
 	try {
-		mkdirSync(dirname(path), { recursive: true });
+		makeFolder(dirname(path));
 		file = openSync(path, constants.O_RDWR | constants.O_CREAT);
 		if (fstatSync(file).size === 0) writeAll(file, record, 0);
 		else if (readSync(file, record, 0, RECORD_BYTES, 0) < RECORD_BYTES || !record.subarray(0, BOOT_AT).equals(MARK)) {

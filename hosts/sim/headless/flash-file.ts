@@ -7,10 +7,11 @@
  * content, in part or as a whole, by some seconds. Then the station may use numbers
  * again, and send acknowledged readings again.
  */
-import { closeSync, fstatSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, statSync } from "node:fs";
+import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isLog } from "../../../src/outbox/log.ts";
+import { makeFolder } from "../../node/folders.js";
 import { lockFile } from "./engine.ts";
 import { createWhole } from "./whole-file.ts";
 
@@ -40,7 +41,7 @@ export class FlashFile {
 			return;
 		}
 		try {
-			this.madeFolder = mkdirSync(dirname(path), { recursive: true });
+			this.madeFolder = makeFolder(dirname(path));
 			this.file = openLocked(path, lockWait);
 		} catch (error) {
 			const { code, message } = error as NodeJS.ErrnoException;

@@ -1,8 +1,9 @@
 /** The id of a simulated station that nobody has named: made once, and kept in a file beside its flash. */
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { SETTINGS } from "../../../src/settings/table.ts";
+import { makeFolder } from "../../node/folders.js";
 import { createWhole } from "./whole-file.ts";
 
 /** Of 65,536, so that a class at one broker has hardly two of the same. */
@@ -19,7 +20,7 @@ export function keptId(path: string): KeptId {
 	const [id, madeFolder] = explained(path, () => {
 		const kept = read(path);
 		if (kept !== undefined) return [kept];
-		const made = mkdirSync(dirname(path), { recursive: true });
+		const made = makeFolder(dirname(path));
 		createWhole(path, `sim-${randomBytes(RANDOM_BYTES).toString("hex")}\n`);
 		return [read(path), made];
 	});
