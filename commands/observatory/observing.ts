@@ -135,6 +135,8 @@ class Upkeep {
 	private readonly _options: ObservingOptions;
 	private _timer: NodeJS.Timeout | undefined;
 	private _pruneAt = 0;
+	/** Why it failed last. */
+	private _told: string | undefined;
 	private _stopped = false;
 
 	constructor(options: ObservingOptions) {
@@ -156,9 +158,12 @@ class Upkeep {
 				while (!this._stopped && (await prune(driver, Date.now() - keep)));
 				this._pruneAt = Date.now() + PRUNE_MS;
 			}
+			this._told = undefined;
 		} catch (error) {
-			// It is done later; what the collector cannot store it tells itself.
-			if (!this._stopped) tell("store", `cannot be summed up now: ${messageOf(error)}`);
+			// It is done later; told once.
+			const problem = messageOf(error);
+			if (!this._stopped && problem !== this._told) tell("store", `hours cannot be summed up: ${problem}`);
+			this._told = problem;
 		}
 		if (!this._stopped) this._timer = setTimeout(() => void this._round(), SUM_UP_MS);
 	}

@@ -22,6 +22,8 @@ const PROBLEMS: readonly (readonly [code: string, problem: string])[] = [
 	["ENOENT", "its folder cannot be made there"],
 	["ENOSPC", "the disk is full"],
 ];
+/** The beginnings of the codes that say that the data cannot be stored. Whatever else fails may work later. */
+const OF_DATA = ["SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_RANGE", "SQLITE_TOOBIG"];
 /** Prepared statements that are kept, each way: their texts are few, but for the number of rows. */
 const STATEMENTS_MAXIMUM = 200;
 
@@ -151,9 +153,10 @@ class Connection {
 	private _explained(error: unknown): StoreError {
 		if (error instanceof StoreError) return error;
 		const { code = "" } = error as { code?: string };
-		const problem = PROBLEMS.find(([prefix]) => code.startsWith(prefix))?.[1];
-		return problem === undefined
-			? new StoreError(`${this._path}: ${messageOf(error)}`, true)
-			: new StoreError(`${this._path}: ${problem} (${code})`);
+		const [, problem = messageOf(error)] = PROBLEMS.find(([prefix]) => code.startsWith(prefix)) ?? [];
+		return new StoreError(
+			`${this._path}: ${problem}${code === "" ? "" : ` (${code})`}`,
+			OF_DATA.some((prefix) => code.startsWith(prefix)),
+		);
 	}
 }

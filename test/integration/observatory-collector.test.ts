@@ -1,0 +1,121 @@
+/** The collector before a real mosquitto and a store that fails as it is told to. */
+import assert from "node:assert/strict";
+import { Collector } from "../../commands/observatory/collecting/collector.ts";
+import type { Arrival } from "../../commands/observatory/store/arrival.ts";
+import { StoreError } from "../../commands/observatory/store/driver.ts";
+import { IN_MEMORY, openSqlite } from "../../commands/observatory/store/sqlite.ts";
+import { Store } from "../../commands/observatory/store/store.ts";
+import type { Mosquitto } from "../harness/mosquitto.ts";
+import { type Parts, scenario } from "../harness/scenario.ts";
+import { until } from "../harness/wait.ts";
+
+interface Scene {
+	readonly collector: Collector;
+	readonly store: Store;
+	readonly lines: string[];
+	readonly broker: Mosquitto;
+	/** Called before each batch is stored; what it throws is the store's failure. */
+	onSave: (arrivals: readonly Arrival[]) => void;
+	readonly counter: (name: string) => number;
+	/** Publishes reports with these numbers. */
+	readonly publish: (station: string, seqs: readonly number[]) => Promise<void>;
+}
+
+async function sceneOf(parts: Parts): Promise<Scene> {
+	const broker = await parts.mosquitto();
+	const store = await Store.open(await openSqlite(IN_MEMORY));
+	const lines: string[] = [];
+	parts.shows("the collector", lines);
+	const save = store.save.bind(store);
+	store.save = async (arrivals) => {
+		scene.onSave(arrivals);
+		return save(arrivals);
+	};
+	const collector = new Collector({
+		broker: { host: "127.0.0.1", port: broker.port },
+		...{ tls: {}, username: undefined, password: undefined, group: undefined },
+		...{ clientId: "collector", bases: ["veleta/+"], topics: [], unwanted: [], store },
+		tell: (who, text) => void lines.push(`${who} ${text}`),
+		onSaved: () => {},
+	});
+	parts.onEnd(() => collector.stop());
+	const scene: Scene = {
+		...{ collector, store, lines, broker, onSave: () => {} },
+		counter: (name) => collector.counters().find((counter) => counter.name === `veleta_observatory_${name}`)!.value,
+		publish: async (station, seqs) => {
+			for (const seq of seqs) {
+				await broker.publish(`veleta/${station}/state`, "-m", JSON.stringify({ temperature: 20, seq }));
+			}
+		},
+	};
+	await collector.start();
+	await until("a subscription", () => broker.subscriptions("collector") > 0);
+	return scene;
+}
+
+const stored = async ({ store }: Scene) =>
+	(
+		await store.driver.query("SELECT topic, seq FROM reading JOIN station ON station.id = station ORDER BY topic, seq")
+	).map(({ topic, seq }) => `${topic} ${seq}`);
+
+scenario("What the store can never take is left out, and told; the others of its batch are stored.", async (parts) => {
+	const scene = await sceneOf(parts);
+	// So that they make one batch.
+	scene.onSave = () => {
+		throw new StoreError("away");
+	};
+	await scene.publish("a", [1, 2]);
+	await scene.publish("b", [7]);
+	await scene.publish("a", [3]);
+	await until("four that wait", () => scene.collector.waiting === 4);
+	assert.equal(scene.broker.count(/Received PUBACK from collector/), 0);
+	scene.onSave = (arrivals) => {
+		if (arrivals.some(({ station }) => station === "veleta/b")) throw new StoreError("no room for such data", true);
+	};
+	await until("the end of the batch", () => scene.collector.waiting === 0);
+	assert.deepEqual(await stored(scene), ["veleta/a 1", "veleta/a 2", "veleta/a 3"]);
+	assert.ok(scene.lines.includes("store no room for such data; what veleta/b/state brought is left out"));
+	await until("its acknowledgements", () => scene.broker.count(/Received PUBACK from collector/) === 4);
+});
+
+scenario("A store that fails is told of once, and once that it works again.", async (parts) => {
+	const scene = await sceneOf(parts);
+	let failures = 0;
+	scene.onSave = () => {
+		if (++failures <= 3) throw new StoreError("away");
+	};
+	await scene.publish("a", [1]);
+	await until("it to be stored", async () => (await stored(scene)).length === 1);
+	const ofStore = scene.lines.filter((line) => line.startsWith("store "));
+	assert.deepEqual(ofStore, ["store away; readings wait at the broker", "store works again"]);
+	assert.equal(scene.collector.problem, undefined);
+});
+
+scenario("The end of a connection brings again what was not stored, and it is stored once.", async (parts) => {
+	const scene = await sceneOf(parts);
+	scene.onSave = () => {
+		throw new StoreError("away");
+	};
+	await scene.publish("a", [1, 2, 3]);
+	await until("three that wait", () => scene.collector.waiting === 3);
+	await scene.broker.save();
+	await scene.broker.kill();
+	await until("the end", () => scene.collector.problem !== undefined && scene.counter("connected") === 0);
+	await scene.broker.restart();
+	await until("the three once more", () => scene.collector.waiting === 6);
+	scene.onSave = () => {};
+	await until("all to be stored", () => scene.collector.waiting === 0);
+	assert.deepEqual(await stored(scene), ["veleta/a 1", "veleta/a 2", "veleta/a 3"]);
+	assert.equal(scene.counter("duplicates_total"), 3);
+});
+
+scenario("Stopped while the store fails, it ends; what was not acknowledged stays at the broker.", async (parts) => {
+	const scene = await sceneOf(parts);
+	scene.onSave = () => {
+		throw new StoreError("away");
+	};
+	await scene.publish("a", [1]);
+	await until("one that waits", () => scene.collector.waiting === 1);
+	await scene.collector.stop();
+	assert.equal(scene.broker.count(/Received PUBACK from collector/), 0);
+});
