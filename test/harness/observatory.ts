@@ -34,6 +34,13 @@ export class Observatory {
 		return observatory;
 	}
 
+	/** The same, without waiting. */
+	static async begin(parts: Parts, args: readonly string[], name: string): Promise<Observatory> {
+		const observatory = new Observatory(parts, await freePort(), args, name);
+		observatory.begin();
+		return observatory;
+	}
+
 	/** Another life, after `kill` or `stop`. */
 	async restart(): Promise<void> {
 		await this.begin().line(/: connected with MQTT/);

@@ -1,8 +1,10 @@
 /** The observatory with real parts: stations in XS, mosquitto, its store, its page's server. */
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "libsql";
+import { Certificates } from "../harness/certificates.ts";
 import { HistoryServer } from "../harness/home-assistant-history.ts";
 import { publish } from "../harness/mosquitto.ts";
 import { keysUpTo, Observatory } from "../harness/observatory.ts";
@@ -216,6 +218,26 @@ scenario(
 		assert.ok(!isAlive(last));
 	},
 );
+
+scenario("A broker with TLS and a password is trusted by its authority, or by its fingerprint.", async (parts) => {
+	const certificates = new Certificates(join(parts.folder, "certificates"));
+	const authority = certificates.authority("home");
+	const identity = certificates.issue(authority, { commonName: "broker", names: ["IP:127.0.0.1"] });
+	const broker = await parts.mosquitto({ tls: { identity }, users: { maria: "secret" } });
+	const url = `mqtts://maria:secret@127.0.0.1:${broker.tlsPort}`;
+	const sha256 = new X509Certificate(readFileSync(identity.certificate)).fingerprint256;
+	for (const [name, trust] of [
+		["by authority", ["--cafile", authority.certificate]],
+		["by fingerprint", ["--fingerprint", sha256]],
+	] as const) {
+		const observatory = await Observatory.start(parts, ["--broker", url, ...trust], name);
+		assert.equal((await observatory.stop()).code, 0);
+		assert.ok(!observatory.lines.join("\n").includes("secret"));
+	}
+	const wrong = await Observatory.begin(parts, ["--broker", url, "--fingerprint", "ab".repeat(32)], "by nothing");
+	await wrong.program.line(/^broker {3}.*--fingerprint/);
+	assert.match(await wrong.text("/healthz"), /fingerprint/);
+});
 
 scenario("Hours go to Home Assistant, and go again when a late reading has changed them.", async (parts) => {
 	const broker = await parts.mosquitto();

@@ -13,6 +13,7 @@ import { type ProtocolVersion, VERSIONS } from "../../../src/net/mqtt/packet.ts"
 import { reasonText } from "../../../src/net/mqtt/reason-codes.ts";
 import { Session } from "../../../src/net/mqtt/session.ts";
 import { bytesOf, messageOf, printable } from "../../../src/text.ts";
+import { withTlsOptions } from "../../broker-options.ts";
 import type { CommandReply, CommandRequest, Counter } from "../page/api.ts";
 import type { Arrival } from "../store/arrival.ts";
 import { type Saved, type Store, StoreError } from "../store/store.ts";
@@ -150,7 +151,7 @@ export class Collector {
 			backoff: new Backoff({ random: Math.random }),
 			onDisconnect: (reason, _delay, error) => {
 				if (error instanceof RefusedError && error.hasOlderVersion) return;
-				this._disconnected(reason);
+				this._disconnected(withTlsOptions(reason));
 			},
 		});
 	}
