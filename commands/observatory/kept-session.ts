@@ -5,26 +5,47 @@ import { dirname } from "node:path";
 import { makeFolder } from "../../hosts/node/folders.js";
 import { replaceWhole } from "../../hosts/sim/headless/whole-file.ts";
 
-export interface KeptSession {
+interface Kept {
 	readonly clientId: string;
-	/** Those that the broker may still have. */
+	/** Those that the broker may have. */
 	readonly filters: readonly string[];
 }
 
-/** Made where there is none. Throws an Error that names the file if it cannot be used. */
-export function keptSession(path: string, filters: readonly string[]): KeptSession {
+export interface KeptSession {
+	readonly clientId: string;
+	/** Subscriptions of earlier runs that the broker may still have, and that are not wanted any more. */
+	readonly unwanted: readonly string[];
+	/** The broker does not have this one any more. */
+	forget(filter: string): void;
+}
+
+/** Made where there is none. `wanted`: this run's subscriptions. Throws an Error that names the file if it cannot be used. */
+export function keptSession(path: string, wanted: readonly string[]): KeptSession {
 	const kept = read(path);
 	const clientId = kept?.clientId ?? `veleta-observatory-${randomBytes(4).toString("hex")}`;
+	let filters = [...new Set([...wanted, ...(kept?.filters ?? [])])];
+	write(path, { clientId, filters });
+	return {
+		clientId,
+		unwanted: filters.filter((filter) => !wanted.includes(filter)),
+		forget: (filter) => {
+			if (wanted.includes(filter)) return;
+			filters = filters.filter((other) => other !== filter);
+			write(path, { clientId, filters });
+		},
+	};
+}
+
+function write(path: string, kept: Kept): void {
 	try {
 		makeFolder(dirname(path));
-		replaceWhole(path, `${JSON.stringify({ clientId, filters })}\n`);
+		replaceWhole(path, `${JSON.stringify(kept)}\n`);
 	} catch (error) {
 		throw new Error(`${path} cannot be written (${(error as NodeJS.ErrnoException).code})`);
 	}
-	return { clientId, filters: kept?.filters ?? [] };
 }
 
-function read(path: string): KeptSession | undefined {
+function read(path: string): Kept | undefined {
 	let text: string;
 	try {
 		text = readFileSync(path, "utf8");

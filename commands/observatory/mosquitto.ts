@@ -1,11 +1,11 @@
 /** The broker that the observatory brings along: mosquitto as a child process, which keeps messages and sessions on the disk. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { pbkdf2Sync, randomBytes } from "node:crypto";
-import { accessSync, constants, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { delimiter, join, resolve } from "node:path";
 import { makeFolder } from "../../hosts/node/folders.js";
-import { printable } from "../../src/text.ts";
+import { messageOf, printable } from "../../src/text.ts";
 
 /** Debian has it where only root's programs are looked for. */
 const MORE_FOLDERS = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"];
@@ -100,18 +100,14 @@ export class MosquittoChild {
 
 	/** A run of ours that was killed has left its broker behind. */
 	private async _endEarlier(): Promise<void> {
-		let pid: number;
-		try {
-			pid = Number(readFileSync(this._pidFile, "utf8"));
-			// Numbers of processes are used again: only what has our file as its argument is ours.
-			if (!readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(this._config)) return;
-		} catch {
-			return;
-		}
+		if (!existsSync(this._pidFile)) return;
+		const pid = Number(readFileSync(this._pidFile, "utf8"));
+		if (!isOurs(pid, this._config)) return;
 		process.kill(pid, "SIGTERM");
-		const until = Date.now() + END_MS;
-		while (isAlive(pid)) {
-			if (Date.now() > until) process.kill(pid, "SIGKILL");
+		const begin = Date.now();
+		// One that has ended and that nobody has asked after has no command line any more.
+		while (isOurs(pid, this._config) && Date.now() - begin < 2 * END_MS) {
+			if (Date.now() - begin > END_MS) process.kill(pid, "SIGKILL");
 			await pause(LOOK_MS);
 		}
 	}
@@ -121,7 +117,8 @@ export class MosquittoChild {
 		const passwords = resolve(folder, "passwords");
 		if (user) writeFileSync(passwords, `${user.name}:${hashOf(user.password)}\n`, { mode: 0o600 });
 		const lines = [
-			`listener ${port} ${host}`,
+			// mosquitto takes :: for IPv6 alone.
+			...(host === "::" ? ["0.0.0.0", "::"] : [host]).map((address) => `listener ${port} ${address}`),
 			...(user ? ["allow_anonymous false", `password_file ${passwords}`] : ["allow_anonymous true"]),
 			"persistence true",
 			`persistence_location ${resolve(folder)}/`,
@@ -144,7 +141,7 @@ export class MosquittoChild {
 		const startedAt = Date.now();
 		const child = spawn(this._program, ["-c", this._config], { stdio: ["ignore", "ignore", "pipe"], detached: true });
 		this._child = child;
-		if (child.pid !== undefined) writeFileSync(this._pidFile, `${child.pid}`);
+		if (child.pid !== undefined) this._keepPid(child.pid);
 		child.stderr.on("data", (data) => {
 			for (const line of String(data)
 				.split("\n")
@@ -155,18 +152,30 @@ export class MosquittoChild {
 				if (/^(Error|Warning: (?!.*root))/.test(this._lastLine)) this._options.say(this._lastLine);
 			}
 		});
-		child.on("error", (error) => {
-			this._lastLine = error.message;
-		});
-		child.on("exit", (code, signal) => {
+		const ended = (how: string) => {
 			if (!this._isWanted || this._child !== child) return;
 			if (Date.now() - startedAt >= STABLE_MS) this._delay = 0;
-			this._options.say(
-				`mosquitto has ended (${signal ?? code}), and is started again${this._delay > 0 ? ` in ${this._delay / 1_000} s` : ""}`,
-			);
+			const when = this._delay > 0 ? ` in ${this._delay / 1_000} s` : "";
+			this._options.say(`mosquitto ${how}, and is started again${when}`);
+			this._child = undefined;
 			this._timer = setTimeout(() => this._spawn(), this._delay);
 			this._delay = Math.min(RESTART.limit, Math.max(RESTART.base, 2 * this._delay));
+		};
+		// One that cannot even be started has no `exit`.
+		child.on("error", ({ message }) => {
+			this._lastLine = message;
+			ended(`does not start (${printable(message)})`);
 		});
+		child.on("exit", (code, signal) => ended(`has ended (${signal ?? code})`));
+	}
+
+	/** For a later run, which ends it if this one is killed. */
+	private _keepPid(pid: number): void {
+		try {
+			writeFileSync(this._pidFile, `${pid}`);
+		} catch (error) {
+			this._options.say(`${printable(messageOf(error))}; if this is killed, mosquitto goes on`);
+		}
 	}
 
 	private async _listening(): Promise<void> {
@@ -220,10 +229,10 @@ function hashOf(password: string): string {
 	return `$7$${ITERATIONS}$${salt.toString("base64")}$${hash.toString("base64")}`;
 }
 
-function isAlive(pid: number): boolean {
+/** Numbers of processes are used again: only what has our file as its argument is ours. */
+function isOurs(pid: number, config: string): boolean {
 	try {
-		process.kill(pid, 0);
-		return true;
+		return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(config);
 	} catch {
 		return false;
 	}

@@ -12,13 +12,15 @@ import { filtersOf } from "./collecting/collector.ts";
 import { keptSession } from "./kept-session.ts";
 import { findMosquitto, MosquittoChild } from "./mosquitto.ts";
 import { startObserving } from "./observing.ts";
-import { LINE, type Options, parseOptions, USAGE } from "./options.ts";
+import { isPostgres, LINE, type Options, parseOptions, USAGE } from "./options.ts";
 import type { Driver } from "./store/driver.ts";
 import { csvOf } from "./store/export.ts";
 import { openPostgres } from "./store/postgres.ts";
 import { openSqlite } from "./store/sqlite.ts";
 import { Store } from "./store/store.ts";
 
+/** From Ctrl-C to the end, at the most, in ms. */
+const END_MS = 8_000;
 /** Columns of a line that name what it is about. */
 const WHO_COLUMNS = 9;
 
@@ -51,7 +53,11 @@ function lock(folder: string): () => void {
 }
 
 async function withStore(options: Options): Promise<number> {
-	const store = await Store.open(await open(options.store));
+	const driver = await open(options.store);
+	if (options.exports && (await driver.query(driver.dialect.isMade)).length === 0) {
+		throw new Error(`${driver.name}: there is no store yet`);
+	}
+	const store = await Store.open(driver);
 	try {
 		return options.exports ? await exportCsv(store) : await observe(options, store);
 	} finally {
@@ -61,10 +67,6 @@ async function withStore(options: Options): Promise<number> {
 
 function open(store: string): Promise<Driver> {
 	return isPostgres(store) ? openPostgres(store) : openSqlite(store);
-}
-
-function isPostgres(store: string): boolean {
-	return /^postgres(ql)?:\/\//.test(store);
 }
 
 async function exportCsv(store: Store): Promise<number> {
@@ -85,9 +87,9 @@ async function observe(options: Options, store: Store): Promise<number> {
 	process.stdout.on("error", () => {});
 	const broker = options.starts ? await start(options) : undefined;
 	const { bases, topics, group, tls, username, password, keep, page, commands, homeAssistant } = options;
-	const filters = filtersOf(options);
-	const kept = keptSession(join(options.data, "session.json"), filters);
-	tell("store", `${store.driver.name}, ${await sizeOf(store)}`);
+	const kept = keptSession(join(options.data, "session.json"), filtersOf(options));
+	const stations = await stationsOf(store);
+	tell("store", `${store.driver.name}, ${stations} station${stations === 1 ? "" : "s"}`);
 	try {
 		const observing = await startObserving({
 			...{ store, keep, page, commands, homeAssistant, tell },
@@ -96,10 +98,11 @@ async function observe(options: Options, store: Store): Promise<number> {
 				broker: broker?.address ?? options.broker,
 				protocolVersion: broker?.version,
 				clientId: kept.clientId,
-				unwanted: kept.filters.filter((filter) => !filters.includes(filter)),
+				unwanted: kept.unwanted,
+				onForgotten: (filter) => kept.forget(filter),
 			},
 		});
-		if (broker && (await stationsOf(store)) === 0) {
+		if (broker && stations === 0) {
 			const { host, port } = broker.address;
 			tell(
 				"",
@@ -107,8 +110,11 @@ async function observe(options: Options, store: Store): Promise<number> {
 			);
 		}
 		await interrupted;
+		// Also where a database or a disk does not answer. Nothing is lost: what is acknowledged is stored.
+		setTimeout(() => process.exit(EXIT_DONE), END_MS).unref();
 		await observing.stop();
-		tell("store", await sizeOf(store));
+		const { stored } = observing;
+		tell("store", `${stored} reading${stored === 1 ? "" : "s"} stored in this run`);
 		return EXIT_DONE;
 	} finally {
 		await broker?.stop();
@@ -118,11 +124,6 @@ async function observe(options: Options, store: Store): Promise<number> {
 async function stationsOf({ driver }: Store): Promise<number> {
 	const [row] = await driver.query("SELECT COUNT(*) AS stations FROM station");
 	return Number(row?.stations);
-}
-
-async function sizeOf(store: Store): Promise<string> {
-	const stations = await stationsOf(store);
-	return `${stations} station${stations === 1 ? "" : "s"}`;
 }
 
 interface RunningBroker {
@@ -148,6 +149,8 @@ async function start({ broker: { host, port }, data, username: name, password = 
 		return { address: { host: own, port }, version: undefined, stop: () => mosquitto.stop() };
 	}
 	if (name !== undefined) throw new Error("mosquitto is not installed, and the simpler broker has no users");
+	if (host !== "127.0.0.1" && host !== "localhost")
+		throw new Error("mosquitto is not installed, and the simpler broker listens on 127.0.0.1 only");
 	const simple = await startBroker([port]);
 	tell(
 		"broker",

@@ -1,9 +1,9 @@
 /** Collector, store and page at work, until they are stopped. */
 import { messageOf } from "../../src/text.ts";
+import type { LiveEvent, Source } from "./api.ts";
 import { Collector, type CollectorOptions } from "./collecting/collector.ts";
 import { CLOCK } from "./home-assistant/connection.ts";
 import { History } from "./home-assistant/history.ts";
-import type { LiveEvent, Source } from "./page/api.ts";
 import { startPage } from "./page/server.ts";
 import { chartOf } from "./store/chart.ts";
 import { Hours } from "./store/hours.ts";
@@ -31,6 +31,8 @@ export interface ObservingOptions {
 export interface Observing {
 	/** Of the page. */
 	readonly url: string | undefined;
+	/** Readings and values that were stored in this run. */
+	readonly stored: number;
 	/** In good order: what has come is stored. */
 	stop(): Promise<void>;
 }
@@ -64,6 +66,9 @@ export async function startObserving(options: ObservingOptions): Promise<Observi
 	history?.start();
 	return {
 		url: page?.url,
+		get stored() {
+			return collector.stored;
+		},
 		stop: async () => {
 			history?.close();
 			upkeep.stop();
@@ -135,8 +140,8 @@ class Upkeep {
 	private readonly _options: ObservingOptions;
 	private _timer: NodeJS.Timeout | undefined;
 	private _pruneAt = 0;
-	/** Why it failed last. */
-	private _told: string | undefined;
+	/** Why something failed last. */
+	private readonly _told = new Map<string, string>();
 	private _stopped = false;
 
 	constructor(options: ObservingOptions) {
@@ -150,21 +155,39 @@ class Upkeep {
 	}
 
 	private async _round(): Promise<void> {
-		const { store, keep, tell } = this._options;
-		const { driver } = store;
-		try {
-			while (!this._stopped && (await sumUp(driver, Date.now())));
-			if (keep !== undefined && Date.now() >= this._pruneAt) {
-				while (!this._stopped && (await prune(driver, Date.now() - keep)));
-				this._pruneAt = Date.now() + PRUNE_MS;
-			}
-			this._told = undefined;
-		} catch (error) {
-			// It is done later; told once.
-			const problem = messageOf(error);
-			if (!this._stopped && problem !== this._told) tell("store", `hours cannot be summed up: ${problem}`);
-			this._told = problem;
+		const { store, keep } = this._options;
+		const now = Date.now();
+		await this._try("hours cannot be summed up", async () => {
+			while (!this._stopped && (await sumUp(store.driver, now)));
+		});
+		if (keep !== undefined && now >= this._pruneAt) {
+			await this._try("old readings cannot be removed", async () => {
+				const horizon = Math.min(now, await this._newest(now)) - keep;
+				while (!this._stopped && (await prune(store.driver, horizon)));
+				this._pruneAt = now + PRUNE_MS;
+			});
 		}
 		if (!this._stopped) this._timer = setTimeout(() => void this._round(), SUM_UP_MS);
+	}
+
+	/** When the newest reading was taken, by its station's clock: this computer's may be far ahead. */
+	private async _newest(now: number): Promise<number> {
+		const stations = await this._options.store.stations();
+		const times = stations.flatMap(({ last }) => (last?.isTimed && last.time <= now ? [last.time] : []));
+		return times.reduce((a, b) => Math.max(a, b), times.length === 0 ? now : 0);
+	}
+
+	/** What fails is done later, and told once. */
+	private async _try(failure: string, work: () => Promise<void>): Promise<void> {
+		try {
+			await work();
+			this._told.delete(failure);
+		} catch (error) {
+			const problem = messageOf(error);
+			if (!this._stopped && this._told.get(failure) !== problem) {
+				this._options.tell("store", `${failure}: ${problem}`);
+				this._told.set(failure, problem);
+			}
+		}
 	}
 }

@@ -6,6 +6,7 @@ import { checkPem } from "../../hosts/node/tls.ts";
 import type { TlsOptions } from "../../src/host.ts";
 import type { BrokerUrl } from "../../src/net/broker-url.ts";
 import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
+import { hasControls } from "../../src/text.ts";
 import { brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf, tlsTexts } from "../broker-options.ts";
 import { explained, FLAG, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 import { webSocketUrl } from "./home-assistant/connection.ts";
@@ -149,7 +150,8 @@ export function parseOptions(args: string[]): Options | undefined {
 	const values = readLine(args, LINE)?.values;
 	if (!values) return undefined;
 	const { data = DATA_FOLDER, store = join(data, STORE_FILE), keep } = values;
-	if (data === "" || store === "") throw new UsageError(`--${data === "" ? "data" : "store"}: must not be empty`);
+	checkPath("--data", data);
+	checkStore(store);
 	if (values.export !== undefined && values.export !== "csv") throw new UsageError("--export: must be csv");
 	const starts = values.broker === undefined;
 	const url = values.broker === undefined ? undefined : givenBroker(values.broker);
@@ -165,8 +167,9 @@ export function parseOptions(args: string[]): Options | undefined {
 	if (starts && username !== undefined && password === undefined) {
 		throw new UsageError(`-u: the started broker needs a password: --password-file, or ${PASSWORD_VARIABLE}`);
 	}
-	if (starts && (username === "" || username?.includes(":")))
-		throw new UsageError("-u: must not be empty, nor have a colon");
+	// As mosquitto's file of passwords has them: a # begins a comment there.
+	if (starts && username !== undefined && (username === "" || /^#|:/.test(username) || hasControls(username)))
+		throw new UsageError("-u: must not be empty, nor begin with #, nor have a colon");
 	if (starts && !isLoopback(brokerHost) && username === undefined) {
 		throw new UsageError("--broker-host: others reach the broker there, so it needs -u and --password-file");
 	}
@@ -177,7 +180,7 @@ export function parseOptions(args: string[]): Options | undefined {
 		username,
 		password,
 		...filtersOf(values),
-		group: groupOf(values.group),
+		group: groupOf(values.group, store),
 		data,
 		store,
 		keep: keep === undefined ? undefined : numberOf("--keep", keep, 1, 36_500) * DAY_MS,
@@ -223,9 +226,12 @@ function filtersOf(values: Values): Pick<Options, "bases" | "topics"> {
 			: topicFilterFault(base);
 		if (fault) throw new UsageError(`--base ${base}: ${fault}`);
 	}
-	for (const topic of topics) {
+	for (const [index, topic] of topics.entries()) {
 		const fault = topicFilterFault(topic);
 		if (fault) throw new UsageError(`--topic ${topic}: ${fault}`);
+		// A broker may deliver a message for each of the two, and a plain number has nothing to be known again by.
+		const other = topics.slice(0, index).find((other) => other !== topic && overlap(other, topic));
+		if (other !== undefined) throw new UsageError(`--topic ${topic}: has topics that ${other} has, too`);
 	}
 	if (LEVELS_OF_BASE * bases.length + topics.length > FILTERS_MAXIMUM) {
 		throw new UsageError("too many of --base and --topic: six of --base at the most, or fewer with --topic");
@@ -233,8 +239,44 @@ function filtersOf(values: Values): Pick<Options, "bases" | "topics"> {
 	return { bases: [...new Set(bases)], topics: [...new Set(topics)] };
 }
 
-function groupOf(group: string | undefined): string | undefined {
+/** Throws a `UsageError` that shows nothing of a URL: it may hold a password. */
+function checkStore(store: string): void {
+	if (!/^[a-z][a-z0-9+.-]*:/i.test(store) || /^[a-z]:[\\/]/i.test(store)) return checkPath("--store", store);
+	const problem = "--store: must be a file, or look like postgres://[user[:password]@]host[:port]/database";
+	if (!isPostgres(store)) throw new UsageError(problem);
+	let url: URL;
+	try {
+		url = new URL(store);
+	} catch {
+		throw new UsageError(problem);
+	}
+	if (url.hostname === "" || !/^\/[^/@:]+$/.test(url.pathname)) throw new UsageError(problem);
+}
+
+export function isPostgres(store: string): boolean {
+	return /^postgres(ql)?:\/\//i.test(store);
+}
+
+function checkPath(option: string, path: string): void {
+	if (path === "" || hasControls(path)) throw new UsageError(`${option}: must be a path`);
+}
+
+/** Whether there is a topic that both filters take. */
+function overlap(one: string, other: string): boolean {
+	const [a, b] = [one.split("/"), other.split("/")];
+	for (let level = 0; level < Math.max(a.length, b.length); level++) {
+		const [x, y] = [a[level], b[level]];
+		// A # takes the level above it, too.
+		if (x === "#" || y === "#") return true;
+		if (x === undefined || y === undefined) return false;
+		if (x !== "+" && y !== "+" && x !== y) return false;
+	}
+	return true;
+}
+
+function groupOf(group: string | undefined, store: string): string | undefined {
 	if (group === undefined) return undefined;
+	if (!isPostgres(store)) throw new UsageError("--group: those of a group need one store: --store postgres://…");
 	if (group.includes("/") || topicNameFault(group)) throw new UsageError("--group: must be a name without /, + and #");
 	return group;
 }

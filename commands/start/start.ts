@@ -126,6 +126,7 @@ async function openPage(
 			collecting: {
 				...{ broker, tls, username, password, protocolVersion, topics: [], unwanted: [], group: undefined },
 				bases: [topic],
+				cleanSession: true,
 				clientId: `veleta-page-${randomBytes(4).toString("hex")}`,
 			},
 			// What goes wrong at the broker the station tells itself.

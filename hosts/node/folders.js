@@ -1,6 +1,6 @@
 /** Folders that are made where they are needed. */
 import { mkdirSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, normalize } from "node:path";
 
 /**
  * Makes a folder, and those above it, where there are none. Returns the outermost one that was made, if one was. Throws
@@ -10,7 +10,7 @@ import { dirname, resolve } from "node:path";
  */
 export function makeFolder(path) {
 	const missing = [];
-	for (let folder = resolve(path); !isThere(folder); folder = dirname(folder)) missing.push(folder);
+	for (let folder = normalize(path); !isThere(folder); folder = dirname(folder)) missing.push(folder);
 	for (const folder of missing.toReversed()) {
 		try {
 			mkdirSync(folder);

@@ -52,7 +52,7 @@ export function takeLock(path) {
 const PLACE = (() => {
 	try {
 		const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-		return `${boot}/${readlinkSync("/proc/self/ns/pid")}`;
+		return `${boot}/${readlinkSync("/proc/self/ns/pid")}/${hostname()}`;
 	} catch {
 		return hostname();
 	}
@@ -87,19 +87,33 @@ function holderOf(path) {
 	try {
 		const text = readFileSync(path, "utf8");
 		const [, pid, start, place] = /^(\d+) (\d*) (\S*)\n$/.exec(text) ?? [];
-		const within = (ms) => Date.now() - statSync(path).mtimeMs < ms;
+		// A clock that was set back says nothing.
+		const within = (ms) => Math.abs(Date.now() - statSync(path).mtimeMs) < ms;
 		if (pid === undefined) return { pid, alive: within(WRITTEN_WITHIN_MS), text };
+		if (isOfEarlierBoot(place)) return { pid, alive: false, text };
 		if (place !== PLACE) return { pid, alive: within(UNSEEN_WITHIN_MS), text };
-		return { pid, alive: isAlive(Number(pid)) && startOf(Number(pid)) === start, text };
+		return { pid, alive: isAlive(Number(pid)) && startOf(Number(pid)) === start && !hasEnded(Number(pid)), text };
 	} catch (error) {
 		if (error.code === "ENOENT") return undefined;
 		throw error;
 	}
 }
 
+/** Whether a place is this computer's before it was switched on last, by its name: a power cut leaves locks behind. */
+function isOfEarlierBoot(place) {
+	const [boot, , host] = place.split("/");
+	const [ownBoot, , ownHost] = PLACE.split("/");
+	return host !== undefined && host === ownHost && boot !== ownBoot;
+}
+
 /** `takeLock` is synchronous, so it has no other way to wait. */
 function pause(ms) {
 	Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+/** Whether a process is over, but for its number, which nobody has asked after (proc(5), state Z). */
+function hasEnded(pid) {
+	return fieldsOf(pid)[0] === "Z";
 }
 
 function isAlive(pid) {
@@ -116,11 +130,15 @@ function isAlive(pid) {
  * ids are used again; elsewhere an empty text.
  */
 function startOf(pid) {
+	return fieldsOf(pid)[19] ?? "";
+}
+
+/** What Linux has of a process behind its name; the name itself, in parentheses, may have spaces. */
+function fieldsOf(pid) {
 	try {
-		// The second field, a name in parentheses, may have spaces; `starttime` is the twentieth after it.
 		const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-		return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+		return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 	} catch {
-		return "";
+		return [];
 	}
 }

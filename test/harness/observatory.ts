@@ -1,6 +1,6 @@
 /** `npm run observatory`, and what its page's server says. */
 import { join } from "node:path";
-import type { Loss, StationView } from "../../commands/observatory/page/api.ts";
+import type { Loss, StationView } from "../../commands/observatory/api.ts";
 import { freePort } from "./ports.ts";
 import { type Exit, Program } from "./program.ts";
 import type { Parts } from "./scenario.ts";

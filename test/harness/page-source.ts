@@ -10,7 +10,7 @@ import type {
 	QuantityView,
 	Source,
 	StationView,
-} from "../../commands/observatory/page/api.ts";
+} from "../../commands/observatory/api.ts";
 
 /** So many intervals without a reading break the line. */
 const BREAK_INTERVALS = 3;

@@ -30,6 +30,8 @@ export class FailingDriver implements Driver {
 	readonly dialect: Driver["dialect"];
 	/** Called before each statement of a transaction; fails where it throws. */
 	onStatement: () => void = () => {};
+	/** Told of what each of them has found. */
+	onRows: (rows: readonly unknown[]) => void = () => {};
 	private readonly _driver: Driver;
 
 	constructor(driver: Driver) {
@@ -42,9 +44,11 @@ export class FailingDriver implements Driver {
 
 	transaction<Result>(work: (query: Query) => Promise<Result>): Promise<Result> {
 		return this._driver.transaction((query) =>
-			work((sql, values) => {
+			work(async (sql, values) => {
 				this.onStatement();
-				return query(sql, values);
+				const rows = await query(sql, values);
+				this.onRows(rows);
+				return rows;
 			}),
 		);
 	}

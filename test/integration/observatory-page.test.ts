@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import type { Chart } from "../../commands/observatory/page/api.ts";
+import type { Chart } from "../../commands/observatory/api.ts";
 import { NO_CHROMIUM, newPage, startBrowser } from "../harness/browser.ts";
 import { Observatory } from "../harness/observatory.ts";
 import { type Parts, scenario } from "../harness/scenario.ts";

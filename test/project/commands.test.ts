@@ -129,7 +129,7 @@ const WORK: Readonly<Record<string, readonly Work[]>> = {
 	observatory: [
 		{
 			args: ["--broker", NOWHERE, "--port", `${await freePort()}`],
-			...{ busy: /^page {5}http:/m, exitCode: 0, says: /^store {4}0 stations$/m },
+			...{ busy: /^page {5}http:/m, exitCode: 0, says: /^store {4}0 readings stored in this run$/m },
 		},
 	],
 	simulate: [{ args: ["--seeds", "1000000", "--days", "0.1"], busy: /threads$/m, exitCode: 130, says: /worlds$/m }],

@@ -1,12 +1,14 @@
 /** The lock file of a folder in which one process at a time builds. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { Worker } from "node:worker_threads";
 import { takeLock } from "../../hosts/node/lock-file.js";
+import { until } from "../harness/wait.ts";
 
 async function inFolder(run: (path: string, folder: string) => void | Promise<void>): Promise<void> {
 	const folder = mkdtempSync(join(tmpdir(), "veleta-lock-"));
@@ -67,6 +69,34 @@ test("the lock of a process whose number another one has now is in nobody's way"
 		writeFileSync(path, `${pid} 1 ${place}\n`);
 		takeLock(path)();
 		assert.ok(!existsSync(path));
+	}));
+
+test("a lock from before a power cut is in nobody's way, whatever the clock says", () =>
+	inFolder((path) => {
+		const [, , place] = ownText(path);
+		const [, namespace, host] = place!.split("/");
+		for (const seconds of [-3_000, 0, 3_000]) {
+			writeFileSync(path, `${process.pid} 1 another-boot/${namespace}/${host}\n`);
+			age(path, seconds);
+			takeLock(path)();
+		}
+	}));
+
+test("the lock of a process that has ended, and whose parent does not ask after it, is in nobody's way", () =>
+	inFolder(async (path) => {
+		const [, , place] = ownText(path);
+		// The shell becomes a program that never waits for its child.
+		const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"]);
+		try {
+			const [line] = (await once(parent.stdout, "data")) as [Buffer];
+			const pid = Number(String(line));
+			const stat = () => readFileSync(`/proc/${pid}/stat`, "latin1").split(" ");
+			await until("its end", () => stat()[2] === "Z");
+			writeFileSync(path, `${pid} ${stat()[21]} ${place}\n`);
+			takeLock(path)();
+		} finally {
+			parent.kill("SIGKILL");
+		}
 	}));
 
 test("a process of another container cannot be seen, and is not taken for dead until a build would be over", () =>

@@ -9,20 +9,22 @@ import { type BrokerAddress, showAddress } from "../../../src/net/broker-url.ts"
 import { Link } from "../../../src/net/link.ts";
 import { RefusedError } from "../../../src/net/mqtt/errors.ts";
 import type { Message, ReceivedMessage } from "../../../src/net/mqtt/message.ts";
-import { type ProtocolVersion, VERSIONS } from "../../../src/net/mqtt/packet.ts";
+import { type ProtocolVersion, SUBSCRIPTIONS_MAXIMUM, VERSIONS } from "../../../src/net/mqtt/packet.ts";
 import { reasonText } from "../../../src/net/mqtt/reason-codes.ts";
 import { Session } from "../../../src/net/mqtt/session.ts";
 import { bytesOf, messageOf, printable } from "../../../src/text.ts";
 import { withTlsOptions } from "../../broker-options.ts";
-import type { CommandReply, CommandRequest, Counter } from "../page/api.ts";
-import type { Arrival } from "../store/arrival.ts";
+import type { CommandReply, CommandRequest, Counter } from "../api.ts";
+import type { Arrival, ArrivedAnswer } from "../store/arrival.ts";
 import { type Saved, type Store, StoreError } from "../store/store.ts";
-import { GapRequests } from "./gap-requests.ts";
-import { LEVELS, type Reply, understood } from "./messages.ts";
+import { GapRequests, type Range } from "./gap-requests.ts";
+import { type Reply, STATION_LEVELS, understood } from "./messages.ts";
 
 const KEEP_ALIVE_S = 30;
 /** How long the broker keeps what comes while the collector is away, in s (MQTT 5.0): a week. */
 const SESSION_EXPIRY_S = 604_800;
+/** The same for one of a group, whose share waits for it meanwhile: ten minutes. Then the others get all, and ask for its gaps. */
+const GROUP_EXPIRY_S = 600;
 /** Messages that a broker of MQTT 5.0 has under way to us: a batch at a time. */
 const RECEIVE_MAXIMUM = 500;
 /** Bytes of the largest message that is looked at. */
@@ -55,8 +57,11 @@ export interface CollectorOptions {
 	readonly bases: readonly string[];
 	/** Filters of topics with plain numbers. */
 	readonly topics: readonly string[];
-	/** Filters of an earlier run, which are not wanted any more. */
+	/** Filters of an earlier run, which are not wanted any more; and a callback for those that the broker has forgotten. */
 	readonly unwanted: readonly string[];
+	readonly onForgotten?: (filter: string) => void;
+	/** Whether the broker is to keep nothing when the collector is away. */
+	readonly cleanSession?: boolean;
 	/** The name of the group whose collectors divide the readings (MQTT 5.0). */
 	readonly group: string | undefined;
 	readonly store: Store;
@@ -89,7 +94,9 @@ export function filtersOf({ bases, topics, group }: Pick<CollectorOptions, "base
 	const share = (filter: string) => (group === undefined ? filter : `$share/${group}/${filter}`);
 	return [
 		...bases.flatMap((base) =>
-			LEVELS.map((level) => (level === "state" || level === "late" ? share(`${base}/${level}`) : `${base}/${level}`)),
+			STATION_LEVELS.map((level) =>
+				level === "state" || level === "late" ? share(`${base}/${level}`) : `${base}/${level}`,
+			),
 		),
 		...topics.map(share),
 	];
@@ -112,11 +119,15 @@ export class Collector {
 	/** Why it does not work, for people. */
 	private _storeProblem: string | undefined;
 	private _brokerProblem: string | undefined = "not connected yet";
+	private _subscriptionProblem: string | undefined;
 	private _hasToldIgnored = false;
 	private _hasToldRefused = false;
 	private _version: ProtocolVersion = 5;
 	private _stopped = false;
+	private _hasEnded = false;
 	private _onIdle: () => void = () => {};
+	/** Ends a pause. */
+	private _goOn: () => void = () => {};
 	private readonly _counts = {
 		...{ messages: 0, readings: 0, duplicates: 0, refused: 0, ignored: 0, dropped: 0, batches: 0 },
 		...{ connections: 0, requests: 0 },
@@ -124,9 +135,10 @@ export class Collector {
 
 	constructor(options: CollectorOptions) {
 		this._options = options;
-		const { broker, tls, username, password, clientId, protocolVersion, group } = options;
+		const { broker, tls, username, password, clientId, protocolVersion, group, cleanSession = false } = options;
 		const session = new Session<Message>({
-			...{ clientId, username, password, keepAlive: KEEP_ALIVE_S, sessionExpiryInterval: SESSION_EXPIRY_S },
+			...{ clientId, username, password, cleanSession, keepAlive: KEEP_ALIVE_S },
+			sessionExpiryInterval: group === undefined ? SESSION_EXPIRY_S : GROUP_EXPIRY_S,
 			...(protocolVersion && { protocolVersion }),
 			// Before 5.0 a shared subscription is one to a topic that there is not.
 			fallback: group === undefined,
@@ -137,13 +149,17 @@ export class Collector {
 			onConnect: (sessionPresent, version) => this._connected(sessionPresent, version),
 			onMessage: (message) => this._received(message),
 			onOversized: () => this._ignored("it has more than 64 KB"),
+			onUnsubscribe: (filter) => options.onForgotten?.(filter),
 			onSubscribe: (filter, reasonCode) => {
+				if (reasonCode >= 0x80) this._subscriptionProblem = `it refuses the subscription to ${filter}`;
 				if (reasonCode >= 0x80)
 					options.tell("broker", `it refuses the subscription to ${filter}: ${reasonText(reasonCode)}`);
 			},
 		});
 		for (const topicFilter of filtersOf(options)) session.subscribe({ topicFilter, qos: 1 });
-		for (const filter of options.unwanted) session.unsubscribe(filter);
+		const room = SUBSCRIPTIONS_MAXIMUM - filtersOf(options).length;
+		// The others' turn comes with a later run.
+		for (const filter of options.unwanted.slice(0, room)) session.unsubscribe(filter);
 		this._session = session;
 		this._link = new Link({
 			...{ network, clock, timer, broker, tls, session },
@@ -173,6 +189,7 @@ export class Collector {
 	async stop(): Promise<void> {
 		this._stopped = true;
 		clearInterval(this._look);
+		this._goOn();
 		for (const sent of this._sent.splice(0)) sent.settle({ ok: false, error: "the observatory stops" });
 		if (this._saving) {
 			const idle = new Promise<void>((resolve) => {
@@ -180,6 +197,8 @@ export class Collector {
 			});
 			await Promise.race([idle, new Promise((resolve) => setTimeout(resolve, FAREWELL_MS).unref())]);
 		}
+		// Whatever is stored from now on could not be acknowledged any more.
+		this._hasEnded = true;
 		// The acknowledgements have to leave.
 		await new Promise((resolve) => setImmediate(resolve));
 		this._link.stop();
@@ -187,7 +206,12 @@ export class Collector {
 
 	/** Why readings are not stored now, for people. */
 	get problem(): string | undefined {
-		return this._storeProblem ?? this._brokerProblem;
+		return this._storeProblem ?? this._brokerProblem ?? this._subscriptionProblem;
+	}
+
+	/** Readings and values stored since the start. */
+	get stored(): number {
+		return this._counts.readings;
 	}
 
 	/** Messages that are not stored yet. */
@@ -204,7 +228,7 @@ export class Collector {
 			counter("messages", "Messages received.", messages),
 			counter("readings_stored", "Readings and values stored.", readings),
 			counter("duplicates", "Readings and values received again.", duplicates),
-			counter("refused", "Readings and values without room: too many stations, or quantities of one.", refused),
+			counter("refused", "Readings and values left out: without room, or such as no store takes.", refused),
 			counter("ignored", "Messages that are no reading.", ignored),
 			counter("dropped", "Messages of QoS 0 dropped, as the store did not take them.", dropped),
 			counter("batches", "Transactions of the store.", batches),
@@ -259,6 +283,8 @@ export class Collector {
 		this._counts.connections++;
 		this._version = version;
 		this._brokerProblem = undefined;
+		// What was not acknowledged comes again.
+		if (sessionPresent) this._waiting = this._waiting.filter(({ message }) => message.qos === 0);
 		this._gaps.connected(clock.now());
 		tell(
 			"broker",
@@ -268,15 +294,15 @@ export class Collector {
 
 	/** Told once, until it is back. */
 	private _disconnected(reason: string): void {
-		// What was not acknowledged comes again.
 		if (this._brokerProblem !== reason && !this._stopped) this._options.tell("broker", reason);
 		this._brokerProblem = reason;
 	}
 
 	private _received(message: ReceivedMessage): void {
 		this._counts.messages++;
-		const { arrival, reply } = understood(message, this._options.bases, Date.now());
-		if (reply) this._replied(reply, message);
+		const { arrival: told, reply } = understood(message, this._options.bases, Date.now());
+		const answered = reply && this._replied(reply, message);
+		const arrival = told?.kind === "answer" ? answerWithin(told, answered) : told;
 		if (!arrival) {
 			if (!reply && message.payload.length > 0) this._ignored(`${printable(message.topic)} has no reading`);
 			this._acknowledge(message);
@@ -301,8 +327,9 @@ export class Collector {
 		this._options.tell("broker", `a message is ignored: ${why} (told once; /metrics counts them)`);
 	}
 
-	private _replied({ station, members }: Reply, { properties }: ReceivedMessage): void {
-		if (members.command === "readings") this._gaps.answered(station, members.to, clock.now());
+	/** Returns the numbers that were asked for, where it is the answer to our question for them. */
+	private _replied({ station, members }: Reply, { properties }: ReceivedMessage): Range | undefined {
+		if (members.command === "readings") return this._gaps.answered(station, members.to, clock.now());
 		const correlation = properties?.correlationData && Buffer.from(properties.correlationData).toString();
 		const sent = this._sent.find(
 			(sent) =>
@@ -311,6 +338,7 @@ export class Collector {
 				(correlation === undefined || sent.correlation === undefined || sent.correlation === correlation),
 		);
 		sent?.settle({ ...members, ok: members.ok === true });
+		return undefined;
 	}
 
 	private _acknowledge(message: ReceivedMessage): void {
@@ -325,7 +353,7 @@ export class Collector {
 		this._saving = true;
 		// What arrives in the same turn goes with it.
 		await new Promise((resolve) => setImmediate(resolve));
-		while (this._waiting.length > 0) {
+		while (this._waiting.length > 0 && !this._hasEnded) {
 			this._batch = this._waiting.splice(0, BATCH_MAXIMUM);
 			if (await this._saved(this._batch)) {
 				for (const { message } of this._batch) if (message.qos > 0) this._session.acknowledge(message);
@@ -398,7 +426,13 @@ export class Collector {
 	private async _pause(): Promise<void> {
 		const { base, limit } = STORE_RETRY;
 		this._retryDelay = Math.min(limit, Math.max(base, 2 * this._retryDelay));
-		await new Promise((resolve) => setTimeout(resolve, this._retryDelay));
+		await new Promise<void>((resolve) => {
+			const timer = setTimeout(resolve, this._retryDelay);
+			this._goOn = () => {
+				clearTimeout(timer);
+				resolve();
+			};
+		});
 	}
 
 	private _askForGaps(): void {
@@ -408,4 +442,13 @@ export class Collector {
 			this._publish(station, "readings", JSON.stringify({ from, to }));
 		}
 	}
+}
+
+/** Of an answer what was asked for. */
+function answerWithin(answer: ArrivedAnswer, asked: Range | undefined): ArrivedAnswer | undefined {
+	if (!asked) return undefined;
+	const gone = answer.gone
+		.map(([first, last]) => [Math.max(first, asked.from), Math.min(last, asked.to)] as const)
+		.filter(([first, last]) => first <= last);
+	return { ...answer, gone };
 }

@@ -2,7 +2,7 @@
  * When stations are asked for readings that are missing: once for each gap while they are there, one request at a time,
  * and not before what comes by itself has come. Without I/O: times, in ms, are arguments.
  */
-import type { Status } from "../page/api.ts";
+import type { Status } from "../api.ts";
 import type { Gap } from "../store/gaps.ts";
 
 /** For so long nothing may have come late of a station, in ms, before it is asked: the readings of an outage come by themselves. */
@@ -20,10 +20,13 @@ const STATIONS_MAXIMUM = 20_000;
 /** Ranges that were asked for of one station, while it is there; beyond them it is asked no more. */
 const RANGES_MAXIMUM = 200;
 
-export interface GapRequest {
-	readonly station: string;
+export interface Range {
 	readonly from: number;
 	readonly to: number;
+}
+
+export interface GapRequest extends Range {
+	readonly station: string;
 }
 
 interface Station {
@@ -31,8 +34,8 @@ interface Station {
 	/** What is missing and may still come. */
 	gaps: readonly Gap[];
 	/** What was asked for since the station is there. */
-	asked: { from: number; to: number }[];
-	pending: { readonly from: number; readonly to: number } | undefined;
+	asked: Range[];
+	pending: Range | undefined;
 	/** When something came late of it last, or what it is to wait for otherwise. */
 	heardAt: number;
 	/** Readings that wait at the station, by its own account. */
@@ -80,17 +83,21 @@ export class GapRequests {
 		}
 	}
 
-	/** A station's reply to `readings`; `to`: where it ends. Without one it has refused. */
-	answered(topic: string, to: unknown, now: number): void {
+	/**
+	 * A station's reply to `readings`; `to`: where it ends. Without one it has refused. Returns what was asked for and is
+	 * answered, if anything was: what else a reply says is nobody's answer.
+	 */
+	answered(topic: string, to: unknown, now: number): Range | undefined {
 		const station = this._stations.get(topic);
 		const pending = station?.pending;
-		if (!station || !pending) return;
+		if (!station || !pending) return undefined;
 		station.pending = undefined;
 		station.heardAt = now;
+		if (typeof to !== "number" || to < pending.from) return undefined;
+		if (to >= pending.to) return pending;
 		// What lies behind is asked for in turn.
-		if (typeof to === "number" && to >= pending.from && to < pending.to) {
-			station.asked = station.asked.map((range) => (range.to === pending.to ? { ...range, to } : range));
-		}
+		station.asked = station.asked.map((range) => (range.to === pending.to ? { ...range, to } : range));
+		return { from: pending.from, to };
 	}
 
 	/** Requests that are to be made now. */
@@ -116,16 +123,6 @@ export class GapRequests {
 		return requests;
 	}
 
-	/** When `due` is to be called; `Infinity`: when something has come. */
-	get deadline(): number {
-		let deadline = Number.POSITIVE_INFINITY;
-		for (const station of this._stations.values()) {
-			if (station.pending) deadline = Math.min(deadline, station.heardAt + PATIENCE_MS);
-			else if (isThere(station) && nextRange(station)) deadline = Math.min(deadline, station.heardAt + QUIET_MS);
-		}
-		return deadline;
-	}
-
 	private _isReady(station: Station, now: number): boolean {
 		return isThere(station) && !station.pending && now >= station.heardAt + QUIET_MS;
 	}
@@ -146,9 +143,9 @@ function isThere({ status, queued }: Station): boolean {
 }
 
 /** The first numbers that were not asked for, with gaps close behind them. */
-function nextRange({ gaps, asked }: Station): { from: number; to: number } | undefined {
+function nextRange({ gaps, asked }: Station): Range | undefined {
 	if (asked.length >= RANGES_MAXIMUM) return undefined;
-	let range: { from: number; to: number } | undefined;
+	let range: Range | undefined;
 	for (const gap of gaps) {
 		for (const { from, to } of partsNotAsked(gap, asked)) {
 			if (range && (from - range.to > BETWEEN_MAXIMUM || to - range.from >= NUMBERS_MAXIMUM)) return range;
@@ -159,7 +156,7 @@ function nextRange({ gaps, asked }: Station): { from: number; to: number } | und
 	return range;
 }
 
-function partsNotAsked(gap: Gap, asked: Station["asked"]): { from: number; to: number }[] {
+function partsNotAsked(gap: Gap, asked: readonly Range[]): Range[] {
 	let parts = [{ from: gap.first, to: gap.last }];
 	for (const { from, to } of asked) {
 		parts = parts.flatMap((part) =>

@@ -1,7 +1,7 @@
 /** Messages from the broker as what the store takes. A message that says nothing is `undefined`. */
 import type { ReceivedMessage } from "../../../src/net/mqtt/message.ts";
 import { hasControls, isShallow, textOf } from "../../../src/text.ts";
-import type { Quantities, Status } from "../page/api.ts";
+import type { Quantities, Status } from "../api.ts";
 import type { Arrival } from "../store/arrival.ts";
 
 /** Bytes of a topic, of a quantity's name, and of JSON: what has more is not stored. */
@@ -12,11 +12,15 @@ const JSON_MAXIMUM = 8_192;
 const SEQ_MAXIMUM = 0xffff_ffff;
 /** The last ms of the year 9999. */
 const TIME_MAXIMUM = 253_402_300_799_999;
+/** Beyond it, either way, a number is no measurement: sums of many have to be numbers, too. */
+const VALUE_MAXIMUM = 1e100;
+/** Ranges of a reply that are looked at; a station tells of sixteen. */
+const RANGES_MAXIMUM = 64;
 /** Bytes of a payload that is looked at as a number. */
 const NUMBER_MAXIMUM = 32;
 const STATUSES: readonly string[] = ["online", "asleep", "offline"];
 /** The last levels of a station's topics that are collected. */
-export const LEVELS = ["state", "late", "status", "diagnostics", "reply"] as const;
+export const STATION_LEVELS = ["state", "late", "status", "diagnostics", "reply"] as const;
 
 /** A station's reply to a command, for whoever has sent it. */
 export interface Reply {
@@ -74,7 +78,7 @@ function reading({ payload, dup }: ReceivedMessage, arrived: Arrived, isState: b
 	const quantities: Quantities = Object.fromEntries(
 		Object.entries(others).filter(
 			(entry): entry is [string, number] =>
-				Number.isFinite(entry[1]) &&
+				isMeasurement(entry[1]) &&
 				entry[0] !== "" &&
 				Buffer.byteLength(entry[0]) <= NAME_MAXIMUM &&
 				!hasControls(entry[0]),
@@ -94,10 +98,10 @@ function reply({ payload }: ReceivedMessage, arrived: Arrived): Understood {
 	const told = { reply: { station: arrived.station, members } };
 	const { command, ok, missing } = members;
 	if (command !== "readings" || ok !== true || !Array.isArray(missing)) return told;
-	const ranges = missing.filter(
-		(range): range is [number, number] => Array.isArray(range) && isNumber(range[0]) && isNumber(range[1]),
-	);
-	return { ...told, arrival: { ...arrived, kind: "answer", missing: ranges } };
+	const ranges = missing
+		.slice(0, RANGES_MAXIMUM)
+		.filter((range): range is [number, number] => Array.isArray(range) && isNumber(range[0]) && isNumber(range[1]));
+	return { ...told, arrival: { ...arrived, kind: "answer", gone: ranges } };
 }
 
 function membersOf(payload: Uint8Array<ArrayBuffer>): Record<string, unknown> | undefined {
@@ -119,6 +123,10 @@ function timeOf(text: unknown): number | undefined {
 	return time >= 0 && time <= TIME_MAXIMUM ? time : undefined;
 }
 
+function isMeasurement(value: unknown): boolean {
+	return typeof value === "number" && Math.abs(value) <= VALUE_MAXIMUM;
+}
+
 function isNumber(value: unknown): value is number {
 	return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= SEQ_MAXIMUM;
 }
@@ -129,7 +137,7 @@ function numberOf(payload: Uint8Array<ArrayBuffer>): number | undefined {
 	const text = textOf(payload).trim();
 	if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return undefined;
 	const value = Number(text);
-	return Number.isFinite(value) ? value : undefined;
+	return isMeasurement(value) ? value : undefined;
 }
 
 /** Whether a topic filter takes a topic (MQTT 4.7). */

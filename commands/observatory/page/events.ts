@@ -1,6 +1,6 @@
 /** The stream of events to the pages that are open: server-sent events. */
 import type { ServerResponse } from "node:http";
-import type { LiveEvent, Source } from "./api.ts";
+import type { LiveEvent, Source } from "../api.ts";
 
 /** Pages that may listen at a time. */
 export const CLIENTS_MAXIMUM = 64;
@@ -13,14 +13,16 @@ const RETRY_MS = 2_000;
 
 export class EventStream {
 	private readonly _clients = new Set<ServerResponse>();
+	private readonly _source: Pick<Source, "listen">;
 	private readonly _change: (event: LiveEvent) => LiveEvent;
-	private readonly _end: () => void;
+	/** While a page listens. */
+	private _end: (() => void) | undefined;
 	private readonly _timer: NodeJS.Timeout;
 
 	/** `change` is applied to each event before it goes out. */
 	constructor(source: Pick<Source, "listen">, change: (event: LiveEvent) => LiveEvent) {
+		this._source = source;
 		this._change = change;
-		this._end = source.listen((event) => this._send(event));
 		this._timer = setInterval(() => this._write(":\n\n"), KEEP_ALIVE_MS);
 		this._timer.unref();
 	}
@@ -41,7 +43,12 @@ export class EventStream {
 		});
 		response.write(`retry: ${RETRY_MS}\n\n`);
 		this._clients.add(response);
-		response.on("close", () => this._clients.delete(response));
+		// Events cost the source something.
+		this._end ??= this._source.listen((event) => this._send(event));
+		response.on("close", () => {
+			this._clients.delete(response);
+			if (this._clients.size === 0) this._rest();
+		});
 		// A connection that was cut: "close" follows.
 		response.on("error", () => {});
 		return true;
@@ -49,13 +56,18 @@ export class EventStream {
 
 	close(): void {
 		clearInterval(this._timer);
-		this._end();
+		this._rest();
 		for (const client of this._clients) client.destroy();
+	}
+
+	private _rest(): void {
+		this._end?.();
+		this._end = undefined;
 	}
 
 	private _send(event: LiveEvent): void {
 		// JSON has no line breaks, whatever is in its texts.
-		if (this._clients.size > 0) this._write(`data: ${JSON.stringify(this._change(event))}\n\n`);
+		this._write(`data: ${JSON.stringify(this._change(event))}\n\n`);
 	}
 
 	private _write(text: string): void {

@@ -1,5 +1,5 @@
 /** What Prometheus reads: text format 0.0.4. */
-import type { Counter, StationView, Status } from "./api.ts";
+import type { Counter, StationView, Status } from "../api.ts";
 
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 

@@ -4,8 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { gzipSync } from "node:zlib";
 import { messageOf } from "../../../src/text.ts";
 import { bundlePage } from "../../../tools/page.js";
+import type { CommandRequest, LiveEvent, Source, StationView } from "../api.ts";
 import { isOurHost, isOurPage, PasswordCheck, RETRY_AFTER_S } from "./access.ts";
-import type { CommandRequest, LiveEvent, Source, StationView } from "./api.ts";
 import { EventStream } from "./events.ts";
 import { METRICS_TYPE, metricsOf } from "./metrics.ts";
 

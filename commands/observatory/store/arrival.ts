@@ -1,5 +1,5 @@
 /** What came from the broker, checked, as the store takes it. Times are ms since 1970. */
-import type { Quantities, Status } from "../page/api.ts";
+import type { Quantities, Status } from "../api.ts";
 
 export type Arrival = ArrivedReading | ArrivedValues | ArrivedStatus | ArrivedDiagnostics | ArrivedAnswer;
 
@@ -46,5 +46,5 @@ export interface ArrivedDiagnostics extends Arrived {
 /** A station's reply to `readings`: which of these numbers it has no more. */
 export interface ArrivedAnswer extends Arrived {
 	readonly kind: "answer";
-	readonly missing: readonly (readonly [first: number, last: number])[];
+	readonly gone: readonly (readonly [first: number, last: number])[];
 }

@@ -1,5 +1,5 @@
 /** What a chart shows of a series: values, or summaries of equal length where there are many. */
-import type { Chart } from "../page/api.ts";
+import type { Chart } from "../api.ts";
 import type { Driver, Query } from "./driver.ts";
 import { type Level, merged, type Summary, single, summaryOf } from "./summaries.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "./times.ts";
@@ -26,12 +26,13 @@ export async function chartOf(
 		[topic, quantity],
 	);
 	if (!row) throw new Error("there is no such station, or it has no such quantity");
-	const series = { query, id: Number(row.id), station: Number(row.station) };
-	const shortest = from < Number(row.pruned) ? HOUR_MS : 0;
+	const pruned = Number(row.pruned);
+	const series = { query, id: Number(row.id), station: Number(row.station), pruned };
+	const shortest = from < pruned ? HOUR_MS : 0;
 	const length = STEPS.find((step) => step >= shortest && (to - from) / step <= points) ?? STEPS.at(-1)!;
 	const level = length >= DAY_MS ? DAY_MS : length >= HOUR_MS ? HOUR_MS : length >= MINUTE_MS ? MINUTE_MS : 0;
 	const parts = await read(series, level, from, to);
-	const isSingle = parts.length <= points && parts.every(({ count }) => count === 1);
+	const isSingle = parts.length <= points && parts.every(({ isValue }) => isValue);
 	const shown = isSingle ? parts : merged(parts, length);
 	return {
 		...{ topic, quantity, from, to, step: isSingle ? 0 : length },
@@ -43,11 +44,13 @@ interface Series {
 	readonly query: Query;
 	readonly id: number;
 	readonly station: number;
+	/** Values from before this time, in ms, are in summaries only. */
+	readonly pruned: number;
 }
 
 /** What there is of a level, from `from` up to `to`; where it is not summed up, of finer ones. */
 async function read(series: Series, level: Level | 0, from: number, to: number): Promise<Summary[]> {
-	const { query, id, station } = series;
+	const { query, id, station, pruned } = series;
 	if (level === 0) {
 		const rows = await query(
 			"SELECT time, value FROM value WHERE series = ? AND time >= ? AND time < ? ORDER BY time",
@@ -55,14 +58,15 @@ async function read(series: Series, level: Level | 0, from: number, to: number):
 		);
 		return rows.map(single);
 	}
+	const unit = Math.max(level, HOUR_MS);
+	// Before the summaries: an hour that is summed up meanwhile is read twice, and not left out.
+	const dirty = await query("SELECT hour FROM dirty WHERE station = ? AND hour >= ? AND hour < ?", [
+		...[station, Math.floor(from / unit) * unit, to],
+	]);
 	const rows = await query(
 		"SELECT * FROM summary WHERE series = ? AND level = ? AND start >= ? AND start < ? ORDER BY start",
 		[id, level, from - level + 1, to],
 	);
-	const unit = Math.max(level, HOUR_MS);
-	const dirty = await query("SELECT hour FROM dirty WHERE station = ? AND hour >= ? AND hour < ?", [
-		...[station, Math.floor(from / unit) * unit, to],
-	]);
 	// Hours that have no minutes have as many values.
 	const bare =
 		level === MINUTE_MS
@@ -73,7 +77,9 @@ async function read(series: Series, level: Level | 0, from: number, to: number):
 	const summed = new Set(rows.map(({ start }) => Math.floor(Number(start) / unit) * unit));
 	const finer = new Set(dirty.map(({ hour }) => Math.floor(Number(hour) / unit) * unit));
 	for (const { start } of bare) if (!summed.has(Number(start))) finer.add(Number(start));
-	const parts = rows.map(summaryOf).filter(({ start }) => !finer.has(Math.floor(start / unit) * unit));
+	// Of a pruned hour, values are those that came since.
+	const isKept = (start: number) => level === HOUR_MS && start < pruned;
+	const parts = rows.map(summaryOf).filter(({ start }) => isKept(start) || !finer.has(Math.floor(start / unit) * unit));
 	const next = level === DAY_MS ? HOUR_MS : level === HOUR_MS ? MINUTE_MS : 0;
 	for (const [first, end] of spans(finer, unit)) {
 		const span = await read(series, next, Math.max(from, first), Math.min(to, end));

@@ -2,8 +2,8 @@
  * Which reading of a station this is. Its number names it, until the station's flash is erased: then numbers begin anew,
  * and so does a *run*. A station does not say so; times do, as docs/consuming.md explains.
  *
- * Of a reading that nothing is known of, whatever can be is assumed that keeps it: none is dropped but one that was
- * stored before.
+ * In doubt a reading is taken for a new one. What is taken for a known one without being it: a reading without a time, of a
+ * station whose flash was erased before it had numbered some 64 of them.
  */
 import type { ArrivedReading } from "./arrival.ts";
 import { type Gap, hasGap, withGap, withGone, without } from "./gaps.ts";
@@ -73,10 +73,10 @@ export function place(reading: ArrivedReading, runs: Run[], find: Find): Place {
 }
 
 /** The station has numbers no more. Those below all that came were gone before anybody listened: they are no loss. */
-export function gone(runs: readonly Run[], missing: readonly (readonly [first: number, last: number])[]): void {
+export function markGone(runs: readonly Run[], gone: readonly (readonly [first: number, last: number])[]): void {
 	const newest = runs.at(-1);
 	if (!newest) return;
-	for (const [first, last] of missing) newest.gaps = withGone(newest.gaps, first, last);
+	for (const [first, last] of gone) newest.gaps = withGone(newest.gaps, first, last);
 	const [lowest] = newest.gaps;
 	if (lowest?.first === 1 && lowest.isGone) newest.gaps = newest.gaps.slice(1);
 }
@@ -92,7 +92,8 @@ function isAnew({ seq, time, isState, isRetained, isRedelivered }: ArrivedReadin
 		// Without two times, only the order at `state` tells.
 		return isState && !isRetained && !isRedelivered && seq < newest.last - DISORDER;
 	}
-	if (isState) return newest.lastTime === undefined ? here !== undefined : time > newest.lastTime;
+	const latest = newest.lastTime ?? newest.newestTime;
+	if (isState) return latest === undefined ? here !== undefined : time > latest;
 	return newest.newestTime !== undefined && time > newest.newestTime + CLOCK_STEP_MS;
 }
 

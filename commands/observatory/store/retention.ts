@@ -7,7 +7,8 @@ const READINGS_AT_ONCE = 2_000;
 
 /**
  * Removes readings from before `horizon`, in ms since 1970, with their values and minutes. An hour that is not summed up
- * yet stays. Resolves with whether there may be more. Throws a `StoreError`.
+ * yet stays. Resolves with whether there may be more. Throws a `StoreError`. Another collector that stores something of a
+ * station waits meanwhile.
  */
 export async function prune(driver: Driver, horizon: number): Promise<boolean> {
 	const end = Math.floor(horizon / HOUR_MS) * HOUR_MS;
@@ -15,35 +16,51 @@ export async function prune(driver: Driver, horizon: number): Promise<boolean> {
 	let isMore = false;
 	for (const { station, run, pruned } of runs) {
 		const more = await driver.transaction((query) =>
-			pruneRun(query, Number(station), Number(run), Number(pruned), end),
+			pruneRun(query, Number(station), Number(run), Number(pruned), end, driver.dialect.forUpdate),
 		);
 		isMore ||= more;
 	}
 	const series = await driver.query("SELECT id, station, pruned FROM series ORDER BY id");
 	for (const { id, station, pruned } of series) {
 		const more = await driver.transaction((query) =>
-			pruneSeries(query, Number(id), Number(station), Number(pruned), end),
+			pruneSeries(query, Number(id), Number(station), Number(pruned), end, driver.dialect.forUpdate),
 		);
 		isMore ||= more;
 	}
 	return isMore;
 }
 
-/** The readings of a run from its beginning up to the first that is to stay. */
-async function pruneRun(query: Query, station: number, run: number, pruned: number, end: number): Promise<boolean> {
+/** The readings of a run, in the order of their numbers; of those from before `end`, one from the future keeps no other. */
+async function pruneRun(
+	query: Query,
+	station: number,
+	run: number,
+	pruned: number,
+	end: number,
+	lock: string,
+): Promise<boolean> {
+	await query(`SELECT id FROM station WHERE id = ?${lock}`, [station]);
 	const rows = await query(
 		`SELECT seq, COALESCE(time, received) AS time FROM reading WHERE station = ? AND run = ? AND seq > ?
 			ORDER BY seq LIMIT ${READINGS_AT_ONCE}`,
 		[station, run, pruned],
 	);
 	const limit = await firstDirty(query, station, end);
-	const stays = rows.findIndex(({ time }) => Number(time) >= limit);
-	const old = stays < 0 ? rows : rows.slice(0, stays);
-	const last = old.at(-1)?.seq;
+	const last = rows.findLast(({ time }) => Number(time) < limit)?.seq;
 	if (last === undefined) return false;
-	await query("DELETE FROM reading WHERE station = ? AND run = ? AND seq <= ?", [station, run, last]);
+	await query("DELETE FROM reading WHERE station = ? AND run = ? AND seq <= ? AND COALESCE(time, received) < ?", [
+		...[station, run, last, limit],
+	]);
 	await query("UPDATE run SET pruned = ? WHERE station = ? AND run = ?", [last, station, run]);
-	return old.length === READINGS_AT_ONCE;
+	// What was missing there is not missed any more; a gap may have numbers that came, and these are not known from now on.
+	await query("DELETE FROM gap WHERE station = ? AND run = ? AND last <= ?", [station, run, last]);
+	await query("UPDATE gap SET first = ? WHERE station = ? AND run = ? AND first <= ?", [
+		Number(last) + 1,
+		station,
+		run,
+		last,
+	]);
+	return rows.length === READINGS_AT_ONCE;
 }
 
 async function pruneSeries(
@@ -52,7 +69,9 @@ async function pruneSeries(
 	station: number,
 	pruned: number,
 	end: number,
+	lock: string,
 ): Promise<boolean> {
+	await query(`SELECT id FROM station WHERE id = ?${lock}`, [station]);
 	const limit = await firstDirty(query, station, end);
 	if (limit <= pruned) return false;
 	const [nth] = await query(

@@ -74,6 +74,7 @@ async function loadLibrary(): Promise<typeof Database> {
 class Connection {
 	private readonly _library: typeof Database;
 	private readonly _path: string;
+	private _isClosed = false;
 	private _database: Database.Database | undefined;
 	private readonly _statements = new Map<string, Database.Statement>();
 
@@ -106,13 +107,20 @@ class Connection {
 		}
 	}
 
+	/** For good. */
 	close(): void {
+		this._isClosed = true;
+		this._giveUp();
+	}
+
+	private _giveUp(): void {
 		this._statements.clear();
 		this._database?.close();
 		this._database = undefined;
 	}
 
 	private _open(): Database.Database {
+		if (this._isClosed) throw new StoreError(`${this._path}: it was closed`);
 		try {
 			if (this._path !== IN_MEMORY) makeFolder(dirname(this._path));
 			// It does not wait for a lock: this thread has other work.
@@ -123,9 +131,11 @@ class Connection {
 			database.exec("PRAGMA synchronous = FULL");
 			return database;
 		} catch (error) {
-			const { code } = error as { code?: string };
-			// The library gives its failure to open a file no code.
-			throw code === undefined ? new StoreError(`${this._path}: it cannot be opened or made`) : this._explained(error);
+			const { code = "" } = error as { code?: string };
+			// The library's own words are not for people.
+			if (!PROBLEMS.some(([prefix]) => code.startsWith(prefix)))
+				throw new StoreError(`${this._path}: it cannot be opened or made`);
+			throw this._explained(error);
 		}
 	}
 
@@ -146,7 +156,7 @@ class Connection {
 			if (this._database?.inTransaction) this._database.exec("ROLLBACK");
 		} catch {
 			// With a new connection the transaction is gone.
-			this.close();
+			this._giveUp();
 		}
 	}
 

@@ -3,17 +3,21 @@
  * be acknowledged then.
  */
 import { quantitiesWith } from "../../../src/net/quantities.ts";
-import type { LastReading, Loss, Quantities, QuantityView, StationView, Status } from "../page/api.ts";
+import type { LastReading, Loss, Quantities, QuantityView, StationView, Status } from "../api.ts";
 import type { Arrival, ArrivedAnswer, ArrivedReading, ArrivedValues } from "./arrival.ts";
 import { among, type Driver, inChunks, type Query, type Row, StoreError, type Value } from "./driver.ts";
 import { type Gap, sizeOf } from "./gaps.ts";
-import { gone, type Known, type Place, place, type Run } from "./placement.ts";
+import { type Known, markGone, type Place, place, type Run } from "./placement.ts";
 import { migrate } from "./schema.ts";
 import { HOUR_MS } from "./times.ts";
 
 /** Stations, and quantities of one: what comes of more is not stored. A stranger may make up names. */
 const STATIONS_MAXIMUM = 20_000;
 const QUANTITIES_MAXIMUM = 64;
+/** Runs of a station that a reading is looked for in, the newest. Two stations with one topic begin a run with each reading. */
+const RUNS_MAXIMUM = 8;
+/** Values without a time of their own that come within one ms are put one behind the other, up to so many ms ahead. */
+const AHEAD_MS = 60_000;
 
 /** What has become of a batch. */
 export interface Saved {
@@ -229,15 +233,21 @@ class Batch {
 			rows = await among(this._query, names, find);
 		}
 		const ids = rows.map(({ id }) => id!);
+		const isRecent = (table: string) =>
+			`run > (SELECT MAX(run) - ${RUNS_MAXIMUM} FROM run AS other WHERE other.station = ${table}.station)`;
+		const runs = groups(
+			await among(
+				this._query,
+				ids,
+				(list) => `SELECT * FROM run WHERE station IN ${list} AND ${isRecent("run")} ORDER BY station, run`,
+			),
+		);
 		const gaps = groups(
 			await among(
 				this._query,
 				ids,
-				(list) => `SELECT * FROM gap WHERE station IN ${list} ORDER BY station, run, first`,
+				(list) => `SELECT * FROM gap WHERE station IN ${list} AND ${isRecent("gap")} ORDER BY station, run, first`,
 			),
-		);
-		const runs = groups(
-			await among(this._query, ids, (list) => `SELECT * FROM run WHERE station IN ${list} ORDER BY station, run`),
 		);
 		return new Map(
 			rows.map((row) => {
@@ -354,31 +364,50 @@ class Batch {
 		station.changed = true;
 	}
 
-	private _values(station: Station, arrived: ArrivedValues): void {
-		const { time = arrived.receivedAt, isRetained } = arrived;
+	private async _values(station: Station, arrived: ArrivedValues): Promise<void> {
+		const { receivedAt, isRetained } = arrived;
+		const { last } = station;
+		if (arrived.time !== undefined && (await this._isKnown(station, arrived.time))) {
+			this._duplicates++;
+			return;
+		}
 		// The same that the broker had when we last asked is no new value.
 		const quantities = Object.fromEntries(
 			Object.entries(arrived.quantities).filter(
-				([name, value]) => !(isRetained && arrived.time === undefined && station.last?.quantities[name] === value),
+				([name, value]) => !(isRetained && arrived.time === undefined && last?.quantities[name] === value),
 			),
 		);
 		if (Object.keys(quantities).length === 0) {
 			this._duplicates++;
 			return;
 		}
+		const isClose = last !== null && last.time >= receivedAt && last.time < receivedAt + AHEAD_MS;
+		const time = arrived.time ?? (isClose ? last.time + 1 : receivedAt);
 		this._fill(station, quantities, time, 0);
-		const isLate = station.last !== null && time < station.last.time;
+		// A time from the future does not keep later values from being the newest.
+		const isLate = last !== null && time < Math.min(last.time, receivedAt);
 		const reading = {
 			...{ time, isTimed: arrived.time !== undefined, seq: null },
-			quantities: { ...station.last?.quantities, ...quantities },
+			quantities: { ...last?.quantities, ...quantities },
 		};
 		this._fresh.push({ topic: station.topic, reading: { ...reading, quantities }, isLate });
 		if (!isLate) station.last = reading;
 		station.changed = true;
 	}
 
-	private _answer(station: Station, { missing }: ArrivedAnswer): void {
-		gone(station.runs, missing);
+	/** Whether there are values without a number of this time: of such a report, the time is its name. */
+	private async _isKnown(station: Station, time: number): Promise<boolean> {
+		if (this._newValues.some((value) => value.station === station && value.time === time && value.seq === 0))
+			return true;
+		const rows = await this._query(
+			"SELECT 1 AS found FROM series JOIN value ON value.series = series.id WHERE series.station = ? AND value.time = ? AND value.seq = 0",
+			[station.id, time],
+		);
+		return rows.length > 0;
+	}
+
+	private _answer(station: Station, { gone }: ArrivedAnswer): void {
+		markGone(station.runs, gone);
 		station.changed = true;
 	}
 
@@ -482,9 +511,10 @@ class Batch {
 			runs.map(({ station, run: { run, last, lastTime, newestTime, pruned } }) => [
 				...[station.id, run, last, lastTime ?? null, newestTime ?? null, pruned],
 			]),
+			// What is pruned is another's affair.
 			(places) => `INSERT INTO run (station, run, last, last_time, newest_time, pruned) VALUES ${places}
 				ON CONFLICT (station, run) DO UPDATE SET last = excluded.last, last_time = excluded.last_time,
-				newest_time = excluded.newest_time, pruned = excluded.pruned`,
+				newest_time = excluded.newest_time`,
 		);
 		const holed = runs.filter(
 			({ station, run }) =>

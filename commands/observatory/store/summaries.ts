@@ -5,9 +5,8 @@
 import { among, type Driver, inChunks, type Query, type Row } from "./driver.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "./times.ts";
 
-/** Levels, each of which consists of those before it. */
-export const LEVELS = [MINUTE_MS, HOUR_MS, DAY_MS] as const;
-export type Level = (typeof LEVELS)[number];
+/** A length of time that is summed up, in ms; each consists of those before it. */
+export type Level = typeof MINUTE_MS | typeof HOUR_MS | typeof DAY_MS;
 
 /** An hour is summed up once it has been over for so long, in ms: the last of its readings are on their way. */
 const SETTLED_MS = 60_000;
@@ -22,6 +21,8 @@ export interface Summary {
 	readonly maximum: number;
 	readonly sum: number;
 	readonly count: number;
+	/** Whether it is a single value, whose time is `start`. */
+	readonly isValue?: true;
 }
 
 export function summaryOf({ start, minimum, maximum, sum, count }: Row): Summary {
@@ -40,8 +41,10 @@ export function merged(parts: Iterable<Summary>, length: number): Summary[] {
 	for (const part of parts) {
 		const start = Math.floor(part.start / length) * length;
 		const last = results.at(-1);
-		if (last?.start !== start) results.push({ ...part, start });
-		else {
+		if (last?.start !== start) {
+			const { minimum, maximum, sum, count } = part;
+			results.push({ start, minimum, maximum, sum, count });
+		} else {
 			results[results.length - 1] = {
 				start,
 				minimum: Math.min(last.minimum, part.minimum),
@@ -57,7 +60,7 @@ export function merged(parts: Iterable<Summary>, length: number): Summary[] {
 /** Each value as a summary of itself. */
 export function single({ time, value }: Row): Summary {
 	const [start, number] = [Number(time), Number(value)];
-	return { start, minimum: number, maximum: number, sum: number, count: 1 };
+	return { start, minimum: number, maximum: number, sum: number, count: 1, isValue: true };
 }
 
 /** Sums up hours that are over at `now`, the oldest first. Resolves with whether there may be more. Throws a `StoreError`. */
@@ -76,11 +79,11 @@ export async function sumUp(driver: Driver, now: number): Promise<boolean> {
 			stations,
 			(list) => `SELECT id, station, pruned FROM series WHERE station IN ${list}`,
 		);
-		const hours: { series: number; hour: Summary }[] = [];
+		const hours: { series: number; hour: number }[] = [];
 		for (const { station, hour } of due) {
 			for (const { id, pruned } of series.filter((row) => row.station === station)) {
-				const summary = await hourOf(query, Number(id), Number(hour), Number(hour) < Number(pruned));
-				if (summary) hours.push({ series: Number(id), hour: summary });
+				await sumUpHour(query, Number(id), Number(hour), Number(hour) < Number(pruned));
+				hours.push({ series: Number(id), hour: Number(hour) });
 			}
 		}
 		await daysOf(query, hours);
@@ -89,15 +92,15 @@ export async function sumUp(driver: Driver, now: number): Promise<boolean> {
 }
 
 /** `isPruned`: other values of this hour were removed, and are in its summary. */
-async function hourOf(query: Query, series: number, hour: number, isPruned: boolean): Promise<Summary | undefined> {
+async function sumUpHour(query: Query, series: number, hour: number, isPruned: boolean): Promise<void> {
 	const own = [series, hour, hour + HOUR_MS];
 	const rows = await query(
 		"SELECT time, value FROM value WHERE series = ? AND time >= ? AND time < ? ORDER BY time",
 		own,
 	);
 	const values = rows.map(single);
-	if (values.length === 0) return undefined;
 	if (isPruned) {
+		if (values.length === 0) return;
 		const [before] = await query("SELECT * FROM summary WHERE series = ? AND level = ? AND start = ?", [
 			...[series, HOUR_MS, hour],
 		]);
@@ -105,21 +108,27 @@ async function hourOf(query: Query, series: number, hour: number, isPruned: bool
 		await put(query, series, HOUR_MS, [whole!]);
 		// They would count again next time.
 		await query("DELETE FROM value WHERE series = ? AND time >= ? AND time < ?", own);
-		return whole;
+		return;
+	}
+	// A reading that has got its time leaves the one that it had.
+	await query("DELETE FROM summary WHERE series = ? AND level = ? AND start >= ? AND start < ?", [
+		...[series, MINUTE_MS, hour, hour + HOUR_MS],
+	]);
+	if (values.length === 0) {
+		await query("DELETE FROM summary WHERE series = ? AND level = ? AND start = ?", [series, HOUR_MS, hour]);
+		return;
 	}
 	const minutes = merged(values, MINUTE_MS);
 	// As many minutes as values say nothing that these do not.
 	if (minutes.length < values.length) await put(query, series, MINUTE_MS, minutes);
-	const [summary] = merged(minutes, HOUR_MS);
-	await put(query, series, HOUR_MS, [summary!]);
-	return summary;
+	await put(query, series, HOUR_MS, merged(minutes, HOUR_MS));
 }
 
 /** The days of these hours, of all their hours. */
-async function daysOf(query: Query, hours: readonly { series: number; hour: Summary }[]): Promise<void> {
+async function daysOf(query: Query, hours: readonly { series: number; hour: number }[]): Promise<void> {
 	const days = new Map<string, readonly [series: number, day: number]>();
 	for (const { series, hour } of hours) {
-		const day = Math.floor(hour.start / DAY_MS) * DAY_MS;
+		const day = Math.floor(hour / DAY_MS) * DAY_MS;
 		days.set(`${series} ${day}`, [series, day]);
 	}
 	for (const [series, day] of days.values()) {
@@ -127,7 +136,8 @@ async function daysOf(query: Query, hours: readonly { series: number; hour: Summ
 			"SELECT * FROM summary WHERE series = ? AND level = ? AND start >= ? AND start < ? ORDER BY start",
 			[series, HOUR_MS, day, day + DAY_MS],
 		);
-		await put(query, series, DAY_MS, merged(rows.map(summaryOf), DAY_MS));
+		if (rows.length > 0) await put(query, series, DAY_MS, merged(rows.map(summaryOf), DAY_MS));
+		else await query("DELETE FROM summary WHERE series = ? AND level = ? AND start = ?", [series, DAY_MS, day]);
 	}
 }
 

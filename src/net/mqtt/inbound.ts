@@ -18,7 +18,8 @@ const UNACKNOWLEDGED_MAXIMUM = 1_024;
 
 /** A message that waits for its acknowledgement to leave. */
 interface Held {
-	readonly message: ReceivedMessage;
+	/** `undefined`: it was too large, and read past. */
+	readonly message?: ReceivedMessage;
 	readonly packetId: number;
 	/** `undefined`: has left, or there is none. */
 	acknowledgement: Packet | undefined;
@@ -80,7 +81,11 @@ export class Inbound<M extends Message> {
 	readPast(connection: Connection<M>, { qos, packetId, size }: Oversized, now: number): void {
 		connection.busy(now);
 		if (qos < 2 || this._isNew(packetId)) this._options.onOversized?.(size);
-		if (qos > 0) connection.reply({ cmd: qos === 1 ? "puback" : "pubrec", packetId });
+		if (qos === 0) return;
+		const acknowledgement: Packet = { cmd: qos === 1 ? "puback" : "pubrec", packetId };
+		// Not before those of earlier messages.
+		if (this._options.acknowledgesByHand) this._held.push({ packetId, acknowledgement, isDue: true });
+		else connection.reply(acknowledgement);
 	}
 
 	/** A PUBREL: the broker does not send this message of QoS 2 again. */
@@ -100,14 +105,14 @@ export class Inbound<M extends Message> {
 		const held = this._held[0];
 		if (!held || held.acknowledgement) return false;
 		this._held.shift();
-		this._options.onMessage?.(held.message);
+		if (held.message) this._options.onMessage?.(held.message);
 		return true;
 	}
 
 	/** The connection has ended: messages whose acknowledgement has not left come again. */
 	disconnected(): void {
-		for (const { message, packetId, acknowledgement } of this._held)
-			if (acknowledgement && message.qos === 2) this._received?.delete(packetId);
+		for (const { packetId, acknowledgement } of this._held)
+			if (acknowledgement?.cmd === "pubrec") this._received?.delete(packetId);
 		this._held = this._held.filter(({ acknowledgement }) => !acknowledgement);
 	}
 

@@ -171,6 +171,51 @@ for (const { name, skip, open } of STORE_KINDS) {
 		assert.deepEqual(left, [{ a: 0, b: 0 }]);
 	});
 
+	test("a reading that gets its time leaves nothing where it was", async () => {
+		const store = await emptyStore();
+		const untimed = { time: undefined, quantities: { temperature: 5 } };
+		await store.save([reading(1, 61.5, untimed), reading(2, 61.9, { ...untimed, quantities: { temperature: 6 } })]);
+		await sumUpAll(store, NOON + 3 * HOUR_MS);
+		await store.save([late(1, 1, { quantities: { temperature: 5 } }), late(2, 2, { quantities: { temperature: 6 } })]);
+		await sumUpAll(store, NOON + 3 * HOUR_MS);
+		const rows = await store.driver.query("SELECT level, start, count FROM summary ORDER BY level, start");
+		assert.deepEqual(rows, [
+			{ level: HOUR_MS, start: NOON, count: 2 },
+			{ level: DAY_MS, start: NOON - 12 * HOUR_MS, count: 2 },
+		]);
+		assert.deepEqual((await chart(store, -600, 600, 100)).means, [5, 6]);
+	});
+
+	test("an hour's mean stands at its beginning, and is no single value", async () => {
+		const store = await filled(1, 1, 45);
+		await sumUpAll(store, NOON + 3 * HOUR_MS);
+		const { step, times } = await chart(store, -24 * 60, 24 * 60, 50);
+		assert.deepEqual([step, times], [HOUR_MS, [NOON]]);
+	});
+
+	test("a pruned hour with a late value that is not summed up shows both", async () => {
+		const store = await filled(60, 1, -2 * 24 * 60);
+		await sumUpAll(store, NOON);
+		while (await prune(store.driver, NOON - DAY_MS));
+		await store.save([late(100, -2 * 24 * 60 + 30, { quantities: { temperature: 1_000 } })]);
+		const { means, maxima } = await chart(store, -3 * 24 * 60, 0, 100);
+		assert.equal(maxima[0], 1_000);
+		assert.equal(means[0], (29.5 * 60 + 1_000) / 61);
+	});
+
+	test("one reading from the future keeps no other from being removed; what was missing is not missed any more", async () => {
+		const store = await emptyStore();
+		const old = Array.from({ length: 300 }, (_, index) => reading(index + 10, index - 3 * 24 * 60));
+		await store.save([reading(1, 40_000_000), ...old.map((arrival) => ({ ...arrival, isState: false }))]);
+		await sumUpAll(store, NOON);
+		while (await prune(store.driver, NOON - DAY_MS));
+		assert.deepEqual(await store.driver.query("SELECT seq FROM reading"), [{ seq: 1 }]);
+		assert.deepEqual([...(await store.missing())], []);
+		// They are known although they are gone.
+		const { duplicates } = await store.save([late(50, 40 - 3 * 24 * 60), reading(1, 40_000_000)]);
+		assert.equal(duplicates, 2);
+	});
+
 	test("everything as CSV", async () => {
 		const store = await emptyStore();
 		await store.save([

@@ -18,12 +18,10 @@ test("a station is asked once nothing has come of it for 20 s, and then not agai
 	gaps.missing(A, [gap(5, 7)], 1_000);
 	gaps.heard(A, 10_000);
 	assert.deepEqual(asks(gaps, 29.9), []);
-	assert.equal(gaps.deadline, 30_000);
 	assert.deepEqual(asks(gaps, 30), ["veleta/a 5-7"]);
 	assert.deepEqual(asks(gaps, 31), []);
 	gaps.answered(A, 7, 32_000);
 	assert.deepEqual(asks(gaps, 10_000), []);
-	assert.equal(gaps.deadline, Number.POSITIVE_INFINITY);
 });
 
 test("its backlog comes by itself: as long as it has one, it is not asked", () => {
@@ -106,11 +104,21 @@ test("a refusal counts as an answer", () => {
 	assert.deepEqual(asks(gaps, 41), ["veleta/a 100-100"]);
 });
 
+test("an answer says which numbers it is about: those that were asked for, and no more", () => {
+	const gaps = online();
+	gaps.missing(A, [gap(5, 9)], 0);
+	asks(gaps, 20);
+	assert.deepEqual(gaps.answered(A, 7, 21_000), { from: 5, to: 7 });
+	assert.equal(gaps.answered(A, 9, 21_000), undefined);
+	assert.deepEqual(asks(gaps, 41), ["veleta/a 8-9"]);
+	assert.deepEqual(gaps.answered(A, 9_999, 42_000), { from: 8, to: 9 });
+});
+
 test("an answer to somebody else's request changes nothing", () => {
 	const gaps = online();
 	gaps.missing(A, [gap(5)], 0);
-	gaps.answered(A, 3, 1_000);
-	gaps.answered("veleta/b", 3, 1_000);
+	assert.equal(gaps.answered(A, 3, 1_000), undefined);
+	assert.equal(gaps.answered("veleta/b", 3, 1_000), undefined);
 	assert.deepEqual(asks(gaps, 20), ["veleta/a 5-5"]);
 });
 

@@ -87,7 +87,7 @@ test("a status, diagnostics, and replies", () => {
 		...{ station: "veleta/a", receivedAt: AT, isRetained: false },
 		...{
 			kind: "answer",
-			missing: [
+			gone: [
 				[1, 3],
 				[8, 8],
 			],

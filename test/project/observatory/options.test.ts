@@ -62,7 +62,8 @@ test("others reach broker and page only with passwords", () => {
 test("filters, a group, how long readings are kept, Home Assistant", () => {
 	process.env.VELETA_HOME_ASSISTANT_TOKEN = " t0ken\n";
 	const options = parseOptions([
-		...["--base", "casa/+", "--base", "jardin", "-t", "Casa/#", "--group", "home", "--keep", "90"],
+		...["--base", "casa/+", "--base", "jardin", "-t", "Casa/#", "--keep", "90"],
+		...["--group", "home", "--store", "postgres://veleta:s3cret@db.test/home"],
 		...["--home-assistant", "http://homeassistant.local:8123", "--no-page", "--no-commands", "--export", "csv"],
 	])!;
 	assert.deepEqual([options.bases, options.topics, options.group], [["casa/+", "jardin"], ["Casa/#"], "home"]);
@@ -81,7 +82,7 @@ for (const [args, problem] of [
 	[["--broker", "mqtts://home.test", "--cert", secret], /^--cert and --key go together$/],
 	[["--broker-host", "0.0.0.0"], /^--broker-host: others reach the broker there, so it needs -u/],
 	[["-u", "ana"], /^-u: the started broker needs a password/],
-	[["-u", "a:b", "--password-file", secret], /^-u: must not be empty, nor have a colon$/],
+	[["-u", "a:b", "--password-file", secret], /^-u: must not be empty, nor begin with #, nor have a colon$/],
 	[["--password-file", secret], /^--password-file needs -u$/],
 	[["--host", "0.0.0.0"], /^--host: others reach the page there, so it needs --page-password-file/],
 	[["--page-password-file", join(folder, "none")], /^--page-password-file .*: there is no such file$/],
@@ -91,15 +92,23 @@ for (const [args, problem] of [
 	[["--base", "a/+b"], /^--base a\/\+b: /],
 	[["--topic", "a#"], /^--topic a#: /],
 	[Array.from({ length: 7 }, (_, index) => ["--base", `${index}`]).flat(), /^too many of --base and --topic/],
-	[["--group", "a/b"], /^--group: must be a name/],
+	[["--group", "a/b", "--store", "postgres://db.test/home"], /^--group: must be a name/],
+	[["--group", "home"], /^--group: those of a group need one store/],
+	[["--store", "postgress://ana:s3cret@db.test/home"], /^--store: must be a file, or look like postgres/],
+	[["--store", "postgres://ana:/s3cret@db.test/home"], /^--store: must be a file, or look like postgres/],
+	[["--store", "POSTGRES://ana:s3cret@/"], /^--store: must be a file, or look like postgres/],
+	[["--store", "postgres://ana:s3cret@db.test"], /^--store: must be a file, or look like postgres/],
+	[["--data", "a\nlistener 1"], /^--data: must be a path$/],
+	[["-t", "Casa/#", "-t", "Casa/+/t"], /^--topic Casa\/\+\/t: has topics that Casa\/# has, too$/],
+	[["-u", "#ana", "--password-file", secret], /^-u: must not be empty, nor begin with #/],
 	[["--keep", "0"], /^--keep 0: must be a number from 1/],
 	[["--export", "xml"], /^--export: must be csv$/],
-	[["--store", ""], /^--store: must not be empty$/],
+	[["--store", ""], /^--store: must be a path$/],
 	[["--home-assistant", "http://ha.test"], /^--home-assistant: needs a token/],
 	[["--home-assistant", "ftp://ha.test"], /^--home-assistant: /],
 	[["--token-file", secret], /^--token-file is for --home-assistant$/],
 ] as const) {
-	test(`refused: ${args.slice(0, 4).join(" ").replaceAll(folder, "")}`, () => {
+	test(`refused: ${args.slice(0, 4).join(" ").replaceAll(folder, "").replaceAll("\n", "\\n")}`, () => {
 		assert.throws(
 			() => parseOptions([...args]),
 			(error: Error) => {

@@ -179,3 +179,10 @@ test("numbers up to the highest", () => {
 	assert.equal(station.takes("late 4294967294 at 0"), "new 1");
 	assert.equal(station.missing, "1-4294967293");
 });
+
+test("a station that has begun anew when the newest reading had no time: the times of the others tell", () => {
+	const station = new Station();
+	for (const comes of ["state 1 at 1", "state 2 at 2", "state 3"]) assert.equal(station.takes(comes), "new 1 newest");
+	station.runs[0]!.pruned = 3;
+	assert.equal(station.takes("state 1 at 100"), "new 2 newest");
+});

@@ -99,8 +99,8 @@ for (const { name, skip, open } of STORE_KINDS) {
 
 	test("what the station has no more is lost, and what was before anybody listened is no loss", async () => {
 		const store = await emptyStore();
-		const answer = (...missing: [number, number][]): Arrival => ({
-			...{ kind: "answer", station: "veleta/terrace", receivedAt: NOON, isRetained: false, missing },
+		const answer = (...gone: [number, number][]): Arrival => ({
+			...{ kind: "answer", station: "veleta/terrace", receivedAt: NOON, isRetained: false, gone },
 		});
 		await store.save([reading(10, 1), reading(15, 6)]);
 		assert.deepEqual((await store.missing()).get("veleta/terrace"), [
@@ -144,6 +144,48 @@ for (const { name, skip, open } of STORE_KINDS) {
 			{ name: "Humedad", unit: null, decimals: null },
 			{ name: "Temperatura", unit: null, decimals: null },
 		]);
+	});
+
+	test("plain numbers that come in one ms are all kept, one behind the other", async () => {
+		const store = await emptyStore();
+		const burst = (from: number) => Array.from({ length: 100 }, (_, index) => value("Casa/a", "t", from + index, 1));
+		await store.save(burst(0));
+		await store.save(burst(100));
+		const rows = await store.driver.query("SELECT value FROM value ORDER BY time");
+		assert.deepEqual(
+			rows.map(({ value }) => value),
+			Array.from({ length: 200 }, (_, index) => index),
+		);
+	});
+
+	test("of reports without a number each time comes once; one from the future keeps no later one from being the newest", async () => {
+		const store = await emptyStore();
+		const report = (minutes: number, t: number): Arrival => ({
+			...(value("aemet/3195", "t", t, minutes) as Arrival & { kind: "values" }),
+			...{ receivedAt: NOON + 5 * MINUTE, time: NOON + minutes * MINUTE },
+		});
+		const saved = await store.save([report(1, 1), report(1, 1), report(1_000_000, 9), report(2, 2)]);
+		assert.deepEqual([saved.fresh.length, saved.duplicates], [3, 1]);
+		assert.equal((await store.save([report(2, 2)])).duplicates, 1);
+		await store.save([report(6, 6)]);
+		assert.equal((await only(store)).last?.quantities.t, 6);
+	});
+
+	test("two stations with one topic begin a run with each reading: all are kept, and it does not take longer and longer", async () => {
+		const store = await emptyStore();
+		let most = 0;
+		const query = store.driver.query;
+		for (let round = 0; round < 60; round++) {
+			await store.save([reading(1_000 + round, 10 * round), reading(1 + round, 10 * round + 1)]);
+		}
+		const counting = new FailingDriver(store.driver);
+		const again = await Store.open(counting);
+		counting.onRows = (rows) => {
+			most = Math.max(most, rows.length);
+		};
+		await again.save([reading(2_000, 1_000)]);
+		assert.ok(most <= 16, `${most} rows at once`);
+		assert.deepEqual(await query("SELECT COUNT(*) AS readings FROM reading"), [{ readings: 121 }]);
 	});
 
 	test("a station has room for 64 quantities; those beyond are refused, and the others stored", async () => {

@@ -1,5 +1,5 @@
 /** Commands to a station, and its replies. */
-import type { CommandReply, CommandRequest } from "../api.ts";
+import type { CommandReply, CommandRequest } from "../../api.ts";
 import { el, newId, setText } from "./dom.ts";
 import { durationText, SECOND_MS } from "./format.ts";
 import type { Observatory } from "./observatory.ts";

@@ -1,5 +1,5 @@
 /** Several stations in one chart of one quantity. */
-import type { LastReading, QuantityView } from "../api.ts";
+import type { LastReading, QuantityView } from "../../api.ts";
 import { ChartCard } from "./chart.ts";
 import { el, newId, setText } from "./dom.ts";
 import { Feed } from "./feed.ts";

@@ -1,5 +1,5 @@
 /** The values of one quantity of one station over a time: what the server gives, and what has come since. */
-import type { Chart, LastReading } from "../api.ts";
+import type { Chart, LastReading } from "../../api.ts";
 import type { Observatory } from "./observatory.ts";
 
 /** A time that is shown, in ms since 1970. */

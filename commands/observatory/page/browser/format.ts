@@ -1,5 +1,5 @@
 /** Numbers and times as the browser's language and time zone have them. */
-import type { QuantityView } from "../api.ts";
+import type { QuantityView } from "../../api.ts";
 import { numberLocale, texts, wordLocale } from "./texts.ts";
 
 export const SECOND_MS = 1_000;

@@ -1,5 +1,5 @@
 /** Which readings are missing, in words. */
-import type { Loss } from "../api.ts";
+import type { Loss } from "../../api.ts";
 import { el } from "./dom.ts";
 import { numberText, timeText } from "./format.ts";
 import { texts } from "./texts.ts";

@@ -1,5 +1,5 @@
 /** What the page knows of the observatory: its stations, kept up by the stream of events, and its answers. */
-import type { Chart, CommandReply, CommandRequest, LastReading, LiveEvent, Loss, StationView } from "../api.ts";
+import type { Chart, CommandReply, CommandRequest, LastReading, LiveEvent, Loss, StationView } from "../../api.ts";
 import { compareTexts, MINUTE_MS, SECOND_MS } from "./format.ts";
 import { wellFormed } from "./route.ts";
 

@@ -1,5 +1,5 @@
 /** A card for each station: its last values, its state, and how its day was. */
-import type { LastReading, StationView } from "../api.ts";
+import type { LastReading, StationView } from "../../api.ts";
 import { el, setText } from "./dom.ts";
 import { Feed } from "./feed.ts";
 import { agoText, DAY_MS, MINUTE_MS, numberText, quantityOf, SECOND_MS, timeText } from "./format.ts";

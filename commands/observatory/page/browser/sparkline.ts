@@ -1,5 +1,5 @@
 /** A small curve without axes: 24 hours of a quantity. */
-import type { QuantityView } from "../api.ts";
+import type { QuantityView } from "../../api.ts";
 import { svg } from "./dom.ts";
 import type { Feed } from "./feed.ts";
 import { DAY_MS, valueText } from "./format.ts";

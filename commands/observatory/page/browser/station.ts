@@ -1,5 +1,5 @@
 /** All about one station. */
-import type { LastReading, StationView } from "../api.ts";
+import type { LastReading, StationView } from "../../api.ts";
 import { ChartCard } from "./chart.ts";
 import { Commands } from "./commands.ts";
 import { el, newId, setText } from "./dom.ts";

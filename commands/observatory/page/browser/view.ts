@@ -1,5 +1,5 @@
 /** What a view of the page is, and what views have in common. */
-import type { LastReading, StationView } from "../api.ts";
+import type { LastReading, StationView } from "../../api.ts";
 import { el, setText } from "./dom.ts";
 import type { Feed } from "./feed.ts";
 import { exactTimeText, isoText, MINUTE_MS, SECOND_MS } from "./format.ts";

@@ -135,3 +135,14 @@ test("a broker of MQTT 5.0 is told how many messages it may have in flight", () 
 	equal(told(connect()), 64);
 	equal(told(connect(1_000)), 1_000);
 });
+
+test("a message that is read past is acknowledged in its turn [MQTT-4.6.0-2]", () => {
+	const { transcript, payloads, acknowledge } = start({ maximumPacketSize: 16 });
+	transcript.receives(10, `${publish(5, "t", "a")} ${publish(6, "t", "x".repeat(30))} ${publish(7, "t", "b")}`);
+	transcript.sends(10);
+	equal(payloads(), "a b");
+	acknowledge(1);
+	transcript.sends(20);
+	acknowledge(0);
+	transcript.sends(30, puback(5), puback(6), puback(7));
+});

@@ -1,4 +1,4 @@
-/** What the page and its server say to each other, in JSON; times are ms since 1970. */
+/** What the parts of the observatory, and the page in a browser, say to each other; times are ms since 1970. */
 
 /** `unknown`: it has never said. */
 export type Status = "online" | "asleep" | "offline" | "unknown";
