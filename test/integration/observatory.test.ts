@@ -178,7 +178,8 @@ scenario(
 		delete process.env.VELETA_PASSWORD;
 		const config = join(observatory.folder, "mosquitto/mosquitto.conf");
 		const pid = () => Number(readFileSync(join(observatory.folder, "mosquitto/mosquitto.pid"), "utf8"));
-		const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
+		// One that has ended, and that nobody has asked after, has no command line.
+		const isAlive = (pid: number) => existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`).length > 0;
 		await publish(
 			port,
 			parts.folder,
