@@ -351,10 +351,12 @@ class Batch {
 		// It may be one of this batch.
 		await this._flush();
 		await this._query("UPDATE reading SET time = ? WHERE station = ? AND run = ? AND seq = ?", [time, ...own]);
-		await this._query(
-			`UPDATE value SET time = ? WHERE series IN (SELECT id FROM series WHERE station = ?) AND time = ? AND seq = ?`,
-			[time, station.id, received, seq],
-		);
+		// Not by UPDATE: TimescaleDB cannot move a row from one of its parts to another.
+		const where = "series IN (SELECT id FROM series WHERE station = ?) AND time = ? AND seq = ?";
+		const old = [station.id, received, seq];
+		const rows = await this._query(`SELECT series, value FROM value WHERE ${where}`, old);
+		await this._query(`DELETE FROM value WHERE ${where}`, old);
+		await this._putValues(rows.map(({ series, value }) => [series!, time, seq, value!]));
 		this._know(station.id, seq, { run, time, received });
 		this._soil(station, time);
 		this._soil(station, received);
@@ -443,8 +445,12 @@ class Batch {
 			const series = this._series.get(keyOf(station.id, quantity));
 			return series === undefined ? [] : [[series, time, seq, value]];
 		});
+		await this._putValues(rows);
+	}
+
+	private async _putValues(rows: readonly (readonly Value[])[]): Promise<void> {
 		await inChunks(
-			query,
+			this._query,
 			rows,
 			(places) => `INSERT INTO value (series, time, seq, value) VALUES ${places} ON CONFLICT DO NOTHING`,
 		);
