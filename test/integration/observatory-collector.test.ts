@@ -132,3 +132,27 @@ scenario("A reply that nobody has asked for says nothing of what is missing.", a
 	const [station] = await scene.store.stations();
 	assert.deepEqual([station?.missing, station?.lost], [3, 0]);
 });
+
+scenario(
+	"A command has its reply, and no other one; without one that is said, and the broker does not keep it for long.",
+	async (parts) => {
+		const scene = await sceneOf(parts);
+		const { broker, collector } = scene;
+		const commands = await parts.subscriber(broker, "veleta/+/cmd/#");
+		await scene.publish("a", [1]);
+		const sample = collector.command({ topic: "veleta/a", command: "sample", payload: "" });
+		await until("the command", () => commands.lines.some((line) => /veleta\/a\/cmd\/sample/.test(line)));
+		const reply = (member: string, ...args: string[]) =>
+			broker.publish("veleta/a/reply", "-m", `{"command":${member}}`, ...args);
+		await reply('"interval","ok":true');
+		// Of somebody else's request.
+		await reply('"sample","ok":true,"seq":7', "-V", "5", "-D", "publish", "correlation-data", "another");
+		await reply('"sample","ok":true,"seq":8', "-V", "5", "-D", "publish", "correlation-data", "veleta-1");
+		assert.deepEqual(await sample, { command: "sample", ok: true, seq: 8 });
+		const [away] = await Promise.all([
+			collector.command({ topic: "veleta/b", command: "restart", payload: "" }),
+			until("the other command", () => commands.lines.some((line) => /veleta\/b\/cmd\/restart/.test(line))),
+		]);
+		assert.deepEqual(away, { ok: false, error: "no reply within 15 s" });
+	},
+);

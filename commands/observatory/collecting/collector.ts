@@ -43,6 +43,9 @@ const LOOK_MS = 2_000;
 /** For so long a command waits for its reply, in ms; and so many at a time. */
 const REPLY_WITHIN_MS = 15_000;
 const COMMANDS_MAXIMUM = 64;
+/** How long the broker keeps a command for a station that is away, in s: nobody wants a restart hours later. For one that sleeps, a day. */
+const COMMAND_EXPIRY_S = 60;
+const ASLEEP_EXPIRY_S = 86_400;
 const FAREWELL_MS = 2_000;
 
 export interface CollectorOptions {
@@ -119,7 +122,8 @@ export class Collector {
 	/** Why it does not work, for people. */
 	private _storeProblem: string | undefined;
 	private _brokerProblem: string | undefined = "not connected yet";
-	private _subscriptionProblem: string | undefined;
+	/** Subscriptions that the broker refuses, and what was told of them. */
+	private readonly _refused = new Map<string, string>();
 	private _hasToldIgnored = false;
 	private _hasToldRefused = false;
 	private _version: ProtocolVersion = 5;
@@ -151,9 +155,10 @@ export class Collector {
 			onOversized: () => this._ignored("it has more than 64 KB"),
 			onUnsubscribe: (filter) => options.onForgotten?.(filter),
 			onSubscribe: (filter, reasonCode) => {
-				if (reasonCode >= 0x80) this._subscriptionProblem = `it refuses the subscription to ${filter}`;
-				if (reasonCode >= 0x80)
-					options.tell("broker", `it refuses the subscription to ${filter}: ${reasonText(reasonCode)}`);
+				if (reasonCode < 0x80) return void this._refused.delete(filter);
+				const problem = `it refuses the subscription to ${filter}: ${reasonText(reasonCode)}`;
+				this._refused.set(filter, problem);
+				options.tell("broker", problem);
 			},
 		});
 		for (const topicFilter of filtersOf(options)) session.subscribe({ topicFilter, qos: 1 });
@@ -206,7 +211,7 @@ export class Collector {
 
 	/** Why readings are not stored now, for people. */
 	get problem(): string | undefined {
-		return this._storeProblem ?? this._brokerProblem ?? this._subscriptionProblem;
+		return this._storeProblem ?? this._brokerProblem ?? [...this._refused.values()][0];
 	}
 
 	/** Readings and values stored since the start. */
@@ -251,6 +256,8 @@ export class Collector {
 		if (this._sent.length >= COMMANDS_MAXIMUM) return Promise.resolve({ ok: false, error: "too many commands wait" });
 		return new Promise((resolve) => {
 			const correlation = this._version === 5 ? `veleta-${++this._commands}` : undefined;
+			const sleeps = this._gaps.isAsleep(topic);
+			const later = sleeps ? "; the station sleeps, and gets the command when it wakes" : "";
 			const settle = (reply: CommandReply) => {
 				clearTimeout(timeout);
 				const index = this._sent.indexOf(sent);
@@ -259,20 +266,27 @@ export class Collector {
 			};
 			const sent: Sent = { station: topic, command, correlation, settle };
 			const timeout = setTimeout(
-				() => settle({ ok: false, error: `no reply within ${REPLY_WITHIN_MS / 1_000} s` }),
+				() => settle({ ok: false, error: `no reply within ${REPLY_WITHIN_MS / 1_000} s${later}` }),
 				REPLY_WITHIN_MS,
 			);
 			timeout.unref();
 			this._sent.push(sent);
-			this._publish(topic, command, payload, correlation);
+			this._publish(topic, command, payload, sleeps ? ASLEEP_EXPIRY_S : COMMAND_EXPIRY_S, correlation);
 		});
 	}
 
-	private _publish(station: string, command: string, payload: string, correlation?: string): void {
+	/** `expiry`: in s, from MQTT 5.0 on. */
+	private _publish(station: string, command: string, payload: string, expiry: number, correlation?: string): void {
 		this._outgoing.push({
 			...{ topic: `${station}/cmd/${command}`, payload: bytesOf(payload), qos: 1, retain: false },
-			...(correlation !== undefined && {
-				properties: { responseTopic: `${station}/reply`, correlationData: bytesOf(correlation) },
+			...(this._version === 5 && {
+				properties: {
+					messageExpiryInterval: expiry,
+					...(correlation !== undefined && {
+						responseTopic: `${station}/reply`,
+						correlationData: bytesOf(correlation),
+					}),
+				},
 			}),
 		});
 		this._link.wake();
@@ -439,7 +453,7 @@ export class Collector {
 		if (!this._session.connected) return;
 		for (const { station, from, to } of this._gaps.due(clock.now())) {
 			this._counts.requests++;
-			this._publish(station, "readings", JSON.stringify({ from, to }));
+			this._publish(station, "readings", JSON.stringify({ from, to }), ASLEEP_EXPIRY_S);
 		}
 	}
 }

@@ -70,6 +70,10 @@ export class GapRequests {
 		station.status = status;
 	}
 
+	isAsleep(topic: string): boolean {
+		return this._stations.get(topic)?.status === "asleep";
+	}
+
 	queued(topic: string, queued: unknown, now: number): void {
 		this._of(topic, now).queued = typeof queued === "number" ? queued : 0;
 	}
