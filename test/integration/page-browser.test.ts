@@ -417,6 +417,20 @@ world("Several stations are compared in one chart.", async ({ source, open }) =>
 	assert.equal(page.url(), "about:blank");
 });
 
+world("Two choices in one moment are both taken.", async ({ source, open }) => {
+	furnish(source);
+	const page = await open("#/compare/day/temperature/veleta%2Fcellar");
+	await shows(page, ".legend tbody", /^cellar /);
+	await page.evaluate(`(() => {
+		document.querySelector(".boxes label:last-child input").click();
+		const select = document.querySelector("select");
+		select.value = "humidity";
+		select.dispatchEvent(new Event("change", { bubbles: true }));
+	})()`);
+	await shows(page, ".legend tbody", /^cellar .* terrace .* %$/);
+	assert.equal(new URL(page.url()).hash, "#/compare/day/humidity/veleta%2Fcellar/veleta%2Fterrace");
+});
+
 world("In a chart of several stations a gap of one is as wide as it is.", async ({ source, open }) => {
 	const now = Date.now();
 	const values = () => ({ temperature: 20 });

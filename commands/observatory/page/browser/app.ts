@@ -53,8 +53,10 @@ observatory.start();
 /** Leads to another view; `isStep`: with a way back. */
 function go(route: Route, isStep = true): void {
 	const hash = hashOf(route);
-	if (isStep) location.hash = hash;
-	else location.replace(hash);
+	if (isStep) history.pushState(undefined, "", hash);
+	else history.replaceState(undefined, "", hash);
+	// At once: what is chosen next builds on it.
+	show(true);
 }
 
 /** `isStep`: somebody went there; the focus goes along. */
