@@ -94,6 +94,8 @@ export interface CommandRequest {
 export interface CommandReply {
 	readonly ok: boolean;
 	readonly error?: string;
+	/** Why there is no reply of the station's. `no reply`: the broker keeps the command for a minute, `asleep`: until the station wakes. */
+	readonly reason?: "not connected" | "too many" | "no reply" | "asleep" | "stops";
 	/** The members of the station's own reply. */
 	readonly [member: string]: unknown;
 }

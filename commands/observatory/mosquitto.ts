@@ -199,7 +199,7 @@ async function checkPort(host: string, port: number): Promise<void> {
 		server.once("error", ({ code }: NodeJS.ErrnoException) => {
 			const problem =
 				code === "EADDRINUSE"
-					? "another program has this port; --broker-port takes another one, --broker a broker that runs"
+					? `another program has this port: if it is a broker, --broker 127.0.0.1${port === 1_883 ? "" : `:${port}`}; else --broker-port N`
 					: code === "EADDRNOTAVAIL"
 						? `this computer has no address ${host}`
 						: `cannot be listened at (${code})`;

@@ -106,7 +106,12 @@ async function observe(options: Options, store: Store): Promise<number> {
 			const { host, port } = broker.address;
 			tell(
 				"",
-				`a simulated station, in another terminal: npm start -- -h ${host}${port === 1_883 ? "" : ` -p ${port}`}`,
+				[
+					"a simulated station, in another terminal:",
+					`npm start -- -h ${host}`,
+					...(port === 1_883 ? [] : [`-p ${port}`]),
+					...(username === undefined ? [] : [`-u ${username} --password-file FILE`]),
+				].join(" "),
 			);
 		}
 		await interrupted;

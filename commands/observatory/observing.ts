@@ -1,9 +1,11 @@
 /** Collector, store and page at work, until they are stopped. */
+import { hostname } from "node:os";
 import { messageOf } from "../../src/text.ts";
 import type { LiveEvent, Source } from "./api.ts";
 import { Collector, type CollectorOptions } from "./collecting/collector.ts";
 import { CLOCK } from "./home-assistant/connection.ts";
 import { History } from "./home-assistant/history.ts";
+import { isLoopback } from "./options.ts";
 import { startPage } from "./page/server.ts";
 import { chartOf } from "./store/chart.ts";
 import { Hours } from "./store/hours.ts";
@@ -54,7 +56,8 @@ export async function startObserving(options: ObservingOptions): Promise<Observi
 			source: sourceOf(options, collector, live),
 			onError: (problem) => tell("page", problem),
 		}));
-	if (page) tell("page", page.url);
+	if (page && options.page)
+		tell("page", `${page.url}${isLoopback(options.page.host) ? "" : reachable(options.page.host)}`);
 	await collector.start();
 	const upkeep = new Upkeep(options);
 	const history =
@@ -76,6 +79,12 @@ export async function startObserving(options: ObservingOptions): Promise<Observi
 			await page?.close();
 		},
 	};
+}
+
+/** How others get to the page. */
+function reachable(host: string): string {
+	const name = host === "0.0.0.0" || host === "::" ? hostname() : host;
+	return `; from elsewhere by the name ${name}, with any user name and the password`;
 }
 
 /** Hands on what has been stored to whoever looks. */

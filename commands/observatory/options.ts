@@ -8,7 +8,7 @@ import type { BrokerUrl } from "../../src/net/broker-url.ts";
 import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
 import { hasControls } from "../../src/text.ts";
 import { brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf, tlsTexts } from "../broker-options.ts";
-import { explained, FLAG, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
+import { explained, FLAG, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 import { webSocketUrl } from "./home-assistant/connection.ts";
 
 /** The variable of the environment with the page's password. */
@@ -54,7 +54,7 @@ export const LINE = {
 		"token-file": VALUE,
 		"no-page": FLAG,
 		export: VALUE,
-		help: HELP,
+		help: FLAG,
 	},
 } as const;
 
@@ -314,6 +314,7 @@ function portOf(option: string, text: string | undefined, preset: number): numbe
 	return text === undefined ? preset : numberOf(option, text, 1, 65_535, true);
 }
 
-function isLoopback(host: string): boolean {
+/** Whether only this computer can reach it. */
+export function isLoopback(host: string): boolean {
 	return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
 }

@@ -153,6 +153,6 @@ scenario(
 			collector.command({ topic: "veleta/b", command: "restart", payload: "" }),
 			until("the other command", () => commands.lines.some((line) => /veleta\/b\/cmd\/restart/.test(line))),
 		]);
-		assert.deepEqual(away, { ok: false, error: "no reply within 15 s" });
+		assert.deepEqual(away, { ok: false, reason: "no reply", error: "no reply within 15 s" });
 	},
 );

@@ -43,6 +43,9 @@ const LOOK_MS = 2_000;
 /** For so long a command waits for its reply, in ms; and so many at a time. */
 const REPLY_WITHIN_MS = 15_000;
 const COMMANDS_MAXIMUM = 64;
+/** Topics whose messages are told as ignored, and characters of such a message. */
+const TOLD_MAXIMUM = 10;
+const EXCERPT_CHARACTERS = 24;
 /** How long the broker keeps a command for a station that is away, in s: nobody wants a restart hours later. For one that sleeps, a day. */
 const COMMAND_EXPIRY_S = 60;
 const ASLEEP_EXPIRY_S = 86_400;
@@ -124,7 +127,7 @@ export class Collector {
 	private _brokerProblem: string | undefined = "not connected yet";
 	/** Subscriptions that the broker refuses, and what was told of them. */
 	private readonly _refused = new Map<string, string>();
-	private _hasToldIgnored = false;
+	private readonly _toldIgnored = new Set<string>();
 	private _hasToldRefused = false;
 	private _version: ProtocolVersion = 5;
 	private _stopped = false;
@@ -152,7 +155,7 @@ export class Collector {
 			nextMessage: () => this._outgoing.shift(),
 			onConnect: (sessionPresent, version) => this._connected(sessionPresent, version),
 			onMessage: (message) => this._received(message),
-			onOversized: () => this._ignored("it has more than 64 KB"),
+			onOversized: () => this._ignored("a message of more than 64 KB", ""),
 			onUnsubscribe: (filter) => options.onForgotten?.(filter),
 			onSubscribe: (filter, reasonCode) => {
 				if (reasonCode < 0x80) return void this._refused.delete(filter);
@@ -195,7 +198,8 @@ export class Collector {
 		this._stopped = true;
 		clearInterval(this._look);
 		this._goOn();
-		for (const sent of this._sent.splice(0)) sent.settle({ ok: false, error: "the observatory stops" });
+		for (const sent of this._sent.splice(0))
+			sent.settle({ ok: false, reason: "stops", error: "the observatory stops" });
 		if (this._saving) {
 			const idle = new Promise<void>((resolve) => {
 				this._onIdle = resolve;
@@ -252,12 +256,13 @@ export class Collector {
 
 	/** Sends a command to a station, and resolves with its reply. */
 	command({ topic, command, payload }: CommandRequest): Promise<CommandReply> {
-		if (!this._session.connected) return Promise.resolve({ ok: false, error: "the broker is not connected" });
-		if (this._sent.length >= COMMANDS_MAXIMUM) return Promise.resolve({ ok: false, error: "too many commands wait" });
+		if (!this._session.connected)
+			return Promise.resolve({ ok: false, reason: "not connected", error: "the broker is not connected" });
+		if (this._sent.length >= COMMANDS_MAXIMUM)
+			return Promise.resolve({ ok: false, reason: "too many", error: "too many commands wait" });
 		return new Promise((resolve) => {
 			const correlation = this._version === 5 ? `veleta-${++this._commands}` : undefined;
 			const sleeps = this._gaps.isAsleep(topic);
-			const later = sleeps ? "; the station sleeps, and gets the command when it wakes" : "";
 			const settle = (reply: CommandReply) => {
 				clearTimeout(timeout);
 				const index = this._sent.indexOf(sent);
@@ -266,7 +271,12 @@ export class Collector {
 			};
 			const sent: Sent = { station: topic, command, correlation, settle };
 			const timeout = setTimeout(
-				() => settle({ ok: false, error: `no reply within ${REPLY_WITHIN_MS / 1_000} s${later}` }),
+				() =>
+					settle({
+						ok: false,
+						reason: sleeps ? "asleep" : "no reply",
+						error: `no reply within ${REPLY_WITHIN_MS / 1_000} s`,
+					}),
 				REPLY_WITHIN_MS,
 			);
 			timeout.unref();
@@ -318,7 +328,7 @@ export class Collector {
 		const answered = reply && this._replied(reply, message);
 		const arrival = told?.kind === "answer" ? answerWithin(told, answered) : told;
 		if (!arrival) {
-			if (!reply && message.payload.length > 0) this._ignored(`${printable(message.topic)} has no reading`);
+			if (!reply && message.payload.length > 0) this._ignored(message.topic, excerpt(message.payload));
 			this._acknowledge(message);
 			return;
 		}
@@ -334,11 +344,13 @@ export class Collector {
 		this._save();
 	}
 
-	private _ignored(why: string): void {
+	/** Each topic is told once, as long as there are few of them. */
+	private _ignored(topic: string, payload: string): void {
 		this._counts.ignored++;
-		if (this._hasToldIgnored) return;
-		this._hasToldIgnored = true;
-		this._options.tell("broker", `a message is ignored: ${why} (told once; /metrics counts them)`);
+		if (this._toldIgnored.has(topic) || this._toldIgnored.size >= TOLD_MAXIMUM) return;
+		this._toldIgnored.add(topic);
+		const what = payload === "" ? "" : `, which is no number, nor a report: "${payload}"`;
+		this._options.tell("broker", `ignored: ${printable(topic)}${what}`);
 	}
 
 	/** Returns the numbers that were asked for, where it is the answer to our question for them. */
@@ -456,6 +468,11 @@ export class Collector {
 			this._publish(station, "readings", JSON.stringify({ from, to }), ASLEEP_EXPIRY_S);
 		}
 	}
+}
+
+function excerpt(payload: Uint8Array): string {
+	const text = Buffer.from(payload.subarray(0, 4 * EXCERPT_CHARACTERS)).toString();
+	return printable(text.length > EXCERPT_CHARACTERS ? `${text.slice(0, EXCERPT_CHARACTERS)}…` : text);
 }
 
 /** Of an answer what was asked for. */

@@ -10,6 +10,9 @@ STEPS.push(...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * MINUTE_MS));
 STEPS.push(...[1, 2, 3, 6, 12].map((hours) => hours * HOUR_MS), ...[1, 2, 7, 14, 28].map((days) => days * DAY_MS));
 /** A line is broken where nothing came for more than so many times as long as usual. */
 const UNUSUAL = 3;
+/** Of fewer values in a chart the latest of the series tell what is usual, so many of them. */
+const FEW = 12;
+const USUAL_OF = 60;
 
 /** Throws an Error for a station or a quantity that there is not, a `StoreError` where the store cannot be read. */
 export async function chartOf(
@@ -36,7 +39,7 @@ export async function chartOf(
 	const shown = isSingle ? parts : merged(parts, length);
 	return {
 		...{ topic, quantity, from, to, step: isSingle ? 0 : length },
-		...lines(shown, isSingle ? 0 : length),
+		...lines(shown, isSingle ? 0 : length, await usualDistance(series, to)),
 	};
 }
 
@@ -99,13 +102,31 @@ function spans(starts: ReadonlySet<number>, length: number): (readonly [first: n
 	return result;
 }
 
-function lines(summaries: readonly Summary[], step: number): Pick<Chart, "times" | "means" | "minima" | "maxima"> {
+/** Between two of the latest values, in ms, the median. */
+async function usualDistance({ query, id }: Series, to: number): Promise<number | undefined> {
+	const rows = await query(
+		`SELECT time FROM value WHERE series = ? AND time < ? ORDER BY time DESC LIMIT ${USUAL_OF + 1}`,
+		[id, to],
+	);
+	return medianOf(rows.slice(1).map(({ time }, index) => Number(rows[index]!.time) - Number(time)));
+}
+
+function medianOf(distances: number[]): number | undefined {
+	return distances.sort((a, b) => a - b)[Math.floor(distances.length / 2)];
+}
+
+function lines(
+	summaries: readonly Summary[],
+	step: number,
+	latest = Number.POSITIVE_INFINITY,
+): Pick<Chart, "times" | "means" | "minima" | "maxima"> {
 	const times: number[] = [];
 	const means: (number | null)[] = [];
 	const minima: (number | null)[] = [];
 	const maxima: (number | null)[] = [];
 	const distances = summaries.slice(1).map(({ start }, index) => start - summaries[index]!.start);
-	const usual = Math.max(step, distances.sort((a, b) => a - b)[Math.floor(distances.length / 2)] ?? 0);
+	const own = medianOf(distances) ?? 0;
+	const usual = Math.max(step, distances.length < FEW ? Math.min(own, latest) : own);
 	let before: number | undefined;
 	for (const { start, minimum, maximum, sum, count } of summaries) {
 		if (before !== undefined && start - before > UNUSUAL * usual) {

@@ -64,6 +64,15 @@ for (const { name, skip, open } of STORE_KINDS) {
 		);
 	});
 
+	test("in a chart of few values, most of them apart, the line is broken all the same", async () => {
+		const store = await emptyStore();
+		const minutes = [...Array.from({ length: 40 }, (_, index) => index), 100, 149, 150];
+		await store.save(
+			minutes.map((minute, index) => reading(index + 1, minute, { quantities: { temperature: minute } })),
+		);
+		assert.deepEqual((await chart(store, 90, 200)).means, [100, null, 149, 150]);
+	});
+
 	test("a station that reports every ten minutes has no gaps between", async () => {
 		const store = await filled(20, 10);
 		assert.ok(!(await chart(store, 0, 200)).means.includes(null));

@@ -188,7 +188,9 @@ export class ChartCard {
 					{
 						...axis,
 						grid,
-						size: isNarrow ? 46 : 56,
+						// As wide as its longest text.
+						size: (_plot, labels) =>
+							Math.max(isNarrow ? 46 : 56, 14 + 7 * Math.max(0, ...(labels ?? []).map((label) => label.length))),
 						space: 36,
 						values: (_plot, splits, _axis, _space, step) => splits.map((value) => numberText(value, decimalsOf(step))),
 					},

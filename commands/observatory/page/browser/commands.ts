@@ -97,7 +97,8 @@ export class Commands {
 		this._show("", texts.waiting);
 		try {
 			const reply = await this._observatory.command({ topic: this._topic, command, payload });
-			this._show(reply.ok ? "done" : "refused", wordsOf(command, reply));
+			const waits = reply.reason === "no reply" || reply.reason === "asleep";
+			this._show(reply.ok ? "done" : waits ? "" : "refused", wordsOf(command, reply));
 		} catch {
 			this._show("refused", texts.refused(texts.unreachable));
 		}
@@ -110,7 +111,8 @@ export class Commands {
 	}
 }
 
-function wordsOf(command: CommandRequest["command"], { ok, error, seq, interval }: CommandReply): string {
+function wordsOf(command: CommandRequest["command"], { ok, error, reason, seq, interval }: CommandReply): string {
+	if (reason !== undefined) return texts.noReplies[reason];
 	if (!ok) return texts.refused(error ?? texts.noReply);
 	if (command === "sample" && typeof seq === "number") return texts.sampled(String(seq));
 	if (command === "interval" && typeof interval === "number")

@@ -83,13 +83,14 @@ export class ComparePage implements View {
 
 	changed(): void {
 		this._offer();
-		const drawn = JSON.stringify([this._quantity, this._topics]);
+		const { known, stations } = this._context.observatory;
+		const drawn = JSON.stringify([this._quantity, this._topics, known, stations.length > 0]);
 		if (drawn === this._drawn) return;
 		this._drawn = drawn;
 		this._close();
 		const quantity = this._quantities.find(({ name }) => name === this._quantity);
 		if (!quantity || this._topics.length === 0) {
-			const text = this._context.observatory.known ? texts.chooseSome : texts.loading;
+			const text = !known ? texts.loading : stations.length > 0 ? texts.chooseSome : texts.noStation;
 			this._chartPlace.replaceChildren(el("p", { class: "card note" }, text));
 			return;
 		}
@@ -188,7 +189,7 @@ export class ComparePage implements View {
 	private _offer(): void {
 		const quantities = this._quantities;
 		const topics = this._offeredTopics;
-		const offered = JSON.stringify([quantities.map(({ name }) => name), topics]);
+		const offered = JSON.stringify([quantities.map(({ name }) => name), topics, this._context.observatory.known]);
 		if (offered !== this._offered) {
 			this._offered = offered;
 			this._select.replaceChildren(...quantities.map(({ name }) => el("option", { value: name }, quantityText(name))));

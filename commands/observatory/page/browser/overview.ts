@@ -113,6 +113,9 @@ export class Overview implements View {
 	}
 }
 
+/** A day of so few readings is hardly a line. */
+const FEW_READINGS = 60;
+
 class Card {
 	readonly root: HTMLElement;
 	private readonly _context: Context;
@@ -127,11 +130,13 @@ class Card {
 	private _feed: Feed | undefined;
 	private _loadedAt = Number.NEGATIVE_INFINITY;
 
-	constructor(context: Context, { topic }: StationView, hasCurve: boolean) {
+	constructor(context: Context, { topic, last }: StationView, hasCurve: boolean) {
 		this._context = context;
 		this._topic = topic;
 		const { name, before } = nameOf(topic);
-		const href = hashOf({ view: "station", topic, range: DEFAULT_RANGE });
+		// A station that has just begun has nothing to fill a day with.
+		const range = last?.seq != null && last.seq <= FEW_READINGS ? "hour" : DEFAULT_RANGE;
+		const href = hashOf({ view: "station", topic, range });
 		const link = el("a", { href }, before && el("span", { class: "before" }, before), name);
 		if (hasCurve) this._curve = sparkline();
 		this.root = el(

@@ -128,6 +128,13 @@ const english = {
 	done: "Done.",
 	refused: (reason: string) => `Not done: ${reason}`,
 	noReply: "the station has not replied",
+	noReplies: {
+		"not connected": "Not done: the observatory has no connection to the broker.",
+		"too many": "Not done: too many commands wait already.",
+		"no reply": "The station does not answer. The broker keeps the command for a minute.",
+		asleep: "The station is asleep. It gets the command when it wakes.",
+		stops: "Not done: the observatory is being closed.",
+	},
 	unreachable: "the observatory cannot be reached",
 	chooseStations: "Stations",
 	chooseQuantity: "Quantity",
@@ -159,7 +166,7 @@ const spanish: Texts = {
 	noStationYet: "En cuanto una publique en el bróker, aparecerá aquí sin que haga falta recargar.",
 	tryOne: "Para probarlo sin placa, arranca una estación simulada en este ordenador:",
 	tryBoard:
-		"Una placa encuentra el bróker gracias al ajuste broker de su config.json: la dirección del ordenador donde funciona.",
+		"Para que una placa encuentre el bróker, pon en broker, en su config.json, la dirección del ordenador en el que se ejecuta.",
 	notThere: "Esta página no existe",
 	noSuchStation: "No hay ninguna estación con ese nombre, o aún no ha enviado nada.",
 	toOverview: "Volver al resumen",
@@ -169,9 +176,9 @@ const spanish: Texts = {
 	lostCount: (count, isOne) => (isOne ? "1 perdida" : `${count} perdidas`),
 	lastReading: "Última lectura",
 	number: (seq) => `número ${seq}`,
-	arrived: "recibida",
+	arrived: "hora de llegada",
 	statuses: { online: "En línea", asleep: "En reposo", offline: "Desconectada", unknown: "Estado desconocido" },
-	since: (time) => `desde ${time}`,
+	since: (time) => `desde ${withArticle(time)}`,
 	sparkline: (quantity, low, high) => `${quantity} en 24 horas: de ${low} a ${high}`,
 	ranges: { hour: "1 hora", day: "Día", week: "Semana", month: "Mes", year: "Año" },
 	range: "Periodo mostrado",
@@ -182,9 +189,9 @@ const spanish: Texts = {
 	backToNow: "Volver al presente",
 	zoomHint: "Arrastra sobre un gráfico para ampliarlo; con doble clic o Escape se vuelve atrás.",
 	charts: "Gráficos",
-	newest: "Última",
-	lowest: "Mínima",
-	highest: "Máxima",
+	newest: "Último valor",
+	lowest: "Mínimo",
+	highest: "Máximo",
 	atCursor: "En el cursor",
 	mean: "Media",
 	time: "Hora",
@@ -197,8 +204,8 @@ const spanish: Texts = {
 	tableOf: (what) => `Datos de ${what}, los más recientes primero`,
 	tableEnds: (count) => `Las ${count} filas más recientes. Amplía el gráfico para ver las anteriores.`,
 	points: (length) => `Cada punto abarca ${length}: la media, dentro de la franja entre el mínimo y el máximo.`,
-	facts: "Lo que la estación cuenta de sí misma",
-	factsOf: (time) => `Datos de ${time}`,
+	facts: "Datos de la propia estación",
+	factsOf: (time) => `Datos de ${withArticle(time)}`,
 	noFacts: "Nada todavía: lo cuenta al conectarse y, después, de vez en cuando.",
 	member: "Dato",
 	value: "Valor",
@@ -230,9 +237,9 @@ const spanish: Texts = {
 	lossMany: (first, last, count) => `Lecturas ${first} a ${last} (${count})`,
 	gone: (isOne) => (isOne ? "perdida para siempre" : "perdidas para siempre"),
 	mayCome: (isOne) => (isOne ? "aún puede llegar" : "aún pueden llegar"),
-	between: (after, before) => `entre ${after} y ${before}`,
-	afterTime: (time) => `después de ${time}`,
-	beforeTime: (time) => `antes de ${time}`,
+	between: (after, before) => `entre ${withArticle(after)} y ${withArticle(before)}`,
+	afterTime: (time) => `después de ${withArticle(time)}`,
+	beforeTime: (time) => `antes de ${withArticle(time)}`,
 	run: (number) => `numeración ${number}: antes se borró la memoria flash de la estación`,
 	moreLosses: (count) => `y ${count} huecos más`,
 	commands: "Órdenes",
@@ -252,6 +259,13 @@ const spanish: Texts = {
 	done: "Hecho.",
 	refused: (reason) => `No se ha podido hacer: ${reason}`,
 	noReply: "la estación no ha respondido",
+	noReplies: {
+		"not connected": "No se ha podido hacer: el observatorio no tiene conexión con el bróker.",
+		"too many": "No se ha podido hacer: ya hay demasiadas órdenes en espera.",
+		"no reply": "La estación no responde. El bróker le guarda la orden durante un minuto.",
+		asleep: "La estación está en reposo. Recibirá la orden cuando despierte.",
+		stops: "No se ha podido hacer: el observatorio se está cerrando.",
+	},
 	unreachable: "no hay conexión con el observatorio",
 	chooseStations: "Estaciones",
 	chooseQuantity: "Magnitud",
@@ -267,6 +281,12 @@ const spanish: Texts = {
 		heatIndex: "Índice de calor",
 	},
 };
+
+/** A time of day in Spanish has an article: las 7:38, la 1:05; a date before it, el. */
+function withArticle(time: string): string {
+	if (/^\d{1,2}:/.test(time)) return `${/^0?1:/.test(time) ? "la" : "las"} ${time}`;
+	return `el ${time}`;
+}
 
 /** The browser's language, for numbers and dates; and the language of the texts, which has sentences around its words. */
 export const numberLocale = navigator.language || "en";
