@@ -482,7 +482,11 @@ world("In Spanish everything is Spanish: texts, numbers and dates.", async ({ so
 	assert.equal(await page.getAttribute("html", "lang"), "es");
 	await page.goto(page.url() + STATION.slice("#/".length));
 	await drawn(page, 3);
-	await shows(page, `${chart("humidity")} .summary`, /^Último valor 50,0 % .* Mínimo 50,0 % · Máximo 50,0 % · 1 hueco$/);
+	await shows(
+		page,
+		`${chart("humidity")} .summary`,
+		/^Último valor 50,0 % .* Mínimo 50,0 % · Máximo 50,0 % · 1 hueco$/,
+	);
 	await shows(page, ".losses", /^Lecturas 1262 a 1320 \(59\) aún pueden llegar entre /);
 	await shows(page, ".facts", /^Dato Valor En marcha desde hace 1 d(ía)? 2 h/);
 	source.reply = () => ({ ok: true, seq: 7 });
