@@ -1,6 +1,8 @@
 /** The broker and its password on a command line, as mosquitto_pub has them; and a password that `ps` does not show. */
 import { readFileSync } from "node:fs";
+import { readAuthorities, readPem } from "../hosts/node/pem-files.ts";
 import { withoutPreset } from "../hosts/node/public-brokers.ts";
+import { checkPem } from "../hosts/node/tls.ts";
 import type { TlsOptions } from "../src/host.ts";
 import { type BrokerAddress, defaultPort } from "../src/net/broker-url.ts";
 import { parseSettings } from "../src/settings.ts";
@@ -75,6 +77,26 @@ export function tlsTexts(options: {
 	} catch (error) {
 		throw new UsageError(withTlsOptions(messageOf(error)));
 	}
+	return tls;
+}
+
+/** TLS, of the options for it; files are read. Throws a `UsageError`. */
+export function tlsOptions(options: {
+	readonly cafile?: string | undefined;
+	readonly cert?: string | undefined;
+	readonly key?: string | undefined;
+	readonly fingerprint?: string | undefined;
+	readonly "tls-alpn"?: string | undefined;
+}): TlsOptions {
+	const { cafile, cert, key, fingerprint, "tls-alpn": alpn } = options;
+	if ((cert === undefined) !== (key === undefined)) throw new UsageError("--cert and --key go together");
+	const tls: TlsOptions = {
+		...(cafile !== undefined && { ca: explained(() => readAuthorities("--cafile", cafile)) }),
+		...(cert !== undefined && { certificate: explained(() => readPem("--cert", cert)) }),
+		...(key !== undefined && { key: explained(() => readPem("--key", key)) }),
+		...tlsTexts({ cafile, fingerprint, "tls-alpn": alpn }),
+	};
+	explained(() => checkPem(tls, { ca: "--cafile", certificate: "--cert", key: "--key" }));
 	return tls;
 }
 

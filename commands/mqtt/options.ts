@@ -1,13 +1,11 @@
 /** The command line of `npm run mqtt`: flags as mosquitto_pub and mosquitto_sub have them. */
 import { randomBytes } from "node:crypto";
-import { readAuthorities, readPem } from "../../hosts/node/pem-files.ts";
 import { checkBrokerUrl } from "../../hosts/node/settings-check.ts";
-import { checkPem } from "../../hosts/node/tls.ts";
 import type { TlsOptions } from "../../src/host.ts";
 import type { BrokerAddress, BrokerUrl } from "../../src/net/broker-url.ts";
 import type { Properties, ProtocolVersion, QoS, Will } from "../../src/net/mqtt/packet.ts";
 import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
-import { brokerAt, environmentPassword, passwordOf, tlsTexts } from "../broker-options.ts";
+import { brokerAt, environmentPassword, passwordOf, tlsOptions } from "../broker-options.ts";
 import type { ConnectionOptions } from "../client.ts";
 import { explained, FLAG, type Options, UsageError, VALUE } from "../frame.ts";
 import { lost, Values } from "./flags.ts";
@@ -197,21 +195,11 @@ function brokerOf(values: Values, wantsTls: boolean): BrokerAddress {
 }
 
 function tlsOf(values: Values): TlsOptions {
-	const pem = (name: string, read = readPem) => {
-		const [text] = values.all(name);
-		return text === undefined ? undefined : explained(() => read(`--${name}`, text));
-	};
-	const ca = pem("cafile", readAuthorities);
-	const certificate = pem("cert");
-	const key = pem("key");
-	if ((certificate === undefined) !== (key === undefined)) throw new UsageError("--cert and --key go together");
-	const tls: TlsOptions = {
-		...(ca === undefined ? {} : { ca }),
-		...(certificate !== undefined && key !== undefined && { certificate, key }),
-		...tlsTexts({ cafile: ca, fingerprint: values.text("fingerprint"), "tls-alpn": values.text("tls-alpn") }),
-	};
-	explained(() => checkPem(tls, { ca: "--cafile", certificate: "--cert", key: "--key" }));
-	return tls;
+	const first = (name: string) => values.all(name)[0];
+	return tlsOptions({
+		...{ cafile: first("cafile"), cert: first("cert"), key: first("key") },
+		...{ fingerprint: values.text("fingerprint"), "tls-alpn": values.text("tls-alpn") },
+	});
 }
 
 function willOf(values: Values): Will | undefined {

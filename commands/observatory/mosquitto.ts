@@ -209,10 +209,15 @@ async function checkPort(host: string, port: number): Promise<void> {
 	});
 }
 
+/** Where this computer reaches what listens at `host`, which may be every address. */
+export function ownAddress(host: string): string {
+	return host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+}
+
 /** Whether something listens there. */
 function answers(host: string, port: number): Promise<boolean> {
 	return new Promise((resolve) => {
-		const socket = connect({ host: host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host, port });
+		const socket = connect({ host: ownAddress(host), port });
 		const settle = (isOpen: boolean) => {
 			socket.destroy();
 			resolve(isOpen);

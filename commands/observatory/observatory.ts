@@ -8,11 +8,12 @@ import { EMBEDDED_VERSION, startBroker } from "../../hosts/sim/headless/broker.t
 import { showAddress } from "../../src/net/broker-url.ts";
 import { messageOf } from "../../src/text.ts";
 import { type Command, EXIT_DONE, EXIT_FAILED, onInterrupt } from "../frame.ts";
+import { WHO_COLUMNS } from "../start/view.ts";
 import { filtersOf } from "./collecting/collector.ts";
 import { keptSession } from "./kept-session.ts";
-import { findMosquitto, MosquittoChild } from "./mosquitto.ts";
+import { findMosquitto, MosquittoChild, ownAddress } from "./mosquitto.ts";
 import { startObserving } from "./observing.ts";
-import { isPostgres, LINE, type Options, parseOptions, USAGE } from "./options.ts";
+import { isPostgres, LINE, LOOPBACK, type Options, parseOptions, USAGE } from "./options.ts";
 import type { Driver } from "./store/driver.ts";
 import { csvOf } from "./store/export.ts";
 import { openPostgres } from "./store/postgres.ts";
@@ -21,8 +22,6 @@ import { Store } from "./store/store.ts";
 
 /** From Ctrl-C to the end, at the most, in ms. */
 const END_MS = 8_000;
-/** Columns of a line that name what it is about. */
-const WHO_COLUMNS = 9;
 
 export const command: Command<Options> = { ...LINE, help: USAGE, read: parseOptions, run };
 
@@ -150,17 +149,16 @@ async function start({ broker: { host, port }, data, username: name, password = 
 			say: (text) => tell("broker", text),
 		});
 		tell("broker", `mosquitto at ${showAddress({ host, port })}, for as long as this runs`);
-		const own = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-		return { address: { host: own, port }, version: undefined, stop: () => mosquitto.stop() };
+		return { address: { host: ownAddress(host), port }, version: undefined, stop: () => mosquitto.stop() };
 	}
 	if (name !== undefined) throw new Error("mosquitto is not installed, and the simpler broker has no users");
-	if (host !== "127.0.0.1" && host !== "localhost")
+	if (host !== LOOPBACK && host !== "localhost")
 		throw new Error("mosquitto is not installed, and the simpler broker listens on 127.0.0.1 only");
 	const simple = await startBroker([port]);
 	tell(
 		"broker",
-		`aedes at ${showAddress({ host: "127.0.0.1", port })}: without MQTT 5.0, and what waits is lost when this ends;`,
+		`aedes at ${showAddress({ host: LOOPBACK, port })}: without MQTT 5.0, and what waits is lost when this ends;`,
 	);
 	tell("", "install mosquitto for that");
-	return { address: { host: "127.0.0.1", port: simple.port }, version: EMBEDDED_VERSION, stop: () => simple.close() };
+	return { address: { host: LOOPBACK, port: simple.port }, version: EMBEDDED_VERSION, stop: () => simple.close() };
 }

@@ -12,10 +12,11 @@ import { Hours } from "./store/hours.ts";
 import { prune } from "./store/retention.ts";
 import type { Saved, Store } from "./store/store.ts";
 import { sumUp } from "./store/summaries.ts";
+import { HOUR_MS } from "./store/times.ts";
 
 /** Time between two rounds of summing up, and of removing what is old, in ms. */
 const SUM_UP_MS = 30_000;
-const PRUNE_MS = 3_600_000;
+const PRUNE_MS = HOUR_MS;
 
 export interface ObservingOptions {
 	readonly collecting: Omit<CollectorOptions, "store" | "tell" | "onSaved">;

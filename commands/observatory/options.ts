@@ -1,15 +1,14 @@
 /** The command line of the observatory. */
 import { join } from "node:path";
-import { readAuthorities, readPem } from "../../hosts/node/pem-files.ts";
 import { checkBrokerUrl } from "../../hosts/node/settings-check.ts";
-import { checkPem } from "../../hosts/node/tls.ts";
 import type { TlsOptions } from "../../src/host.ts";
 import type { BrokerUrl } from "../../src/net/broker-url.ts";
 import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
 import { hasControls } from "../../src/text.ts";
-import { brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf, tlsTexts } from "../broker-options.ts";
+import { brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf, tlsOptions } from "../broker-options.ts";
 import { explained, FLAG, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 import { webSocketUrl } from "./home-assistant/connection.ts";
+import { DAY_MS } from "./store/times.ts";
 
 /** The variable of the environment with the page's password. */
 const PAGE_PASSWORD_VARIABLE = "VELETA_PAGE_PASSWORD";
@@ -19,13 +18,12 @@ const LIST = { ...VALUE, multiple: true } as const;
 const DATA_FOLDER = ".veleta/observatory";
 const STORE_FILE = "readings.db";
 const BASE = "veleta/+";
-const LOOPBACK = "127.0.0.1";
-const PAGE_PORT = 8_080;
+export const LOOPBACK = "127.0.0.1";
+export const PAGE_PORT = 8_080;
 const BROKER_PORT = 1_883;
 /** Filters in one subscription's worth of options: a session has 32 subscriptions. */
 const FILTERS_MAXIMUM = 32;
 const LEVELS_OF_BASE = 5;
-const DAY_MS = 86_400_000;
 
 export const LINE = {
 	name: "npm run observatory",
@@ -203,19 +201,10 @@ function refuse(value: unknown, name: string, why: string): void {
 }
 
 function tlsOf(values: Values, url: BrokerUrl | undefined): TlsOptions {
-	const { cafile, cert, key } = values;
 	for (const name of ["cafile", "cert", "key", "fingerprint", "tls-alpn"] as const) {
 		if (!url?.tls) refuse(values[name], name, "is for a --broker at mqtts:// or wss://");
 	}
-	if ((cert === undefined) !== (key === undefined)) throw new UsageError("--cert and --key go together");
-	const tls: TlsOptions = {
-		...(cafile !== undefined && { ca: explained(() => readAuthorities("--cafile", cafile)) }),
-		...(cert !== undefined && { certificate: explained(() => readPem("--cert", cert)) }),
-		...(key !== undefined && { key: explained(() => readPem("--key", key)) }),
-		...tlsTexts(values as Parameters<typeof tlsTexts>[0]),
-	};
-	explained(() => checkPem(tls, { ca: "--cafile", certificate: "--cert", key: "--key" }));
-	return tls;
+	return tlsOptions(values);
 }
 
 function filtersOf(values: Values): Pick<Options, "bases" | "topics"> {

@@ -12,6 +12,7 @@ import type { Settings } from "../../src/settings.ts";
 import { buildEngine, MissingMbedTlsError } from "../../tools/engine.js";
 import { type Command, EXIT_DONE, onInterrupt, UsageError } from "../frame.ts";
 import { type Observing, startObserving } from "../observatory/observing.ts";
+import { LOOPBACK, PAGE_PORT } from "../observatory/options.ts";
 import { IN_MEMORY, openSqlite } from "../observatory/store/sqlite.ts";
 import { Store } from "../observatory/store/store.ts";
 import { Lines } from "./lines.ts";
@@ -20,9 +21,6 @@ import { Table } from "./table.ts";
 import type { View } from "./view.ts";
 
 const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
-const LOOPBACK = "127.0.0.1";
-/** Of the page. */
-const PAGE_PORT = 8_080;
 /** Time for the station's last message to reach the subscriber, in ms. */
 const FAREWELL_MS = 200;
 

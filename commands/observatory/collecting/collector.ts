@@ -16,7 +16,8 @@ import { bytesOf, messageOf, printable } from "../../../src/text.ts";
 import { withTlsOptions } from "../../broker-options.ts";
 import type { CommandReply, CommandRequest, Counter } from "../api.ts";
 import type { Arrival, ArrivedAnswer } from "../store/arrival.ts";
-import { type Saved, type Store, StoreError } from "../store/store.ts";
+import { StoreError } from "../store/driver.ts";
+import type { Saved, Store } from "../store/store.ts";
 import { GapRequests, type Range } from "./gap-requests.ts";
 import { type Reply, STATION_LEVELS, understood } from "./messages.ts";
 

@@ -1,5 +1,7 @@
 /** Messages from the broker as what the store takes. A message that says nothing is `undefined`. */
 import type { ReceivedMessage } from "../../../src/net/mqtt/message.ts";
+import { topicMatches } from "../../../src/net/mqtt/topic.ts";
+import { SEQ_MAXIMUM } from "../../../src/outbox/slot.ts";
 import { hasControls, isShallow, textOf } from "../../../src/text.ts";
 import type { Quantities, Status } from "../api.ts";
 import type { Arrival } from "../store/arrival.ts";
@@ -8,8 +10,6 @@ import type { Arrival } from "../store/arrival.ts";
 const TOPIC_MAXIMUM = 512;
 const NAME_MAXIMUM = 64;
 const JSON_MAXIMUM = 8_192;
-/** The highest number of a reading. */
-const SEQ_MAXIMUM = 0xffff_ffff;
 /** The last ms of the year 9999. */
 const TIME_MAXIMUM = 253_402_300_799_999;
 /** Beyond it, either way, a number is no measurement: sums of many have to be numbers, too. */
@@ -42,7 +42,7 @@ export function understood(message: ReceivedMessage, bases: readonly string[], r
 	const [base, level] = at < 0 ? [topic, topic] : [topic.slice(0, at), topic.slice(at + 1)];
 	if (base === "" || level === "" || hasControls(topic)) return {};
 	const arrived = { station: base, receivedAt, isRetained: message.retain };
-	if (bases.some((filter) => matches(filter, base))) {
+	if (bases.some((filter) => topicMatches(filter, base))) {
 		switch (level) {
 			case "state":
 			case "late":
@@ -62,7 +62,7 @@ export function understood(message: ReceivedMessage, bases: readonly string[], r
 		return {};
 	}
 	// Of a station's other topics, each number is in its report, too.
-	if (bases.some((filter) => matches(`${filter}/#`, topic))) return {};
+	if (bases.some((filter) => topicMatches(`${filter}/#`, topic))) return {};
 	const value = numberOf(payload);
 	if (value === undefined || Buffer.byteLength(level) > NAME_MAXIMUM) return {};
 	return { arrival: { ...arrived, kind: "values", time: undefined, quantities: { [level]: value } } };
@@ -138,16 +138,4 @@ function numberOf(payload: Uint8Array<ArrayBuffer>): number | undefined {
 	if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return undefined;
 	const value = Number(text);
 	return isMeasurement(value) ? value : undefined;
-}
-
-/** Whether a topic filter takes a topic (MQTT 4.7). */
-export function matches(filter: string, topic: string): boolean {
-	const [wanted, given] = [filter.split("/"), topic.split("/")];
-	// Wildcards at the beginning do not mean what a broker says of itself [MQTT-4.7.2-1].
-	if (topic.startsWith("$") && (wanted[0] === "+" || wanted[0] === "#")) return false;
-	for (const [index, level] of wanted.entries()) {
-		if (level === "#") return true;
-		if (index >= given.length || (level !== "+" && level !== given[index])) return false;
-	}
-	return wanted.length === given.length;
 }

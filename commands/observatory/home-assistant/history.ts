@@ -6,10 +6,10 @@
  * `recorder/statistics_during_period` has them. An hour that is there already is overwritten: nothing comes twice.
  */
 import { messageOf, printable } from "../../../src/text.ts";
+import { HOUR_MS } from "../store/times.ts";
 import { type Clock, Connection, DisconnectedError, RefusedError } from "./connection.ts";
 import { type MetadataForm, metadataForm, metadataOf, type Subject, statisticId } from "./statistic.ts";
 
-const HOUR_MS = 3_600_000;
 /** Hours that are in memory at a time. */
 const HOURS_MAXIMUM = 2_000;
 /** From the first to the last hour of a request, at the most: 31 days, of which an answer has 80 KB. */

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
+import { PORT_PROBLEMS } from "../../../hosts/node/port-problems.ts";
 import { messageOf } from "../../../src/text.ts";
 import { bundlePage } from "../../../tools/page.js";
 import type { CommandRequest, LiveEvent, Source, StationView } from "../api.ts";
@@ -21,8 +22,7 @@ const REQUEST_MS = 10_000;
 const IDLE_MS = 60_000;
 /** Why a port cannot be had, for people. */
 const PROBLEMS: Readonly<Record<string, string>> = {
-	EADDRINUSE: "another program has this port",
-	EACCES: "the system gives this port to its administrator only",
+	...PORT_PROBLEMS,
 	EADDRNOTAVAIL: "this computer does not have this address",
 	ENOTFOUND: "there is no such host",
 };

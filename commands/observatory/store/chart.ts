@@ -2,7 +2,7 @@
 import type { Chart } from "../api.ts";
 import type { Driver, Query } from "./driver.ts";
 import { type Level, merged, type Summary, single, summaryOf } from "./summaries.ts";
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "./times.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, startOf } from "./times.ts";
 
 /** Lengths of a point, in ms: those that people count in. */
 const STEPS = [1, 2, 5, 10, 15, 30].map((seconds) => seconds * 1_000);
@@ -64,7 +64,7 @@ async function read(series: Series, level: Level | 0, from: number, to: number):
 	const unit = Math.max(level, HOUR_MS);
 	// Before the summaries: an hour that is summed up meanwhile is read twice, and not left out.
 	const dirty = await query("SELECT hour FROM dirty WHERE station = ? AND hour >= ? AND hour < ?", [
-		...[station, Math.floor(from / unit) * unit, to],
+		...[station, startOf(from, unit), to],
 	]);
 	const rows = await query(
 		"SELECT * FROM summary WHERE series = ? AND level = ? AND start >= ? AND start < ? ORDER BY start",
@@ -77,12 +77,12 @@ async function read(series: Series, level: Level | 0, from: number, to: number):
 					...[id, HOUR_MS, from - HOUR_MS + 1, to],
 				])
 			: [];
-	const summed = new Set(rows.map(({ start }) => Math.floor(Number(start) / unit) * unit));
-	const finer = new Set(dirty.map(({ hour }) => Math.floor(Number(hour) / unit) * unit));
+	const summed = new Set(rows.map(({ start }) => startOf(Number(start), unit)));
+	const finer = new Set(dirty.map(({ hour }) => startOf(Number(hour), unit)));
 	for (const { start } of bare) if (!summed.has(Number(start))) finer.add(Number(start));
 	// Of a pruned hour, values are those that came since.
 	const isKept = (start: number) => level === HOUR_MS && start < pruned;
-	const parts = rows.map(summaryOf).filter(({ start }) => isKept(start) || !finer.has(Math.floor(start / unit) * unit));
+	const parts = rows.map(summaryOf).filter(({ start }) => isKept(start) || !finer.has(startOf(start, unit)));
 	const next = level === DAY_MS ? HOUR_MS : level === HOUR_MS ? MINUTE_MS : 0;
 	for (const [first, end] of spans(finer, unit)) {
 		const span = await read(series, next, Math.max(from, first), Math.min(to, end));

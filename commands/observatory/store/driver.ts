@@ -52,7 +52,7 @@ export class StoreError extends Error {
 const ROWS_MAXIMUM = 500;
 
 /** `(?, ?), (?, ?)` and so on. */
-export function places(rows: number, columns: number): string {
+function placeholders(rows: number, columns: number): string {
 	return Array(rows)
 		.fill(`(${Array(columns).fill("?").join(", ")})`)
 		.join(", ");
@@ -62,23 +62,38 @@ export function places(rows: number, columns: number): string {
 export async function inChunks(
 	query: Query,
 	rows: readonly (readonly Value[])[],
-	sqlOf: (places: string) => string,
+	sqlOf: (placeholders: string) => string,
 ): Promise<Row[]> {
 	const results: Row[] = [];
 	for (let from = 0; from < rows.length; from += ROWS_MAXIMUM) {
 		const chunk = rows.slice(from, from + ROWS_MAXIMUM);
-		const found = await query(sqlOf(places(chunk.length, chunk[0]!.length)), chunk.flat());
+		const found = await query(sqlOf(placeholders(chunk.length, chunk[0]!.length)), chunk.flat());
 		for (const row of found) results.push(row);
 	}
 	return results;
 }
 
-/** The same for a list of values of a column: `sqlOf` gets `(?, ?, …)`. */
-export async function among(query: Query, values: readonly Value[], sqlOf: (list: string) => string): Promise<Row[]> {
-	const results: Row[] = [];
-	for (let from = 0; from < values.length; from += ROWS_MAXIMUM) {
-		const chunk = values.slice(from, from + ROWS_MAXIMUM);
-		for (const row of await query(sqlOf(places(1, chunk.length)), chunk)) results.push(row);
+/** The same for a list of values of a column: `sqlOf` gets `((?), (?), …)`. */
+export function among(query: Query, values: readonly Value[], sqlOf: (list: string) => string): Promise<Row[]> {
+	return inChunks(
+		query,
+		values.map((value) => [value]),
+		(placeholders) => sqlOf(`(${placeholders})`),
+	);
+}
+
+/** Runs work one after the other, whatever becomes of each. */
+export class Queue {
+	private _last: Promise<unknown> = Promise.resolve();
+
+	add<Result>(work: () => Promise<Result>): Promise<Result> {
+		const result = this._last.then(work);
+		this._last = result.catch(() => {});
+		return result;
 	}
-	return results;
+
+	/** Resolves when all that was added is over. */
+	async empty(): Promise<void> {
+		await this._last;
+	}
 }

@@ -1,7 +1,7 @@
 /** Hours of the store for Home Assistant: those that it does not have as they are now. */
 import type { HourSource, HourStatistics } from "../home-assistant/history.ts";
 import type { Subject } from "../home-assistant/statistic.ts";
-import { type Driver, places } from "./driver.ts";
+import type { Driver } from "./driver.ts";
 import { quantityView } from "./store.ts";
 import { HOUR_MS } from "./times.ts";
 
@@ -20,7 +20,7 @@ export class Hours implements HourSource {
 		const rows = await this._driver.query(
 			`SELECT summary.*, series.quantity, station.topic FROM summary JOIN series ON series.id = summary.series
 				JOIN station ON station.id = series.station WHERE summary.level = ${HOUR_MS} AND summary.told <> summary.version
-				${others.length > 0 ? `AND summary.series NOT IN ${places(1, others.length)}` : ""} ORDER BY summary.start LIMIT ?`,
+				${others.length > 0 ? `AND summary.series NOT IN (${others.map(() => "?").join(", ")})` : ""} ORDER BY summary.start LIMIT ?`,
 			[...others, limit],
 		);
 		return rows.map(({ series, quantity, topic, start, sum, count, minimum, maximum, version }) => {

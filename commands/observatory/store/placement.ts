@@ -7,11 +7,12 @@
  */
 import type { ArrivedReading } from "./arrival.ts";
 import { type Gap, hasGap, withGap, withGone, without } from "./gaps.ts";
+import { HOUR_MS } from "./times.ts";
 
 /** Times of one reading that differ by less, in ms, are the same: a clock may be corrected between two deliveries. */
 const SAME_TIME_MS = 1_000;
 /** A late reading that is newer than all others by so much, in ms, has a number from a new beginning: a clock was not set back that far. */
-const CLOCK_STEP_MS = 3_600_000;
+const CLOCK_STEP_MS = HOUR_MS;
 /** By so much a number at `state` may be behind the newest one: brokers divide a stream among several collectors, and one may be late. */
 const DISORDER = 64;
 
@@ -38,22 +39,19 @@ export interface Known {
 export type Place =
 	| {
 			readonly kind: "new";
-			readonly run: number /** Whether it is the station's newest reading. */;
+			readonly run: number;
+			/** Whether it is the station's newest reading. */
 			readonly isNewest: boolean;
 	  }
 	/** It was stored without a time, and has one now. */
 	| { readonly kind: "timed"; readonly run: number }
 	| { readonly kind: "duplicate"; readonly run: number };
 
-/** What is known of a number; `time` of the reading at hand. */
-type Find = (seq: number) => readonly Known[];
-
-/** Where a reading belongs; changes `runs` accordingly, which may get a new one. */
-export function place(reading: ArrivedReading, runs: Run[], find: Find): Place {
+/** Where a reading belongs; `known`: what is stored of its number. Changes `runs` accordingly, which may get a new one. */
+export function place(reading: ArrivedReading, runs: Run[], known: readonly Known[]): Place {
 	const { seq, time } = reading;
 	const newest = runs.at(-1);
 	if (!newest) return begin(reading, runs);
-	const known = find(seq);
 	const same = known.find((other) => isSame(time, other.time));
 	if (same) return { kind: "duplicate", run: same.run };
 	const here = known.find(({ run }) => run === newest.run);

@@ -1,6 +1,6 @@
 /** Old readings are removed, and what is left of them are the summaries of their hours and days. */
 import type { Driver, Query } from "./driver.ts";
-import { HOUR_MS, MINUTE_MS } from "./times.ts";
+import { HOUR_MS, MINUTE_MS, startOf } from "./times.ts";
 
 /** Readings in one transaction: others wait for it. */
 const READINGS_AT_ONCE = 2_000;
@@ -11,7 +11,7 @@ const READINGS_AT_ONCE = 2_000;
  * station waits meanwhile.
  */
 export async function prune(driver: Driver, horizon: number): Promise<boolean> {
-	const end = Math.floor(horizon / HOUR_MS) * HOUR_MS;
+	const end = startOf(horizon, HOUR_MS);
 	const runs = await driver.query("SELECT station, run, pruned FROM run ORDER BY station, run");
 	let isMore = false;
 	for (const { station, run, pruned } of runs) {
@@ -79,7 +79,7 @@ async function pruneSeries(
 		[series, limit],
 	);
 	// Whole hours, one at least: what is pruned is never summed up anew.
-	const hour = nth && Math.floor(Number(nth.time) / HOUR_MS) * HOUR_MS;
+	const hour = nth && startOf(Number(nth.time), HOUR_MS);
 	const until = hour === undefined ? limit : Math.min(limit, Math.max(hour, pruned + HOUR_MS));
 	await query("DELETE FROM value WHERE series = ? AND time < ?", [series, until]);
 	await query("DELETE FROM summary WHERE series = ? AND level = ? AND start < ?", [series, MINUTE_MS, until]);

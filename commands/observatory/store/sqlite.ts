@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type Database from "libsql";
 import { makeFolder } from "../../../hosts/node/folders.js";
 import { messageOf } from "../../../src/text.ts";
-import { type Driver, type Query, type Row, StoreError, type Value } from "./driver.ts";
+import { type Driver, type Query, Queue, type Row, StoreError, type Value } from "./driver.ts";
 
 /** Errors, by the beginning of their codes, that say nothing against the data; in words for people. */
 const PROBLEMS: readonly (readonly [code: string, problem: string])[] = [
@@ -36,15 +36,11 @@ export async function openSqlite(path: string): Promise<Driver> {
 	const writer = new Connection(library, path);
 	// A snapshot of what is committed, also while the other one writes.
 	const reader = path === IN_MEMORY ? writer : new Connection(library, path);
-	let last: Promise<unknown> = Promise.resolve();
+	const transactions = new Queue();
 	return {
 		name: path,
 		query: async (sql, values) => reader.run(sql, values),
-		transaction: (work) => {
-			const result = last.then(() => writer.transaction(work));
-			last = result.catch(() => {});
-			return result;
-		},
+		transaction: (work) => transactions.add(() => writer.transaction(work)),
 		dialect: {
 			id: "INTEGER PRIMARY KEY",
 			clustered: "WITHOUT ROWID",
@@ -55,7 +51,7 @@ export async function openSqlite(path: string): Promise<Driver> {
 			partitions: () => [],
 		},
 		close: async () => {
-			await last;
+			await transactions.empty();
 			reader.close();
 			writer.close();
 		},

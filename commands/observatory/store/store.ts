@@ -5,11 +5,11 @@
 import { quantitiesWith } from "../../../src/net/quantities.ts";
 import type { LastReading, Loss, Quantities, QuantityView, StationView, Status } from "../api.ts";
 import type { Arrival, ArrivedAnswer, ArrivedReading, ArrivedValues } from "./arrival.ts";
-import { among, type Driver, inChunks, type Query, type Row, StoreError, type Value } from "./driver.ts";
+import { among, type Driver, inChunks, type Query, type Row, type Value } from "./driver.ts";
 import { type Gap, sizeOf } from "./gaps.ts";
 import { type Known, markGone, type Place, place, type Run } from "./placement.ts";
 import { migrate } from "./schema.ts";
-import { HOUR_MS } from "./times.ts";
+import { HOUR_MS, startOf } from "./times.ts";
 
 /** Stations, and quantities of one: what comes of more is not stored. A stranger may make up names. */
 const STATIONS_MAXIMUM = 20_000;
@@ -103,14 +103,13 @@ export class Store {
 				? await query("SELECT * FROM station ORDER BY topic")
 				: await among(query, topics, (list) => `SELECT * FROM station WHERE topic IN ${list} ORDER BY topic`);
 		const ids = rows.map(({ id }) => id!);
-		const of = (name: string, list: string) => (topics === undefined ? "" : `WHERE ${name} IN ${list}`);
-		const all = (sqlOf: (list: string) => string) =>
-			topics === undefined ? query(sqlOf("")) : among(query, ids, sqlOf);
-		const series = groups(
-			await all((list) => `SELECT station, quantity FROM series ${of("station", list)} ORDER BY id`),
-		);
-		const gaps = groups(await all((list) => `SELECT station, first, last, is_gone FROM gap ${of("station", list)}`));
-		const runs = groups(await all((list) => `SELECT station, run FROM run ${of("station", list)}`));
+		const rowsOf = (select: string, order = "") =>
+			topics === undefined
+				? query(`${select} ${order}`)
+				: among(query, ids, (list) => `${select} WHERE station IN ${list} ${order}`);
+		const series = groups(await rowsOf("SELECT station, quantity FROM series", "ORDER BY id"));
+		const gaps = groups(await rowsOf("SELECT station, first, last, is_gone FROM gap"));
+		const runs = groups(await rowsOf("SELECT DISTINCT station FROM run"));
 		return rows.map((row) => {
 			const id = Number(row.id);
 			const missing = (gaps.get(id) ?? []).map(gapOf);
@@ -228,7 +227,7 @@ class Batch {
 			await inChunks(
 				this._query,
 				added.map((name) => [name, "unknown"]),
-				(places) => `INSERT INTO station (topic, status) VALUES ${places} ON CONFLICT (topic) DO NOTHING`,
+				(placeholders) => `INSERT INTO station (topic, status) VALUES ${placeholders} ON CONFLICT (topic) DO NOTHING`,
 			);
 			rows = await among(this._query, names, find);
 		}
@@ -282,9 +281,9 @@ class Batch {
 				if (arrival.seq <= last) keys.push([station!.id, run, arrival.seq]);
 			}
 		}
-		const rows = await inChunks(this._query, keys, (places) => {
+		const rows = await inChunks(this._query, keys, (placeholders) => {
 			// PostgreSQL has to be told of which type such values are, in the first row.
-			const typed = places.replace("(?, ?, ?)", "(CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT))");
+			const typed = placeholders.replace("(?, ?, ?)", "(CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT))");
 			return `WITH wanted (station, run, seq) AS (VALUES ${typed}) SELECT reading.* FROM wanted JOIN reading
 				ON reading.station = wanted.station AND reading.run = wanted.run AND reading.seq = wanted.seq`;
 		});
@@ -328,14 +327,14 @@ class Batch {
 
 	private async _reading(station: Station, reading: ArrivedReading): Promise<void> {
 		const { seq, time, receivedAt, quantities } = reading;
-		const stored = () => this._stored.get(`${station.id} ${seq}`);
-		const placed = place(reading, station.runs, () => [...(stored()?.values() ?? [])]);
+		const stored = this._stored.get(`${station.id} ${seq}`);
+		const placed = place(reading, station.runs, [...(stored?.values() ?? [])]);
 		if (placed.kind === "duplicate") {
 			this._duplicates++;
 			return;
 		}
 		if (placed.kind === "timed") {
-			await this._timed(station, seq, time!, stored()!.get(placed.run)!);
+			await this._timed(station, seq, time!, stored!.get(placed.run)!);
 			return;
 		}
 		this._know(station.id, seq, { run: placed.run, time, received: receivedAt });
@@ -421,7 +420,7 @@ class Batch {
 	}
 
 	private _soil(station: Station, time: number): void {
-		const hour = Math.floor(time / HOUR_MS) * HOUR_MS;
+		const hour = startOf(time, HOUR_MS);
 		this._dirty.set(`${station.id} ${hour}`, [station.id, hour]);
 	}
 
@@ -437,7 +436,7 @@ class Batch {
 		await inChunks(
 			query,
 			this._newReadings.splice(0),
-			(places) => `INSERT INTO reading (station, run, seq, time, received) VALUES ${places}`,
+			(placeholders) => `INSERT INTO reading (station, run, seq, time, received) VALUES ${placeholders}`,
 		);
 		const values = this._newValues.splice(0);
 		await this._number(values);
@@ -452,7 +451,7 @@ class Batch {
 		await inChunks(
 			this._query,
 			rows,
-			(places) => `INSERT INTO value (series, time, seq, value) VALUES ${places} ON CONFLICT DO NOTHING`,
+			(placeholders) => `INSERT INTO value (series, time, seq, value) VALUES ${placeholders} ON CONFLICT DO NOTHING`,
 		);
 	}
 
@@ -483,7 +482,8 @@ class Batch {
 		await inChunks(
 			this._query,
 			[...added.values()],
-			(places) => `INSERT INTO series (station, quantity) VALUES ${places} ON CONFLICT (station, quantity) DO NOTHING`,
+			(placeholders) =>
+				`INSERT INTO series (station, quantity) VALUES ${placeholders} ON CONFLICT (station, quantity) DO NOTHING`,
 		);
 		await find();
 	}
@@ -495,7 +495,7 @@ class Batch {
 			query,
 			[...this._dirty.values()].sort(([a, b], [c, d]) => Number(a) - Number(c) || Number(b) - Number(d)),
 			// With this an hour that is being summed up by another collector waits for us.
-			(places) => `INSERT INTO dirty (station, hour) VALUES ${places}
+			(placeholders) => `INSERT INTO dirty (station, hour) VALUES ${placeholders}
 				ON CONFLICT (station, hour) DO UPDATE SET hour = excluded.hour`,
 		);
 		const changed = [...this._stations.values()].filter(({ changed }) => changed);
@@ -505,7 +505,9 @@ class Batch {
 				...[id, topic, status, since, diagnostics, diagnosticsTime],
 				last && JSON.stringify(last),
 			]),
-			(places) => `INSERT INTO station (id, topic, status, since, diagnostics, diagnostics_time, last) VALUES ${places}
+			(
+				placeholders,
+			) => `INSERT INTO station (id, topic, status, since, diagnostics, diagnostics_time, last) VALUES ${placeholders}
 				ON CONFLICT (id) DO UPDATE SET status = excluded.status, since = excluded.since, diagnostics = excluded.diagnostics,
 				diagnostics_time = excluded.diagnostics_time, last = excluded.last`,
 		);
@@ -518,7 +520,7 @@ class Batch {
 				...[station.id, run, last, lastTime ?? null, newestTime ?? null, pruned],
 			]),
 			// What is pruned is another's affair.
-			(places) => `INSERT INTO run (station, run, last, last_time, newest_time, pruned) VALUES ${places}
+			(placeholders) => `INSERT INTO run (station, run, last, last_time, newest_time, pruned) VALUES ${placeholders}
 				ON CONFLICT (station, run) DO UPDATE SET last = excluded.last, last_time = excluded.last_time,
 				newest_time = excluded.newest_time`,
 		);
@@ -534,14 +536,14 @@ class Batch {
 			holed.flatMap(({ station, run: { run, gaps } }) =>
 				gaps.map(({ first, last, isGone }) => [station.id, run, first, last, isGone ? 1 : 0]),
 			),
-			(places) => `INSERT INTO gap (station, run, first, last, is_gone) VALUES ${places}`,
+			(placeholders) => `INSERT INTO gap (station, run, first, last, is_gone) VALUES ${placeholders}`,
 		);
 	}
 }
 
 function isChanged(run: Run, before: Run | undefined): boolean {
 	if (!before) return true;
-	return (["last", "lastTime", "newestTime", "pruned", "gaps"] as const).some((name) => run[name] !== before[name]);
+	return (["last", "lastTime", "newestTime", "gaps"] as const).some((name) => run[name] !== before[name]);
 }
 
 function keyOf(station: number, quantity: string): string {
@@ -597,5 +599,3 @@ function inOrder(a: QuantityView, b: QuantityView): number {
 	};
 	return place(a) - place(b) || (a.name < b.name ? -1 : 1);
 }
-
-export { StoreError };

@@ -3,7 +3,7 @@
  * and of each day. They follow from the values, and are made anew for an hour that a late reading has touched.
  */
 import { among, type Driver, inChunks, type Query, type Row } from "./driver.ts";
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "./times.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, startOf } from "./times.ts";
 
 /** A length of time that is summed up, in ms; each consists of those before it. */
 export type Level = typeof MINUTE_MS | typeof HOUR_MS | typeof DAY_MS;
@@ -39,7 +39,7 @@ export function summaryOf({ start, minimum, maximum, sum, count }: Row): Summary
 export function merged(parts: Iterable<Summary>, length: number): Summary[] {
 	const results: Summary[] = [];
 	for (const part of parts) {
-		const start = Math.floor(part.start / length) * length;
+		const start = startOf(part.start, length);
 		const last = results.at(-1);
 		if (last?.start !== start) {
 			const { minimum, maximum, sum, count } = part;
@@ -128,7 +128,7 @@ async function sumUpHour(query: Query, series: number, hour: number, isPruned: b
 async function daysOf(query: Query, hours: readonly { series: number; hour: number }[]): Promise<void> {
 	const days = new Map<string, readonly [series: number, day: number]>();
 	for (const { series, hour } of hours) {
-		const day = Math.floor(hour / DAY_MS) * DAY_MS;
+		const day = startOf(hour, DAY_MS);
 		days.set(`${series} ${day}`, [series, day]);
 	}
 	for (const [series, day] of days.values()) {
@@ -145,7 +145,7 @@ async function put(query: Query, series: number, level: Level, summaries: readon
 	await inChunks(
 		query,
 		summaries.map(({ start, minimum, maximum, sum, count }) => [series, level, start, minimum, maximum, sum, count]),
-		(places) => `INSERT INTO summary (series, level, start, minimum, maximum, sum, count) VALUES ${places}
+		(placeholders) => `INSERT INTO summary (series, level, start, minimum, maximum, sum, count) VALUES ${placeholders}
 			ON CONFLICT (series, level, start) DO UPDATE SET minimum = excluded.minimum, maximum = excluded.maximum,
 			sum = excluded.sum, count = excluded.count, version = summary.version +
 			CASE WHEN summary.minimum = excluded.minimum AND summary.maximum = excluded.maximum

@@ -2,18 +2,13 @@
 import { createServer, type Server } from "node:net";
 import { Aedes } from "aedes";
 import type { ProtocolVersion } from "../../../src/net/mqtt/packet.ts";
+import { PORT_PROBLEMS } from "../../node/port-problems.ts";
 
 /** It speaks MQTT 3.1.1, and refuses 5.0. */
 export const EMBEDDED_VERSION: ProtocolVersion = 4;
 /** The system's choice of a free one. */
 export const ANY_PORT = 0;
 const HOST = "127.0.0.1";
-
-/** Why a port cannot be had, for people. */
-const PROBLEMS: Readonly<Record<string, string>> = {
-	EADDRINUSE: "another program has this port",
-	EACCES: "the system gives this port to its administrator only",
-};
 
 export interface EmbeddedBroker {
 	readonly port: number;
@@ -52,7 +47,7 @@ async function listen(server: Server, ports: readonly number[]): Promise<void> {
 function problemAt(server: Server, port: number): Promise<string | undefined> {
 	return new Promise((resolve) => {
 		const failed = ({ code = "" }: NodeJS.ErrnoException) =>
-			resolve(PROBLEMS[code] ?? `the broker cannot listen there (${code})`);
+			resolve(PORT_PROBLEMS[code] ?? `the broker cannot listen there (${code})`);
 		server.once("error", failed);
 		server.listen(port, HOST, () => {
 			server.off("error", failed);

@@ -32,3 +32,18 @@ export function sharedFilterFault(filter: string, noLocal: boolean): string | un
 	const complete = shareName !== "" && !/[+#]/.test(shareName!) && levels.join("/") !== "";
 	return complete ? undefined : 'shared subscription without "$share/NAME/FILTER" [5.0: MQTT-4.8.2-1, 4.8.2-2]';
 }
+
+/** Whether a topic filter takes a topic name; both are without a fault. */
+export function topicMatches(filter: string, topic: string): boolean {
+	if (filter === topic) return true;
+	const filters = filter.split("/");
+	const levels = topic.split("/");
+	// What begins with $ is the broker's own: no wildcard takes it in [MQTT-4.7.2-1].
+	if (topic.startsWith("$") && (filters[0] === "+" || filters[0] === "#")) return false;
+	for (const [index, level] of filters.entries()) {
+		// The parent level belongs to "#", too.
+		if (level === "#") return true;
+		if (index >= levels.length || (level !== "+" && level !== levels[index])) return false;
+	}
+	return filters.length === levels.length;
+}

@@ -1,8 +1,9 @@
 /** What a message says, and what says nothing. Topics and payloads are a stranger's. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { matches, understood } from "../../../commands/observatory/collecting/messages.ts";
+import { understood } from "../../../commands/observatory/collecting/messages.ts";
 import type { ReceivedMessage } from "../../../src/net/mqtt/message.ts";
+import { topicMatches } from "../../../src/net/mqtt/topic.ts";
 import { bytesOf } from "../../../src/text.ts";
 
 const AT = Date.UTC(2026, 10, 29, 12);
@@ -140,6 +141,6 @@ test("topic filters", () => {
 		["a/b", "a/b", true],
 		["a/b", "a/B", false],
 	] as const) {
-		assert.equal(matches(filter, topic), does, `${filter} ${topic}`);
+		assert.equal(topicMatches(filter, topic), does, `${filter} ${topic}`);
 	}
 });

@@ -22,7 +22,7 @@ class Station {
 			...{ isRetained: mark === "retained", isRedelivered: mark === "dup" },
 		};
 		const known = this._known.get(reading.seq) ?? new Map<number, Known>();
-		const placed = place(reading, this.runs, () => [...known.values()]);
+		const placed = place(reading, this.runs, [...known.values()]);
 		if (placed.kind !== "duplicate") {
 			known.set(placed.run, { run: placed.run, time: reading.time });
 			this._known.set(reading.seq, known);

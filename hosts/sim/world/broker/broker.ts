@@ -6,6 +6,7 @@
  * message expiry, and authentication.
  */
 import type { Bytes } from "../../../../src/host.ts";
+import { topicMatches } from "../../../../src/net/mqtt/topic.ts";
 import type { Network, ServerConnection } from "../network/network.ts";
 import type { Random } from "../random.ts";
 import type { Event, Scheduler } from "../scheduler.ts";
@@ -17,7 +18,6 @@ import type { BrokerObserver, TakenMessage } from "./observer.ts";
 import type { ConnectPacket, Properties, QoS, WillPacket } from "./packets.ts";
 import { SESSION_TAKEN_OVER } from "./reasons.ts";
 import { BrokerSession, type Message, NEVER_S } from "./session.ts";
-import { matches } from "./topic-filter.ts";
 
 export type { BrokerFaults, BrokerLimits } from "./faults.ts";
 export type { BrokerObserver, TakenMessage } from "./observer.ts";
@@ -286,7 +286,8 @@ export class Broker {
 	private _giveRetained(session: BrokerSession, filter: string): void {
 		const { qos, identifier } = session.subscriptions.get(filter)!;
 		for (const [topic, message] of this._retained) {
-			if (matches(filter, topic)) session.enqueue(message, qos, true, identifier === undefined ? [] : [identifier]);
+			if (topicMatches(filter, topic))
+				session.enqueue(message, qos, true, identifier === undefined ? [] : [identifier]);
 		}
 	}
 }

@@ -1,8 +1,8 @@
 /** What a simulated broker keeps of a client beyond its connection (3.1.1, section 4.1). */
 import type { Bytes } from "../../../../src/host.ts";
+import { topicMatches } from "../../../../src/net/mqtt/topic.ts";
 import type { Event } from "../scheduler.ts";
 import type { Properties, QoS, SubscribePacket, WillPacket } from "./packets.ts";
-import { matches } from "./topic-filter.ts";
 
 /** Messages that wait for a client; further ones are dropped. Mosquitto's default. */
 const QUEUE_MAXIMUM = 1_000;
@@ -58,7 +58,7 @@ export class BrokerSession {
 		let retain = false;
 		const identifiers: number[] = [];
 		for (const [filter, options] of this.subscriptions) {
-			if (!matches(filter, message.topic) || (options.nl && publisher === this.clientId)) continue;
+			if (!topicMatches(filter, message.topic) || (options.nl && publisher === this.clientId)) continue;
 			qos = Math.max(qos, options.qos);
 			if (options.rap) retain = message.retain;
 			if (options.identifier !== undefined) identifiers.push(options.identifier);

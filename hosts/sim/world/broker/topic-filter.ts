@@ -14,17 +14,3 @@ export function isTopicFilter(filter: string): boolean {
 			level === "+" || (level === "#" ? index === levels.length - 1 : !level.includes("+") && !level.includes("#")),
 	);
 }
-
-export function matches(filter: string, topic: string): boolean {
-	if (filter === topic) return true;
-	const filters = filter.split("/");
-	const levels = topic.split("/");
-	// What begins with $ is the broker's own: no wildcard takes it in [MQTT-4.7.2-1].
-	if (topic.startsWith("$") && (filters[0] === "+" || filters[0] === "#")) return false;
-	for (const [index, level] of filters.entries()) {
-		// The parent level belongs to "#", too.
-		if (level === "#") return true;
-		if (index >= levels.length || (level !== "+" && level !== levels[index])) return false;
-	}
-	return filters.length === levels.length;
-}
