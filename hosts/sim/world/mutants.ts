@@ -6,11 +6,12 @@
 import type { Bytes, Flash, SocketOptions } from "../../../src/host.ts";
 import { Backoff } from "../../../src/net/backoff.ts";
 import { Connection } from "../../../src/net/mqtt/connection.ts";
+import { Handshake } from "../../../src/net/mqtt/handshake.ts";
 import { InFlight, type InFlightMessage } from "../../../src/net/mqtt/in-flight.ts";
 import { KeepAlive } from "../../../src/net/mqtt/keep-alive.ts";
 import type { Message, ReceivedMessage } from "../../../src/net/mqtt/message.ts";
 import { Outbound } from "../../../src/net/mqtt/outbound.ts";
-import type { Packet } from "../../../src/net/mqtt/packet.ts";
+import type { Connack, Packet } from "../../../src/net/mqtt/packet.ts";
 import { PacketIds } from "../../../src/net/mqtt/packet-ids.ts";
 import { DISCONNECT_WITH_WILL } from "../../../src/net/mqtt/reason-codes.ts";
 import { Session, type SessionOptions } from "../../../src/net/mqtt/session.ts";
@@ -50,6 +51,16 @@ function mutant<Original extends Part>(
 }
 
 export const MUTANTS: readonly Mutant[] = [
+	mutant(
+		"a session that is present is taken for the one with the subscriptions",
+		9,
+		Handshake,
+		class<M extends Message> extends Handshake<M> {
+			override accept(connection: Connection<M>, packet: Connack, now: number) {
+				return { ...super.accept(connection, packet, now), keepsSubscriptions: packet.sessionPresent };
+			}
+		},
+	),
 	mutant(
 		"a redelivery without DUP",
 		6,

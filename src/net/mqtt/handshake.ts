@@ -51,6 +51,8 @@ interface Accepted {
 	readonly isDiscarded: boolean;
 	/** Whether the broker has the session, or, in MQTT 3.1, may have it. */
 	readonly isResumed: boolean;
+	/** Whether the broker has the subscriptions that it has granted. */
+	readonly keepsSubscriptions: boolean;
 	/** Whether there is a will and the connection goes without it. */
 	readonly lacksWill: boolean;
 }
@@ -63,6 +65,8 @@ export class Handshake<M extends Message> {
 	/** Attempts in a row for whose failure the will may be the cause. */
 	private _doubts = 0;
 	private _startsClean: boolean;
+	/** Whether a CONNECT has left since the last CONNACK came: it may have begun a session of which nobody told. */
+	private _isUnheard = false;
 	/** The version of the present connection, or else of the next. */
 	version: ProtocolVersion;
 	/** The highest version that the broker has not refused. */
@@ -153,7 +157,9 @@ export class Handshake<M extends Message> {
 		// A CONNACK of MQTT 3.1 has no session present flag. A resumed session taken for new would get its messages twice;
 		// a new one taken for resumed gets them with DUP.
 		const isResumed = sessionPresent || (version === 3 && !this._options.cleanSession && !isDiscarded);
-		return { isDiscarded, isResumed, lacksWill };
+		const keepsSubscriptions = sessionPresent && !this._isUnheard;
+		this._isUnheard = false;
+		return { isDiscarded, isResumed, keepsSubscriptions, lacksWill };
 	}
 
 	/** The broker refuses the connection: the next one is without the likely cause. */
@@ -179,6 +185,7 @@ export class Handshake<M extends Message> {
 		const { aliveAt, pingedAt } = keepAlive;
 		this._roundTrip = !byBroker && !delivered && keepAlive.awaiting && aliveAt < pingedAt ? SLOW_MS : 0;
 		if (phase === "awaiting CONNACK") {
+			this._isUnheard = true;
 			this._dropped(pipelined);
 			if (byBroker) this._doubtWill();
 		}

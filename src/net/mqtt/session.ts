@@ -339,10 +339,11 @@ export class Session<M extends Message> {
 	}
 
 	private _accepted(connection: Connection<M>, packet: Connack, now: number): void {
-		const { isDiscarded, isResumed, lacksWill } = this._handshake.accept(connection, packet, now);
+		const accepted = this._handshake.accept(connection, packet, now);
+		const { isDiscarded, isResumed, keepsSubscriptions, lacksWill } = accepted;
 		const { sessionPresent, properties = {} } = packet;
 		if (!isResumed) this._inbound.startOver();
-		if (!sessionPresent) this._subscriptions.startOver(!isResumed);
+		if (!keepsSubscriptions) this._subscriptions.startOver(!isResumed);
 		if (isDiscarded) {
 			this._inFlight.startOver(connection.maximumQoS);
 			throw new SessionDiscardedError();

@@ -117,6 +117,11 @@ export class Broker {
 		return this._clients.get(clientId)?.connectedAt;
 	}
 
+	/** Whether the client's session has a subscription. */
+	isSubscribed(clientId: string, topicFilter: string): boolean {
+		return this._sessions.get(clientId)?.subscriptions.has(topicFilter) === true;
+	}
+
 	/** Publishes as another client would. The observer is not told. */
 	publish(
 		topic: string,

@@ -144,11 +144,7 @@ export class BrokerClient implements Client {
 		const { scheduler, faults } = this._core;
 		scheduler.cancel(this._watch);
 		this._watch = undefined;
-		if (happens(this._core, "CONNECT without answer", faults.silentConnect)) {
-			this._phase = "ignored";
-			this._watch = scheduler.after(IGNORED_MS, () => this.end("ignored"));
-			return;
-		}
+		if (happens(this._core, "CONNECT without answer", faults.silentConnect)) return this._ignore();
 		const refusal = this._refusal(packet);
 		if (refusal) return this._refuse(refusal);
 		this.clientId = packet.clientId === "" ? this._core.assignId() : packet.clientId;
@@ -156,6 +152,7 @@ export class BrokerClient implements Client {
 		const limits = this._version === 5 ? { ...faults.limits } : {};
 		this._accept(packet, limits);
 		const sessionPresent = this._beginSession(packet);
+		if (happens(this._core, "lost CONNACK", faults.lostConnack)) return this._ignore();
 		const properties = {
 			...limits,
 			...(packet.clientId === "" ? { assignedClientIdentifier: this.clientId } : {}),
@@ -170,6 +167,12 @@ export class BrokerClient implements Client {
 		this._core.tally.count("broker: deaf connection");
 		this._connection.pause();
 		this._hearing = scheduler.after(faults.deafFor, () => this._connection.resume());
+	}
+
+	/** Nothing is answered any more. */
+	private _ignore(): void {
+		this._phase = "ignored";
+		this._watch = this._core.scheduler.after(IGNORED_MS, () => this.end("ignored"));
 	}
 
 	/** Settles the version, and whether the broker has something against the client. */

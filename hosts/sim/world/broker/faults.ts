@@ -10,6 +10,8 @@ export interface BrokerFaults {
 	badCredentials: number;
 	/** Of each CONNECT: no answer, ever, to anything, while the connection stays. */
 	silentConnect: number;
+	/** Of each CONNECT: the session begins, or goes on, and no CONNACK comes, nor anything else. */
+	lostConnack: number;
 	/** Of each CONNECT: accepted, and closed right after it. */
 	closeAfterConnack: number;
 	/** A later version it refuses in the form of 3.1.1. */
@@ -58,6 +60,7 @@ export function noFaults(): BrokerFaults {
 		serverUnavailable: 0,
 		badCredentials: 0,
 		silentConnect: 0,
+		lostConnack: 0,
 		closeAfterConnack: 0,
 		protocolVersionMaximum: 5,
 		ignorePing: 0,

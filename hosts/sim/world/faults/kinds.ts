@@ -252,4 +252,16 @@ export const FAULT_KINDS: readonly FaultKind[] = [
 		board.powerCut(200 + random.exponential(random.pick([500, 5 * MINUTE, HOUR])), { keepsTime });
 	}),
 	blow("restart by command", "power", sometimes, ({ command }) => command("restart")),
+	{
+		// So many come back at once that the first answers of a broker come too late, or never.
+		name: "broker: restart into a storm",
+		area: "connection",
+		perDay: sometimes,
+		duration: [5 * SECOND, 2 * MINUTE],
+		begin({ broker, effects, random }) {
+			const keepSessions = random.chance(0.3);
+			broker.restart({ keepSessions, keepRetained: true, downFor: SECOND, connections: "reset", wills: "published" });
+			return effects.broker.begin({ lostConnack: random.pick([0.3, 0.8]) });
+		},
+	},
 ];

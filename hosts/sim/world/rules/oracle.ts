@@ -463,6 +463,10 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		const { board } = this;
 		if (board.sockets > 1) this.violate("levels", `${board.sockets} sockets are open`);
 		if (board.timers > TIMERS_MAXIMUM) this.violate("levels", `${board.timers} timers are set`);
+		// Whatever sessions the broker has lost meanwhile: a command reaches the station.
+		const { id, topic } = plan.settings;
+		if (!this.broker.isSubscribed(`veleta-${id}`, `${topic}/cmd/#`))
+			this.violate("commands", "the broker has no subscription to them");
 		if (plan.settings.qos === 0) return;
 		this._judgeValues();
 		this._losses.atTheEnd(this.counters!, health.wellSince("flash") === 0);

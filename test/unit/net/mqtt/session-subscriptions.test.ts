@@ -36,6 +36,29 @@ test("a session that is present keeps its subscriptions; a new one is subscribed
 	transcript.connects(3_000, CONNACK).sends(3_000, "82 06 00 02 00 01 61 01");
 });
 
+test("a session that may have begun with a CONNECT whose CONNACK got lost is subscribed again, once", () => {
+	const transcript = subscribing("a")
+		.connects(0)
+		.sends(0, "82 06 00 01 00 01 61 01")
+		.receives(1, "90 03 00 01 01")
+		.closes();
+	// The broker has lost the session by now, begins one, and says so; that gets lost.
+	transcript.opens(1_000).sends(1_000, CONNECT).closes();
+	transcript.connects(3_000, CONNACK_SESSION_PRESENT).sends(3_000, "82 06 00 02 00 01 61 01");
+	transcript.receives(3_001, "90 03 00 02 01").closes();
+	transcript.connects(5_000, CONNACK_SESSION_PRESENT).silent(6_000);
+});
+
+test("an attempt whose CONNECT has not left changes nothing", () => {
+	const transcript = subscribing("a")
+		.connects(0)
+		.sends(0, "82 06 00 01 00 01 61 01")
+		.receives(1, "90 03 00 01 01")
+		.closes();
+	transcript.opens(1_000).closes();
+	transcript.connects(3_000, CONNACK_SESSION_PRESENT).silent(4_000);
+});
+
 test("a SUBSCRIBE without a SUBACK ends the connection after 20 s, and goes out again on the next one", () => {
 	const transcript = subscribing("a").connects(0).sends(3, "82 06 00 01 00 01 61 01");
 	transcript.overdueAt(20_003);
