@@ -56,9 +56,10 @@ if (units.length > 0) {
 	await forNode("unit-on-xs", { entryPoints: ["test/harness/unit-on-xs.ts"] });
 }
 if (integrations.length > 0) {
-	// Once for all tests: they run the simulator as `npm start` does, and the observatory.
+	// Once for all tests: they run the simulator as `npm start` does, the observatory and the fleet.
 	await bundleProgram("commands/start/start.ts");
 	await bundleProgram("commands/observatory/observatory.ts");
+	await bundleProgram("commands/fleet/fleet.ts");
 }
 if (files.length === 0) {
 	process.stderr.write(`no test file has ${words.join(" or ")} in its name\n`);

@@ -128,6 +128,16 @@ export function connectTcp({ address, host, port, noDelay = false }: TlsAddress)
 	return connect({ host: address ?? host, port, noDelay, lookup });
 }
 
+/**
+ * Cuts a connection with a RST. One that is not open yet, or that is ending already, is destroyed without it: in the
+ * latter case `resetAndDestroy` leaves a handle that never closes, and Node.js (20.20) then runs for ever when the
+ * process is to exit.
+ */
+export function reset(socket: NetSocket): void {
+	if (socket.connecting || socket.writableEnded) socket.destroy();
+	else socket.resetAndDestroy();
+}
+
 /** The event of a socket when bytes can be written. */
 export function openEvent(socket: NetSocket): string {
 	return socket instanceof TLSSocket ? TRUSTED : "connect";

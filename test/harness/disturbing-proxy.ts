@@ -5,8 +5,8 @@
  * directions draw, the machine's load decides.
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { reset } from "../../hosts/node/node-socket.ts";
 import { createRandom } from "../../hosts/sim/devices/random.ts";
-import { reset } from "./reset.ts";
 import { until } from "./wait.ts";
 
 /** Bytes of a piece, at the most. */

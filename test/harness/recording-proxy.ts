@@ -3,8 +3,8 @@
  * one side sends before the other one answers.
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { reset } from "../../hosts/node/node-socket.ts";
 import { freePort } from "./ports.ts";
-import { reset } from "./reset.ts";
 
 /**
  * Time on the way, each way, in ms: longer than a side needs between two segments of one flight. A busy machine may

@@ -1,7 +1,7 @@
 /** What lies between a station and its broker, and how it misbehaves. */
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { reset } from "../../hosts/node/node-socket.ts";
 import { freePort } from "./ports.ts";
-import { reset } from "./reset.ts";
 
 export type Behaviour =
 	/** Passes bytes on as they come. */

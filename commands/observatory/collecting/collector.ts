@@ -40,7 +40,7 @@ const WAITING_MAXIMUM = 5_000;
 /** Pauses between attempts to store, in ms: the second doubles up to the third. */
 const STORE_RETRY = { base: 500, limit: 15_000 };
 /** Time between two looks at what is missing, in ms. */
-const LOOK_MS = 2_000;
+const LOOK_MS = 500;
 /** For so long a command waits for its reply, in ms; and so many at a time. */
 const REPLY_WITHIN_MS = 15_000;
 const COMMANDS_MAXIMUM = 64;

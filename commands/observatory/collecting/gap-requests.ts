@@ -13,8 +13,8 @@ const PATIENCE_MS = 120_000;
 const NUMBERS_MAXIMUM = 500;
 /** So many numbers that came may lie between gaps that are asked for together: they come once more. */
 const BETWEEN_MAXIMUM = 16;
-/** Stations that are asked at the same time. */
-const ASKED_MAXIMUM = 8;
+/** Stations that are asked at the same time: of ten thousand with a gap, the last one is asked soon, and what comes is 1,000 a second. */
+const ASKED_MAXIMUM = 100;
 /** Stations that are remembered; of more, nothing is asked. */
 const STATIONS_MAXIMUM = 20_000;
 /** Ranges that were asked for of one station, while it is there; beyond them it is asked no more. */

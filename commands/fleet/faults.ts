@@ -1,0 +1,85 @@
+/** When a fleet's stations lose their network, and their power, by the seed. */
+import type { Machine } from "../../hosts/sim/fleet/machine.ts";
+import type { Random } from "../../hosts/sim/world/random.ts";
+
+const HOUR_MS = 3_600_000;
+/** How long the network is away, in ms: on average, and at the most. */
+const OUTAGE_MS = { mean: 20_000, most: 120_000 };
+/** The same of the power. */
+const POWER_CUT_MS = { mean: 5_000, most: 30_000 };
+/** Longest delay of a timer of Node's, in ms. */
+const TIMER_MAXIMUM = 2 ** 31 - 1;
+
+export interface FaultRates {
+	/** Of each station, per hour; 0: none. */
+	readonly outages: number;
+	readonly powerCuts: number;
+}
+
+export class Faults {
+	outages = 0;
+	powerCuts = 0;
+	private readonly _machines: readonly Machine[];
+	private readonly _timers = new Set<NodeJS.Timeout>();
+
+	/** Begins with them. */
+	constructor(machines: readonly Machine[], { outages, powerCuts }: FaultRates, random: Random) {
+		this._machines = machines;
+		for (const [index, machine] of machines.entries()) {
+			const dice = random.fork(`faults ${index}`);
+			this._repeat(dice, outages, OUTAGE_MS, {
+				begin: () => {
+					this.outages++;
+					machine.setNetwork(false);
+				},
+				end: () => machine.setNetwork(true),
+			});
+			this._repeat(dice, powerCuts, POWER_CUT_MS, {
+				begin: () => {
+					this.powerCuts++;
+					machine.powerCut();
+				},
+				end: () => machine.powerOn(),
+			});
+		}
+	}
+
+	/** There are no more, and what is away comes back. */
+	end(): void {
+		for (const timer of this._timers) clearTimeout(timer);
+		for (const machine of this._machines) {
+			machine.powerOn();
+			machine.setNetwork(true);
+		}
+	}
+
+	private _repeat(
+		dice: Random,
+		perHour: number,
+		{ mean, most }: typeof OUTAGE_MS,
+		{ begin, end }: { begin: () => void; end: () => void },
+	): void {
+		if (perHour === 0) return;
+		const next = () => {
+			this._after(dice.exponential(HOUR_MS / perHour), () => {
+				begin();
+				this._after(Math.min(most, dice.exponential(mean)), () => {
+					end();
+					next();
+				});
+			});
+		};
+		next();
+	}
+
+	private _after(delay: number, callback: () => void): void {
+		const timer = setTimeout(
+			() => {
+				this._timers.delete(timer);
+				callback();
+			},
+			Math.min(delay, TIMER_MAXIMUM),
+		);
+		this._timers.add(timer);
+	}
+}

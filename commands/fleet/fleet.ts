@@ -1,0 +1,132 @@
+/** `npm run fleet`: thousands of simulated stations at a real broker, and what became of their readings. */
+import { closeSync, openSync, writeSync } from "node:fs";
+import { Random } from "../../hosts/sim/world/random.ts";
+import { showAddress } from "../../src/net/broker-url.ts";
+import { messageOf } from "../../src/text.ts";
+import { type Command, EXIT_DONE, EXIT_FAILED, onInterrupt, say } from "../frame.ts";
+import { showProgress } from "../simulate/progress.ts";
+import { Faults } from "./faults.ts";
+import { Ledger } from "./ledger.ts";
+import { checkLimits } from "./limits.ts";
+import { liveMemory } from "./live-memory.ts";
+import { LINE, type Options, parseOptions, USAGE } from "./options.ts";
+import { type Second, Stations } from "./stations.ts";
+import { linesOf, type Summary } from "./summary.ts";
+import { sweep } from "./sweep.ts";
+import { StoreWitness, SubscriberWitness, type Witness } from "./witness.ts";
+
+const SECOND_MS = 1_000;
+/** Longest delay of a timer of Node's, in ms. */
+const TIMER_MAXIMUM = 2 ** 31 - 1;
+/** With no new connection for so long, in s, while some are missing, it is said what may be the reason. */
+const STALLED_S = 20;
+const CURVE_HEAD = "second,connected,connects,readings,acknowledged";
+
+export const command: Command<Options> = { ...LINE, help: USAGE, read: parseOptions, run };
+
+async function run(options: Options): Promise<number> {
+	checkLimits(options.stations);
+	// The reader has enough, as `head` has.
+	process.stdout.on("error", () => process.exit(EXIT_DONE));
+	const summary = await observed(options);
+	const lines = options.json ? [JSON.stringify(summary)] : linesOf(summary);
+	process.stdout.write(`${lines.join("\n")}\n`);
+	return summary.lost + summary.twice > 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+async function observed(options: Options): Promise<Summary> {
+	const { stations: count, store, seed, duration } = options;
+	const before = { memory: liveMemory(), processor: process.cpuUsage() };
+	const ledger = new Ledger(count);
+	const since = Date.now();
+	const witness: Witness = await (store === undefined
+		? SubscriberWitness.start(options, ledger, since)
+		: StoreWitness.open(store, options, ledger, since));
+	let isOver = false;
+	const over = new Promise<void>((resolve) => {
+		const end = () => {
+			isOver = true;
+			resolve();
+		};
+		onInterrupt(end);
+		if (duration <= TIMER_MAXIMUM) setTimeout(end, duration);
+	});
+	const stations = new Stations(options, ledger);
+	const endSeconds = eachSecond(options, stations, ledger);
+	await stations.start(() => isOver);
+	const faults = new Faults(stations.machines, options, new Random(seed));
+	await over;
+	const elapsed = stations.now / SECOND_MS;
+	const { taken, acknowledged } = ledger;
+	const used = process.cpuUsage(before.processor);
+	const memory = (liveMemory() - before.memory) / count;
+	faults.end();
+	await settle(ledger, witness);
+	const summary: Summary = {
+		...{ stations: count, broker: showAddress(options.broker), interval: options.interval, duration: elapsed },
+		...{ allConnected: stations.allConnected, connections: stations.connections, connectsPeak: stations.peak.connects },
+		...{ outages: faults.outages, powerCuts: faults.powerCuts, absences: stations.absences.all },
+		...{ readings: taken, acknowledged, acknowledgedRate: acknowledged / elapsed },
+		...{ acknowledgedPeak: stations.peak.acknowledged, ...ledger.balance(), dropped: stations.dropped },
+		...{ store: witness.name, twice: await witness.twice(), again: witness.again, forgotten: witness.forgotten },
+		...{ memory, processor: taken === 0 ? 0 : (used.user + used.system) / 1_000 / taken },
+		reasons: stations.reasons,
+	};
+	await stations.stop();
+	await witness.close();
+	const retained = await sweep(options);
+	if (retained > 0) say(`the broker does not answer: it may retain ${retained} messages of these stations`);
+	endSeconds();
+	return summary;
+}
+
+/** What has been taken until now is waited for, while more is taken. */
+async function settle(ledger: Ledger, witness: Witness): Promise<void> {
+	ledger.close();
+	let [fewest, since] = [Number.POSITIVE_INFINITY, performance.now()];
+	for (;;) {
+		await witness.look();
+		const { lost, undelivered } = ledger.balance();
+		const missing = lost + undelivered;
+		if (missing === 0) return;
+		if (missing < fewest) [fewest, since] = [missing, performance.now()];
+		if (performance.now() - since > witness.patience) return;
+		await new Promise((resolve) => setTimeout(resolve, SECOND_MS));
+	}
+}
+
+/** Shows how far it is, and writes the curve. Returns what ends it. */
+function eachSecond({ stations: count, curve }: Options, stations: Stations, ledger: Ledger): () => void {
+	const file = curve === undefined ? undefined : openSync(curve, "w");
+	const write = (line: string) => {
+		if (file !== undefined) writeSync(file, `${line}\n`);
+	};
+	write(CURVE_HEAD);
+	let stalled = 0;
+	const onSecond = ({ second, connected, connects, readings, acknowledged }: Second) => {
+		write([second, connected, connects, readings, acknowledged].join(","));
+		const ready = stations.machines.filter(({ isReady }) => isReady).length;
+		stalled = connected < ready && connects === 0 ? stalled + 1 : 0;
+		if (stalled !== STALLED_S) return;
+		say(
+			`${connected} of ${count} stations are connected, and no more for ${STALLED_S} s: ${stations.reasons[0]?.[0] ?? "the broker does not answer"}; a broker may have a limit of its own: ulimit -n (LimitNOFILE), max_connections`,
+		);
+	};
+	const timer = setInterval(() => {
+		try {
+			onSecond(stations.tick());
+		} catch (error) {
+			say(`--curve ${curve}: ${messageOf(error)}`);
+			process.exit(EXIT_FAILED);
+		}
+	}, SECOND_MS);
+	const endProgress = showProgress(() => {
+		const number = (value: number) => value.toLocaleString("en");
+		return `${(stations.now / SECOND_MS).toFixed(0)} s: ${number(stations.connected)} connected, ${number(ledger.taken)} readings, ${number(ledger.acknowledged)} acknowledged`;
+	});
+	return () => {
+		clearInterval(timer);
+		endProgress();
+		if (file !== undefined) closeSync(file);
+	};
+}

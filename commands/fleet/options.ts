@@ -1,0 +1,158 @@
+/** The command line of `npm run fleet`. */
+import { checkBrokerUrl } from "../../hosts/node/settings-check.ts";
+import type { TlsOptions } from "../../src/host.ts";
+import type { BrokerUrl } from "../../src/net/broker-url.ts";
+import { isPublic, parseSettings, type Settings } from "../../src/settings.ts";
+import { messageOf } from "../../src/text.ts";
+import { brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf, tlsOptions } from "../broker-options.ts";
+import { explained, FLAG, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
+
+const BROKER = "mqtt://127.0.0.1:1883";
+const PREFIX = "fleet";
+/** More would want several processes. */
+const STATIONS_MAXIMUM = 50_000;
+const INTERVAL_MAXIMUM_S = 86_400;
+/** Of each station, per hour. */
+const FAULTS = { outages: 1, powerCuts: 0.2, most: 600 } as const;
+
+export const LINE = {
+	name: "npm run fleet",
+	options: {
+		stations: { ...VALUE, short: "n" },
+		broker: VALUE,
+		username: { ...VALUE, short: "u" },
+		"password-file": VALUE,
+		cafile: VALUE,
+		cert: VALUE,
+		key: VALUE,
+		fingerprint: VALUE,
+		"tls-alpn": VALUE,
+		interval: VALUE,
+		duration: VALUE,
+		outages: VALUE,
+		"power-cuts": VALUE,
+		id: VALUE,
+		seed: VALUE,
+		store: VALUE,
+		curve: VALUE,
+		json: FLAG,
+		help: HELP,
+	},
+} as const;
+
+export const USAGE = `Usage: npm run fleet -- [OPTION…]
+
+Thousands of simulated stations in one process, at a real broker: each is the
+whole station, with a sensor, a flash, and outages of its own. At the end it is
+told what became of their readings, and how long it took until all were back
+when the broker was away. Ends with 1 if a reading is lost, or stored twice.
+
+  -n, --stations N     how many (default 100, at most ${STATIONS_MAXIMUM.toLocaleString("en")})
+  --broker URL         mqtt://[user[:password]@]host[:port], or mqtts:// for
+                       TLS; ws:// and wss:// for WebSockets (default
+                       ${BROKER})
+  -u, --username NAME  for the broker; the password is in
+  --password-file FILE a file with it alone, or in the variable ${PASSWORD_VARIABLE}
+  --cafile FILE        authorities (PEM) of the broker's certificate, instead of
+                       those that Node knows
+  --cert FILE          the stations' own certificate, and
+  --key FILE           its private key
+  --fingerprint SHA256 the broker's certificate must be this one
+  --tls-alpn NAME      the protocol that is asked for by ALPN
+
+  --interval S         seconds between two readings of a station (default 60)
+  --duration S         seconds of the run (default: until Ctrl-C)
+  --outages N          how often a station loses its network, per hour (default
+                       ${FAULTS.outages}; 0: never)
+  --power-cuts N       how often it loses its power, per hour (default ${FAULTS.powerCuts})
+  --id PREFIX          of the stations' ids (default ${PREFIX}, for
+                       veleta/${PREFIX}-00001 and so on)
+  --seed N             of weather and faults (default 1)
+
+  --store STORE        looks for the readings in the store of an observatory at
+                       the same broker, as its own --store has it: a file, or
+                       postgres://…; without it a subscriber looks for them
+  --curve FILE         writes a line of CSV each second: how many are connected,
+                       and what came meanwhile
+  --json               writes the summary as JSON
+  --help               this text
+`;
+
+export interface Options {
+	readonly stations: number;
+	readonly broker: BrokerUrl;
+	readonly tls: TlsOptions;
+	readonly username: string | undefined;
+	readonly password: string | undefined;
+	/** Each station's, counted from 0. */
+	readonly settingsOf: (station: number) => Settings;
+	/** In s. */
+	readonly interval: number;
+	/** In ms; `Infinity`: until Ctrl-C. */
+	readonly duration: number;
+	/** Of each station, per hour. */
+	readonly outages: number;
+	readonly powerCuts: number;
+	readonly prefix: string;
+	readonly seed: number;
+	readonly store: string | undefined;
+	readonly curve: string | undefined;
+	readonly json: boolean;
+}
+
+/** Throws a `UsageError`; returns `undefined` for `--help`. */
+export function parseOptions(args: string[]): Options | undefined {
+	const values = readLine(args, LINE)?.values;
+	if (!values) return undefined;
+	const number = (name: "interval" | "duration" | "outages" | "power-cuts", lowest: number, highest: number) =>
+		values[name] === undefined ? undefined : numberOf(`--${name}`, values[name], lowest, highest);
+	const whole = (name: "stations" | "seed", preset: number, lowest: number, highest: number) =>
+		values[name] === undefined ? preset : numberOf(`--${name}`, values[name], lowest, highest, true);
+	// No error shows the URL: it may hold a password.
+	const given = brokerUrl(values.broker ?? BROKER);
+	const broker = explained(() => checkBrokerUrl(given), "--broker: ");
+	for (const name of ["cafile", "cert", "key", "fingerprint", "tls-alpn"] as const) {
+		if (!broker.tls && values[name] !== undefined)
+			throw new UsageError(`--${name} is for a --broker at mqtts:// or wss://`);
+	}
+	if (isPublic(broker))
+		throw new UsageError(`--broker: ${broker.host} is everybody's, and not for thousands of stations`);
+	const tls = tlsOptions(values);
+	const username = values.username ?? broker.username;
+	const filed = passwordOf(undefined, values["password-file"]);
+	if (filed !== undefined && username === undefined) throw new UsageError("--password-file needs -u");
+	const password = filed ?? broker.password ?? (username === undefined ? undefined : environmentPassword());
+	const { id: prefix = PREFIX, store, curve, json = false } = values;
+	if (!/^[A-Za-z0-9-]{1,32}$/.test(prefix)) throw new UsageError("--id: 1 to 32 letters, digits and hyphens");
+	for (const [name, path] of Object.entries({ store, curve }))
+		if (path === "") throw new UsageError(`--${name}: must not be empty`);
+	const interval = number("interval", 1, INTERVAL_MAXIMUM_S) ?? 60;
+	const settingsOf = (station: number) => {
+		const id = `${prefix}-${String(station + 1).padStart(5, "0")}`;
+		return parseSettings({ broker: given, username, password, interval, id, tls });
+	};
+	try {
+		settingsOf(0);
+	} catch (error) {
+		throw new UsageError(messageOf(error));
+	}
+	return {
+		...{ broker, tls, username, password, settingsOf, interval, prefix, store, curve, json },
+		stations: whole("stations", 100, 1, STATIONS_MAXIMUM),
+		duration: (number("duration", 1, 1e9) ?? Number.POSITIVE_INFINITY) * 1_000,
+		outages: number("outages", 0, FAULTS.most) ?? FAULTS.outages,
+		powerCuts: number("power-cuts", 0, FAULTS.most) ?? FAULTS.powerCuts,
+		seed: whole("seed", 1, 0, Number.MAX_SAFE_INTEGER),
+	};
+}
+
+export function topicOf(prefix: string, station: number): string {
+	return `veleta/${prefix}-${String(station + 1).padStart(5, "0")}`;
+}
+
+/** The station of a topic's base, counted from 0; `undefined`: it is none of this fleet's. */
+export function stationOf(prefix: string, base: string): number | undefined {
+	const begin = `veleta/${prefix}-`;
+	if (!base.startsWith(begin) || !/^\d{5}$/.test(base.slice(begin.length))) return undefined;
+	return Number(base.slice(begin.length)) - 1;
+}

@@ -1,0 +1,109 @@
+/**
+ * A hundred stations in one process, with outages and power cuts of their own, while their broker, its memory or the
+ * observatory is taken away. docs/fleet.md has the figures of ten thousand.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Summary } from "../../commands/fleet/summary.ts";
+import { Fleet } from "../harness/fleet.ts";
+import type { Mosquitto } from "../harness/mosquitto.ts";
+import { Observatory } from "../harness/observatory.ts";
+import { type Parts, scenario } from "../harness/scenario.ts";
+
+const STATIONS = 100;
+/** A station loses its network each minute, and its power every two minutes. */
+const FAULTS = ["--outages", "60", "--power-cuts", "30"];
+
+function fleet(parts: Parts, broker: Mosquitto, ...args: string[]): Fleet {
+	const url = `mqtt://127.0.0.1:${broker.port}`;
+	return new Fleet(parts, "-n", `${STATIONS}`, "--broker", url, "--interval", "1", ...args);
+}
+
+async function observed(parts: Parts, broker: Mosquitto): Promise<{ observatory: Observatory; store: string[] }> {
+	const observatory = await Observatory.start(parts, ["--broker", `mqtt://127.0.0.1:${broker.port}`]);
+	return { observatory, store: ["--store", join(observatory.folder, "readings.db")] };
+}
+
+function assertWhole({ lost, twice, undelivered, dropped, readings }: Summary): void {
+	assert.deepEqual({ lost, twice, undelivered, dropped }, { lost: 0, twice: 0, undelivered: 0, dropped: 0 });
+	assert.ok(readings > 0);
+}
+
+scenario("The broker is restarted: all come back, and nothing is lost.", async (parts) => {
+	const broker = await parts.mosquitto();
+	const stations = fleet(parts, broker, "--outages", "0", "--power-cuts", "0");
+	await stations.connected({ atLeast: STATIONS });
+	await stations.acknowledges(5 * STATIONS);
+	await broker.stop();
+	await stations.connected({ atMost: 0 });
+	await broker.restart();
+	await stations.connected({ atLeast: STATIONS });
+	await stations.acknowledges(5 * STATIONS);
+	const summary = await stations.stop();
+	assertWhole(summary);
+	assert.deepEqual(await stations.program.ended(), { code: 0, signal: null });
+	assert.equal(summary.store, undefined);
+	assert.equal(summary.absences.length, 1);
+	const [{ stations: lost, firstBack, allBack }] = summary.absences as [Summary["absences"][0]];
+	assert.equal(lost, STATIONS);
+	assert.ok(firstBack! > 0 && allBack! >= firstBack!, JSON.stringify(summary.absences));
+	assert.ok(summary.connections >= 2 * STATIONS);
+	// Nothing is left of stations that were never there.
+	const subscriber = await parts.subscriber(broker, "veleta/#");
+	await subscriber.caughtUp();
+	assert.deepEqual(subscriber.messages, []);
+});
+
+scenario(
+	"Stations lose their network and their power: nothing is lost, and the broker is not blamed.",
+	async (parts) => {
+		const broker = await parts.mosquitto();
+		const stations = fleet(parts, broker, ...FAULTS);
+		await stations.connected({ atLeast: 1 });
+		await stations.acknowledges(30 * STATIONS);
+		const summary = await stations.stop();
+		assertWhole(summary);
+		assert.ok(summary.outages > 10 && summary.powerCuts > 5, JSON.stringify(summary));
+		assert.deepEqual(summary.absences, []);
+	},
+);
+
+scenario("The broker is killed, and its sessions are lost: the store has every number once.", async (parts) => {
+	const broker = await parts.mosquitto();
+	const { observatory, store } = await observed(parts, broker);
+	const stations = fleet(parts, broker, ...FAULTS, ...store);
+	await stations.acknowledges(5 * STATIONS);
+	// What waits for the observatory goes with the broker.
+	await observatory.kill();
+	await stations.acknowledges(2 * STATIONS);
+	await broker.kill();
+	broker.forget();
+	await broker.restart();
+	await observatory.restart();
+	await stations.acknowledges(2 * STATIONS);
+	const summary = await stations.stop();
+	assertWhole(summary);
+	assert.match(summary.store!, /readings\.db$/);
+	assert.ok((await observatory.counter("veleta_observatory_gap_requests_total")) > 0, "nobody was asked");
+});
+
+scenario("The observatory is killed again and again: the store has every number once.", async (parts) => {
+	const broker = await parts.mosquitto();
+	const { observatory, store } = await observed(parts, broker);
+	const stations = fleet(parts, broker, ...FAULTS, ...store);
+	for (let kill = 0; kill < 3; kill++) {
+		await stations.acknowledges(3 * STATIONS);
+		await observatory.kill();
+		await stations.acknowledges(2 * STATIONS);
+		await observatory.restart();
+	}
+	assertWhole(await stations.stop());
+});
+
+scenario("Without a broker it says so, and ends.", async (parts) => {
+	const broker = await parts.mosquitto();
+	await broker.kill();
+	const { program } = fleet(parts, broker);
+	assert.deepEqual(await program.ended(), { code: 1, signal: null });
+	assert.match(program.lines.join("\n"), /^cannot connect: connection refused; is there a broker\?/);
+});
