@@ -85,6 +85,13 @@ export class BrokerLog {
 		this._warn(": does not take messages of QoS 2: QoS 1 from now on, so that a reading may come twice");
 	}
 
+	/** The broker may not retain a delayed will; what it is known by stands in front. */
+	forgetsWill(): void {
+		this._warn(
+			": no QoS 2 and no shared subscriptions, like RabbitMQ, which does not retain a delayed will: should this station not wake, new subscribers still get asleep; go by the time of its last reading",
+		);
+	}
+
 	/** The broker sends `what`, which MQTT does not allow; told once. */
 	unexpected(what: string): void {
 		if (this._unexpectedTold) return;

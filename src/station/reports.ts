@@ -18,6 +18,8 @@ import { Values } from "./values.js";
 const TOLD_MS = 8_000;
 /** Refusals of one reading, with others taken in between, after which it is set aside. */
 const REFUSALS_MAXIMUM = 3;
+/** In the broker's traits, above those of the session: the log has told that the broker seems not to retain the will. */
+export const WILL_TOLD = 16;
 
 /** From the refusal of a reading until the broker takes one. */
 interface Refusal {
@@ -99,7 +101,7 @@ export class Reports implements Source {
 		return this.outbox.wear;
 	}
 
-	/** What is known of the broker: the session's `traits`, or the version alone. */
+	/** What is known of the broker: the session's `traits` and `WILL_TOLD`, or the version alone. */
 	get brokerTraits(): number {
 		return this._host.brokerVersion ?? this.outbox.brokerTraits ?? 5;
 	}

@@ -1,7 +1,7 @@
 /** The terms of the station's session, and what becomes of what it tells. */
 import type { Observer } from "../host.js";
 import type { Message, ReceivedMessage } from "../net/mqtt/message.js";
-import type { ProtocolVersion, Will } from "../net/mqtt/packet.js";
+import type { Properties, ProtocolVersion, Will } from "../net/mqtt/packet.js";
 import type { Session } from "../net/mqtt/session.js";
 import type { SessionOptions } from "../net/mqtt/session-options.js";
 import type { Settings } from "../settings.js";
@@ -11,7 +11,7 @@ import type { Commands } from "./commands.js";
 import type { Diagnostics } from "./diagnostics.js";
 import type { Discovery } from "./discovery.js";
 import type { Outgoing } from "./outgoing.js";
-import type { Reports } from "./reports.js";
+import { type Reports, WILL_TOLD } from "./reports.js";
 import type { SleepCycle } from "./sleep-cycle.js";
 import { statusMessage } from "./status.js";
 import type { Updater } from "./update.js";
@@ -85,11 +85,15 @@ export class SessionEvents implements SessionOptions<Outgoing> {
 		return this.parts.nextMessage();
 	}
 
-	onConnect(sessionPresent: boolean, version: ProtocolVersion): void {
+	onConnect(sessionPresent: boolean, version: ProtocolVersion, properties: Properties): void {
 		const { updater, reports, commands, observer, diagnostics, brokerLog, session } = this.parts;
 		this.connections++;
 		updater.connected();
-		reports.brokerTraits = session.traits;
+		const wasTold = reports.brokerTraits >= WILL_TOLD;
+		// Only a will with a delay has properties. No broker tells what becomes of one; RabbitMQ is known by what it lacks.
+		const isForgotten =
+			this.will.properties && properties.maximumQoS === 1 && properties.sharedSubscriptionAvailable === false;
+		reports.brokerTraits = session.traits + (isForgotten ? WILL_TOLD : 0);
 		// MQTT 3.1 does not tell whether the broker has something left for the station.
 		if (!sessionPresent && version > 3) commands.newSession();
 		// It may remember what an earlier run with other settings subscribed to.
@@ -97,6 +101,7 @@ export class SessionEvents implements SessionOptions<Outgoing> {
 		observer.onState?.("online");
 		diagnostics.connected();
 		brokerLog.connected(version, sessionPresent);
+		if (isForgotten && !wasTold) brokerLog.forgetsWill();
 	}
 
 	onPublish({ source }: Outgoing, redelivered: boolean): void {

@@ -16,7 +16,7 @@ import { Discovery } from "./discovery.js";
 import { Farewell } from "./farewell.js";
 import type { Outgoing } from "./outgoing.js";
 import { Recall } from "./recall.js";
-import { Reports } from "./reports.js";
+import { Reports, WILL_TOLD } from "./reports.js";
 import { Sampling } from "./sampling.js";
 import { SessionEvents } from "./session-events.js";
 import { SleepCycle } from "./sleep-cycle.js";
@@ -101,7 +101,9 @@ export class Station {
 		this._session = session;
 		const link = this._createLink();
 		const reports = new Reports(host, settings, link, this._brokerLog, observer);
-		session.expect(reports.brokerTraits);
+		// Who sleeps would tell it at each wake. After the power came on somebody may be looking.
+		if (!host.startedOnRequest) reports.brokerTraits &= ~WILL_TOLD;
+		session.expect(reports.brokerTraits & ~WILL_TOLD);
 		const sampling = new Sampling({
 			host,
 			settings,
@@ -306,7 +308,7 @@ export class Station {
 		this._host.network.onReady = undefined;
 		this._link.stop(reasonCode);
 		// Where this run has found no version that the broker answers to, the next one begins with another; and what it has learnt.
-		this._reports.brokerTraits = this._session.traits;
+		this._reports.brokerTraits = this._session.traits + (this._reports.brokerTraits & WILL_TOLD);
 		const { queued } = this._reports;
 		if (queued > 0) this._host.log("warning", `${countOf(queued)} ${queued === 1 ? "was" : "were"} not delivered`);
 		this._onStopped();

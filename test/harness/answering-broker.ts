@@ -34,8 +34,8 @@ export class AnsweringBroker {
 	isDeafTo5 = false;
 	/** Whether it ends the connection when it gets a SUBSCRIBE. */
 	closesOnSubscribe = false;
-	/** In its CONNACK (5.0): it takes nothing above. */
-	maximumQoS: 0 | undefined;
+	/** Of its CONNACK (5.0), in hexadecimal without their length. */
+	connackProperties = "";
 	/** Whether it has a session of the station's, from an earlier run or a connection before. */
 	knowsSession = false;
 	/** Packet ids of QoS 1 messages that it has not answered. */
@@ -148,8 +148,11 @@ export class AnsweringBroker {
 					return answer("20 02 00 01");
 				}
 				if (this._version < 5) answer(this.knowsSession ? CONNACK_SESSION_PRESENT : CONNACK);
-				else if (this.maximumQoS === undefined) answer(`20 03 0${this.knowsSession ? 1 : 0} 00 00`);
-				else answer(`20 05 0${this.knowsSession ? 1 : 0} 00 02 24 0${this.maximumQoS}`);
+				else {
+					const properties = bytes(this.connackProperties);
+					const body = [this.knowsSession ? 1 : 0, 0, properties.length, ...properties];
+					answer(hex(Uint8Array.from([0x20, body.length, ...body])));
+				}
 				this.knowsSession = true;
 				return;
 			case 3: {

@@ -10,6 +10,14 @@ import { hostOf } from "../../harness/host.ts";
 import { FakeUdp } from "../../harness/time-server.ts";
 import { World } from "../../harness/world.ts";
 
+/**
+ * Properties of a CONNACK. RabbitMQ's, from 3.13 to 4.3, as its source has them: maximum QoS 1, topic aliases, the largest packet, no shared
+ * subscriptions, the session's expiry.
+ */
+const RABBITMQ = "24 01 22 00 10 27 01 00 00 00 2a 00 11 00 01 51 80";
+/** As mosquitto 2.0.11 sends them: topic aliases and the receive maximum. */
+const MOSQUITTO = "22 00 0a 21 00 14";
+
 /** A machine that wakes anew, with the flash that it had. */
 class Machine {
 	readonly flash = new FlashChip({ blockLength: 4_096, blocks: 16 });
@@ -118,6 +126,63 @@ test("the will waits for the next wakes: with MQTT 5.0 the broker says offline w
 	equal(machine.broker.lastDisconnect, "e0 02 04 00");
 });
 
+const FORGETS_WILL =
+	"warning: localhost:1883: no QoS 2 and no shared subscriptions, like RabbitMQ, which does not retain a delayed will: should " +
+	"this station not wake, new subscribers still get asleep; go by the time of its last reading";
+
+/** The warnings of one start, in which the connection is lost once, at a broker with these properties in its CONNACK. */
+function warningsOf(machine: Machine, properties: string): string[] {
+	machine.log.length = 0;
+	machine.wake().broker.connackProperties = properties;
+	// Before there is a reading, for which a DHT needs seconds.
+	machine.broker.advanceTo(500);
+	machine.broker.up = false;
+	machine.broker.advanceTo(600);
+	machine.broker.up = true;
+	machine.broker.advanceTo(15_000);
+	equal(machine.station.counters.connections, 2);
+	return machine.log.filter((line) => line.startsWith("warning: ") && !/next attempt/.test(line));
+}
+
+test("a broker like RabbitMQ, which does not retain a delayed will, is told of once, and not again at each wake", () => {
+	let startedOnRequest = false;
+	const machine = new Machine({ sensor: "dht22" }, () => ({ startedOnRequest }));
+	deepEqual(warningsOf(machine, RABBITMQ), [FORGETS_WILL]);
+	startedOnRequest = true;
+	deepEqual(warningsOf(machine, RABBITMQ), [], "a wake");
+	deepEqual(warningsOf(machine, RABBITMQ), [], "another");
+	startedOnRequest = false;
+	deepEqual(warningsOf(machine, RABBITMQ), [FORGETS_WILL], "the power came on");
+});
+
+test("at a start that was asked for it is told of, too, where nothing was told before: somebody has just chosen sleep", () => {
+	const machine = new Machine({ sensor: "dht22" }, () => ({ startedOnRequest: true }));
+	deepEqual(warningsOf(machine, MOSQUITTO), []);
+	deepEqual(warningsOf(machine, RABBITMQ), [FORGETS_WILL]);
+	deepEqual(warningsOf(machine, RABBITMQ), []);
+});
+
+test("that it was told of is no trait of the broker's: QoS 2 is not taken for one that it lacks before 5.0", () => {
+	let startedOnRequest = false;
+	const machine = new Machine({ sensor: "dht22", qos: 2, awake: 60 }, () => ({ startedOnRequest }));
+	deepEqual(warningsOf(machine, RABBITMQ), [FORGETS_WILL]);
+	startedOnRequest = true;
+	machine.wake().broker.isDeafTo5 = true;
+	machine.broker.advanceTo(60_000);
+	ok(machine.messages.length > 0, "in 3.1.1");
+	ok(!machine.log.some((line) => line.includes("QoS 1 from now on")), machine.log.join("\n"));
+});
+
+test("of no other broker is it told that it forgets the will, nor where the will is not delayed", () => {
+	for (const properties of [MOSQUITTO, "", "24 01", "2a 00", "24 00 2a 00", "24 01 2a 01"]) {
+		deepEqual(warningsOf(new Machine({ sensor: "dht22" }), properties), [], properties);
+	}
+	const awake = new Machine({ sensor: "dht22", sleep: false });
+	deepEqual(warningsOf(awake, RABBITMQ), []);
+	const sleepless = new Machine({ sensor: "dht22" }, () => ({ sleep: undefined! }));
+	deepEqual(warningsOf(sleepless, RABBITMQ), ["warning: sleep: this machine cannot; it stays awake"]);
+});
+
 test("at QoS 2, where each start begins a new session, the will does not stay", () => {
 	const machine = new Machine({ qos: 2 }).wake();
 	machine.broker.advanceTo(5_000);
@@ -191,7 +256,7 @@ for (const [qos, lastDisconnect] of [
 
 test("at a broker that takes nothing above QoS 0 all is said before the goodbye", () => {
 	const machine = new Machine().wake();
-	machine.broker.maximumQoS = 0;
+	machine.broker.connackProperties = "24 00";
 	machine.broker.advanceTo(5_000);
 	const topics = machine.messages.map(([topic]) => topic);
 	deepEqual(topics.slice(topics.indexOf("state")), ["state", "diagnostics", "status"]);

@@ -1,5 +1,5 @@
 /** What MQTT 5.0 adds, as transcripts; and how a broker that does not know it is spoken to. */
-import { equal, test } from "../../../harness/harness.ts";
+import { deepEqual, equal, test } from "../../../harness/harness.ts";
 import { ascii, CONNACK, hex, PINGREQ, PINGRESP, publish, Transcript } from "../../../harness/transcript.ts";
 
 /** CONNECT with session expiry of a day, receive maximum 64, maximum packet size 4096. */
@@ -27,6 +27,20 @@ test("CONNECT of MQTT 5.0 asks for a session of a day and tells what the client 
 		.tells("connected")
 		.queues("a")
 		.sends(5, publish5(1, "t", "a"));
+});
+
+test("the owner gets the properties of the CONNACK, in which a broker tells what it lacks; from older ones none", () => {
+	const told: unknown[] = [];
+	const onConnect = (_: boolean, version: number, properties: object) => void told.push([version, properties]);
+	// RabbitMQ's, as in its source, and mosquitto's.
+	start({ onConnect }).opens(0).sends(0, CONNECT_5).receives(1, "20 0c 00 00 09 24 01 2a 00 11 00 01 51 80");
+	start({ onConnect }).opens(0).sends(0, CONNECT_5).receives(1, "20 09 00 00 06 22 00 0a 21 00 14");
+	start({ onConnect, protocolVersion: 4 }).opens(0).sends(0, CONNECT_4).receives(1, CONNACK);
+	deepEqual(told, [
+		[5, { maximumQoS: 1, sharedSubscriptionAvailable: false, sessionExpiryInterval: 86_400 }],
+		[5, { topicAliasMaximum: 10, receiveMaximum: 20 }],
+		[4, {}],
+	]);
 });
 
 for (const [what, connack] of [
