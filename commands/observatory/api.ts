@@ -77,11 +77,75 @@ export interface Loss {
 	readonly run: number;
 }
 
-/** An event of the stream at `/api/events`. */
+/** Which stations of all are shown: those in this state, or those of which readings are missing or lost. */
+export type Filter = "all" | Status | "incomplete";
+
+/** Which stations a page shows: those named, or a part of all. */
+export type Question = { readonly topics: readonly string[] } | ListQuestion;
+
+export interface ListQuestion {
+	/** Words that the topic has, each somewhere, whatever their case and accents; empty: any topic. */
+	readonly text: string;
+	readonly show: Filter;
+	/** That the stations have; `undefined`: any. */
+	readonly quantity: string | undefined;
+	/** How many are left out before the first one, and how many are wanted at the most. */
+	readonly from: number;
+	readonly count: number;
+}
+
+/** Which stations there are for a question. */
+export interface StationList {
+	/** All that there are. */
+	readonly total: number;
+	/** Of the stations with the text and the quantity, how many each filter shows. */
+	readonly counts: Readonly<Record<Filter, number>>;
+	/** Those wanted, in the order of their topics, or those named that there are. */
+	readonly topics: readonly string[];
+}
+
+/** The answer of `/api/stations`. */
+export interface StationsAnswer extends StationList {
+	/** Those of `topics`. Of a list they are in brief: without diagnostics, and with few quantities. */
+	readonly stations: readonly StationView[];
+	/** What stations have, commonest first. */
+	readonly quantities: readonly QuantityView[];
+}
+
+/** What a list is made of. */
+export interface Summary {
+	readonly topic: string;
+	readonly status: Status;
+	readonly missing: number;
+	readonly lost: number;
+	/** All that it has ever had, in the order of reports. */
+	readonly quantities: readonly QuantityView[];
+}
+
+/**
+ * An event of the stream at `/api/events`. A message of the stream is a JSON array of them, and an empty array says that
+ * the connection lives.
+ */
 export type LiveEvent =
 	| { readonly type: "reading"; readonly topic: string; readonly reading: LastReading; readonly isLate: boolean }
-	/** Anything but a reading has changed. */
-	| { readonly type: "station"; readonly station: StationView };
+	/** One that is shown from now on, or of which anything but a reading has changed. */
+	| { readonly type: "station"; readonly station: StationView }
+	/** What is shown from now on. */
+	| { readonly type: "list"; readonly list: StationList }
+	/** Readings were left out, as there were too many. */
+	| { readonly type: "missed" };
+
+/** What a batch has brought. */
+export interface News {
+	readonly readings: readonly {
+		readonly topic: string;
+		readonly reading: LastReading;
+		/** Whether newer ones came before it. */
+		readonly isLate: boolean;
+	}[];
+	/** Stations of which anything but a reading has changed, by their topics. */
+	readonly altered: Iterable<string>;
+}
 
 /** What a station is asked to do; the payload is as in README's table. */
 export interface CommandRequest {
@@ -102,12 +166,17 @@ export interface CommandReply {
 
 /** What the server needs of the observatory. */
 export interface Source {
-	stations(): Promise<readonly StationView[]>;
+	/** Of these stations, or of all, in any order. */
+	summaries(topics?: readonly string[]): Promise<readonly Summary[]>;
+	/** Those of these topics that there are. */
+	stations(topics: readonly string[]): Promise<readonly StationView[]>;
+	/** All, so many at a time at the most. */
+	allStations(count: number): AsyncIterable<readonly StationView[]>;
 	/** Throws an Error for a station or a quantity that there is not. */
 	chart(topic: string, quantity: string, from: number, to: number, points: number): Promise<Chart>;
 	losses(topic: string): Promise<readonly Loss[]>;
-	/** Calls back for each event; returns a function that ends this. */
-	listen(listener: (event: LiveEvent) => void): () => void;
+	/** Calls back for each batch; returns a function that ends this. */
+	listen(listener: (news: News) => void): () => void;
 	/** Resolves with the reply, or with `ok: false` after a while without one; `undefined`: nobody may command here. */
 	readonly command?: ((request: CommandRequest) => Promise<CommandReply>) | undefined;
 	/** For `/metrics`, in the order in which they are told. */

@@ -1,7 +1,7 @@
 /** Collector, store and page at work, until they are stopped. */
 import { hostname } from "node:os";
 import { messageOf } from "../../src/text.ts";
-import type { LiveEvent, Source } from "./api.ts";
+import type { News, Source } from "./api.ts";
 import { Collector, type CollectorOptions } from "./collecting/collector.ts";
 import { CLOCK } from "./home-assistant/connection.ts";
 import { History } from "./home-assistant/history.ts";
@@ -17,6 +17,8 @@ import { HOUR_MS } from "./store/times.ts";
 /** Time between two rounds of summing up, and of removing what is old, in ms. */
 const SUM_UP_MS = 30_000;
 const PRUNE_MS = HOUR_MS;
+/** Stations that are read at once; then others have their turn. */
+const STATIONS_AT_ONCE = 500;
 
 export interface ObservingOptions {
 	readonly collecting: Omit<CollectorOptions, "store" | "tell" | "onSaved">;
@@ -43,7 +45,7 @@ export interface Observing {
 /** Throws an Error for a person. */
 export async function startObserving(options: ObservingOptions): Promise<Observing> {
 	const { store, tell, homeAssistant } = options;
-	const live = new Live(store);
+	const live = new Live();
 	const collector = new Collector({
 		...options.collecting,
 		store,
@@ -90,52 +92,23 @@ function reachable(host: string): string {
 
 /** Hands on what has been stored to whoever looks. */
 class Live {
-	private readonly _store: Store;
-	private readonly _listeners = new Set<(event: LiveEvent) => void>();
-	/** Stations of which something else than readings has changed, and whether they are being asked for. */
-	private _changed = new Set<string>();
-	private _asking = false;
+	private readonly _listeners = new Set<(news: News) => void>();
 
-	constructor(store: Store) {
-		this._store = store;
-	}
-
-	listen(listener: (event: LiveEvent) => void): () => void {
+	listen(listener: (news: News) => void): () => void {
 		this._listeners.add(listener);
 		return () => this._listeners.delete(listener);
 	}
 
-	saved({ fresh, changed }: Saved): void {
-		if (this._listeners.size === 0) return;
-		for (const { topic, reading, isLate } of fresh) this._tell({ type: "reading", topic, reading, isLate });
-		for (const topic of changed) this._changed.add(topic);
-		void this._ask();
-	}
-
-	private async _ask(): Promise<void> {
-		if (this._asking) return;
-		this._asking = true;
-		try {
-			while (this._changed.size > 0) {
-				const topics = [...this._changed];
-				this._changed = new Set();
-				for (const station of await this._store.stations(topics)) this._tell({ type: "station", station });
-			}
-		} catch {
-			// The collector tells of a store that fails; the page asks again when it is loaded.
-		} finally {
-			this._asking = false;
-		}
-	}
-
-	private _tell(event: LiveEvent): void {
-		for (const listener of this._listeners) listener(event);
+	saved({ fresh, altered }: Saved): void {
+		for (const listener of this._listeners) listener({ readings: fresh, altered });
 	}
 }
 
 function sourceOf({ store, commands }: ObservingOptions, collector: Collector, live: Live): Source {
 	return {
-		stations: () => store.stations(),
+		summaries: (topics) => store.summaries(topics),
+		stations: (topics) => store.stations(topics),
+		allStations: (count) => store.allStations(count),
 		chart: (...question) => chartOf(store.driver, ...question),
 		losses: (topic) => store.losses(topic),
 		listen: (listener) => live.listen(listener),
@@ -182,9 +155,13 @@ class Upkeep {
 
 	/** When the newest reading was taken, by its station's clock: this computer's may be far ahead. */
 	private async _newest(now: number): Promise<number> {
-		const stations = await this._options.store.stations();
-		const times = stations.flatMap(({ last }) => (last?.isTimed && last.time <= now ? [last.time] : []));
-		return times.reduce((a, b) => Math.max(a, b), times.length === 0 ? now : 0);
+		let newest: number | undefined;
+		for await (const stations of this._options.store.allStations(STATIONS_AT_ONCE)) {
+			for (const { last } of stations) {
+				if (last?.isTimed && last.time <= now) newest = Math.max(newest ?? 0, last.time);
+			}
+		}
+		return newest ?? now;
 	}
 
 	/** What fails is done later, and told once. */

@@ -1,6 +1,6 @@
 /** `npm run observatory`, and what its page's server says. */
 import { join } from "node:path";
-import type { Loss, StationView } from "../../commands/observatory/api.ts";
+import type { Loss, StationsAnswer, StationView } from "../../commands/observatory/api.ts";
 import { freePort } from "./ports.ts";
 import { type Exit, Program } from "./program.ts";
 import type { Parts } from "./scenario.ts";
@@ -90,12 +90,18 @@ export class Observatory {
 		return (await fetch(`http://127.0.0.1:${this.port}${path}`)).text();
 	}
 
+	/** All, in brief. */
 	async stations(): Promise<StationView[]> {
-		return this.get("/api/stations");
+		const all: StationView[] = [];
+		for (;;) {
+			const { stations, total } = await this.get<StationsAnswer>(`/api/stations?from=${all.length}`);
+			all.push(...stations);
+			if (all.length >= total || stations.length === 0) return all;
+		}
 	}
 
 	async station(topic: string): Promise<StationView | undefined> {
-		return (await this.stations()).find((station) => station.topic === topic);
+		return (await this.get<StationsAnswer>(`/api/stations?topic=${encodeURIComponent(topic)}`)).stations[0];
 	}
 
 	losses(topic: string): Promise<Loss[]> {

@@ -5,11 +5,12 @@ import type {
 	CommandRequest,
 	Counter,
 	LastReading,
-	LiveEvent,
 	Loss,
+	News,
 	QuantityView,
 	Source,
 	StationView,
+	Summary,
 } from "../../commands/observatory/api.ts";
 
 /** So many intervals without a reading break the line. */
@@ -47,10 +48,12 @@ export class PageSource implements Source {
 	trouble: string | undefined;
 	/** Throws it at every question. */
 	failure: Error | undefined;
+	/** Of how many stations was asked, each time. */
+	readonly asked: number[] = [];
 	/** How many charts were asked for. */
 	charts = 0;
 	private readonly _stations = new Map<string, Kept>();
-	private readonly _listeners = new Set<(event: LiveEvent) => void>();
+	private readonly _listeners = new Set<(news: News) => void>();
 
 	/** `interval`: of its readings, in ms. */
 	add(topic: string, view: Partial<StationView> = {}, interval = 60_000): void {
@@ -60,14 +63,14 @@ export class PageSource implements Source {
 			...view,
 		};
 		this._stations.set(topic, { view: whole, readings: [], interval, losses: [] });
-		this.emit({ type: "station", station: whole });
+		this.emit({ altered: [topic] });
 	}
 
 	/** Whatever of it is another now. */
 	change(topic: string, view: Partial<StationView>): void {
 		const kept = this._kept(topic);
 		kept.view = { ...kept.view, ...view };
-		this.emit({ type: "station", station: kept.view });
+		this.emit({ altered: [topic] });
 	}
 
 	/** Readings of the past, which nobody is told of; `valuesAt` gives those of a time. */
@@ -85,15 +88,15 @@ export class PageSource implements Source {
 		readings.sort((a, b) => a.time - b.time);
 		const reading = { time, isTimed: true, seq: readings.length, quantities };
 		if (!isLate) this._setLast(topic, reading);
-		this.emit({ type: "reading", topic, reading, isLate });
+		this.emit({ readings: [{ topic, reading, isLate }] });
 	}
 
 	setLosses(topic: string, losses: readonly Loss[]): void {
 		this._kept(topic).losses = losses;
 	}
 
-	emit(event: LiveEvent): void {
-		for (const listener of this._listeners) listener(event);
+	emit(news: Partial<News>): void {
+		for (const listener of this._listeners) listener({ readings: [], altered: [], ...news });
 	}
 
 	/** How many listen. */
@@ -101,9 +104,22 @@ export class PageSource implements Source {
 		return this._listeners.size;
 	}
 
-	async stations(): Promise<StationView[]> {
+	async summaries(topics: readonly string[] = [...this._stations.keys()]): Promise<Summary[]> {
 		this._fail();
-		return [...this._stations.values()].map(({ view }) => view);
+		this.asked.push(topics.length);
+		return topics.flatMap((topic) => this._stations.get(topic)?.view ?? []);
+	}
+
+	async stations(topics: readonly string[]): Promise<StationView[]> {
+		this._fail();
+		this.asked.push(topics.length);
+		return topics.flatMap((topic) => this._stations.get(topic)?.view ?? []);
+	}
+
+	async *allStations(count: number): AsyncGenerator<StationView[]> {
+		const topics = [...this._stations.keys()];
+		for (let from = 0; from === 0 || from < topics.length; from += count)
+			yield await this.stations(topics.slice(from, from + count));
 	}
 
 	async chart(topic: string, quantity: string, from: number, to: number, points: number): Promise<Chart> {
@@ -126,7 +142,7 @@ export class PageSource implements Source {
 		return this._kept(topic).losses;
 	}
 
-	listen(listener: (event: LiveEvent) => void): () => void {
+	listen(listener: (news: News) => void): () => void {
 		this._listeners.add(listener);
 		return () => this._listeners.delete(listener);
 	}

@@ -1,17 +1,18 @@
 /** The server of the observatory's page: each route, who may ask, and what it says when something is wrong. */
 import assert from "node:assert/strict";
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type Server } from "node:http";
+import { EventEmitter } from "node:events";
+import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { hostname } from "node:os";
 import { after, test } from "node:test";
 import { gunzipSync } from "node:zlib";
-import type { LiveEvent, StationView } from "../../commands/observatory/api.ts";
+import type { LiveEvent, StationView, Question as Wanted } from "../../commands/observatory/api.ts";
 import { isOurHost, isOurPage, PasswordCheck } from "../../commands/observatory/page/access.ts";
 import { CLIENTS_MAXIMUM, EventStream } from "../../commands/observatory/page/events.ts";
 import { metricName, metricsOf } from "../../commands/observatory/page/metrics.ts";
+import { Roster } from "../../commands/observatory/page/roster.ts";
 import { type PageOptions, type RunningPage, startPage } from "../../commands/observatory/page/server.ts";
-import { PageSource } from "../harness/page-source.ts";
-import { freePort } from "../harness/ports.ts";
+import { PageSource, QUANTITIES } from "../harness/page-source.ts";
 import { until } from "../harness/wait.ts";
 
 /** What must never be HTML, break a line, or end a text. */
@@ -141,7 +142,15 @@ test("stations, a chart and losses come as JSON", async () => {
 	source.setLosses("veleta/terrace", losses);
 	const stations = await ask(page, "/api/stations");
 	assert.equal(stations.headers["content-type"], "application/json; charset=utf-8");
-	assert.deepEqual(json(stations), JSON.parse(JSON.stringify(await source.stations())));
+	const counts = { all: 1, online: 1, asleep: 0, offline: 0, unknown: 0, incomplete: 1 };
+	const list = { total: 1, counts, topics: ["veleta/terrace"], quantities: QUANTITIES };
+	const [terrace] = await source.stations(["veleta/terrace"]);
+	assert.deepEqual(json(stations), { ...list, stations: [terrace] });
+	source.change("veleta/terrace", { diagnostics: { time: START, members: { uptime: 1 } } });
+	assert.deepEqual(json(await ask(page, "/api/stations")), { ...list, stations: [terrace] }, "without diagnostics");
+	const named = json(await ask(page, "/api/stations?topic=veleta%2Fterrace&topic=veleta%2Fmoon"));
+	assert.deepEqual(named.topics, ["veleta/terrace"]);
+	assert.deepEqual(named.stations[0].diagnostics, { time: START, members: { uptime: 1 } });
 	const query = `topic=veleta%2Fterrace&quantity=temperature&from=${START}&to=${START + 120_000}`;
 	assert.deepEqual(json(await ask(page, `/api/chart?${query}`)).means, [17, 18, 19]);
 	const coarse = json(await ask(page, `/api/chart?${query}&points=1`));
@@ -301,13 +310,13 @@ test("where nobody may command, no station takes commands", async () => {
 	const { page } = await started({ source });
 	assert.equal((await command(page, COMMAND)).status, 403);
 	assert.deepEqual(
-		json(await ask(page, "/api/stations")).map(({ takesCommands }: StationView) => takesCommands),
+		json(await ask(page, "/api/stations")).stations.map(({ takesCommands }: StationView) => takesCommands),
 		[false],
 	);
 	const events = await listen(page);
-	source.change("veleta/terrace", { status: "offline" });
-	await until("an event", () => parsed(events).length > 0);
-	assert.equal((parsed(events)[0] as Extract<LiveEvent, { type: "station" }>).station.takesCommands, false);
+	const station = () => parsed(events).find((event) => event.type === "station");
+	await until("an event", () => station() !== undefined);
+	assert.equal(station()!.station.takesCommands, false);
 });
 
 test("a password is asked for everywhere but at /healthz, and guessing becomes slow", async () => {
@@ -371,10 +380,12 @@ test("/healthz says why the observatory does not do its work", async () => {
 });
 
 /** The lines of a stream of events, as they come. */
-async function listen(page: RunningPage): Promise<string[]> {
+async function listen(page: RunningPage, query = ""): Promise<string[]> {
 	const lines: string[] = [];
 	const response = await new Promise<IncomingMessage>((resolve, reject) => {
-		request(new URL("/api/events", page.url), { agent: false }, resolve).on("error", reject).end();
+		request(new URL(`/api/events${query}`, page.url), { agent: false }, resolve)
+			.on("error", reject)
+			.end();
 	});
 	assert.equal(response.headers["content-type"], "text/event-stream; charset=utf-8");
 	response.setEncoding("utf8");
@@ -392,7 +403,7 @@ async function listen(page: RunningPage): Promise<string[]> {
 
 function parsed(lines: readonly string[]): LiveEvent[] {
 	const texts = lines.filter((line) => line.startsWith("data: ")).map((line) => line.slice("data: ".length));
-	return texts.map((text) => JSON.parse(text));
+	return texts.flatMap((text) => JSON.parse(text));
 }
 
 test("events reach all who listen, whole, whatever their texts are", async () => {
@@ -401,18 +412,22 @@ test("events reach all who listen, whole, whatever their texts are", async () =>
 	const other = await listen(page);
 	assert.equal(one[0], "retry: 2000");
 	source.add(STRANGE, { diagnostics: { time: START, members: { [STRANGE]: `${STRANGE}\n\ndata: {}` } } });
+	for (const lines of [one, other]) {
+		const found = () => parsed(lines).find((event) => event.type === "station" && event.station.topic === STRANGE);
+		await until("the station", () => found() !== undefined);
+	}
 	source.publish(STRANGE, START, { temperature: 1 });
 	for (const lines of [one, other]) {
-		await until("both events", () => parsed(lines).length >= 2);
-		const [station, reading] = parsed(lines) as [
-			Extract<LiveEvent, { type: "station" }>,
-			Extract<LiveEvent, { type: "reading" }>,
-		];
-		assert.equal(station.station.topic, STRANGE);
-		assert.deepEqual(station.station.diagnostics!.members, { [STRANGE]: `${STRANGE}\n\ndata: {}` });
-		assert.equal(reading.topic, STRANGE);
-		assert.deepEqual(reading.reading.quantities, { temperature: 1 });
+		const found = () => parsed(lines).find((event) => event.type === "reading");
+		await until("the reading", () => found() !== undefined);
+		const { topic, reading } = found() as Extract<LiveEvent, { type: "reading" }>;
+		assert.equal(topic, STRANGE);
+		assert.deepEqual(reading.quantities, { temperature: 1 });
 	}
+	const single = await listen(page, `?topic=${encodeURIComponent(STRANGE)}`);
+	const whole = () => parsed(single).find((event) => event.type === "station");
+	await until("the station as a whole", () => whole() !== undefined);
+	assert.deepEqual(whole()!.station.diagnostics!.members, { [STRANGE]: `${STRANGE}\n\ndata: {}` });
 });
 
 test("more pages than there is room for are told to come again", async () => {
@@ -438,71 +453,78 @@ test("more pages than there is room for are told to come again", async () => {
 	for (const socket of sockets) socket.destroy();
 });
 
-/** A stream of events alone, at a port of its own. */
-async function streamServer(): Promise<{ source: PageSource; stream: EventStream; server: Server; port: number }> {
-	const source = new PageSource();
-	const stream = new EventStream(source, (event) => event);
-	const server = createServer((_request, response) => void stream.add(response));
-	const port = await freePort();
-	await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
-	return { source, stream, server, port };
+/** A stream of events alone, to pages that take as much as the test says. */
+function streamOf(source: PageSource) {
+	const clock = { now: 0 };
+	const now = () => clock.now;
+	const stream = new EventStream({ source, roster: new Roster(source, now), now, shown: (station) => station });
+	/** `reads`: takes each message at once; without, none. */
+	const open = (question: Wanted, reads = true) => {
+		const written: string[] = [];
+		const page = new EventEmitter() as EventEmitter & { isGone: boolean };
+		page.isGone = false;
+		Object.assign(page, {
+			writeHead() {},
+			write(text: string, taken?: () => void) {
+				written.push(text);
+				if (reads) taken?.();
+			},
+			destroy() {
+				page.isGone = true;
+				page.emit("close");
+			},
+		});
+		assert.ok(stream.add(page as never, question));
+		return { page, written };
+	};
+	return { stream, open, clock };
 }
 
-test("a page that does not read is dropped, and the others go on", async () => {
-	const { source, stream, server, port } = await streamServer();
-	const idle = connect(port, "127.0.0.1").pause();
-	const reader = connect(port, "127.0.0.1");
-	let read = 0;
-	reader.on("data", (chunk: Buffer) => {
-		read += chunk.length;
-	});
-	for (const socket of [idle, reader]) socket.on("error", () => {}).write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-	await until("both", () => stream.size === 2);
-	const quantities = { ["x".repeat(60_000)]: 1 };
-	const event: LiveEvent = {
-		...{ type: "reading", topic: "veleta/terrace", isLate: false },
-		reading: { time: START, isTimed: true, seq: 1, quantities },
-	};
-	let sent = 0;
-	await until(
-		"the end of the idle one",
-		async () => {
-			source.emit(event);
-			sent++;
-			await until("the reader to have read", () => read >= sent * 60_000);
-			return stream.size < 2;
-		},
-		() => sent,
-	);
-	assert.equal(stream.size, 1);
-	// What the system itself keeps for a connection is some megabytes.
-	assert.ok(sent * 60_000 < 100e6, `${sent} events`);
-	const before = read;
-	source.emit(event);
-	await until("the reader's next event", () => read > before);
-	assert.equal(source.listeners, 1);
-	stream.close();
-	assert.equal(source.listeners, 0);
-	idle.destroy();
-	reader.destroy();
-	server.close();
+/** Lets what is asked of the source be answered. */
+async function answered(): Promise<void> {
+	for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+const reading = (topic: string, seq: number, isLate = false) => ({
+	...{ topic, isLate },
+	reading: { time: START + seq, isTimed: true, seq, quantities: { temperature: seq } },
 });
 
-test("a stream without events is kept open by comments", async (context) => {
-	context.mock.timers.enable({ apis: ["setInterval"] });
-	const written: string[] = [];
+test("a page that does not read gets one message, costs no more memory, and is dropped; the others go on", async (context) => {
+	context.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
 	const source = new PageSource();
-	const stream = new EventStream(source, (event) => event);
-	const response = {
-		...{ writableLength: 0, writeHead() {}, on() {}, destroy() {} },
-		write: (text: string) => written.push(text),
-	};
-	stream.add(response as never);
-	assert.deepEqual(written.splice(0), ["retry: 2000\n\n"]);
+	source.add("veleta/terrace");
+	const { stream, open, clock } = streamOf(source);
+	const idle = open({ topics: ["veleta/terrace"] }, false);
+	const reader = open({ topics: ["veleta/terrace"] });
+	await answered();
+	for (let seq = 1; seq <= 100_000; seq++) source.emit({ readings: [reading("veleta/terrace", seq)] });
+	assert.equal(idle.written.length, 2, "the beginning, and the station");
+	context.mock.timers.tick(44_999);
+	assert.ok(!idle.page.isGone);
+	context.mock.timers.tick(1);
+	assert.ok(idle.page.isGone);
+	assert.ok(!reader.page.isGone);
+	assert.equal(stream.size, 1);
+	assert.equal(idle.written.length, 2);
+	clock.now = 60_000;
+	const before = reader.written.length;
+	source.emit({ readings: [reading("veleta/terrace", 100_001)] });
+	assert.equal(reader.written.length, before + 1);
+	stream.close();
+	assert.equal(source.listeners, 0);
+});
+
+test("a stream without events is kept open by empty messages", async (context) => {
+	context.mock.timers.enable({ apis: ["setInterval"] });
+	const { stream, open } = streamOf(new PageSource());
+	const { written } = open({ topics: [] });
+	await answered();
+	assert.equal(written.splice(0)[0], "retry: 2000\n\n");
 	context.mock.timers.tick(14_999);
 	assert.deepEqual(written, []);
 	context.mock.timers.tick(1);
-	assert.deepEqual(written, [":\n\n"]);
+	assert.deepEqual(written, ["data: []\n\n"]);
 	stream.close();
 });
 
@@ -563,7 +585,12 @@ test("/metrics has each station's last values, its state, its gaps, and the coun
 	assert.equal([...samples.keys()].filter((series) => series.includes("cellar")).length, 6);
 });
 
-test("whatever topics and quantities are called, Prometheus can read it", () => {
+/** One at a time. */
+async function* some(stations: readonly StationView[]): AsyncGenerator<StationView[]> {
+	for (const station of stations) yield [station];
+}
+
+test("whatever topics and quantities are called, Prometheus can read it", async () => {
 	const names = [
 		STRANGE,
 		"a b",
@@ -591,7 +618,7 @@ test("whatever topics and quantities are called, Prometheus can read it", () => 
 		topic: "veleta/extremes",
 		last: { ...station.last!, quantities: { a: 1e300, b: -1e-7 } },
 	};
-	const samples = samplesOf(metricsOf([station, other, extremes], []));
+	const samples = samplesOf((await metricsOf(some([station, other, extremes]), [])).join(""));
 	const label = `station="${STRANGE.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 	assert.equal(samples.get(`veleta_a_b{${label}}`), 1);
 	assert.equal(samples.get(`veleta_a_b_2{${label}}`), 2);

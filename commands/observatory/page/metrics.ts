@@ -29,13 +29,8 @@ const STATUSES: readonly Status[] = ["online", "asleep", "offline", "unknown"];
 const NAME_MAXIMUM = 80;
 
 /** Samples of a name, which have to stand together. */
-interface Family {
-	readonly head: string;
-	readonly samples: Map<string, number>;
-}
-
 class Families {
-	private readonly _families = new Map<string, Family>();
+	private readonly _families = new Map<string, { readonly head: string; samples: string }>();
 
 	has(name: string): boolean {
 		return this._families.has(name);
@@ -43,35 +38,32 @@ class Families {
 
 	open(name: string, type: Counter["type"], help: string): void {
 		const head = `# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${type}\n`;
-		this._families.set(name, { head, samples: new Map() });
+		this._families.set(name, { head, samples: "" });
 	}
 
-	/** Returns whether there was no such sample before: Prometheus refuses a page on which one comes twice. */
-	add(name: string, labels: Readonly<Record<string, string>>, value: number): boolean {
-		const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text).replaceAll('"', '\\"')}"`);
-		const series = pairs.length > 0 ? `${name}{${pairs.join(",")}}` : name;
-		const { samples } = this._families.get(name)!;
-		if (samples.has(series)) return false;
-		samples.set(series, value);
-		return true;
+	/** `labels` is empty, or as it is written: `{station="…"}`. */
+	add(name: string, labels: string, value: number): void {
+		this._families.get(name)!.samples += `${name}${labels} ${numberText(value)}\n`;
 	}
 
-	toString(): string {
-		let text = "";
-		for (const { head, samples } of this._families.values()) {
-			if (samples.size === 0) continue;
-			text += head;
-			for (const [series, value] of samples) text += `${series} ${numberText(value)}\n`;
-		}
-		return text;
+	/** The text, a family each. */
+	get parts(): string[] {
+		return [...this._families.values()]
+			.filter(({ samples }) => samples !== "")
+			.map(({ head, samples }) => head + samples);
 	}
 }
 
-export function metricsOf(stations: readonly StationView[], counters: readonly Counter[]): string {
+/** The text in parts. `stations` come some at a time, so that thousands do not keep others waiting. */
+export async function metricsOf(
+	stations: AsyncIterable<readonly StationView[]>,
+	counters: readonly Counter[],
+): Promise<readonly string[]> {
 	const families = new Families();
 	for (const { name, type, help, value } of counters) {
-		if (!families.has(name)) families.open(name, type, help);
-		families.add(name, {}, value);
+		if (families.has(name)) continue;
+		families.open(name, type, help);
+		families.add(name, "", value);
 	}
 	families.open("veleta_status", "gauge", "Whether a station is in this state.");
 	families.open("veleta_last_reading_timestamp_seconds", "gauge", "When the last reading of a station was taken.");
@@ -79,25 +71,36 @@ export function metricsOf(stations: readonly StationView[], counters: readonly C
 	families.open("veleta_lost_readings", "gauge", "Readings that a station has no more.");
 	const reserved = new Set(["veleta_status", "veleta_missing_readings", "veleta_lost_readings"]);
 	for (const { name } of counters) reserved.add(name);
-	for (const { topic: station, status, last, missing, lost, quantities } of stations) {
-		for (const state of STATUSES) families.add("veleta_status", { station, state }, Number(state === status));
-		families.add("veleta_missing_readings", { station }, missing);
-		families.add("veleta_lost_readings", { station }, lost);
-		if (!last) continue;
-		families.add("veleta_last_reading_timestamp_seconds", { station }, last.time / 1_000);
-		for (const [quantity, value] of Object.entries(last.quantities)) {
-			const unit = quantities.find(({ name }) => name === quantity)?.unit ?? null;
-			const name = metricName(quantity, unit);
-			// Two quantities may get the same name; the second one gets a number.
-			for (let number = 1; ; number++) {
-				const numbered = number === 1 ? name : `${name}_${number}`;
-				if (reserved.has(numbered)) continue;
-				if (!families.has(numbered)) families.open(numbered, "gauge", `The last value that a station has told.`);
-				if (families.add(numbered, { station }, value)) break;
-			}
+	for await (const some of stations) for (const station of some) addStation(families, station, reserved);
+	return families.parts;
+}
+
+function addStation(
+	families: Families,
+	{ topic, status, last, missing, lost, quantities }: StationView,
+	reserved: ReadonlySet<string>,
+): void {
+	const label = `station="${escaped(topic).replaceAll('"', '\\"')}"`;
+	const own = `{${label}}`;
+	for (const state of STATUSES) families.add("veleta_status", `{${label},state="${state}"}`, Number(state === status));
+	families.add("veleta_missing_readings", own, missing);
+	families.add("veleta_lost_readings", own, lost);
+	if (!last) return;
+	families.add("veleta_last_reading_timestamp_seconds", own, last.time / 1_000);
+	const taken = new Set(["veleta_last_reading_timestamp_seconds"]);
+	for (const [quantity, value] of Object.entries(last.quantities)) {
+		const unit = quantities.find(({ name }) => name === quantity)?.unit ?? null;
+		const name = metricName(quantity, unit);
+		// Two quantities may get the same name; the second one gets a number. Prometheus refuses a sample that comes twice.
+		for (let number = 1; ; number++) {
+			const numbered = number === 1 ? name : `${name}_${number}`;
+			if (reserved.has(numbered) || taken.has(numbered)) continue;
+			if (!families.has(numbered)) families.open(numbered, "gauge", `The last value that a station has told.`);
+			families.add(numbered, own, value);
+			taken.add(numbered);
+			break;
 		}
 	}
-	return families.toString();
 }
 
 /** `seaLevelPressure` in hPa is `veleta_sea_level_pressure_hectopascals`. */

@@ -5,16 +5,22 @@ import { gzipSync } from "node:zlib";
 import { PORT_PROBLEMS } from "../../../hosts/node/port-problems.ts";
 import { messageOf } from "../../../src/text.ts";
 import { bundlePage } from "../../../tools/page.js";
-import type { CommandRequest, LiveEvent, Source, StationView } from "../api.ts";
+import type { CommandRequest, Source, StationsAnswer, StationView } from "../api.ts";
 import { isOurHost, isOurPage, PasswordCheck, RETRY_AFTER_S } from "./access.ts";
 import { EventStream } from "./events.ts";
 import { METRICS_TYPE, metricsOf } from "./metrics.ts";
+import { questionOf, Refusal, textOf, wholeOf } from "./questions.ts";
+import { EVERYTHING, Roster } from "./roster.ts";
 
 /** Bytes of a command's JSON; a larger one is refused. */
 const BODY_MAXIMUM = 4_096;
 /** Points of a chart that may be asked for, and that come where the question says nothing. */
 const POINTS_MAXIMUM = 5_000;
 const POINTS_DEFAULT = 500;
+/** Stations that `/metrics` reads at once; then others have their turn. */
+const METRICS_AT_ONCE = 250;
+/** Quantities of a station in a list; its own page has all. */
+const QUANTITIES_IN_BRIEF = 8;
 /** Connections at a time; further ones are closed at once. */
 const CONNECTIONS_MAXIMUM = 256;
 /** In ms: for a request to arrive as a whole, and for a connection on which nothing moves. */
@@ -54,19 +60,6 @@ export interface PageOptions {
 export interface RunningPage {
 	readonly url: string;
 	close(): Promise<void>;
-}
-
-/** A request that is not answered as it wants; the message is for whoever asked. */
-class Refusal extends Error {
-	override name = "Refusal";
-	readonly status: number;
-	readonly headers: Readonly<Record<string, string>>;
-
-	constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
-		super(message);
-		this.status = status;
-		this.headers = headers;
-	}
 }
 
 /** A file of the page, as it goes out. */
@@ -150,15 +143,20 @@ function assetOf(type: string, text: string): Asset {
 class PageServer {
 	private readonly _options: PageOptions;
 	private readonly _assets: ReadonlyMap<string, Asset>;
+	private readonly _roster: Roster;
 	private readonly _events: EventStream;
 	private readonly _password: PasswordCheck | undefined;
+	private _measuring: Promise<readonly string[]> | undefined;
 
 	constructor(options: PageOptions, assets: ReadonlyMap<string, Asset>) {
 		const { source, password } = options;
 		this._options = options;
 		this._assets = assets;
 		this._password = password === undefined ? undefined : new PasswordCheck(password);
-		this._events = new EventStream(source, (event) => this._shownEvent(event));
+		const now = () => performance.now();
+		this._roster = new Roster(source, now);
+		const shown = (station: StationView, isListed: boolean) => this._shown(station, isListed);
+		this._events = new EventStream({ source, roster: this._roster, now, shown });
 	}
 
 	close(): void {
@@ -203,7 +201,7 @@ class PageServer {
 		switch (pathname) {
 			case "/api/stations":
 				allow(request, "GET");
-				return sendJson(response, 200, await this._stations());
+				return sendJson(response, 200, await this._stations(url.searchParams));
 			case "/api/chart":
 				allow(request, "GET");
 				return sendJson(response, 200, await this._chart(url.searchParams));
@@ -217,7 +215,7 @@ class PageServer {
 				return sendJson(response, 200, await this._command(request));
 			case "/metrics":
 				allow(request, "GET");
-				return send(response, 200, METRICS_TYPE, metricsOf(await source.stations(), source.counters()));
+				return sendParts(call, METRICS_TYPE, await this._metrics());
 			default:
 				throw new Refusal(404, "There is nothing here.");
 		}
@@ -233,17 +231,35 @@ class PageServer {
 		});
 	}
 
-	private async _stations(): Promise<StationView[]> {
-		return (await this._options.source.stations()).map((station) => this._shown(station));
+	private async _stations(query: URLSearchParams): Promise<StationsAnswer> {
+		const { source } = this._options;
+		const question = questionOf(query);
+		await this._roster.refresh();
+		const isListed = !("topics" in question);
+		const list = this._roster.list(isListed ? question : EVERYTHING);
+		const byTopic = new Map<string, StationView>();
+		for (const station of await source.stations(isListed ? list.topics : question.topics))
+			byTopic.set(station.topic, this._shown(station, isListed));
+		const topics = (isListed ? list.topics : question.topics).filter((topic) => byTopic.has(topic));
+		return {
+			...{ ...list, topics, stations: topics.map((topic) => byTopic.get(topic)!) },
+			quantities: this._roster.quantities,
+		};
 	}
 
 	/** Where nobody may command, the page is to show no commands. */
-	private _shown(station: StationView): StationView {
-		return this._options.source.command || !station.takesCommands ? station : { ...station, takesCommands: false };
+	private _shown(station: StationView, isListed: boolean): StationView {
+		const takesCommands = station.takesCommands && this._options.source.command !== undefined;
+		return { ...(isListed ? inBrief(station) : station), takesCommands };
 	}
 
-	private _shownEvent(event: LiveEvent): LiveEvent {
-		return event.type === "station" ? { ...event, station: this._shown(event.station) } : event;
+	/** Those who ask at the same time get the same. */
+	private async _metrics(): Promise<readonly string[]> {
+		const { source } = this._options;
+		this._measuring ??= metricsOf(source.allStations(METRICS_AT_ONCE), source.counters()).finally(() => {
+			this._measuring = undefined;
+		});
+		return this._measuring;
 	}
 
 	private async _chart(query: URLSearchParams) {
@@ -276,14 +292,16 @@ class PageServer {
 	}
 
 	private async _find(topic: string): Promise<StationView | undefined> {
-		return (await this._options.source.stations()).find((station) => station.topic === topic);
+		return (await this._options.source.stations([topic]))[0];
 	}
 
-	private _listen({ request, response }: Call): void {
+	private _listen({ request, response, url }: Call): void {
 		allow(request, "GET");
+		const question = questionOf(url.searchParams);
 		// It would wait for the end.
 		if (request.method === "HEAD") return send(response, 200, "text/event-stream; charset=utf-8", "");
-		if (!this._events.add(response)) throw new Refusal(503, "Too many pages are open.", { "Retry-After": "10" });
+		if (!this._events.add(response, question))
+			throw new Refusal(503, "Too many pages are open.", { "Retry-After": "10" });
 	}
 
 	private async _command(request: IncomingMessage) {
@@ -298,6 +316,18 @@ class PageServer {
 		if (!station.takesCommands) throw new Refusal(400, "topic: this station takes no commands");
 		return command(wanted);
 	}
+}
+
+/** What a list shows of a station. */
+function inBrief({ quantities, last, ...station }: StationView): StationView {
+	const shown = quantities.slice(0, QUANTITIES_IN_BRIEF);
+	const values = shown.flatMap(({ name }) =>
+		last && Object.hasOwn(last.quantities, name) ? [[name, last.quantities[name]!] as const] : [],
+	);
+	return {
+		...{ ...station, quantities: shown, diagnostics: null },
+		last: last && { ...last, quantities: Object.fromEntries(values) },
+	};
 }
 
 /** Throws a `Refusal` unless the method is the one wanted; HEAD is as GET. */
@@ -318,19 +348,6 @@ function urlOf({ url = "" }: IncomingMessage): URL {
 /** For a line of our own output. */
 function pathOf({ url = "" }: IncomingMessage): string {
 	return url.split("?")[0]!.slice(0, 100);
-}
-
-function textOf(query: URLSearchParams, name: string): string {
-	const text = query.get(name);
-	if (!text) throw new Refusal(400, `${name}: is missing`);
-	return text;
-}
-
-function wholeOf(query: URLSearchParams, name: string): number {
-	const text = textOf(query, name);
-	const value = Number(text);
-	if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(value)) throw new Refusal(400, `${name}: must be a whole number`);
-	return value;
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
@@ -404,4 +421,20 @@ function send(response: ServerResponse, status: number, type: string, body: stri
 	if (!response.hasHeader("Cache-Control")) response.setHeader("Cache-Control", "no-store");
 	response.writeHead(status, { "Content-Type": type, "Content-Length": Buffer.byteLength(body) });
 	response.end(body);
+}
+
+/** A part after the other, as the one who asks reads them. */
+async function sendParts({ request, response }: Call, type: string, parts: readonly string[]): Promise<void> {
+	const length = parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
+	response.setHeader("Cache-Control", "no-store");
+	response.writeHead(200, { "Content-Type": type, "Content-Length": length });
+	for (const part of request.method === "HEAD" ? [] : parts) {
+		if (response.write(part)) continue;
+		await new Promise<void>((resolve) => {
+			response.once("drain", resolve);
+			response.once("close", resolve);
+		});
+		if (response.destroyed) return;
+	}
+	response.end();
 }

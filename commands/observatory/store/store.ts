@@ -3,7 +3,7 @@
  * be acknowledged then.
  */
 import { quantitiesWith } from "../../../src/net/quantities.ts";
-import type { LastReading, Loss, Quantities, QuantityView, StationView, Status } from "../api.ts";
+import type { LastReading, Loss, Quantities, QuantityView, StationView, Status, Summary } from "../api.ts";
 import type { Arrival, ArrivedAnswer, ArrivedReading, ArrivedValues } from "./arrival.ts";
 import { among, type Driver, inChunks, type Query, type Row, type Value } from "./driver.ts";
 import { type Gap, sizeOf } from "./gaps.ts";
@@ -18,6 +18,8 @@ const QUANTITIES_MAXIMUM = 64;
 const RUNS_MAXIMUM = 8;
 /** Values without a time of their own that come within one ms are put one behind the other, up to so many ms ahead. */
 const AHEAD_MS = 60_000;
+/** Stations of which summaries are read at once; then others have their turn. */
+const SUMMARIES_AT_ONCE = 1_000;
 
 /** What has become of a batch. */
 export interface Saved {
@@ -29,6 +31,8 @@ export interface Saved {
 	readonly refused: number;
 	/** Stations of which something has changed, by their topics. */
 	readonly changed: ReadonlySet<string>;
+	/** Stations of which something else than their last reading has changed, by their topics. */
+	readonly altered: ReadonlySet<string>;
 	/** Stations of which numbers are missing that may still come, by their topics. */
 	readonly incomplete: ReadonlySet<string>;
 }
@@ -53,6 +57,8 @@ interface Station {
 	/** The runs as they were, to know which have changed. */
 	readonly before: ReadonlyMap<number, Run>;
 	changed: boolean;
+	/** Whether it is something else than its last reading. */
+	altered: boolean;
 }
 
 /** A row of the table `value`. */
@@ -102,11 +108,30 @@ export class Store {
 			topics === undefined
 				? await query("SELECT * FROM station ORDER BY topic")
 				: await among(query, topics, (list) => `SELECT * FROM station WHERE topic IN ${list} ORDER BY topic`);
+		return this._views(rows, topics === undefined);
+	}
+
+	/** All, by topic, so many at a time, so that others have their turn between. Throws a `StoreError`. */
+	async *allStations(count: number): AsyncGenerator<StationView[]> {
+		let last: string | undefined;
+		for (;;) {
+			const rows = await this.driver.query(
+				`SELECT * FROM station ${last === undefined ? "" : "WHERE topic > ?"} ORDER BY topic LIMIT ?`,
+				last === undefined ? [count] : [last, count],
+			);
+			if (rows.length > 0) yield await this._views(rows, false);
+			if (rows.length < count) return;
+			last = String(rows.at(-1)!.topic);
+			await immediate();
+		}
+	}
+
+	/** `isAll`: then nothing need be asked by station. */
+	private async _views(rows: readonly Row[], isAll: boolean): Promise<StationView[]> {
+		const { query } = this.driver;
 		const ids = rows.map(({ id }) => id!);
 		const rowsOf = (select: string, order = "") =>
-			topics === undefined
-				? query(`${select} ${order}`)
-				: among(query, ids, (list) => `${select} WHERE station IN ${list} ${order}`);
+			isAll ? query(`${select} ${order}`) : among(query, ids, (list) => `${select} WHERE station IN ${list} ${order}`);
 		const series = groups(await rowsOf("SELECT station, quantity FROM series", "ORDER BY id"));
 		const gaps = groups(await rowsOf("SELECT station, first, last, is_gone FROM gap"));
 		const runs = groups(await rowsOf("SELECT DISTINCT station FROM run"));
@@ -128,6 +153,33 @@ export class Store {
 				takesCommands: runs.has(id),
 			};
 		});
+	}
+
+	/** Of the stations with these topics, or of all, in any order. Throws a `StoreError`. */
+	async summaries(topics?: readonly string[]): Promise<Summary[]> {
+		const { query } = this.driver;
+		if (topics) {
+			const rows = await among(query, topics, (list) => `SELECT id, topic, status FROM station WHERE topic IN ${list}`);
+			return summariesOf(rows, (sql) =>
+				among(
+					query,
+					rows.map(({ id }) => id!),
+					(list) => sql(`station IN ${list}`),
+				),
+			);
+		}
+		const all: Summary[] = [];
+		for (let last = 0; ; ) {
+			const rows = await query("SELECT id, topic, status FROM station WHERE id > ? ORDER BY id LIMIT ?", [
+				...[last, SUMMARIES_AT_ONCE],
+			]);
+			const first = last;
+			last = Number(rows.at(-1)?.id ?? last);
+			const found = await summariesOf(rows, (sql) => query(sql("station > ? AND station <= ?"), [first, last]));
+			for (const summary of found) all.push(summary);
+			if (rows.length < SUMMARIES_AT_ONCE) return all;
+			await immediate();
+		}
 	}
 
 	/** What is missing of a station, newest first. Throws a `StoreError`. */
@@ -208,6 +260,7 @@ class Batch {
 			duplicates: this._duplicates,
 			refused: this._refused,
 			changed: new Set(changed.map(({ topic }) => topic)),
+			altered: new Set(changed.filter(({ altered }) => altered).map(({ topic }) => topic)),
 			incomplete: new Set(
 				changed.filter(({ runs }) => runs.at(-1)?.gaps.some(({ isGone }) => !isGone)).map(({ topic }) => topic),
 			),
@@ -265,6 +318,8 @@ class Batch {
 						runs: own,
 						before: new Map(own.map((run) => [run.run, { ...run }])),
 						changed: false,
+						// New ones, too.
+						altered: row.last === null,
 					},
 				];
 			}),
@@ -317,11 +372,13 @@ class Batch {
 				station.status = arrival.status;
 				station.since = arrival.isRetained ? null : arrival.receivedAt;
 				station.changed = true;
+				station.altered = true;
 				return;
 			case "diagnostics":
 				station.diagnostics = JSON.stringify(arrival.members);
 				station.diagnosticsTime = arrival.receivedAt;
 				station.changed = true;
+				station.altered = true;
 		}
 	}
 
@@ -363,6 +420,7 @@ class Batch {
 			station.last = { ...station.last, time, isTimed: true };
 		}
 		station.changed = true;
+		station.altered = true;
 	}
 
 	private async _values(station: Station, arrived: ArrivedValues): Promise<void> {
@@ -474,8 +532,10 @@ class Batch {
 			const key = keyOf(station.id, quantity);
 			if (this._series.has(key) || added.has(key)) continue;
 			const left = room.get(station.id)!;
-			if (left > 0) added.set(key, [station.id, quantity]);
-			else this._refused++;
+			if (left > 0) {
+				added.set(key, [station.id, quantity]);
+				station.altered = true;
+			} else this._refused++;
 			room.set(station.id, left - 1);
 		}
 		if (added.size === 0) return;
@@ -529,6 +589,7 @@ class Batch {
 				run.gaps !== (station.before.get(run.run)?.gaps ?? run.gaps) || !station.before.has(run.run),
 		);
 		for (const { station, run } of holed) {
+			station.altered = true;
 			await query("DELETE FROM gap WHERE station = ? AND run = ?", [station.id, run.run]);
 		}
 		await inChunks(
@@ -548,6 +609,41 @@ function isChanged(run: Run, before: Run | undefined): boolean {
 
 function keyOf(station: number, quantity: string): string {
 	return `${station} ${quantity}`;
+}
+
+/** `sqlOf` gets a statement that is made for a condition on the column `station`. */
+async function summariesOf(
+	stations: readonly Row[],
+	ask: (sqlOf: (condition: string) => string) => Promise<readonly Row[]>,
+): Promise<Summary[]> {
+	const series = groups(
+		await ask((condition) => `SELECT station, quantity FROM series WHERE ${condition} ORDER BY station, id`),
+	);
+	const gaps = groups(
+		await ask(
+			(condition) => `SELECT station, is_gone, SUM(last - first + 1) AS size FROM gap WHERE ${condition}
+				GROUP BY station, is_gone`,
+		),
+	);
+	/** One object for all that have it. */
+	const views = new Map<string, QuantityView>();
+	const viewOf = (name: string) => {
+		const view = views.get(name) ?? quantityView(name);
+		views.set(name, view);
+		return view;
+	};
+	return stations.map(({ id, topic, status }) => {
+		const size = (isGone: number) => gaps.get(Number(id))?.find(({ is_gone }) => is_gone === isGone)?.size ?? 0;
+		return {
+			...{ topic: String(topic), status: status as Status, missing: Number(size(0)), lost: Number(size(1)) },
+			quantities: (series.get(Number(id)) ?? []).map(({ quantity }) => viewOf(String(quantity))).sort(inOrder),
+		};
+	});
+}
+
+/** Lets others have their turn. */
+function immediate(): Promise<void> {
+	return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Rows by their station. */

@@ -7,7 +7,7 @@ import { Overview } from "./overview.ts";
 import { DEFAULT_RANGE, hashOf, type Route, routeOf } from "./route.ts";
 import { StationPage } from "./station.ts";
 import { language, texts } from "./texts.ts";
-import type { Context, View } from "./view.ts";
+import { type Context, NO_STATION, type View } from "./view.ts";
 
 const main = document.querySelector("main")!;
 const nav = document.querySelector("nav")!;
@@ -66,9 +66,13 @@ function show(isStep: boolean): void {
 		if (route.view === name) anchor.setAttribute("aria-current", "page");
 		else anchor.removeAttribute("aria-current");
 	}
-	if (view?.reroute(route)) return;
+	if (view?.reroute(route)) {
+		observatory.show(view.question);
+		return;
+	}
 	view?.close();
 	view = create(route);
+	observatory.show(view.question);
 	document.title = `${view.title} · Veleta`;
 	main.replaceChildren(view.root);
 	if (!isStep) return;
@@ -79,7 +83,7 @@ function show(isStep: boolean): void {
 function create(route: Route): View {
 	switch (route.view) {
 		case "overview":
-			return new Overview(context);
+			return new Overview(context, route);
 		case "station":
 			return new StationPage(context, route.topic, route.range);
 		case "compare":
@@ -98,7 +102,7 @@ function nowhere(): View {
 	);
 	const nothing = () => {};
 	return {
-		...{ root, title: texts.notThere, reroute: ({ view }) => view === "nowhere" },
+		...{ root, title: texts.notThere, question: NO_STATION, reroute: ({ view }) => view === "nowhere" },
 		...{ changed: nothing, reading: nothing, missed: nothing, tick: nothing, escape: nothing, close: nothing },
 	};
 }

@@ -1,31 +1,55 @@
 /** Several stations in one chart of one quantity. */
-import type { LastReading, QuantityView } from "../../api.ts";
+import type { LastReading, Question, StationsAnswer } from "../../api.ts";
 import { ChartCard } from "./chart.ts";
 import { el, newId, setText } from "./dom.ts";
 import { Feed } from "./feed.ts";
 import { numberText } from "./format.ts";
+import { searchInput } from "./overview.ts";
 import type { Range, Route } from "./route.ts";
 import { quantityText, texts } from "./texts.ts";
 import { COLOURS } from "./theme.ts";
 import { Timeline } from "./timeline.ts";
-import { type Context, nameOf, Reloader, stepOf, type View } from "./view.ts";
+import { type Context, NO_STATION, nameOf, Reloader, stepOf, type View } from "./view.ts";
 
 /** Curves at a time: as many as there are colours. */
 const STATIONS = COLOURS;
+/** Stations that are offered; the others are found by the words of their topics. */
+const OFFERED = 24;
+/** After the last key, in ms, stations are searched. */
+const TYPED_MS = 250;
 
 type CompareRoute = Extract<Route, { view: "compare" }>;
+
+/** What may be chosen. */
+interface Offer {
+	readonly quantity: string;
+	readonly text: string;
+	readonly answer: StationsAnswer;
+}
 
 export class ComparePage implements View {
 	readonly root = el("div", { class: "page" });
 	private readonly _context: Context;
 	private readonly _timeline: Timeline;
 	private readonly _select: HTMLSelectElement;
+	private readonly _search = searchInput(() => {
+		clearTimeout(this._typed);
+		this._typed = setTimeout(() => this._offerer.now(), TYPED_MS);
+	});
 	private readonly _boxes = el("div", { class: "boxes" });
+	private readonly _more = el("p", { class: "note", role: "status" });
 	private readonly _chartPlace = el("div", { class: "charts wide" });
 	private readonly _reloader = new Reloader(() => void this._load());
+	private readonly _offerer = new Reloader(() => void this._ask());
+	/** Each station's; one keeps its own when another one is chosen. */
+	private readonly _colours = new Map<string, number>();
 	private _route: CompareRoute;
 	private _card: ChartCard | undefined;
 	private _feeds: Feed[] = [];
+	private _offer: Offer | undefined;
+	/** The last question of what may be chosen. */
+	private _asked = 0;
+	private _typed: number | undefined;
 	private _offered = "";
 	private _drawn = "";
 
@@ -58,7 +82,9 @@ export class ComparePage implements View {
 						" ",
 						el("span", { class: "note" }, texts.chooseLimit(numberText(STATIONS))),
 					),
+					this._search,
 					this._boxes,
+					this._more,
 				),
 			),
 			el("div", { class: "bar" }, this._timeline.root),
@@ -66,10 +92,17 @@ export class ComparePage implements View {
 			el("p", { class: "note" }, texts.zoomHint),
 		);
 		this.changed();
+		this._offerer.now();
 	}
 
 	get title(): string {
 		return texts.compare;
+	}
+
+	get question(): Question {
+		const { topics, quantity } = this._route;
+		const shown = quantity === undefined ? this._topics : topics;
+		return shown.length > 0 ? { topics: shown.slice(0, STATIONS) } : NO_STATION;
 	}
 
 	reroute(route: Route): boolean {
@@ -77,31 +110,39 @@ export class ComparePage implements View {
 		const { range } = this._route;
 		this._route = route;
 		if (route.range !== range) this._timeline.setRange(route.range);
+		if (route.quantity !== undefined && route.quantity !== this._offer?.quantity) this._offerer.now();
 		this.changed();
 		return true;
 	}
 
 	changed(): void {
-		this._offer();
-		const { known, stations } = this._context.observatory;
-		const drawn = JSON.stringify([this._quantity, this._topics, known, stations.length > 0]);
-		if (drawn === this._drawn) return;
+		const { list } = this._context.observatory;
+		if (list && this._offer && list.total !== this._offer.answer.total) this._offerer.soon(0);
+		this._showOffer();
+		const topics = this._topics;
+		const total = this._offer?.answer.total;
+		// Until it is known what there is, what was drawn stays.
+		if (total !== undefined && total > 0 && this._offer?.quantity !== this._quantity) return;
+		const drawn = JSON.stringify([this._quantity, topics, total === undefined, total === 0]);
+		if (drawn === this._drawn) {
+			this._card?.show(this._timeline.span);
+			return;
+		}
 		this._drawn = drawn;
 		this._close();
-		const quantity = this._quantities.find(({ name }) => name === this._quantity);
-		if (!quantity || this._topics.length === 0) {
-			const text = !known ? texts.loading : stations.length > 0 ? texts.chooseSome : texts.noStation;
+		const quantity = this._offer?.answer.quantities.find(({ name }) => name === this._quantity);
+		if (!quantity || topics.length === 0) {
+			const text = total === undefined ? texts.loading : total > 0 ? texts.chooseSome : texts.noStation;
 			this._chartPlace.replaceChildren(el("p", { class: "card note" }, text));
 			return;
 		}
-		this._feeds = this._topics.map((topic) => new Feed(this._context.observatory, topic, quantity.name));
-		const order = this._offeredTopics;
+		this._feeds = topics.map((topic) => new Feed(this._context.observatory, topic, quantity.name));
+		this._colour(topics);
 		this._card = new ChartCard({
 			quantity,
-			// A station keeps its colour when another one is chosen.
 			lines: this._feeds.map((feed) => ({
 				label: this._labelOf(feed.topic),
-				colour: Math.max(0, order.indexOf(feed.topic)) % COLOURS,
+				colour: this._colours.get(feed.topic)!,
 				feed,
 			})),
 			isComparison: true,
@@ -123,7 +164,8 @@ export class ComparePage implements View {
 	}
 
 	missed(): void {
-		if (this._card) this._reloader.now();
+		this._offerer.soon(0);
+		if (this._card) this._reloader.soon(0);
 	}
 
 	tick(): void {}
@@ -133,45 +175,36 @@ export class ComparePage implements View {
 	}
 
 	close(): void {
+		clearTimeout(this._typed);
+		this._asked++;
+		this._offerer.close();
 		this._reloader.close();
 		this._close();
 	}
 
-	/** All that some station has, each once. */
-	private get _quantities(): QuantityView[] {
-		const all = new Map<string, QuantityView>();
-		for (const { quantities } of this._context.observatory.stations) {
-			for (const quantity of quantities) if (!all.has(quantity.name)) all.set(quantity.name, quantity);
-		}
-		return [...all.values()];
-	}
-
 	private get _quantity(): string | undefined {
-		return this._route.quantity ?? this._commonest;
+		return this._route.quantity ?? this._offer?.quantity;
 	}
 
-	/** The quantity that most stations have. */
-	private get _commonest(): string | undefined {
-		const counts = new Map<string, number>();
-		for (const { quantities } of this._context.observatory.stations)
-			for (const { name } of quantities) counts.set(name, (counts.get(name) ?? 0) + 1);
-		const highest = Math.max(...counts.values());
-		return [...counts].find(([, count]) => count === highest)?.[0];
-	}
-
-	/** Stations that have the quantity. */
-	private get _offeredTopics(): string[] {
-		const { stations } = this._context.observatory;
-		return stations
-			.filter(({ quantities }) => quantities.some(({ name }) => name === this._quantity))
-			.map(({ topic }) => topic);
+	/** Those offered, and before them those chosen that are not. */
+	private get _choice(): string[] {
+		const offered = this._offer?.answer.topics ?? [];
+		const { topics, quantity } = this._route;
+		const others = quantity === undefined ? [] : topics.filter((topic) => !offered.includes(topic) && this._has(topic));
+		return [...others, ...offered];
 	}
 
 	/** Without a choice, the first ones. */
 	private get _topics(): string[] {
 		const { topics, quantity } = this._route;
-		const offered = this._offeredTopics;
-		return (quantity === undefined ? offered : offered.filter((topic) => topics.includes(topic))).slice(0, STATIONS);
+		const choice = this._choice;
+		return (quantity === undefined ? choice : choice.filter((topic) => topics.includes(topic))).slice(0, STATIONS);
+	}
+
+	/** Whether a station that is shown has the quantity. */
+	private _has(topic: string): boolean {
+		const station = this._context.observatory.station(topic);
+		return station?.quantities.some(({ name }) => name === this._quantity) ?? false;
 	}
 
 	/** The route that says all that is shown. */
@@ -183,15 +216,49 @@ export class ComparePage implements View {
 	/** The last level of a topic, or the whole where two end alike. */
 	private _labelOf(topic: string): string {
 		const { name } = nameOf(topic);
-		return this._offeredTopics.filter((other) => nameOf(other).name === name).length > 1 ? topic : name;
+		return this._choice.filter((other) => nameOf(other).name === name).length > 1 ? topic : name;
 	}
 
-	private _offer(): void {
-		const quantities = this._quantities;
-		const topics = this._offeredTopics;
-		const offered = JSON.stringify([quantities.map(({ name }) => name), topics, this._context.observatory.known]);
+	/** The lowest colours that are free, for those that have none yet. */
+	private _colour(topics: readonly string[]): void {
+		for (const topic of this._colours.keys()) if (!topics.includes(topic)) this._colours.delete(topic);
+		for (const topic of topics) {
+			if (this._colours.has(topic)) continue;
+			const taken = new Set(this._colours.values());
+			let colour = 0;
+			while (taken.has(colour)) colour++;
+			this._colours.set(topic, colour);
+		}
+	}
+
+	/** Asks what may be chosen. */
+	private async _ask(): Promise<void> {
+		const asked = ++this._asked;
+		const { observatory } = this._context;
+		const text = this._search.value.trim();
+		const all = { text: "", show: "all", from: 0, count: 1 } as const;
+		try {
+			const quantity =
+				this._route.quantity ?? (await observatory.find({ ...all, quantity: undefined })).quantities[0]?.name;
+			const answer = await observatory.find({ ...all, text, quantity, count: OFFERED });
+			if (asked !== this._asked) return;
+			this._offer = { quantity: quantity ?? "", text, answer };
+			this.changed();
+			observatory.show(this.question);
+		} catch {
+			// The line about the connection tells it, and it is asked for again then.
+		}
+	}
+
+	private _showOffer(): void {
+		const { _offer: offer } = this;
+		if (!offer) return setText(this._boxes, texts.loading);
+		const { quantities, counts, total } = offer.answer;
+		const topics = this._choice;
+		const offered = JSON.stringify([quantities.map(({ name }) => name), topics, offer.text, total]);
 		if (offered !== this._offered) {
 			this._offered = offered;
+			const focused = this._checkboxes.find((box) => box === document.activeElement)?.value;
 			this._select.replaceChildren(...quantities.map(({ name }) => el("option", { value: name }, quantityText(name))));
 			this._boxes.replaceChildren(
 				...topics.map((topic) => {
@@ -199,7 +266,11 @@ export class ComparePage implements View {
 					return el("label", {}, box, el("span", {}, this._labelOf(topic)));
 				}),
 			);
-			if (topics.length === 0) setText(this._boxes, this._context.observatory.known ? texts.noStation : texts.loading);
+			this._checkboxes.find((box) => box.value === focused)?.focus();
+			if (topics.length === 0) setText(this._boxes, total > 0 ? texts.nothingFound : texts.noStation);
+			this._search.hidden = offer.text === "" && counts.all <= OFFERED && document.activeElement !== this._search;
+			const more = counts.all - offer.answer.topics.length;
+			setText(this._more, more > 0 ? texts.moreStations(numberText(more)) : "");
 		}
 		this._select.value = this._quantity ?? "";
 		const chosen = this._topics;

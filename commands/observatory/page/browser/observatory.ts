@@ -1,13 +1,25 @@
-/** What the page knows of the observatory: its stations, kept up by the stream of events, and its answers. */
-import type { Chart, CommandReply, CommandRequest, LastReading, LiveEvent, Loss, StationView } from "../../api.ts";
-import { compareTexts, MINUTE_MS, SECOND_MS } from "./format.ts";
+/** What the page knows of the observatory: the stations that it shows, kept up by the stream of events, and its answers. */
+import type {
+	Chart,
+	CommandReply,
+	CommandRequest,
+	LastReading,
+	ListQuestion,
+	LiveEvent,
+	Loss,
+	Question,
+	StationList,
+	StationsAnswer,
+	StationView,
+} from "../../api.ts";
+import { MINUTE_MS, SECOND_MS } from "./format.ts";
 import { wellFormed } from "./route.ts";
 
 /** Between two attempts to get the stream again where the browser makes none, in ms: rising. */
 const RETRY_FIRST_MS = SECOND_MS;
 const RETRY_HIGHEST_MS = 10 * SECOND_MS;
-/** A connection may be dead without a sign: after so many ms the stations are asked for again, which tells. */
-const CHECK_MS = MINUTE_MS;
+/** A connection may be dead without a sign: one that says nothing for so many ms is, as the server says that it lives. */
+const SILENT_MS = 40 * SECOND_MS;
 /** A page that nobody has seen for so many ms lets its stream go: a browser has six connections to a server, for all its tabs. */
 const HIDDEN_MS = 10 * SECOND_MS;
 /** For an answer, in ms; a station's reply takes longer. */
@@ -24,36 +36,68 @@ export interface Listener {
 	connection(isLive: boolean): void;
 }
 
+/** What was shown for a question: who comes back to it sees it at once. */
+interface Shown {
+	readonly query: string;
+	readonly list: StationList;
+	readonly stations: ReadonlyMap<string, StationView>;
+}
+
 export class Observatory {
-	/** `false` before the first answer. */
-	known = false;
 	isLive = false;
+	/** Of the question; `undefined` before its first answer. */
+	list: StationList | undefined;
 	private readonly _listener: Listener;
-	private readonly _stations = new Map<string, StationView>();
+	private _stations = new Map<string, StationView>();
+	private _query: string | undefined;
+	private _isOfList = false;
+	private _lastList: Shown | undefined;
+	private _hasStarted = false;
 	private _stream: EventSource | undefined;
+	/** Whether the stream has told its list. */
+	private _isTold = false;
 	private _retry = RETRY_FIRST_MS;
 	private _retryTimer: number | undefined;
+	private _silenceTimer: number | undefined;
 	private _hideTimer: number | undefined;
-	/** Events that came while the stations were asked for: the answer may be older. */
-	private _held: LiveEvent[] | undefined;
 
 	constructor(listener: Listener) {
 		this._listener = listener;
 	}
 
 	start(): void {
+		this._hasStarted = true;
 		this._open();
-		setInterval(() => void this._check(), CHECK_MS);
 		document.addEventListener("visibilitychange", () => this._seen(document.visibilityState === "visible"));
 	}
 
-	/** In the order of their topics. */
-	get stations(): StationView[] {
-		return [...this._stations.values()].sort((a, b) => compareTexts(a.topic, b.topic));
+	/** What is shown from now on. */
+	show(question: Question): void {
+		const query = queryOf(question);
+		if (query === this._query) return;
+		this._remember();
+		this._query = query;
+		this._isOfList = !("topics" in question);
+		const known = this._lastList?.query === query ? this._lastList : undefined;
+		this.list = known?.list;
+		if (known) this._stations = new Map([...known.stations]);
+		if (this._hasStarted) this._open();
+		if (known) this._listener.changed();
 	}
 
+	/** Those of the list, in its order. */
+	get stations(): StationView[] {
+		return (this.list?.topics ?? []).flatMap((topic) => this._stations.get(topic) ?? []);
+	}
+
+	/** One that is shown, or was before. */
 	station(topic: string): StationView | undefined {
 		return this._stations.get(topic);
+	}
+
+	/** A list that is not kept up. */
+	find(question: ListQuestion): Promise<StationsAnswer> {
+		return ask<StationsAnswer>(`api/stations?${queryOf(question)}`);
 	}
 
 	chart(
@@ -65,11 +109,11 @@ export class Observatory {
 		signal?: AbortSignal,
 	): Promise<Chart> {
 		const query = { topic, quantity, from: Math.floor(from), to: Math.ceil(to), points };
-		return ask<Chart>(`api/chart?${queryOf(query)}`, signal);
+		return ask<Chart>(`api/chart?${paramsOf(query)}`, signal);
 	}
 
 	losses(topic: string): Promise<Loss[]> {
-		return ask<Loss[]>(`api/losses?${queryOf({ topic })}`);
+		return ask<Loss[]>(`api/losses?${paramsOf({ topic })}`);
 	}
 
 	async command(request: CommandRequest): Promise<CommandReply> {
@@ -85,14 +129,20 @@ export class Observatory {
 	private _open(): void {
 		clearTimeout(this._retryTimer);
 		this._stream?.close();
-		const stream = new EventSource("api/events");
+		const stream = new EventSource(`api/events?${this._query}`);
 		this._stream = stream;
+		this._isTold = false;
 		stream.onopen = () => {
+			this._isTold = false;
 			this._retry = RETRY_FIRST_MS;
-			void this._fetch();
+			this._hear();
 		};
-		stream.onmessage = ({ data }) => this._receive(JSON.parse(data));
+		stream.onmessage = ({ data }) => {
+			this._hear();
+			this._receive(JSON.parse(data));
+		};
 		stream.onerror = () => {
+			clearTimeout(this._silenceTimer);
 			this._setLive(false);
 			// It comes again by itself, but not after an answer that is no stream.
 			if (stream.readyState !== EventSource.CLOSED) return;
@@ -101,67 +151,72 @@ export class Observatory {
 		};
 	}
 
+	/** The connection lives. */
+	private _hear(): void {
+		clearTimeout(this._silenceTimer);
+		this._silenceTimer = setTimeout(() => {
+			this._setLive(false);
+			this._open();
+		}, SILENT_MS);
+	}
+
 	private _seen(isVisible: boolean): void {
 		clearTimeout(this._hideTimer);
-		if (!isVisible) this._hideTimer = setTimeout(() => this._pause(), HIDDEN_MS);
-		else if (this._stream) void this._check();
-		else this._open();
+		if (isVisible) this._open();
+		else this._hideTimer = setTimeout(() => this._pause(), HIDDEN_MS);
 	}
 
 	private _pause(): void {
 		clearTimeout(this._retryTimer);
+		clearTimeout(this._silenceTimer);
 		this._stream?.close();
 		this._stream = undefined;
 	}
 
-	private async _check(): Promise<void> {
-		if (!this._stream) return;
-		if (!(await this._fetch()) && this._stream?.readyState === EventSource.OPEN) this._open();
-	}
-
-	/** Returns whether there was an answer. */
-	private async _fetch(): Promise<boolean> {
-		const held: LiveEvent[] = [];
-		this._held = held;
-		try {
-			const stations = await ask<StationView[]>("api/stations");
-			// A later question has its own answer.
-			if (this._held !== held) return true;
-			this._stations.clear();
-			for (const station of stations) this._stations.set(station.topic, station);
-			this.known = true;
-			for (const event of held) this._apply(event);
-			if (this._stream?.readyState === EventSource.OPEN) this._setLive(true);
-			this._listener.changed();
-			this._listener.missed();
-			return true;
-		} catch {
-			this._setLive(false);
-			return false;
-		} finally {
-			if (this._held === held) this._held = undefined;
-		}
-	}
-
-	private _receive(event: LiveEvent): void {
-		this._held?.push(event);
-		this._apply(event);
-		if (event.type === "reading") this._listener.reading(event.topic, event.reading, event.isLate);
-		else this._listener.changed();
+	private _receive(events: readonly LiveEvent[]): void {
+		/** Then views may have asked before the stream began. */
+		const isShown = this.list !== undefined || this._stations.size > 0;
+		for (const event of events) this._apply(event);
+		if (events.some(({ type }) => type === "list" || type === "station")) this._listener.changed();
+		const isFirst = !this._isTold && events.some(({ type }) => type === "list");
+		if (isFirst) this._isTold = true;
+		if ((isFirst && isShown) || events.some(({ type }) => type === "missed")) this._listener.missed();
+		for (const event of events)
+			if (event.type === "reading") this._listener.reading(event.topic, event.reading, event.isLate);
 	}
 
 	private _apply(event: LiveEvent): void {
-		if (event.type === "station") {
-			this._stations.set(event.station.topic, event.station);
-			return;
+		switch (event.type) {
+			case "station":
+				this._stations.set(event.station.topic, event.station);
+				return;
+			case "list":
+				this.list = event.list;
+				this._keep(new Set(event.list.topics));
+				this._setLive(true);
+				return;
+			case "reading":
+				this._applyReading(event);
 		}
-		const station = this._stations.get(event.topic);
-		const { reading, isLate } = event;
+	}
+
+	private _applyReading({ topic, reading, isLate }: Extract<LiveEvent, { type: "reading" }>): void {
+		const station = this._stations.get(topic);
 		if (!station || isLate || (station.last && station.last.time > reading.time)) return;
 		// Of plain numbers a reading may have one quantity alone.
 		const before = reading.seq === null ? station.last?.quantities : undefined;
 		const last = { ...reading, quantities: { ...before, ...reading.quantities } };
-		this._stations.set(event.topic, { ...station, last });
+		this._stations.set(topic, { ...station, last });
+	}
+
+	private _keep(topics: ReadonlySet<string>): void {
+		for (const topic of this._stations.keys()) if (!topics.has(topic)) this._stations.delete(topic);
+	}
+
+	private _remember(): void {
+		const { list, _query: query, _stations: stations } = this;
+		if (list && query !== undefined && this._isOfList)
+			this._lastList = { query, list, stations: new Map([...stations]) };
 	}
 
 	private _setLive(isLive: boolean): void {
@@ -171,10 +226,15 @@ export class Observatory {
 	}
 }
 
-function queryOf(members: Readonly<Record<string, string | number>>): string {
-	return new URLSearchParams(
-		Object.entries(members).map(([name, value]) => [name, wellFormed(String(value))]),
-	).toString();
+/** What is `undefined` is left out. */
+function paramsOf(members: Readonly<Record<string, string | number | undefined>>): string {
+	const given = Object.entries(members).filter(([, value]) => value !== undefined);
+	return new URLSearchParams(given.map(([name, value]) => [name, wellFormed(String(value))])).toString();
+}
+
+function queryOf(question: Question): string {
+	if (!("topics" in question)) return paramsOf({ ...question });
+	return new URLSearchParams(question.topics.map((topic) => ["topic", wellFormed(topic)])).toString();
 }
 
 async function ask<Answer>(path: string, signal?: AbortSignal): Promise<Answer> {

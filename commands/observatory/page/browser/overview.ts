@@ -1,31 +1,54 @@
 /** A card for each station: its last values, its state, and how its day was. */
-import type { LastReading, StationView } from "../../api.ts";
+import type { Filter, LastReading, Question, StationView } from "../../api.ts";
 import { el, setText } from "./dom.ts";
 import { Feed } from "./feed.ts";
 import { agoText, DAY_MS, MINUTE_MS, numberText, quantityOf, SECOND_MS, timeText } from "./format.ts";
-import { DEFAULT_RANGE, hashOf, type Route } from "./route.ts";
+import { DEFAULT_RANGE, FILTERS, hashOf, type Route, TEXT_MAXIMUM } from "./route.ts";
 import { drawSparkline, SPARK_POINTS, sparkline } from "./sparkline.ts";
 import { quantityText, texts } from "./texts.ts";
 import { type Context, Moment, nameOf, Reloader, statusMark, type View } from "./view.ts";
 
 /** Quantities of a card; a station's own page has all. */
 const SHOWN = 4;
-/** Cards that have a small curve: each one is a question to the server. */
-const CURVES = 24;
+/** Cards of a page. */
+const CARDS = 48;
+/** Up to so many stations there is nothing to find, and nothing that would help to. */
+const FEW = 20;
 /** A curve of a day is asked for anew after so many ms. */
 const CURVE_MS = 5 * MINUTE_MS;
-/** And after so many at the least, however many late readings come. */
+/** And after so many at the least, for each card, however many late readings come. */
 const CURVE_PAUSE_MS = 2 * SECOND_MS;
+const CARD_PAUSE_MS = 100;
+/** Curves are asked for when their card is so near to what is seen. */
+const NEAR = "200px";
+/** After the last key, in ms, stations are searched. */
+const TYPED_MS = 250;
+
+type OverviewRoute = Extract<Route, { view: "overview" }>;
 
 export class Overview implements View {
 	readonly root = el("div", { class: "overview" });
 	private readonly _context: Context;
 	private readonly _heading = el("h1", { tabindex: -1 });
+	private readonly _finder: Finder;
+	private readonly _none = el("p", { class: "card note" }, texts.nothingFound);
 	private readonly _list = el("ul", { class: "cards" });
+	private readonly _pager = new Pager();
 	private readonly _cards = new Map<string, Card>();
+	private readonly _byRoot = new WeakMap<Element, Card>();
+	private readonly _seen: IntersectionObserver;
+	private _route: OverviewRoute;
 
-	constructor(context: Context) {
+	constructor(context: Context, route: OverviewRoute) {
 		this._context = context;
+		this._route = route;
+		this._finder = new Finder(route, (change) => context.go({ ...this._route, page: 1, ...change }, "show" in change));
+		this._seen = new IntersectionObserver(
+			(entries) => {
+				for (const { target, isIntersecting } of entries) this._byRoot.get(target)?.setSeen(isIntersecting);
+			},
+			{ rootMargin: NEAR },
+		);
 		this.changed();
 	}
 
@@ -33,26 +56,39 @@ export class Overview implements View {
 		return texts.overview;
 	}
 
-	reroute({ view }: Route): boolean {
-		return view === "overview";
+	get question(): Question {
+		const { text, show, page } = this._route;
+		return { text, show, quantity: undefined, from: (page - 1) * CARDS, count: CARDS };
+	}
+
+	reroute(route: Route): boolean {
+		if (route.view !== "overview") return false;
+		const { page } = this._route;
+		this._route = route;
+		this._finder.set(route);
+		if (route.page !== page && route.page !== 1) {
+			window.scrollTo(0, 0);
+			this._heading.focus({ preventScroll: true });
+		}
+		return true;
 	}
 
 	changed(): void {
-		const { observatory } = this._context;
-		const { stations } = observatory;
-		if (stations.length === 0) {
-			this._cards.clear();
-			this._list.replaceChildren();
-			if (observatory.known) this._showEmpty();
-			else
+		const { list, stations } = this._context.observatory;
+		// What was there before stays until there is an answer.
+		if (!list) {
+			if (!this.root.hasChildNodes())
 				this.root.replaceChildren(
 					el("h1", { tabindex: -1 }, texts.overview),
 					el("p", { class: "note" }, texts.loading),
 				);
 			return;
 		}
+		if (list.total === 0) return this._showEmpty();
+		const shown = new Set(list.topics);
 		for (const [topic, card] of this._cards) {
-			if (observatory.station(topic)) continue;
+			if (shown.has(topic)) continue;
+			this._seen.unobserve(card.root);
 			card.close();
 			card.root.remove();
 			this._cards.delete(topic);
@@ -60,16 +96,24 @@ export class Overview implements View {
 		for (const [index, station] of stations.entries()) {
 			let card = this._cards.get(station.topic);
 			if (!card) {
-				card = new Card(this._context, station, this._cards.size < CURVES);
+				card = new Card(this._context, station);
 				this._cards.set(station.topic, card);
+				this._byRoot.set(card.root, card);
+				this._seen.observe(card.root);
 			}
 			card.update(station);
 			// A card that stands where it is keeps the focus.
 			if (this._list.children[index] !== card.root)
 				this._list.insertBefore(card.root, this._list.children[index] ?? null);
 		}
-		setText(this._heading, texts.title(numberText(stations.length), stations.length === 1));
-		if (this._heading.parentNode !== this.root) this.root.replaceChildren(this._heading, this._list);
+		setText(this._heading, texts.title(numberText(list.total), list.total === 1));
+		const { show, text } = this._route;
+		this._finder.root.hidden = list.total <= FEW && show === "all" && text === "";
+		this._finder.count(list.counts);
+		this._none.hidden = stations.length > 0;
+		this._pager.set(this._route, CARDS, stations.length, list.counts[show]);
+		if (this._heading.parentNode !== this.root)
+			this.root.replaceChildren(this._heading, this._finder.root, this._none, this._list, this._pager.root);
 	}
 
 	reading(topic: string, reading: LastReading, isLate: boolean): void {
@@ -77,11 +121,11 @@ export class Overview implements View {
 		if (!station) return;
 		const card = this._cards.get(topic);
 		card?.update(station);
-		card?.reading(reading, isLate);
+		card?.reading(reading, isLate, this._pause);
 	}
 
 	missed(): void {
-		for (const card of this._cards.values()) card.load();
+		for (const card of this._cards.values()) card.load(this._pause);
 	}
 
 	tick(): void {
@@ -94,11 +138,21 @@ export class Overview implements View {
 	escape(): void {}
 
 	close(): void {
+		this._finder.close();
+		this._seen.disconnect();
 		for (const card of this._cards.values()) card.close();
+	}
+
+	/** Between two questions for a card's curve, in ms. */
+	private get _pause(): number {
+		return Math.max(CURVE_PAUSE_MS, this._cards.size * CARD_PAUSE_MS);
 	}
 
 	/** A newcomer has just started it. */
 	private _showEmpty(): void {
+		for (const card of this._cards.values()) card.close();
+		this._cards.clear();
+		this._list.replaceChildren();
 		this.root.replaceChildren(
 			el(
 				"section",
@@ -110,6 +164,99 @@ export class Overview implements View {
 				el("p", {}, texts.tryBoard),
 			),
 		);
+	}
+}
+
+/** Finds stations by the words of their topics, and by what they are doing. */
+class Finder {
+	readonly root: HTMLElement;
+	private readonly _input: HTMLInputElement;
+	private readonly _filters: ReadonlyMap<Filter, { readonly button: HTMLButtonElement; readonly count: HTMLElement }>;
+	private _route: OverviewRoute;
+	private _timer: number | undefined;
+
+	constructor(route: OverviewRoute, onChange: (change: Partial<Pick<OverviewRoute, "text" | "show">>) => void) {
+		this._route = route;
+		this._input = searchInput(() => {
+			clearTimeout(this._timer);
+			this._timer = setTimeout(() => onChange({ text: this._input.value.trim() }), TYPED_MS);
+		});
+		this._filters = new Map(
+			FILTERS.map((filter) => {
+				const count = el("span", { class: "count" });
+				const text = filter === "all" || filter === "incomplete" ? texts.filters[filter] : texts.statuses[filter];
+				const onclick = () => onChange({ show: filter, text: this._input.value.trim() });
+				const dot = filter === "all" || filter === "incomplete" ? undefined : el("span", { class: "dot" });
+				const attributes = { type: "button", "data-status": filter, onclick };
+				return [filter, { button: el("button", attributes, dot, text, " ", count), count }];
+			}),
+		);
+		this.root = el(
+			"div",
+			{ class: "finder", role: "search" },
+			this._input,
+			el(
+				"div",
+				{ class: "filters", role: "group", "aria-label": texts.filter },
+				...[...this._filters.values()].map(({ button }) => button),
+			),
+		);
+		this.set(route);
+	}
+
+	set(route: OverviewRoute): void {
+		this._route = route;
+		// Whoever is typing goes on.
+		if (document.activeElement !== this._input) this._input.value = route.text;
+	}
+
+	count(counts: Readonly<Record<Filter, number>>): void {
+		for (const [filter, { button, count }] of this._filters) {
+			setText(count, numberText(counts[filter]));
+			const isPressed = filter === this._route.show;
+			button.setAttribute("aria-pressed", String(isPressed));
+			// A hidden button would lose the focus.
+			button.hidden = counts[filter] === 0 && filter !== "all" && !isPressed && document.activeElement !== button;
+		}
+	}
+
+	close(): void {
+		clearTimeout(this._timer);
+	}
+}
+
+export function searchInput(onInput: () => void): HTMLInputElement {
+	return el("input", {
+		...{ type: "search", "aria-label": texts.find, placeholder: texts.find, maxlength: TEXT_MAXIMUM },
+		...{ autocomplete: "off", spellcheck: "false", oninput: onInput },
+	});
+}
+
+/** Leads to the stations before and behind those that are shown. */
+class Pager {
+	readonly root: HTMLElement;
+	private readonly _before = el("a", { class: "leaf" }, texts.before);
+	private readonly _next = el("a", { class: "leaf" }, texts.next);
+	private readonly _shown = el("p", { class: "note", role: "status" });
+
+	constructor() {
+		this.root = el("nav", { class: "pager", "aria-label": texts.pages }, this._before, this._shown, this._next);
+	}
+
+	/** `all`: how many there are, of which `shown` are on this page of so many cards. */
+	set(route: OverviewRoute, cards: number, shown: number, all: number): void {
+		const first = (route.page - 1) * cards;
+		this.root.hidden = all <= cards && first === 0;
+		const last = Math.max(1, Math.ceil(all / cards));
+		const lead = (link: HTMLAnchorElement, page: number, isThere: boolean) => {
+			link.hidden = !isThere;
+			link.setAttribute("href", hashOf({ ...route, page }));
+		};
+		// There may be fewer than there were.
+		lead(this._before, Math.min(route.page - 1, last), route.page > 1);
+		lead(this._next, route.page + 1, first + cards < all);
+		const [from, to] = [shown > 0 ? first + 1 : 0, shown > 0 ? first + shown : 0];
+		setText(this._shown, texts.shownOf(numberText(from), numberText(to), numberText(all)));
 	}
 }
 
@@ -125,12 +272,14 @@ class Card {
 	private readonly _moment = new Moment();
 	private readonly _time = el("p", { class: "time" });
 	private readonly _gaps = el("p", { class: "gaps" });
-	private readonly _curve: SVGElement | undefined;
+	private readonly _curve = sparkline();
 	private readonly _reloader = new Reloader(() => void this._load());
 	private _feed: Feed | undefined;
 	private _loadedAt = Number.NEGATIVE_INFINITY;
+	/** Whether it is to be seen, or nearly so. */
+	private _isSeen = false;
 
-	constructor(context: Context, { topic, last }: StationView, hasCurve: boolean) {
+	constructor(context: Context, { topic, last }: StationView) {
 		this._context = context;
 		this._topic = topic;
 		const { name, before } = nameOf(topic);
@@ -138,7 +287,6 @@ class Card {
 		const range = last?.seq != null && last.seq <= FEW_READINGS ? "hour" : DEFAULT_RANGE;
 		const href = hashOf({ view: "station", topic, range });
 		const link = el("a", { href }, before && el("span", { class: "before" }, before), name);
-		if (hasCurve) this._curve = sparkline();
 		this.root = el(
 			"li",
 			{ class: "card station", "data-topic": topic },
@@ -162,22 +310,36 @@ class Card {
 			lost > 0 && texts.lostCount(numberText(lost), lost === 1),
 		];
 		setText(this._gaps, gaps.filter((text) => text !== false).join(" · "));
-		if (performance.now() - this._loadedAt > CURVE_MS) this.load();
-		else this._draw();
+		if (!this._loadIfOld()) this._draw();
 	}
 
-	reading(reading: LastReading, isLate: boolean): void {
-		if (isLate) this.load();
+	reading(reading: LastReading, isLate: boolean, pause: number): void {
+		if (isLate) this.load(pause);
 		else if (this._feed?.append(reading)) this._draw();
 	}
 
-	load(): void {
-		if (this._curve) this._reloader.soon(CURVE_PAUSE_MS);
+	/** `pause`: not more often than after so many ms. One that nobody sees is loaded when it is seen. */
+	load(pause: number): void {
+		if (this._isSeen) this._reloader.soon(pause);
+		else this._loadedAt = Number.NEGATIVE_INFINITY;
+	}
+
+	setSeen(isSeen: boolean): void {
+		this._isSeen = isSeen;
+		if (isSeen) this._loadIfOld();
+		else this._reloader.close();
 	}
 
 	close(): void {
 		this._reloader.close();
 		this._feed?.close();
+	}
+
+	/** Returns whether it is loaded. */
+	private _loadIfOld(): boolean {
+		const isOld = performance.now() - this._loadedAt > CURVE_MS;
+		if (isOld) this.load(CURVE_PAUSE_MS);
+		return isOld;
 	}
 
 	private async _load(): Promise<void> {
@@ -191,7 +353,7 @@ class Card {
 
 	private _draw(): void {
 		const station = this._context.observatory.station(this._topic);
-		if (!this._curve || !this._feed?.isLoaded || !station) return;
+		if (!this._feed?.isLoaded || !station) return;
 		const now = Math.max(Date.now(), station.last?.time ?? 0);
 		drawSparkline(this._curve, this._feed, quantityOf(station.quantities, this._feed.quantity), now);
 	}

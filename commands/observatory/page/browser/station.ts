@@ -1,5 +1,5 @@
 /** All about one station. */
-import type { LastReading, StationView } from "../../api.ts";
+import type { LastReading, Question, StationView } from "../../api.ts";
 import { ChartCard } from "./chart.ts";
 import { Commands } from "./commands.ts";
 import { el, newId, setText } from "./dom.ts";
@@ -60,6 +60,10 @@ export class StationPage implements View {
 		return nameOf(this._topic).name;
 	}
 
+	get question(): Question {
+		return { topics: [this._topic] };
+	}
+
 	reroute(route: Route): boolean {
 		if (route.view !== "station" || route.topic !== this._topic) return false;
 		this._timeline.setRange(route.range);
@@ -97,8 +101,8 @@ export class StationPage implements View {
 
 	missed(): void {
 		if (!this._isBuilt) return;
-		this._reloader.now();
-		this._lossReloader.now();
+		this._reloader.soon(0);
+		this._lossReloader.soon(0);
 	}
 
 	tick(): void {
@@ -129,7 +133,7 @@ export class StationPage implements View {
 	private _showNothing(): void {
 		if (this._isBuilt) return;
 		const heading = el("h1", { tabindex: -1 }, this.title);
-		const text = this._context.observatory.known ? texts.noSuchStation : texts.loading;
+		const text = this._context.observatory.list ? texts.noSuchStation : texts.loading;
 		this.root.replaceChildren(
 			heading,
 			el("p", { class: "note" }, text),
@@ -185,8 +189,9 @@ export class StationPage implements View {
 				this._last.replaceChildren(`${texts.lastReading}: `, this._moment.root, el("span"));
 			setText(this._last.lastChild!, `${number}${arrived}`);
 		} else setText(this._last, texts.noReading);
-		if (diagnostics !== this._factsShown || !this._facts.hasChildNodes()) {
-			this._factsShown = diagnostics;
+		const facts = diagnostics ?? this._context.observatory.list;
+		if (facts !== this._factsShown || !this._facts.hasChildNodes()) {
+			this._factsShown = facts;
 			this._showFacts(station);
 		}
 		this._showCommands(takesCommands);
@@ -194,7 +199,11 @@ export class StationPage implements View {
 	}
 
 	private _showFacts({ diagnostics }: StationView): void {
-		if (!diagnostics) return this._facts.replaceChildren(el("p", { class: "note" }, texts.noFacts));
+		if (!diagnostics) {
+			// A list has none.
+			const text = this._context.observatory.list ? texts.noFacts : texts.loading;
+			return this._facts.replaceChildren(el("p", { class: "note" }, text));
+		}
 		const head = el(
 			"thead",
 			{ class: "hidden" },

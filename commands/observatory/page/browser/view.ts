@@ -1,5 +1,5 @@
 /** What a view of the page is, and what views have in common. */
-import type { LastReading, StationView } from "../../api.ts";
+import type { LastReading, ListQuestion, Question, StationView } from "../../api.ts";
 import { el, setText } from "./dom.ts";
 import type { Feed } from "./feed.ts";
 import { exactTimeText, isoText, MINUTE_MS, SECOND_MS } from "./format.ts";
@@ -11,6 +11,8 @@ export interface View {
 	readonly root: HTMLElement;
 	/** For the window, and for a heading. */
 	readonly title: string;
+	/** Which stations it shows. */
+	readonly question: Question;
 	/** Takes a route that is the same view; returns `false` where it needs another one. */
 	reroute(route: Route): boolean;
 	/** Anything but a reading has changed. */
@@ -23,6 +25,9 @@ export interface View {
 	escape(): void;
 	close(): void;
 }
+
+/** Of a view that shows none. */
+export const NO_STATION: ListQuestion = { text: "", show: "all", quantity: undefined, from: 0, count: 1 };
 
 export interface Context {
 	readonly observatory: Observatory;

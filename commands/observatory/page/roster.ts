@@ -1,0 +1,157 @@
+/** The roll of all stations, from which lists are answered: by the words of a topic, a status, and what is missing. */
+import type { Filter, ListQuestion, QuantityView, Source, StationList, Summary } from "../api.ts";
+
+export const FILTERS: readonly Filter[] = ["all", "online", "asleep", "offline", "unknown", "incomplete"];
+/** A list of all, of which only the counts are wanted. */
+export const EVERYTHING: ListQuestion = { text: "", show: "all", quantity: undefined, from: 0, count: 0 };
+/** Quantities that are told, the commonest: strangers may make up any number of names. */
+const QUANTITIES_MAXIMUM = 64;
+/** Of more stations that have changed at a time than this, all are read anew, which costs less. */
+const CHANGED_MAXIMUM = 2_000;
+/**
+ * For how many ms it holds: while somebody tells it what has changed, for other programs may write to the same store; and
+ * while nobody does.
+ */
+const VALID_MS = 60_000;
+const VALID_UNTOLD_MS = 2_000;
+
+interface Entry {
+	readonly summary: Summary;
+	/** The topic as it is searched. */
+	readonly folded: string;
+	/** And as it is sorted. */
+	readonly key: string;
+}
+
+export class Roster {
+	private readonly _source: Pick<Source, "summaries">;
+	private readonly _now: () => number;
+	private _byTopic = new Map<string, Entry>();
+	/** By topic, as people sort. */
+	private _entries: readonly Entry[] = [];
+	private _quantities: readonly QuantityView[] | undefined;
+	private _changed = new Set<string>();
+	private _isTold = false;
+	/** When all were read, in ms of `now`. */
+	private _readAt = Number.NEGATIVE_INFINITY;
+	private _reading: Promise<boolean> | undefined;
+
+	/** `now` is a monotonic time in ms. */
+	constructor(source: Pick<Source, "summaries">, now: () => number) {
+		this._source = source;
+		this._now = now;
+	}
+
+	/** Whether it is told from now on what has changed. */
+	setTold(isTold: boolean): void {
+		this._isTold = isTold;
+		this._changed.clear();
+		this._readAt = Number.NEGATIVE_INFINITY;
+	}
+
+	changed(topic: string): void {
+		this._changed.add(topic);
+	}
+
+	/** Whether a list may be another one now. */
+	get isStale(): boolean {
+		return this._changed.size > 0 || this._now() - this._readAt >= (this._isTold ? VALID_MS : VALID_UNTOLD_MS);
+	}
+
+	/** Brings it up to date; resolves with whether all were read anew. Throws what the source throws. */
+	async refresh(): Promise<boolean> {
+		// One at a time. What changes meanwhile is in the next one.
+		await this._reading?.catch(() => {});
+		if (!this.isStale) return false;
+		this._reading ??= this._read().finally(() => {
+			this._reading = undefined;
+		});
+		return this._reading;
+	}
+
+	list({ text, show, quantity, from, count }: ListQuestion): StationList {
+		const words = fold(text)
+			.split(/\s+/)
+			.filter((word) => word !== "");
+		const counts: Record<Filter, number> = { all: 0, online: 0, asleep: 0, offline: 0, unknown: 0, incomplete: 0 };
+		const topics: string[] = [];
+		for (const { summary, folded } of this._entries) {
+			if (!words.every((word) => folded.includes(word))) continue;
+			if (quantity !== undefined && !summary.quantities.some(({ name }) => name === quantity)) continue;
+			const isIncomplete = summary.missing > 0 || summary.lost > 0;
+			counts.all++;
+			counts[summary.status]++;
+			if (isIncomplete) counts.incomplete++;
+			if (show === "incomplete" ? !isIncomplete : show !== "all" && show !== summary.status) continue;
+			if (counts[show] > from && topics.length < count) topics.push(summary.topic);
+		}
+		return { total: this._entries.length, counts, topics };
+	}
+
+	/** What stations have, commonest first. */
+	get quantities(): readonly QuantityView[] {
+		if (!this._quantities) {
+			const found = new Map<string, { readonly view: QuantityView; count: number }>();
+			for (const { summary } of this._entries) {
+				for (const view of summary.quantities) {
+					const one = found.get(view.name);
+					if (one) one.count++;
+					else found.set(view.name, { view, count: 1 });
+				}
+			}
+			const ordered = [...found.values()].sort((a, b) => b.count - a.count);
+			this._quantities = ordered.slice(0, QUANTITIES_MAXIMUM).map(({ view }) => view);
+		}
+		return this._quantities;
+	}
+
+	private async _read(): Promise<boolean> {
+		const now = this._now();
+		const changed = this._changed;
+		this._changed = new Set();
+		try {
+			if (!this._isTold || changed.size > CHANGED_MAXIMUM || now - this._readAt >= VALID_MS) {
+				this._take(await this._source.summaries(), new Map());
+				this._readAt = now;
+				return true;
+			}
+			this._take(await this._source.summaries([...changed]), this._byTopic);
+			return false;
+		} catch (error) {
+			for (const topic of changed) this._changed.add(topic);
+			throw error;
+		}
+	}
+
+	/** `known`: what else there is. */
+	private _take(summaries: readonly Summary[], known: Map<string, Entry>): void {
+		const before = this._byTopic;
+		let isSorted = known.size > 0;
+		for (const summary of summaries) {
+			const old = before.get(summary.topic);
+			if (!old) isSorted = false;
+			const { folded, key } = old ?? named(summary.topic);
+			known.set(summary.topic, { summary, folded, key });
+		}
+		this._byTopic = known;
+		this._quantities = undefined;
+		this._entries = isSorted
+			? this._entries.map(({ summary: { topic } }) => known.get(topic)!)
+			: [...known.values()].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+	}
+}
+
+function named(topic: string): { folded: string; key: string } {
+	const folded = fold(topic);
+	// As people sort: 2 before 10. A longer number is a larger one.
+	const key = folded.replace(/\d+/g, (digits) => {
+		const number = digits.replace(/^0+(?=\d)/, "");
+		return `${String.fromCharCode(0x30 + Math.min(number.length, 9))}${number}`;
+	});
+	return { folded, key: `${key}\n${topic}` };
+}
+
+/** As one searches, whatever the case and the accents. */
+function fold(text: string): string {
+	return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+}
