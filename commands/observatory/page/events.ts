@@ -14,6 +14,8 @@ const STALLED = 3;
 const RETRY_MS = 2_000;
 /** Between two looks at what has changed but readings, in ms; one takes some ms with thousands of stations. */
 const LOOK_MS = 1_000;
+/** When the last page has gone, news are heard for so many ms: whoever goes from view to view comes again at once. */
+const LINGER_MS = 5_000;
 /** Stations that are asked for at once; then others have their turn. */
 const STATIONS_AT_ONCE = 100;
 
@@ -53,6 +55,7 @@ export class EventStream {
 	private readonly _timer: NodeJS.Timeout;
 	private _flushTimer: NodeJS.Timeout | undefined;
 	private _lookTimer: NodeJS.Timeout | undefined;
+	private _restTimer: NodeJS.Timeout | undefined;
 	private _lookedAt = Number.NEGATIVE_INFINITY;
 	private _isLooking = false;
 
@@ -83,6 +86,7 @@ export class EventStream {
 			...{ unread: 0, isReading: false, isAsking: true },
 		};
 		this._clients.add(client);
+		clearTimeout(this._restTimer);
 		if (isEach) this._show(client, question.topics);
 		// News cost the source something.
 		if (!this._end) {
@@ -92,7 +96,9 @@ export class EventStream {
 		response.on("close", () => {
 			this._clients.delete(client);
 			this._show(client, []);
-			if (this._clients.size === 0) this._rest();
+			if (this._clients.size > 0 || !this._end) return;
+			this._restTimer = setTimeout(() => this._rest(), LINGER_MS);
+			this._restTimer.unref();
 		});
 		// A connection that was cut: "close" follows.
 		response.on("error", () => {});
@@ -109,6 +115,7 @@ export class EventStream {
 	private _rest(): void {
 		clearTimeout(this._lookTimer);
 		clearTimeout(this._flushTimer);
+		clearTimeout(this._restTimer);
 		this._lookTimer = undefined;
 		this._flushTimer = undefined;
 		if (!this._end) return;

@@ -28,9 +28,19 @@ const STATUSES: readonly Status[] = ["online", "asleep", "offline", "unknown"];
 /** Characters of a quantity's name that go into that of a metric. */
 const NAME_MAXIMUM = 80;
 
+/** Characters of a part of the text: what is written at once. */
+const PART = 65_536;
+
 /** Samples of a name, which have to stand together. */
+interface Family {
+	readonly head: string;
+	readonly parts: string[];
+	/** The one that grows. */
+	part: string;
+}
+
 class Families {
-	private readonly _families = new Map<string, { readonly head: string; samples: string }>();
+	private readonly _families = new Map<string, Family>();
 
 	has(name: string): boolean {
 		return this._families.has(name);
@@ -38,19 +48,21 @@ class Families {
 
 	open(name: string, type: Counter["type"], help: string): void {
 		const head = `# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${type}\n`;
-		this._families.set(name, { head, samples: "" });
+		this._families.set(name, { head, parts: [], part: "" });
 	}
 
 	/** `labels` is empty, or as it is written: `{station="…"}`. */
 	add(name: string, labels: string, value: number): void {
-		this._families.get(name)!.samples += `${name}${labels} ${numberText(value)}\n`;
+		const family = this._families.get(name)!;
+		family.part += `${name}${labels} ${numberText(value)}\n`;
+		if (family.part.length < PART) return;
+		family.parts.push(family.part);
+		family.part = "";
 	}
 
-	/** The text, a family each. */
 	get parts(): string[] {
-		return [...this._families.values()]
-			.filter(({ samples }) => samples !== "")
-			.map(({ head, samples }) => head + samples);
+		const written = [...this._families.values()].filter(({ parts, part }) => parts.length > 0 || part !== "");
+		return written.flatMap(({ head, parts, part }) => [head, ...parts, part]);
 	}
 }
 

@@ -14,9 +14,11 @@ const CHANGED_MAXIMUM = 2_000;
  */
 const VALID_MS = 60_000;
 const VALID_UNTOLD_MS = 2_000;
+/** Topics that are made ready at once; then others have their turn. */
+const TOPICS_AT_ONCE = 1_000;
 
 interface Entry {
-	readonly summary: Summary;
+	summary: Summary;
 	/** The topic as it is searched. */
 	readonly folded: string;
 	/** And as it is sorted. */
@@ -26,7 +28,7 @@ interface Entry {
 export class Roster {
 	private readonly _source: Pick<Source, "summaries">;
 	private readonly _now: () => number;
-	private _byTopic = new Map<string, Entry>();
+	private readonly _byTopic = new Map<string, Entry>();
 	/** By topic, as people sort. */
 	private _entries: readonly Entry[] = [];
 	private _quantities: readonly QuantityView[] | undefined;
@@ -111,11 +113,14 @@ export class Roster {
 		this._changed = new Set();
 		try {
 			if (!this._isTold || changed.size > CHANGED_MAXIMUM || now - this._readAt >= VALID_MS) {
-				this._take(await this._source.summaries(), new Map());
+				const all = await this._source.summaries();
+				await this._take(all);
+				// Those that are no more.
+				if (all.length < this._byTopic.size) this._keep(new Set(all.map(({ topic }) => topic)));
 				this._readAt = now;
 				return true;
 			}
-			this._take(await this._source.summaries([...changed]), this._byTopic);
+			await this._take(await this._source.summaries([...changed]));
 			return false;
 		} catch (error) {
 			for (const topic of changed) this._changed.add(topic);
@@ -123,21 +128,23 @@ export class Roster {
 		}
 	}
 
-	/** `known`: what else there is. */
-	private _take(summaries: readonly Summary[], known: Map<string, Entry>): void {
-		const before = this._byTopic;
-		let isSorted = known.size > 0;
-		for (const summary of summaries) {
-			const old = before.get(summary.topic);
-			if (!old) isSorted = false;
-			const { folded, key } = old ?? named(summary.topic);
-			known.set(summary.topic, { summary, folded, key });
+	private async _take(summaries: readonly Summary[]): Promise<void> {
+		const added: Entry[] = [];
+		for (const [index, summary] of summaries.entries()) {
+			const entry = this._byTopic.get(summary.topic);
+			if (entry) entry.summary = summary;
+			else added.push({ summary, ...named(summary.topic) });
+			if (index % TOPICS_AT_ONCE === TOPICS_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
 		}
-		this._byTopic = known;
 		this._quantities = undefined;
-		this._entries = isSorted
-			? this._entries.map(({ summary: { topic } }) => known.get(topic)!)
-			: [...known.values()].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+		if (added.length === 0) return;
+		for (const entry of added) this._byTopic.set(entry.summary.topic, entry);
+		this._entries = [...this._entries, ...added].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+	}
+
+	private _keep(topics: ReadonlySet<string>): void {
+		for (const topic of this._byTopic.keys()) if (!topics.has(topic)) this._byTopic.delete(topic);
+		this._entries = this._entries.filter(({ summary: { topic } }) => topics.has(topic));
 	}
 }
 

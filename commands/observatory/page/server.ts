@@ -1,6 +1,8 @@
 /** The page of the observatory, and what it asks for: HTTP, without a framework. */
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { gzipSync } from "node:zlib";
 import { PORT_PROBLEMS } from "../../../hosts/node/port-problems.ts";
 import { messageOf } from "../../../src/text.ts";
@@ -425,16 +427,9 @@ function send(response: ServerResponse, status: number, type: string, body: stri
 
 /** A part after the other, as the one who asks reads them. */
 async function sendParts({ request, response }: Call, type: string, parts: readonly string[]): Promise<void> {
-	const length = parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
 	response.setHeader("Cache-Control", "no-store");
-	response.writeHead(200, { "Content-Type": type, "Content-Length": length });
-	for (const part of request.method === "HEAD" ? [] : parts) {
-		if (response.write(part)) continue;
-		await new Promise<void>((resolve) => {
-			response.once("drain", resolve);
-			response.once("close", resolve);
-		});
-		if (response.destroyed) return;
-	}
-	response.end();
+	response.writeHead(200, { "Content-Type": type });
+	if (request.method === "HEAD") return void response.end();
+	// Whoever goes away before the end need not be told so.
+	await pipeline(Readable.from(parts), response).catch(() => {});
 }

@@ -19,7 +19,7 @@ const RUNS_MAXIMUM = 8;
 /** Values without a time of their own that come within one ms are put one behind the other, up to so many ms ahead. */
 const AHEAD_MS = 60_000;
 /** Stations of which summaries are read at once; then others have their turn. */
-const SUMMARIES_AT_ONCE = 1_000;
+const SUMMARIES_AT_ONCE = 250;
 
 /** What has become of a batch. */
 export interface Saved {
