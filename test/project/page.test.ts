@@ -1,16 +1,14 @@
 /** The server of the observatory's page: each route, who may ask, and what it says when something is wrong. */
 import assert from "node:assert/strict";
-import { EventEmitter } from "node:events";
 import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { hostname } from "node:os";
 import { after, test } from "node:test";
 import { gunzipSync } from "node:zlib";
-import type { LiveEvent, StationView, Question as Wanted } from "../../commands/observatory/api.ts";
+import type { LiveEvent, StationView } from "../../commands/observatory/api.ts";
 import { isOurHost, isOurPage, PasswordCheck } from "../../commands/observatory/page/access.ts";
-import { CLIENTS_MAXIMUM, EventStream } from "../../commands/observatory/page/events.ts";
+import { CLIENTS_MAXIMUM } from "../../commands/observatory/page/events.ts";
 import { metricName, metricsOf } from "../../commands/observatory/page/metrics.ts";
-import { Roster } from "../../commands/observatory/page/roster.ts";
 import { type PageOptions, type RunningPage, startPage } from "../../commands/observatory/page/server.ts";
 import { PageSource, QUANTITIES } from "../harness/page-source.ts";
 import { until } from "../harness/wait.ts";
@@ -451,81 +449,6 @@ test("more pages than there is room for are told to come again", async () => {
 	sockets[0]!.destroy();
 	await until("room for another page", async () => (await open()) === "200");
 	for (const socket of sockets) socket.destroy();
-});
-
-/** A stream of events alone, to pages that take as much as the test says. */
-function streamOf(source: PageSource) {
-	const clock = { now: 0 };
-	const now = () => clock.now;
-	const stream = new EventStream({ source, roster: new Roster(source, now), now, shown: (station) => station });
-	/** `reads`: takes each message at once; without, none. */
-	const open = (question: Wanted, reads = true) => {
-		const written: string[] = [];
-		const page = new EventEmitter() as EventEmitter & { isGone: boolean };
-		page.isGone = false;
-		Object.assign(page, {
-			writeHead() {},
-			write(text: string, taken?: () => void) {
-				written.push(text);
-				if (reads) taken?.();
-			},
-			destroy() {
-				page.isGone = true;
-				page.emit("close");
-			},
-		});
-		assert.ok(stream.add(page as never, question));
-		return { page, written };
-	};
-	return { stream, open, clock };
-}
-
-/** Lets what is asked of the source be answered. */
-async function answered(): Promise<void> {
-	for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-const reading = (topic: string, seq: number, isLate = false) => ({
-	...{ topic, isLate },
-	reading: { time: START + seq, isTimed: true, seq, quantities: { temperature: seq } },
-});
-
-test("a page that does not read gets one message, costs no more memory, and is dropped; the others go on", async (context) => {
-	context.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
-	const source = new PageSource();
-	source.add("veleta/terrace");
-	const { stream, open, clock } = streamOf(source);
-	const idle = open({ topics: ["veleta/terrace"] }, false);
-	const reader = open({ topics: ["veleta/terrace"] });
-	await answered();
-	for (let seq = 1; seq <= 100_000; seq++) source.emit({ readings: [reading("veleta/terrace", seq)] });
-	assert.equal(idle.written.length, 2, "the beginning, and the station");
-	context.mock.timers.tick(44_999);
-	assert.ok(!idle.page.isGone);
-	context.mock.timers.tick(1);
-	assert.ok(idle.page.isGone);
-	assert.ok(!reader.page.isGone);
-	assert.equal(stream.size, 1);
-	assert.equal(idle.written.length, 2);
-	clock.now = 60_000;
-	const before = reader.written.length;
-	source.emit({ readings: [reading("veleta/terrace", 100_001)] });
-	assert.equal(reader.written.length, before + 1);
-	stream.close();
-	assert.equal(source.listeners, 0);
-});
-
-test("a stream without events is kept open by empty messages", async (context) => {
-	context.mock.timers.enable({ apis: ["setInterval"] });
-	const { stream, open } = streamOf(new PageSource());
-	const { written } = open({ topics: [] });
-	await answered();
-	assert.equal(written.splice(0)[0], "retry: 2000\n\n");
-	context.mock.timers.tick(14_999);
-	assert.deepEqual(written, []);
-	context.mock.timers.tick(1);
-	assert.deepEqual(written, ["data: []\n\n"]);
-	stream.close();
 });
 
 /** Lines of text format 0.0.4 by their series; fails where a line is none. */
