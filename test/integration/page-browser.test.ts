@@ -181,6 +181,92 @@ world(
 	},
 );
 
+/** So many stations in five towns, with an hour each; each tenth is offline, each hundredth lacks readings. */
+function furnishMany(source: PageSource, count: number): number {
+	const now = Math.floor(Date.now() / MINUTE) * MINUTE - 5 * MINUTE;
+	const towns = ["Ávila", "Cuenca", "Madrid", "Soria", "Toledo"];
+	for (let number = 0; number < count; number++) {
+		const topic = `veleta/${towns[number % 5]}-${number}`;
+		source.add(
+			topic,
+			{ status: number % 10 === 0 ? "offline" : "online", since: now, missing: number % 100 === 7 ? 5 : 0 },
+			HOUR,
+		);
+		source.fill(topic, now - HOUR, now, () => ({ temperature: number % 40, humidity: 50, pressure: 1_000 }));
+	}
+	return now;
+}
+
+world("Of thousands of stations one finds those one looks for; few are there at a time.", async ({ source, open }) => {
+	const now = furnishMany(source, 3_000);
+	const page = await open();
+	await shows(page, "h1", /^3,000 stations$/);
+	await shows(page, ".filters", /^All 3,000 Online 2,700 Offline 300 With missing readings 30$/);
+	const cards = page.locator(".station");
+	assert.equal(await cards.count(), 48);
+	await shows(page, ".pager", /^1 to 48 of 3,000 Next$/);
+	// Only what is seen has a curve.
+	await until("curves", () => page.evaluate(`document.querySelectorAll(".spark:not([hidden])").length >= 3`));
+	assert.ok(source.charts < 40, `${source.charts} charts`);
+	await page.locator(".station").last().scrollIntoViewIfNeeded();
+	await until("the last one's curve", () =>
+		page.evaluate(`!document.querySelector(".station:last-child .spark").hasAttribute("hidden")`),
+	);
+	await page.click('.pager a:text-is("Next")');
+	await shows(page, ".pager", /^Previous 49 to 96 of 3,000 Next$/);
+	await until("the focus at the heading", () => page.evaluate(`document.activeElement.tagName === "H1"`));
+	await page.fill("input[type=search]", "avila 295");
+	await shows(page, card("veleta/Ávila-295"), /Temperature 15\.00/);
+	// 295, 1295, 2295, 2950 and 2955.
+	await shows(page, ".filters", /^All 5 Online 4 Offline 1$/);
+	await page.click('.filters button:has-text("Offline")');
+	await until("one card", async () => (await cards.count()) === 1);
+	assert.equal(decodeURIComponent(new URL(page.url()).hash), "#/overview/offline/1/avila 295");
+	source.change("veleta/Ávila-295", { status: "offline" });
+	await until("it to join", async () => (await cards.count()) === 2);
+	source.publish("veleta/Ávila-295", now + MINUTE, { temperature: -5, humidity: 50, pressure: 1_000 });
+	await shows(page, card("veleta/Ávila-295"), /Temperature -5\.00/);
+	await page.click(card("veleta/Ávila-295"));
+	await drawn(page, 3);
+	await page.goBack();
+	await until("the way back", async () => (await cards.count()) === 2);
+	assert.equal(await page.inputValue("input[type=search]"), "avila 295");
+	await page.fill("input[type=search]", "nowhere");
+	await shows(page, ".overview", /No station is like this\.$/);
+	await page.click('nav a:text-is("Overview")');
+	await page.click('.filters button:has-text("With missing readings")');
+	await until("those with missing readings", async () => (await cards.count()) === 30);
+	await shows(page, ".gaps", /^5 readings missing( \| 5 readings missing){29}$/);
+});
+
+world("Stations to compare are found among thousands.", async ({ source, open }) => {
+	furnishMany(source, 2_000);
+	const page = await open("#/compare/day/temperature/veleta%2FMadrid-1002");
+	await shows(page, ".legend tbody", /^Madrid-1002 – 2\.00 °C/);
+	await shows(page, ".boxes + .note", /^1,976 more are found by their names\.$/);
+	assert.equal(await page.locator(".boxes input").count(), 25);
+	await page.fill("input[type=search]", "soria 1003");
+	await until("the one, and the chosen one", async () => (await textOf(page, ".boxes")) === "Madrid-1002 Soria-1003");
+	await page.click('.boxes label:has-text("Soria-1003")');
+	await shows(page, ".legend tbody", /^Madrid-1002 .* Soria-1003 – 3\.00 °C/);
+	await page.fill("input[type=search]", "");
+	await until("all are offered", async () => (await page.locator(".boxes input").count()) === 26);
+	assert.equal(await page.locator(".boxes input:checked").count(), 2);
+	assert.deepEqual(await violations(page), []);
+});
+
+world("With few stations there is nothing to find them with.", async ({ source, open }) => {
+	furnish(source);
+	const page = await open();
+	await shows(page, "h1", /^3 stations$/);
+	const visible = (pageShown: Page) =>
+		pageShown.locator(".finder:visible, .pager:visible, input[type=search]:visible").count();
+	assert.equal(await visible(page), 0);
+	const compare = await open("#/compare");
+	await drawn(compare, 1);
+	assert.equal(await visible(compare), 0);
+});
+
 world("Without a station the page helps a newcomer, and shows the first one by itself.", async ({ source, open }) => {
 	const page = await open();
 	await shows(page, "h1", /^No station yet$/);
@@ -527,6 +613,29 @@ for (const colorScheme of ["light", "dark"] as const) {
 					assert.ok((await sideways(page)) <= 0, `${hash} at ${width} is wider by ${await sideways(page)}`);
 					const [back] = String(await page.evaluate("getComputedStyle(document.body).backgroundColor")).match(/\d+/g)!;
 					assert.ok(colorScheme === "dark" ? Number(back) < 60 : Number(back) > 200, back);
+					await page.context().close();
+				}
+			}
+		},
+	);
+}
+
+for (const colorScheme of ["light", "dark"] as const) {
+	world(
+		`With many stations, in ${colorScheme} colours, axe-core finds nothing, and nothing is wider than a phone.`,
+		async ({ source, open }) => {
+			furnishMany(source, 200);
+			source.add(`veleta/${"a-very-long-name-without-any-space".repeat(4)}`, { missing: 1, lost: 1 });
+			for (const width of [1_200, 360]) {
+				const options = { colorScheme, locale: "es-ES", viewport: { width, height: 740 } };
+				for (const hash of ["#/overview/incomplete/1", "#/overview/all/2", "#/overview/all/1/nowhere", "#/compare"]) {
+					const page = await open(hash, options);
+					await until("the connection", () => page.evaluate(`document.querySelector("#live").dataset.live === "true"`));
+					await until("what is shown", () =>
+						page.evaluate(`document.querySelector(".filters, .boxes label") !== null`),
+					);
+					assert.deepEqual(await violations(page), [], `${hash} at ${width}`);
+					assert.ok((await sideways(page)) <= 0, `${hash} at ${width} is wider by ${await sideways(page)}`);
 					await page.context().close();
 				}
 			}

@@ -428,6 +428,52 @@ test("events reach all who listen, whole, whatever their texts are", async () =>
 	assert.deepEqual(whole()!.station.diagnostics!.members, { [STRANGE]: `${STRANGE}\n\ndata: {}` });
 });
 
+test("what a list sends is bounded, whatever stations there are and are called", async () => {
+	const { source, page } = await started();
+	const long = "x".repeat(512 - "veleta/0000".length);
+	const quantities = Array.from({ length: 64 }, (_, index) => ({
+		...{ name: `${index}`.padEnd(64, "y"), unit: null, decimals: null },
+	}));
+	const values = Object.fromEntries(quantities.map(({ name }) => [name, 1.234567890123456]));
+	for (let number = 0; number < 3_000; number++) {
+		source.add(`veleta/${number}${long}`, {
+			quantities,
+			last: { time: START, isTimed: true, seq: number, quantities: values },
+			diagnostics: { time: START, members: { text: "z".repeat(8_000) } },
+		});
+	}
+	const answer = await ask(page, "/api/stations");
+	assert.equal(json(answer).total, 3_001);
+	assert.equal(json(answer).stations.length, 48);
+	assert.ok(answer.body.length < 200_000, `${answer.body.length} bytes`);
+	const events = await listen(page);
+	await until("the list", () => parsed(events).some(({ type }) => type === "list"));
+	const bytes = events.reduce((sum, line) => sum + Buffer.byteLength(line), 0);
+	assert.ok(bytes < 200_000, `${bytes} bytes`);
+});
+
+test("a list that cannot be asked for is told why", async () => {
+	const { page } = await started();
+	const many = Array.from({ length: 17 }, (_, index) => `topic=${index}`).join("&");
+	for (const [query, message] of [
+		["show=lost", "show: must be one of all, online, asleep, offline, unknown, incomplete"],
+		["count=0", "count: must be from 1 to 48"],
+		["count=49", "count: must be from 1 to 48"],
+		["from=-1", "from: must be 0 or more"],
+		["from=x", "from: must be a whole number"],
+		[`text=${"x".repeat(201)}`, "text: has 200 characters at the most"],
+		[many, "topic: up to 16 at a time"],
+	] as const) {
+		for (const path of ["/api/stations", "/api/events"]) {
+			const answer = await ask(page, `${path}?${query}`);
+			assert.deepEqual([answer.status, answer.text], [400, `${message}\n`]);
+		}
+	}
+	const found = json(await ask(page, "/api/stations?text=TERRACE&show=incomplete&quantity=humidity&from=0&count=1"));
+	assert.deepEqual(found.topics, ["veleta/terrace"]);
+	assert.deepEqual(json(await ask(page, "/api/stations?text=cellar")).topics, []);
+});
+
 test("more pages than there is room for are told to come again", async () => {
 	const { page } = await started();
 	const { port } = new URL(page.url);
@@ -506,6 +552,23 @@ test("/metrics has each station's last values, its state, its gaps, and the coun
 	assert.ok(answer.text.includes("# HELP veleta_readings_stored_total Readings in the\\nstore \\\\ all.\n"));
 	assert.ok(answer.text.includes("# TYPE veleta_readings_stored_total counter\n"));
 	assert.equal([...samples.keys()].filter((series) => series.includes("cellar")).length, 6);
+});
+
+test("/metrics of thousands is made of some at a time, once for all who ask", async () => {
+	const { source, page } = await started();
+	for (let number = 0; number < 3_000; number++)
+		source.add(`veleta/${number}`, {
+			last: { time: START, isTimed: true, seq: 1, quantities: { temperature: number } },
+		});
+	source.asked.length = 0;
+	const answers = await Promise.all([ask(page, "/metrics"), ask(page, "/metrics"), ask(page, "/metrics")]);
+	const samples = samplesOf(answers[0]!.text);
+	assert.equal(samples.get('veleta_temperature_celsius{station="veleta/2999"}'), 2_999);
+	assert.equal([...samples.keys()].filter((series) => series.startsWith("veleta_temperature_celsius")).length, 3_001);
+	for (const { text } of answers) assert.equal(text, answers[0]!.text);
+	assert.ok(Math.max(...source.asked) <= 250, `${Math.max(...source.asked)} at a time`);
+	const head = await ask(page, "/metrics", { method: "HEAD" });
+	assert.deepEqual([head.status, head.body.length], [200, 0]);
 });
 
 /** One at a time. */

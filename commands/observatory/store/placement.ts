@@ -117,7 +117,8 @@ function begin(reading: ArrivedReading, runs: Run[]): Place {
 
 function put({ seq, time }: ArrivedReading, run: Run, isNewest: boolean): Place {
 	if (seq > run.last) {
-		run.gaps = withGap(run.gaps, run.last + 1, seq - 1);
+		// Gaps that are others are written anew.
+		if (seq > run.last + 1) run.gaps = withGap(run.gaps, run.last + 1, seq - 1);
 		run.last = seq;
 		run.lastTime = undefined;
 	} else run.gaps = without(run.gaps, seq);

@@ -43,6 +43,69 @@ for (const { name, skip, open } of STORE_KINDS) {
 		assert.equal(await numbers(store), "1:1 1:2 1:3 1:4");
 	});
 
+	test("a batch tells of which stations more than the last reading has changed", async () => {
+		const store = await emptyStore();
+		const altered = async (...arrivals: Arrival[]) => [...(await store.save(arrivals)).altered];
+		const all = ["veleta/terrace"];
+		assert.deepEqual(await altered(reading(1, 1)), all, "a new one");
+		assert.deepEqual(await altered(reading(2, 2)), []);
+		assert.deepEqual(await altered(reading(2, 2)), []);
+		assert.deepEqual(await altered(reading(5, 5)), all, "readings are missing");
+		assert.deepEqual(await altered(late(3, 3)), all, "fewer are missing");
+		assert.deepEqual(await altered(reading(6, 6, { quantities: { temperature: 1, humidity: 2 } })), all, "a quantity");
+		assert.deepEqual(await altered(reading(7, 7, { quantities: { temperature: 1, humidity: 2 } })), []);
+		assert.deepEqual(await altered(status("online", 8)), all);
+		assert.deepEqual(await altered(status("online", 9)), []);
+		assert.deepEqual(await altered(reading(8, 10, { time: undefined })), []);
+		assert.deepEqual(await altered(reading(8, 9)), all, "a reading has its time now");
+		assert.deepEqual(await altered(reading(1, 20)), all, "numbers begin anew");
+		assert.deepEqual(await altered(value("veleta/kitchen", "temperature", 1, 1)), ["veleta/kitchen"]);
+		assert.deepEqual(await altered(value("veleta/kitchen", "temperature", 2, 2)), []);
+	});
+
+	test("a summary says of a station what its view says, of some or of all", async () => {
+		const store = await emptyStore();
+		const arrivals: Arrival[] = [];
+		// More than are read at once.
+		for (let number = 0; number < 600; number++) {
+			const station = `veleta/${number}`;
+			arrivals.push(reading(1, 1, { station }), reading(2 + (number % 3), 5, { station }));
+		}
+		arrivals.push(status("offline", 6), value("veleta/5", "wind", 3, 6), reading(1, 50, { station: "veleta/5" }));
+		await store.save(arrivals);
+		const { receivedAt } = arrivals[0]!;
+		await store.save([
+			{ kind: "answer", station: "veleta/2", receivedAt, isRetained: false, gone: [[2, 2]] },
+			reading(4, 52, { station: "veleta/5" }),
+		]);
+		const views = await store.stations();
+		assert.equal(views.length, 601);
+		const expected = views.map(({ topic, status, missing, lost, quantities }) => ({
+			...{ topic, status, missing, lost, quantities },
+		}));
+		const byTopic = <Kind extends { topic: string }>(some: Kind[]) => some.sort((a, b) => (a.topic < b.topic ? -1 : 1));
+		assert.deepEqual(byTopic(await store.summaries()), byTopic(expected));
+		const some = ["veleta/2", "veleta/5", "veleta/none"];
+		assert.deepEqual(
+			byTopic(await store.summaries(some)),
+			expected.filter(({ topic }) => some.includes(topic)),
+		);
+		assert.deepEqual(
+			(await store.summaries(some)).map(({ missing, lost }) => [missing, lost]).sort(),
+			[
+				[1, 1],
+				[4, 0],
+			].sort(),
+		);
+		for (const count of [1, 600, 601, 602]) {
+			const parts: (typeof views)[] = [];
+			for await (const part of store.allStations(count)) parts.push(part);
+			assert.deepEqual(parts.flat(), views);
+			assert.ok(parts.every(({ length }) => length > 0 && length <= count));
+		}
+		assert.deepEqual(await (await emptyStore()).summaries(), []);
+	});
+
 	test("the newest reading of a station stands, whatever comes late", async () => {
 		const store = await emptyStore();
 		await store.save([reading(5, 5), late(4, 4)]);

@@ -91,6 +91,7 @@ export class ComparePage implements View {
 			this._chartPlace,
 			el("p", { class: "note" }, texts.zoomHint),
 		);
+		this._search.hidden = true;
 		this.changed();
 		this._offerer.now();
 	}
