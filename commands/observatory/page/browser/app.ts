@@ -68,11 +68,13 @@ function show(isStep: boolean): void {
 	}
 	if (view?.reroute(route)) {
 		observatory.show(view.question);
+		view.changed();
 		return;
 	}
 	view?.close();
 	view = create(route);
 	observatory.show(view.question);
+	view.changed();
 	document.title = `${view.title} · Veleta`;
 	main.replaceChildren(view.root);
 	if (!isStep) return;

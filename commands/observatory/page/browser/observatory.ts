@@ -82,7 +82,6 @@ export class Observatory {
 		this.list = known?.list;
 		if (known) this._stations = new Map([...known.stations]);
 		if (this._hasStarted) this._open();
-		if (known) this._listener.changed();
 	}
 
 	/** Those of the list, in its order. */

@@ -49,7 +49,6 @@ export class Overview implements View {
 			},
 			{ rootMargin: NEAR },
 		);
-		this.changed();
 	}
 
 	get title(): string {
