@@ -58,6 +58,9 @@ export class EventStream {
 	private _restTimer: NodeJS.Timeout | undefined;
 	private _lookedAt = Number.NEGATIVE_INFINITY;
 	private _isLooking = false;
+	/** Of the roster, as it was told last. */
+	private _version = 0;
+	private _wholes = 0;
 
 	constructor(options: StreamOptions) {
 		this._options = options;
@@ -159,7 +162,9 @@ export class EventStream {
 	}
 
 	private _lookSoon(): void {
-		if (this._lookTimer || this._isLooking || (!this._options.roster.isStale && this._altered.size === 0)) return;
+		const { roster } = this._options;
+		if (this._lookTimer || this._isLooking) return;
+		if (!roster.isStale && roster.version === this._version && this._altered.size === 0) return;
 		const wait = Math.max(0, this._lookedAt + LOOK_MS - this._options.now());
 		this._lookTimer = setTimeout(() => void this._look(), wait);
 		this._lookTimer.unref();
@@ -190,7 +195,10 @@ export class EventStream {
 
 	private async _tellChanges(): Promise<void> {
 		const { roster } = this._options;
-		const isAnew = await roster.refresh();
+		await roster.refresh();
+		const isAnew = roster.wholes !== this._wholes;
+		this._version = roster.version;
+		this._wholes = roster.wholes;
 		const altered = this._altered;
 		this._altered = new Set();
 		// Other programs may have written to the same store.
@@ -202,7 +210,7 @@ export class EventStream {
 		const beginners: (readonly [Client, readonly string[]])[] = [];
 		/** Of pages that ask the same. */
 		const answers = new Map<string, StationList>();
-		for (const client of this._clients) {
+		for (const client of [...this._clients]) {
 			const { question } = client;
 			if ("topics" in question) {
 				if (client.told === "") {
@@ -212,10 +220,15 @@ export class EventStream {
 				continue;
 			}
 			const key = JSON.stringify(question);
-			const list = answers.get(key) ?? roster.list(question);
-			answers.set(key, list);
+			let list = answers.get(key);
+			if (!list) {
+				list = roster.list(question);
+				answers.set(key, list);
+				// Each takes some ms with thousands of stations: others have their turn.
+				await turn();
+			}
 			const told = JSON.stringify(list);
-			if (told === client.told) continue;
+			if (told === client.told || !this._clients.has(client)) continue;
 			client.told = told;
 			lists.set(client, list);
 			for (const topic of this._show(client, list.topics)) added(wanted, topic).add(client);
@@ -246,7 +259,7 @@ export class EventStream {
 				for (const { waiting, question } of wanted.get(station.topic)!)
 					waiting.station(this._options.shown(station, !("topics" in question)));
 			}
-			await new Promise((resolve) => setImmediate(resolve));
+			await turn();
 		}
 		return known;
 	}
@@ -293,4 +306,9 @@ function added(wanted: Map<string, Set<Client>>, topic: string): Set<Client> {
 	const clients = wanted.get(topic) ?? new Set();
 	wanted.set(topic, clients);
 	return clients;
+}
+
+/** Lets others have their turn. */
+function turn(): Promise<void> {
+	return new Promise((resolve) => setImmediate(resolve));
 }

@@ -26,6 +26,10 @@ interface Entry {
 }
 
 export class Roster {
+	/** Counts what was read, of some stations or of all; lists are the same as long as it is. */
+	version = 0;
+	/** Counts how often all were read. */
+	wholes = 0;
 	private readonly _source: Pick<Source, "summaries">;
 	private readonly _now: () => number;
 	private readonly _byTopic = new Map<string, Entry>();
@@ -36,7 +40,7 @@ export class Roster {
 	private _isTold = false;
 	/** When all were read, in ms of `now`. */
 	private _readAt = Number.NEGATIVE_INFINITY;
-	private _reading: Promise<boolean> | undefined;
+	private _reading: Promise<void> | undefined;
 
 	/** `now` is a monotonic time in ms. */
 	constructor(source: Pick<Source, "summaries">, now: () => number) {
@@ -60,15 +64,15 @@ export class Roster {
 		return this._changed.size > 0 || this._now() - this._readAt >= (this._isTold ? VALID_MS : VALID_UNTOLD_MS);
 	}
 
-	/** Brings it up to date; resolves with whether all were read anew. Throws what the source throws. */
-	async refresh(): Promise<boolean> {
+	/** Brings it up to date. Throws what the source throws. */
+	async refresh(): Promise<void> {
 		// One at a time. What changes meanwhile is in the next one.
 		await this._reading?.catch(() => {});
-		if (!this.isStale) return false;
+		if (!this.isStale) return;
 		this._reading ??= this._read().finally(() => {
 			this._reading = undefined;
 		});
-		return this._reading;
+		await this._reading;
 	}
 
 	list({ text, show, quantity, from, count }: ListQuestion): StationList {
@@ -107,7 +111,7 @@ export class Roster {
 		return this._quantities;
 	}
 
-	private async _read(): Promise<boolean> {
+	private async _read(): Promise<void> {
 		const now = this._now();
 		const changed = this._changed;
 		this._changed = new Set();
@@ -118,10 +122,9 @@ export class Roster {
 				// Those that are no more.
 				if (all.length < this._byTopic.size) this._keep(new Set(all.map(({ topic }) => topic)));
 				this._readAt = now;
-				return true;
-			}
-			await this._take(await this._source.summaries([...changed]));
-			return false;
+				this.wholes++;
+			} else await this._take(await this._source.summaries([...changed]));
+			this.version++;
 		} catch (error) {
 			for (const topic of changed) this._changed.add(topic);
 			throw error;

@@ -103,6 +103,32 @@ test("changes of thousands of stations are asked for once a second, for all page
 	pages.stream.close();
 });
 
+test("what others write to the same store is told each minute", async (context) => {
+	context.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
+	const source = new PageSource();
+	source.add("veleta/a");
+	const pages = new EventPages(source);
+	const list = pages.open(LIST);
+	const single = pages.open({ topics: ["veleta/a"] });
+	await answered();
+	// Nobody tells of it.
+	const { emit } = source;
+	source.emit = () => {};
+	source.change("veleta/a", { status: "offline" });
+	source.add("veleta/b");
+	source.emit = emit;
+	for (let passed = 0; passed < 60_000; passed += 15_000) {
+		pages.now += 15_000;
+		context.mock.timers.tick(15_000);
+	}
+	context.mock.timers.tick(1_000);
+	await answered();
+	assert.equal(ofType(list.events, "list").at(-1)!.list.total, 2);
+	assert.equal(ofType(single.events, "station").at(-1)!.station.status, "offline");
+	assert.equal(ofType(single.events, "missed").length, 1, "and its charts are loaded anew");
+	pages.stream.close();
+});
+
 test("what comes while stations are asked for is told behind them", async (context) => {
 	context.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
 	const source = new PageSource();

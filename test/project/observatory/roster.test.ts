@@ -82,17 +82,20 @@ test("what has changed is asked for, and nothing else; all once a minute, as oth
 	source.add("veleta/new");
 	for (const topic of ["veleta/7", "veleta/new", "veleta/7"]) roster.changed(topic);
 	assert.equal(roster.isStale, true);
-	assert.equal(await roster.refresh(), false);
+	await roster.refresh();
+	assert.equal(roster.wholes, 1);
 	assert.deepEqual(source.asked.splice(0), [2]);
 	assert.deepEqual(find({ show: "offline" }).topics, ["veleta/7"]);
 	assert.equal(find({}).total, 3_001);
 	clock.now = MINUTE - 1;
 	assert.equal(roster.isStale, false);
 	clock.now = MINUTE;
-	assert.equal(await roster.refresh(), true);
+	await roster.refresh();
+	assert.equal(roster.wholes, 2);
 	assert.deepEqual(source.asked.splice(0), [3_001]);
 	for (let number = 0; number < 2_500; number++) roster.changed(`veleta/${number}`);
-	assert.equal(await roster.refresh(), true, "so many at once are more work than all");
+	await roster.refresh();
+	assert.equal(roster.wholes, 3, "so many at once are more work than all");
 	assert.deepEqual(source.asked.splice(0), [3_001]);
 	// Whom nobody tells knows for two seconds.
 	roster.setTold(false);
