@@ -214,7 +214,11 @@ world("Of thousands of stations one finds those one looks for; few are there at 
 	);
 	await page.click('.pager a:text-is("Next")');
 	await shows(page, ".pager", /^Previous 49 to 96 of 3,000 Next$/);
-	await until("the focus at the heading", () => page.evaluate(`document.activeElement.tagName === "H1"`));
+	const isAtHeading = () => page.evaluate(`document.activeElement.tagName === "H1" && scrollY === 0`);
+	await until("the focus at the heading", isAtHeading);
+	await page.click('.pager a:text-is("Previous")');
+	await shows(page, ".pager", /^1 to 48 of 3,000 Next$/);
+	await until("the focus at the heading again", isAtHeading);
 	await page.fill("input[type=search]", "avila 295");
 	await shows(page, card("veleta/Ávila-295"), /Temperature 15\.00/);
 	// 295, 1295, 2295, 2950 and 2955.

@@ -163,7 +163,7 @@ export class EventStream {
 
 	private _lookSoon(): void {
 		const { roster } = this._options;
-		if (this._lookTimer || this._isLooking) return;
+		if (!this._end || this._lookTimer || this._isLooking) return;
 		if (!roster.isStale && roster.version === this._version && this._altered.size === 0) return;
 		const wait = Math.max(0, this._lookedAt + LOOK_MS - this._options.now());
 		this._lookTimer = setTimeout(() => void this._look(), wait);

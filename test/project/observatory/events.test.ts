@@ -217,6 +217,13 @@ test("when the last page has gone, news are heard for five seconds more", async 
 	assert.equal(source.listeners, 1);
 	context.mock.timers.tick(5_000);
 	assert.equal(source.listeners, 0);
+	source.asked.length = 0;
+	for (let passed = 0; passed < 120_000; passed += 1_000) {
+		pages.now += 1_000;
+		context.mock.timers.tick(1_000);
+		await new Promise((resolve) => setImmediate(resolve));
+	}
+	assert.deepEqual(source.asked, [], "for nobody the store is not asked");
 	pages.stream.close();
 });
 

@@ -65,7 +65,8 @@ export class Overview implements View {
 		const { page } = this._route;
 		this._route = route;
 		this._finder.set(route);
-		if (route.page !== page && route.page !== 1) {
+		// Whoever looks for something goes on typing.
+		if (route.page !== page && !this._finder.root.contains(document.activeElement)) {
 			window.scrollTo(0, 0);
 			this._heading.focus({ preventScroll: true });
 		}
