@@ -9,7 +9,7 @@ import { showAddress } from "../../src/net/broker-url.ts";
 import { messageOf } from "../../src/text.ts";
 import { type Command, EXIT_DONE, EXIT_FAILED, onInterrupt } from "../frame.ts";
 import { WHO_COLUMNS } from "../start/view.ts";
-import { filtersOf } from "./collecting/collector.ts";
+import { filtersOf } from "./collecting/feed.ts";
 import { keptSession } from "./kept-session.ts";
 import { findMosquitto, MosquittoChild, ownAddress } from "./mosquitto.ts";
 import { startObserving } from "./observing.ts";

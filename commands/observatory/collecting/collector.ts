@@ -2,34 +2,19 @@
  * Collects what stations publish: each message is acknowledged when it is stored, so what the store cannot take now waits
  * at the broker.
  */
-import { clock, network, timer } from "../../../hosts/node/ports.ts";
-import type { TlsOptions } from "../../../src/host.ts";
-import { Backoff } from "../../../src/net/backoff.ts";
-import { type BrokerAddress, showAddress } from "../../../src/net/broker-url.ts";
-import { Link } from "../../../src/net/link.ts";
-import { RefusedError } from "../../../src/net/mqtt/errors.ts";
-import type { Message, ReceivedMessage } from "../../../src/net/mqtt/message.ts";
-import { type ProtocolVersion, SUBSCRIPTIONS_MAXIMUM, VERSIONS } from "../../../src/net/mqtt/packet.ts";
-import { reasonText } from "../../../src/net/mqtt/reason-codes.ts";
-import { Session } from "../../../src/net/mqtt/session.ts";
-import { bytesOf, messageOf, printable } from "../../../src/text.ts";
-import { withTlsOptions } from "../../broker-options.ts";
+import { clock } from "../../../hosts/node/ports.ts";
+import { showAddress } from "../../../src/net/broker-url.ts";
+import type { ReceivedMessage } from "../../../src/net/mqtt/message.ts";
+import { messageOf, printable } from "../../../src/text.ts";
 import type { CommandReply, CommandRequest, Counter } from "../api.ts";
 import type { Arrival, ArrivedAnswer } from "../store/arrival.ts";
 import { StoreError } from "../store/driver.ts";
 import type { Saved, Store } from "../store/store.ts";
+import type { Feed, FeedEvents } from "./feed.ts";
 import { GapRequests, type Range } from "./gap-requests.ts";
-import { type Reply, STATION_LEVELS, understood } from "./messages.ts";
+import { type Reply, understood } from "./messages.ts";
+import { MqttFeed, type MqttFeedOptions } from "./mqtt-feed.ts";
 
-const KEEP_ALIVE_S = 30;
-/** How long the broker keeps what comes while the collector is away, in s (MQTT 5.0): a week. */
-const SESSION_EXPIRY_S = 604_800;
-/** The same for one of a group, whose share waits for it meanwhile: ten minutes. Then the others get all, and ask for its gaps. */
-const GROUP_EXPIRY_S = 600;
-/** Messages that a broker of MQTT 5.0 has under way to us: a batch at a time. */
-const RECEIVE_MAXIMUM = 500;
-/** Bytes of the largest message that is looked at. */
-const PACKET_SIZE_MAXIMUM = 65_536;
 /** Messages in one transaction. */
 const BATCH_MAXIMUM = 500;
 /**
@@ -52,25 +37,7 @@ const COMMAND_EXPIRY_S = 60;
 const ASLEEP_EXPIRY_S = 86_400;
 const FAREWELL_MS = 2_000;
 
-export interface CollectorOptions {
-	readonly broker: BrokerAddress;
-	readonly tls: TlsOptions;
-	readonly username: string | undefined;
-	readonly password: string | undefined;
-	/** The version of MQTT that the broker is known to speak. */
-	readonly protocolVersion?: ProtocolVersion | undefined;
-	readonly clientId: string;
-	/** Filters of what stations' topics begin with, such as `veleta/+`. */
-	readonly bases: readonly string[];
-	/** Filters of topics with plain numbers. */
-	readonly topics: readonly string[];
-	/** Filters of an earlier run, which are not wanted any more; and a callback for those that the broker has forgotten. */
-	readonly unwanted: readonly string[];
-	readonly onForgotten?: (filter: string) => void;
-	/** Whether the broker is to keep nothing when the collector is away. */
-	readonly cleanSession?: boolean;
-	/** The name of the group whose collectors divide the readings (MQTT 5.0). */
-	readonly group: string | undefined;
+export interface CollectorOptions extends MqttFeedOptions {
 	readonly store: Store;
 	/** A line for people, of the broker or the store. */
 	readonly tell: (who: "broker" | "store", text: string) => void;
@@ -95,25 +62,9 @@ interface Sent {
 	readonly settle: (reply: CommandReply) => void;
 }
 
-/** The subscriptions that these options need. */
-export function filtersOf({ bases, topics, group }: Pick<CollectorOptions, "bases" | "topics" | "group">): string[] {
-	// The whole group needs what is said of stations; readings are divided.
-	const share = (filter: string) => (group === undefined ? filter : `$share/${group}/${filter}`);
-	return [
-		...bases.flatMap((base) =>
-			STATION_LEVELS.map((level) =>
-				level === "state" || level === "late" ? share(`${base}/${level}`) : `${base}/${level}`,
-			),
-		),
-		...topics.map(share),
-	];
-}
-
 export class Collector {
 	private readonly _options: CollectorOptions;
-	private readonly _session: Session<Message>;
-	private readonly _link: Link<Message>;
-	private readonly _outgoing: Message[] = [];
+	private readonly _feed: Feed;
 	private _waiting: Waiting[] = [];
 	/** Those of them that are being stored. */
 	private _batch: Waiting[] = [];
@@ -130,7 +81,6 @@ export class Collector {
 	private readonly _refused = new Map<string, string>();
 	private readonly _toldIgnored = new Set<string>();
 	private _hasToldRefused = false;
-	private _version: ProtocolVersion = 5;
 	private _stopped = false;
 	private _hasEnded = false;
 	private _onIdle: () => void = () => {};
@@ -143,42 +93,14 @@ export class Collector {
 
 	constructor(options: CollectorOptions) {
 		this._options = options;
-		const { broker, tls, username, password, clientId, protocolVersion, group, cleanSession = false } = options;
-		const session = new Session<Message>({
-			...{ clientId, username, password, cleanSession, keepAlive: KEEP_ALIVE_S },
-			sessionExpiryInterval: group === undefined ? SESSION_EXPIRY_S : GROUP_EXPIRY_S,
-			...(protocolVersion && { protocolVersion }),
-			// Before 5.0 a shared subscription is one to a topic that there is not.
-			fallback: group === undefined,
-			acknowledgesByHand: true,
-			receiveMaximum: RECEIVE_MAXIMUM,
-			maximumPacketSize: PACKET_SIZE_MAXIMUM,
-			nextMessage: () => this._outgoing.shift(),
-			onConnect: (sessionPresent, version) => this._connected(sessionPresent, version),
+		const events: FeedEvents = {
+			onConnected: (text, isResumed) => this._connected(text, isResumed),
+			onDisconnected: (reason) => this._disconnected(reason),
 			onMessage: (message) => this._received(message),
 			onOversized: () => this._ignored("a message of more than 64 KB", ""),
-			onUnsubscribe: (filter) => options.onForgotten?.(filter),
-			onSubscribe: (filter, reasonCode) => {
-				if (reasonCode < 0x80) return void this._refused.delete(filter);
-				const problem = `it refuses the subscription to ${filter}: ${reasonText(reasonCode)}`;
-				this._refused.set(filter, problem);
-				options.tell("broker", problem);
-			},
-		});
-		for (const topicFilter of filtersOf(options)) session.subscribe({ topicFilter, qos: 1 });
-		const room = SUBSCRIPTIONS_MAXIMUM - filtersOf(options).length;
-		// The others' turn comes with a later run.
-		for (const filter of options.unwanted.slice(0, room)) session.unsubscribe(filter);
-		this._session = session;
-		this._link = new Link({
-			...{ network, clock, timer, broker, tls, session },
-			random: Math.random,
-			backoff: new Backoff({ random: Math.random }),
-			onDisconnect: (reason, _delay, error) => {
-				if (error instanceof RefusedError && error.hasOlderVersion) return;
-				this._disconnected(withTlsOptions(reason));
-			},
-		});
+			onSubscribed: (filter, problem) => this._subscribed(filter, problem),
+		};
+		this._feed = new MqttFeed(options, events);
 	}
 
 	/** Throws a `StoreError`. */
@@ -191,7 +113,7 @@ export class Collector {
 			this._gaps.queued(topic, diagnostics?.members.queued, now);
 		}
 		this._look = setInterval(() => this._askForGaps(), LOOK_MS);
-		this._link.start();
+		this._feed.start();
 	}
 
 	/** Ends in good order: what has come is stored and acknowledged, if that can be done soon. */
@@ -209,9 +131,7 @@ export class Collector {
 		}
 		// Whatever is stored from now on could not be acknowledged any more.
 		this._hasEnded = true;
-		// The acknowledgements have to leave.
-		await new Promise((resolve) => setImmediate(resolve));
-		this._link.stop();
+		await this._feed.stop();
 	}
 
 	/** Why readings are not stored now, for people. */
@@ -250,19 +170,19 @@ export class Collector {
 			},
 			{
 				name: "veleta_observatory_connected",
-				...{ help: "Whether the broker is connected.", type: "gauge", value: this._session.connected ? 1 : 0 },
+				...{ help: "Whether the broker is connected.", type: "gauge", value: this._feed.connected ? 1 : 0 },
 			},
 		];
 	}
 
 	/** Sends a command to a station, and resolves with its reply. */
 	command({ topic, command, payload }: CommandRequest): Promise<CommandReply> {
-		if (!this._session.connected)
+		if (!this._feed.takesCommands)
 			return Promise.resolve({ ok: false, reason: "not connected", error: "the broker is not connected" });
 		if (this._sent.length >= COMMANDS_MAXIMUM)
 			return Promise.resolve({ ok: false, reason: "too many", error: "too many commands wait" });
 		return new Promise((resolve) => {
-			const correlation = this._version === 5 ? `veleta-${++this._commands}` : undefined;
+			const correlation = this._feed.correlates ? `veleta-${++this._commands}` : undefined;
 			const sleeps = this._gaps.isAsleep(topic);
 			const settle = (reply: CommandReply) => {
 				clearTimeout(timeout);
@@ -282,39 +202,26 @@ export class Collector {
 			);
 			timeout.unref();
 			this._sent.push(sent);
-			this._publish(topic, command, payload, sleeps ? ASLEEP_EXPIRY_S : COMMAND_EXPIRY_S, correlation);
+			const expiry = sleeps ? ASLEEP_EXPIRY_S : COMMAND_EXPIRY_S;
+			this._feed.publish({ station: topic, command, payload, expiry, correlation });
 		});
 	}
 
-	/** `expiry`: in s, from MQTT 5.0 on. */
-	private _publish(station: string, command: string, payload: string, expiry: number, correlation?: string): void {
-		this._outgoing.push({
-			...{ topic: `${station}/cmd/${command}`, payload: bytesOf(payload), qos: 1, retain: false },
-			...(this._version === 5 && {
-				properties: {
-					messageExpiryInterval: expiry,
-					...(correlation !== undefined && {
-						responseTopic: `${station}/reply`,
-						correlationData: bytesOf(correlation),
-					}),
-				},
-			}),
-		});
-		this._link.wake();
-	}
-
-	private _connected(sessionPresent: boolean, version: ProtocolVersion): void {
+	private _connected(text: string, isResumed: boolean): void {
 		const { tell, broker } = this._options;
 		this._counts.connections++;
-		this._version = version;
 		this._brokerProblem = undefined;
 		// What was not acknowledged comes again.
-		if (sessionPresent) this._waiting = this._waiting.filter(({ message }) => message.qos === 0);
+		if (isResumed) this._waiting = this._waiting.filter(({ message }) => message.qos === 0);
 		this._gaps.connected(clock.now());
-		tell(
-			"broker",
-			`${showAddress(broker)}: connected with MQTT ${VERSIONS[version]}, session ${sessionPresent ? "resumed" : "new"}`,
-		);
+		tell("broker", `${showAddress(broker)}: connected with ${text}`);
+	}
+
+	private _subscribed(filter: string, reason: string | undefined): void {
+		if (reason === undefined) return void this._refused.delete(filter);
+		const problem = `it refuses the subscription to ${filter}: ${reason}`;
+		this._refused.set(filter, problem);
+		this._options.tell("broker", problem);
 	}
 
 	/** Told once, until it is back. */
@@ -330,7 +237,7 @@ export class Collector {
 		const arrival = told?.kind === "answer" ? answerWithin(told, answered) : told;
 		if (!arrival) {
 			if (!reply && message.payload.length > 0) this._ignored(message.topic, excerpt(message.payload));
-			this._acknowledge(message);
+			this._feed.acknowledge([message]);
 			return;
 		}
 		const { connections: connection } = this._counts;
@@ -368,12 +275,6 @@ export class Collector {
 		return undefined;
 	}
 
-	private _acknowledge(message: ReceivedMessage): void {
-		if (message.qos === 0) return;
-		this._session.acknowledge(message);
-		this._link.wake();
-	}
-
 	/** One batch at a time, of what has come meanwhile. */
 	private async _save(): Promise<void> {
 		if (this._saving) return;
@@ -383,9 +284,8 @@ export class Collector {
 		while (this._waiting.length > 0 && !this._hasEnded) {
 			this._batch = this._waiting.splice(0, BATCH_MAXIMUM);
 			if (await this._saved(this._batch)) {
-				for (const { message } of this._batch) if (message.qos > 0) this._session.acknowledge(message);
+				this._feed.acknowledge(this._batch.map(({ message }) => message));
 				this._batch = [];
-				this._link.wake();
 				continue;
 			}
 			this._waiting = [...this._batch, ...this._waiting];
@@ -463,10 +363,11 @@ export class Collector {
 	}
 
 	private _askForGaps(): void {
-		if (!this._session.connected) return;
+		if (!this._feed.takesCommands) return;
 		for (const { station, from, to } of this._gaps.due(clock.now())) {
 			this._counts.requests++;
-			this._publish(station, "readings", JSON.stringify({ from, to }), ASLEEP_EXPIRY_S);
+			const payload = JSON.stringify({ from, to });
+			this._feed.publish({ station, command: "readings", payload, expiry: ASLEEP_EXPIRY_S, correlation: undefined });
 		}
 	}
 }
