@@ -7,6 +7,8 @@ import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
 import { hasControls } from "../../src/text.ts";
 import { brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf, tlsOptions } from "../broker-options.ts";
 import { explained, FLAG, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
+import { GROUP_MAXIMUM, keyFault } from "./collecting/amqp-queues.ts";
+import { type AmqpUrl, hasVhost, isAmqp, parseAmqpUrl } from "./collecting/amqp-url.ts";
 import { webSocketUrl } from "./home-assistant/connection.ts";
 import { DAY_MS } from "./store/times.ts";
 
@@ -64,8 +66,10 @@ broker, store and page in one command. Each part can be somebody else's.
 The broker
   --broker URL         one that runs: mqtt://[user[:password]@]host[:port], or
                        mqtts:// for TLS; ws:// and wss:// for WebSockets; or
-                       public:NAME. Without it mosquitto is started, or where
-                       that is not installed a simpler broker
+                       public:NAME; or RabbitMQ by AMQP, whose queues are spread
+                       over a cluster: amqp://[user[:password]@]host[/vhost],
+                       amqps:// for TLS. Without it mosquitto is started, or
+                       where that is not installed a simpler broker
   --broker-host HOST   where the started one listens (default ${LOOPBACK}:
                        this computer only); elsewhere it needs -u
   --broker-port N      its port (default ${BROKER_PORT})
@@ -85,7 +89,7 @@ What is collected
   -t, --topic FILTER   topics with plain numbers, too, such as 'Casa/#'; may be
                        given more than once
   --group NAME         divides the readings among all observatories with this
-                       name (MQTT 5.0)
+                       name (MQTT 5.0, AMQP)
 
 The store
   --store STORE        an SQLite file (default ${STORE_FILE} in the folder of
@@ -121,7 +125,7 @@ export interface StartedBroker {
 }
 
 export interface Options {
-	readonly broker: BrokerUrl | StartedBroker;
+	readonly broker: BrokerUrl | AmqpUrl | StartedBroker;
 	/** Whether the broker is to be started. */
 	readonly starts: boolean;
 	readonly tls: TlsOptions;
@@ -171,14 +175,17 @@ export function parseOptions(args: string[]): Options | undefined {
 	if (starts && !isLoopback(brokerHost) && username === undefined) {
 		throw new UsageError("--broker-host: others reach the broker there, so it needs -u and --password-file");
 	}
+	const filters = filtersOf(values);
+	const group = groupOf(values.group, store);
+	if (url && hasVhost(url)) checkForAmqp(filters, group);
 	return {
 		broker: url ?? { host: brokerHost, port: portOf("--broker-port", values["broker-port"], BROKER_PORT) },
 		starts,
 		tls,
 		username,
 		password,
-		...filtersOf(values),
-		group: groupOf(values.group, store),
+		...filters,
+		group,
 		data,
 		store,
 		keep: keep === undefined ? undefined : numberOf("--keep", keep, 1, 36_500) * DAY_MS,
@@ -191,8 +198,9 @@ export function parseOptions(args: string[]): Options | undefined {
 
 type Values = NonNullable<ReturnType<typeof readLine<typeof LINE.options>>>["values"];
 
-function givenBroker(broker: string): BrokerUrl {
+function givenBroker(broker: string): BrokerUrl | AmqpUrl {
 	// No error shows the URL: it may hold a password.
+	if (isAmqp(broker)) return explained(() => parseAmqpUrl(broker), "--broker: ");
 	return explained(() => checkBrokerUrl(brokerUrl(broker)), "--broker: ");
 }
 
@@ -200,10 +208,14 @@ function refuse(value: unknown, name: string, why: string): void {
 	if (value !== undefined) throw new UsageError(`--${name} ${why}`);
 }
 
-function tlsOf(values: Values, url: BrokerUrl | undefined): TlsOptions {
+function tlsOf(values: Values, url: BrokerUrl | AmqpUrl | undefined): TlsOptions {
 	for (const name of ["cafile", "cert", "key", "fingerprint", "tls-alpn"] as const) {
-		if (!url?.tls) refuse(values[name], name, "is for a --broker at mqtts:// or wss://");
+		const secure = url && hasVhost(url) ? "amqps://" : "mqtts:// or wss://";
+		if (!url?.tls) refuse(values[name], name, `is for a --broker at ${secure}`);
 	}
+	// amqplib would give the password to whoever answers, before anybody has looked at the certificate.
+	if (url && hasVhost(url))
+		refuse(values.fingerprint, "fingerprint", "is for mqtts:// and wss://: with amqps:// it is --cafile");
 	return tlsOptions(values);
 }
 
@@ -268,6 +280,21 @@ function groupOf(group: string | undefined, store: string): string | undefined {
 	if (!isPostgres(store)) throw new UsageError("--group: those of a group need one store: --store postgres://…");
 	if (group.includes("/") || topicNameFault(group)) throw new UsageError("--group: must be a name without /, + and #");
 	return group;
+}
+
+function checkForAmqp({ bases, topics }: Pick<Options, "bases" | "topics">, group: string | undefined): void {
+	for (const [option, filters] of [
+		["--base", bases],
+		["--topic", topics],
+	] as const) {
+		for (const filter of filters) {
+			const fault = keyFault(filter);
+			if (fault) throw new UsageError(`${option} ${filter}: ${fault}`);
+		}
+	}
+	if (group !== undefined && (hasControls(group) || Buffer.byteLength(group) > GROUP_MAXIMUM)) {
+		throw new UsageError(`--group: by AMQP it must be a name of ${GROUP_MAXIMUM} bytes at the most`);
+	}
 }
 
 function pageOf(values: Values): Options["page"] {

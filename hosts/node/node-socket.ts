@@ -144,7 +144,7 @@ export function openEvent(socket: NetSocket): string {
 }
 
 /** Why a connection ended: the error codes of the system and of TLS in words, other errors unchanged. */
-export function reasonOf(error: NodeJS.ErrnoException, socket: NetSocket): string {
+export function reasonOf(error: NodeJS.ErrnoException, socket?: NetSocket): string {
 	const { code = error.message } = error;
 	if (code === "ECONNRESET" && socket instanceof TLSSocket && !isTrusted(socket)) {
 		return "closed by the broker during the TLS handshake";

@@ -43,7 +43,7 @@ export class Observatory {
 
 	/** Another life, after `kill` or `stop`. */
 	async restart(): Promise<void> {
-		await this.begin().line(/: connected with MQTT/);
+		await this.begin().line(/: connected with /);
 	}
 
 	/** The same, without waiting. */

@@ -3,13 +3,15 @@
  * at the broker.
  */
 import { clock } from "../../../hosts/node/ports.ts";
-import { showAddress } from "../../../src/net/broker-url.ts";
+import { type BrokerAddress, showAddress } from "../../../src/net/broker-url.ts";
 import type { ReceivedMessage } from "../../../src/net/mqtt/message.ts";
 import { messageOf, printable } from "../../../src/text.ts";
 import type { CommandReply, CommandRequest, Counter } from "../api.ts";
 import type { Arrival, ArrivedAnswer } from "../store/arrival.ts";
 import { StoreError } from "../store/driver.ts";
 import type { Saved, Store } from "../store/store.ts";
+import { AmqpFeed } from "./amqp-feed.ts";
+import { type AmqpAddress, hasVhost } from "./amqp-url.ts";
 import type { Feed, FeedEvents } from "./feed.ts";
 import { GapRequests, type Range } from "./gap-requests.ts";
 import { type Reply, understood } from "./messages.ts";
@@ -37,7 +39,9 @@ const COMMAND_EXPIRY_S = 60;
 const ASLEEP_EXPIRY_S = 86_400;
 const FAREWELL_MS = 2_000;
 
-export interface CollectorOptions extends MqttFeedOptions {
+export interface CollectorOptions extends Omit<MqttFeedOptions, "broker"> {
+	/** One with a vhost is spoken to by AMQP. */
+	readonly broker: BrokerAddress | AmqpAddress;
 	readonly store: Store;
 	/** A line for people, of the broker or the store. */
 	readonly tell: (who: "broker" | "store", text: string) => void;
@@ -100,7 +104,10 @@ export class Collector {
 			onOversized: () => this._ignored("a message of more than 64 KB", ""),
 			onSubscribed: (filter, problem) => this._subscribed(filter, problem),
 		};
-		this._feed = new MqttFeed(options, events);
+		const { broker } = options;
+		this._feed = hasVhost(broker)
+			? new AmqpFeed({ ...options, broker }, events)
+			: new MqttFeed({ ...options, broker }, events);
 	}
 
 	/** Throws a `StoreError`. */
@@ -178,7 +185,11 @@ export class Collector {
 	/** Sends a command to a station, and resolves with its reply. */
 	command({ topic, command, payload }: CommandRequest): Promise<CommandReply> {
 		if (!this._feed.takesCommands)
-			return Promise.resolve({ ok: false, reason: "not connected", error: "the broker is not connected" });
+			return Promise.resolve({
+				ok: false,
+				reason: "not connected",
+				error: this._feed.connected ? "the broker takes no messages now" : "the broker is not connected",
+			});
 		if (this._sent.length >= COMMANDS_MAXIMUM)
 			return Promise.resolve({ ok: false, reason: "too many", error: "too many commands wait" });
 		return new Promise((resolve) => {
