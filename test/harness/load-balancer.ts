@@ -25,16 +25,22 @@ export class LoadBalancer {
 	private readonly _brokers: readonly number[];
 	private readonly _server: Server;
 	private readonly _sockets = new Set<Socket>();
+	private readonly _clients = new Set<Socket>();
+	private readonly _isMqtt: boolean;
 
-	private constructor(port: number, brokers: readonly number[]) {
+	private constructor(port: number, brokers: readonly number[], isMqtt: boolean) {
 		this.port = port;
 		this._brokers = brokers;
+		this._isMqtt = isMqtt;
 		this._server = createServer({ noDelay: true, pauseOnConnect: true }, (client) => void this._accept(client));
 	}
 
-	/** @param brokers their ports, in the order in which they are tried */
-	static async start(brokers: readonly number[]): Promise<LoadBalancer> {
-		const balancer = new LoadBalancer(await freePort(), brokers);
+	/**
+	 * @param brokers their ports, in the order in which they are tried
+	 * @param isMqtt whether readings are written down; another protocol is passed on as it is
+	 */
+	static async start(brokers: readonly number[], isMqtt = true): Promise<LoadBalancer> {
+		const balancer = new LoadBalancer(await freePort(), brokers, isMqtt);
 		const { _server: server, port } = balancer;
 		await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
 		return balancer;
@@ -44,6 +50,18 @@ export class LoadBalancer {
 	acknowledged(port?: number): Set<number> {
 		const passages = this.passages.filter((passage) => port === undefined || passage.port === port);
 		return new Set(passages.filter(({ acknowledged }) => acknowledged).map(({ seq }) => seq));
+	}
+
+	/**
+	 * From now on nothing of those who are connected gets to a broker, while they get all that it has for them. Returns what
+	 * ends their connections, without what was held back.
+	 */
+	holdBack(): () => void {
+		const held = [...this._clients];
+		for (const client of held) client.pause();
+		return () => {
+			for (const client of held) client.resetAndDestroy();
+		};
 	}
 
 	/** Ends everything. */
@@ -71,8 +89,11 @@ export class LoadBalancer {
 		/** By packet id. */
 		const waiting = new Map<number, Passage>();
 		let isRead = false;
+		this._clients.add(client);
+		client.on("close", () => this._clients.delete(client));
 		const [fromClient, fromBroker] = [new PacketReader(), new PacketReader()];
 		pass(client, broker, (data) => {
+			if (!this._isMqtt) return;
 			for (const packet of fromClient.push(data).packets) {
 				// RabbitMQ 3.10 ends a connection of any other version.
 				if (packet.cmd === "connect") isRead = packet.protocolVersion === MQTT_3_1_1;
@@ -83,6 +104,7 @@ export class LoadBalancer {
 			}
 		});
 		pass(broker, client, (data) => {
+			if (!this._isMqtt) return;
 			for (const packet of fromBroker.push(data).packets) {
 				const passage = packet.cmd === "puback" && waiting.get(packet.messageId);
 				if (!passage) continue;

@@ -173,15 +173,25 @@ export class RabbitMqCluster {
 		return this._nodes.map(({ mqttPort }) => mqttPort);
 	}
 
+	/** Where they take AMQP, in the same order. */
+	get amqpPorts(): number[] {
+		return this._nodes.map(({ amqpPort }) => amqpPort);
+	}
+
 	/** The queue of a client's durable session, as the first living node knows it. */
-	async queueOf(clientId: string): Promise<Queue | undefined> {
+	queueOf(clientId: string): Promise<Queue | undefined> {
+		return this.queue(`mqtt-subscription-${clientId}qos1`);
+	}
+
+	/** The same by its name. */
+	async queue(name: string): Promise<Queue | undefined> {
 		const lines = await this._control("-q", "list_queues", "--no-table-headers", "name", "pid", "type", "state");
 		const queues = lines.map((line): Queue => {
 			const [name = "", pid = "", type = "", state = ""] = line.split("\t");
 			// <a@localhost.1796050660.971.0>
 			return { name, node: /^<(\w+)@/.exec(pid)?.[1] ?? "", type, state };
 		});
-		return queues.find(({ name }) => name === `mqtt-subscription-${clientId}qos1`);
+		return queues.find((queue) => queue.name === name);
 	}
 
 	/** The end of each node's log, for a failure. */

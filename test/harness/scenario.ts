@@ -63,6 +63,20 @@ export class Parts {
 		return this._station(args);
 	}
 
+	/**
+	 * Resolves with a station's last number when it has ended and the broker has all of it; a busy machine may end it before,
+	 * and then it lives again.
+	 */
+	async delivered(station: StationProcess): Promise<number> {
+		await station.ended();
+		const { readings, queued } = station.summary;
+		if (queued === 0) return readings;
+		const again = this.again(station);
+		await again.line(/"seq":/);
+		again.signal("SIGINT");
+		return readings + (await this.delivered(again));
+	}
+
 	private _isNamed(args: readonly string[]): boolean {
 		if (args.includes("--id") || args.includes("-i")) return true;
 		const config = args[args.indexOf("--config") + 1];

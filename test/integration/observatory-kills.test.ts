@@ -6,7 +6,6 @@ import assert from "node:assert/strict";
 import { keysUpTo, Observatory } from "../harness/observatory.ts";
 import { NO_POSTGRES, Postgres } from "../harness/postgres.ts";
 import { type Parts, scenario } from "../harness/scenario.ts";
-import type { StationProcess } from "../harness/station.ts";
 import { pause, until } from "../harness/wait.ts";
 
 const STATIONS = 20;
@@ -47,7 +46,7 @@ async function kill(parts: Parts, database: Postgres | undefined): Promise<void>
 	await until("everything that was missing", async () => (await missing()) === 0, missing);
 	for (const station of stations) station.signal("SIGINT");
 	const ends = new Map<string, number>();
-	for (const [index, id] of ids.entries()) ends.set(id, await delivered(parts, stations[index]!));
+	for (const [index, id] of ids.entries()) ends.set(id, await parts.delivered(stations[index]!));
 	for (const [id, end] of ends) await observatory.reaches(`veleta/${id}`, end);
 	await until("what came last", async () => (await missing()) === 0);
 	const views = await observatory.stations();
@@ -59,17 +58,6 @@ async function kill(parts: Parts, database: Postgres | undefined): Promise<void>
 		await observatory.exported(),
 		ids.flatMap((id) => keysUpTo(`veleta/${id}`, ends.get(id)!)),
 	);
-}
-
-/** Resolves with the station's last number once the broker has all; a busy machine may end it before. */
-async function delivered(parts: Parts, station: StationProcess): Promise<number> {
-	await station.ended();
-	const { readings, queued } = station.summary;
-	if (queued === 0) return readings;
-	const again = parts.again(station);
-	await again.line(/"seq":/);
-	again.signal("SIGINT");
-	return readings + (await delivered(parts, again));
 }
 
 scenario("SQLite: whatever is killed, the store has every number once.", (parts) => kill(parts, undefined));

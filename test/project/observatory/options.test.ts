@@ -48,6 +48,24 @@ test("a broker of somebody else's, with a user and a password from one of three 
 	assert.deepEqual([tls.fingerprint, address.port], ["ab".repeat(32), 8_883]);
 });
 
+test("RabbitMQ by AMQP", () => {
+	const { broker, username, password, tls, starts } = parseOptions([
+		...["--broker", "amqps://ana:s3cret@rabbit.test/weather", "--tls-alpn", "amqp"],
+	])!;
+	assert.deepEqual(
+		[starts, broker, username, password, tls],
+		[
+			false,
+			{ host: "rabbit.test", port: 5_671, tls: true, vhost: "weather", username: "ana", password: "s3cret" },
+			...["ana", "s3cret", { alpn: "amqp" }],
+		],
+	);
+	const base = (...args: string[]) => parseOptions(["--broker", "amqp://rabbit.test", ...args])!.bases;
+	assert.deepEqual(base("--base", "casa/+"), ["casa/+"]);
+	// By MQTT a dot is a character like any other.
+	assert.deepEqual(parseOptions(["--base", "casa.es/+"])!.bases, ["casa.es/+"]);
+});
+
 test("others reach broker and page only with passwords", () => {
 	const { broker, page, username } = parseOptions([
 		...["--broker-host", "0.0.0.0", "-u", "ana", "--password-file", secret],
@@ -80,6 +98,18 @@ for (const [args, problem] of [
 	[["--cafile", secret], /^--cafile is for a --broker at mqtts:\/\/ or wss:\/\/$/],
 	[["--broker", "mqtt://home.test", "--fingerprint", "ab"], /^--fingerprint is for a --broker at mqtts/],
 	[["--broker", "mqtts://home.test", "--cert", secret], /^--cert and --key go together$/],
+	[["--broker", "amqp://ana:s3cret@rabbit.test/a/b"], /^--broker: must look like amqp:/],
+	[["--broker", "amqp://rabbit.test", "--cafile", secret], /^--cafile is for a --broker at amqps:\/\/$/],
+	[["--broker", "amqps://rabbit.test", "--fingerprint", "ab".repeat(32)], /^--fingerprint is for mqtts:/],
+	[
+		["--broker", "amqp://rabbit.test", "--base", "casa.es/+"],
+		/^--base casa.es\/\+: RabbitMQ takes a \. in a topic for a \/$/,
+	],
+	[["--broker", "amqp://rabbit.test", "-t", "Casa/*"], /^--topic Casa\/\*: by AMQP a \* stands for any level$/],
+	[
+		["--broker", "amqp://r.test", "--store", "postgres://db.test/home", "--group", "g".repeat(237)],
+		/^--group: by AMQP it must be a name of 236 bytes at the most$/,
+	],
 	[["--broker-host", "0.0.0.0"], /^--broker-host: others reach the broker there, so it needs -u/],
 	[["-u", "ana"], /^-u: the started broker needs a password/],
 	[["-u", "a:b", "--password-file", secret], /^-u: must not be empty, nor begin with #, nor have a colon$/],
