@@ -286,15 +286,42 @@ describe("A collector by AMQP", () => {
 		},
 	);
 
+	brokered("What is not stored within consumer_timeout comes again on another connection.", async (parts) => {
+		const set = (name: string, value: string) =>
+			broker.control("eval", `application:set_env(rabbit, ${name}, ${value}).`);
+		// Half an hour, looked at each minute, as it is.
+		await set("consumer_timeout", "2000");
+		await set("channel_tick_interval", "500");
+		try {
+			const scene = await sceneOf(parts, { clientId: "slow", bases: ["eight/+"] });
+			await scene.connected();
+			scene.onSave = () => {
+				throw new StoreError("away");
+			};
+			await publish("eight/a", [1, 2]);
+			await scene.connected(2);
+			scene.onSave = () => {};
+			await until("both to be stored", async () => (await stored(scene)).length === 2);
+			const reason =
+				"broker connection closed: readings were not stored within the broker's consumer_timeout; it delivers them again";
+			assert.ok(scene.lines.includes(reason), scene.lines.join("\n"));
+		} finally {
+			await set("consumer_timeout", "1800000");
+			await set("channel_tick_interval", "60000");
+		}
+	});
+
 	brokered(
 		"A real station: what the broker has lost is asked for, and commands from the page have their replies.",
 		async (parts) => {
-			const observatory = await Observatory.start(parts, ["--broker", broker.amqpUrl]);
 			const where = ["--broker", broker.mqttUrl, "--interval", "1s", "--state", "terrace.flash"];
 			const station = parts.station(undefined, ...where, "--id", "terrace");
 			const topic = "veleta/terrace";
+			// Its status is retained at the broker, and gets into no queue.
+			await station.line(/"seq":2/);
+			const observatory = await Observatory.start(parts, ["--broker", broker.amqpUrl]);
 			await observatory.reaches(topic, 3);
-			assert.equal((await observatory.station(topic))?.status, "online");
+			await until("its status", async () => (await observatory.station(topic))?.status === "online");
 			await observatory.kill();
 			const [queue = ""] = observatory.lines.flatMap((line) => /, queue (\S+)$/.exec(line)?.[1] ?? []);
 			await until("readings that only the broker has", async () => (await broker.queue(queue))!.ready >= 4);

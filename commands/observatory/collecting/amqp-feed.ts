@@ -47,6 +47,7 @@ interface Delivery {
 }
 
 export class AmqpFeed implements Feed {
+	readonly hasRetained = false;
 	readonly correlates = false;
 	private readonly _options: AmqpFeedOptions;
 	private readonly _events: FeedEvents;

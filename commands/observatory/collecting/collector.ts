@@ -16,6 +16,7 @@ import type { Feed, FeedEvents } from "./feed.ts";
 import { GapRequests, type Range } from "./gap-requests.ts";
 import { type Reply, understood } from "./messages.ts";
 import { MqttFeed, type MqttFeedOptions } from "./mqtt-feed.ts";
+import { StatusRequests } from "./status-requests.ts";
 
 /** Messages in one transaction. */
 const BATCH_MAXIMUM = 500;
@@ -26,7 +27,7 @@ const BATCH_MAXIMUM = 500;
 const WAITING_MAXIMUM = 5_000;
 /** Pauses between attempts to store, in ms: the second doubles up to the third. */
 const STORE_RETRY = { base: 500, limit: 15_000 };
-/** Time between two looks at what is missing, in ms. */
+/** Time between two looks at what stations are to be asked for, in ms. */
 const LOOK_MS = 500;
 /** For so long a command waits for its reply, in ms; and so many at a time. */
 const REPLY_WITHIN_MS = 15_000;
@@ -75,6 +76,8 @@ export class Collector {
 	private _saving = false;
 	private _retryDelay = 0;
 	private readonly _gaps = new GapRequests();
+	/** Where the broker does not tell. */
+	private readonly _statuses: StatusRequests | undefined;
 	private _look: NodeJS.Timeout | undefined;
 	private readonly _sent: Sent[] = [];
 	private _commands = 0;
@@ -108,6 +111,7 @@ export class Collector {
 		this._feed = hasVhost(broker)
 			? new AmqpFeed({ ...options, broker }, events)
 			: new MqttFeed({ ...options, broker }, events);
+		this._statuses = this._feed.hasRetained ? undefined : new StatusRequests();
 	}
 
 	/** Throws a `StoreError`. */
@@ -116,10 +120,13 @@ export class Collector {
 		const now = clock.now();
 		for (const [topic, gaps] of await store.missing()) this._gaps.missing(topic, gaps, now);
 		for (const { topic, status, diagnostics } of await store.stations()) {
-			if (status !== "unknown") this._gaps.status(topic, status, now);
+			if (status !== "unknown") {
+				this._gaps.status(topic, status, now);
+				this._statuses?.told(topic);
+			}
 			this._gaps.queued(topic, diagnostics?.members.queued, now);
 		}
-		this._look = setInterval(() => this._askForGaps(), LOOK_MS);
+		this._look = setInterval(() => this._ask(), LOOK_MS);
 		this._feed.start();
 	}
 
@@ -245,7 +252,7 @@ export class Collector {
 		this._counts.messages++;
 		const { arrival: told, reply } = understood(message, this._options.bases, Date.now());
 		const answered = reply && this._replied(reply, message);
-		const arrival = told?.kind === "answer" ? answerWithin(told, answered) : told;
+		const arrival = told?.kind === "answer" ? answerWithin(told, answered) : (told ?? this._presence(reply));
 		if (!arrival) {
 			if (!reply && message.payload.length > 0) this._ignored(message.topic, excerpt(message.payload));
 			this._feed.acknowledge([message]);
@@ -284,6 +291,13 @@ export class Collector {
 		);
 		sent?.settle({ ...members, ok: members.ok === true });
 		return undefined;
+	}
+
+	/** That a station is there, where a reply says so that was asked for. */
+	private _presence(reply: Reply | undefined): Arrival | undefined {
+		if (reply?.members.command !== "status" || !this._statuses?.answered(reply.station)) return undefined;
+		// It is not known since when: so it is with what a broker has retained.
+		return { kind: "status", status: "online", station: reply.station, receivedAt: Date.now(), isRetained: true };
 	}
 
 	/** One batch at a time, of what has come meanwhile. */
@@ -352,6 +366,8 @@ export class Collector {
 		for (const { topic, isLate } of fresh) if (isLate) this._gaps.heard(topic, now);
 		for (const { arrival } of batch) {
 			const { station, isRetained } = arrival;
+			if (arrival.kind === "reading") this._statuses?.heard(station);
+			if (arrival.kind === "status") this._statuses?.told(station);
 			if (arrival.kind === "status" && (changed.has(station) || !isRetained)) {
 				this._gaps.status(station, arrival.status, now);
 			}
@@ -373,8 +389,11 @@ export class Collector {
 		});
 	}
 
-	private _askForGaps(): void {
+	private _ask(): void {
 		if (!this._feed.takesCommands) return;
+		for (const station of this._statuses?.due() ?? []) {
+			this._feed.publish({ station, command: "status", payload: "", expiry: ASLEEP_EXPIRY_S, correlation: undefined });
+		}
 		for (const { station, from, to } of this._gaps.due(clock.now())) {
 			this._counts.requests++;
 			const payload = JSON.stringify({ from, to });

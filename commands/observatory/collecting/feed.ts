@@ -61,6 +61,8 @@ export interface Feed {
 	readonly connected: boolean;
 	/** Whether commands can leave now. */
 	readonly takesCommands: boolean;
+	/** Whether who comes later gets the last status of each station from the broker. */
+	readonly hasRetained: boolean;
 	/** Whether a reply has the `correlation` of its command. */
 	readonly correlates: boolean;
 	/** They are stored. Those of an earlier connection are left out: they come again. */

@@ -33,6 +33,7 @@ export interface MqttFeedOptions extends FeedOptions {
 }
 
 export class MqttFeed implements Feed {
+	readonly hasRetained = true;
 	private readonly _session: Session<Message>;
 	private readonly _link: Link<Message>;
 	private readonly _outgoing: Message[] = [];

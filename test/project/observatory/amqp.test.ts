@@ -6,6 +6,7 @@ import { amqpReason, type Connect } from "../../../commands/observatory/collecti
 import { AmqpFeed } from "../../../commands/observatory/collecting/amqp-feed.ts";
 import { keyFault, keyOf, queuesOf, topicOf } from "../../../commands/observatory/collecting/amqp-queues.ts";
 import { parseAmqpUrl } from "../../../commands/observatory/collecting/amqp-url.ts";
+import { StatusRequests } from "../../../commands/observatory/collecting/status-requests.ts";
 import type { ReceivedMessage } from "../../../src/net/mqtt/message.ts";
 import { until } from "../../harness/wait.ts";
 
@@ -101,6 +102,24 @@ test("reasons in words, with the broker's own where there are no better ones, an
 	] as const) {
 		assert.match(amqpReason(error), reason);
 	}
+});
+
+test("of a station that reports, and has said nothing of itself, it is asked once whether it is there", () => {
+	const requests = new StatusRequests();
+	requests.told("known");
+	for (const topic of ["known", "a", "b", "a"]) requests.heard(topic);
+	assert.equal(requests.answered("a"), false);
+	assert.deepEqual([requests.due(), requests.due()], [["a", "b"], []]);
+	// It falls asleep before its answer.
+	requests.told("b");
+	assert.deepEqual(
+		["a", "a", "b", "other"].map((topic) => requests.answered(topic)),
+		[true, false, false, false],
+	);
+	requests.heard("a");
+	assert.deepEqual(requests.due(), []);
+	for (let count = 0; count < 20; count++) requests.heard(`s${count}`);
+	assert.deepEqual([requests.due().length, requests.due().length, requests.due().length], [8, 8, 4]);
 });
 
 /** A broker within this process, as far as the feed uses one. */
