@@ -271,6 +271,7 @@ describe("A collector by AMQP", () => {
 			};
 			await publish("seven/a", [1, 2]);
 			await until("two that wait", () => scene.collector.waiting === 2);
+			await until("them to be told", async () => (await broker.queue("scarce"))!.unacknowledged === 2);
 			await broker.control("set_vm_memory_high_watermark", "absolute", "1");
 			try {
 				// The first one goes into the connection that the broker does not read any more, which it says then.

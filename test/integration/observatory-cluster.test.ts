@@ -101,13 +101,13 @@ async function story(parts: Parts, cluster: RabbitMqCluster): Promise<void> {
 	assert.match((await cluster.queue(shared))!.node, /^[bc]$/);
 
 	// A collector whose acknowledgements do not get to the broker any more: what it stores is delivered again.
+	const again = await other.observatory.counter(DUPLICATES);
 	const cut = one.balanced.holdBack();
 	const before = await one.observatory.counter(STORED);
 	await until(
 		"readings that are stored and not acknowledged",
 		async () => (await one.observatory.counter(STORED)) >= before + 5,
 	);
-	const again = await other.observatory.counter(DUPLICATES);
 	await one.observatory.kill();
 	cut();
 	await until("them at the other one", async () => (await other.observatory.counter(DUPLICATES)) >= again + 5);
