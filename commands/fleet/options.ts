@@ -6,6 +6,7 @@ import { isPublic, parseSettings, type Settings } from "../../src/settings.ts";
 import { messageOf } from "../../src/text.ts";
 import { brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf, tlsOptions } from "../broker-options.ts";
 import { explained, FLAG, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
+import { checkStore } from "../observatory/options.ts";
 
 const BROKER = "mqtt://127.0.0.1:1883";
 const PREFIX = "fleet";
@@ -124,8 +125,8 @@ export function parseOptions(args: string[]): Options | undefined {
 	const password = filed ?? broker.password ?? (username === undefined ? undefined : environmentPassword());
 	const { id: prefix = PREFIX, store, curve, json = false } = values;
 	if (!/^[A-Za-z0-9-]{1,32}$/.test(prefix)) throw new UsageError("--id: 1 to 32 letters, digits and hyphens");
-	for (const [name, path] of Object.entries({ store, curve }))
-		if (path === "") throw new UsageError(`--${name}: must not be empty`);
+	if (store !== undefined) checkStore(store);
+	if (curve === "") throw new UsageError("--curve: must be a path");
 	const interval = number("interval", 1, INTERVAL_MAXIMUM_S) ?? 60;
 	const settingsOf = (station: number) => {
 		const id = `${prefix}-${String(station + 1).padStart(5, "0")}`;

@@ -1,5 +1,4 @@
 /** `npm run observatory`: every reading of all stations kept once, and shown in a browser. */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -13,11 +12,9 @@ import { filtersOf } from "./collecting/feed.ts";
 import { keptSession } from "./kept-session.ts";
 import { findMosquitto, MosquittoChild, ownAddress } from "./mosquitto.ts";
 import { startObserving } from "./observing.ts";
-import { isPostgres, LINE, LOOPBACK, type Options, parseOptions, USAGE } from "./options.ts";
-import type { Driver } from "./store/driver.ts";
+import { LINE, LOOPBACK, type Options, parseOptions, USAGE } from "./options.ts";
 import { csvOf } from "./store/export.ts";
-import { openPostgres } from "./store/postgres.ts";
-import { openSqlite } from "./store/sqlite.ts";
+import { openStore } from "./store/open.ts";
 import { Store } from "./store/store.ts";
 
 /** From Ctrl-C to the end, at the most, in ms. */
@@ -30,9 +27,6 @@ function tell(who: string, text: string): void {
 }
 
 async function run(options: Options): Promise<number> {
-	if (options.exports && !isPostgres(options.store) && !existsSync(options.store)) {
-		throw new Error(`${options.store}: there is no store yet`);
-	}
 	const giveBack = options.exports ? () => {} : lock(options.data);
 	try {
 		return await withStore(options);
@@ -52,20 +46,12 @@ function lock(folder: string): () => void {
 }
 
 async function withStore(options: Options): Promise<number> {
-	const driver = await open(options.store);
-	if (options.exports && (await driver.query(driver.dialect.isMade)).length === 0) {
-		throw new Error(`${driver.name}: there is no store yet`);
-	}
-	const store = await Store.open(driver);
+	const store = await Store.open(await openStore(options.store, { isMade: options.exports }));
 	try {
 		return options.exports ? await exportCsv(store) : await observe(options, store);
 	} finally {
 		await store.close();
 	}
-}
-
-function open(store: string): Promise<Driver> {
-	return isPostgres(store) ? openPostgres(store) : openSqlite(store);
 }
 
 async function exportCsv(store: Store): Promise<number> {

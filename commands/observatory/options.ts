@@ -10,6 +10,7 @@ import { explained, FLAG, numberOf, readLine, UsageError, VALUE } from "../frame
 import { GROUP_MAXIMUM, keyFault } from "./collecting/amqp-queues.ts";
 import { type AmqpUrl, hasVhost, isAmqp, parseAmqpUrl } from "./collecting/amqp-url.ts";
 import { webSocketUrl } from "./home-assistant/connection.ts";
+import { isPostgres } from "./store/open.ts";
 import { DAY_MS } from "./store/times.ts";
 
 /** The variable of the environment with the page's password. */
@@ -241,7 +242,7 @@ function filtersOf(values: Values): Pick<Options, "bases" | "topics"> {
 }
 
 /** Throws a `UsageError` that shows nothing of a URL: it may hold a password. */
-function checkStore(store: string): void {
+export function checkStore(store: string): void {
 	if (!/^[a-z][a-z0-9+.-]*:/i.test(store) || /^[a-z]:[\\/]/i.test(store)) return checkPath("--store", store);
 	const problem = "--store: must be a file, or look like postgres://[user[:password]@]host[:port]/database";
 	if (!isPostgres(store)) throw new UsageError(problem);
@@ -252,10 +253,6 @@ function checkStore(store: string): void {
 		throw new UsageError(problem);
 	}
 	if (url.hostname === "" || !/^\/[^/@:]+$/.test(url.pathname)) throw new UsageError(problem);
-}
-
-export function isPostgres(store: string): boolean {
-	return /^postgres(ql)?:\/\//i.test(store);
 }
 
 function checkPath(option: string, path: string): void {

@@ -73,7 +73,9 @@ test("what cannot be used is refused in words, without a password", () => {
 	assert.match(refused("--power-cuts", "x"), /^--power-cuts x: must be a number/);
 	assert.match(refused("--id", "a/b"), /^--id: /);
 	assert.match(refused("--id", "x".repeat(33)), /^--id: /);
-	assert.match(refused("--store", ""), /^--store: must not be empty$/);
+	assert.match(refused("--store", ""), /^--store: must be a path$/);
+	assert.match(refused("--store", "mysql://u:secret@db"), /^--store: must be a file, or look like postgres:/);
+	assert.match(refused("--curve", ""), /^--curve: must be a path$/);
 	assert.match(refused("--cafile", "x"), /^--cafile is for a --broker at mqtts:/);
 	assert.match(refused("--password-file", "/dev/null"), /needs one line|needs -u/);
 	assert.match(refused("--broker", "public:mosquitto"), /is everybody's/);
