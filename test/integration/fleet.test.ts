@@ -8,6 +8,7 @@ import type { Summary } from "../../commands/fleet/summary.ts";
 import { Fleet } from "../harness/fleet.ts";
 import type { Mosquitto } from "../harness/mosquitto.ts";
 import { Observatory } from "../harness/observatory.ts";
+import { NO_POSTGRES, Postgres } from "../harness/postgres.ts";
 import { type Parts, scenario } from "../harness/scenario.ts";
 
 const STATIONS = 100;
@@ -99,6 +100,31 @@ scenario("The observatory is killed again and again: the store has every number 
 	}
 	assertWhole(await stations.stop());
 });
+
+scenario(
+	"Two observatories share the readings of a group, and each is killed in turn: the store has every number once.",
+	async (parts) => {
+		const broker = await parts.mosquitto();
+		const database = await Postgres.start();
+		parts.onEnd(() => database.remove());
+		parts.shows("PostgreSQL", database.log);
+		const args = ["--broker", `mqtt://127.0.0.1:${broker.port}`, "--group", "home", "--store", database.url];
+		const both = [await Observatory.start(parts, args, "one"), await Observatory.start(parts, args, "other")];
+		const stations = fleet(parts, broker, ...FAULTS, "--store", database.url);
+		for (const observatory of both) {
+			await stations.acknowledges(3 * STATIONS);
+			await observatory.kill();
+			await stations.acknowledges(2 * STATIONS);
+			await observatory.restart();
+		}
+		await stations.acknowledges(3 * STATIONS);
+		assertWhole(await stations.stop());
+		for (const observatory of both) {
+			assert.ok((await observatory.counter("veleta_observatory_readings_stored_total")) > 0, "one had no share");
+		}
+	},
+	{ skip: NO_POSTGRES },
+);
 
 scenario("Without a broker it says so, and ends.", async (parts) => {
 	const broker = await parts.mosquitto();
