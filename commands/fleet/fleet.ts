@@ -36,7 +36,7 @@ async function run(options: Options): Promise<number> {
 
 async function observed(options: Options): Promise<Summary> {
 	const { stations: count, store, seed, duration } = options;
-	const before = { memory: liveMemory(), processor: process.cpuUsage() };
+	const memoryBefore = liveMemory();
 	const ledger = new Ledger(count);
 	const since = Date.now();
 	const witness: Witness = await (store === undefined
@@ -54,12 +54,13 @@ async function observed(options: Options): Promise<Summary> {
 	const stations = new Stations(options, ledger);
 	const endSeconds = eachSecond(options, stations, ledger);
 	await stations.start(() => isOver);
+	const started = { taken: ledger.taken, processor: process.cpuUsage() };
 	const faults = new Faults(stations.machines, options, new Random(seed));
 	await over;
 	const elapsed = stations.now / SECOND_MS;
 	const { taken, acknowledged } = ledger;
-	const used = process.cpuUsage(before.processor);
-	const memory = (liveMemory() - before.memory) / count;
+	const used = process.cpuUsage(started.processor);
+	const memory = (liveMemory() - memoryBefore) / count;
 	faults.end();
 	await settle(ledger, witness);
 	const summary: Summary = {
@@ -69,7 +70,7 @@ async function observed(options: Options): Promise<Summary> {
 		...{ readings: taken, acknowledged, acknowledgedRate: acknowledged / elapsed },
 		...{ acknowledgedPeak: stations.peak.acknowledged, ...ledger.balance(), dropped: stations.dropped },
 		...{ store: witness.name, twice: await witness.twice(), again: witness.again, forgotten: witness.forgotten },
-		...{ memory, processor: taken === 0 ? 0 : (used.user + used.system) / 1_000 / taken },
+		...{ memory, processor: (used.user + used.system) / 1_000 / Math.max(1, taken - started.taken) },
 		reasons: stations.reasons,
 	};
 	await stations.stop();

@@ -35,7 +35,7 @@ export interface Summary extends Balance {
 	readonly again: number;
 	/** How often the broker has forgotten the subscriber's session. */
 	readonly forgotten: number;
-	/** Of this process: live memory in bytes for each station, and processor time in ms for each reading. */
+	/** Of this process: live memory in bytes for each station; and since all were started, processor time in ms for each reading. */
 	readonly memory: number;
 	readonly processor: number;
 	/** Why stations lost their connections, and how often. */
