@@ -90,6 +90,8 @@ async function settle(ledger: Ledger, witness: Witness): Promise<void> {
 		const { lost, undelivered } = ledger.balance();
 		const missing = lost + undelivered;
 		if (missing === 0) return;
+		if (fewest === Number.POSITIVE_INFINITY)
+			say(`${missing} readings have not arrived yet, and are waited for; Ctrl-C ends at once`);
 		if (missing < fewest) [fewest, since] = [missing, performance.now()];
 		if (performance.now() - since > witness.patience) return;
 		await new Promise((resolve) => setTimeout(resolve, SECOND_MS));
