@@ -68,7 +68,7 @@ if (files.length === 0) {
 
 const runner = spawn(
 	process.execPath,
-	["--enable-source-maps", "--test", "--test-reporter=spec", "--test-concurrency=2", ...files.sort()],
+	["--enable-source-maps", "--test", "--test-reporter=spec", "--test-concurrency=4", ...files.sort()],
 	{
 		stdio: "inherit",
 		cwd: root,
