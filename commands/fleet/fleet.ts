@@ -20,6 +20,8 @@ const SECOND_MS = 1_000;
 const TIMER_MAXIMUM = 2 ** 31 - 1;
 /** With no new connection for so long, in s, while some are missing, it is said what may be the reason. */
 const STALLED_S = 20;
+/** A look each second: from which on it is said what is waited for. */
+const TOLD_AT_LOOK = 4;
 const CURVE_HEAD = "second,connected,connects,readings,acknowledged";
 
 export const command: Command<Options> = { ...LINE, help: USAGE, read: parseOptions, run };
@@ -85,15 +87,16 @@ async function observed(options: Options): Promise<Summary> {
 async function settle(ledger: Ledger, witness: Witness): Promise<void> {
 	ledger.close();
 	let [fewest, since] = [Number.POSITIVE_INFINITY, performance.now()];
-	for (;;) {
+	for (let looks = 1; ; looks++) {
 		await witness.look();
 		const { lost, undelivered } = ledger.balance();
 		const missing = lost + undelivered;
 		if (missing === 0) return;
-		if (fewest === Number.POSITIVE_INFINITY)
-			say(`${missing} readings have not arrived yet, and are waited for; Ctrl-C ends at once`);
 		if (missing < fewest) [fewest, since] = [missing, performance.now()];
 		if (performance.now() - since > witness.patience) return;
+		// The first ones that are missing are just on their way.
+		if (looks === TOLD_AT_LOOK)
+			say(`${missing} readings have not arrived yet, and are waited for; Ctrl-C ends at once`);
 		await new Promise((resolve) => setTimeout(resolve, SECOND_MS));
 	}
 }
