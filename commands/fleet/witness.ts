@@ -2,9 +2,11 @@
 import { clock, network, timer } from "../../hosts/node/ports.ts";
 import { Backoff } from "../../src/net/backoff.ts";
 import { Link } from "../../src/net/link.ts";
+import { RefusedError } from "../../src/net/mqtt/errors.ts";
 import type { Message } from "../../src/net/mqtt/message.ts";
 import { reasonText } from "../../src/net/mqtt/reason-codes.ts";
 import { Session } from "../../src/net/mqtt/session.ts";
+import { printable } from "../../src/text.ts";
 import { among, type Driver } from "../observatory/store/driver.ts";
 import { openStore } from "../observatory/store/open.ts";
 import type { Ledger } from "./ledger.ts";
@@ -35,6 +37,11 @@ const RECEIVE_MAXIMUM = 500;
 const FAREWELL_MS = 2_000;
 /** Pauses between connections, in ms: what waits at the broker takes its memory. */
 const RETRY_MS = { base: 500, limit: 2_000 };
+/**
+ * Connections that the broker may end before it accepts the first: some end that of a client that does not wait for the
+ * CONNACK without a word, and that of a version that they do not know.
+ */
+const ENDED_MAXIMUM = 2;
 /** Reason codes from here on are refusals (3.1.1, table 3.9; 5.0, table 3-8). */
 const REFUSED = 0x80;
 
@@ -51,7 +58,7 @@ export class SubscriberWitness implements Witness {
 	private constructor(options: Options, ledger: Ledger, since: number, onSubscribed: (problem?: string) => void) {
 		const { broker, tls, username, password, prefix } = options;
 		const unanswered = new Set<string>(TOPIC_FILTERS);
-		let hasConnected = false;
+		let [hasConnected, ended] = [false, 0];
 		const session = new Session({
 			...{ username, password, keepAlive: KEEP_ALIVE_S, receiveMaximum: RECEIVE_MAXIMUM },
 			// The same each time: what an earlier run has left is known by its times. With a clean start instead, mosquitto 2.0
@@ -85,8 +92,13 @@ export class SubscriberWitness implements Witness {
 		this._link = new Link({
 			...{ network, clock, timer, broker, tls, session, random: Math.random },
 			backoff: new Backoff({ ...RETRY_MS, random: Math.random }),
-			onDisconnect: (reason) => {
-				if (!hasConnected) onSubscribed(`${reason}; is there a broker? npm run observatory brings one along`);
+			onDisconnect: (reason, _delay, error) => {
+				if (hasConnected) return;
+				// The next attempt speaks an older version.
+				if (error instanceof RefusedError && error.hasOlderVersion) return;
+				if (error === undefined && reason.startsWith("connection closed") && ++ended <= ENDED_MAXIMUM) return;
+				// A broker may give a reason of its own.
+				onSubscribed(`${printable(reason)}; is there a broker? npm run observatory brings one along`);
 			},
 		});
 		this._link.start();

@@ -3,8 +3,10 @@
  * observatory is taken away. docs/fleet.md has the figures of ten thousand.
  */
 import assert from "node:assert/strict";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import type { Summary } from "../../commands/fleet/summary.ts";
+import { startBroker } from "../../hosts/sim/headless/broker.ts";
 import { Fleet } from "../harness/fleet.ts";
 import type { Mosquitto } from "../harness/mosquitto.ts";
 import { Observatory } from "../harness/observatory.ts";
@@ -15,7 +17,7 @@ const STATIONS = 100;
 /** A station loses its network each minute, and its power every two minutes. */
 const FAULTS = ["--outages", "60", "--power-cuts", "30"];
 
-function fleet(parts: Parts, broker: Mosquitto, ...args: string[]): Fleet {
+function fleet(parts: Parts, broker: { readonly port: number }, ...args: string[]): Fleet {
 	const url = `mqtt://127.0.0.1:${broker.port}`;
 	return new Fleet(parts, "-n", `${STATIONS}`, "--broker", url, "--interval", "1", ...args);
 }
@@ -124,6 +126,33 @@ scenario(
 		}
 	},
 	{ skip: NO_POSTGRES },
+);
+
+scenario("A broker of MQTT 3.1.1 that refuses 5.0 is spoken to in 3.1.1.", async (parts) => {
+	const broker = await startBroker();
+	parts.onEnd(() => broker.close());
+	const stations = fleet(parts, broker);
+	await stations.connected({ atLeast: STATIONS });
+	assertWhole(await stations.stop());
+});
+
+scenario(
+	"A broker that ends the first connections without a word, as RabbitMQ ends those of MQTT 5.0.",
+	async (parts) => {
+		const broker = await parts.mosquitto();
+		let connections = 0;
+		const server = createServer((socket) => {
+			socket.on("error", () => {});
+			if (++connections <= 2) return void socket.once("data", () => socket.end());
+			const behind = connect(broker.port, "127.0.0.1").on("error", () => {});
+			socket.pipe(behind).pipe(socket);
+		});
+		await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+		parts.onEnd(() => server.close());
+		const stations = fleet(parts, server.address() as AddressInfo);
+		await stations.connected({ atLeast: STATIONS });
+		assertWhole(await stations.stop());
+	},
 );
 
 scenario("Without a broker it says so, and ends.", async (parts) => {
