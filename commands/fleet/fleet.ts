@@ -46,12 +46,14 @@ async function observed(options: Options): Promise<Summary> {
 		: StoreWitness.open(store, options, ledger, since));
 	let isOver = false;
 	const over = new Promise<void>((resolve) => {
+		const timer = duration <= TIMER_MAXIMUM ? setTimeout(() => end(), duration) : undefined;
 		const end = () => {
+			// After Ctrl-C the process would wait for it.
+			clearTimeout(timer);
 			isOver = true;
 			resolve();
 		};
 		onInterrupt(end);
-		if (duration <= TIMER_MAXIMUM) setTimeout(end, duration);
 	});
 	const stations = new Stations(options, ledger);
 	const endSeconds = eachSecond(options, stations, ledger);
@@ -126,10 +128,11 @@ function eachSecond({ stations: count, curve }: Options, stations: Stations, led
 			process.exit(EXIT_FAILED);
 		}
 	}, SECOND_MS);
-	const endProgress = showProgress(() => {
+	const progress = () => {
 		const number = (value: number) => value.toLocaleString("en");
 		return `${(stations.now / SECOND_MS).toFixed(0)} s: ${number(stations.connected)} connected, ${number(ledger.taken)} readings, ${number(ledger.acknowledged)} acknowledged`;
-	});
+	};
+	const endProgress = showProgress(progress);
 	return () => {
 		clearInterval(timer);
 		endProgress();

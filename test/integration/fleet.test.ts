@@ -128,6 +128,14 @@ scenario(
 	{ skip: NO_POSTGRES },
 );
 
+scenario("Ctrl-C long before its time is over ends it.", async (parts) => {
+	const broker = await parts.mosquitto();
+	const stations = fleet(parts, broker, "--duration", "86400");
+	await stations.connected({ atLeast: 1 });
+	assertWhole(await stations.stop());
+	assert.deepEqual(await stations.program.ended(), { code: 0, signal: null });
+});
+
 scenario("A broker of MQTT 3.1.1 that refuses 5.0 is spoken to in 3.1.1.", async (parts) => {
 	const broker = await startBroker();
 	parts.onEnd(() => broker.close());
