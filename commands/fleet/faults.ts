@@ -19,12 +19,12 @@ export interface FaultRates {
 export class Faults {
 	outages = 0;
 	powerCuts = 0;
-	private readonly _machines: readonly Machine[];
+	/** What brings back what is away now. */
+	private readonly _ends = new Set<() => void>();
 	private readonly _timers = new Set<NodeJS.Timeout>();
 
 	/** Begins with them. */
 	constructor(machines: readonly Machine[], { outages, powerCuts }: FaultRates, random: Random) {
-		this._machines = machines;
 		for (const [index, machine] of machines.entries()) {
 			const dice = random.fork(`faults ${index}`);
 			this._repeat(dice, outages, OUTAGE_MS, {
@@ -44,13 +44,10 @@ export class Faults {
 		}
 	}
 
-	/** There are no more, and what is away comes back. */
+	/** There are no more, and what is away comes back. Stations that were not started yet stay so. */
 	end(): void {
 		for (const timer of this._timers) clearTimeout(timer);
-		for (const machine of this._machines) {
-			machine.powerOn();
-			machine.setNetwork(true);
-		}
+		for (const end of this._ends) end();
 	}
 
 	private _repeat(
@@ -63,7 +60,9 @@ export class Faults {
 		const next = () => {
 			this._after(dice.exponential(HOUR_MS / perHour), () => {
 				begin();
+				this._ends.add(end);
 				this._after(Math.min(most, dice.exponential(mean)), () => {
+					this._ends.delete(end);
 					end();
 					next();
 				});

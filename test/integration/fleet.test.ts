@@ -136,6 +136,14 @@ scenario("Ctrl-C long before its time is over ends it.", async (parts) => {
 	assert.deepEqual(await stations.program.ended(), { code: 0, signal: null });
 });
 
+scenario("What has not been started when its time is over is started no more.", async (parts) => {
+	const broker = await parts.mosquitto();
+	const stations = fleet(parts, broker, "--interval", "60", "--duration", "1");
+	await stations.program.ended(() => stations.program.lines.length);
+	const connected = broker.log.filter((line) => /New client connected .* as veleta-fleet-/.test(line));
+	assert.ok(connected.length > 0 && connected.length < STATIONS / 2, connected.join("\n"));
+});
+
 scenario("A broker of MQTT 3.1.1 that refuses 5.0 is spoken to in 3.1.1.", async (parts) => {
 	const broker = await startBroker();
 	parts.onEnd(() => broker.close());
