@@ -104,7 +104,7 @@ async function settle(ledger: Ledger, witness: Witness): Promise<void> {
 }
 
 /** Shows how far it is, and writes the curve. Returns what ends it. */
-function eachSecond({ stations: count, curve }: Options, stations: Stations, ledger: Ledger): () => void {
+function eachSecond({ stations: count, curve, json }: Options, stations: Stations, ledger: Ledger): () => void {
 	const file = curve === undefined ? undefined : openSync(curve, "w");
 	const write = (line: string) => {
 		if (file !== undefined) writeSync(file, `${line}\n`);
@@ -132,7 +132,8 @@ function eachSecond({ stations: count, curve }: Options, stations: Stations, led
 		const number = (value: number) => value.toLocaleString("en");
 		return `${(stations.now / SECOND_MS).toFixed(0)} s: ${number(stations.connected)} connected, ${number(ledger.taken)} readings, ${number(ledger.acknowledged)} acknowledged`;
 	};
-	const endProgress = showProgress(progress);
+	// Whoever reads JSON reads nothing else.
+	const endProgress = showProgress(progress, json ? process.stderr : process.stdout);
 	return () => {
 		clearInterval(timer);
 		endProgress();

@@ -5,14 +5,14 @@ const TERMINAL_MS = 250;
 const LINE_MS = 30_000;
 
 /** Returns what ends it. */
-export function showProgress(text: () => string): () => void {
-	const terminal = process.stdout.isTTY;
+export function showProgress(text: () => string, output: NodeJS.WriteStream = process.stdout): () => void {
+	const terminal = output.isTTY;
 	const timer = setInterval(
-		() => process.stdout.write(terminal ? `\r\x1b[K${text()}` : `${text()}\n`),
+		() => output.write(terminal ? `\r\x1b[K${text()}` : `${text()}\n`),
 		terminal ? TERMINAL_MS : LINE_MS,
 	);
 	return () => {
 		clearInterval(timer);
-		if (terminal) process.stdout.write("\r\x1b[K");
+		if (terminal) output.write("\r\x1b[K");
 	};
 }

@@ -62,8 +62,11 @@ export class Fleet {
 	async stop(): Promise<Summary> {
 		this.program.signal("SIGINT");
 		await this.program.ended(() => this.program.lines.length);
-		const summary = this.program.lines.findLast((line) => line.startsWith("{"));
-		assert.ok(summary, `the fleet ends without a summary: ${this.program.lines.join("; ")}`);
+		const { lines, errors } = this.program;
+		// All of stdout.
+		const [summary, ...others] = lines.filter((line) => !errors.includes(line));
+		assert.ok(summary, `the fleet ends without a summary: ${lines.join("; ")}`);
+		assert.deepEqual(others, []);
 		return JSON.parse(summary);
 	}
 
