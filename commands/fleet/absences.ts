@@ -16,11 +16,14 @@ export interface Absence {
 }
 
 const SECOND_MS = 1_000;
+/** Losses that lie further apart, in ms, have causes of their own, unless none of the stations is back. */
+const TOGETHER_MS = 60_000;
 
 interface Open {
 	/** As long as it is not known whether it is one: `undefined`. */
 	at: number | undefined;
-	readonly lost: Set<number>;
+	/** When they did, in that order; as long as it is not known whether it is one, those of the last minute. */
+	readonly lost: Map<number, number>;
 	readonly away: Set<number>;
 	firstBack: number | undefined;
 	/** When stations came back within the last second. */
@@ -44,11 +47,20 @@ export class Absences {
 	}
 
 	onLost(station: number, now: number): void {
-		this._open ??= { at: undefined, lost: new Set(), away: new Set(), firstBack: undefined, recent: [], connects: 0 };
-		const { lost, away } = this._open;
-		lost.add(station);
+		this._open ??= { at: undefined, lost: new Map(), away: new Set(), firstBack: undefined, recent: [], connects: 0 };
+		const open = this._open;
+		const { lost, away } = open;
+		lost.delete(station);
+		lost.set(station, now);
 		away.add(station);
-		if (lost.size >= this._stations / 2) this._open.at ??= now;
+		if (open.at !== undefined) return;
+		for (const [earlier, time] of lost) {
+			if (time > now - TOGETHER_MS) break;
+			lost.delete(earlier);
+		}
+		if (Math.max(lost.size, away.size) < this._stations / 2) return;
+		open.at = now;
+		for (const one of away) if (!lost.has(one)) lost.set(one, now);
 	}
 
 	onBack(station: number, now: number): void {

@@ -29,6 +29,36 @@ test("one station of four that loses its connection is no absence of the broker'
 	assert.deepEqual(absences.all, []);
 });
 
+test("stations that lose their connections one now and one then are no absence, though one never comes back", () => {
+	const absences = new Absences(10);
+	absences.onLost(9, 0);
+	for (let station = 0; station < 9; station++) {
+		absences.onLost(station, 100_000 * (station + 1));
+		absences.onBack(station, 100_000 * (station + 1) + 5_000);
+	}
+	assert.deepEqual(absences.all, []);
+	// The broker ends half of the connections, one after the other.
+	for (let station = 0; station < 5; station++) {
+		absences.onLost(station, 2_000_000 + station);
+		absences.onBack(station, 2_000_500 + station);
+	}
+	assert.deepEqual(
+		absences.all.map(({ at, stations }) => [at, stations]),
+		[[2_000_004, 6]],
+	);
+});
+
+test("a broker that falls silent is missed by one station after the other", () => {
+	const absences = new Absences(4);
+	absences.onLost(0, 0);
+	absences.onLost(1, 80_000);
+	absences.onLost(2, 200_000);
+	assert.deepEqual(
+		absences.all.map(({ at, stations }) => [at, stations]),
+		[[80_000, 3]],
+	);
+});
+
 test("a station whose own power goes meanwhile is not waited for", () => {
 	const absences = new Absences(2);
 	absences.onLost(0, 0);
