@@ -66,7 +66,7 @@ async function observed(options: Options): Promise<Summary> {
 	const used = process.cpuUsage(started.processor);
 	const memory = (liveMemory() - memoryBefore) / count;
 	faults.end();
-	await settle(ledger, witness);
+	const twice = await settle(ledger, witness);
 	const summary: Summary = {
 		...{ stations: count, broker: showAddress(options.broker), interval: options.interval, duration: elapsed },
 		...{ allConnected: stations.allConnected, connections: stations.connections, connectsPeak: stations.peak.connects },
@@ -75,6 +75,9 @@ async function observed(options: Options): Promise<Summary> {
 		...{ acknowledgedPeak: stations.peak.acknowledged, ...ledger.balance(), dropped: stations.dropped },
 		...{ store: witness.name, twice: await witness.twice(), again: witness.again, forgotten: witness.forgotten },
 		...{ memory, processor: (used.user + used.system) / 1_000 / Math.max(1, taken - started.taken) },
+
+		...{ store: witness.name, twice, again: witness.again, forgotten: witness.forgotten },
+		...{ memory, processor: taken === 0 ? 0 : (used.user + used.system) / 1_000 / taken },
 		reasons: stations.reasons,
 	};
 	await stations.stop();
@@ -85,8 +88,8 @@ async function observed(options: Options): Promise<Summary> {
 	return summary;
 }
 
-/** What has been taken until now is waited for, while more is taken. */
-async function settle(ledger: Ledger, witness: Witness): Promise<void> {
+/** What has been taken until now is waited for, while more is taken. Returns how many readings the store has twice. */
+async function settle(ledger: Ledger, witness: Witness): Promise<number> {
 	ledger.close();
 	let [fewest, since] = [Number.POSITIVE_INFINITY, performance.now()];
 	for (let looks = 1; ; looks++) {
@@ -99,6 +102,22 @@ async function settle(ledger: Ledger, witness: Witness): Promise<void> {
 		// The first ones that are missing are just on their way.
 		if (looks === TOLD_AT_LOOK)
 			say(`${missing} readings have not arrived yet, and are waited for; Ctrl-C ends at once`);
+
+	let problem: string | undefined;
+	for (;;) {
+		const isOver = () => performance.now() - since > witness.patience;
+		try {
+			await witness.look();
+			const { lost, undelivered } = ledger.balance();
+			const missing = lost + undelivered;
+			if (missing < fewest) [fewest, since] = [missing, performance.now()];
+			if (missing === 0 || isOver()) return await witness.twice();
+		} catch (error) {
+			// A store that is away may be back soon; a long run would have been in vain.
+			if (isOver()) throw error;
+			if (problem !== messageOf(error)) say(messageOf(error));
+			problem = messageOf(error);
+		}
 		await new Promise((resolve) => setTimeout(resolve, SECOND_MS));
 	}
 }

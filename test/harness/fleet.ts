@@ -61,6 +61,11 @@ export class Fleet {
 	/** Ctrl-C: it waits for what is missing. Returns the summary. */
 	async stop(): Promise<Summary> {
 		this.program.signal("SIGINT");
+		return this.summary();
+	}
+
+	/** At its end. */
+	async summary(): Promise<Summary> {
 		await this.program.ended(() => this.program.lines.length);
 		const { lines, errors } = this.program;
 		// All of stdout.
