@@ -8,7 +8,7 @@ import type { Message, ReceivedMessage } from "../../../src/net/mqtt/message.ts"
 import { type ProtocolVersion, SUBSCRIPTIONS_MAXIMUM, VERSIONS } from "../../../src/net/mqtt/packet.ts";
 import { reasonText } from "../../../src/net/mqtt/reason-codes.ts";
 import { Session } from "../../../src/net/mqtt/session.ts";
-import { bytesOf } from "../../../src/text.ts";
+import { bytesOf, printable } from "../../../src/text.ts";
 import { withTlsOptions } from "../../broker-options.ts";
 import {
 	AWAY_EXPIRY_S,
@@ -74,7 +74,8 @@ export class MqttFeed implements Feed {
 			backoff: new Backoff({ random: Math.random }),
 			onDisconnect: (reason, _delay, error) => {
 				if (error instanceof RefusedError && error.hasOlderVersion) return;
-				events.onDisconnected(withTlsOptions(reason));
+				// A broker may give a reason of its own.
+				events.onDisconnected(withTlsOptions(printable(reason)));
 			},
 		});
 	}
