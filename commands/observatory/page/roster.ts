@@ -38,6 +38,8 @@ export class Roster {
 	private _quantities: readonly QuantityView[] | undefined;
 	private _changed = new Set<string>();
 	private _isTold = false;
+	/** Counts how often that has changed. */
+	private _turns = 0;
 	/** When all were read, in ms of `now`. */
 	private _readAt = Number.NEGATIVE_INFINITY;
 	private _reading: Promise<void> | undefined;
@@ -51,6 +53,7 @@ export class Roster {
 	/** Whether it is told from now on what has changed. */
 	setTold(isTold: boolean): void {
 		this._isTold = isTold;
+		this._turns++;
 		this._changed.clear();
 		this._readAt = Number.NEGATIVE_INFINITY;
 	}
@@ -113,6 +116,7 @@ export class Roster {
 
 	private async _read(): Promise<void> {
 		const now = this._now();
+		const turns = this._turns;
 		const changed = this._changed;
 		this._changed = new Set();
 		try {
@@ -121,7 +125,8 @@ export class Roster {
 				await this._take(all);
 				// Those that are no more.
 				if (all.length < this._byTopic.size) this._keep(new Set(all.map(({ topic }) => topic)));
-				this._readAt = now;
+				// What changed before anybody told of it may not be in it.
+				if (turns === this._turns) this._readAt = now;
 				this.wholes++;
 			} else await this._take(await this._source.summaries([...changed]));
 			this.version++;

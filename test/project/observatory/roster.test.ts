@@ -126,3 +126,32 @@ test("what changes while the store is asked is asked for behind it, and a store 
 	await roster.refresh();
 	assert.equal(find({}).counts.online, 1);
 });
+
+test("what changes before anybody tells of it, while all are being read, is read anew", async () => {
+	const source = new PageSource();
+	source.add("veleta/a");
+	let goOn = () => {};
+	const roster: Roster = await new Promise((begun) => {
+		const slow: Pick<PageSource, "summaries"> = {
+			summaries: async (topics) => {
+				const found = await source.summaries(topics);
+				await new Promise<void>((resolve) => {
+					goOn = resolve;
+					begun(asked);
+				});
+				return found;
+			},
+		};
+		const asked = new Roster(slow, () => 0);
+		void asked.refresh();
+	});
+	source.change("veleta/a", { status: "offline" });
+	roster.setTold(true);
+	const refreshed = roster.refresh();
+	goOn();
+	// The next question.
+	setImmediate(() => goOn());
+	await refreshed;
+	assert.equal(roster.list(EVERYTHING).counts.offline, 1);
+	assert.equal(roster.isStale, false);
+});
