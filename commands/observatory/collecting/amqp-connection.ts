@@ -63,6 +63,8 @@ export class AmqpConnection {
 	/** Throws an Error for people. `signal`: nobody waits for it any more. */
 	static async open(options: AmqpOptions, connect: Connect, signal: AbortSignal): Promise<AmqpConnection> {
 		const { broker, username, password } = options;
+		// An end from before is told to no listener: amqplib was still being loaded.
+		if (signal.aborted) throw new Error("ended by the observatory");
 		const abort = new AbortController();
 		const give = () => abort.abort();
 		signal.addEventListener("abort", give);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { test } from "node:test";
-import { amqpReason, type Connect } from "../../../commands/observatory/collecting/amqp-connection.ts";
+import { AmqpConnection, amqpReason, type Connect } from "../../../commands/observatory/collecting/amqp-connection.ts";
 import { AmqpFeed } from "../../../commands/observatory/collecting/amqp-feed.ts";
 import { keyFault, keyOf, queuesOf, topicOf } from "../../../commands/observatory/collecting/amqp-queues.ts";
 import { parseAmqpUrl } from "../../../commands/observatory/collecting/amqp-url.ts";
@@ -211,6 +211,14 @@ function sceneOf(group?: string): Scene {
 	);
 	return { broker, feed, messages, told };
 }
+
+test("whoever has stopped before there was a connection opens none", async () => {
+	const { connect, models } = new FakeBroker();
+	const broker = { host: "home", port: 5_672, tls: false, vhost: "/" };
+	const options = { broker, tls: {}, username: undefined, password: undefined, name: "me" };
+	await assert.rejects(AmqpConnection.open(options, connect, AbortSignal.abort()));
+	assert.deepEqual(models, []);
+});
 
 test("what was delivered on an earlier connection is not acknowledged on the next one", async () => {
 	const { broker, feed, messages, told } = sceneOf();
