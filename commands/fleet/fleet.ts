@@ -73,11 +73,8 @@ async function observed(options: Options): Promise<Summary> {
 		...{ outages: faults.outages, powerCuts: faults.powerCuts, absences: stations.absences.all },
 		...{ readings: taken, acknowledged, acknowledgedRate: acknowledged / elapsed },
 		...{ acknowledgedPeak: stations.peak.acknowledged, ...ledger.balance(), dropped: stations.dropped },
-		...{ store: witness.name, twice: await witness.twice(), again: witness.again, forgotten: witness.forgotten },
-		...{ memory, processor: (used.user + used.system) / 1_000 / Math.max(1, taken - started.taken) },
-
 		...{ store: witness.name, twice, again: witness.again, forgotten: witness.forgotten },
-		...{ memory, processor: taken === 0 ? 0 : (used.user + used.system) / 1_000 / taken },
+		...{ memory, processor: (used.user + used.system) / 1_000 / Math.max(1, taken - started.taken) },
 		reasons: stations.reasons,
 	};
 	await stations.stop();
@@ -92,19 +89,8 @@ async function observed(options: Options): Promise<Summary> {
 async function settle(ledger: Ledger, witness: Witness): Promise<number> {
 	ledger.close();
 	let [fewest, since] = [Number.POSITIVE_INFINITY, performance.now()];
-	for (let looks = 1; ; looks++) {
-		await witness.look();
-		const { lost, undelivered } = ledger.balance();
-		const missing = lost + undelivered;
-		if (missing === 0) return;
-		if (missing < fewest) [fewest, since] = [missing, performance.now()];
-		if (performance.now() - since > witness.patience) return;
-		// The first ones that are missing are just on their way.
-		if (looks === TOLD_AT_LOOK)
-			say(`${missing} readings have not arrived yet, and are waited for; Ctrl-C ends at once`);
-
 	let problem: string | undefined;
-	for (;;) {
+	for (let looks = 1; ; looks++) {
 		const isOver = () => performance.now() - since > witness.patience;
 		try {
 			await witness.look();
@@ -112,6 +98,9 @@ async function settle(ledger: Ledger, witness: Witness): Promise<number> {
 			const missing = lost + undelivered;
 			if (missing < fewest) [fewest, since] = [missing, performance.now()];
 			if (missing === 0 || isOver()) return await witness.twice();
+			// The first ones that are missing are just on their way.
+			if (looks === TOLD_AT_LOOK)
+				say(`${missing} readings have not arrived yet, and are waited for; Ctrl-C ends at once`);
 		} catch (error) {
 			// A store that is away may be back soon; a long run would have been in vain.
 			if (isOver()) throw error;
