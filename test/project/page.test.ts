@@ -463,6 +463,7 @@ test("a list that cannot be asked for is told why", async () => {
 		["from=x", "from: must be a whole number"],
 		[`text=${"x".repeat(201)}`, "text: has 200 characters at the most"],
 		[many, "topic: up to 16 at a time"],
+		["topic=a&topic=%00", "topic: has no character U+0000"],
 	] as const) {
 		for (const path of ["/api/stations", "/api/events"]) {
 			const answer = await ask(page, `${path}?${query}`);

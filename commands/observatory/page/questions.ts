@@ -26,6 +26,8 @@ export function questionOf(query: URLSearchParams): Question {
 	const topics = [...new Set(query.getAll("topic"))];
 	if (topics.length === 0) return listQuestionOf(query);
 	if (topics.length > NAMED_MAXIMUM) throw new Refusal(400, `topic: up to ${NAMED_MAXIMUM} at a time`);
+	// PostgreSQL would fail at it, and so at what other pages ask together with this one.
+	if (topics.some((topic) => topic.includes("\0"))) throw new Refusal(400, "topic: has no character U+0000");
 	return { topics };
 }
 
