@@ -7,6 +7,7 @@ import type { Message } from "../../src/net/mqtt/message.ts";
 import { reasonText } from "../../src/net/mqtt/reason-codes.ts";
 import { Session } from "../../src/net/mqtt/session.ts";
 import { printable } from "../../src/text.ts";
+import { withTlsOptions } from "../broker-options.ts";
 import { among, type Driver } from "../observatory/store/driver.ts";
 import { openStore } from "../observatory/store/open.ts";
 import type { Ledger } from "./ledger.ts";
@@ -100,7 +101,7 @@ export class SubscriberWitness implements Witness {
 				if (error instanceof RefusedError && error.hasOlderVersion) return;
 				if (error === undefined && reason.startsWith("connection closed") && ++ended <= ENDED_MAXIMUM) return;
 				// A broker may give a reason of its own.
-				onSubscribed(`${printable(reason)}; is there a broker? npm run observatory brings one along`);
+				onSubscribed(`${withTlsOptions(printable(reason))}; is there a broker? npm run observatory brings one along`);
 			},
 		});
 		this._link.start();

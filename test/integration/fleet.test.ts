@@ -7,6 +7,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import type { Summary } from "../../commands/fleet/summary.ts";
 import { startBroker } from "../../hosts/sim/headless/broker.ts";
+import { Certificates } from "../harness/certificates.ts";
 import { Fleet } from "../harness/fleet.ts";
 import type { Mosquitto } from "../harness/mosquitto.ts";
 import { Observatory } from "../harness/observatory.ts";
@@ -196,4 +197,14 @@ scenario("Without a broker it says so, and ends.", async (parts) => {
 	const { program } = fleet(parts, broker);
 	assert.deepEqual(await program.ended(), { code: 1, signal: null });
 	assert.match(program.lines.join("\n"), /^cannot connect: connection refused; is there a broker\?/);
+});
+
+scenario("A certificate that nobody trusts is told with the option for it.", async (parts) => {
+	const certificates = new Certificates(join(parts.folder, "certificates"));
+	const authority = certificates.authority("nobody's");
+	const identity = certificates.issue(authority, { commonName: "broker", names: ["IP:127.0.0.1"] });
+	const { tlsPort } = await parts.mosquitto({ tls: { identity } });
+	const { program } = new Fleet(parts, "--broker", `mqtts://127.0.0.1:${tlsPort}`);
+	assert.deepEqual(await program.ended(), { code: 1, signal: null });
+	assert.match(program.lines.join("\n"), /^cannot connect: certificate: .*\(--cafile\)/);
 });
