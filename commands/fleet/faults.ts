@@ -29,7 +29,7 @@ export class Faults {
 			const dice = random.fork(`faults ${index}`);
 			this._repeat(dice, outages, OUTAGE_MS, {
 				begin: () => {
-					this.outages++;
+					if (machine.isReady) this.outages++;
 					machine.setNetwork(false);
 				},
 				end: () => machine.setNetwork(true),

@@ -38,6 +38,7 @@ async function run(options: Options): Promise<number> {
 
 async function observed(options: Options): Promise<Summary> {
 	const { stations: count, store, seed, duration } = options;
+	const curve = options.curve === undefined ? undefined : openCurve(options.curve);
 	const memoryBefore = liveMemory();
 	const ledger = new Ledger(count);
 	const since = Date.now();
@@ -56,7 +57,7 @@ async function observed(options: Options): Promise<Summary> {
 		onInterrupt(end);
 	});
 	const stations = new Stations(options, ledger);
-	const endSeconds = eachSecond(options, stations, ledger);
+	const endSeconds = eachSecond(options, curve, stations, ledger);
 	await stations.start(() => isOver);
 	const started = { taken: ledger.taken, processor: process.cpuUsage() };
 	const faults = new Faults(stations.machines, options, new Random(seed));
@@ -64,7 +65,8 @@ async function observed(options: Options): Promise<Summary> {
 	const elapsed = stations.now / SECOND_MS;
 	const { taken, acknowledged } = ledger;
 	const used = process.cpuUsage(started.processor);
-	const memory = (liveMemory() - memoryBefore) / count;
+	// With few stations the garbage from before counts more than they do.
+	const memory = Math.max(0, liveMemory() - memoryBefore) / count;
 	faults.end();
 	const twice = await settle(ledger, witness);
 	const summary: Summary = {
@@ -111,9 +113,22 @@ async function settle(ledger: Ledger, witness: Witness): Promise<number> {
 	}
 }
 
+/** Throws an Error for a person. */
+function openCurve(path: string): number {
+	try {
+		return openSync(path, "w");
+	} catch (error) {
+		throw new Error(`--curve ${path}: cannot be written (${(error as NodeJS.ErrnoException).code})`);
+	}
+}
+
 /** Shows how far it is, and writes the curve. Returns what ends it. */
-function eachSecond({ stations: count, curve, json }: Options, stations: Stations, ledger: Ledger): () => void {
-	const file = curve === undefined ? undefined : openSync(curve, "w");
+function eachSecond(
+	{ stations: count, curve, json }: Options,
+	file: number | undefined,
+	stations: Stations,
+	ledger: Ledger,
+): () => void {
 	const write = (line: string) => {
 		if (file !== undefined) writeSync(file, `${line}\n`);
 	};

@@ -7,6 +7,7 @@ import { messageOf } from "../../src/text.ts";
 import { brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf, tlsOptions } from "../broker-options.ts";
 import { explained, FLAG, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 import { checkStore } from "../observatory/options.ts";
+import { STATIONS_MAXIMUM as STORED_STATIONS_MAXIMUM } from "../observatory/store/store.ts";
 
 const BROKER = "mqtt://127.0.0.1:1883";
 const PREFIX = "fleet";
@@ -127,6 +128,9 @@ export function parseOptions(args: string[]): Options | undefined {
 	if (!/^[A-Za-z0-9-]{1,32}$/.test(prefix)) throw new UsageError("--id: 1 to 32 letters, digits and hyphens");
 	if (store !== undefined) checkStore(store);
 	if (curve === "") throw new UsageError("--curve: must be a path");
+	const stations = whole("stations", 100, 1, STATIONS_MAXIMUM);
+	if (store !== undefined && stations > STORED_STATIONS_MAXIMUM)
+		throw new UsageError(`--store: has room for ${STORED_STATIONS_MAXIMUM} stations`);
 	const interval = number("interval", 1, INTERVAL_MAXIMUM_S) ?? 60;
 	const settingsOf = (station: number) => {
 		const id = `${prefix}-${String(station + 1).padStart(5, "0")}`;
@@ -138,8 +142,7 @@ export function parseOptions(args: string[]): Options | undefined {
 		throw new UsageError(messageOf(error));
 	}
 	return {
-		...{ broker, tls, username, password, settingsOf, interval, prefix, store, curve, json },
-		stations: whole("stations", 100, 1, STATIONS_MAXIMUM),
+		...{ broker, tls, username, password, stations, settingsOf, interval, prefix, store, curve, json },
 		duration: (number("duration", 1, 1e9) ?? Number.POSITIVE_INFINITY) * 1_000,
 		outages: number("outages", 0, FAULTS.most) ?? FAULTS.outages,
 		powerCuts: number("power-cuts", 0, FAULTS.most) ?? FAULTS.powerCuts,

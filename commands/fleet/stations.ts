@@ -44,6 +44,7 @@ export class Stations {
 	private readonly _gone = new Set<number>();
 	/** Acknowledgements, those included that came twice. */
 	private _acknowledged = 0;
+	private _tickedAt = 0;
 	private _last = { connections: 0, readings: 0, acknowledged: 0 };
 
 	constructor(options: Options, ledger: Ledger) {
@@ -118,6 +119,9 @@ export class Stations {
 	/** To be called each second. */
 	tick(): Second {
 		const now = { connections: this.connections, readings: this._ledger.taken, acknowledged: this._acknowledged };
+		// A busy process is late.
+		const passed = Math.max(1, (this.now - this._tickedAt) / SECOND_MS);
+		this._tickedAt = this.now;
 		const second = {
 			second: Math.round(this.now / SECOND_MS),
 			connected: this._connected,
@@ -126,8 +130,8 @@ export class Stations {
 			acknowledged: now.acknowledged - this._last.acknowledged,
 		};
 		this._last = now;
-		this.peak.connects = Math.max(this.peak.connects, second.connects);
-		this.peak.acknowledged = Math.max(this.peak.acknowledged, second.acknowledged);
+		this.peak.connects = Math.max(this.peak.connects, Math.round(second.connects / passed));
+		this.peak.acknowledged = Math.max(this.peak.acknowledged, Math.round(second.acknowledged / passed));
 		return second;
 	}
 

@@ -2,6 +2,8 @@
 import type { Absence } from "./absences.ts";
 import type { Balance } from "./ledger.ts";
 
+/** Of fewer stations the process itself takes more than they do. */
+const COST_STATIONS = 100;
 /** Reasons that are shown. */
 const REASONS_SHOWN = 3;
 
@@ -19,7 +21,7 @@ export interface Summary extends Balance {
 	readonly connectsPeak: number;
 	readonly outages: number;
 	readonly powerCuts: number;
-	/** In s since the start. */
+	/** Times are ms, since the start. */
 	readonly absences: readonly Absence[];
 	readonly readings: number;
 	readonly acknowledged: number;
@@ -68,7 +70,11 @@ export function linesOf(summary: Summary): string[] {
 					"the broker has forgotten the subscriber's session, and what waited in it: an observatory asks the stations (--store)",
 				]
 			: []),
-		`here ${(memory / 1_024).toFixed(0)} KiB of live memory a station, ${processor.toFixed(2)} ms of processor time a reading`,
+		...(stations < COST_STATIONS
+			? []
+			: [
+					`here ${(memory / 1_024).toFixed(0)} KiB of live memory a station, ${processor.toFixed(2)} ms of processor time a reading`,
+				]),
 	];
 }
 

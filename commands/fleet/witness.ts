@@ -8,6 +8,7 @@ import { reasonText } from "../../src/net/mqtt/reason-codes.ts";
 import { Session } from "../../src/net/mqtt/session.ts";
 import { printable } from "../../src/text.ts";
 import { withTlsOptions } from "../broker-options.ts";
+import { say } from "../frame.ts";
 import { among, type Driver } from "../observatory/store/driver.ts";
 import { openStore } from "../observatory/store/open.ts";
 import type { Ledger } from "./ledger.ts";
@@ -109,9 +110,15 @@ export class SubscriberWitness implements Witness {
 
 	/** Readings from before `since`, in ms since 1970, are of no interest. Resolves when it is subscribed. Throws an Error for a person if there is no such broker, or it refuses. */
 	static async start(options: Options, ledger: Ledger, since: number): Promise<SubscriberWitness> {
+		let isSubscribed = false;
 		return new Promise((resolve, reject) => {
 			const witness = new SubscriberWitness(options, ledger, since, (problem) => {
-				if (problem === undefined) return resolve(witness);
+				if (problem === undefined) {
+					isSubscribed = true;
+					return resolve(witness);
+				}
+				// A broker that has changed its mind since: what is not found is not lost for everybody.
+				if (isSubscribed) return say(`${problem}; readings do not arrive here any more`);
 				void witness.close();
 				reject(new Error(problem));
 			});

@@ -12,7 +12,7 @@ import { migrate } from "./schema.ts";
 import { HOUR_MS, startOf } from "./times.ts";
 
 /** Stations, and quantities of one: what comes of more is not stored. A stranger may make up names. */
-const STATIONS_MAXIMUM = 20_000;
+export const STATIONS_MAXIMUM = 20_000;
 const QUANTITIES_MAXIMUM = 64;
 /** Runs of a station that a reading is looked for in, the newest. Two stations with one topic begin a run with each reading. */
 const RUNS_MAXIMUM = 8;

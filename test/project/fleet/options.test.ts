@@ -75,6 +75,7 @@ test("what cannot be used is refused in words, without a password", () => {
 	assert.match(refused("--id", "x".repeat(33)), /^--id: /);
 	assert.match(refused("--store", ""), /^--store: must be a path$/);
 	assert.match(refused("--store", "mysql://u:secret@db"), /^--store: must be a file, or look like postgres:/);
+	assert.match(refused("--store", "readings.db", "-n", "20001"), /^--store: has room for 20000 stations$/);
 	assert.match(refused("--curve", ""), /^--curve: must be a path$/);
 	assert.match(refused("--cafile", "x"), /^--cafile is for a --broker at mqtts:/);
 	assert.match(refused("--password-file", "/dev/null"), /needs one line|needs -u/);
