@@ -62,11 +62,13 @@ when the broker was away. Ends with 1 if a reading is lost, or stored twice.
   --fingerprint SHA256 the broker's certificate must be this one
   --tls-alpn NAME      the protocol that is asked for by ALPN
 
-  --interval S         seconds between two readings of a station (default 60)
+  --interval S         seconds between two readings of a station (default 60, at
+                       most ${INTERVAL_MAXIMUM_S.toLocaleString("en")})
   --duration S         seconds of the run (default: until Ctrl-C)
   --outages N          how often a station loses its network, per hour (default
-                       ${FAULTS.outages}; 0: never)
-  --power-cuts N       how often it loses its power, per hour (default ${FAULTS.powerCuts})
+                       ${FAULTS.outages}, at most ${FAULTS.most}; 0: never)
+  --power-cuts N       how often it loses its power, per hour (default ${FAULTS.powerCuts},
+                       at most ${FAULTS.most}; 0: never)
   --id PREFIX          of the stations' ids (default ${PREFIX}, for
                        veleta/${PREFIX}-00001 and so on)
   --seed N             of weather and faults (default 1)
