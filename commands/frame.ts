@@ -139,6 +139,22 @@ export function numberOf(option: string, text: string, lowest: number, highest: 
 	return value;
 }
 
+const UNITS_MS: Readonly<Record<string, number>> = {
+	ms: 1,
+	s: 1_000,
+	m: 60_000,
+	h: 3_600_000,
+	d: 86_400_000,
+	"": 1_000,
+};
+
+/** In ms, of a time such as `5s`, `1.5m` or, in seconds, `30`. Throws a `UsageError`. */
+export function durationOf(option: string, text: string): number {
+	const [, digits, unit] = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|)$/.exec(text) ?? [];
+	if (digits === undefined) throw new UsageError(`${option} ${text}: must be a time such as 5s, 1m or 1h`);
+	return Number(digits) * UNITS_MS[unit ?? ""]!;
+}
+
 /** Turns an Error of `check` into a `UsageError`, behind a prefix. */
 export function explained<Result>(check: () => Result, prefix = ""): Result {
 	try {

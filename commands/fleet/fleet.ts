@@ -16,8 +16,6 @@ import { sweep } from "./sweep.ts";
 import { StoreWitness, SubscriberWitness, type Witness } from "./witness.ts";
 
 const SECOND_MS = 1_000;
-/** Longest delay of a timer of Node's, in ms. */
-const TIMER_MAXIMUM = 2 ** 31 - 1;
 /** With no new connection for so long, in s, while some are missing, it is said what may be the reason. */
 const STALLED_S = 20;
 /** A look each second: from which on it is said what is waited for. */
@@ -46,15 +44,20 @@ async function observed(options: Options): Promise<Summary> {
 		? SubscriberWitness.start(options, ledger, since)
 		: StoreWitness.open(store, options, ledger, since));
 	let isOver = false;
+	/** Ctrl-C behind the end of `duration`: nothing is waited for any more. */
+	let isHurried = false;
 	const over = new Promise<void>((resolve) => {
-		const timer = duration <= TIMER_MAXIMUM ? setTimeout(() => end(), duration) : undefined;
 		const end = () => {
 			// After Ctrl-C the process would wait for it.
 			clearTimeout(timer);
 			isOver = true;
 			resolve();
 		};
-		onInterrupt(end);
+		const timer = duration === Number.POSITIVE_INFINITY ? undefined : setTimeout(end, duration);
+		onInterrupt(() => {
+			isHurried = isOver;
+			end();
+		});
 	});
 	const stations = new Stations(options, ledger);
 	const endSeconds = eachSecond(options, curve, stations, ledger);
@@ -68,7 +71,7 @@ async function observed(options: Options): Promise<Summary> {
 	// With few stations the garbage from before counts more than they do.
 	const memory = Math.max(0, liveMemory() - memoryBefore) / count;
 	faults.end();
-	const twice = await settle(ledger, witness);
+	const twice = await settle(ledger, witness, () => isHurried);
 	const summary: Summary = {
 		...{ stations: count, broker: showAddress(options.broker), interval: options.interval, duration: elapsed },
 		...{ allConnected: stations.allConnected, connections: stations.connections, connectsPeak: stations.peak.connects },
@@ -88,12 +91,12 @@ async function observed(options: Options): Promise<Summary> {
 }
 
 /** What has been taken until now is waited for, while more is taken. Returns how many readings the store has twice. */
-async function settle(ledger: Ledger, witness: Witness): Promise<number> {
+async function settle(ledger: Ledger, witness: Witness, isHurried: () => boolean): Promise<number> {
 	ledger.close();
 	let [fewest, since] = [Number.POSITIVE_INFINITY, performance.now()];
 	let problem: string | undefined;
 	for (let looks = 1; ; looks++) {
-		const isOver = () => performance.now() - since > witness.patience;
+		const isOver = () => isHurried() || performance.now() - since > witness.patience;
 		try {
 			await witness.look();
 			const { lost, undelivered } = ledger.balance();
@@ -101,8 +104,11 @@ async function settle(ledger: Ledger, witness: Witness): Promise<number> {
 			if (missing < fewest) [fewest, since] = [missing, performance.now()];
 			if (missing === 0 || isOver()) return await witness.twice();
 			// The first ones that are missing are just on their way.
-			if (looks === TOLD_AT_LOOK)
-				say(`${missing} readings have not arrived yet, and are waited for; Ctrl-C ends at once`);
+			if (looks === TOLD_AT_LOOK) {
+				say(`${missing} readings have not arrived yet, and are waited for; Ctrl-C ends that`);
+				if (ledger.found === 0 && witness.name !== undefined)
+					say(`${witness.name} has none at all: does its observatory run, at the same broker?`);
+			}
 		} catch (error) {
 			// A store that is away may be back soon; a long run would have been in vain.
 			if (isOver()) throw error;
@@ -139,9 +145,9 @@ function eachSecond(
 		const ready = stations.machines.filter(({ isReady }) => isReady).length;
 		stalled = connected < ready && connects === 0 ? stalled + 1 : 0;
 		if (stalled !== STALLED_S) return;
-		say(
-			`${connected} of ${count} stations are connected, and no more for ${STALLED_S} s: ${stations.reasons[0]?.[0] ?? "the broker does not answer"}; a broker may have a limit of its own: ulimit -n (LimitNOFILE), max_connections`,
-		);
+		const [[reason] = ["the broker does not answer"]] = stations.reasons;
+		const hint = reason.endsWith("refused") ? "" : "; it may have a limit: ulimit -n (LimitNOFILE), max_connections";
+		say(`${connected} of ${count} stations are connected, and no more for ${STALLED_S} s: ${reason}${hint}`);
 	};
 	const timer = setInterval(() => {
 		try {

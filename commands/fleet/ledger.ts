@@ -21,6 +21,7 @@ export class Ledger {
 	/** In all; those that were acknowledged twice count once. */
 	taken = 0;
 	acknowledged = 0;
+	found = 0;
 	private readonly _accounts: readonly Account[];
 
 	/** Stations are counted from 0. */
@@ -40,7 +41,9 @@ export class Ledger {
 
 	/** Returns whether it is new. A station may be one of another fleet with these ids. */
 	onFound(station: number, seq: number): boolean {
-		return this._accounts[station]?.found.add(seq) ?? true;
+		const isNew = this._accounts[station]?.found.add(seq) ?? true;
+		if (isNew) this.found++;
+		return isNew;
 	}
 
 	/** From now on, only what has been taken until now is judged. */

@@ -5,7 +5,7 @@ import type { BrokerUrl } from "../../src/net/broker-url.ts";
 import { isPublic, parseSettings, type Settings } from "../../src/settings.ts";
 import { messageOf } from "../../src/text.ts";
 import { brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf, tlsOptions } from "../broker-options.ts";
-import { explained, FLAG, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
+import { durationOf, explained, FLAG, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 import { checkStore } from "../observatory/options.ts";
 import { STATIONS_MAXIMUM as STORED_STATIONS_MAXIMUM } from "../observatory/store/store.ts";
 
@@ -13,7 +13,12 @@ const BROKER = "mqtt://127.0.0.1:1883";
 const PREFIX = "fleet";
 /** More would want several processes. */
 const STATIONS_MAXIMUM = 50_000;
-const INTERVAL_MAXIMUM_S = 86_400;
+const SECOND_MS = 1_000;
+const DAY_MS = 86_400_000;
+const INTERVAL_MS = 60_000;
+const INTERVAL_MAXIMUM_MS = DAY_MS;
+/** As long as a timer of Node's can be. */
+const DURATION_MAXIMUM_MS = 24 * DAY_MS;
 /** Of each station, per hour. */
 const FAULTS = { outages: 1, powerCuts: 0.2, most: 600 } as const;
 
@@ -62,9 +67,9 @@ when the broker was away. Ends with 1 if a reading is lost, or stored twice.
   --fingerprint SHA256 the broker's certificate must be this one
   --tls-alpn NAME      the protocol that is asked for by ALPN
 
-  --interval S         seconds between two readings of a station (default 60, at
-                       most ${INTERVAL_MAXIMUM_S.toLocaleString("en")})
-  --duration S         seconds of the run (default: until Ctrl-C)
+  --interval TIME      from one reading of a station to the next, such as 10s
+                       (default 1m; 1s to 1d)
+  --duration TIME      of the run, such as 5m (default: until Ctrl-C)
   --outages N          how often a station loses its network, per hour (default
                        ${FAULTS.outages}, at most ${FAULTS.most}; 0: never)
   --power-cuts N       how often it loses its power, per hour (default ${FAULTS.powerCuts},
@@ -108,8 +113,16 @@ export interface Options {
 export function parseOptions(args: string[]): Options | undefined {
 	const values = readLine(args, LINE)?.values;
 	if (!values) return undefined;
-	const number = (name: "interval" | "duration" | "outages" | "power-cuts", lowest: number, highest: number) =>
-		values[name] === undefined ? undefined : numberOf(`--${name}`, values[name], lowest, highest);
+	const rate = (name: "outages" | "power-cuts", preset: number) =>
+		values[name] === undefined ? preset : numberOf(`--${name}`, values[name], 0, FAULTS.most);
+	const time = (name: "interval" | "duration", highest: number) => {
+		const text = values[name];
+		if (text === undefined) return undefined;
+		const ms = durationOf(`--${name}`, text);
+		if (ms < SECOND_MS || ms > highest)
+			throw new UsageError(`--${name} ${text}: must be from 1s to ${highest / DAY_MS}d`);
+		return ms;
+	};
 	const whole = (name: "stations" | "seed", preset: number, lowest: number, highest: number) =>
 		values[name] === undefined ? preset : numberOf(`--${name}`, values[name], lowest, highest, true);
 	// No error shows the URL: it may hold a password.
@@ -133,7 +146,7 @@ export function parseOptions(args: string[]): Options | undefined {
 	const stations = whole("stations", 100, 1, STATIONS_MAXIMUM);
 	if (store !== undefined && stations > STORED_STATIONS_MAXIMUM)
 		throw new UsageError(`--store: has room for ${STORED_STATIONS_MAXIMUM} stations`);
-	const interval = number("interval", 1, INTERVAL_MAXIMUM_S) ?? 60;
+	const interval = (time("interval", INTERVAL_MAXIMUM_MS) ?? INTERVAL_MS) / SECOND_MS;
 	const settingsOf = (station: number) => {
 		const id = `${prefix}-${String(station + 1).padStart(5, "0")}`;
 		return parseSettings({ broker: given, username, password, interval, id, tls });
@@ -145,9 +158,9 @@ export function parseOptions(args: string[]): Options | undefined {
 	}
 	return {
 		...{ broker, tls, username, password, stations, settingsOf, interval, prefix, store, curve, json },
-		duration: (number("duration", 1, 1e9) ?? Number.POSITIVE_INFINITY) * 1_000,
-		outages: number("outages", 0, FAULTS.most) ?? FAULTS.outages,
-		powerCuts: number("power-cuts", 0, FAULTS.most) ?? FAULTS.powerCuts,
+		duration: time("duration", DURATION_MAXIMUM_MS) ?? Number.POSITIVE_INFINITY,
+		outages: rate("outages", FAULTS.outages),
+		powerCuts: rate("power-cuts", FAULTS.powerCuts),
 		seed: whole("seed", 1, 0, Number.MAX_SAFE_INTEGER),
 	};
 }

@@ -102,7 +102,9 @@ export class SubscriberWitness implements Witness {
 				if (error instanceof RefusedError && error.hasOlderVersion) return;
 				if (error === undefined && reason.startsWith("connection closed") && ++ended <= ENDED_MAXIMUM) return;
 				// A broker may give a reason of its own.
-				onSubscribed(`${withTlsOptions(printable(reason))}; is there a broker? npm run observatory brings one along`);
+				const told = withTlsOptions(printable(reason));
+				const isNobody = reason.endsWith("connection refused");
+				onSubscribed(isNobody ? `${told}; is there a broker? npm run observatory brings one along` : told);
 			},
 		});
 		this._link.start();
@@ -139,7 +141,12 @@ export class SubscriberWitness implements Witness {
 			});
 			for (const topicFilter of TOPIC_FILTERS) this._session.unsubscribe(topicFilter);
 			this._link.wake();
-			await Promise.race([unsubscribed, new Promise((resolve) => setTimeout(resolve, FAREWELL_MS))]);
+			let timer: NodeJS.Timeout | undefined;
+			const late = new Promise((resolve) => {
+				timer = setTimeout(resolve, FAREWELL_MS);
+			});
+			await Promise.race([unsubscribed, late]);
+			clearTimeout(timer);
 		}
 		this._link.stop();
 	}

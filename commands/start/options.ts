@@ -12,7 +12,7 @@ import { defaultOf, rows, type SettingName, TEXTS, valuesOf } from "../../src/se
 import type { Settings } from "../../src/settings.ts";
 import { messageOf } from "../../src/text.ts";
 import { brokerAt, brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf } from "../broker-options.ts";
-import { explained, FLAG, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
+import { durationOf, explained, FLAG, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 
 /** An option, which takes a value if `value` names one. */
 interface Option {
@@ -184,15 +184,6 @@ export interface Options {
 	readonly verbose: boolean;
 }
 
-const UNITS_MS: Readonly<Record<string, number>> = {
-	ms: 1,
-	s: 1_000,
-	m: 60_000,
-	h: 3_600_000,
-	d: 86_400_000,
-	"": 1_000,
-};
-
 /** Throws a `UsageError`; returns `undefined` for `--help`. */
 export function parseOptions(args: string[]): Options | undefined {
 	const given = readLine(args, LINE)?.values;
@@ -250,7 +241,7 @@ export function parseOptions(args: string[]): Options | undefined {
 		port: embedded ? port : undefined,
 		replay: replay?.source,
 		speed: numberIn("speed", values.speed),
-		duration: values.duration === undefined ? undefined : duration("--duration", values.duration),
+		duration: values.duration === undefined ? undefined : durationOf("--duration", values.duration),
 		state,
 		seed: numberIn("seed", values.seed),
 		boardTls: values["board-tls"] === true,
@@ -311,7 +302,7 @@ export function withOptionNames(text: string): string {
 
 /** A setting's value from its option: of the type that the table has. */
 export function settingOf(option: string, { setting, value }: Option, given: string): unknown {
-	if (value === "TIME") return duration(option, given) / 1_000;
+	if (value === "TIME") return durationOf(option, given) / 1_000;
 	if (value === "FILE") return explained(() => (setting === "tls.ca" ? readAuthorities : readPem)(option, given));
 	switch (rowOf(setting)?.type) {
 		case "number":
@@ -370,12 +361,6 @@ function readReplay(argument: string) {
 		/** Throws a `UsageError` if the file has no recording of the sensor. */
 		check: (sensor: string) => explained(() => pickReplay(replays, sensor), prefix),
 	};
-}
-
-function duration(option: string, text: string): number {
-	const [, digits, unit] = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|)$/.exec(text) ?? [];
-	if (digits === undefined) throw new UsageError(`${option} ${text}: must be a time such as 5s, 1m or 1h`);
-	return Number(digits) * UNITS_MS[unit ?? ""]!;
 }
 
 function numberIn(option: "speed" | "seed", text: string | undefined): number {

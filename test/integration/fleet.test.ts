@@ -191,6 +191,23 @@ scenario(
 	},
 );
 
+scenario(
+	"A store whose observatory does not run is told of, and Ctrl-C ends the waiting with the summary.",
+	async (parts) => {
+		const broker = await parts.mosquitto();
+		const { observatory, store } = await observed(parts, broker);
+		await observatory.kill();
+		const stations = fleet(parts, broker, ...store, "--duration", "3s");
+		await stations.program.line(/readings\.db has none at all: does its observatory run, at the same broker\?$/);
+		const { lost, undelivered, acknowledged } = await stations.stop();
+		assert.ok(lost > 0 && lost + undelivered >= acknowledged, `${lost} of ${acknowledged} are lost`);
+		assert.equal((await stations.program.ended()).code, 1);
+		const subscriber = await parts.subscriber(broker, "veleta/+/status");
+		await subscriber.caughtUp();
+		assert.deepEqual(subscriber.messages, []);
+	},
+);
+
 scenario("Without a broker it says so, and ends.", async (parts) => {
 	const broker = await parts.mosquitto();
 	await broker.kill();

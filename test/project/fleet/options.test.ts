@@ -54,6 +54,12 @@ test("each station has an id of its own, and what the command line says of all",
 	);
 });
 
+test("times have units, as those of npm start", () => {
+	const { interval, duration } = parseOptions(["--interval", "1.5m", "--duration", "2h"])!;
+	assert.deepEqual([interval, duration], [90, 7_200_000]);
+	assert.equal(parseOptions(["--interval", "5"])!.interval, 5);
+});
+
 test("a station is known by its topic", () => {
 	for (const station of [0, 41, 49_999]) assert.equal(stationOf("roof", topicOf("roof", station)), station);
 	for (const topic of [
@@ -68,7 +74,9 @@ test("a station is known by its topic", () => {
 
 test("what cannot be used is refused in words, without a password", () => {
 	assert.match(refused("--stations", "0"), /^--stations 0: must be a whole number from 1 to 50000$/);
-	assert.match(refused("--interval", "0.5"), /^--interval 0.5: must be a number from 1 to 86400$/);
+	assert.match(refused("--interval", "0.5"), /^--interval 0.5: must be from 1s to 1d$/);
+	assert.match(refused("--interval", "soon"), /^--interval soon: must be a time such as 5s, 1m or 1h$/);
+	assert.match(refused("--duration", "25d"), /^--duration 25d: must be from 1s to 24d$/);
 	assert.match(refused("--outages", "-1"), /^--outages -1: must be a number from 0 to 600$/);
 	assert.match(refused("--power-cuts", "x"), /^--power-cuts x: must be a number/);
 	assert.match(refused("--id", "a/b"), /^--id: /);
