@@ -40,10 +40,12 @@ export type Data = SecondStep & {
 
 export class OpenData {
 	private readonly _options: OpenDataOptions;
-	private _earliest = Number.NEGATIVE_INFINITY;
+	private _earliest: number;
 
 	constructor(options: OpenDataOptions) {
 		this._options = options;
+		// An earlier run may have made one just now.
+		this._earliest = options.now() + (options.spacing ?? SPACING_MS);
 	}
 
 	/** The data of a task; what fails is an answer, too. */

@@ -87,6 +87,12 @@ export class Schedule {
 		return next && { task: next.task, at: Math.max(next.due, this._pausedUntil) };
 	}
 
+	/** A request begins. Who is killed in it, again and again, does not make one each time. */
+	asked(task: Task, now: number): void {
+		const planned = this._planned.find((planned) => planned.task === task);
+		if (planned) planned.due = now + FIRST_WAIT_MS;
+	}
+
 	/** A request has ended. `remaining`: how many more may be made, if AEMET has told. */
 	settled(task: Task, outcome: Outcome, now: number, remaining?: number): void {
 		const planned = this._planned.find((planned) => planned.task === task);

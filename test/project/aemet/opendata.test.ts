@@ -42,7 +42,7 @@ test("both steps; the key goes with the first one only, in its header; 5 s betwe
 			"/opendata/api/prediccion/especifica/municipio/horaria/32054",
 		].flatMap((path) => [`1 ${path}`, `2 ${path}`]),
 	);
-	assert.deepEqual(pauses, Array(5).fill(5_000));
+	assert.deepEqual(pauses, Array(6).fill(5_000));
 });
 
 test("the headers tell how many requests are left", async () => {

@@ -1,0 +1,215 @@
+/** What waits for the broker, and what is remembered, over restarts. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { dailyIn } from "../../../commands/aemet/forecast.ts";
+import type { Observation } from "../../../commands/aemet/observations.ts";
+import { MunicipalityPlace, StationPlace } from "../../../commands/aemet/places.ts";
+import { MunicipalitySpool, ScheduleFile, StationSpool } from "../../../commands/aemet/spool.ts";
+import { recorded } from "../../harness/aemet-records.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "veleta-aemet-"));
+after(() => rmSync(folder, { recursive: true }));
+let stations = 0;
+const HOUR_MS = 3_600_000;
+const NOON = Date.UTC(2026, 5, 1, 12);
+
+const noFault = (problem: string | undefined) => assert.fail(problem);
+const observation = (hour: number, quantities: Observation["quantities"] = { temperature: hour }): Observation => ({
+	time: NOON + hour * HOUR_MS,
+	quantities,
+});
+
+/** A station's spool and its next lives. */
+function station(): { readonly id: string; readonly open: () => StationSpool } {
+	const id = `S${++stations}`;
+	return { id, open: () => new StationSpool(folder, id, noFault) };
+}
+
+/** All messages that leave, as `topic payload`, each taken at once. */
+function messages(place: StationPlace | MunicipalityPlace): string[] {
+	const sent: string[] = [];
+	for (let message = place.next(); message; message = place.next()) {
+		assert.equal(message.qos, 1);
+		assert.equal(message, place.next());
+		sent.push(`${message.topic}${message.retain ? "" : " (not retained)"} ${Buffer.from(message.payload)}`);
+		place.taken(message);
+	}
+	return sent;
+}
+
+const report = (hour: number) => `{"temperature":${hour},"time":"${new Date(NOON + hour * HOUR_MS).toISOString()}"}`;
+
+test("each observation once, by time, also when the same ones come again and the program has ended meanwhile", () => {
+	const { id, open } = station();
+	const spool = open();
+	assert.equal(spool.put([observation(0), observation(1)]), 2);
+	assert.equal(spool.put([observation(0), observation(1)]), 0);
+	const again = open();
+	assert.equal(again.waiting, 2);
+	assert.equal(again.put([observation(0), observation(1), observation(2)]), 1);
+	assert.deepEqual(messages(new StationPlace(id, "aemet/x", again, false)), [
+		`aemet/x/state ${report(0)}`,
+		`aemet/x/state ${report(1)}`,
+		`aemet/x/state ${report(2)}`,
+	]);
+	const last = open();
+	assert.equal(last.put([observation(0), observation(1), observation(2)]), 0);
+	assert.deepEqual(messages(new StationPlace(id, "aemet/x", last, false)), []);
+	assert.equal(last.newest, NOON + 2 * HOUR_MS);
+});
+
+test("one that comes behind a newer one is late, and not retained", () => {
+	const { id, open } = station();
+	const spool = open();
+	spool.put([observation(0), observation(3)]);
+	spool.put([observation(0), observation(1), observation(3), observation(4)]);
+	assert.deepEqual(messages(new StationPlace(id, "aemet/x", spool, true)), [
+		`aemet/x/state ${report(0)}`,
+		"aemet/x/temperature 0",
+		`aemet/x/state ${report(3)}`,
+		"aemet/x/temperature 3",
+		`aemet/x/late (not retained) ${report(1)}`,
+		`aemet/x/state ${report(4)}`,
+		"aemet/x/temperature 4",
+	]);
+});
+
+test("one that is older than what is remembered is none", () => {
+	const spool = station().open();
+	spool.put([observation(100)]);
+	assert.equal(spool.put([observation(100 - 73)]), 0);
+	assert.equal(spool.put([observation(100 - 71)]), 1);
+});
+
+test("a value that is not measured any more is removed, once, also by the next life", () => {
+	const { id, open } = station();
+	const spool = open();
+	spool.put([observation(0, { temperature: 1, wind: 2 })]);
+	const sent = messages(new StationPlace(id, "a/x", spool, true));
+	assert.deepEqual(sent.slice(1), ["a/x/temperature 1", "a/x/wind 2"]);
+	const again = open();
+	again.put([observation(1), observation(2)]);
+	assert.deepEqual(messages(new StationPlace(id, "a/x", again, true)), [
+		...[`a/x/state ${report(1)}`, "a/x/temperature 1", "a/x/wind "],
+		...[`a/x/state ${report(2)}`, "a/x/temperature 2"],
+	]);
+});
+
+test("too many wait: the oldest are dropped, and counted", () => {
+	const { open } = station();
+	const spool = open();
+	for (let day = 0; day < 300; day++) spool.put(Array.from({ length: 24 }, (_, hour) => observation(24 * day + hour)));
+	const all = 300 * 24;
+	assert.ok(spool.dropped > 0 && spool.waiting > 40 * 24, `${spool.waiting} wait`);
+	assert.equal(spool.waiting + spool.dropped, all);
+	assert.equal(spool.first?.time, NOON + spool.dropped * HOUR_MS);
+	const again = open();
+	assert.deepEqual([again.waiting, again.dropped], [spool.waiting, spool.dropped]);
+});
+
+test("dropped while it is on its way: what the broker then takes is not the next one", () => {
+	const { id, open } = station();
+	const spool = open();
+	spool.put([observation(0)]);
+	const place = new StationPlace(id, "a/x", spool, false);
+	const message = place.next()!;
+	for (let day = 0; day < 300; day++)
+		spool.put(Array.from({ length: 24 }, (_, hour) => observation(1 + 24 * day + hour)));
+	const { waiting } = spool;
+	place.taken(message);
+	assert.equal(spool.waiting, waiting);
+});
+
+test("a full disk is told once, and again when it is over; nothing is lost meanwhile", () => {
+	const faults: (string | undefined)[] = [];
+	let isFull = true;
+	const write = () => {
+		if (isFull) throw Object.assign(new Error("no room"), { code: "ENOSPC" });
+	};
+	const spool = new StationSpool(folder, "full", (problem) => faults.push(problem), write);
+	spool.put([observation(0)]);
+	spool.put([observation(1)]);
+	isFull = false;
+	spool.put([observation(2)]);
+	assert.match(faults[0]!, /station-full\.json cannot be written \(ENOSPC\)$/);
+	assert.deepEqual(faults.slice(1), [undefined]);
+	assert.equal(spool.waiting, 3);
+	assert.ok(!readdirSync(folder).includes("station-full.json"));
+});
+
+for (const text of ["", "{", "[]", '{"known":["x"]}', '{"known":[],"waiting":[{}],"dropped":0,"valued":[]}']) {
+	test(`a file that has ${text || "nothing"} is another's`, () => {
+		writeFileSync(join(folder, "station-WRONG.json"), text);
+		assert.throws(
+			() => new StationSpool(folder, "WRONG", noFault),
+			/station-WRONG\.json is not what this program has written: remove it$/,
+		);
+	});
+}
+
+test("a schedule that is another's", () => {
+	const file = new ScheduleFile(folder, noFault);
+	assert.equal(file.read(), undefined);
+	const kept = { due: { "daily 28065": 5 }, pausedUntil: 1, limitedWait: 0 };
+	file.write(kept);
+	assert.deepEqual(file.read(), kept);
+	writeFileSync(join(folder, "schedule.json"), '{"due":{"daily 28065":"x"},"pausedUntil":1,"limitedWait":0}');
+	assert.throws(() => file.read(), /schedule\.json is not what/);
+});
+
+test("of forecasts the newest, once; again for a broker that has lost them", () => {
+	const open = () => new MunicipalitySpool(folder, "28065", noFault);
+	const spool = open();
+	const place = new MunicipalityPlace("28065", "aemet/28065", spool);
+	const forecast = dailyIn(recorded("daily-28065"), "28065")!;
+	const newer = { ...forecast, issued: "2021-01-09T17:00:00.000Z" };
+	assert.equal(spool.put("daily", newer, NOON), true);
+	assert.equal(spool.put("daily", newer, NOON), false);
+	assert.equal(spool.put("daily", forecast, NOON), false);
+	const sent = messages(place);
+	assert.deepEqual(sent, [`aemet/28065/forecast/daily ${JSON.stringify(newer)}`]);
+	assert.deepEqual(messages(new MunicipalityPlace("28065", "aemet/28065", open())), []);
+	place.newSession();
+	assert.deepEqual(messages(place), sent);
+});
+
+test("a forecast that comes while another one is on its way leaves, too", () => {
+	const spool = new MunicipalitySpool(folder, "28079", noFault);
+	const place = new MunicipalityPlace("28079", "a/b", spool);
+	const forecast = dailyIn(recorded("daily-28065"), "28065")!;
+	spool.put("daily", forecast, NOON);
+	const first = place.next()!;
+	spool.put("daily", { ...forecast, issued: "2021-01-09T17:00:00.000Z" }, NOON);
+	place.taken(first);
+	assert.equal(spool.waiting, 1);
+	assert.match(String(Buffer.from(place.next()!.payload)), /T17:00/);
+});
+
+test("stale: a station after three hours, forecasts after a day, and what never had any", () => {
+	const { id, open } = station();
+	const spool = open();
+	const place = new StationPlace(id, "a/x", spool, false);
+	assert.equal(place.status(NOON), "stale");
+	spool.put([observation(0)]);
+	assert.equal(place.status(NOON + 3 * HOUR_MS), "online");
+	assert.equal(place.status(NOON + 3 * HOUR_MS + 1), "stale");
+	const municipality = new MunicipalitySpool(folder, "08019", noFault);
+	const forecasts = new MunicipalityPlace("08019", "a/m", municipality);
+	const forecast = { ...dailyIn(recorded("daily-28065"), "28065")!, issued: new Date(NOON).toISOString() };
+	municipality.put("daily", forecast, NOON);
+	assert.equal(forecasts.status(NOON), "stale");
+	municipality.put("hourly", forecast, NOON);
+	assert.equal(forecasts.status(NOON + 24 * HOUR_MS), "online");
+	assert.equal(forecasts.status(NOON + 24 * HOUR_MS + 1), "stale");
+});
+
+test("nothing of the program's is left beside its files", () => {
+	assert.deepEqual(
+		readdirSync(folder).filter((name) => name.includes(".new-")),
+		[],
+	);
+	assert.match(readFileSync(join(folder, "station-S1.json"), "utf8"), /^\{"known":/);
+});
