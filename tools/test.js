@@ -56,10 +56,11 @@ if (units.length > 0) {
 	await forNode("unit-on-xs", { entryPoints: ["test/harness/unit-on-xs.ts"] });
 }
 if (integrations.length > 0) {
-	// Once for all tests: they run the simulator as `npm start` does, the observatory and the fleet.
+	// Once for all tests: they run the simulator as `npm start` does, the observatory and the fleet; AEMET's with a server of ours.
 	await bundleProgram("commands/start/start.ts");
 	await bundleProgram("commands/observatory/observatory.ts");
 	await bundleProgram("commands/fleet/fleet.ts");
+	await bundleProgram("test/harness/aemet-program.ts");
 }
 if (files.length === 0) {
 	process.stderr.write(`no test file has ${words.join(" or ")} in its name\n`);

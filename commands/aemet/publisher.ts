@@ -48,6 +48,7 @@ export class Publisher {
 	private _status: PlaceStatus = "online";
 	/** A status that the broker does not have; the birth message has each connection's first one. */
 	private _change: Message | undefined;
+	private _isStarted = false;
 	private _isInFlight = false;
 	private _isEnding = false;
 	private _pause = FIRST_PAUSE_MS;
@@ -86,6 +87,7 @@ export class Publisher {
 	}
 
 	start(): void {
+		this._isStarted = true;
 		this._link.start();
 	}
 
@@ -101,6 +103,8 @@ export class Publisher {
 	set status(status: PlaceStatus) {
 		if (status === this._status) return;
 		this._status = status;
+		// The birth message has it.
+		if (!this._isStarted) return;
 		this._change = this._statusMessage();
 		this.wake();
 	}

@@ -53,7 +53,6 @@ export class Wrapper {
 	private readonly _alarm: Alarm;
 	private readonly _look: Alarm;
 	private _isEnded = false;
-	private _asking: Promise<void> | undefined;
 	/** What was told last of each task, so that it is told once. */
 	private readonly _told = new Map<Task, string>();
 
@@ -101,13 +100,12 @@ export class Wrapper {
 		return waiting;
 	}
 
-	/** The request that is under way has to be ended by its owner. */
+	/** A request that is under way is the owner's to end; what comes of it does not count. */
 	async stop(): Promise<void> {
 		this._isEnded = true;
 		this._alarm.clear();
 		this._look.clear();
 		await Promise.all(Array.from(this._served, ({ publisher }) => publisher.stop()));
-		await this._asking;
 	}
 
 	private get _served(): readonly Served[] {
@@ -130,7 +128,7 @@ export class Wrapper {
 			() => {
 				// A timer may be early by the wall clock, which is set now and then.
 				if (this._options.now() < next.at) return this._plan();
-				this._asking = this._ask(next.task).catch((error) => this._options.tell(messageOf(error)));
+				this._ask(next.task).catch((error) => this._options.tell(messageOf(error)));
 			},
 			Math.min(next.at - now, LOOK_MS),
 		);

@@ -126,6 +126,14 @@ const WORK: Readonly<Record<string, readonly Work[]>> = {
 			...{ busy: RETRIES, exitCode: 1, says: /^interrupted; 1 not delivered$/m },
 		},
 	],
+	aemet: [
+		{
+			args: ["--station", "3195", "--broker", NOWHERE],
+			// No request leaves before 5 s have passed.
+			environment: { AEMET_API_KEY: "no.key-at_all" },
+			...{ busy: /^broker {3}.*; trying again$/m, exitCode: 0, says: /^aemet {4}the broker has all$/m },
+		},
+	],
 	observatory: [
 		{
 			args: ["--broker", NOWHERE, "--port", `${await freePort()}`],

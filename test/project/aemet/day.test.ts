@@ -3,7 +3,7 @@
  * and what arrives. Only the clock, HTTP and MQTT are simulated.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -67,6 +67,8 @@ class World {
 				return publisher;
 			},
 			...{ now, timer, tell: (text) => this.told.push(text) },
+			// Nothing is killed while it writes, so that no disk need be waited for.
+			write: (path, content) => writeFileSync(path, content),
 		}).start();
 		this._onBroker = publishers.map((publisher) => () => publisher.wake());
 		this._end = () => {
@@ -166,7 +168,7 @@ test("an undisturbed day: each observation once, 25 requests for them, five for 
 });
 
 test("a day of all misbehaviour, broker outages and 20 restarts: none lost, none twice but what a kill has cut off", async () => {
-	for (let seed = 1; seed <= 10; seed++) {
+	for (let seed = 1; seed <= 5; seed++) {
 		const world = new World();
 		const { time, answers } = world;
 		const random = new Random(seed);
@@ -246,7 +248,7 @@ test("a key that is refused: one request an hour, over restarts, and it is said"
 	assert.doesNotMatch(world.told.join(), /eyJ/);
 });
 
-test("too many requests: waits that double; a headers' word that none is left", async () => {
+test("too many requests: waits that double, told once", async () => {
 	const world = new World();
 	world.answers.misbehave(1, ...Array<Misbehaviour>(5).fill(429));
 	world.start(["3195"], []);

@@ -1,0 +1,118 @@
+/** `npm run aemet`: observations and forecasts of AEMET on MQTT. */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { LockedError, takeLock } from "../../hosts/node/lock-file.js";
+import { clock, network, timer } from "../../hosts/node/ports.ts";
+import { showAddress } from "../../src/net/broker-url.ts";
+import { messageOf, printable } from "../../src/text.ts";
+import { type Command, EXIT_DONE, onInterrupt } from "../frame.ts";
+import { WHO_COLUMNS } from "../start/view.ts";
+import { get } from "./http.ts";
+import { OpenData } from "./opendata.ts";
+import { LINE, type Options, parseOptions, USAGE } from "./options.ts";
+import { Publisher } from "./publisher.ts";
+import { Wrapper } from "./wrapper.ts";
+
+/** From Ctrl-C to the end, at the most, in ms. */
+const END_MS = 5_000;
+
+export const command: Command<Options> = { ...LINE, help: USAGE, read: parseOptions, run };
+
+/** For tests, which have no AEMET. */
+export interface Elsewhere {
+	readonly origin?: string;
+	/** Between two requests, in ms. */
+	readonly spacing?: number;
+}
+
+function tell(who: string, text: string): void {
+	process.stdout.write(`${who.padEnd(WHO_COLUMNS)}${printable(text)}\n`);
+}
+
+export async function run(options: Options, elsewhere: Elsewhere = {}): Promise<number> {
+	const giveBack = lock(options.data);
+	try {
+		return await wrap(options, elsewhere);
+	} finally {
+		giveBack();
+	}
+}
+
+/** Of two programs in one folder the later one ends: each would publish what the other one has. Throws an Error for a person. */
+function lock(folder: string): () => void {
+	try {
+		return takeLock(join(folder, "lock"));
+	} catch (error) {
+		if (error instanceof LockedError) throw new Error(`${folder} ${error.message}; --data takes another folder`);
+		throw new Error(`${folder}: ${messageOf(error)}`);
+	}
+}
+
+async function wrap(options: Options, { origin, spacing }: Elsewhere): Promise<number> {
+	const interrupted = new Promise<void>((resolve) => onInterrupt(resolve));
+	// A reader that has enough (`| head`): the work goes on.
+	process.stdout.on("error", () => {});
+	const { apiKey, stations, municipalities, broker, tls, username, password, base, values, data: folder } = options;
+	const ending = new AbortController();
+	const connections = new Connections(showAddress(broker));
+	const now = () => Date.now();
+	const pause = (duration: number) => new Promise<void>((resolve) => void setTimeout(resolve, duration).unref());
+	const wrapper = new Wrapper({
+		...{ stations, municipalities, base, values, folder, now, timer },
+		// The schedule depends on it, and the key is not told by it.
+		seed: createHash("sha256").update(apiKey).digest("hex"),
+		api: new OpenData({ key: apiKey, get, now, pause, origin, spacing, signal: ending.signal }),
+		publisherOf: (place) =>
+			new Publisher({
+				...{ place, broker, tls, username, password, network, clock, timer, random: Math.random },
+				...connections.of(place.name),
+			}),
+		tell: (text) => tell("aemet", text),
+	});
+	tell(
+		"topics",
+		[...stations.map((id) => `${base}/${id}/state`), ...municipalities.map((id) => `${base}/${id}/forecast`)].join(" "),
+	);
+	wrapper.start();
+	await interrupted;
+	// Whatever does not answer.
+	setTimeout(() => process.exit(EXIT_DONE), END_MS).unref();
+	ending.abort();
+	await wrapper.stop();
+	const { waiting } = wrapper;
+	tell(
+		"aemet",
+		waiting === 0 ? "the broker has all" : `${waiting} message${waiting === 1 ? "" : "s"} kept for the broker`,
+	);
+	return EXIT_DONE;
+}
+
+/** The connections of all places to one broker: what befalls all of them is told once. */
+class Connections {
+	private readonly _address: string;
+	private readonly _away = new Set<string>();
+	private _told: string | undefined;
+
+	constructor(address: string) {
+		this._address = address;
+	}
+
+	of(name: string) {
+		this._away.add(name);
+		return {
+			onConnected: (how: string) => {
+				this._away.delete(name);
+				if (this._away.size > 0) return;
+				this._told = undefined;
+				tell("broker", `${this._address}: connected with ${how}`);
+			},
+			onDisconnected: (reason: string) => {
+				this._away.add(name);
+				if (this._told === reason) return;
+				this._told = reason;
+				tell("broker", `${this._address}: ${reason}; trying again`);
+			},
+			onRefused: (reason: string) => tell("broker", `${name}: not taken: ${reason}; trying again`),
+		};
+	}
+}

@@ -1,0 +1,247 @@
+/** The command line of `npm run aemet`, and its file of settings. */
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { checkBrokerUrl } from "../../hosts/node/settings-check.ts";
+import { readRawSettings } from "../../hosts/node/settings-file.ts";
+import type { TlsOptions } from "../../src/host.ts";
+import type { BrokerUrl } from "../../src/net/broker-url.ts";
+import { topicNameFault } from "../../src/net/mqtt/topic.ts";
+import { isPublic } from "../../src/settings.ts";
+import { hasControls, printable } from "../../src/text.ts";
+import { brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf, tlsOptions } from "../broker-options.ts";
+import { explained, FLAG, HELP, readLine, UsageError, VALUE } from "../frame.ts";
+
+/** The variable of the environment with AEMET's key. */
+export const KEY_VARIABLE = "AEMET_API_KEY";
+const BROKER = "mqtt://127.0.0.1:1883";
+const BASE = "aemet";
+const DATA_FOLDER = ".veleta/aemet";
+const LIST = { ...VALUE, multiple: true } as const;
+/** Each has a connection of its own, and AEMET's limits leave room for some 40 requests a minute. */
+const PLACES_MAXIMUM = 32;
+/** Bytes of a base topic: the topics below it are longer. */
+const BASE_MAXIMUM = 256;
+
+export const LINE = {
+	name: "npm run aemet",
+	options: {
+		station: LIST,
+		municipality: LIST,
+		broker: VALUE,
+		username: { ...VALUE, short: "u" },
+		"password-file": VALUE,
+		cafile: VALUE,
+		cert: VALUE,
+		key: VALUE,
+		fingerprint: VALUE,
+		"tls-alpn": VALUE,
+		base: VALUE,
+		values: FLAG,
+		"api-key-file": VALUE,
+		config: VALUE,
+		data: VALUE,
+		help: HELP,
+	},
+} as const;
+
+export const USAGE = `Usage: npm run aemet -- [OPTION…]
+
+Observations and forecasts of AEMET, Spain's weather service, on MQTT: each
+hour's observation once, in a station's words and units, and forecasts by time.
+Needs AEMET's key, which is free: https://opendata.aemet.es. It is in the
+variable ${KEY_VARIABLE}, in a file, or in the file of settings.
+
+  --station ID         publishes a station's observations, such as 3195 (Madrid,
+                       Retiro); several times if need be
+  --municipality ID    publishes forecasts of a municipality, by its five
+                       digits, such as 28065 (Getafe); several times if need be
+  --api-key-file FILE  a file with AEMET's key alone
+  --broker URL         mqtt://[user[:password]@]host[:port], or mqtts:// for
+                       TLS; ws:// and wss:// for WebSockets (default
+                       ${BROKER})
+  -u, --username NAME  for the broker; the password is in
+  --password-file FILE a file with it alone, or in the variable ${PASSWORD_VARIABLE}
+  --cafile FILE        authorities (PEM) of the broker's certificate, instead of
+                       those that Node knows
+  --cert FILE          our own certificate, and
+  --key FILE           its private key
+  --fingerprint SHA256 the broker's certificate must be this one
+  --tls-alpn NAME      the protocol that is asked for by ALPN
+
+  --base TOPIC         what topics begin with (default ${BASE}, for
+                       ${BASE}/3195/state and so on)
+  --values             each quantity of a station at a topic of its own, too
+  --config FILE        settings as JSON: stations, municipalities, apiKey,
+                       apiKeyFile, broker, username, password, base, values; an
+                       option takes the place of its setting
+  --data FOLDER        where is kept what the broker has not taken (default
+                       ${DATA_FOLDER})
+  --help               shows this text
+`;
+
+export interface Options {
+	readonly apiKey: string;
+	readonly stations: readonly string[];
+	readonly municipalities: readonly string[];
+	readonly broker: BrokerUrl;
+	readonly tls: TlsOptions;
+	readonly username: string | undefined;
+	readonly password: string | undefined;
+	readonly base: string;
+	readonly values: boolean;
+	readonly data: string;
+}
+
+/** What the file of settings may have. */
+const SETTINGS = [
+	...["stations", "municipalities", "apiKey", "apiKeyFile", "broker", "username", "password", "base", "values"],
+] as const;
+
+/** Throws a `UsageError`; returns `undefined` for `--help`. */
+export function parseOptions(args: string[], environment: NodeJS.ProcessEnv = process.env): Options | undefined {
+	const values = readLine(args, LINE)?.values;
+	if (!values) return undefined;
+	const { config } = values;
+	const file = config === undefined ? {} : settingsIn(config);
+	const stations = ids(values.station, file.stations, "--station", "stations", stationId);
+	const municipalities = ids(
+		values.municipality,
+		file.municipalities,
+		"--municipality",
+		"municipalities",
+		municipalityId,
+	);
+	const places = stations.length + municipalities.length;
+	if (places === 0) throw new UsageError("--station or --municipality: one at the least");
+	if (places > PLACES_MAXIMUM) throw new UsageError(`at most ${PLACES_MAXIMUM} stations and municipalities`);
+	const given = values.broker ?? text(file.broker, "broker");
+	const broker = brokerOf(
+		given ?? BROKER,
+		values.broker === undefined && given !== undefined ? "broker: " : "--broker: ",
+	);
+	for (const name of ["cafile", "cert", "key", "fingerprint", "tls-alpn"] as const) {
+		if (!broker.tls && values[name] !== undefined)
+			throw new UsageError(`--${name} is for a --broker at mqtts:// or wss://`);
+	}
+	const base = values.base ?? text(file.base, "base");
+	if (base !== undefined) checkBase(base, values.base === undefined ? "base" : "--base");
+	if (isPublic(broker) && base === undefined)
+		throw new UsageError(`--broker: ${broker.host} is everybody's, and needs a --base of your own`);
+	const username = values.username ?? text(file.username, "username") ?? broker.username;
+	const filed = passwordOf(undefined, values["password-file"]) ?? text(file.password, "password");
+	if (filed !== undefined && username === undefined) throw new UsageError("a password needs a user name: -u");
+	const password = filed ?? broker.password ?? (username === undefined ? undefined : environmentPassword());
+	const { data = DATA_FOLDER } = values;
+	if (data === "" || hasControls(data)) throw new UsageError("--data: must be a path");
+	if (file.values !== undefined && typeof file.values !== "boolean")
+		throw new UsageError("values: must be true or false");
+	return {
+		...{ stations, municipalities, broker, tls: tlsOptions(values), username, password, data },
+		apiKey: apiKeyOf(values["api-key-file"], environment, file, config),
+		base: base ?? BASE,
+		values: values.values ?? file.values ?? false,
+	};
+}
+
+type Settings = Readonly<Partial<Record<(typeof SETTINGS)[number], unknown>>>;
+
+/** Nothing of its values is shown: it may have the key, and a password. */
+function settingsIn(path: string): Settings {
+	const settings = explained(() => readRawSettings(path, path), "--config ");
+	if (!settings) throw new UsageError(`--config ${path}: there is no such file`);
+	const unknown = Object.keys(settings).find(
+		(name) => name !== "$schema" && !(SETTINGS as readonly string[]).includes(name),
+	);
+	if (unknown !== undefined) throw new UsageError(`--config ${path}: ${printable(unknown)}: there is no such setting`);
+	return settings;
+}
+
+function text(value: unknown, name: string): string | undefined {
+	if (value === undefined || typeof value === "string") return value;
+	throw new UsageError(`${name}: must be a text`);
+}
+
+function ids(
+	given: readonly string[] | undefined,
+	filed: unknown,
+	option: string,
+	setting: string,
+	idOf: (text: string) => string | undefined,
+): readonly string[] {
+	const list = given ?? filed ?? [];
+	if (!Array.isArray(list)) throw new UsageError(`${setting}: must be a list`);
+	const found = list.map((one) => {
+		const id = typeof one === "string" ? idOf(one) : undefined;
+		const about = given ? `${option} ${printable(String(one))}` : setting;
+		if (id === undefined) throw new UsageError(`${about}: ${WANTED[option]}`);
+		return id;
+	});
+	return [...new Set(found)];
+}
+
+const WANTED: Readonly<Record<string, string>> = {
+	"--station": "must look like 3195 or 5906X: AEMET's idema",
+	"--municipality": "must have five digits, such as 28065",
+};
+
+/** AEMET's `idema`: digits and capital letters. */
+function stationId(text: string): string | undefined {
+	return /^[0-9A-Z]{3,8}$/i.test(text) ? text.toUpperCase() : undefined;
+}
+
+/** As INE has it; as AEMET's list has it, with `id` before it. */
+function municipalityId(text: string): string | undefined {
+	return /^(?:id)?(\d{5})$/.exec(text)?.[1];
+}
+
+function brokerOf(given: string, prefix: string): BrokerUrl {
+	// No error shows the URL: it may hold a password.
+	const url = brokerUrl(given);
+	return explained(() => checkBrokerUrl(url), prefix);
+}
+
+function checkBase(base: string, name: string): void {
+	const fault = topicNameFault(base);
+	if (fault !== undefined) throw new UsageError(`${name}: ${fault}`);
+	if (hasControls(base) || base.startsWith("$") || /^\/|\/$|\/\//.test(base) || Buffer.byteLength(base) > BASE_MAXIMUM)
+		throw new UsageError(`${name}: must be levels of a topic, such as ${BASE} or casa/aemet`);
+}
+
+/** Its messages show nothing of it. */
+function apiKeyOf(
+	file: string | undefined,
+	{ [KEY_VARIABLE]: variable }: NodeJS.ProcessEnv,
+	settings: Settings,
+	config: string | undefined,
+): string {
+	if (file !== undefined) return keyIn(file, "--api-key-file");
+	if (variable !== undefined && variable !== "") return checkedKey(variable.trim(), KEY_VARIABLE);
+	const { apiKey, apiKeyFile } = settings;
+	if (apiKey !== undefined && apiKeyFile !== undefined) throw new UsageError("apiKey and apiKeyFile: one of the two");
+	if (apiKey !== undefined) return checkedKey(text(apiKey, "apiKey")!.trim(), "apiKey");
+	// As from the file that names it.
+	if (apiKeyFile !== undefined) return keyIn(resolve(dirname(config!), text(apiKeyFile, "apiKeyFile")!), "apiKeyFile");
+	throw new UsageError(
+		`AEMET's key is missing: ${KEY_VARIABLE}, --api-key-file or apiKey in the file of settings; https://opendata.aemet.es`,
+	);
+}
+
+function keyIn(path: string, name: string): string {
+	let text: string;
+	try {
+		text = readFileSync(path, "utf8");
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		throw new UsageError(
+			`${name} ${path}: ${code === "ENOENT" ? "there is no such file" : `cannot be read (${code})`}`,
+		);
+	}
+	return checkedKey(text.trim(), `${name} ${path}`);
+}
+
+/** A JSON Web Token, in a header of HTTP. */
+function checkedKey(key: string, name: string): string {
+	if (!/^[A-Za-z0-9_.=-]{8,4096}$/.test(key))
+		throw new UsageError(`${name}: is no key of AEMET's: one line of letters, digits, - _ and .`);
+	return key;
+}

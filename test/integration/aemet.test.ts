@@ -1,0 +1,178 @@
+/** AEMET's observations and forecasts at a real mosquitto, from a server on the loopback that plays AEMET. */
+import assert from "node:assert/strict";
+import { Aemet } from "../harness/aemet.ts";
+import type { Misbehaviour } from "../harness/aemet-answers.ts";
+import { Observatory } from "../harness/observatory.ts";
+import { type Parts, scenario } from "../harness/scenario.ts";
+import type { MosquittoSub } from "../harness/subscriber.ts";
+import { until } from "../harness/wait.ts";
+
+const PLACES = ["--station", "3195", "--municipality", "28065"];
+/** Of the played answers. */
+const HOURS = 12;
+
+const times = (subscriber: MosquittoSub, topic = "aemet/3195/state"): string[] =>
+	subscriber.messages
+		.filter((message) => message.topic === topic && !message.retain)
+		.map(({ payload }) => JSON.parse(payload).time);
+
+async function parts(parts: Parts) {
+	const broker = await parts.mosquitto({ savesChanges: true });
+	const subscriber = await parts.subscriber(broker, "aemet/#");
+	return { aemet: await Aemet.start(parts), broker, subscriber };
+}
+
+scenario(
+	"Observations once each and in order, forecasts, retained; status by birth message and last will.",
+	async (of) => {
+		const { aemet, broker, subscriber } = await parts(of);
+		const program = aemet.program(broker, ...PLACES, "--values");
+		await until(
+			"a forecast of each kind",
+			() => subscriber.messages.filter(({ topic }) => /forecast/.test(topic)).length === 2,
+		);
+		await until("all observations", () => times(subscriber).length >= HOURS);
+		await until(
+			"the last values",
+			() => subscriber.messages.filter(({ topic }) => topic === "aemet/3195/precipitation").length >= HOURS,
+		);
+		const all = times(subscriber);
+		assert.equal(all.length, HOURS);
+		assert.deepEqual(all, [...new Set(all)].sort());
+		await subscriber.message("online", ({ topic, payload }) => topic === "aemet/3195/status" && payload === "online");
+		program.signal("SIGKILL");
+		for (const place of ["3195", "28065"])
+			await subscriber.message(
+				"offline",
+				({ topic, payload }) => topic === `aemet/${place}/status` && payload === "offline",
+			);
+		// Whoever comes later has the last good values.
+		const later = await of.subscriber(broker, "aemet/#");
+		await later.caughtUp();
+		const retained = new Map(later.messages.map(({ topic, payload }) => [topic, payload]));
+		const { temperature, humidity, time } = JSON.parse(retained.get("aemet/3195/state")!);
+		assert.equal(time, all.at(-1));
+		assert.equal(retained.get("aemet/3195/temperature"), String(temperature));
+		assert.equal(retained.get("aemet/3195/humidity"), String(humidity));
+		const { source, notice, name, forecast } = JSON.parse(retained.get("aemet/28065/forecast/daily")!);
+		assert.deepEqual([source, name, forecast.length], ["AEMET", "Getafe", 5]);
+		assert.match(notice, /citando a AEMET como autora/);
+		assert.equal(JSON.parse(retained.get("aemet/28065/forecast/hourly")!).forecast.length, 16);
+		assert.equal(retained.get("aemet/3195/status"), "offline");
+		assert.ok(subscriber.messages.every(({ qos }) => qos === 1));
+	},
+);
+
+scenario(
+	"A restart asks for nothing again, and publishes nothing again; Ctrl-C is told by the last will.",
+	async (of) => {
+		const { aemet, broker, subscriber } = await parts(of);
+		const first = aemet.program(broker, ...PLACES);
+		await until(
+			"all",
+			() =>
+				times(subscriber).length >= HOURS &&
+				subscriber.messages.filter(({ topic }) => /forecast/.test(topic)).length >= 2,
+		);
+		first.signal("SIGINT");
+		assert.deepEqual(await first.ended(), { code: 0, signal: null });
+		await subscriber.message("offline", ({ topic, payload }) => topic === "aemet/3195/status" && payload === "offline");
+		assert.ok(first.lines.includes("aemet    the broker has all"), first.lines.join("\n"));
+		const { length } = subscriber.messages;
+		const requests = aemet.server.answers.requests.length;
+		const second = aemet.program(broker, ...PLACES);
+		await second.line(/^broker .*connected/);
+		const isOnline = ({ payload }: { payload: string }) => payload === "online";
+		await until("both online", () => subscriber.messages.slice(length).filter(isOnline).length >= 2);
+		await subscriber.caughtUp();
+		assert.deepEqual(
+			subscriber.messages
+				.slice(length)
+				.map(({ topic }) => topic)
+				.sort(),
+			["aemet/28065/status", "aemet/3195/status"],
+		);
+		// All that were due at the start have been made; the next one is due within the next hour.
+		assert.ok(aemet.server.answers.requests.length - requests <= 2, "at most an hour's observation");
+	},
+);
+
+scenario("The broker is away: what comes waits on the disk, also over a kill, and arrives once.", async (of) => {
+	const { aemet, broker, subscriber } = await parts(of);
+	await broker.stop();
+	const first = aemet.program(broker, ...PLACES);
+	await first.line(/^aemet .*12 new of MADRID RETIRO/);
+	await first.line(/^aemet .*hourly forecast 28065: 16 hours/);
+	await first.kill();
+	await broker.restart();
+	await subscriber.subscribed(2);
+	const second = aemet.program(broker, ...PLACES);
+	await until("all", () => times(subscriber).length >= HOURS);
+	await until("forecasts", () => subscriber.messages.filter(({ topic }) => /forecast/.test(topic)).length >= 2);
+	second.signal("SIGTERM");
+	await second.ended();
+	const all = times(subscriber);
+	assert.deepEqual(all, [...new Set(all)].sort());
+	assert.equal(all.length, HOURS);
+});
+
+scenario("Two steps that misbehave: nothing of the key is told, and what comes later is published.", async (of) => {
+	const { aemet, broker, subscriber } = await parts(of);
+	const faults: Misbehaviour[] = ["HTML", "data elsewhere", 503];
+	aemet.server.answers.misbehave(1, ...faults);
+	const program = aemet.program(broker, "--station", "3195", "--station", "5906X", "--municipality", "28065");
+	for (const what of [/HTML in place of JSON/, /lie elsewhere: refused/, /status 503/]) await program.line(what);
+	// A fourth task is as usual.
+	await subscriber.message("a forecast", ({ topic }) => topic === "aemet/28065/forecast/hourly");
+	await subscriber.message("stale", ({ topic, payload }) => topic === "aemet/3195/status" && payload === "stale");
+	program.signal("SIGINT");
+	await program.ended();
+	assert.doesNotMatch(program.lines.join("\n"), /eyJ/);
+});
+
+scenario("A key that is not taken: a line, and one request.", async (of) => {
+	const { aemet, broker } = await parts(of);
+	const program = aemet.withKey("another-key", broker, ...PLACES);
+	await program.line(/^aemet {4}observations 3195: the key is not taken \(401\); the next request in 60 min$/);
+	program.signal("SIGINT");
+	await program.ended();
+	assert.equal(aemet.server.answers.requests.length, 1);
+	assert.doesNotMatch(program.lines.join("\n"), /another-key/);
+	const again = aemet.withKey("another-key", broker, ...PLACES);
+	await again.line(/^broker .*connected/);
+	again.signal("SIGINT");
+	await again.ended();
+	assert.equal(aemet.server.answers.requests.length, 1);
+});
+
+scenario("A second one in the same folder ends with one line.", async (of) => {
+	const { aemet, broker } = await parts(of);
+	const first = aemet.program(broker, ...PLACES);
+	await first.line(/^broker .*connected/);
+	const second = aemet.program(broker, ...PLACES);
+	assert.deepEqual(await second.ended(), { code: 1, signal: null });
+	assert.match(second.lines.join("\n"), /^\S+ is in use by process \d+; --data takes another folder$/);
+});
+
+scenario("The observatory shows a station of AEMET's beside the user's own, each observation once.", async (of) => {
+	const { aemet, broker, subscriber } = await parts(of);
+	const url = `mqtt://127.0.0.1:${broker.port}`;
+	const observatory = await Observatory.start(of, ["--broker", url, "--base", "veleta/+", "--base", "aemet/+"]);
+	aemet.program(broker, ...PLACES);
+	await until("all observations", () => times(subscriber).length >= HOURS);
+	const station = await until("the station", async () => {
+		const found = await observatory.station("aemet/3195");
+		return found?.status === "online" && found.last?.time === Date.parse(times(subscriber).at(-1)!) && found;
+	});
+	const { temperature, pressure } = JSON.parse(
+		subscriber.messages.filter(({ topic }) => topic === "aemet/3195/state").at(-1)!.payload,
+	);
+	assert.deepEqual([station.last?.quantities.temperature, station.last?.quantities.pressure], [temperature, pressure]);
+	const rows = (await observatory.csv()).filter((line) => line.startsWith("aemet/3195,"));
+	// A row has a time and, in a column of its own, a value.
+	const time = (row: string) => row.split(",")[3]!;
+	const key = (row: string) => `${time(row)} ${row.split(",").findIndex((cell, at) => at > 4 && cell !== "")}`;
+	assert.deepEqual([...new Set(rows.map(time))].sort(), times(subscriber));
+	assert.equal(new Set(rows.map(key)).size, rows.length);
+	assert.equal(rows.filter((row) => row.split(",")[5] !== "").length, HOURS);
+});
