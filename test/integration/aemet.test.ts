@@ -130,6 +130,23 @@ scenario("Two steps that misbehave: nothing of the key is told, and what comes l
 	assert.doesNotMatch(program.lines.join("\n"), /eyJ/);
 });
 
+scenario("The broker does not take an observation: it is said, and nothing is lost.", async (of) => {
+	const broker = await of.mosquitto({ access: "topic readwrite barrier/#\ntopic readwrite aemet/+/status\n" });
+	const aemet = await Aemet.start(of);
+	const program = aemet.program(broker, "--station", "3195");
+	await program.line(/^broker {3}station 3195: not taken: aemet\/3195\/state: .*; trying again$/);
+	program.signal("SIGINT");
+	await program.ended();
+	assert.ok(program.lines.includes("aemet    12 messages kept for the broker"), program.lines.join("\n"));
+	broker.grant("topic readwrite #\n");
+	await until("the other access list", () => broker.count(/Reloading config/) > 0);
+	const subscriber = await of.subscriber(broker, "aemet/#");
+	aemet.program(broker, "--station", "3195");
+	await until("all observations", () => times(subscriber).length >= HOURS);
+	const all = times(subscriber);
+	assert.deepEqual(all, [...new Set(all)].sort());
+});
+
 scenario("A key that is not taken: a line, and one request.", async (of) => {
 	const { aemet, broker } = await parts(of);
 	const program = aemet.withKey("another-key", broker, ...PLACES);
