@@ -8,10 +8,13 @@ import { deepEqual, ok } from "../harness/harness.ts";
 const FOLDERS = ["bench", "commands", "docs", "hosts", "src", "test", "tools"];
 const PAGES = [
 	"README.md",
+	"README.es.md",
 	"CONTRIBUTING.md",
-	...readdirSync("docs")
-		.filter((name) => name.endsWith(".md"))
-		.map((name) => join("docs", name)),
+	...["docs", "docs/es"].flatMap((folder) =>
+		readdirSync(folder)
+			.filter((name) => name.endsWith(".md"))
+			.map((name) => join(folder, name)),
+	),
 ];
 const FILES = FOLDERS.flatMap((folder) =>
 	readdirSync(folder, { recursive: true, encoding: "utf8" }).map((path) => join("/", folder, path)),
