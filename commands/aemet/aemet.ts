@@ -5,18 +5,24 @@ import { LockedError, takeLock } from "../../hosts/node/lock-file.js";
 import { clock, network, timer } from "../../hosts/node/ports.ts";
 import { showAddress } from "../../src/net/broker-url.ts";
 import { messageOf, printable } from "../../src/text.ts";
-import { type Command, EXIT_DONE, onInterrupt } from "../frame.ts";
+import { type Command, EXIT_DONE, EXIT_FAILED, onInterrupt, say } from "../frame.ts";
 import { WHO_COLUMNS } from "../start/view.ts";
 import { get } from "./http.ts";
+import { found, inventory } from "./inventory.ts";
 import { OpenData } from "./opendata.ts";
-import { LINE, type Options, parseOptions, USAGE } from "./options.ts";
+import { type FindOptions, LINE, type Options, parseOptions, USAGE } from "./options.ts";
 import { Publisher } from "./publisher.ts";
 import { Wrapper } from "./wrapper.ts";
 
+/** For an answer of some megabytes, in ms. */
+const INVENTORY_TIMEOUT_MS = 120_000;
 /** From Ctrl-C to the end, at the most, in ms. */
 const END_MS = 5_000;
 
-export const command: Command<Options> = { ...LINE, help: USAGE, read: parseOptions, run };
+/** Places that `--find` shows. */
+const FOUND_MAXIMUM = 40;
+
+export const command: Command<Options | FindOptions> = { ...LINE, help: USAGE, read: parseOptions, run };
 
 /** For tests, which have no AEMET. */
 export interface Elsewhere {
@@ -29,13 +35,32 @@ function tell(who: string, text: string): void {
 	process.stdout.write(`${who.padEnd(WHO_COLUMNS)}${printable(text)}\n`);
 }
 
-export async function run(options: Options, elsewhere: Elsewhere = {}): Promise<number> {
+export async function run(options: Options | FindOptions, elsewhere: Elsewhere = {}): Promise<number> {
+	if ("find" in options) return await find(options, elsewhere);
 	const giveBack = lock(options.data);
 	try {
 		return await wrap(options, elsewhere);
 	} finally {
 		giveBack();
 	}
+}
+
+async function find({ find, apiKey, data }: FindOptions, { origin, spacing }: Elsewhere): Promise<number> {
+	const now = () => Date.now();
+	const pause = (duration: number) => new Promise<void>((resolve) => void setTimeout(resolve, duration));
+	const places = await inventory(data, () => {
+		const key = apiKey();
+		say("fetching AEMET's lists of stations and municipalities, once");
+		return new OpenData({ key, get, now, pause, origin, spacing, timeout: INVENTORY_TIMEOUT_MS });
+	});
+	const all = found(places, find);
+	for (const { kind, id, name, altitude } of all.slice(0, FOUND_MAXIMUM)) {
+		const height = altitude === undefined ? "" : `, ${altitude} m`;
+		process.stdout.write(`--${kind} ${id}  ${printable(name)}${height}\n`);
+	}
+	if (all.length > FOUND_MAXIMUM) say(`and ${all.length - FOUND_MAXIMUM} more`);
+	if (all.length === 0) say(`no station, and no municipality, has ${printable(find)} in its name`);
+	return all.length === 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 /** Of two programs in one folder the later one ends: each would publish what the other one has. Throws an Error for a person. */

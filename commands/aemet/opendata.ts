@@ -9,7 +9,7 @@ const API = "/opendata/api";
 const FIRST_MAXIMUM = 16_384;
 const DATA_MAXIMUM = 1_048_576;
 /** Those of all stations have 3.6 MB, those of all municipalities 3.0. */
-export const INVENTORY_MAXIMUM = 16 * 1_048_576;
+const INVENTORY_MAXIMUM = 16 * 1_048_576;
 /** What AEMET calls it. */
 const PATHS = {
 	observation: "/observacion/convencional/datos/estacion/",
@@ -50,15 +50,24 @@ export class OpenData {
 
 	/** The data of a task; what fails is an answer, too. */
 	ask({ kind, id }: Task): Promise<Data> {
-		return this.askFor(`${PATHS[kind]}${id}`, DATA_MAXIMUM);
+		return this._ask(`${PATHS[kind]}${id}`, FIRST_MAXIMUM, DATA_MAXIMUM);
 	}
 
-	async askFor(path: string, limit: number): Promise<Data> {
+	/** A list of all places, which is millions of bytes, and the first answer itself perhaps: AEMET has both. */
+	askForAll(path: string): Promise<Data> {
+		return this._ask(path, INVENTORY_MAXIMUM, INVENTORY_MAXIMUM);
+	}
+
+	private async _ask(path: string, firstLimit: number, limit: number): Promise<Data> {
 		const { key, origin = OPENDATA_ORIGIN } = this._options;
 		try {
 			// In a header: a URL is written to logs.
-			const first = await this._get(`${origin}${API}${path}`, { api_key: key }, FIRST_MAXIMUM);
+			const first = await this._get(`${origin}${API}${path}`, { api_key: key }, firstLimit);
 			const { remaining } = first;
+			if (firstLimit === INVENTORY_MAXIMUM) {
+				const list = secondStep(first);
+				if (list.outcome === "data") return { ...list, remaining };
+			}
 			const step = firstStep(first, origin);
 			if (step.outcome !== "data") return { ...step, remaining };
 			const second = await this._get(step.url, {}, limit);

@@ -40,6 +40,7 @@ export const LINE = {
 		"api-key-file": VALUE,
 		config: VALUE,
 		data: VALUE,
+		find: VALUE,
 		help: HELP,
 	},
 } as const;
@@ -76,6 +77,8 @@ variable ${KEY_VARIABLE}, in a file, or in the file of settings.
                        option takes the place of its setting
   --data FOLDER        where is kept what the broker has not taken (default
                        ${DATA_FOLDER})
+  --find NAME          shows stations and municipalities with this name, and
+                       their ids; AEMET's lists are fetched once, and kept
   --help               shows this text
 `;
 
@@ -92,17 +95,34 @@ export interface Options {
 	readonly data: string;
 }
 
+/** `--find`. */
+export interface FindOptions {
+	readonly find: string;
+	/** Throws a `UsageError`: it is needed once. */
+	readonly apiKey: () => string;
+	readonly data: string;
+}
+
 /** What the file of settings may have. */
 const SETTINGS = [
 	...["stations", "municipalities", "apiKey", "apiKeyFile", "broker", "username", "password", "base", "values"],
 ] as const;
 
 /** Throws a `UsageError`; returns `undefined` for `--help`. */
-export function parseOptions(args: string[], environment: NodeJS.ProcessEnv = process.env): Options | undefined {
+export function parseOptions(
+	args: string[],
+	environment: NodeJS.ProcessEnv = process.env,
+): Options | FindOptions | undefined {
 	const values = readLine(args, LINE)?.values;
 	if (!values) return undefined;
 	const { config } = values;
 	const file = config === undefined ? {} : settingsIn(config);
+	const { data = DATA_FOLDER, find } = values;
+	if (data === "" || hasControls(data)) throw new UsageError("--data: must be a path");
+	if (find !== undefined) {
+		if (find.trim() === "") throw new UsageError("--find: needs a part of a name");
+		return { find, data, apiKey: () => apiKeyOf(values["api-key-file"], environment, file, config) };
+	}
 	const stations = ids(values.station, file.stations, "--station", "stations", stationId);
 	const municipalities = ids(
 		values.municipality,
@@ -112,7 +132,7 @@ export function parseOptions(args: string[], environment: NodeJS.ProcessEnv = pr
 		municipalityId,
 	);
 	const places = stations.length + municipalities.length;
-	if (places === 0) throw new UsageError("--station or --municipality: one at the least");
+	if (places === 0) throw new UsageError("--station or --municipality: one at the least; --find NAME finds their ids");
 	if (places > PLACES_MAXIMUM) throw new UsageError(`at most ${PLACES_MAXIMUM} stations and municipalities`);
 	const given = values.broker ?? text(file.broker, "broker");
 	const broker = brokerOf(
@@ -131,8 +151,6 @@ export function parseOptions(args: string[], environment: NodeJS.ProcessEnv = pr
 	const filed = passwordOf(undefined, values["password-file"]) ?? text(file.password, "password");
 	if (filed !== undefined && username === undefined) throw new UsageError("a password needs a user name: -u");
 	const password = filed ?? broker.password ?? (username === undefined ? undefined : environmentPassword());
-	const { data = DATA_FOLDER } = values;
-	if (data === "" || hasControls(data)) throw new UsageError("--data: must be a path");
 	if (file.values !== undefined && typeof file.values !== "boolean")
 		throw new UsageError("values: must be true or false");
 	return {

@@ -16,6 +16,13 @@ const cutInHalf = (answer: Answer): Answer => ({
 	body: answer.body.subarray(0, Math.floor(answer.body.length / 2)),
 });
 
+/** As far as AEMET's list is known; three of some 8,100. */
+const MUNICIPALITIES = [
+	{ id: "id28065", nombre: "Getafe", capital: "Getafe" },
+	{ id: "id28079", nombre: "Madrid", capital: "Madrid" },
+	{ id: "id04013", nombre: "Almería", capital: "Almería" },
+];
+
 /** What is done to an answer; `hangs`: none comes. */
 export const MISBEHAVIOUR = {
 	"no data": () => answerOf(recorded("step-1-no-data")),
@@ -85,6 +92,8 @@ export class AemetAnswers {
 		if (key === undefined) return MISBEHAVIOUR["empty body"]();
 		if (key !== KEY) return MISBEHAVIOUR[401]();
 		if (!path.startsWith("/opendata/api/")) return { ...MISBEHAVIOUR.HTML(), status: 404 };
+		// This one has no second step.
+		if (path.endsWith("/maestro/municipios")) return answerOf(MUNICIPALITIES);
 		const data = `${this._origin}/opendata/sh/${this._paths.push(path) - 1}`;
 		return answerOf({ ...recorded("step-1"), datos: data });
 	}
@@ -93,7 +102,14 @@ export class AemetAnswers {
 		// Whoever gets the data is to have no key.
 		if (key !== undefined) return MISBEHAVIOUR[500]();
 		const [kind, id] = path.split("/").slice(-2) as [string, string];
-		const list = kind === "estacion" ? this.observations(id) : kind === "diaria" ? this._daily(id) : this._hourly(id);
+		const list =
+			id === "todas"
+				? [...this.observations("3195"), ...this.observations("5906X")]
+				: kind === "estacion"
+					? this.observations(id)
+					: kind === "diaria"
+						? this._daily(id)
+						: this._hourly(id);
 		// As AEMET does it, by turns.
 		const text = JSON.stringify(list);
 		return kind === "horaria"

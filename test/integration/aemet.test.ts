@@ -162,6 +162,35 @@ scenario("A key that is not taken: a line, and one request.", async (of) => {
 	assert.equal(aemet.server.answers.requests.length, 1);
 });
 
+scenario("Places by name: the lists are fetched once, and kept.", async (of) => {
+	const aemet = await Aemet.start(of);
+	const nobody = { port: 1 };
+	const first = aemet.program(nobody, "--find", "ALMERIA");
+	assert.deepEqual(await first.ended(), { code: 0, signal: null });
+	assert.equal(first.lines.at(-1), "--municipality 04013  Almería");
+	const { requests } = aemet.server.answers;
+	assert.deepEqual(
+		requests.map(({ path, step }) => `${step} ${path.replace("/opendata/api", "")}`),
+		["1 /observacion/convencional/todas", "2 /observacion/convencional/todas", "1 /maestro/municipios"],
+	);
+	const second = aemet.withKey("", nobody, "--find", "madrid");
+	assert.deepEqual(await second.ended(), { code: 0, signal: null });
+	assert.deepEqual(second.lines, ["--municipality 28079  Madrid", "--station 3195  MADRID RETIRO, 667 m"]);
+	const none = aemet.program(nobody, "--find", "atlantis");
+	assert.deepEqual(await none.ended(), { code: 1, signal: null });
+	assert.equal(requests.length, 3);
+});
+
+scenario("A list that cannot be fetched: one line, and nothing is kept.", async (of) => {
+	const aemet = await Aemet.start(of);
+	aemet.server.answers.misbehave(1, undefined, 503);
+	const program = aemet.program({ port: 1 }, "--find", "madrid");
+	assert.deepEqual(await program.ended(), { code: 1, signal: null });
+	assert.equal(program.lines.at(-1), "AEMET's list of municipalities: status 503");
+	const again = aemet.program({ port: 1 }, "--find", "madrid");
+	assert.deepEqual(await again.ended(), { code: 0, signal: null });
+});
+
 scenario("A second one in the same folder ends with one line.", async (of) => {
 	const { aemet, broker } = await parts(of);
 	const first = aemet.program(broker, ...PLACES);

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { parseOptions, USAGE } from "../../../commands/aemet/options.ts";
+import { type FindOptions, type Options, parseOptions, USAGE } from "../../../commands/aemet/options.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "veleta-aemet-options-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -12,7 +12,8 @@ const KEY = "key-of.the_environment";
 const ENVIRONMENT = { AEMET_API_KEY: KEY };
 const STATION = ["--station", "3195"];
 
-const parsed = (args: string[], environment: NodeJS.ProcessEnv = ENVIRONMENT) => parseOptions(args, environment)!;
+const parsed = (args: string[], environment: NodeJS.ProcessEnv = ENVIRONMENT) =>
+	parseOptions(args, environment) as Options;
 const file = (name: string, text: string) => {
 	const path = join(folder, name);
 	writeFileSync(path, text);
@@ -61,7 +62,7 @@ test("all settings; an option takes the place of its setting", () => {
 
 const SECRET = "a secret, and no key";
 for (const [args, environment, message] of [
-	[[], ENVIRONMENT, /^--station or --municipality: one at the least$/],
+	[[], ENVIRONMENT, /^--station or --municipality: one at the least;/],
 	[STATION, {}, /^AEMET's key is missing: AEMET_API_KEY, --api-key-file or apiKey/],
 	[STATION, { AEMET_API_KEY: SECRET }, /^AEMET_API_KEY: is no key of AEMET's/],
 	[[...STATION, "--api-key-file", join(folder, "none")], ENVIRONMENT, /: there is no such file$/],
@@ -102,6 +103,13 @@ for (const [args, environment, message] of [
 		);
 	});
 }
+
+test("to find a place needs no station, and a key only when the lists are not there", () => {
+	const { find, data, apiKey } = parseOptions(["--find", "getafe", "--data", "x"], {}) as FindOptions;
+	assert.deepEqual([find, data], ["getafe", "x"]);
+	assert.throws(apiKey, /^UsageError: AEMET's key is missing/);
+	assert.throws(() => parseOptions(["--find", " "], ENVIRONMENT), /^UsageError: --find: needs a part of a name$/);
+});
 
 test("the help fits a terminal", () => {
 	for (const line of USAGE.split("\n")) assert.ok(line.length <= 80, line);
