@@ -279,3 +279,20 @@ test("a station that stops for a day is stale after three hours, and online agai
 		[...new Set(state)].sort((a, b) => a - b),
 	);
 });
+
+test("a program that is killed in each of its requests asks for each thing once a minute, 5 s apart", async () => {
+	const world = new World();
+	const { time } = world;
+	const end = START + 10 * MINUTE_MS;
+	while (time.now < end) {
+		const before = world.requests(1);
+		world.start(["3195", "5906X"], []);
+		// Until it asks, and is not answered yet; or for a minute.
+		for (let step = 0; step < 120 && world.requests(1) === before; step++) await time.runTo(time.now + SECOND_MS / 2);
+	}
+	assertPolite(world);
+	for (const station of ["3195", "5906X"]) {
+		const asked = world.answers.requests.filter(({ path }) => path.endsWith(station)).length;
+		assert.ok(asked >= 5 && asked <= 11, `${asked} requests for ${station}`);
+	}
+});
