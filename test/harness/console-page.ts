@@ -4,7 +4,7 @@
  *
  * | block | |
  * |---|---|
- * | `console` | a terminal: lines that begin with `$ ` are run, the others are what they print. A last line `^C`: it is ended by Ctrl-C, when the section's other blocks are through. A block whose terminal is still busy is followed by one in another terminal |
+ * | `console` | a terminal: lines that begin with `$ ` are run, the others are what they print. A line that begins with `^C`: it is ended by Ctrl-C, when the section's other blocks are through. A block whose terminal is still busy is followed by one in another terminal |
  * | `log` | lines that the broker's terminal shows since the section began, in this order; others may be between them |
  * | `json`, `conf` | a file, where the line before it ends with its name: `` `config.json`: `` |
  * | `shell-session` | commands that no test can run; a comment before it, `<!-- sin ejecutar: … -->`, says why |
@@ -130,6 +130,11 @@ function isBroker(command: string): boolean {
 	return /^mosquitto( |$)/.test(command);
 }
 
+/** The place of the line of Ctrl-C, behind which a program may say something; -1: there is none. */
+function interruptionIn(lines: readonly string[]): number {
+	return lines.findIndex((line) => line.startsWith(INTERRUPTED));
+}
+
 /** How often a command subscribes: of `npm start` both the station and the table. */
 function subscriptionsOf(command: string): number {
 	if (/^npm start /.test(command)) return 2;
@@ -200,7 +205,7 @@ class Run {
 			if (commands.some(isBroker)) {
 				assert.deepEqual(commands.length, 1, `line ${block.line}: the broker has a block of its own`);
 				await this._startBroker(commands[0]!);
-				await this._log(block.lines.slice(1).filter((line) => line !== INTERRUPTED));
+				await this._log(block.lines.slice(1).filter((line) => !line.startsWith(INTERRUPTED)));
 			} else await this._begin(block, commands);
 		}
 		// One that is complete may be what another one waits for.
@@ -241,7 +246,7 @@ class Run {
 			const wanted = this._broker ? subscriptionsOf(command) : 0;
 			const hasSubscribed = () => wanted > 0 && this._subscriptions >= before + wanted;
 			const isLast = index === commands.length - 1;
-			const isEndless = isLast && expected.includes(INTERRUPTED);
+			const isEndless = isLast && interruptionIn(expected) >= 0;
 			const isBackground = command.endsWith("&");
 			await until(`the end or the subscription of ${command}`, () => {
 				if (isBackground) return hasSubscribed();
@@ -296,7 +301,7 @@ class Run {
 	/** Presses Ctrl-C where it is the block's turn. */
 	private async _interrupt(work: Work): Promise<void> {
 		const { expected, terminal, isInterrupted } = work;
-		if (isInterrupted || !expected.includes(INTERRUPTED) || !this._isComplete(work)) return;
+		if (isInterrupted || interruptionIn(expected) < 0 || !this._isComplete(work)) return;
 		work.isInterrupted = true;
 		terminal.program.signal("SIGINT");
 		await until(`the end of ${work.block.lines[0]} after Ctrl-C`, () => this._isIdle(terminal));
@@ -305,7 +310,7 @@ class Run {
 	/** Whether it has printed all that it is to print before Ctrl-C; after that, all. */
 	private _isComplete(work: Work): boolean {
 		const { expected, isInterrupted } = work;
-		const end = isInterrupted ? -1 : expected.indexOf(INTERRUPTED);
+		const end = isInterrupted ? -1 : interruptionIn(expected);
 		return same(this._output(work), end < 0 ? expected : expected.slice(0, end));
 	}
 

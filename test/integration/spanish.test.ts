@@ -1,9 +1,9 @@
 /** The pages in Spanish: each command as it is written there, and what the page shows of its output (`console-page.ts`). */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
-import { ConsolePage, runSection } from "../harness/console-page.ts";
+import { ConsolePage, runSection, same } from "../harness/console-page.ts";
 import { scenario } from "../harness/scenario.ts";
 
 const skip = process.platform === "linux" ? false : "networks of their own are Linux's";
@@ -37,6 +37,33 @@ const LANGUAGES = ["console", "log", "json", "conf", "shell-session", "text"];
 const WITH_COMMANDS = ["console", "shell-session"];
 /** The beginning of what somebody would type. */
 const COMMAND = /^(?:\$ |(?:npm|npx|node|mosquitto|mosquitto_\w+|openssl|git|cp|kill|sudo|apt-get|export) )/;
+
+test("README.es.md has the commands of README.md's first screen, and each has a link to the other", () => {
+	const [english, spanish] = ["README.md", "README.es.md"].map((path) => readFileSync(path, "utf8"));
+	const commands = (text: string) => text.split(/^## /m)[0]!.match(/^\$ .*$/gm);
+	assert.deepEqual(commands(spanish!), commands(english!));
+	assert.ok(english!.includes("](README.es.md)") && spanish!.includes("](README.md)"));
+});
+
+test("output that is not the page's is noticed, and what changes each time is not", () => {
+	const row = "13:58:20   12.69 °C   52.7 %  1021.86 hPa  #1      online, 0 waiting";
+	const value = "Casa/Cocina/Temperatura 12.69";
+	assert.ok(same([row, value], [row.replace("20", "22").replace("12.69", "-1.50"), value.replace("12.69", "15")]));
+	assert.ok(same([row, row.replace("#1", "#2"), "end"], [row, "end"]));
+	for (const [output, shown] of [
+		[[row], [row.replace("online", "offline")]],
+		[[row, value], [row]],
+		[["Casa/Salon/Temperatura 21.5"], ["Casa/Salon/Temperatura 21.6"]],
+		[["connected in MQTT 5.0, session new"], ["connected in MQTT 5.0, session resumed"]],
+		[
+			["a", "b"],
+			["b", "a"],
+		],
+		[["a"], []],
+	] as const) {
+		assert.ok(!same(output, shown), output.join("; "));
+	}
+});
 
 for (const page of PAGES) {
 	const { path, text, blocks, commands, unrun, files } = page;
