@@ -60,6 +60,9 @@ async function observed(options: Options): Promise<Summary> {
 		});
 	});
 	const stations = new Stations(options, ledger);
+	const line = `${count.toLocaleString("en")} stations begin within ${(stations.startsWithin / SECOND_MS).toFixed(0)} s at ${showAddress(options.broker)}`;
+	if (options.json) say(line);
+	else process.stdout.write(`${line}\n`);
 	const endSeconds = eachSecond(options, curve, stations, ledger);
 	await stations.start(() => isOver);
 	const started = { taken: ledger.taken, processor: process.cpuUsage() };

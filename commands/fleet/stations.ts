@@ -96,10 +96,15 @@ export class Stations {
 		return this.machines.reduce((sum, { counters }) => sum + (counters?.dropped ?? 0), 0);
 	}
 
-	/** Spread over the time between two readings, as those of a fleet are. */
-	async start(isOver: () => boolean): Promise<void> {
+	/** In ms: spread over the time between two readings, as those of a fleet are. */
+	get startsWithin(): number {
 		const { stations, interval } = this._options;
-		const within = Math.max((SECOND_MS * stations) / STARTS_PER_S, Math.min(STARTS_WITHIN_MS, SECOND_MS * interval));
+		return Math.max((SECOND_MS * stations) / STARTS_PER_S, Math.min(STARTS_WITHIN_MS, SECOND_MS * interval));
+	}
+
+	async start(isOver: () => boolean): Promise<void> {
+		const { stations } = this._options;
+		const within = this.startsWithin;
 		for (const [index, machine] of this.machines.entries()) {
 			while (this.now < (within * index) / stations && !isOver()) await pause(10);
 			if (isOver()) return;

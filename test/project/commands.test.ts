@@ -10,6 +10,7 @@ import { pathToFileURL } from "node:url";
 import type { Command } from "../../commands/frame.ts";
 import { createImage } from "../../hosts/node/update-image.ts";
 import { createKeyFile } from "../../hosts/node/update-key.ts";
+import { startBroker } from "../../hosts/sim/headless/broker.ts";
 import { buildFolder, bundleForNode, bundleProgram, isCommand, root } from "../../tools/build.js";
 import { NPM_COMMANDS } from "../harness/npm-commands.ts";
 import { freePort } from "../harness/ports.ts";
@@ -112,6 +113,8 @@ for (const tool of ["cmake", "idf.py", "make", "mcconfig", "python3"]) {
 after(sdk.remove);
 const board = await SerialBoard.start(buildBoard(folder), () => undefined);
 after(() => board.end());
+const broker = await startBroker();
+after(() => broker.close());
 const port = ["--port", board.path];
 const [key, image] = [join(folder, "key.pem"), join(folder, "image.bin")];
 createKeyFile(key);
@@ -138,6 +141,12 @@ const WORK: Readonly<Record<string, readonly Work[]>> = {
 		{
 			args: ["--broker", NOWHERE, "--port", `${await freePort()}`],
 			...{ busy: /^page {5}http:/m, exitCode: 0, says: /^store {4}0 readings stored in this run$/m },
+		},
+	],
+	fleet: [
+		{
+			args: ["-n", "2", "--interval", "1s", "--broker", `mqtt://127.0.0.1:${broker.port}`],
+			...{ busy: /^2 stations begin within 1 s at /m, exitCode: 0, says: /^readings \d+, acknowledged \d+/m },
 		},
 	],
 	simulate: [{ args: ["--seeds", "1000000", "--days", "0.1"], busy: /threads$/m, exitCode: 130, says: /worlds$/m }],
