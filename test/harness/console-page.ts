@@ -17,7 +17,7 @@
  * npm's own lines (`> veleta@… mqtt`) are left out, as by `npm run -s`. See `same` for what may differ in the rest.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { python } from "./mqtt-command.ts";
 import { NetworkNamespace } from "./network-namespace.ts";
@@ -29,6 +29,9 @@ const INTERRUPTED = "^C";
 const UNRUN = /^<!-- sin ejecutar: (.+) -->$/;
 /** Of this project's folder, what a reader's clone has not. */
 const NOT_CLONED = new Set([".git", ".veleta", "build", "config.json"]);
+/** U+001E, record separator: before the number of a command that has ended. */
+const END = "\x1e";
+const ENDING = new RegExp(`${END}\\d+\\r?$`);
 const ESCAPE = "\x1b";
 const SGR = new RegExp(`${ESCAPE}\\[[\\d;]*m`, "g");
 
@@ -263,12 +266,12 @@ class Run {
 		return this._broker?.count(/ Sending SUBACK to /) ?? 0;
 	}
 
-	/** A terminal whose shell takes commands from files, and says when they have ended. */
+	/** A terminal whose shell takes commands from files, and says when they have ended: behind all that they print. */
 	private _open(): Terminal {
 		const folder = join(this._parts.folder, `.terminal-${this._terminals.length}`);
 		mkdirSync(folder);
 		const script = `trap echo INT; n=0; while :; do
-			if [ -e '${folder}'/$n ]; then . '${folder}'/$n; : > '${folder}'/$n.done; n=$((n + 1)); else sleep 0.05; fi
+			if [ -e '${folder}'/$n ]; then . '${folder}'/$n; printf '${END}%d\\n' $n; n=$((n + 1)); else sleep 0.05; fi
 		done`;
 		const variables = {
 			PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin`,
@@ -294,8 +297,8 @@ class Run {
 		renameSync(`${file}.new`, file);
 	}
 
-	private _isIdle({ folder, count }: Terminal): boolean {
-		return count === 0 || existsSync(join(folder, `${count - 1}.done`));
+	private _isIdle({ program, count }: Terminal): boolean {
+		return count === 0 || program.lines.some((line) => line.trimEnd().endsWith(`${END}${count - 1}`));
 	}
 
 	/** Presses Ctrl-C where it is the block's turn. */
@@ -317,7 +320,8 @@ class Run {
 	private _output(work: Work): string[] {
 		const later = this._works.slice(this._works.indexOf(work) + 1);
 		const next = later.find(({ terminal }) => terminal === work.terminal);
-		return work.terminal.program.lines.slice(work.from, next?.from);
+		const lines = work.terminal.program.lines.slice(work.from, next?.from);
+		return lines.filter((line) => !line.startsWith(END)).map((line) => line.replace(ENDING, ""));
 	}
 
 	private _compare(): void {
