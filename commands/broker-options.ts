@@ -7,7 +7,7 @@ import type { TlsOptions } from "../src/host.ts";
 import { type BrokerAddress, defaultPort } from "../src/net/broker-url.ts";
 import { parseSettings } from "../src/settings.ts";
 import { messageOf } from "../src/text.ts";
-import { explained, UsageError } from "./frame.ts";
+import { explained, UsageError, VALUE } from "./frame.ts";
 
 /** The variable of the environment with a password. */
 export const PASSWORD_VARIABLE = "VELETA_PASSWORD";
@@ -98,6 +98,38 @@ export function tlsOptions(options: {
 	};
 	explained(() => checkPem(tls, { ca: "--cafile", certificate: "--cert", key: "--key" }));
 	return tls;
+}
+
+/** The options of a broker by its URL: which one, an account there, and TLS. */
+export const BROKER_OPTIONS = {
+	broker: VALUE,
+	username: { ...VALUE, short: "u" },
+	"password-file": VALUE,
+	cafile: VALUE,
+	cert: VALUE,
+	key: VALUE,
+	fingerprint: VALUE,
+	"tls-alpn": VALUE,
+} as const;
+type BrokerValues = { readonly [Name in keyof typeof BROKER_OPTIONS]?: string | undefined };
+
+/** TLS of `BROKER_OPTIONS`, for a broker that has it if `isSecure`; `secure`: how one is written. Throws a `UsageError`. */
+export function tlsOfBroker(values: BrokerValues, isSecure: boolean, secure = "mqtts:// or wss://"): TlsOptions {
+	for (const name of ["cafile", "cert", "key", "fingerprint", "tls-alpn"] as const) {
+		if (!isSecure && values[name] !== undefined) throw new UsageError(`--${name} is for a --broker at ${secure}`);
+	}
+	return tlsOptions(values);
+}
+
+/** User and password of `BROKER_OPTIONS`, or in the URL, or the environment. Throws a `UsageError`. */
+export function accountOf(
+	values: BrokerValues,
+	url: { readonly username?: string | undefined; readonly password?: string | undefined } | undefined,
+) {
+	const username = values.username ?? url?.username;
+	const given = passwordOf(undefined, values["password-file"]);
+	if (given !== undefined && username === undefined) throw new UsageError("--password-file needs -u");
+	return { username, password: given ?? url?.password ?? (username === undefined ? undefined : environmentPassword()) };
 }
 
 /** The environment's password; an empty one is none. */

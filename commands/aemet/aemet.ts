@@ -1,10 +1,9 @@
 /** `npm run aemet`: observations and forecasts of AEMET on MQTT. */
 import { createHash } from "node:crypto";
-import { join } from "node:path";
-import { LockedError, takeLock } from "../../hosts/node/lock-file.js";
 import { clock, network, timer } from "../../hosts/node/ports.ts";
 import { showAddress } from "../../src/net/broker-url.ts";
-import { messageOf, printable } from "../../src/text.ts";
+import { printable } from "../../src/text.ts";
+import { lockFolder } from "../data-folder.ts";
 import { type Command, EXIT_DONE, EXIT_FAILED, onInterrupt, say } from "../frame.ts";
 import { WHO_COLUMNS } from "../start/view.ts";
 import { get } from "./http.ts";
@@ -37,7 +36,7 @@ function tell(who: string, text: string): void {
 
 export async function run(options: Options | FindOptions, elsewhere: Elsewhere = {}): Promise<number> {
 	if ("find" in options) return await find(options, elsewhere);
-	const giveBack = lock(options.data);
+	const giveBack = lockFolder(options.data);
 	try {
 		return await wrap(options, elsewhere);
 	} finally {
@@ -61,16 +60,6 @@ async function find({ find, apiKey, data }: FindOptions, { origin, spacing }: El
 	if (all.length > FOUND_MAXIMUM) say(`and ${all.length - FOUND_MAXIMUM} more`);
 	if (all.length === 0) say(`no station, and no municipality, has ${printable(find)} in its name`);
 	return all.length === 0 ? EXIT_FAILED : EXIT_DONE;
-}
-
-/** Of two programs in one folder the later one ends: each would publish what the other one has. Throws an Error for a person. */
-function lock(folder: string): () => void {
-	try {
-		return takeLock(join(folder, "lock"));
-	} catch (error) {
-		if (error instanceof LockedError) throw new Error(`${folder} ${error.message}; --data takes another folder`);
-		throw new Error(`${folder}: ${messageOf(error)}`);
-	}
 }
 
 async function wrap(options: Options, { origin, spacing }: Elsewhere): Promise<number> {

@@ -1,8 +1,6 @@
 /** AEMET's stations and municipalities by name, from lists of some megabytes that are fetched once and kept in short. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { makeFolder } from "../../hosts/node/folders.js";
-import { replaceWhole } from "../../hosts/sim/headless/whole-file.ts";
+import { readKept, writeKept } from "../data-folder.ts";
 import { membersOf } from "./answers.ts";
 import { numberIn, textIn } from "./numbers.ts";
 import { ALL_MUNICIPALITIES, ALL_OBSERVATIONS, type Data, type OpenData } from "./opendata.ts";
@@ -44,18 +42,13 @@ export async function inventory(
 	apiOf: () => Pick<OpenData, "askForAll">,
 ): Promise<readonly KnownPlace[]> {
 	const path = join(folder, FILE);
-	const kept = read(path);
+	const kept = readKept(path, placesIn);
 	if (kept) return kept;
 	const api = apiOf();
 	const stations = stationsIn(listIn(await api.askForAll(ALL_OBSERVATIONS), "stations"));
 	const municipalities = municipalitiesIn(listIn(await api.askForAll(ALL_MUNICIPALITIES), "municipalities"));
 	const places = [...stations, ...municipalities];
-	try {
-		makeFolder(folder);
-		replaceWhole(path, `${JSON.stringify(places)}\n`);
-	} catch (error) {
-		throw new Error(`${path} cannot be written (${(error as NodeJS.ErrnoException).code})`);
-	}
+	writeKept(path, places);
 	return places;
 }
 
@@ -86,22 +79,8 @@ export function municipalitiesIn(records: readonly unknown[]): KnownPlace[] {
 	return [...places.values()];
 }
 
-function read(path: string): readonly KnownPlace[] | undefined {
-	let text: string;
-	try {
-		text = readFileSync(path, "utf8");
-	} catch (error) {
-		const { code } = error as NodeJS.ErrnoException;
-		if (code === "ENOENT") return undefined;
-		throw new Error(`${path} cannot be read (${code})`);
-	}
-	try {
-		const places: unknown = JSON.parse(text);
-		if (Array.isArray(places) && places.every(isPlace)) return places;
-	} catch {
-		// Not ours.
-	}
-	throw new Error(`${path} is not what this program has written: remove it`);
+function placesIn(json: unknown): readonly KnownPlace[] | undefined {
+	return Array.isArray(json) && json.every(isPlace) ? json : undefined;
 }
 
 function isPlace(place: unknown): place is KnownPlace {

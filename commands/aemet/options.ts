@@ -8,7 +8,14 @@ import type { BrokerUrl } from "../../src/net/broker-url.ts";
 import { topicNameFault } from "../../src/net/mqtt/topic.ts";
 import { isPublic } from "../../src/settings.ts";
 import { hasControls, printable } from "../../src/text.ts";
-import { brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf, tlsOptions } from "../broker-options.ts";
+import {
+	BROKER_OPTIONS,
+	brokerUrl,
+	environmentPassword,
+	PASSWORD_VARIABLE,
+	passwordOf,
+	tlsOfBroker,
+} from "../broker-options.ts";
 import { explained, FLAG, HELP, readLine, UsageError, VALUE } from "../frame.ts";
 
 /** The variable of the environment with AEMET's key. */
@@ -27,14 +34,7 @@ export const LINE = {
 	options: {
 		station: LIST,
 		municipality: LIST,
-		broker: VALUE,
-		username: { ...VALUE, short: "u" },
-		"password-file": VALUE,
-		cafile: VALUE,
-		cert: VALUE,
-		key: VALUE,
-		fingerprint: VALUE,
-		"tls-alpn": VALUE,
+		...BROKER_OPTIONS,
 		base: VALUE,
 		values: FLAG,
 		"api-key-file": VALUE,
@@ -139,10 +139,7 @@ export function parseOptions(
 		given ?? BROKER,
 		values.broker === undefined && given !== undefined ? "broker: " : "--broker: ",
 	);
-	for (const name of ["cafile", "cert", "key", "fingerprint", "tls-alpn"] as const) {
-		if (!broker.tls && values[name] !== undefined)
-			throw new UsageError(`--${name} is for a --broker at mqtts:// or wss://`);
-	}
+	const tls = tlsOfBroker(values, broker.tls);
 	const base = values.base ?? text(file.base, "base");
 	if (base !== undefined) checkBase(base, values.base === undefined ? "base" : "--base");
 	if (isPublic(broker) && base === undefined)
@@ -154,7 +151,7 @@ export function parseOptions(
 	if (file.values !== undefined && typeof file.values !== "boolean")
 		throw new UsageError("values: must be true or false");
 	return {
-		...{ stations, municipalities, broker, tls: tlsOptions(values), username, password, data },
+		...{ stations, municipalities, broker, tls, username, password, data },
 		apiKey: apiKeyOf(values["api-key-file"], environment, file, config),
 		base: base ?? BASE,
 		values: values.values ?? file.values ?? false,

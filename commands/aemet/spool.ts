@@ -2,10 +2,10 @@
  * What the broker has not taken yet of a station or a municipality, and what is known of it, in a file of its own: written
  * as a whole before anything leaves, so that a restart forgets nothing and repeats nothing.
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { replaceWhole } from "../../hosts/sim/headless/whole-file.ts";
 import { isoTime } from "../../src/text.ts";
+import { notOurs, readKept } from "../data-folder.ts";
 import { membersOf } from "./answers.ts";
 import { type Forecast, NOTICE } from "./forecast.ts";
 import { type Observation, reportOf } from "./observations.ts";
@@ -56,25 +56,11 @@ class KeptFile {
 
 	/** Throws an Error for a person where it cannot be used. */
 	read(): Readonly<Record<string, unknown>> | undefined {
-		let text: string;
-		try {
-			text = readFileSync(this._path, "utf8");
-		} catch (error) {
-			const { code } = error as NodeJS.ErrnoException;
-			if (code === "ENOENT") return undefined;
-			throw new Error(`${this._path} cannot be read (${code})`);
-		}
-		try {
-			const members = membersOf(JSON.parse(text));
-			if (members) return members;
-		} catch {
-			// Not ours.
-		}
-		throw this.wrong;
+		return readKept(this._path, membersOf);
 	}
 
 	get wrong(): Error {
-		return new Error(`${this._path} is not what this program has written: remove it`);
+		return notOurs(this._path);
 	}
 
 	write(members: object): void {

@@ -1,4 +1,5 @@
 /** When a fleet's stations lose their network, and their power, by the seed. */
+import { timer } from "../../hosts/node/ports.ts";
 import type { Machine } from "../../hosts/sim/fleet/machine.ts";
 import type { Random } from "../../hosts/sim/world/random.ts";
 
@@ -7,8 +8,6 @@ const HOUR_MS = 3_600_000;
 const OUTAGE_MS = { mean: 20_000, most: 120_000 };
 /** The same of the power. */
 const POWER_CUT_MS = { mean: 5_000, most: 30_000 };
-/** Longest delay of a timer of Node's, in ms. */
-const TIMER_MAXIMUM = 2 ** 31 - 1;
 
 export interface FaultRates {
 	/** Of each station, per hour; 0: none. */
@@ -21,7 +20,7 @@ export class Faults {
 	powerCuts = 0;
 	/** What brings back what is away now. */
 	private readonly _ends = new Set<() => void>();
-	private readonly _timers = new Set<NodeJS.Timeout>();
+	private readonly _timers = new Set<unknown>();
 
 	/** Begins with them. */
 	constructor(machines: readonly Machine[], { outages, powerCuts }: FaultRates, random: Random) {
@@ -46,7 +45,7 @@ export class Faults {
 
 	/** There are no more, and what is away comes back. Stations that were not started yet stay so. */
 	end(): void {
-		for (const timer of this._timers) clearTimeout(timer);
+		for (const holder of this._timers) timer.clear(holder);
 		for (const end of this._ends) end();
 	}
 
@@ -72,13 +71,10 @@ export class Faults {
 	}
 
 	private _after(delay: number, callback: () => void): void {
-		const timer = setTimeout(
-			() => {
-				this._timers.delete(timer);
-				callback();
-			},
-			Math.min(delay, TIMER_MAXIMUM),
-		);
-		this._timers.add(timer);
+		const holder = timer.set(() => {
+			this._timers.delete(holder);
+			callback();
+		}, delay);
+		this._timers.add(holder);
 	}
 }

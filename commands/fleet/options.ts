@@ -3,8 +3,7 @@ import { checkBrokerUrl } from "../../hosts/node/settings-check.ts";
 import type { TlsOptions } from "../../src/host.ts";
 import type { BrokerUrl } from "../../src/net/broker-url.ts";
 import { isPublic, parseSettings, type Settings } from "../../src/settings.ts";
-import { messageOf } from "../../src/text.ts";
-import { brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf, tlsOptions } from "../broker-options.ts";
+import { accountOf, BROKER_OPTIONS, brokerUrl, PASSWORD_VARIABLE, tlsOfBroker } from "../broker-options.ts";
 import { durationOf, explained, FLAG, HELP, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 import { checkStore } from "../observatory/options.ts";
 import { STATIONS_MAXIMUM as STORED_STATIONS_MAXIMUM } from "../observatory/store/store.ts";
@@ -26,14 +25,7 @@ export const LINE = {
 	name: "npm run fleet",
 	options: {
 		stations: { ...VALUE, short: "n" },
-		broker: VALUE,
-		username: { ...VALUE, short: "u" },
-		"password-file": VALUE,
-		cafile: VALUE,
-		cert: VALUE,
-		key: VALUE,
-		fingerprint: VALUE,
-		"tls-alpn": VALUE,
+		...BROKER_OPTIONS,
 		interval: VALUE,
 		duration: VALUE,
 		outages: VALUE,
@@ -128,17 +120,10 @@ export function parseOptions(args: string[]): Options | undefined {
 	// No error shows the URL: it may hold a password.
 	const given = brokerUrl(values.broker ?? BROKER);
 	const broker = explained(() => checkBrokerUrl(given), "--broker: ");
-	for (const name of ["cafile", "cert", "key", "fingerprint", "tls-alpn"] as const) {
-		if (!broker.tls && values[name] !== undefined)
-			throw new UsageError(`--${name} is for a --broker at mqtts:// or wss://`);
-	}
+	const tls = tlsOfBroker(values, broker.tls);
 	if (isPublic(broker))
 		throw new UsageError(`--broker: ${broker.host} is everybody's, and not for thousands of stations`);
-	const tls = tlsOptions(values);
-	const username = values.username ?? broker.username;
-	const filed = passwordOf(undefined, values["password-file"]);
-	if (filed !== undefined && username === undefined) throw new UsageError("--password-file needs -u");
-	const password = filed ?? broker.password ?? (username === undefined ? undefined : environmentPassword());
+	const { username, password } = accountOf(values, broker);
 	const { id: prefix = PREFIX, store, curve, json = false } = values;
 	if (!/^[A-Za-z0-9-]{1,32}$/.test(prefix)) throw new UsageError("--id: 1 to 32 letters, digits and hyphens");
 	if (store !== undefined) checkStore(store);
@@ -148,14 +133,9 @@ export function parseOptions(args: string[]): Options | undefined {
 		throw new UsageError(`--store: has room for ${STORED_STATIONS_MAXIMUM} stations`);
 	const interval = (time("interval", INTERVAL_MAXIMUM_MS) ?? INTERVAL_MS) / SECOND_MS;
 	const settingsOf = (station: number) => {
-		const id = `${prefix}-${String(station + 1).padStart(5, "0")}`;
-		return parseSettings({ broker: given, username, password, interval, id, tls });
+		return parseSettings({ broker: given, username, password, interval, id: idOf(prefix, station), tls });
 	};
-	try {
-		settingsOf(0);
-	} catch (error) {
-		throw new UsageError(messageOf(error));
-	}
+	explained(() => settingsOf(0));
 	return {
 		...{ broker, tls, username, password, stations, settingsOf, interval, prefix, store, curve, json },
 		duration: time("duration", DURATION_MAXIMUM_MS) ?? Number.POSITIVE_INFINITY,
@@ -165,8 +145,12 @@ export function parseOptions(args: string[]): Options | undefined {
 	};
 }
 
+function idOf(prefix: string, station: number): string {
+	return `${prefix}-${String(station + 1).padStart(5, "0")}`;
+}
+
 export function topicOf(prefix: string, station: number): string {
-	return `veleta/${prefix}-${String(station + 1).padStart(5, "0")}`;
+	return `veleta/${idOf(prefix, station)}`;
 }
 
 /** The station of a topic's base, counted from 0; `undefined`: it is none of this fleet's. */

@@ -2,10 +2,9 @@
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { LockedError, takeLock } from "../../hosts/node/lock-file.js";
 import { EMBEDDED_VERSION, startBroker } from "../../hosts/sim/headless/broker.ts";
 import { showAddress } from "../../src/net/broker-url.ts";
-import { messageOf } from "../../src/text.ts";
+import { lockFolder } from "../data-folder.ts";
 import { type Command, EXIT_DONE, EXIT_FAILED, onInterrupt } from "../frame.ts";
 import { WHO_COLUMNS } from "../start/view.ts";
 import { filtersOf } from "./collecting/feed.ts";
@@ -27,21 +26,11 @@ function tell(who: string, text: string): void {
 }
 
 async function run(options: Options): Promise<number> {
-	const giveBack = options.exports ? () => {} : lock(options.data);
+	const giveBack = options.exports ? () => {} : lockFolder(options.data);
 	try {
 		return await withStore(options);
 	} finally {
 		giveBack();
-	}
-}
-
-/** Of two observatories in one folder, the later one ends, as each would end the other's broker. Throws an Error for a person. */
-function lock(folder: string): () => void {
-	try {
-		return takeLock(join(folder, "lock"));
-	} catch (error) {
-		if (error instanceof LockedError) throw new Error(`${folder} ${error.message}; --data takes another folder`);
-		throw new Error(`${folder}: ${messageOf(error)}`);
 	}
 }
 

@@ -5,7 +5,7 @@ import type { TlsOptions } from "../../src/host.ts";
 import type { BrokerUrl } from "../../src/net/broker-url.ts";
 import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
 import { hasControls } from "../../src/text.ts";
-import { brokerUrl, environmentPassword, PASSWORD_VARIABLE, passwordOf, tlsOptions } from "../broker-options.ts";
+import { accountOf, BROKER_OPTIONS, brokerUrl, PASSWORD_VARIABLE, passwordOf, tlsOfBroker } from "../broker-options.ts";
 import { explained, FLAG, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 import { GROUP_MAXIMUM, keyFault } from "./collecting/amqp-queues.ts";
 import { type AmqpUrl, hasVhost, isAmqp, parseAmqpUrl } from "./collecting/amqp-url.ts";
@@ -31,14 +31,7 @@ const LEVELS_OF_BASE = 5;
 export const LINE = {
 	name: "npm run observatory",
 	options: {
-		broker: VALUE,
-		username: { ...VALUE, short: "u" },
-		"password-file": VALUE,
-		cafile: VALUE,
-		cert: VALUE,
-		key: VALUE,
-		fingerprint: VALUE,
-		"tls-alpn": VALUE,
+		...BROKER_OPTIONS,
 		"broker-host": VALUE,
 		"broker-port": VALUE,
 		base: LIST,
@@ -162,10 +155,7 @@ export function parseOptions(args: string[]): Options | undefined {
 		for (const name of ["broker-host", "broker-port"] as const)
 			refuse(values[name], name, "is for a started broker, not for --broker");
 	const tls = tlsOf(values, url);
-	const username = values.username ?? url?.username;
-	const given = passwordOf(undefined, values["password-file"]);
-	const password = given ?? url?.password ?? (username === undefined ? undefined : environmentPassword());
-	if (given !== undefined && username === undefined) throw new UsageError("--password-file needs -u");
+	const { username, password } = accountOf(values, url);
 	const brokerHost = values["broker-host"] ?? LOOPBACK;
 	if (starts && username !== undefined && password === undefined) {
 		throw new UsageError(`-u: the started broker needs a password: --password-file, or ${PASSWORD_VARIABLE}`);
@@ -210,14 +200,11 @@ function refuse(value: unknown, name: string, why: string): void {
 }
 
 function tlsOf(values: Values, url: BrokerUrl | AmqpUrl | undefined): TlsOptions {
-	for (const name of ["cafile", "cert", "key", "fingerprint", "tls-alpn"] as const) {
-		const secure = url && hasVhost(url) ? "amqps://" : "mqtts:// or wss://";
-		if (!url?.tls) refuse(values[name], name, `is for a --broker at ${secure}`);
-	}
+	const byAmqp = url !== undefined && hasVhost(url);
 	// amqplib would give the password to whoever answers, before anybody has looked at the certificate.
-	if (url && hasVhost(url))
+	if (byAmqp && url.tls)
 		refuse(values.fingerprint, "fingerprint", "is for mqtts:// and wss://: with amqps:// it is --cafile");
-	return tlsOptions(values);
+	return tlsOfBroker(values, url?.tls === true, byAmqp ? "amqps://" : undefined);
 }
 
 function filtersOf(values: Values): Pick<Options, "bases" | "topics"> {

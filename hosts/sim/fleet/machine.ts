@@ -58,10 +58,6 @@ export class Machine {
 		this._flash = new FlashChip({ ...FLASH, random: options.random });
 	}
 
-	get connected(): boolean {
-		return this._connected;
-	}
-
 	/** Whether it has power and a network, so that it could be connected. */
 	get isReady(): boolean {
 		return this._period?.network.ready === true;
