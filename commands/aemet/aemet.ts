@@ -7,10 +7,12 @@ import { lockFolder } from "../data-folder.ts";
 import { type Command, EXIT_DONE, EXIT_FAILED, onInterrupt, say } from "../frame.ts";
 import { WHO_COLUMNS } from "../start/view.ts";
 import { get } from "./http.ts";
-import { found, inventory } from "./inventory.ts";
-import { OpenData } from "./opendata.ts";
+import { fetchInventory, found, keptInventory } from "./inventory.ts";
+import { type Data, OpenData } from "./opendata.ts";
 import { type FindOptions, LINE, type Options, parseOptions, USAGE } from "./options.ts";
 import { Publisher } from "./publisher.ts";
+import { Schedule } from "./schedule.ts";
+import { ScheduleFile } from "./spool.ts";
 import { Wrapper } from "./wrapper.ts";
 
 /** For an answer of some megabytes, in ms. */
@@ -44,14 +46,9 @@ export async function run(options: Options | FindOptions, elsewhere: Elsewhere =
 	}
 }
 
-async function find({ find, apiKey, data }: FindOptions, { origin, spacing }: Elsewhere): Promise<number> {
-	const now = () => Date.now();
-	const pause = (duration: number) => new Promise<void>((resolve) => void setTimeout(resolve, duration));
-	const places = await inventory(data, () => {
-		const key = apiKey();
-		say("fetching AEMET's lists of stations and municipalities, once");
-		return new OpenData({ key, get, now, pause, origin, spacing, timeout: INVENTORY_TIMEOUT_MS });
-	});
+async function find(options: FindOptions, elsewhere: Elsewhere): Promise<number> {
+	const { find, data } = options;
+	const places = keptInventory(data) ?? (await fetched(options, elsewhere));
 	const all = found(places, find);
 	for (const { kind, id, name, altitude } of all.slice(0, FOUND_MAXIMUM)) {
 		const height = altitude === undefined ? "" : `, ${altitude} m`;
@@ -62,17 +59,47 @@ async function find({ find, apiKey, data }: FindOptions, { origin, spacing }: El
 	return all.length === 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
+/** AEMET's lists. Pauses after refusals hold for them, too: they are kept where those of the other requests are. */
+async function fetched({ apiKey, data: folder }: FindOptions, { origin, spacing }: Elsewhere) {
+	const key = apiKey();
+	const giveBack = lockFolder(folder);
+	try {
+		const now = () => Date.now();
+		const file = new ScheduleFile(folder, (problem) => problem !== undefined && say(problem));
+		const schedule = new Schedule([], "", now(), file.read());
+		const api = new OpenData({ key, get, now, pause, origin, spacing, timeout: INVENTORY_TIMEOUT_MS });
+		const ask = async (path: string): Promise<Data> => {
+			const wait = schedule.pausedUntil - now();
+			if (wait > 0) throw new Error(`AEMET takes no request now; the next one in ${Math.ceil(wait / 60_000)} min`);
+			const data = await api.askForAll(path);
+			const { outcome, remaining } = data;
+			schedule.settled(undefined, outcome === "data" || outcome === "nothing" ? "done" : outcome, now(), remaining);
+			file.write(schedule.kept);
+			return data;
+		};
+		say("fetching AEMET's lists of stations and municipalities, once");
+		return await fetchInventory(folder, ask);
+	} finally {
+		giveBack();
+	}
+}
+
+function pause(duration: number): Promise<void> {
+	return new Promise((resolve) => void setTimeout(resolve, duration));
+}
+
 async function wrap(options: Options, { origin, spacing }: Elsewhere): Promise<number> {
 	const interrupted = new Promise<void>((resolve) => onInterrupt(resolve));
 	// A reader that has enough (`| head`): the work goes on.
 	process.stdout.on("error", () => {});
-	const { apiKey, stations, municipalities, broker, tls, username, password, base, values, data: folder } = options;
+	const { apiKey, stations, municipalities, broker, tls, username, password, homeAssistant, data: folder } = options;
 	const ending = new AbortController();
 	const connections = new Connections(showAddress(broker));
 	const now = () => Date.now();
+	// At the end none is waited for.
 	const pause = (duration: number) => new Promise<void>((resolve) => void setTimeout(resolve, duration).unref());
 	const wrapper = new Wrapper({
-		...{ stations, municipalities, base, values, folder, now, timer },
+		...{ stations, municipalities, homeAssistant, folder, now, timer },
 		// The schedule depends on it, and the key is not told by it.
 		seed: createHash("sha256").update(apiKey).digest("hex"),
 		api: new OpenData({ key: apiKey, get, now, pause, origin, spacing, signal: ending.signal }),
@@ -85,7 +112,9 @@ async function wrap(options: Options, { origin, spacing }: Elsewhere): Promise<n
 	});
 	tell(
 		"topics",
-		[...stations.map((id) => `${base}/${id}/state`), ...municipalities.map((id) => `${base}/${id}/forecast`)].join(" "),
+		[...stations.map(({ topic }) => `${topic}/state`), ...municipalities.map(({ topic }) => `${topic}/forecast`)].join(
+			" ",
+		),
 	);
 	wrapper.start();
 	await interrupted;
@@ -126,7 +155,8 @@ class Connections {
 				this._told = reason;
 				tell("broker", `${this._address}: ${reason}; trying again`);
 			},
-			onRefused: (reason: string) => tell("broker", `${name}: not taken: ${reason}; trying again`),
+			onRefused: (reason: string, isTriedAgain: boolean) =>
+				tell("broker", `${name}: not taken: ${reason}${isTriedAgain ? "; trying again" : ""}`),
 		};
 	}
 }

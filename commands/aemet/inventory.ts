@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { readKept, writeKept } from "../data-folder.ts";
 import { membersOf } from "./answers.ts";
 import { numberIn, textIn } from "./numbers.ts";
-import { ALL_MUNICIPALITIES, ALL_OBSERVATIONS, type Data, type OpenData } from "./opendata.ts";
+import { ALL_MUNICIPALITIES, ALL_OBSERVATIONS, type Data } from "./opendata.ts";
 
 const FILE = "inventory.json";
 /** There are some 900 stations and 8,100 municipalities. */
@@ -36,19 +36,20 @@ function plain(text: string): string {
 		.toLowerCase();
 }
 
-/** What is kept, or fetched and then kept. Throws an Error for a person. */
-export async function inventory(
+/** The lists of the stations and the municipalities; `undefined`: they have not been fetched yet. Throws an Error for a person. */
+export function keptInventory(folder: string): readonly KnownPlace[] | undefined {
+	return readKept(join(folder, FILE), placesIn);
+}
+
+/** Fetches them, and keeps them. `ask`: for one of AEMET's paths. Throws an Error for a person. */
+export async function fetchInventory(
 	folder: string,
-	apiOf: () => Pick<OpenData, "askForAll">,
+	ask: (path: string) => Promise<Data>,
 ): Promise<readonly KnownPlace[]> {
-	const path = join(folder, FILE);
-	const kept = readKept(path, placesIn);
-	if (kept) return kept;
-	const api = apiOf();
-	const stations = stationsIn(listIn(await api.askForAll(ALL_OBSERVATIONS), "stations"));
-	const municipalities = municipalitiesIn(listIn(await api.askForAll(ALL_MUNICIPALITIES), "municipalities"));
+	const stations = stationsIn(listIn(await ask(ALL_OBSERVATIONS), "stations"));
+	const municipalities = municipalitiesIn(listIn(await ask(ALL_MUNICIPALITIES), "municipalities"));
 	const places = [...stations, ...municipalities];
-	writeKept(path, places);
+	writeKept(join(folder, FILE), places);
 	return places;
 }
 

@@ -1,11 +1,11 @@
 /** The command line of `npm run aemet`, and its file of settings. */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { checkBrokerUrl } from "../../hosts/node/settings-check.ts";
+import { checkBrokerUrl, checkSettings } from "../../hosts/node/settings-check.ts";
 import { readRawSettings } from "../../hosts/node/settings-file.ts";
+import { checkPem } from "../../hosts/node/tls.ts";
 import type { TlsOptions } from "../../src/host.ts";
 import type { BrokerUrl } from "../../src/net/broker-url.ts";
-import { topicNameFault } from "../../src/net/mqtt/topic.ts";
 import { isPublic } from "../../src/settings.ts";
 import { hasControls, printable } from "../../src/text.ts";
 import {
@@ -17,6 +17,8 @@ import {
 	tlsOfBroker,
 } from "../broker-options.ts";
 import { explained, FLAG, HELP, readLine, UsageError, VALUE } from "../frame.ts";
+import { checkTopic, placesOf } from "./place-settings.ts";
+import type { MunicipalitySettings, StationSettings } from "./places.ts";
 
 /** The variable of the environment with AEMET's key. */
 export const KEY_VARIABLE = "AEMET_API_KEY";
@@ -24,10 +26,6 @@ const BROKER = "mqtt://127.0.0.1:1883";
 const BASE = "aemet";
 const DATA_FOLDER = ".veleta/aemet";
 const LIST = { ...VALUE, multiple: true } as const;
-/** Each has a connection of its own, and AEMET's limits leave room for some 40 requests a minute. */
-const PLACES_MAXIMUM = 32;
-/** Bytes of a base topic: the topics below it are longer. */
-const BASE_MAXIMUM = 256;
 
 export const LINE = {
 	name: "npm run aemet",
@@ -37,6 +35,7 @@ export const LINE = {
 		...BROKER_OPTIONS,
 		base: VALUE,
 		values: FLAG,
+		"home-assistant": FLAG,
 		"api-key-file": VALUE,
 		config: VALUE,
 		data: VALUE,
@@ -72,9 +71,12 @@ variable ${KEY_VARIABLE}, in a file, or in the file of settings.
   --base TOPIC         what topics begin with (default ${BASE}, for
                        ${BASE}/3195/state and so on)
   --values             each quantity of a station at a topic of its own, too
+  --home-assistant     Home Assistant finds the stations
   --config FILE        settings as JSON: stations, municipalities, apiKey,
-                       apiKeyFile, broker, username, password, base, values; an
-                       option takes the place of its setting
+                       apiKeyFile, broker, username, password, tls, base,
+                       values, homeAssistant; also topics of one's own for each
+                       place and quantity; an option takes the place of its
+                       setting
   --data FOLDER        where is kept what the broker has not taken (default
                        ${DATA_FOLDER})
   --find NAME          shows stations and municipalities with this name, and
@@ -84,14 +86,14 @@ variable ${KEY_VARIABLE}, in a file, or in the file of settings.
 
 export interface Options {
 	readonly apiKey: string;
-	readonly stations: readonly string[];
-	readonly municipalities: readonly string[];
+	readonly stations: readonly StationSettings[];
+	readonly municipalities: readonly MunicipalitySettings[];
 	readonly broker: BrokerUrl;
 	readonly tls: TlsOptions;
 	readonly username: string | undefined;
 	readonly password: string | undefined;
-	readonly base: string;
-	readonly values: boolean;
+	/** Home Assistant's prefix of topics; empty: it is told nothing. */
+	readonly homeAssistant: string;
 	readonly data: string;
 }
 
@@ -105,7 +107,8 @@ export interface FindOptions {
 
 /** What the file of settings may have. */
 const SETTINGS = [
-	...["stations", "municipalities", "apiKey", "apiKeyFile", "broker", "username", "password", "base", "values"],
+	...["stations", "municipalities", "apiKey", "apiKeyFile", "broker", "username", "password", "tls", "base"],
+	...["values", "homeAssistant"],
 ] as const;
 
 /** Throws a `UsageError`; returns `undefined` for `--help`. */
@@ -123,25 +126,14 @@ export function parseOptions(
 		if (find.trim() === "") throw new UsageError("--find: needs a part of a name");
 		return { find, data, apiKey: () => apiKeyOf(values["api-key-file"], environment, file, config) };
 	}
-	const stations = ids(values.station, file.stations, "--station", "stations", stationId);
-	const municipalities = ids(
-		values.municipality,
-		file.municipalities,
-		"--municipality",
-		"municipalities",
-		municipalityId,
-	);
-	const places = stations.length + municipalities.length;
-	if (places === 0) throw new UsageError("--station or --municipality: one at the least; --find NAME finds their ids");
-	if (places > PLACES_MAXIMUM) throw new UsageError(`at most ${PLACES_MAXIMUM} stations and municipalities`);
 	const given = values.broker ?? text(file.broker, "broker");
 	const broker = brokerOf(
 		given ?? BROKER,
 		values.broker === undefined && given !== undefined ? "broker: " : "--broker: ",
 	);
-	const tls = tlsOfBroker(values, broker.tls);
+	const { tls, homeAssistant } = checkedSettings(values, file, broker, brokerUrl(given ?? BROKER));
 	const base = values.base ?? text(file.base, "base");
-	if (base !== undefined) checkBase(base, values.base === undefined ? "base" : "--base");
+	if (base !== undefined) checkTopic(base, values.base === undefined ? "base" : "--base");
 	if (isPublic(broker) && base === undefined)
 		throw new UsageError(`--broker: ${broker.host} is everybody's, and needs a --base of your own`);
 	const username = values.username ?? text(file.username, "username") ?? broker.username;
@@ -150,12 +142,36 @@ export function parseOptions(
 	const password = filed ?? broker.password ?? (username === undefined ? undefined : environmentPassword());
 	if (file.values !== undefined && typeof file.values !== "boolean")
 		throw new UsageError("values: must be true or false");
+	const { station, municipality } = values;
+	const { stations, municipalities } = file;
 	return {
-		...{ stations, municipalities, broker, tls, username, password, data },
+		...placesOf({
+			...{ station, municipality, stations, municipalities },
+			base: base ?? BASE,
+			values: values.values ?? file.values ?? false,
+		}),
+		...{ broker, tls, username, password, data, homeAssistant },
 		apiKey: apiKeyOf(values["api-key-file"], environment, file, config),
-		base: base ?? BASE,
-		values: values.values ?? file.values ?? false,
 	};
+}
+
+/** Those that stations have, too, by the same names. Options of TLS take the place of all its settings. */
+function checkedSettings(
+	values: Parameters<typeof tlsOfBroker>[0] & { readonly "home-assistant"?: boolean | undefined },
+	file: Settings,
+	broker: BrokerUrl,
+	url: string,
+): { readonly tls: TlsOptions; readonly homeAssistant: string } {
+	const fromOptions = tlsOfBroker(values, broker.tls);
+	const tls = Object.keys(fromOptions).length > 0 || file.tls === undefined ? {} : file.tls;
+	return explained(() => {
+		const settings = checkSettings({
+			...{ broker: url, tls },
+			homeAssistant: values["home-assistant"] ?? file.homeAssistant ?? false,
+		});
+		checkPem(settings.tls);
+		return { tls: { ...settings.tls, ...fromOptions }, homeAssistant: settings.homeAssistant };
+	});
 }
 
 type Settings = Readonly<Partial<Record<(typeof SETTINGS)[number], unknown>>>;
@@ -176,50 +192,10 @@ function text(value: unknown, name: string): string | undefined {
 	throw new UsageError(`${name}: must be a text`);
 }
 
-function ids(
-	given: readonly string[] | undefined,
-	filed: unknown,
-	option: string,
-	setting: string,
-	idOf: (text: string) => string | undefined,
-): readonly string[] {
-	const list = given ?? filed ?? [];
-	if (!Array.isArray(list)) throw new UsageError(`${setting}: must be a list`);
-	const found = list.map((one) => {
-		const id = typeof one === "string" ? idOf(one) : undefined;
-		const about = given ? `${option} ${printable(String(one))}` : setting;
-		if (id === undefined) throw new UsageError(`${about}: ${WANTED[option]}`);
-		return id;
-	});
-	return [...new Set(found)];
-}
-
-const WANTED: Readonly<Record<string, string>> = {
-	"--station": "must look like 3195 or 5906X: AEMET's idema",
-	"--municipality": "must have five digits, such as 28065",
-};
-
-/** AEMET's `idema`: digits and capital letters. */
-function stationId(text: string): string | undefined {
-	return /^[0-9A-Z]{3,8}$/i.test(text) ? text.toUpperCase() : undefined;
-}
-
-/** As INE has it; as AEMET's list has it, with `id` before it. */
-function municipalityId(text: string): string | undefined {
-	return /^(?:id)?(\d{5})$/.exec(text)?.[1];
-}
-
 function brokerOf(given: string, prefix: string): BrokerUrl {
 	// No error shows the URL: it may hold a password.
 	const url = brokerUrl(given);
 	return explained(() => checkBrokerUrl(url), prefix);
-}
-
-function checkBase(base: string, name: string): void {
-	const fault = topicNameFault(base);
-	if (fault !== undefined) throw new UsageError(`${name}: ${fault}`);
-	if (hasControls(base) || base.startsWith("$") || /^\/|\/$|\/\//.test(base) || Buffer.byteLength(base) > BASE_MAXIMUM)
-		throw new UsageError(`${name}: must be levels of a topic, such as ${BASE} or casa/aemet`);
 }
 
 /** Its messages show nothing of it. */

@@ -35,8 +35,8 @@ export interface PublisherOptions {
 	readonly random: () => number;
 	readonly onConnected: (how: string) => void;
 	readonly onDisconnected: (reason: string) => void;
-	/** The broker does not take a message: it is tried again. */
-	readonly onRefused: (reason: string) => void;
+	/** The broker does not take a message. */
+	readonly onRefused: (reason: string, isTriedAgain: boolean) => void;
 	/** The broker has a message. */
 	readonly onTaken?: (message: Message) => void;
 }
@@ -143,11 +143,16 @@ export class Publisher {
 
 	/** It stays what leaves next. */
 	private _refused(what: Message | "birth message" | "will message", reason: string): void {
-		const { onRefused } = this._options;
+		const { onRefused, place } = this._options;
 		// The session tries those again itself.
-		if (typeof what === "string") return onRefused(`the ${what}: ${reason}`);
+		if (typeof what === "string") return onRefused(`the ${what}: ${reason}`, true);
 		this._isInFlight = false;
-		if (this._pause === FIRST_PAUSE_MS) onRefused(`${what.topic}: ${reason}`);
+		if (what !== this._change && !place.refused(what)) {
+			onRefused(`${what.topic}: ${reason}`, false);
+			this.wake();
+			return this._onSettled();
+		}
+		if (this._pause === FIRST_PAUSE_MS) onRefused(`${what.topic}: ${reason}`, true);
 		this._alarm.set(() => this.wake(), this._pause);
 		this._pause = Math.min(LONGEST_PAUSE_MS, 2 * this._pause);
 		this._onSettled();

@@ -64,6 +64,8 @@ interface Planned {
 export class Schedule {
 	private readonly _seed: string;
 	private readonly _planned: Planned[];
+	/** Of tasks that are none of this run's. */
+	private readonly _others: Readonly<Record<string, number>>;
 	private _pausedUntil = 0;
 	private _limitedWait = 0;
 
@@ -76,6 +78,10 @@ export class Schedule {
 			due: within(kept?.due[keyOf(task)], periodOf(task.kind)),
 			failures: 0,
 		}));
+		const keys = new Set(tasks.map(keyOf));
+		this._others = Object.fromEntries(
+			Object.entries(kept?.due ?? {}).filter(([key, due]) => !keys.has(key) && due > now),
+		);
 		this._pausedUntil = within(kept?.pausedUntil, REFUSED_WAIT_MS);
 		this._limitedWait = Math.min(kept?.limitedWait ?? 0, LONGEST_WAIT_MS);
 	}
@@ -87,21 +93,26 @@ export class Schedule {
 		return next && { task: next.task, at: Math.max(next.due, this._pausedUntil) };
 	}
 
+	/** Nothing may be asked for before, in ms since 1970. */
+	get pausedUntil(): number {
+		return this._pausedUntil;
+	}
+
 	/** A request begins. Who is killed in it, again and again, does not make one each time. */
 	asked(task: Task, now: number): void {
 		const planned = this._planned.find((planned) => planned.task === task);
 		if (planned) planned.due = now + FIRST_WAIT_MS;
 	}
 
-	/** A request has ended. `remaining`: how many more may be made, if AEMET has told. */
-	settled(task: Task, outcome: Outcome, now: number, remaining?: number): void {
+	/** A request has ended. `task`: none, where something else was asked for. `remaining`: how many more may be made, if AEMET has told. */
+	settled(task: Task | undefined, outcome: Outcome, now: number, remaining?: number): void {
 		const planned = this._planned.find((planned) => planned.task === task);
-		if (!planned) return;
 		if (outcome !== "limited" && outcome !== "refused") this._limitedWait = 0;
 		switch (outcome) {
 			case "done":
+				if (!planned) break;
 				planned.failures = 0;
-				planned.due = this._slotAfter(task, now);
+				planned.due = this._slotAfter(planned.task, now);
 				break;
 			case "refused":
 				this._pausedUntil = now + REFUSED_WAIT_MS;
@@ -111,6 +122,7 @@ export class Schedule {
 				this._pausedUntil = now + this._limitedWait;
 				break;
 			case "failed":
+				if (!planned) break;
 				planned.due = now + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(planned.failures, 16));
 				planned.failures++;
 		}
@@ -120,7 +132,7 @@ export class Schedule {
 
 	get kept(): KeptSchedule {
 		return {
-			due: Object.fromEntries(this._planned.map(({ task, due }) => [keyOf(task), due])),
+			due: { ...this._others, ...Object.fromEntries(this._planned.map(({ task, due }) => [keyOf(task), due])) },
 			pausedUntil: this._pausedUntil,
 			limitedWait: this._limitedWait,
 		};

@@ -2,13 +2,14 @@
  * What the broker has not taken yet of a station or a municipality, and what is known of it, in a file of its own: written
  * as a whole before anything leaves, so that a restart forgets nothing and repeats nothing.
  */
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { replaceWhole } from "../../hosts/sim/headless/whole-file.ts";
 import { isoTime } from "../../src/text.ts";
 import { notOurs, readKept } from "../data-folder.ts";
 import { membersOf } from "./answers.ts";
 import { type Forecast, NOTICE } from "./forecast.ts";
-import { type Observation, reportOf } from "./observations.ts";
+import { FIELD_NAMES, type FieldName, type Observation, reportOf } from "./observations.ts";
 import type { KeptSchedule } from "./schedule.ts";
 
 /** Bytes of a station's observations that wait: some 40 days. Beyond it the oldest ones are dropped, and counted. */
@@ -32,8 +33,13 @@ interface KeptStation {
 	readonly known: readonly number[];
 	readonly waiting: readonly Waiting[];
 	readonly dropped: number;
-	/** Quantities that have a value at a topic of their own. */
-	readonly valued: readonly string[];
+	/** Topics that have a quantity's value. */
+	readonly valueTopics?: readonly string[];
+	/** AEMET's name of it, and the quantities that it has had. */
+	readonly name?: string | undefined;
+	readonly quantities?: readonly string[];
+	/** Home Assistant's messages that the broker has: by topic, a digest of the payload. */
+	readonly entities?: Readonly<Record<string, string>>;
 }
 
 /** Where a file is written: `replaceWhole`, or something else in tests. */
@@ -81,7 +87,10 @@ export class StationSpool {
 	private _waiting: Waiting[];
 	private _bytes: number;
 	private _dropped: number;
-	private _valued: readonly string[];
+	private _valueTopics: readonly string[];
+	private _name: string | undefined;
+	private readonly _quantities: Set<string>;
+	private readonly _entities: Map<string, string>;
 
 	/** Throws an Error for a person where its file cannot be used. */
 	constructor(folder: string, station: string, onFault: OnFault, write?: Write) {
@@ -92,7 +101,10 @@ export class StationSpool {
 		this._waiting = [...(kept?.waiting ?? [])];
 		this._bytes = this._waiting.reduce((bytes, { report }) => bytes + report.length, 0);
 		this._dropped = kept?.dropped ?? 0;
-		this._valued = kept?.valued ?? [];
+		this._valueTopics = kept?.valueTopics ?? [];
+		this._name = kept?.name;
+		this._quantities = new Set(kept?.quantities ?? []);
+		this._entities = new Map(Object.entries(kept?.entities ?? {}));
 	}
 
 	/** Observations that the broker has not taken. */
@@ -112,14 +124,26 @@ export class StationSpool {
 		return newest;
 	}
 
-	/** Takes those that are new, which are by time. Returns how many. */
-	put(observations: readonly Observation[]): number {
+	/** AEMET's name of the station; `undefined`: it has not told. */
+	get name(): string | undefined {
+		return this._name;
+	}
+
+	/** Quantities that the station has had, in the order of a report. */
+	get quantities(): readonly FieldName[] {
+		return FIELD_NAMES.filter((name) => this._quantities.has(name));
+	}
+
+	/** Takes those that are new, which are by time. Returns how many. `name`: the station's. */
+	put(observations: readonly Observation[], name?: string): number {
 		let added = 0;
+		this._name = name ?? this._name;
 		for (const observation of observations) {
 			const { time } = observation;
 			const { newest } = this;
 			if (this._known.has(time) || time < newest - REMEMBERED_MS) continue;
 			this._known.add(time);
+			for (const quantity of Object.keys(observation.quantities)) this._quantities.add(quantity);
 			const report = reportOf(observation);
 			this._waiting.push({ time, isLate: time < newest, report });
 			this._bytes += report.length;
@@ -140,14 +164,14 @@ export class StationSpool {
 		return this._waiting[0];
 	}
 
-	/** Quantities that have a value at a topic of their own. */
-	get valued(): readonly string[] {
-		return this._valued;
+	/** Topics that have a quantity's value. */
+	get valueTopics(): readonly string[] {
+		return this._valueTopics;
 	}
 
-	/** The broker has it, and values of the quantities `valued`. */
-	taken(waiting: Waiting, valued = this._valued): void {
-		this._valued = valued;
+	/** The broker has it, and values at these topics. */
+	taken(waiting: Waiting, valueTopics = this._valueTopics): void {
+		this._valueTopics = valueTopics;
 		// It may have been dropped meanwhile.
 		if (this._waiting[0] !== waiting) return;
 		this._waiting.shift();
@@ -155,19 +179,49 @@ export class StationSpool {
 		this._write();
 	}
 
+	/** What leaves next so that the broker has these messages for Home Assistant, by topic, and no others; an empty one removes. */
+	nextEntity(wanted: ReadonlyMap<string, string>): { readonly topic: string; readonly payload: string } | undefined {
+		for (const [topic, payload] of wanted)
+			if (this._entities.get(topic) !== digestOf(payload)) return { topic, payload };
+		for (const topic of this._entities.keys()) if (!wanted.has(topic)) return { topic, payload: "" };
+		return undefined;
+	}
+
+	/** The broker has it. */
+	entityTaken(topic: string, payload: string): void {
+		if (payload === "") this._entities.delete(topic);
+		else this._entities.set(topic, digestOf(payload));
+		this._write();
+	}
+
+	/** The broker may have lost what it retained. */
+	again(): void {
+		for (const topic of this._entities.keys()) this._entities.set(topic, "");
+	}
+
 	private _write(): void {
 		const kept: KeptStation = {
 			known: [...this._known],
 			waiting: this._waiting,
 			dropped: this._dropped,
-			valued: this._valued,
+			valueTopics: this._valueTopics,
+			name: this._name,
+			quantities: [...this._quantities],
+			entities: Object.fromEntries(this._entities),
 		};
 		this._file.write(kept);
 	}
 }
 
+function digestOf(payload: string): string {
+	return createHash("sha256").update(payload).digest("base64url").slice(0, 16);
+}
+
 function isKeptStation(kept: object): kept is KeptStation {
-	const { known, waiting, dropped, valued } = kept as Partial<Record<keyof KeptStation, unknown>>;
+	const { known, waiting, dropped, ...others } = kept as Partial<Record<keyof KeptStation, unknown>>;
+	// Earlier versions had none of them.
+	const { valueTopics = [], name = "", quantities = [], entities = {} } = others;
+	const areTexts = (list: unknown) => Array.isArray(list) && list.every((one) => typeof one === "string");
 	const isWaiting = (one: unknown) => {
 		const { time, isLate, report } = Object(one) as Partial<Record<keyof Waiting, unknown>>;
 		return Number.isInteger(time) && typeof isLate === "boolean" && typeof report === "string";
@@ -178,8 +232,10 @@ function isKeptStation(kept: object): kept is KeptStation {
 		Array.isArray(waiting) &&
 		waiting.every(isWaiting) &&
 		Number.isInteger(dropped) &&
-		Array.isArray(valued) &&
-		valued.every((name) => typeof name === "string")
+		areTexts(valueTopics) &&
+		typeof name === "string" &&
+		areTexts(quantities) &&
+		areTexts(Object.values(membersOf(entities) ?? { none: undefined }))
 	);
 }
 

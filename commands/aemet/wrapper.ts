@@ -5,7 +5,14 @@ import { messageOf } from "../../src/text.ts";
 import { dailyIn, hourlyIn } from "./forecast.ts";
 import { observationsIn } from "./observations.ts";
 import type { Data, OpenData } from "./opendata.ts";
-import { MunicipalityPlace, type Place, type PlaceStatus, StationPlace } from "./places.ts";
+import {
+	MunicipalityPlace,
+	type MunicipalitySettings,
+	type Place,
+	type PlaceStatus,
+	StationPlace,
+	type StationSettings,
+} from "./places.ts";
 import { type Outcome, Schedule, type Task } from "./schedule.ts";
 import { MunicipalitySpool, ScheduleFile, StationSpool, type Write } from "./spool.ts";
 
@@ -21,12 +28,10 @@ export interface PlacePublisher {
 }
 
 export interface WrapperOptions {
-	readonly stations: readonly string[];
-	readonly municipalities: readonly string[];
-	/** What topics begin with. */
-	readonly base: string;
-	/** Whether each quantity is at a topic of its own, too. */
-	readonly values: boolean;
+	readonly stations: readonly StationSettings[];
+	readonly municipalities: readonly MunicipalitySettings[];
+	/** Home Assistant's prefix of topics; empty: it is told nothing. */
+	readonly homeAssistant: string;
 	readonly folder: string;
 	/** Spreads requests: of the key, which it need not be. */
 	readonly seed: string;
@@ -58,7 +63,7 @@ export class Wrapper {
 
 	/** Throws an Error for a person where a file cannot be used. */
 	constructor(options: WrapperOptions) {
-		const { stations, municipalities, base, values, folder, write, publisherOf, timer, now, seed, tell } = options;
+		const { stations, municipalities, homeAssistant, folder, write, publisherOf, timer, now, seed, tell } = options;
 		this._options = options;
 		this._alarm = new Alarm(timer);
 		this._look = new Alarm(timer);
@@ -69,19 +74,19 @@ export class Wrapper {
 				tell(`${problem}: what comes may be lost, or come twice, after a restart`);
 			isTold = problem !== undefined;
 		};
-		for (const id of stations) {
-			const spool = new StationSpool(folder, id, onFault, write);
-			const place = new StationPlace(id, `${base}/${id}`, spool, values);
-			this._stations.set(id, { place, spool, publisher: publisherOf(place) });
+		for (const settings of stations) {
+			const spool = new StationSpool(folder, settings.id, onFault, write);
+			const place = new StationPlace(settings, spool, homeAssistant);
+			this._stations.set(settings.id, { place, spool, publisher: publisherOf(place) });
 		}
-		for (const id of municipalities) {
-			const spool = new MunicipalitySpool(folder, id, onFault, write);
-			const place = new MunicipalityPlace(id, `${base}/${id}`, spool);
-			this._municipalities.set(id, { place, spool, publisher: publisherOf(place) });
+		for (const settings of municipalities) {
+			const spool = new MunicipalitySpool(folder, settings.id, onFault, write);
+			const place = new MunicipalityPlace(settings, spool);
+			this._municipalities.set(settings.id, { place, spool, publisher: publisherOf(place) });
 		}
 		const tasks: Task[] = [
-			...stations.map((id) => ({ kind: "observation", id }) as const),
-			...municipalities.flatMap((id) => [{ kind: "daily", id } as const, { kind: "hourly", id } as const]),
+			...stations.map(({ id }) => ({ kind: "observation", id }) as const),
+			...municipalities.flatMap(({ id }) => [{ kind: "daily", id } as const, { kind: "hourly", id } as const]),
 		];
 		this._file = new ScheduleFile(folder, onFault, write);
 		this._schedule = new Schedule(tasks, seed, now(), this._file.read());
@@ -167,7 +172,7 @@ export class Wrapper {
 		if (observations.length === 0)
 			return { outcome: "failed", text: `no observation of this station in ${data.length} records` };
 		const before = spool.dropped;
-		const added = spool.put(observations);
+		const added = spool.put(observations, place);
 		publisher.wake();
 		const dropped = spool.dropped - before;
 		const facts = [

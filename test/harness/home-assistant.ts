@@ -61,6 +61,9 @@ const UNITS: Readonly<Record<string, readonly string[]>> = {
 	atmospheric_pressure: ["cbar", "bar", "hPa", "mmHg", "inHg", "kPa", "mbar", "Pa", "psi"],
 	signal_strength: ["dB", "dBm"],
 	duration: ["d", "h", "min", "s", "ms", "μs"],
+	wind_speed: ["ft/s", "in/d", "in/h", "km/h", "kn", "m/s", "mph", "mm/d"],
+	precipitation: ["cm", "in", "mm"],
+	distance: ["km", "m", "cm", "mm", "mi", "nmi", "yd", "in"],
 	data_size: ["bit", "kbit", "B", "kB", "MB", "KiB", "MiB"],
 };
 

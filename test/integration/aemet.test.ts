@@ -1,10 +1,15 @@
 /** AEMET's observations and forecasts at a real mosquitto, from a server on the loopback that plays AEMET. */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Aemet } from "../harness/aemet.ts";
 import type { Misbehaviour } from "../harness/aemet-answers.ts";
+import { BROKERS } from "../harness/brokers.ts";
+import { Certificates } from "../harness/certificates.ts";
+import { entityOf, faultsOf } from "../harness/home-assistant.ts";
 import { Observatory } from "../harness/observatory.ts";
 import { type Parts, scenario } from "../harness/scenario.ts";
-import type { MosquittoSub } from "../harness/subscriber.ts";
+import type { Message, MosquittoSub } from "../harness/subscriber.ts";
 import { until } from "../harness/wait.ts";
 
 const PLACES = ["--station", "3195", "--municipality", "28065"];
@@ -181,6 +186,17 @@ scenario("Places by name: the lists are fetched once, and kept.", async (of) => 
 	assert.equal(requests.length, 3);
 });
 
+scenario("A key that is not taken for the lists, either: a line, and one request an hour.", async (of) => {
+	const aemet = await Aemet.start(of);
+	const first = aemet.withKey("another-key", { port: 1 }, "--find", "madrid");
+	assert.deepEqual(await first.ended(), { code: 1, signal: null });
+	assert.equal(first.lines.at(-1), "AEMET's list of stations: the key is not taken (401)");
+	const again = aemet.withKey("another-key", { port: 1 }, "--find", "madrid");
+	assert.deepEqual(await again.ended(), { code: 1, signal: null });
+	assert.equal(again.lines.at(-1), "AEMET takes no request now; the next one in 60 min");
+	assert.equal(aemet.server.answers.requests.length, 1);
+});
+
 scenario("A list that cannot be fetched: one line, and nothing is kept.", async (of) => {
 	const aemet = await Aemet.start(of);
 	aemet.server.answers.misbehave(1, undefined, 503);
@@ -199,6 +215,87 @@ scenario("A second one in the same folder ends with one line.", async (of) => {
 	assert.deepEqual(await second.ended(), { code: 1, signal: null });
 	assert.match(second.lines.join("\n"), /^\S+ is in use by process \d+; --data takes another folder$/);
 });
+
+scenario(
+	"Home Assistant is told of the stations, with topics of the user's own; without it, what it was told goes.",
+	async (of) => {
+		const { aemet, broker, subscriber } = await parts(of);
+		const listener = await of.subscriber(broker, ["homeassistant/#", "Casa/#"]);
+		const config = join(of.folder, "aemet.json");
+		const values = { temperature: "Casa/Fuera/Temperatura" };
+		writeFileSync(config, JSON.stringify({ stations: [{ id: "3195", values }] }));
+		const program = aemet.program(broker, "--config", config, "--home-assistant");
+		const isOf =
+			(quantity: string, isThere: boolean) =>
+			({ topic, payload, retain }: Message) =>
+				topic === `homeassistant/sensor/aemet_3195/${quantity}/config` && !retain && Boolean(payload) === isThere;
+		const { topic, payload } = await listener.message("its pressure", isOf("pressure", true));
+		assert.deepEqual(faultsOf({ topic, payload }, "homeassistant"), []);
+		const { state_topic: stateTopic, device } = entityOf(payload);
+		assert.equal((device as { readonly name: string }).name, "AEMET MADRID RETIRO");
+		const last = subscriber.messages.filter(({ topic }) => topic === stateTopic).at(-1)!;
+		assert.equal(typeof JSON.parse(last.payload).pressure, "number");
+		await listener.message(
+			"the last temperature",
+			({ topic, payload }) => topic === values.temperature && payload === String(JSON.parse(last.payload).temperature),
+		);
+		program.signal("SIGINT");
+		await program.ended();
+		aemet.program(broker, "--config", config);
+		for (const quantity of ["pressure", "temperature"])
+			await listener.message(`no ${quantity} any more`, isOf(quantity, false));
+	},
+);
+
+scenario("A broker that does not take Home Assistant's messages has the observations.", async (of) => {
+	const broker = await of.mosquitto({ access: "topic readwrite barrier/#\ntopic readwrite aemet/#\n" });
+	const subscriber = await of.subscriber(broker, "aemet/#");
+	const program = (await Aemet.start(of)).program(broker, "--station", "3195", "--home-assistant");
+	await program.line(
+		/^broker {3}station 3195: not taken: homeassistant\/sensor\/aemet_3195\/temperature\/config: [^;]+$/,
+	);
+	await until("all observations", () => times(subscriber).length >= HOURS);
+	await subscriber.message("online", ({ topic, payload }) => topic === "aemet/3195/status" && payload === "online");
+});
+
+scenario("A broker of MQTT 3.1.1, with user and password.", async (of) => {
+	const account = { username: "aemet", password: "a pass" };
+	const broker = await BROKERS.find(({ name }) => name === "aedes")!.start(join(of.folder, "aedes"), account);
+	of.onEnd(() => broker.close());
+	const subscriber = await of.subscriber(broker, "aemet/#", account);
+	const password = join(of.folder, "password");
+	writeFileSync(password, account.password);
+	const program = (await Aemet.start(of)).program(
+		...([broker, ...PLACES, "-u", account.username, "--password-file", password] as const),
+	);
+	await program.line(/^broker .*connected with MQTT 3\.1\.1/);
+	await until("all observations", () => times(subscriber).length >= HOURS);
+	await subscriber.message("a forecast", ({ topic }) => topic === "aemet/28065/forecast/hourly");
+	program.signal("SIGKILL");
+	await subscriber.message("offline", ({ topic, payload }) => topic === "aemet/3195/status" && payload === "offline");
+});
+
+scenario(
+	"TLS, by the file of settings; a certificate that is not known is told with the option for it.",
+	async (of) => {
+		const certificates = new Certificates(join(of.folder, "certificates"));
+		const authority = certificates.authority("home's");
+		const identity = certificates.issue(authority, { commonName: "broker", names: ["IP:127.0.0.1"] });
+		const broker = await of.mosquitto({ tls: { identity } });
+		const subscriber = await of.subscriber(broker, "aemet/#");
+		const aemet = await Aemet.start(of);
+		const url = `mqtts://127.0.0.1:${broker.tlsPort}`;
+		const unknown = aemet.program(broker, "--station", "3195", "--broker", url);
+		await unknown.line(/^broker .*certificate: .*\(--cafile\).*; trying again$/);
+		await unknown.line(/12 new of MADRID RETIRO/);
+		unknown.signal("SIGINT");
+		await unknown.ended();
+		const config = join(of.folder, "aemet.json");
+		writeFileSync(config, JSON.stringify({ stations: ["3195"], tls: { ca: authority.certificate } }));
+		aemet.program(broker, "--config", config, "--broker", url);
+		await until("all observations", () => times(subscriber).length >= HOURS);
+	},
+);
 
 scenario("The observatory shows a station of AEMET's beside the user's own, each observation once.", async (of) => {
 	const { aemet, broker, subscriber } = await parts(of);

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Get } from "../../../commands/aemet/http.ts";
 import { OpenData } from "../../../commands/aemet/opendata.ts";
+import { placesOf } from "../../../commands/aemet/place-settings.ts";
 import type { Place, PlaceStatus } from "../../../commands/aemet/places.ts";
 import { type PlacePublisher, Wrapper } from "../../../commands/aemet/wrapper.ts";
 import { makeFolder } from "../../../hosts/node/folders.js";
@@ -59,7 +60,8 @@ class World {
 		const now = () => this.time.now;
 		const publishers: SimulatedPublisher[] = [];
 		new Wrapper({
-			...{ stations, municipalities, base: "aemet", values: false, folder: this._folder, seed: "seed" },
+			...placesOf({ station: stations, municipality: municipalities, base: "aemet", values: false }),
+			...{ homeAssistant: "", folder: this._folder, seed: "seed" },
 			api: new OpenData({ key: KEY, get, now, pause }),
 			publisherOf: (place) => {
 				const publisher = new SimulatedPublisher(place, timer, this);

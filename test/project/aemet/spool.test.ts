@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { dailyIn } from "../../../commands/aemet/forecast.ts";
 import type { Observation } from "../../../commands/aemet/observations.ts";
+import { placesOf } from "../../../commands/aemet/place-settings.ts";
 import { MunicipalityPlace, StationPlace } from "../../../commands/aemet/places.ts";
 import { MunicipalitySpool, ScheduleFile, StationSpool } from "../../../commands/aemet/spool.ts";
 import { recorded } from "../../harness/aemet-records.ts";
@@ -24,9 +25,16 @@ const observation = (hour: number, quantities: Observation["quantities"] = { tem
 
 /** A station's spool and its next lives. */
 function station(): { readonly id: string; readonly open: () => StationSpool } {
-	const id = `S${++stations}`;
+	const id = `S0${++stations}`;
 	return { id, open: () => new StationSpool(folder, id, noFault) };
 }
+
+const placeOf = (id: string, topic: string, spool: StationSpool, hasValues: boolean, homeAssistant = "") =>
+	new StationPlace(
+		placesOf({ stations: [{ id, topic }], base: "aemet", values: hasValues }).stations[0]!,
+		spool,
+		homeAssistant,
+	);
 
 /** All messages that leave, as `topic payload`, each taken at once. */
 function messages(place: StationPlace | MunicipalityPlace): string[] {
@@ -50,14 +58,14 @@ test("each observation once, by time, also when the same ones come again and the
 	const again = open();
 	assert.equal(again.waiting, 2);
 	assert.equal(again.put([observation(0), observation(1), observation(2)]), 1);
-	assert.deepEqual(messages(new StationPlace(id, "aemet/x", again, false)), [
+	assert.deepEqual(messages(placeOf(id, "aemet/x", again, false)), [
 		`aemet/x/state ${report(0)}`,
 		`aemet/x/state ${report(1)}`,
 		`aemet/x/state ${report(2)}`,
 	]);
 	const last = open();
 	assert.equal(last.put([observation(0), observation(1), observation(2)]), 0);
-	assert.deepEqual(messages(new StationPlace(id, "aemet/x", last, false)), []);
+	assert.deepEqual(messages(placeOf(id, "aemet/x", last, false)), []);
 	assert.equal(last.newest, NOON + 2 * HOUR_MS);
 });
 
@@ -66,7 +74,7 @@ test("one that comes behind a newer one is late, and not retained", () => {
 	const spool = open();
 	spool.put([observation(0), observation(3)]);
 	spool.put([observation(0), observation(1), observation(3), observation(4)]);
-	assert.deepEqual(messages(new StationPlace(id, "aemet/x", spool, true)), [
+	assert.deepEqual(messages(placeOf(id, "aemet/x", spool, true)), [
 		`aemet/x/state ${report(0)}`,
 		"aemet/x/temperature 0",
 		`aemet/x/state ${report(3)}`,
@@ -88,14 +96,44 @@ test("a value that is not measured any more is removed, once, also by the next l
 	const { id, open } = station();
 	const spool = open();
 	spool.put([observation(0, { temperature: 1, wind: 2 })]);
-	const sent = messages(new StationPlace(id, "a/x", spool, true));
+	const sent = messages(placeOf(id, "a/x", spool, true));
 	assert.deepEqual(sent.slice(1), ["a/x/temperature 1", "a/x/wind 2"]);
 	const again = open();
 	again.put([observation(1), observation(2)]);
-	assert.deepEqual(messages(new StationPlace(id, "a/x", again, true)), [
+	assert.deepEqual(messages(placeOf(id, "a/x", again, true)), [
 		...[`a/x/state ${report(1)}`, "a/x/temperature 1", "a/x/wind "],
 		...[`a/x/state ${report(2)}`, "a/x/temperature 2"],
 	]);
+});
+
+test("values at topics of one's own; with others than before, the earlier ones are removed", () => {
+	const { id, open } = station();
+	const of = (values: object, spool: StationSpool) =>
+		messages(
+			new StationPlace(placesOf({ stations: [{ id, values }], base: "aemet", values: false }).stations[0]!, spool, ""),
+		);
+	const first = open();
+	first.put([observation(0, { temperature: 1, wind: 2 })]);
+	assert.deepEqual(of({ temperature: "Casa/Fuera/Temperatura" }, first).slice(1), ["Casa/Fuera/Temperatura 1"]);
+	const second = open();
+	second.put([observation(1, { temperature: 3, wind: 4 })]);
+	assert.deepEqual(of({ temperature: "Casa/Jardín/Temperatura", wind: "Casa/Jardín/Viento" }, second).slice(1), [
+		...["Casa/Jardín/Temperatura 3", "Casa/Jardín/Viento 4"],
+		"Casa/Fuera/Temperatura ",
+	]);
+	const third = open();
+	third.put([observation(2, { temperature: 5, wind: 6 })]);
+	assert.deepEqual(of({}, third).slice(1), ["Casa/Jardín/Temperatura ", "Casa/Jardín/Viento "]);
+});
+
+test("a file of before values had topics is taken", () => {
+	writeFileSync(
+		join(folder, "station-OLD1.json"),
+		JSON.stringify({ known: [NOON], waiting: [], dropped: 0, valued: ["temperature"] }),
+	);
+	const spool = new StationSpool(folder, "OLD1", noFault);
+	assert.equal(spool.put([observation(0), observation(1)]), 1);
+	assert.deepEqual(messages(placeOf("OLD1", "a/x", spool, true)), [`a/x/state ${report(1)}`, "a/x/temperature 1"]);
 });
 
 test("too many wait: the oldest are dropped, and counted", () => {
@@ -114,7 +152,7 @@ test("dropped while it is on its way: what the broker then takes is not the next
 	const { id, open } = station();
 	const spool = open();
 	spool.put([observation(0)]);
-	const place = new StationPlace(id, "a/x", spool, false);
+	const place = placeOf(id, "a/x", spool, false);
 	const message = place.next()!;
 	for (let day = 0; day < 300; day++)
 		spool.put(Array.from({ length: 24 }, (_, hour) => observation(1 + 24 * day + hour)));
@@ -163,7 +201,7 @@ test("a schedule that is another's", () => {
 test("of forecasts the newest, once; again for a broker that has lost them", () => {
 	const open = () => new MunicipalitySpool(folder, "28065", noFault);
 	const spool = open();
-	const place = new MunicipalityPlace("28065", "aemet/28065", spool);
+	const place = new MunicipalityPlace({ id: "28065", topic: "aemet/28065" }, spool);
 	const forecast = dailyIn(recorded("daily-28065"), "28065")!;
 	const newer = { ...forecast, issued: "2021-01-09T17:00:00.000Z" };
 	assert.equal(spool.put("daily", newer, NOON), true);
@@ -171,14 +209,14 @@ test("of forecasts the newest, once; again for a broker that has lost them", () 
 	assert.equal(spool.put("daily", forecast, NOON), false);
 	const sent = messages(place);
 	assert.deepEqual(sent, [`aemet/28065/forecast/daily ${JSON.stringify(newer)}`]);
-	assert.deepEqual(messages(new MunicipalityPlace("28065", "aemet/28065", open())), []);
+	assert.deepEqual(messages(new MunicipalityPlace({ id: "28065", topic: "aemet/28065" }, open())), []);
 	place.newSession();
 	assert.deepEqual(messages(place), sent);
 });
 
 test("a forecast that comes while another one is on its way leaves, too", () => {
 	const spool = new MunicipalitySpool(folder, "28079", noFault);
-	const place = new MunicipalityPlace("28079", "a/b", spool);
+	const place = new MunicipalityPlace({ id: "28079", topic: "a/b" }, spool);
 	const forecast = dailyIn(recorded("daily-28065"), "28065")!;
 	spool.put("daily", forecast, NOON);
 	const first = place.next()!;
@@ -191,13 +229,13 @@ test("a forecast that comes while another one is on its way leaves, too", () => 
 test("stale: a station after three hours, forecasts after a day, and what never had any", () => {
 	const { id, open } = station();
 	const spool = open();
-	const place = new StationPlace(id, "a/x", spool, false);
+	const place = placeOf(id, "a/x", spool, false);
 	assert.equal(place.status(NOON), "stale");
 	spool.put([observation(0)]);
 	assert.equal(place.status(NOON + 3 * HOUR_MS), "online");
 	assert.equal(place.status(NOON + 3 * HOUR_MS + 1), "stale");
 	const municipality = new MunicipalitySpool(folder, "08019", noFault);
-	const forecasts = new MunicipalityPlace("08019", "a/m", municipality);
+	const forecasts = new MunicipalityPlace({ id: "08019", topic: "a/m" }, municipality);
 	const forecast = { ...dailyIn(recorded("daily-28065"), "28065")!, issued: new Date(NOON).toISOString() };
 	municipality.put("daily", forecast, NOON);
 	assert.equal(forecasts.status(NOON), "stale");
@@ -211,5 +249,5 @@ test("nothing of the program's is left beside its files", () => {
 		readdirSync(folder).filter((name) => name.includes(".new-")),
 		[],
 	);
-	assert.match(readFileSync(join(folder, "station-S1.json"), "utf8"), /^\{"known":/);
+	assert.match(readFileSync(join(folder, "station-S01.json"), "utf8"), /^\{"known":/);
 });
