@@ -1,7 +1,9 @@
 /** What the parts of the observatory, and the page in a browser, say to each other; times are ms since 1970. */
 
+/** What a station says of itself. `stale`: it is connected, but has no new values; AEMET's stations say so. */
+export const STATUSES = ["online", "stale", "asleep", "offline"] as const;
 /** `unknown`: it has never said. */
-export type Status = "online" | "asleep" | "offline" | "unknown";
+export type Status = (typeof STATUSES)[number] | "unknown";
 
 /** By the names of a report, such as `temperature`, or by the last level of a topic with plain numbers. */
 export type Quantities = Readonly<Record<string, number>>;
@@ -79,6 +81,8 @@ export interface Loss {
 
 /** Which stations of all are shown: those in this state, or those of which readings are missing or lost. */
 export type Filter = "all" | Status | "incomplete";
+/** In the order in which the page has them. */
+export const FILTERS: readonly Filter[] = ["all", ...STATUSES, "unknown", "incomplete"];
 
 /** Which stations a page shows: those named, or a part of all. */
 export type Question = { readonly topics: readonly string[] } | ListQuestion;

@@ -1,6 +1,6 @@
 /** `npm run observatory`, and what its page's server says. */
 import { join } from "node:path";
-import type { Loss, StationsAnswer, StationView } from "../../commands/observatory/api.ts";
+import type { LiveEvent, Loss, StationsAnswer, StationView } from "../../commands/observatory/api.ts";
 import { freePort } from "./ports.ts";
 import { type Exit, Program } from "./program.ts";
 import type { Parts } from "./scenario.ts";
@@ -88,6 +88,26 @@ export class Observatory {
 
 	async text(path: string): Promise<string> {
 		return (await fetch(`http://127.0.0.1:${this.port}${path}`)).text();
+	}
+
+	/** What a page is told that shows what the query says, as it comes. */
+	async events(query: string): Promise<readonly LiveEvent[]> {
+		const ending = new AbortController();
+		this._parts.onEnd(() => ending.abort());
+		const response = await fetch(`http://127.0.0.1:${this.port}/api/events?${query}`, { signal: ending.signal });
+		const events: LiveEvent[] = [];
+		const read = async () => {
+			let rest = "";
+			for await (const text of response.body!.pipeThrough(new TextDecoderStream())) {
+				const lines = (rest + text).split("\n");
+				rest = lines.pop()!;
+				for (const line of lines)
+					if (line.startsWith("data: ")) events.push(...JSON.parse(line.slice("data: ".length)));
+			}
+		};
+		// Its end is the test's, or the observatory's.
+		read().catch(() => {});
+		return events;
 	}
 
 	/** All, in brief. */

@@ -15,6 +15,7 @@ import { until } from "../harness/wait.ts";
 const PLACES = ["--station", "3195", "--municipality", "28065"];
 /** Of the played answers. */
 const HOURS = 12;
+const HOUR_MS = 3_600_000;
 
 const times = (subscriber: MosquittoSub, topic = "aemet/3195/state"): string[] =>
 	subscriber.messages
@@ -296,6 +297,32 @@ scenario(
 		await until("all observations", () => times(subscriber).length >= HOURS);
 	},
 );
+
+scenario("The observatory shows a station that has stopped as stale, live, and with its last values.", async (of) => {
+	const { aemet, broker, subscriber } = await parts(of);
+	aemet.server.answers.stopsAt = Date.now() - 4 * HOUR_MS;
+	const url = `mqtt://127.0.0.1:${broker.port}`;
+	const observatory = await Observatory.start(of, ["--broker", url, "--base", "veleta/+", "--base", "aemet/+"]);
+	const events = await observatory.events("topic=aemet%2F3195");
+	const first = aemet.program(broker, "--station", "3195");
+	await first.line(/^aemet .*new of MADRID RETIRO/);
+	const last = Math.floor(aemet.server.answers.stopsAt / HOUR_MS) * HOUR_MS;
+	const isLast = async () => (await observatory.station("aemet/3195"))?.last?.time === last;
+	await until("its last observation", isLast);
+	const live = () => events.flatMap((event) => (event.type === "station" ? [event.station] : [])).at(-1);
+	await until("stale, live", () => live()?.status === "stale");
+	const metrics = await observatory.text("/metrics");
+	assert.match(metrics, /^veleta_status\{station="aemet\/3195",state="stale"\} 1$/m);
+	assert.match(metrics, /^veleta_status\{station="aemet\/3195",state="online"\} 0$/m);
+	assert.match(metrics, /^veleta_temperature_celsius\{station="aemet\/3195"\} [\d.-]+$/m);
+	await first.kill();
+	await until("offline, live", () => live()?.status === "offline");
+	aemet.program(broker, "--station", "3195");
+	await until("stale again, live", () => live()?.status === "stale");
+	assert.ok(await isLast());
+	assert.ok(!subscriber.messages.some(({ payload }) => payload === "online"));
+	assert.doesNotMatch(observatory.lines.join("\n"), /ignored/);
+});
 
 scenario("The observatory shows a station of AEMET's beside the user's own, each observation once.", async (of) => {
 	const { aemet, broker, subscriber } = await parts(of);

@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { STATUSES } from "../../commands/observatory/api.ts";
 import { type RunningPage, startPage } from "../../commands/observatory/page/server.ts";
 import { NO_CHROMIUM, newPage, startBrowser, type WatchedPage } from "../harness/browser.ts";
 import { PageSource, QUANTITIES } from "../harness/page-source.ts";
@@ -242,6 +243,69 @@ world("Of thousands of stations one finds those one looks for; few are there at 
 	await until("those with missing readings", async () => (await cards.count()) === 30);
 	await shows(page, ".gaps", /^5 readings missing( \| 5 readings missing){29}$/);
 });
+
+world(
+	"A station that is connected, but has no new values, says so live, and is found by it.",
+	async ({ source, open }) => {
+		furnishMany(source, 30);
+		source.add("aemet/3195", { since: Date.now() - DAY, takesCommands: false }, HOUR);
+		source.fill("aemet/3195", Date.now() - 4 * HOUR, Date.now() - 4 * HOUR, () => ({ temperature: 7 }));
+		const page = await open();
+		const spanish = await open("#/", { locale: "es-ES" });
+		const single = await open("#/station/aemet%2F3195");
+		await shows(page, `${card("aemet/3195")} .status`, /^Online since /);
+		await shows(single, ".status", /^Online since /);
+		await shows(page, ".filters", /^All 31 Online 28 Offline 3 With/);
+		source.change("aemet/3195", { status: "stale", since: Date.now() });
+		await shows(page, `${card("aemet/3195")} .status`, /^Stale since /);
+		await shows(page, `${card("aemet/3195")} .values`, /^Temperature 7\.00 °C$/);
+		await shows(single, ".status", /^Stale since /);
+		await shows(spanish, `${card("aemet/3195")} .status`, /^Desactualizada desde las? /);
+		await shows(spanish, ".filters", /^Todas 31 En línea 27 Desactualizada 1 Desconectada 3 Con/);
+		await shows(page, ".filters", /^All 31 Online 27 Stale 1 Offline 3 With/);
+		await page.click('.filters button:has-text("Stale")');
+		await until("one card", async () => (await page.locator(".station").count()) === 1);
+		assert.equal(new URL(page.url()).hash, "#/overview/stale/1");
+		const bookmark = await open("#/overview/stale/1");
+		await shows(bookmark, "h2", /^aemet\/3195$/);
+		source.change("aemet/3195", { status: "online", since: Date.now() });
+		for (const one of [page, bookmark]) await until("none", async () => (await one.locator(".station").count()) === 0);
+	},
+);
+
+for (const colorScheme of ["light", "dark"] as const) {
+	world(
+		`In ${colorScheme} colours each status has a mark that can be told from its card and from the others.`,
+		async ({ source, open }) => {
+			for (const status of [...STATUSES, "unknown"] as const) source.add(`veleta/${status}`, { status });
+			const page = await open("#/", { colorScheme });
+			await shows(page, "h1", /^5 stations$/);
+			const marks: { status: string; shape: string; contrast: number }[] = await page.evaluate(`(() => {
+				const light = (color) => {
+					const parts = color.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255);
+					const [r, g, b] = parts.map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+					return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+				};
+				return [...document.querySelectorAll(".card .status")].map((mark) => {
+					const style = getComputedStyle(mark.querySelector(".dot"));
+					const isRing = style.borderTopStyle === "solid";
+					const color = isRing ? style.borderTopColor : style.backgroundColor;
+					const back = getComputedStyle(mark.closest(".card")).backgroundColor;
+					const [low, high] = [light(color), light(back)].sort((a, b) => a - b);
+					return {
+						status: mark.dataset.status,
+						shape: [color, isRing, style.borderTopLeftRadius].join(" "),
+						contrast: (high + 0.05) / (low + 0.05),
+					};
+				});
+			})()`);
+			assert.deepEqual(marks.map(({ status }) => status).sort(), [...STATUSES, "unknown"].sort());
+			assert.equal(new Set(marks.map(({ shape }) => shape)).size, marks.length);
+			for (const { status, contrast } of marks) assert.ok(contrast >= 3, `${status}: ${contrast}`);
+			assert.deepEqual(await violations(page), []);
+		},
+	);
+}
 
 world("Stations to compare are found among thousands.", async ({ source, open }) => {
 	furnishMany(source, 2_000);

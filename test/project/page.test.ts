@@ -140,7 +140,7 @@ test("stations, a chart and losses come as JSON", async () => {
 	source.setLosses("veleta/terrace", losses);
 	const stations = await ask(page, "/api/stations");
 	assert.equal(stations.headers["content-type"], "application/json; charset=utf-8");
-	const counts = { all: 1, online: 1, asleep: 0, offline: 0, unknown: 0, incomplete: 1 };
+	const counts = { all: 1, online: 1, stale: 0, asleep: 0, offline: 0, unknown: 0, incomplete: 1 };
 	const list = { total: 1, counts, topics: ["veleta/terrace"], quantities: QUANTITIES };
 	const [terrace] = await source.stations(["veleta/terrace"]);
 	assert.deepEqual(json(stations), { ...list, stations: [terrace] });
@@ -456,7 +456,7 @@ test("a list that cannot be asked for is told why", async () => {
 	const { page } = await started();
 	const many = Array.from({ length: 17 }, (_, index) => `topic=${index}`).join("&");
 	for (const [query, message] of [
-		["show=lost", "show: must be one of all, online, asleep, offline, unknown, incomplete"],
+		["show=lost", "show: must be one of all, online, stale, asleep, offline, unknown, incomplete"],
 		["count=0", "count: must be from 1 to 48"],
 		["count=49", "count: must be from 1 to 48"],
 		["from=-1", "from: must be 0 or more"],
@@ -531,6 +531,7 @@ test("/metrics has each station's last values, its state, its gaps, and the coun
 		{ name: "veleta_store_bytes", help: "Its size.", type: "gauge", value: 4_096 },
 	];
 	source.add("veleta/cellar", { status: "unknown", missing: 0 });
+	source.add("aemet/3195", { status: "stale", takesCommands: false });
 	const answer = await ask(page, "/metrics");
 	assert.equal(answer.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
 	const samples = samplesOf(answer.text);
@@ -545,14 +546,17 @@ test("/metrics has each station's last values, its state, its gaps, and the coun
 		[`veleta_missing_readings${terrace}`]: 2,
 		[`veleta_lost_readings${terrace}`]: 1,
 		'veleta_status{station="veleta/terrace",state="online"}': 1,
+		'veleta_status{station="veleta/terrace",state="stale"}': 0,
 		'veleta_status{station="veleta/terrace",state="offline"}': 0,
+		'veleta_status{station="aemet/3195",state="online"}': 0,
+		'veleta_status{station="aemet/3195",state="stale"}': 1,
 		'veleta_status{station="veleta/cellar",state="unknown"}': 1,
 		'veleta_missing_readings{station="veleta/cellar"}': 0,
 	}))
 		assert.equal(samples.get(series), value, series);
 	assert.ok(answer.text.includes("# HELP veleta_readings_stored_total Readings in the\\nstore \\\\ all.\n"));
 	assert.ok(answer.text.includes("# TYPE veleta_readings_stored_total counter\n"));
-	assert.equal([...samples.keys()].filter((series) => series.includes("cellar")).length, 6);
+	assert.equal([...samples.keys()].filter((series) => series.includes("cellar")).length, 7);
 });
 
 test("/metrics of thousands is made of some at a time, once for all who ask", async () => {

@@ -62,7 +62,7 @@ export class GapRequests {
 	/** What a station says of itself. One that says that it is there, with each of its connections, is asked anew. */
 	status(topic: string, status: Status, now: number): void {
 		const station = this._of(topic, now);
-		if (status === "online") {
+		if (isConnected(status)) {
 			station.asked = [];
 			station.pending = undefined;
 			station.heardAt = now;
@@ -141,9 +141,14 @@ export class GapRequests {
 	}
 }
 
+/** One without new values answers as well. */
+function isConnected(status: Status): boolean {
+	return status === "online" || status === "stale";
+}
+
 /** The broker keeps a request for a station that sleeps. */
 function isThere({ status, queued }: Station): boolean {
-	return (status === "online" || status === "asleep") && queued === 0;
+	return (isConnected(status) || status === "asleep") && queued === 0;
 }
 
 /** The first numbers that were not asked for, with gaps close behind them. */

@@ -3,7 +3,7 @@ import type { ReceivedMessage } from "../../../src/net/mqtt/message.ts";
 import { topicMatches } from "../../../src/net/mqtt/topic.ts";
 import { SEQ_MAXIMUM } from "../../../src/outbox/slot.ts";
 import { hasControls, isShallow, textOf } from "../../../src/text.ts";
-import type { Quantities, Status } from "../api.ts";
+import { type Quantities, STATUSES } from "../api.ts";
 import type { Arrival } from "../store/arrival.ts";
 
 /** Bytes of a topic, of a quantity's name, and of JSON: what has more is not stored. */
@@ -18,7 +18,6 @@ const VALUE_MAXIMUM = 1e100;
 const RANGES_MAXIMUM = 64;
 /** Bytes of a payload that is looked at as a number. */
 const NUMBER_MAXIMUM = 32;
-const STATUSES: readonly string[] = ["online", "asleep", "offline"];
 /** The last levels of a station's topics that are collected. */
 export const STATION_LEVELS = ["state", "late", "status", "diagnostics", "reply"] as const;
 
@@ -48,8 +47,9 @@ export function understood(message: ReceivedMessage, bases: readonly string[], r
 			case "late":
 				return reading(message, arrived, level === "state");
 			case "status": {
-				const status = textOf(payload);
-				return STATUSES.includes(status) ? { arrival: { ...arrived, kind: "status", status: status as Status } } : {};
+				const text = textOf(payload);
+				const status = STATUSES.find((one) => one === text);
+				return status === undefined ? {} : { arrival: { ...arrived, kind: "status", status } };
 			}
 			case "diagnostics": {
 				const members = membersOf(payload);

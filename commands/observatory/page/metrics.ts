@@ -1,5 +1,5 @@
 /** What Prometheus reads: text format 0.0.4. */
-import type { Counter, StationView, Status } from "../api.ts";
+import { type Counter, STATUSES, type StationView } from "../api.ts";
 
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -24,7 +24,6 @@ const UNITS: Readonly<Record<string, string>> = {
 	dBm: "decibel_milliwatts",
 	"°": "degrees",
 };
-const STATUSES: readonly Status[] = ["online", "asleep", "offline", "unknown"];
 /** Characters of a quantity's name that go into that of a metric. */
 const NAME_MAXIMUM = 80;
 
@@ -94,7 +93,8 @@ function addStation(
 ): void {
 	const label = `station="${escaped(topic).replaceAll('"', '\\"')}"`;
 	const own = `{${label}}`;
-	for (const state of STATUSES) families.add("veleta_status", `{${label},state="${state}"}`, Number(state === status));
+	for (const state of [...STATUSES, "unknown"])
+		families.add("veleta_status", `{${label},state="${state}"}`, Number(state === status));
 	families.add("veleta_missing_readings", own, missing);
 	families.add("veleta_lost_readings", own, lost);
 	if (!last) return;

@@ -1,6 +1,5 @@
 /** What a request asks, in its address. */
-import type { ListQuestion, Question } from "../api.ts";
-import { FILTERS } from "./roster.ts";
+import { FILTERS, type ListQuestion, type Question } from "../api.ts";
 
 /** Stations of an answer, by name and of a list. So what a page loads has a bound, however many there are. */
 export const NAMED_MAXIMUM = 16;

@@ -1,7 +1,6 @@
 /** The roll of all stations, from which lists are answered: by the words of a topic, a status, and what is missing. */
 import type { Filter, ListQuestion, QuantityView, Source, StationList, Summary } from "../api.ts";
 
-export const FILTERS: readonly Filter[] = ["all", "online", "asleep", "offline", "unknown", "incomplete"];
 /** A list of all, of which only the counts are wanted. */
 export const EVERYTHING: ListQuestion = { text: "", show: "all", quantity: undefined, from: 0, count: 0 };
 /** Quantities that are told, the commonest: strangers may make up any number of names. */
@@ -82,7 +81,9 @@ export class Roster {
 		const words = fold(text)
 			.split(/\s+/)
 			.filter((word) => word !== "");
-		const counts: Record<Filter, number> = { all: 0, online: 0, asleep: 0, offline: 0, unknown: 0, incomplete: 0 };
+		const counts: Record<Filter, number> = {
+			...{ all: 0, online: 0, stale: 0, asleep: 0, offline: 0, unknown: 0, incomplete: 0 },
+		};
 		const topics: string[] = [];
 		for (const { summary, folded } of this._entries) {
 			if (!words.every((word) => folded.includes(word))) continue;

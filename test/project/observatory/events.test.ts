@@ -71,6 +71,43 @@ test("an open station gets each of its readings, whatever the others do", async 
 	pages.stream.close();
 });
 
+test("a status that changes is told live, with the counts", async (context) => {
+	context.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
+	const source = new PageSource();
+	source.add("aemet/3195", { takesCommands: false });
+	source.add("veleta/terrace");
+	const pages = new EventPages(source);
+	const list = pages.open(LIST);
+	const single = pages.open({ topics: ["aemet/3195"] });
+	const other = pages.open({ topics: ["veleta/terrace"] });
+	await answered();
+	for (const page of [list, single, other]) page.written.length = 0;
+	for (const status of ["stale", "offline", "stale", "online"] as const) {
+		source.change("aemet/3195", { status });
+		for (let step = 0; step < 12; step++) {
+			pages.now += 100;
+			context.mock.timers.tick(100);
+			await answered();
+		}
+	}
+	for (const page of [list, single])
+		assert.deepEqual(
+			ofType(page.events, "station").map(({ station }) => station.status),
+			["stale", "offline", "stale", "online"],
+		);
+	assert.deepEqual(
+		ofType(list.events, "list").map(({ list: { counts } }) => [counts.online, counts.stale, counts.offline]),
+		[
+			[1, 1, 0],
+			[1, 0, 1],
+			[1, 1, 0],
+			[2, 0, 0],
+		],
+	);
+	assert.deepEqual(other.events, []);
+	pages.stream.close();
+});
+
 test("changes of thousands of stations are asked for once a second, for all pages together", async (context) => {
 	context.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
 	const source = new PageSource();

@@ -55,6 +55,21 @@ test("one that sleeps is asked: the broker keeps the request until it wakes", ()
 	assert.deepEqual(asks(gaps, 20), ["veleta/a 5-5"]);
 });
 
+test("one that is connected, but has no new values, is asked, and asked anew when it is back", () => {
+	const gaps = new GapRequests();
+	gaps.missing(A, [gap(5)], 0);
+	gaps.status(A, "stale", 0);
+	assert.equal(gaps.isAsleep(A), false);
+	assert.deepEqual(asks(gaps, 19), []);
+	assert.deepEqual(asks(gaps, 20), ["veleta/a 5-5"]);
+	gaps.status(A, "offline", 30_000);
+	assert.deepEqual(asks(gaps, 1_000), []);
+	gaps.status(A, "stale", 1_000_000);
+	assert.deepEqual(asks(gaps, 1_019), []);
+	assert.deepEqual(asks(gaps, 1_020), ["veleta/a 5-5"]);
+	assert.deepEqual(asks(gaps, 5_000), []);
+});
+
 test("one request at a time; the answer says where it ends, and what lies behind is asked for next", () => {
 	const gaps = online();
 	gaps.missing(A, [gap(1, 900), gap(2_000)], 0);

@@ -74,10 +74,12 @@ test("times that are none leave a reading without one", () => {
 
 test("a status, diagnostics, and replies", () => {
 	const arrived = { station: "veleta/a", receivedAt: AT, isRetained: true };
-	assert.deepEqual(told("veleta/a/status", "asleep", { retain: true }), {
-		arrival: { ...arrived, kind: "status", status: "asleep" },
-	});
-	assert.deepEqual(told("veleta/a/status", "Online"), {});
+	for (const status of ["online", "stale", "asleep", "offline"])
+		assert.deepEqual(told("veleta/a/status", status, { retain: true }), {
+			arrival: { ...arrived, kind: "status", status },
+		});
+	for (const none of ["Online", "unknown", "all", "stale ", '"stale"'])
+		assert.deepEqual(told("veleta/a/status", none), {}, none);
 	assert.deepEqual(told("veleta/a/diagnostics", '{"queued":3}', { retain: true }), {
 		arrival: { ...arrived, kind: "diagnostics", members: { queued: 3 } },
 	});

@@ -1,6 +1,7 @@
 /** Every reading once, whatever comes how often, in which order, and whatever fails meanwhile. */
 import assert from "node:assert/strict";
 import nodeTest from "node:test";
+import { STATUSES } from "../../../commands/observatory/api.ts";
 import type { Arrival, ArrivedReading } from "../../../commands/observatory/store/arrival.ts";
 import { Store } from "../../../commands/observatory/store/store.ts";
 import { Random } from "../../fuzz/random.ts";
@@ -11,7 +12,7 @@ const numbers = async (store: Store) =>
 	(await store.driver.query("SELECT run, seq FROM reading ORDER BY run, seq"))
 		.map(({ run, seq }) => `${run}:${seq}`)
 		.join(" ");
-const status = (status: "online" | "offline" | "asleep", minutes: number, isRetained = false): Arrival => ({
+const status = (status: (typeof STATUSES)[number], minutes: number, isRetained = false): Arrival => ({
 	...{ kind: "status", station: "veleta/terrace", receivedAt: NOON + minutes * MINUTE, isRetained, status },
 });
 const only = async (store: Store) => {
@@ -158,6 +159,17 @@ for (const { name, skip, open } of STORE_KINDS) {
 		await store.save([status("offline", 2)]);
 		await store.save([status("offline", 3, true), status("offline", 4)]);
 		assert.deepEqual([(await only(store)).status, (await only(store)).since], ["offline", NOON + 2 * MINUTE]);
+	});
+
+	test("each status is kept, and is in a summary, too", async () => {
+		const store = await emptyStore();
+		for (const [minutes, one] of STATUSES.entries()) {
+			const { altered } = await store.save([status(one, minutes)]);
+			assert.deepEqual([...altered], ["veleta/terrace"]);
+			const { status: kept, since } = await only(store);
+			assert.deepEqual([kept, since], [one, NOON + minutes * MINUTE]);
+			assert.equal((await store.summaries(["veleta/terrace"]))[0]!.status, one);
+		}
 	});
 
 	test("what the station has no more is lost, and what was before anybody listened is no loss", async () => {

@@ -1,9 +1,9 @@
 /** A card for each station: its last values, its state, and how its day was. */
-import type { Filter, LastReading, Question, StationView } from "../../api.ts";
+import { FILTERS, type Filter, type LastReading, type Question, type StationView } from "../../api.ts";
 import { el, setText } from "./dom.ts";
 import { Feed } from "./feed.ts";
 import { agoText, DAY_MS, MINUTE_MS, numberText, quantityOf, SECOND_MS, timeText } from "./format.ts";
-import { DEFAULT_RANGE, FILTERS, hashOf, type Route, TEXT_MAXIMUM } from "./route.ts";
+import { DEFAULT_RANGE, hashOf, type Route, TEXT_MAXIMUM } from "./route.ts";
 import { drawSparkline, SPARK_POINTS, sparkline } from "./sparkline.ts";
 import { quantityText, texts } from "./texts.ts";
 import { type Context, Moment, nameOf, Reloader, statusMark, type View } from "./view.ts";

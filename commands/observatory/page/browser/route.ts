@@ -1,6 +1,6 @@
 /** What is shown, as the part of the address behind `#`: so there are bookmarks, and a way back. */
 
-import type { Filter } from "../../api.ts";
+import { FILTERS, type Filter } from "../../api.ts";
 
 export const RANGES = ["hour", "day", "week", "month", "year"] as const;
 export type Range = (typeof RANGES)[number];
@@ -23,7 +23,6 @@ export type Route =
 	| { readonly view: "nowhere" };
 
 export const DEFAULT_RANGE: Range = "day";
-export const FILTERS: readonly Filter[] = ["all", "online", "asleep", "offline", "unknown", "incomplete"];
 /** Characters of what is searched for; the server takes no more. */
 export const TEXT_MAXIMUM = 200;
 
