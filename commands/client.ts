@@ -65,8 +65,8 @@ interface ClientOptions {
 	readonly pipelining: boolean;
 	/** Whether to read one packet at a time, so that `deafen` takes effect right behind the packet at hand. */
 	readonly packetwise?: boolean;
-	/** Ctrl-C. */
-	readonly onInterrupt: () => void;
+	/** Ctrl-C, where its owner does not hear it itself. */
+	readonly onInterrupt?: () => void;
 }
 
 export class Client<M extends Message> {
@@ -127,7 +127,7 @@ export class Client<M extends Message> {
 	}
 
 	start(): void {
-		onInterrupt(this._options.onInterrupt);
+		if (this._options.onInterrupt) onInterrupt(this._options.onInterrupt);
 		this._isNewWay();
 		this._link.start();
 	}

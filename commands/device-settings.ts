@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { BOARDS, DEFAULT_BOARD, pinProblem } from "../hosts/esp32/boards.ts";
 import { checkSettings } from "../hosts/node/settings-check.ts";
 import { type RawSettings, readSettings } from "../hosts/node/settings-file.ts";
+import { BOARD_MARK } from "../hosts/node/update-image.ts";
 import type { Settings } from "../src/settings.ts";
 import { root } from "../tools/build.js";
 import { buildConfig } from "../tools/config.js";
@@ -31,7 +32,8 @@ export function buildSettings({ board, file = CONFIG_FILE, change = (raw) => raw
 	if (problem !== undefined) throw new Error(`${file}: ${problem}`);
 	const name = board ?? DEFAULT_BOARD;
 	const { data, clock, dht, led } = BOARDS[name]!;
-	buildConfig(raw, { name, data, clock, dht, led });
+	// By the mark, `npm run update` knows what an image is for.
+	buildConfig(raw, { name, data, clock, dht, led, mark: `${BOARD_MARK}${name}` });
 	return settings;
 }
 

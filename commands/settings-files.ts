@@ -79,6 +79,10 @@ function rowSchema(name: SettingName, row: Row): Schema {
 	};
 	if (row.enum) return { ...about, enum: [...row.enum, null] };
 	if (row.some) return { ...about, anyOf: [{ const: false }, { type: "array", items: { enum: row.some } }] };
+	if (row.items) {
+		const { description, ...schema } = rowSchema(name, row.items);
+		return { description, anyOf: [schema, { type: "array", maxItems: row.maxItems, items: schema }] };
+	}
 	if (row.properties) {
 		const schema = objectSchema(`${name}.`, row as ObjectRow<Table>);
 		const { maxItems } = row;

@@ -231,26 +231,31 @@ export interface Watchdog {
 }
 
 /**
- * Firmware in two slots: one has the running firmware, an update is written to
- * the other. `open`, `write` and `complete` throw an Error where the flash
- * refuses; the others never throw.
+ * Firmware in two slots: one has the running firmware, an update is written to the other. `unconfirmed`, `board`, `judge`,
+ * `hash` and `kept` never throw; the others throw an Error that says why not.
  */
 export interface UpdatePort {
 	/** The running firmware came with an update, and is not confirmed yet. */
 	readonly unconfirmed: boolean;
+	/** What firmware has to be made for: a board's name. */
+	readonly board: string;
 	/** If the running firmware works, confirms it; if not, restarts with the firmware from before the update. */
 	judge(works: boolean): void;
-	/** Makes the second slot ready for `byteLength` bytes. Throws an Error, too, if they do not fit into it. */
-	open(byteLength: number): void;
-	/** Appends. */
-	write(bytes: Bytes): void;
+	/** The text that was kept last; empty: none. It outlives restarts and updates. */
+	kept(): string;
+	/** Keeps a text of at most 256 bytes in place of the one before: after a power cut it is the one or the other. */
+	keep(text: string): void;
+	/** SHA-256, in 64 hexadecimal digits. */
+	hash(bytes: Bytes): string;
+	/** Throws unless the owner of the public key (an uncompressed point on P-256, 65 bytes) has signed them: ECDSA over SHA-256, in DER. */
+	verify(bytes: Bytes, signature: Bytes, publicKey: Bytes): void;
+	/** Throws where the second slot has no room for so many bytes, or must not be written. Changes nothing. */
+	reserve(byteLength: number): void;
 	/**
-	 * Checks the signature (ECDSA over P-256 and SHA-256; DER in hexadecimal
-	 * digits) of all bytes written with the public key (an uncompressed point, 65
-	 * bytes); the next restart tries this firmware. Throws an Error that says why
-	 * not.
+	 * Writes a piece to the second slot. The blocks of the flash that begin within it are erased before: pieces come one
+	 * behind the other, from a multiple of a block on that is not written yet, or go on where the last one ended.
 	 */
-	complete(signature: string, publicKey: Bytes): void;
-	/** Gives up an incomplete update. */
-	close(): void;
+	write(bytes: Bytes, byteOffset: number): void;
+	/** If the second slot has firmware for this chip, of so many bytes and with this hash, the next restart tries it. */
+	complete(byteLength: number, hash: string): void;
 }

@@ -27,7 +27,8 @@ type Understood =
 	| "homeAssistant"
 	| "commands"
 	| "qos"
-	| "updateKey";
+	| "updateKey"
+	| "updateKeys";
 export interface Settings extends Omit<Given, Understood> {
 	/** Without a threshold there is none. */
 	readonly change: Given["change"] | undefined;
@@ -42,7 +43,8 @@ export interface Settings extends Omit<Given, Understood> {
 	/** Commands that are carried out. */
 	readonly commands: readonly CommandName[];
 	readonly qos: QoS;
-	readonly updateKey: Bytes | undefined;
+	/** Public keys, of which one has to have signed an update. */
+	readonly updateKeys: readonly Bytes[];
 }
 
 export type Wifi = Settings["wifi"][number];
@@ -56,7 +58,7 @@ export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 	const given = fields.members("", raw ?? {}, { properties: SETTINGS });
 	const { id = defaultId, pins } = given;
 	const url = brokerOf(given.broker, fields);
-	const { username = url.username, password = url.password, topic = `veleta/${id}`, updateKey } = given;
+	const { username = url.username, password = url.password, topic = `veleta/${id}`, updateKey, updateKeys } = given;
 	const { host, port, tls, path } = url;
 	const broker = { host, port, tls, ...(path !== undefined && { path }) };
 	// At a public broker no commands, unless the user names them.
@@ -95,7 +97,7 @@ export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 		commands:
 			commands === COMMANDS ? COMMANDS : COMMANDS.filter((name) => commands !== false && commands.includes(name)),
 		qos: given.qos as QoS,
-		updateKey: updateKey === undefined ? undefined : bytesOfHex(updateKey),
+		updateKeys: (updateKey === undefined ? updateKeys : [updateKey, ...updateKeys]).map(bytesOfHex),
 	};
 }
 

@@ -50,7 +50,7 @@ async function run(options: Options): Promise<number> {
 	const madeFolder = options.kept?.madeFolder ?? flash.madeFolder;
 	if (madeFolder !== undefined) view.say("veleta", `made the folder ${madeFolder} for the station's flash`);
 	// The flash's lock holds for the slots, too.
-	const slots = new FirmwareSlots(options.state && `${options.state}.slots`, FIRMWARE);
+	const slots = FirmwareSlots.open(options.state && `${options.state}.slots`, FIRMWARE);
 	const broker = options.embedded
 		? await startBroker(options.port ? [options.port] : [defaultPort({}), ANY_PORT])
 		: undefined;

@@ -2,18 +2,23 @@
  * The sender's part of an update: chooses the next message, reads the station's
  * answers, and decides the result. No I/O: its owner hands it messages and times.
  */
+import type { SignedUpdate } from "../../hosts/node/update-manifest.ts";
 import type { Bytes } from "../../src/host.ts";
 import type { Message } from "../../src/net/mqtt/message.ts";
-import { bytesOf } from "../../src/text.ts";
 
-/** Bytes of firmware in a message: the station holds one such message in its RAM at a time. */
-export const CHUNK_BYTES = 1_024;
-/** Chunks under way: they fit into the station's TCP window, and their answers among its replies that may wait. */
-const WINDOW_CHUNKS = 4;
+/**
+ * Pieces under way: they fit into the station's TCP window, and their answers among its replies that may wait. The first
+ * one is alone: how long it takes tells how long others may.
+ */
+const WINDOW_PIECES = 4;
 /** Time for the retained diagnostics, in ms, which tell whether the image runs already. */
 const LOOK_MS = 500;
-/** Time without an answer, in ms, after which the update begins again, from the bytes that the station has. */
+/** Time without an answer, in ms, after which the update begins again, from the bytes that the station has; on a slow link, so many times what an answer takes. */
 const REPLY_TIMEOUT_MS = 10_000;
+const SLOW_TIMES = 3;
+/** The longest pause that a station may ask for, in ms, and the shortest between two beginnings that replies to pieces ask for. */
+const WAIT_MAXIMUM_MS = 60_000;
+const RESEND_MS = 1_000;
 /** Time without any answer, in ms, after which the station counts as absent. */
 const PATIENCE_MS = 120_000;
 /** From the last byte to the judgement, in ms: the station gives new firmware ten minutes, and starts again. */
@@ -28,11 +33,11 @@ const REPLY_MAXIMUM = 1_024;
 export interface UpdateSenderOptions {
 	/** The beginning of the station's topics. */
 	readonly topic: string;
-	readonly image: Bytes;
+	readonly update: Pick<SignedUpdate, "begin" | "name" | "size" | "piece" | "isPiece">;
 	/** The image's id, as in the diagnostics. */
 	readonly id: string;
-	/** DER. */
-	readonly signature: Bytes;
+	/** Where replies go with MQTT 5.0, below the station's topic of replies: so none is another sender's. */
+	readonly replyLevel: string;
 }
 
 export interface Outcome {
@@ -59,10 +64,19 @@ export class UpdateSender {
 	private _acknowledged = 0;
 	private _sent = 0;
 	private _setbacks = 0;
+	/** Pieces that may be under way, when each left that is, by the offset behind it, and how long the last answer took, in ms. */
+	private _window = 1;
+	private readonly _leftAt = new Map<number, number>();
+	private _roundTrip = 0;
+	/** When it was begun again for a reply to a piece. */
+	private _begunAt = Number.NEGATIVE_INFINITY;
+	/** Whether replies come to our own topic. */
+	private _hasOwnReplies = false;
 	/** When the station last answered, or got the first message. */
 	private _heardAt = 0;
 	private _replyDue = Number.POSITIVE_INFINITY;
 	private _restartingSince = 0;
+	private _isOnTrial = false;
 	private _status = "";
 	/** The last diagnostics, and the image in those from before the update. */
 	private _diagnostics = "";
@@ -94,18 +108,24 @@ export class UpdateSender {
 		return this._phase === "restarting";
 	}
 
-	/** Whether the station has an update to be cancelled. */
-	get cancellable(): boolean {
+	/** Whether the station runs the new firmware, and has not confirmed it yet. */
+	get onTrial(): boolean {
+		return this._isOnTrial && this.restarting;
+	}
+
+	/** Whether the update is on its way. */
+	get isUnderWay(): boolean {
 		return this._phase === "beginning" || this._phase === "sending";
 	}
 
-	/** The subscriptions stand, for the first time or again. */
-	subscribed(now: number): void {
+	/** The subscriptions stand, for the first time or again. `hasProperties`: the connection is one of MQTT 5.0. */
+	subscribed(now: number, hasProperties: boolean): void {
+		this._hasOwnReplies = hasProperties;
 		if (this._phase === "away") {
 			this._phase = "looking";
 			this._heardAt = now;
 			this._replyDue = now + LOOK_MS;
-		} else if (this.cancellable) {
+		} else if (this.isUnderWay) {
 			this._begin(now);
 		} else if (this._phase === "restarting") {
 			this._newsDue = now + NEWS_MS;
@@ -131,9 +151,11 @@ export class UpdateSender {
 		if (now < this.deadline) return;
 		if (this._phase === "looking") return this._begin(now);
 		if (this._phase === "restarting") {
-			if (now >= this._newsDue && this._imageNow !== undefined && this._status === "online") return this._judge();
+			const isOther = this._imageNow !== undefined && this._imageNow !== this._options.id;
+			if (now >= this._newsDue && isOther && this._status === "online") return this._judge();
 			this._newsDue = Number.POSITIVE_INFINITY;
-			if (now >= this._restartingSince + JUDGEMENT_MS) this._end(false, "it has not come back");
+			if (now < this._restartingSince + JUDGEMENT_MS) return;
+			this._end(false, this._isOnTrial ? "it has not confirmed the new firmware" : "it has not come back");
 			return;
 		}
 		if (!this._asleep && now >= this._heardAt + PATIENCE_MS) {
@@ -148,34 +170,41 @@ export class UpdateSender {
 		if (this._phase === "over") return;
 		if (payload.length > REPLY_MAXIMUM) return;
 		const text = String.fromCharCode(...payload);
-		switch (topic.slice(this._options.topic.length)) {
+		const { topic: base, replyLevel } = this._options;
+		const replies = this._hasOwnReplies ? `/reply/${replyLevel}` : "/reply";
+		switch (topic.slice(base.length)) {
 			case "/status":
 				return this._heardStatus(text, now);
 			case "/diagnostics":
 				return this._heardDiagnostics(text, retain, now);
-			case "/reply":
+			case replies:
 				if (!retain) this._heardReply(text, now);
 		}
 	}
 
 	/** The next message to publish, if there is one now. */
 	nextMessage(now: number): Message | undefined {
-		const { topic, image, signature } = this._options;
+		const { topic, update, replyLevel } = this._options;
 		const message = { qos: 1, retain: false } as const;
+		const responseTopic = `${topic}/reply/${replyLevel}`;
 		if (this._beginWanted) {
 			this._beginWanted = false;
-			const payload = bytesOf(JSON.stringify({ size: image.length, signature: hexOf(signature) }));
 			// Expires (MQTT 5.0): no update should begin without its sender. A sleeping station gets it without a limit.
-			const properties = this._asleep ? undefined : { messageExpiryInterval: PATIENCE_MS / 1_000 };
-			return { ...message, topic: `${topic}/cmd/update`, payload, properties };
+			const expiry = this._asleep ? undefined : { messageExpiryInterval: PATIENCE_MS / 1_000 };
+			const properties = { ...expiry, responseTopic };
+			return { ...message, topic: `${topic}/cmd/update`, payload: update.begin, properties };
 		}
-		const limit = Math.min(image.length, this._acknowledged + WINDOW_CHUNKS * CHUNK_BYTES);
-		if (this._phase !== "sending" || this._sent >= limit) return undefined;
+		if (this._phase !== "sending" || this._sent >= update.size || this._leftAt.size >= this._window) return undefined;
 		const at = this._sent;
-		const payload = image.slice(at, Math.min(at + CHUNK_BYTES, image.length));
-		this._sent += payload.length;
-		this._replyDue = now + REPLY_TIMEOUT_MS;
-		return { ...message, topic: `${topic}/cmd/update/${at}`, payload };
+		const { payload, end } = update.piece(at);
+		this._sent = end;
+		this._leftAt.set(end, now);
+		this._replyDue = now + this._timeout;
+		return { ...message, topic: `${topic}/cmd/update/${at}`, payload, properties: { responseTopic } };
+	}
+
+	private get _timeout(): number {
+		return Math.max(REPLY_TIMEOUT_MS, SLOW_TIMES * this._roundTrip);
 	}
 
 	/** A sleeping station has no timeout: the broker keeps messages for it. */
@@ -191,7 +220,7 @@ export class UpdateSender {
 	private _begin(now: number): void {
 		this._phase = "beginning";
 		this._beginWanted = true;
-		this._replyDue = this._gone ? Number.POSITIVE_INFINITY : now + REPLY_TIMEOUT_MS;
+		this._replyDue = this._gone ? Number.POSITIVE_INFINITY : now + this._timeout;
 	}
 
 	private _heardStatus(status: string, now: number): void {
@@ -200,11 +229,11 @@ export class UpdateSender {
 		this._heardAt = now;
 		this._isBack = this._phase === "restarting";
 		// The station may have lost the update's state.
-		if (this.cancellable) this._begin(now);
+		if (this.isUnderWay) this._begin(now);
 	}
 
 	private _heardDiagnostics(text: string, retain: boolean, now: number): void {
-		const { image, uptime } = parse(text);
+		const { image, uptime, unconfirmed } = parse(text);
 		const repeated = retain && text === this._diagnostics;
 		// The old firmware says goodbye with diagnostics, too.
 		const isBack = this._isBack || Number(uptime) < this._uptime;
@@ -212,6 +241,7 @@ export class UpdateSender {
 		this._diagnostics = text;
 		this._imageNow = image === undefined ? undefined : printable(image);
 		if (this._imageNow === this._options.id) {
+			if (unconfirmed === true) return this._triesIt(now);
 			const what = this._phase === "looking" ? "this firmware already" : "the new firmware";
 			const away = this._status === "offline" ? "; but its status is offline" : "";
 			return this._end(true, `it runs ${what}, ${this._imageNow}${away}`);
@@ -224,6 +254,13 @@ export class UpdateSender {
 		}
 	}
 
+	/** The station runs the new firmware, and may go back yet. */
+	private _triesIt(now: number): void {
+		if (this._phase !== "restarting") this._restartingSince = now;
+		this._phase = "restarting";
+		this._isOnTrial = true;
+	}
+
 	/** The station is back, and it does not run the new firmware. */
 	private _judge(): void {
 		if (this._imageNow === undefined) return this._end(false, "it is back, and does not say which firmware it runs");
@@ -232,26 +269,50 @@ export class UpdateSender {
 	}
 
 	private _heardReply(text: string, now: number): void {
-		const { command, ok, offset, error } = parse(text);
-		const begins = command === "update";
-		if (!begins && !String(command).startsWith("update/")) return;
-		if (this._phase !== "sending" && !(begins && this._phase === "beginning")) return;
-		this._heardAt = now;
-		if (ok !== true && offset === undefined) return this._end(false, `it refuses: ${printable(error)}`);
-		if (typeof offset !== "number" || !(offset >= 0 && offset <= this._options.image.length)) return;
-		// The station has started anew, or lacks an earlier chunk.
-		if (ok !== true) {
-			if (!begins || this._mayBeginAnew()) this._begin(now);
-		} else if (begins) this._goOn(offset, now);
-		else this._advance(offset, now);
+		const { update } = this._options;
+		const { command, ok, manifest, offset, wait, error } = parse(text);
+		if (command === "update") {
+			// Somebody else's, where replies are everybody's.
+			if (!this.isUnderWay || (manifest !== undefined && manifest !== update.name)) return;
+			this._heardAt = now;
+			if (ok === true) return update.isPiece(offset) ? this._goOn(offset, now) : undefined;
+			if (typeof wait === "number" && wait > 0) return this._beginLater(1_000 * wait, now);
+			if (offset === undefined) return this._end(false, `it refuses: ${printable(error)}${adviceOn(error)}`);
+			// Delivered again after a restart.
+			if (this._mayBeginAnew()) this._begin(now);
+			return;
+		}
+		if (this._phase !== "sending" || !/^update\/\d+$/.test(String(command))) return;
+		if (offset === undefined) return this._end(false, `it refuses: ${printable(error)}`);
+		// Another update is under way there, or none: whether it may begin again is the station's.
+		if (manifest !== update.name) return this._beginOnce(now);
+		if (ok === true || Number(offset) > this._acknowledged) {
+			this._heardAt = now;
+			return update.isPiece(offset) ? this._advance(offset, now) : undefined;
+		}
+		// A piece that is none of ours costs nothing; but who has less than it had has started anew.
+		if (offset !== this._acknowledged) this._beginOnce(now);
+	}
+
+	/** Several pieces may be under way, and each has a reply. */
+	private _beginOnce(now: number): void {
+		if (now < this._begunAt + RESEND_MS) return;
+		this._begunAt = now;
+		this._begin(now);
 	}
 
 	/** The station has begun, or told its offset. */
 	private _goOn(offset: number, now: number): void {
 		if (offset < this._acknowledged && !this._mayBeginAnew()) return;
 		this._phase = "sending";
-		this._acknowledged = this._sent = offset;
-		this._replyDue = now + REPLY_TIMEOUT_MS;
+		this._acknowledged = offset;
+		this._restartFrom(offset, now);
+	}
+
+	private _restartFrom(offset: number, now: number): void {
+		this._sent = offset;
+		this._leftAt.clear();
+		this._replyDue = now + this._timeout;
 	}
 
 	private _mayBeginAnew(): boolean {
@@ -260,13 +321,24 @@ export class UpdateSender {
 		return false;
 	}
 
+	/** The station is not to be asked before. */
+	private _beginLater(wait: number, now: number): void {
+		this._phase = "beginning";
+		this._beginWanted = false;
+		this._replyDue = now + Math.min(wait, WAIT_MAXIMUM_MS);
+	}
+
 	private _advance(offset: number, now: number): void {
-		// An answer to a chunk that came twice can be old.
+		// An answer to a piece that came twice can be old.
 		if (offset <= this._acknowledged) return;
+		const leftAt = this._leftAt.get(offset);
+		if (leftAt !== undefined) this._roundTrip = now - leftAt;
+		for (const end of this._leftAt.keys()) if (end <= offset) this._leftAt.delete(end);
+		this._window = Math.min(WINDOW_PIECES, this._window + 1);
 		this._acknowledged = offset;
 		this._sent = Math.max(this._sent, offset);
-		this._replyDue = now + REPLY_TIMEOUT_MS;
-		if (offset < this._options.image.length) return;
+		this._replyDue = now + this._timeout;
+		if (offset < this._options.update.size) return;
 		this._phase = "restarting";
 		this._restartingSince = now;
 	}
@@ -282,9 +354,12 @@ interface Said {
 	readonly uptime?: unknown;
 	readonly command?: unknown;
 	readonly ok?: unknown;
+	readonly manifest?: unknown;
 	readonly offset?: unknown;
+	readonly wait?: unknown;
 	readonly error?: unknown;
 	readonly image?: unknown;
+	readonly unconfirmed?: unknown;
 }
 
 function parse(text: string): Said {
@@ -295,11 +370,11 @@ function parse(text: string): Said {
 	}
 }
 
+function adviceOn(error: unknown): string {
+	return /number/.test(String(error)) ? "; --number takes a higher one" : "";
+}
+
 /** A foreign text, for a terminal. */
 function printable(value: unknown): string {
 	return String(value).replaceAll(/[^ -~]/g, "?");
-}
-
-function hexOf(bytes: Bytes): string {
-	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

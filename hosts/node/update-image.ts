@@ -28,6 +28,15 @@ const ELF_SHA256_AT = 144;
 /** Bytes of the hash that the diagnostics tell. */
 const ID_BYTES = 4;
 
+/** What an image has in it before the name of the board that it is made for, and behind it. */
+export const BOARD_MARK = "veleta-board:";
+const BOARD_NAME = /^[a-z0-9_]{1,32}$/;
+/** Characters of a mark with the longest name. */
+const MARK_MAXIMUM = BOARD_MARK.length + 33;
+
+/** The name of the simulated board. */
+export const SIMULATED_BOARD = "sim";
+
 /** The version of a trial image that the simulator keeps out of the network. */
 export const NO_NETWORK = "no-network";
 
@@ -35,6 +44,8 @@ export interface FirmwareImage {
 	/** The first eight hexadecimal digits of the SHA-256 of the program as it was linked. */
 	readonly id: string;
 	readonly version: string;
+	/** The board that it is made for; `undefined`: it does not tell, or tells several. */
+	readonly board: string | undefined;
 }
 
 /** The image's description. Throws an Error that says why a chip would not start it. */
@@ -63,7 +74,16 @@ export function readImage(bytes: Uint8Array): FirmwareImage {
 	if (image.readUInt32LE(DESCRIPTION_AT) !== DESCRIPTION_MAGIC) throw new Error("it does not say what it is");
 	const description = image.subarray(DESCRIPTION_AT);
 	const [version = ""] = description.toString("latin1", VERSION_AT, VERSION_AT + TEXT_BYTES).split("\0");
-	return { id: idOf(description.subarray(ELF_SHA256_AT)), version };
+	return { id: idOf(description.subarray(ELF_SHA256_AT)), version, board: boardOf(image) };
+}
+
+function boardOf(image: Buffer): string | undefined {
+	const names = new Set<string>();
+	for (let at = image.indexOf(BOARD_MARK); at >= 0; at = image.indexOf(BOARD_MARK, at + 1)) {
+		const [name = ""] = image.toString("latin1", at + BOARD_MARK.length, at + MARK_MAXIMUM).split("\0");
+		if (BOARD_NAME.test(name)) names.add(name);
+	}
+	return names.size === 1 ? [...names][0] : undefined;
 }
 
 /** The firmware's id: the beginning of its hash. */
@@ -72,9 +92,10 @@ export function idOf(hash: Uint8Array): string {
 }
 
 /** An image without a program, for the simulator: one segment of `size` bytes, with its header, checksum and hash. */
-export function createImage(version: string, size: number): Buffer {
-	const segment = randomBytes(Math.max(size, DESCRIPTION_BYTES));
+export function createImage(version: string, size: number, board = SIMULATED_BOARD): Buffer {
+	const segment = randomBytes(Math.max(size, DESCRIPTION_BYTES + MARK_MAXIMUM));
 	segment.fill(0, 0, DESCRIPTION_BYTES);
+	segment.write(`${BOARD_MARK}${board}\0`, DESCRIPTION_BYTES, "latin1");
 	segment.writeUInt32LE(DESCRIPTION_MAGIC);
 	segment.write(version.slice(0, TEXT_BYTES - 1), VERSION_AT, "latin1");
 	segment.write("veleta", NAME_AT, "latin1");

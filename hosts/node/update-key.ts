@@ -50,13 +50,13 @@ export function publicPoint(privateKey: KeyObject): Buffer {
 	return Buffer.concat([Buffer.of(UNCOMPRESSED), Buffer.from(x, "base64url"), Buffer.from(y, "base64url")]);
 }
 
-/** In DER. */
-export function signImage(image: Uint8Array, privateKey: KeyObject): Buffer {
-	return sign("sha256", image, privateKey);
+/** ECDSA over SHA-256, in DER. */
+export function signBytes(bytes: Uint8Array, privateKey: KeyObject): Buffer {
+	return sign("sha256", bytes, privateKey);
 }
 
-/** Whether the owner of a public key (65 bytes) has signed it. Throws an Error where that is no key of P-256. */
-export function isSigned(image: Uint8Array, signature: Uint8Array, point: Uint8Array): boolean {
+/** Whether the owner of a public key (65 bytes) has signed them. Throws an Error where that is no key of P-256. */
+export function isSigned(bytes: Uint8Array, signature: Uint8Array, point: Uint8Array): boolean {
 	const coordinate = (index: number) =>
 		Buffer.from(point.subarray(1 + index * COORDINATE_BYTES, 1 + (index + 1) * COORDINATE_BYTES)).toString("base64url");
 	let key: KeyObject;
@@ -64,9 +64,9 @@ export function isSigned(image: Uint8Array, signature: Uint8Array, point: Uint8A
 		const jwk = { kty: "EC", crv: "P-256", x: coordinate(0), y: coordinate(1) };
 		key = createPublicKey({ key: jwk, format: "jwk" });
 	} catch {
-		throw new Error("updateKey is no public key of P-256");
+		throw new Error("an update key is no public key of P-256");
 	}
-	return verify("sha256", image, key, signature);
+	return verify("sha256", bytes, key, signature);
 }
 
 function reasonOf(error: unknown): string {

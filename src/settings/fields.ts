@@ -61,7 +61,7 @@ export class Fields {
 	/** `others` are the members before it. */
 	private _member(name: string, raw: unknown, row: Row, others: Record<string, unknown>): unknown {
 		if (row.orBoolean && typeof (raw ?? false) === "boolean") return raw ?? false;
-		if (row.properties) return this._objects(name, raw, row as ObjectRow<Table>);
+		if (row.properties || row.items) return this._items(name, raw, row);
 		// Null counts as left out, but not for texts, nor for commands, where it might mean none.
 		const isNothing = raw === undefined || (raw === null && row.type !== "string" && !row.some);
 		const value = isNothing ? row.default : raw;
@@ -72,12 +72,14 @@ export class Fields {
 		return row.default ?? null;
 	}
 
-	private _objects(name: string, raw: unknown, row: ObjectRow<Table>): unknown {
-		if (!row.maxItems) return this.members(name, raw === undefined ? {} : raw, row);
+	private _items(name: string, raw: unknown, row: Row): unknown {
+		const itemOf = (name: string, item: unknown) =>
+			row.items ? this._member(name, item, row.items, {}) : this.members(name, item, row as ObjectRow<Table>);
+		if (!row.maxItems) return itemOf(name, raw === undefined ? {} : raw);
 		const isList = Array.isArray(raw);
 		const list = isList ? raw : raw === undefined ? [] : [raw];
 		if (list.length <= row.maxItems)
-			return list.map((item, index) => this.members(isList ? `${name}[${index}]` : name, item, row));
+			return list.map((item, index) => itemOf(isList ? `${name}[${index}]` : name, item));
 		this.reject(name, row.problem!);
 		return [];
 	}

@@ -25,7 +25,7 @@ export interface Rule {
 }
 
 export interface Row extends Rule {
-	/** A row without a type has one of `enum`, `some` and `properties`. */
+	/** A row without a type has one of `enum`, `some`, `properties` and `items`. */
 	readonly type?: "string" | "number" | "integer" | "boolean";
 	/** If the default breaks the rule, as an empty text may, the user has to set a value. */
 	readonly default?: string | number | boolean;
@@ -44,8 +44,9 @@ export interface Row extends Rule {
 	readonly together?: readonly string[];
 	/** `true` or `false` may stand in place of the object or the text, which by default is `false`. */
 	readonly orBoolean?: boolean;
-	/** One object, or a list of at most `maxItems` objects. */
+	/** One object, or one of `items`, or a list of at most `maxItems` of them. */
 	readonly maxItems?: number;
+	readonly items?: Row;
 }
 
 export interface ObjectRow<T extends Table> extends Row {
@@ -63,15 +64,21 @@ type ValueOf<R> = R extends { readonly enum: readonly (infer Choice)[] }
 		? false | readonly Choice[]
 		: R extends { readonly maxItems: number; readonly properties: infer T }
 			? readonly Values<T>[]
-			: R extends { readonly properties: infer T }
-				? Values<T> | (R extends { readonly orBoolean: true } ? boolean : never)
-				: R extends { readonly type: "string" }
-					? string | (R extends { readonly orBoolean: true } ? boolean : never)
-					: R extends { readonly type: "boolean" }
-						? boolean
-						: number;
+			: R extends { readonly items: infer Item }
+				? readonly ValueOf<Item>[]
+				: R extends { readonly properties: infer T }
+					? Values<T> | (R extends { readonly orBoolean: true } ? boolean : never)
+					: R extends { readonly type: "string" }
+						? string | (R extends { readonly orBoolean: true } ? boolean : never)
+						: R extends { readonly type: "boolean" }
+							? boolean
+							: number;
 /** A row that always has a value. */
-type Certain = { readonly default: unknown } | { readonly properties: unknown } | { readonly orBoolean: true };
+type Certain =
+	| { readonly default: unknown }
+	| { readonly properties: unknown }
+	| { readonly items: unknown }
+	| { readonly orBoolean: true };
 /** The type of a table's values. */
 export type Values<T> = {
 	readonly [N in keyof T as T[N] extends Certain ? N : never]: ValueOf<T[N]>;
@@ -89,6 +96,12 @@ const ADDRESS = { type: "string", pattern: IPV4, problem: "must be an IPv4 addre
 const PEM = { type: "string", pattern: "^-----BEGIN ", problem: "must be in PEM: -----BEGIN …" } as const;
 /** No chip has a higher GPIO number. */
 const PIN = { type: "integer", maximum: 48 } as const;
+/** In hexadecimal digits an uncompressed point on P-256: 4, x, y. */
+const KEY = {
+	type: "string",
+	pattern: "^04[0-9a-f]{128}$",
+	problem: "needs 04 and 128 hexadecimal digits in lower case",
+} as const;
 const EMPTY = { not: "^$", problem: "must not be empty" } as const;
 
 const TOPIC = {
@@ -207,12 +220,9 @@ export const SETTINGS = (Object as Freezing).freeze(
 		 * covers an association, DHCP and a few round trips.
 		 */
 		awake: { type: "number", minimum: 5, maximum: 600, default: 20 },
-		/** In hexadecimal digits an uncompressed point on P-256: 4, x, y. */
-		updateKey: {
-			type: "string",
-			pattern: "^04[0-9a-f]{128}$",
-			problem: "needs 04 and 128 hexadecimal digits in lower case",
-		},
+		updateKeys: { items: KEY, maxItems: 4, problem: "has more than 4 keys" },
+		/** What `updateKeys` was when there was one. */
+		updateKey: KEY,
 		/** In JSON a text: it has no hexadecimal numbers. */
 		address: { enum: ["0x76", "0x77"] },
 		pins: { properties: { data: PIN, clock: PIN, dht: PIN, led: PIN } },

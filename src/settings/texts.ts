@@ -64,8 +64,9 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 		"the protocol that is asked for by ALPN, where one port has several: AWS IoT's 443 wants `mqtt` or `x-amzn-mqtt-ca`",
 	sleep: "whether a board is in deep sleep between readings; `status` is `asleep` then",
 	awake: "seconds: the longest time awake for one reading",
-	updateKey:
-		"the public key that verifies updates, as `npm run update -- --new-key` shows it; without it there are no updates",
+	updateKeys:
+		"the public keys that verify updates, as `npm run update -- --new-key` shows one; without them there are no updates",
+	updateKey: "one of them, as settings of before have it",
 	address: "the I2C address of a BME280 or BMP280, where two are on the bus",
 	pins: "GPIO numbers, where they are not the board's own",
 	"pins.data": "the sensor's I2C data (SDA)",
@@ -114,6 +115,7 @@ export function rows(): [name: SettingName, row: Row][] {
 export function valuesOf(row: Row): string {
 	if (row.enum) return listOf(row.enum, "or");
 	if (row.some) return `\`false\`, or a list of ${listOf(row.some, "and")}`;
+	if (row.items) return `${valuesOf(row.items)}, or a list of up to ${row.maxItems}`;
 	if (row.properties) return row.maxItems === undefined ? "an object" : `an object, or a list of up to ${row.maxItems}`;
 	if (row.type === "boolean") return listOf(["true", "false"], "or");
 	if (row.type === "string") return /^(?:needs|must be) (.*)$/.exec(row.problem ?? "")?.[1] ?? "a text";

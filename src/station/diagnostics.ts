@@ -91,6 +91,8 @@ export class Diagnostics implements Source {
 				...this._progress(),
 				refusal,
 				...wear,
+				// JSON leaves it out.
+				unconfirmed: host.update?.unconfirmed || undefined,
 				...host.diagnostics?.(),
 			}),
 		);

@@ -96,7 +96,7 @@ export class Discovery implements Source {
 		this._alarm = new Alarm(host.timer);
 		const { homeAssistant: prefix } = settings;
 		// All settings but for long ones without a part in it. The prefix stands beside it.
-		const bytes = bytesOf(JSON.stringify({ ...settings, tls: EDITION, updateKey: sleeps }));
+		const bytes = bytesOf(JSON.stringify({ ...settings, tls: EDITION, updateKeys: sleeps }));
 		this._memo = prefix && crc16(bytes, 0, bytes.length).toString(16).padStart(DIGITS, "0") + prefix;
 		const memo = reports.memo();
 		const before = memo.slice(DIGITS);

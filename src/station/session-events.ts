@@ -14,7 +14,6 @@ import type { Outgoing } from "./outgoing.js";
 import { type Reports, WILL_TOLD } from "./reports.js";
 import type { SleepCycle } from "./sleep-cycle.js";
 import { statusMessage } from "./status.js";
-import type { Updater } from "./update.js";
 
 /**
  * Largest packet that the station receives, in bytes beside its topic: what `npm run update`
@@ -30,7 +29,6 @@ interface Parts {
 	readonly brokerLog: BrokerLog;
 	readonly reports: Reports;
 	readonly commands: Commands;
-	readonly updater: Updater;
 	readonly diagnostics: Diagnostics;
 	/** Where Home Assistant is to know the station, or has known it. */
 	readonly discovery: Discovery | undefined;
@@ -56,9 +54,11 @@ export class SessionEvents implements SessionOptions<Outgoing> {
 	readonly commandFilter: string;
 	/** Connections that the broker accepted. */
 	connections = 0;
+	/** Whether the broker has granted the subscription to commands. */
+	takesCommands = false;
 	/** There before the first connection. */
 	parts!: Parts;
-	private readonly _takesCommands: boolean;
+	private readonly _wantsCommands: boolean;
 
 	constructor(
 		{ id, keepAlive, username, password, topic, qos, commands }: Settings,
@@ -78,7 +78,7 @@ export class SessionEvents implements SessionOptions<Outgoing> {
 		this.birth = statusMessage(topic, "online");
 		this.maximumPacketSize = PACKET_SIZE_MAXIMUM + bytesOf(topic).length;
 		this.commandFilter = `${topic}/cmd/#`;
-		this._takesCommands = commands.length > 0;
+		this._wantsCommands = commands.length > 0;
 	}
 
 	nextMessage(): Outgoing | undefined {
@@ -86,9 +86,8 @@ export class SessionEvents implements SessionOptions<Outgoing> {
 	}
 
 	onConnect(sessionPresent: boolean, version: ProtocolVersion, properties: Properties): void {
-		const { updater, reports, commands, observer, diagnostics, brokerLog, session } = this.parts;
+		const { reports, commands, observer, diagnostics, brokerLog, session } = this.parts;
 		this.connections++;
-		updater.connected();
 		const wasTold = reports.brokerTraits >= WILL_TOLD;
 		// Only a will with a delay has properties. No broker tells what becomes of one; RabbitMQ is known by what it lacks.
 		const isForgotten =
@@ -97,7 +96,7 @@ export class SessionEvents implements SessionOptions<Outgoing> {
 		// MQTT 3.1 does not tell whether the broker has something left for the station.
 		if (!sessionPresent && version > 3) commands.newSession();
 		// It may remember what an earlier run with other settings subscribed to.
-		else if (!this._takesCommands) session.unsubscribe(this.commandFilter);
+		else if (!this._wantsCommands) session.unsubscribe(this.commandFilter);
 		observer.onState?.("online");
 		diagnostics.connected();
 		brokerLog.connected(version, sessionPresent);
@@ -147,6 +146,8 @@ export class SessionEvents implements SessionOptions<Outgoing> {
 	}
 
 	onSubscribe(topicFilter: string, reasonCode: number): void {
-		if (reasonCode >= 0x80) this.parts.brokerLog.notSubscribed(topicFilter, topicFilter === this.commandFilter);
+		const isCommands = topicFilter === this.commandFilter;
+		if (reasonCode >= 0x80) this.parts.brokerLog.notSubscribed(topicFilter, isCommands);
+		else if (isCommands) this.takesCommands = true;
 	}
 }

@@ -21,7 +21,7 @@ import { Sampling } from "./sampling.js";
 import { SessionEvents } from "./session-events.js";
 import { SleepCycle } from "./sleep-cycle.js";
 import type { LastStatus } from "./status.js";
-import { Updater } from "./update.js";
+import { type Judged, Updater } from "./update.js";
 
 /**
  * How long a station that is stopped goes on delivering readings, in ms, before
@@ -51,7 +51,7 @@ export interface Counters {
 	connections: number;
 }
 
-export class Station {
+export class Station implements Judged {
 	private readonly _host: Host;
 	private readonly _settings: Settings;
 	private readonly _observer: Observer;
@@ -112,7 +112,7 @@ export class Station {
 			onSample: (seq, sample, now) => this._sampled(seq, sample, now),
 			onFault: (reason) => this._faulted(reason),
 		});
-		const update = new Updater(host, settings.updateKey);
+		const update = new Updater(host, settings, this);
 		this._link = link;
 		this._reports = reports;
 		this._sampling = sampling;
@@ -140,7 +140,6 @@ export class Station {
 			brokerLog: this._brokerLog,
 			reports,
 			commands: this._commands,
-			updater: update,
 			diagnostics: this._diagnostics,
 			discovery: this._discovery,
 			nextMessage: () => this._nextMessage(),
@@ -166,6 +165,19 @@ export class Station {
 	/** Whether an answer from the network is due. */
 	get awaiting(): boolean {
 		return this._link.awaiting;
+	}
+
+	/** What it lacks to be a station that works, and that its owner reaches. */
+	get missing(): string | undefined {
+		const { connections, takesCommands } = this._events;
+		if (connections === 0) return "no broker";
+		if (!takesCommands) return "no subscription to its commands";
+		return this._reports.counters.acknowledged > 0 ? undefined : "no acknowledged reading";
+	}
+
+	/** New firmware has been confirmed: who has sent it is told. */
+	confirmed(): void {
+		this._diagnostics.connected();
 	}
 
 	start(): void {

@@ -2,6 +2,7 @@
  * The station on the XS of an SDK that is installed, within a board's limits:
  * what `npm run mcsim` builds, run without a screen by `board-engine.c`.
  */
+
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,6 +10,7 @@ import { type Creation, XS_SLOT_BYTES } from "../../hosts/creation.ts";
 import { hasMbedTls } from "../../tools/moddable.js";
 import { copyOfProject } from "./mcsim.ts";
 import { type Exit, Program } from "./program.ts";
+import { BOARD, simpleHash } from "./simple-slots.ts";
 import { until } from "./wait.ts";
 
 const { MODDABLE } = process.env;
@@ -28,16 +30,18 @@ const ALLOCATORS = ["fxAllocateChunks", "fxAllocateSlots", "fxFreeChunks", "fxFr
 /** Before what the manifest has the linker do, in one word with it: mcconfig would escape a blank. */
 const LINKER_OPTIONS = ALLOCATORS.map((name) => `--wrap=${name},`).join("");
 
-/** mcsim has no second place for firmware. This one takes everything, and finds every signature wrong. */
+/** mcsim has no second place for firmware. This one takes everything, has the hash of `simple-slots.ts`, and keeps nothing. */
 const UPDATE_PORT = `update: {
 		unconfirmed: false,
+		board: "${BOARD}",
 		judge() {},
-		open() {},
+		kept: () => "",
+		keep() {},
+		hash: ${simpleHash},
+		verify() {},
+		reserve() {},
 		write() {},
-		complete() {
-			throw new Error("the signature is wrong");
-		},
-		close() {},
+		complete() {},
 	},
 	`;
 /** The line of mcsim's host that it goes before. */

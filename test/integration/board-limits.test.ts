@@ -6,13 +6,14 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, type TestContext } from "node:test";
 import { connectAsync, type IClientPublishOptions, type MqttClient } from "mqtt";
-import { createImage } from "../../hosts/node/update-image.ts";
-import { publicPoint, signImage } from "../../hosts/node/update-key.ts";
+import { createImage, SIMULATED_BOARD } from "../../hosts/node/update-image.ts";
+import { publicPoint } from "../../hosts/node/update-key.ts";
+import { SignedUpdate } from "../../hosts/node/update-manifest.ts";
 import { FirmwareSlots } from "../../hosts/sim/headless/firmware-slots.ts";
 import { FlashFile } from "../../hosts/sim/headless/flash-file.ts";
 import { type Memory, Runner } from "../../hosts/sim/headless/runner.ts";
@@ -41,11 +42,13 @@ const SUBSCRIBED = new RegExp(`Sending SUBACK to veleta-${ID}$`);
 
 const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const image = createImage("new", 1_060_000);
-/** As `npm run update` begins. */
-const beginning = JSON.stringify({ size: image.length, signature: signImage(image, privateKey).toString("hex") });
+const update = new SignedUpdate(image, { number: 1, board: SIMULATED_BOARD, station: TOPIC }, privateKey);
 
 const folder = mkdtempSync(join(tmpdir(), "veleta-limits-"));
 after(() => rmSync(folder, { recursive: true }));
+/** As `npm run update` begins. */
+const beginning = join(folder, "beginning");
+writeFileSync(beginning, update.begin);
 
 /** A station in an engine, and its flash, which outlives it. */
 class BoardStation {
@@ -53,7 +56,7 @@ class BoardStation {
 	private readonly _port: number;
 	private readonly _settings: object;
 	private readonly _flash = new FlashFile(undefined);
-	private readonly _slots = new FirmwareSlots(undefined, FIRMWARE);
+	private readonly _slots = FirmwareSlots.open(undefined, FIRMWARE);
 	private _runner: Runner | undefined;
 	private _failure: Error | undefined;
 	/** Why its connections ended, but for those that it gave up since nothing came: the broker, or the station, had to wait for a busy computer. */
@@ -72,7 +75,7 @@ class BoardStation {
 			settings: {
 				...{ id: ID, interval: 1, keepAlive: 5, diagnostics: 2, backlogRate: 100 },
 				broker: `mqtt://127.0.0.1:${this._port}`,
-				updateKey: publicPoint(privateKey).toString("hex"),
+				updateKeys: [publicPoint(privateKey).toString("hex")],
 				...this._settings,
 			},
 			flash: this._flash,
@@ -204,13 +207,13 @@ test("an interval in 170 bytes, and in 180 to 256", (context) =>
 
 test("the first message of npm run update, given at once and after the station was off", (context) =>
 	withMosquitto(context, {}, async ({ broker, station, subscriber }) => {
-		ok(beginning.length > 170);
-		await broker.publish(`${TOPIC}/cmd/update`, "-m", beginning);
+		ok(update.begin.length > 170);
+		await broker.publish(`${TOPIC}/cmd/update`, "-f", beginning);
 		await station.alive("the reply", () => replies(subscriber).length > 0);
-		deepEqual(replies(subscriber)[0], { command: "update", ok: true, offset: 0 });
+		deepEqual(replies(subscriber)[0], { command: "update", ok: true, manifest: update.name, offset: 0 });
 		station.kill();
 		// The broker has the session: the message waits, and is given again and again to a station that dies of it.
-		await broker.publish(`${TOPIC}/cmd/update`, "-m", beginning);
+		await broker.publish(`${TOPIC}/cmd/update`, "-f", beginning);
 		for (let life = 1; life <= 3; life++) {
 			await station.start();
 			await delivers(station, subscriber, 2);

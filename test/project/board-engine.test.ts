@@ -2,15 +2,12 @@
  * The station on the SDK's own XS within each board's limits: it lives, whatever
  * it is sent, and a quarter of the stack stays free. Needs an SDK.
  */
-import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before, type TestContext } from "node:test";
 import { type Creation, creationOf } from "../../hosts/creation.ts";
 import { BOARDS } from "../../hosts/esp32/boards.ts";
-import { createImage } from "../../hosts/node/update-image.ts";
-import { publicPoint, signImage } from "../../hosts/node/update-key.ts";
 import { mutate } from "../fuzz/mutations.ts";
 import { Random } from "../fuzz/random.ts";
 import {
@@ -25,6 +22,7 @@ import { Certificates } from "../harness/certificates.ts";
 import { deepEqual, equal, match, ok } from "../harness/harness.ts";
 import { HostileBroker, hostileMessage, publishOf } from "../harness/hostile-broker.ts";
 import { Mosquitto } from "../harness/mosquitto.ts";
+import { simpleUpdate } from "../harness/simple-slots.ts";
 import { MosquittoSub } from "../harness/subscriber.ts";
 import { until } from "../harness/wait.ts";
 
@@ -48,15 +46,15 @@ for (const [board, { platform }] of Object.entries(BOARDS)) {
 }
 
 const folder = mkdtempSync(join(tmpdir(), "veleta-board-engine-"));
-const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+const UPDATE_KEY = Uint8Array.from({ length: 65 }, (_, at) => (at === 0 ? 4 : 0x11));
 let broker: Mosquitto;
 let engine: BoardEngine;
 
 before(async () => {
 	if (NO_BOARD_ENGINE) return;
 	broker = await Mosquitto.start(join(folder, "broker"));
-	const updateKey = publicPoint(privateKey).toString("hex");
-	engine = BoardEngine.build("board-engine", { ...SETTINGS, updateKey, broker: `mqtt://127.0.0.1:${broker.port}` });
+	const updateKeys = [Buffer.from(UPDATE_KEY).toString("hex")];
+	engine = BoardEngine.build("board-engine", { ...SETTINGS, updateKeys, broker: `mqtt://127.0.0.1:${broker.port}` });
 });
 
 after(async () => {
@@ -138,8 +136,10 @@ class Bench {
 	}
 
 	/** Publishes a command at QoS 1; `args` are more of mosquitto_pub's arguments. */
-	async command(name: string, payload: string, ...args: string[]): Promise<void> {
-		const what = payload === "" ? ["-n"] : ["-m", payload];
+	async command(name: string, payload: string | Uint8Array, ...args: string[]): Promise<void> {
+		const file = join(folder, "payload");
+		if (typeof payload !== "string") writeFileSync(file, payload);
+		const what = typeof payload !== "string" ? ["-f", file] : payload === "" ? ["-n"] : ["-m", payload];
 		await broker.publish(`${TOPIC}/cmd/${name}`, ...what, ...args);
 	}
 
@@ -151,7 +151,7 @@ class Bench {
 	}
 
 	/** Publishes a command and resolves with the reply to it. */
-	async ask(name: string, payload = ""): Promise<{ readonly [member: string]: unknown }> {
+	async ask(name: string, payload: string | Uint8Array = ""): Promise<{ readonly [member: string]: unknown }> {
 		const before = this.replies.length;
 		await this.command(name, payload);
 		await this.alive(`the reply to ${name}`, () => this.replies.length > before);
@@ -177,9 +177,9 @@ function onEachBoard(name: string, run: (bench: Bench) => Promise<void>): void {
 	}
 }
 
-const image = createImage("new", 1_060_000);
-/** As `npm run update` begins. */
-const beginning = () => JSON.stringify({ size: image.length, signature: signImage(image, privateKey).toString("hex") });
+const PIECE_BYTES = 992;
+const update = simpleUpdate(4 * PIECE_BYTES + 1, PIECE_BYTES, UPDATE_KEY, { station: TOPIC });
+const BEGUN = { command: "update", ok: true, manifest: update.name, offset: 0 };
 
 onEachBoard("start, readings, every command, an update's beginning, an outage and a restart", async (bench) => {
 	await bench.freshBroker();
@@ -200,16 +200,9 @@ onEachBoard("start, readings, every command, an update's beginning, an outage an
 	await bench.alive("a reply elsewhere", () => bench.subscriber.messages.some(({ topic }) => topic === "answers/here"));
 	await bench.check("commands");
 
-	deepEqual(await bench.ask("update", beginning()), { command: "update", ok: true, offset: 0 });
-	const file = join(folder, "piece");
-	for (let offset = 0; offset < 4_096; offset += 1_024) {
-		const before = bench.replies.length;
-		writeFileSync(file, image.subarray(offset, offset + 1_024));
-		await broker.publish(`${TOPIC}/cmd/update/${offset}`, "-f", file);
-		await bench.alive("the reply to a piece", () => bench.replies.length > before);
-	}
-	equal(bench.replies.at(-1)!.offset, 4_096);
-	await bench.ask("update");
+	deepEqual(await bench.ask("update", update.begin), BEGUN);
+	for (let offset = 0; offset < 4 * PIECE_BYTES; offset += PIECE_BYTES)
+		deepEqual((await bench.ask(`update/${offset}`, update.pieces.get(offset)!)).offset, offset + PIECE_BYTES);
 	await bench.check("an update's beginning");
 
 	const taken = bench.station.readings;
@@ -249,7 +242,7 @@ onEachBoard("the first message of npm run update, given at once and after the st
 	await bench.freshBroker();
 	bench.start();
 	await bench.online();
-	const first = beginning();
+	const first = update.begin;
 	ok(first.length > 170, `${first.length} bytes`);
 	equal((await bench.ask("update", first)).ok, true);
 	await bench.station.kill();

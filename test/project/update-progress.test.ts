@@ -12,12 +12,15 @@ function watch(isTTY: boolean) {
 
 /** Everything that can happen, at times in ms. */
 function happen({ progress }: ReturnType<typeof watch>): void {
-	progress.show(0, false, 0);
-	progress.show(1_024, false, 1_000);
-	progress.show(2_048, false, 1_050);
-	progress.show(530_880, false, 1_100);
-	progress.show(1_061_760, true, 13_400);
-	progress.show(1_061_760, true, 15_000);
+	progress.show(0, false, false, 0);
+	progress.show(1_024, false, false, 1_000);
+	progress.show(2_048, false, false, 1_050);
+	progress.show(530_880, false, false, 1_100);
+	progress.show(796_320, false, false, 7_000);
+	progress.show(1_061_760, true, false, 13_400);
+	progress.show(1_061_760, true, false, 15_000);
+	progress.show(1_061_760, true, true, 19_000);
+	progress.show(1_061_760, true, true, 20_000);
 	progress.end("it runs the new firmware, 0badcafe");
 }
 
@@ -29,7 +32,9 @@ test("in a terminal one line changes, at most ten times a second", () => {
 		"↺veleta/roof: takes firmware 0badcafe, 1,037 KB\n" +
 			"↺veleta/roof: 0 %, 1 of 1,037 KB" +
 			"↺veleta/roof: 50 %, 519 of 1,037 KB" +
-			"↺veleta/roof: has all of it after 12 s, and restarts: new firmware has ten minutes to reach the broker\n" +
+			"↺veleta/roof: 75 %, 778 of 1,037 KB, 129.4 KB/s, 3 s left" +
+			"↺veleta/roof: has all of it after 12 s, and restarts: new firmware has ten minutes to work\n" +
+			"↺veleta/roof: runs firmware 0badcafe, and confirms it after three minutes\n" +
 			"↺veleta/roof: it runs the new firmware, 0badcafe\n",
 	);
 	assert.equal(terminal.progress.line("interrupted"), "\r\x1b[Kveleta/roof: interrupted");
@@ -41,7 +46,8 @@ test("elsewhere there is a line for each thing that happens", () => {
 	assert.equal(
 		file.shown(),
 		"veleta/roof: takes firmware 0badcafe, 1,037 KB\n" +
-			"veleta/roof: has all of it after 12 s, and restarts: new firmware has ten minutes to reach the broker\n" +
+			"veleta/roof: has all of it after 12 s, and restarts: new firmware has ten minutes to work\n" +
+			"veleta/roof: runs firmware 0badcafe, and confirms it after three minutes\n" +
 			"veleta/roof: it runs the new firmware, 0badcafe\n",
 	);
 	assert.equal(file.progress.line("interrupted"), "veleta/roof: interrupted");

@@ -5,8 +5,8 @@ import { REFUSED, TAKEN } from "../harness/settings-cases.ts";
 
 test("nothing set is valid: every setting has a default", () => {
 	const settings: Readonly<Record<string, unknown>> = { ...parseSettings({}) };
-	const { username, password, updateKey, ...present } = parseSettings({});
-	deepEqual([username, password, updateKey], [undefined, undefined, undefined]);
+	const { username, password, updateKeys, ...present } = parseSettings({});
+	deepEqual([username, password, updateKeys], [undefined, undefined, []]);
 	const { sensor, interval, broker, id, topic, commands, keepAlive, qos, tls, pins, wifi } = present;
 	deepEqual(
 		{ sensor, interval, broker, id, topic, commands, keepAlive, qos, tls, pins, wifi },
@@ -74,9 +74,13 @@ test("certificates are texts in PEM", () => {
 	deepEqual(parseSettings(TAKEN.certificates).tls, TAKEN.certificates.tls);
 });
 
-test("the key of updates is a point on P-256", () => {
-	const key = parseSettings(TAKEN.updateKey).updateKey!;
-	deepEqual([key.length, key[0], key[1], key[64]], [65, 4, 15, 15]);
+test("keys of updates are points on P-256: one, or a list, or as settings of before have it", () => {
+	const shapesOf = (raw: object) => parseSettings(raw).updateKeys.map((key) => [key.length, key[0], key[1], key[64]]);
+	const shape = [65, 4, 15, 15];
+	deepEqual(shapesOf(TAKEN.updateKey), [shape]);
+	deepEqual(shapesOf(TAKEN.oneUpdateKey), [shape]);
+	deepEqual(shapesOf(TAKEN.updateKeys), [shape, [65, 4, 30, 30]]);
+	deepEqual(shapesOf({ ...TAKEN.updateKey, ...TAKEN.updateKeys }), [shape, shape, [65, 4, 30, 30]]);
 });
 
 const ALL = TAKEN.allCommands.commands;

@@ -3,6 +3,7 @@ import { parseSettings } from "../../src/settings.ts";
 import { start } from "../../src/start.ts";
 import { deepEqual, equal, ok, test } from "../harness/harness.ts";
 import { hostOf } from "../harness/host.ts";
+import { SimpleSlots } from "../harness/simple-slots.ts";
 import { World } from "../harness/world.ts";
 
 interface Machine {
@@ -13,23 +14,13 @@ interface Machine {
 function starts(settings: unknown, { unconfirmed, defaultId }: Machine = {}) {
 	const world = new World();
 	const told: string[] = [];
-	const never = () => {
-		throw new Error("not asked for");
-	};
+	const slots = new SimpleSlots((call) => told.push(call));
+	slots.unconfirmed = unconfirmed === true;
 	const host = hostOf(
 		world,
 		{
 			...createSimulatedSensor({ sensor: "bme280", clock: world.clock, seed: 1 }),
-			...(unconfirmed !== undefined && {
-				update: {
-					unconfirmed,
-					judge: (works) => told.push(works ? "confirm" : "roll back"),
-					open: never,
-					write: never,
-					complete: never,
-					close: never,
-				},
-			}),
+			...(unconfirmed !== undefined && { update: slots }),
 		},
 		told,
 	);

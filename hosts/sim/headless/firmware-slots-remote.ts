@@ -1,27 +1,37 @@
 /** The firmware slots, which lie on the Node side, as XS reaches them: a request and its answer, synchronously. */
 import type { Bytes, UpdatePort } from "../../../src/host.js";
-import { messageOf } from "../../../src/text.js";
+import { bytesOf, messageOf, textOf } from "../../../src/text.js";
 
 /** The first byte of a request. */
 const Operation = {
 	IsUnconfirmed: 0,
 	/** A byte: whether the firmware works. */
 	Judge: 1,
-	/** A double: how many bytes are to come. */
-	Open: 2,
-	Write: 3,
-	/** A key, and behind it a character of the signature in each byte. */
-	Complete: 4,
-	Close: 5,
-	/** Answered with the running firmware's id, a character in each byte. */
-	Id: 6,
+	/** Answered with a text. */
+	Kept: 2,
+	Keep: 3,
+	/** Answered with hexadecimal digits. */
+	Hash: 4,
+	/** A double: how many bytes the signature has; then the signature, a key, and what was signed. */
+	Verify: 5,
+	/** A double: how many bytes there are to be. */
+	Reserve: 6,
+	/** A double: the offset; then the bytes. */
+	Write: 7,
+	/** A double: how many bytes there are; then their hash. */
+	Complete: 8,
+	/** Answered with the board's name. */
+	Board: 9,
+	/** Answered with the running firmware's id. */
+	Id: 10,
 } as const;
 
-/** An answer: whether it is refused; then the result, or the reason, a character in each byte. */
+/** An answer: whether it is refused; then the result, or the reason. */
 const DONE = 0;
 const REFUSED = 1;
 
 const KEY_BYTES = 65;
+const NUMBER_BYTES = 8;
 const NOTHING: Bytes = new Uint8Array(0);
 
 /** Carries a request to the other side and returns the answer. */
@@ -41,31 +51,46 @@ export class RemoteSlots implements UpdatePort {
 		return this._ask(Operation.IsUnconfirmed)[0] === 1;
 	}
 
+	get board(): string {
+		return textOf(this._ask(Operation.Board));
+	}
+
 	judge(works: boolean): void {
 		this._ask(Operation.Judge, Uint8Array.of(works ? 1 : 0));
 		if (!works) this._restart();
 	}
 
-	open(byteLength: number): void {
-		this._ask(Operation.Open, new Uint8Array(Float64Array.of(byteLength).buffer));
+	kept(): string {
+		return textOf(this._ask(Operation.Kept));
 	}
 
-	write(bytes: Bytes): void {
-		this._ask(Operation.Write, bytes);
+	keep(text: string): void {
+		this._ask(Operation.Keep, bytesOf(text));
 	}
 
-	complete(signature: string, publicKey: Bytes): void {
-		const characters = Uint8Array.from(signature, (character) => character.charCodeAt(0));
-		this._ask(Operation.Complete, publicKey, characters);
+	hash(bytes: Bytes): string {
+		return textOf(this._ask(Operation.Hash, bytes));
 	}
 
-	close(): void {
-		this._ask(Operation.Close);
+	verify(bytes: Bytes, signature: Bytes, publicKey: Bytes): void {
+		this._ask(Operation.Verify, doubleOf(signature.length), signature, publicKey, bytes);
+	}
+
+	reserve(byteLength: number): void {
+		this._ask(Operation.Reserve, doubleOf(byteLength));
+	}
+
+	write(bytes: Bytes, byteOffset: number): void {
+		this._ask(Operation.Write, doubleOf(byteOffset), bytes);
+	}
+
+	complete(byteLength: number, hash: string): void {
+		this._ask(Operation.Complete, doubleOf(byteLength), bytesOf(hash));
 	}
 
 	/** The running firmware's id. */
 	get id(): string {
-		return characters(this._ask(Operation.Id));
+		return textOf(this._ask(Operation.Id));
 	}
 
 	private _ask(operation: number, ...parts: Bytes[]): Bytes {
@@ -78,15 +103,12 @@ export class RemoteSlots implements UpdatePort {
 		}
 		const answer = new Uint8Array(this._call(request.buffer));
 		if (answer[0] === DONE) return answer.subarray(1);
-		throw new Error(characters(answer.subarray(1)));
+		throw new Error(textOf(answer.subarray(1)));
 	}
 }
 
-/** A text in ASCII, a character in each byte. */
-function characters(bytes: Bytes): string {
-	let text = "";
-	for (const code of bytes) text += String.fromCharCode(code);
-	return text;
+function doubleOf(value: number): Bytes {
+	return new Uint8Array(Float64Array.of(value).buffer);
 }
 
 type Slots = UpdatePort & { readonly id: string };
@@ -96,10 +118,7 @@ export function answerSlots(slots: Slots, request: Uint8Array): Bytes {
 	try {
 		return answerOf(DONE, carryOut(slots, request[0]!, Uint8Array.from(request.subarray(1))));
 	} catch (error) {
-		return answerOf(
-			REFUSED,
-			Uint8Array.from(messageOf(error), (character) => character.charCodeAt(0) & 0x7f),
-		);
+		return answerOf(REFUSED, bytesOf(messageOf(error)));
 	}
 }
 
@@ -111,25 +130,37 @@ function answerOf(first: number, bytes: Bytes): Bytes {
 }
 
 function carryOut(slots: Slots, operation: number, bytes: Bytes): Bytes {
+	const number = () => new Float64Array(bytes.slice(0, NUMBER_BYTES).buffer)[0]!;
 	switch (operation) {
 		case Operation.IsUnconfirmed:
 			return Uint8Array.of(slots.unconfirmed ? 1 : 0);
+		case Operation.Board:
+			return bytesOf(slots.board);
 		case Operation.Id:
-			return Uint8Array.from(slots.id, (digit) => digit.charCodeAt(0));
+			return bytesOf(slots.id);
+		case Operation.Kept:
+			return bytesOf(slots.kept());
+		case Operation.Hash:
+			return bytesOf(slots.hash(bytes));
 		case Operation.Judge:
 			slots.judge(bytes[0] === 1);
 			break;
-		case Operation.Open:
-			slots.open(new Float64Array(bytes.buffer)[0]!);
+		case Operation.Keep:
+			slots.keep(textOf(bytes));
+			break;
+		case Operation.Verify: {
+			const key = NUMBER_BYTES + number();
+			slots.verify(bytes.slice(key + KEY_BYTES), bytes.slice(NUMBER_BYTES, key), bytes.slice(key, key + KEY_BYTES));
+			break;
+		}
+		case Operation.Reserve:
+			slots.reserve(number());
 			break;
 		case Operation.Write:
-			slots.write(bytes);
+			slots.write(bytes.slice(NUMBER_BYTES), number());
 			break;
 		case Operation.Complete:
-			slots.complete(characters(bytes.subarray(KEY_BYTES)), bytes.slice(0, KEY_BYTES));
-			break;
-		case Operation.Close:
-			slots.close();
+			slots.complete(number(), textOf(bytes.slice(NUMBER_BYTES)));
 			break;
 		default:
 			throw new Error("no such operation of firmware slots");

@@ -1,21 +1,35 @@
-import { CHUNK_BYTES, UpdateSender } from "../../../commands/update/sender.ts";
+import { UpdateSender } from "../../../commands/update/sender.ts";
 import type { Message } from "../../../src/net/mqtt/message.ts";
 import { bytesOf } from "../../../src/text.ts";
 import { deepEqual, equal, test } from "../../harness/harness.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60_000;
-/** Seven chunks, the last of one byte. */
-const SIZE = 6 * CHUNK_BYTES + 1;
-const IMAGE = Uint8Array.from({ length: SIZE }, (_, at) => at % 251);
+const PIECE = 992;
+/** Seven pieces, the last of one byte. */
+const SIZE = 6 * PIECE + 1;
+const LINK = 64;
+/** As a signed update is sent. */
+const UPDATE = {
+	begin: bytesOf("the manifest"),
+	name: "feedbeef",
+	size: SIZE,
+	piece(offset: number) {
+		const length = Math.min(PIECE, SIZE - offset);
+		return { payload: new Uint8Array(LINK + length).fill(offset / PIECE), end: offset + length };
+	},
+	isPiece: (offset: unknown): offset is number =>
+		offset === SIZE || (Number(offset) % PIECE === 0 && Number(offset) >= 0 && Number(offset) < SIZE),
+};
 
-function start() {
+function start(hasProperties = true) {
 	const sender = new UpdateSender({
 		topic: "veleta/roof",
-		image: IMAGE,
+		update: UPDATE,
 		id: "0badcafe",
-		signature: Uint8Array.of(0x30, 6),
+		replyLevel: "mine",
 	});
+	const replies = hasProperties ? "reply/mine" : "reply";
 	const hears = (name: string, now: number, payload: object | string, retain = false) =>
 		sender.receive(
 			{
@@ -34,60 +48,91 @@ function start() {
 			for (let next = sender.nextMessage(now); next; next = sender.nextMessage(now)) sent.push(short(next));
 			return sent;
 		},
-		begun: (now: number, offset: number) => hears("reply", now, { command: "update", ok: true, offset }),
-		taken: (now: number, offset: number) => hears("reply", now, { command: "update/1024", ok: true, offset }),
+		replies,
+		subscribed: (now: number) => sender.subscribed(now, hasProperties),
+		begun: (now: number, offset: number) =>
+			hears(replies, now, { command: "update", ok: true, manifest: "feedbeef", offset }),
+		taken: (now: number, offset: number) =>
+			hears(replies, now, { command: "update/992", ok: true, manifest: "feedbeef", offset }),
 		gap: (now: number, offset: number) =>
-			hears("reply", now, { command: "update/1024", ok: false, error: "bytes before these are missing", offset }),
-		runs: (now: number, image: string | undefined, retain = false, uptime = 0) =>
-			hears("diagnostics", now, { uptime, image }, retain),
+			hears(replies, now, {
+				command: "update/992",
+				ok: false,
+				manifest: "feedbeef",
+				error: "bytes before these are missing",
+				offset,
+			}),
+		runs: (now: number, image: string | undefined, retain = false, uptime = 0, unconfirmed?: boolean) =>
+			hears("diagnostics", now, { uptime, image, unconfirmed }, retain),
 	};
 }
 
-/** The topic's last level, and of a chunk where it lies. */
-function short({ topic, payload, qos, retain }: Message): string {
+/** The topic's last levels, and of a piece its bytes. */
+function short({ topic, payload, qos, retain, properties }: Message): string {
 	equal(qos, 1);
 	equal(retain, false);
+	equal(properties?.responseTopic, "veleta/roof/reply/mine");
 	const name = topic.slice("veleta/roof/cmd/".length);
 	if (name === "update") return `${name} ${String.fromCharCode(...payload)}`;
 	const offset = Number(name.slice("update/".length));
-	deepEqual(payload, IMAGE.slice(offset, offset + payload.length));
-	return `${offset}+${payload.length}`;
+	equal(payload[0], offset / PIECE);
+	return `${offset}+${payload.length - LINK}`;
 }
 
-const BEGIN = `update {"size":${SIZE},"signature":"3006"}`;
-const chunk = (index: number) => `${index * CHUNK_BYTES}+${index === 6 ? 1 : CHUNK_BYTES}`;
+const BEGIN = "update the manifest";
+const piece = (index: number) => `${index * PIECE}+${index === 6 ? 1 : PIECE}`;
 
-test("it begins, keeps four chunks under way, and ends when the station says that it runs the image", () => {
-	const { sender, sends, begun, taken, runs } = start();
+test("it begins, has up to four pieces under way, and ends when the station has confirmed the image", () => {
+	const { sender, subscribed, sends, begun, taken, runs } = start();
 	equal(sender.deadline, Number.POSITIVE_INFINITY);
 	deepEqual(sends(0), []);
-	sender.subscribed(100);
+	subscribed(100);
 	deepEqual(sends(100), []);
 	runs(150, "11111111", true);
 	deepEqual(sends(150), [BEGIN]);
 	deepEqual(sends(200), []);
 	begun(300, 0);
-	deepEqual(sends(300), [chunk(0), chunk(1), chunk(2), chunk(3)]);
-	taken(400, CHUNK_BYTES);
-	deepEqual(sends(400), [chunk(4)]);
-	taken(500, 2 * CHUNK_BYTES);
-	taken(500, 3 * CHUNK_BYTES);
-	deepEqual(sends(500), [chunk(5), chunk(6)]);
-	equal(sender.acknowledged, 3 * CHUNK_BYTES);
-	for (const chunks of [4, 5, 6]) taken(600, chunks * CHUNK_BYTES);
+	deepEqual(sends(300), [piece(0)], "alone: it tells how long one takes");
+	taken(400, PIECE);
+	deepEqual(sends(400), [piece(1), piece(2)]);
+	taken(500, 2 * PIECE);
+	taken(500, 3 * PIECE);
+	deepEqual(sends(500), [piece(3), piece(4), piece(5), piece(6)]);
+	equal(sender.acknowledged, 3 * PIECE);
+	for (const pieces of [4, 5, 6]) taken(600, pieces * PIECE);
 	equal(sender.restarting, false);
 	taken(700, SIZE);
 	equal(sender.restarting, true);
 	deepEqual(sends(700), []);
-	equal(sender.outcome, undefined);
-	runs(9_000, "0badcafe");
+	runs(9_000, "0badcafe", false, 0, true);
+	deepEqual([sender.outcome, sender.onTrial], [undefined, true]);
+	runs(189_000, "0badcafe", false, 180);
 	deepEqual(sender.outcome, { ok: true, text: "it runs the new firmware, 0badcafe" });
 	equal(sender.deadline, Number.POSITIVE_INFINITY);
 });
 
+test("firmware that is tried and not confirmed is none yet, also when the sender comes later", () => {
+	const { sender, subscribed, sends, hears, runs } = start();
+	subscribed(0);
+	runs(100, "0badcafe", true, 5, true);
+	deepEqual([sender.outcome, sends(100)], [undefined, []]);
+	hears("status", 200 * SECOND, "online");
+	runs(200 * SECOND, "11111111");
+	deepEqual(sender.outcome, { ok: false, text: "it went back: it runs 11111111, and not 0badcafe" });
+
+	const other = start();
+	other.subscribed(0);
+	other.runs(100, "0badcafe", true, 5, true);
+	other.subscribed(60_000);
+	other.runs(60_000, "0badcafe", true, 5, true);
+	other.sender.tick(other.sender.deadline);
+	other.sender.tick(100 + 12 * MINUTE);
+	deepEqual(other.sender.outcome, { ok: false, text: "it has not confirmed the new firmware" });
+});
+
 test("it begins without retained diagnostics after half a second", () => {
-	const { sender, sends } = start();
-	sender.subscribed(100);
+	const { sender, sends, subscribed } = start();
+	subscribed(100);
 	equal(sender.deadline, 600);
 	sender.tick(599);
 	deepEqual(sends(599), []);
@@ -96,65 +141,166 @@ test("it begins without retained diagnostics after half a second", () => {
 });
 
 test("a station that runs the image already is left alone", () => {
-	const { sender, sends, runs } = start();
-	sender.subscribed(0);
+	const { sender, sends, runs, subscribed } = start();
+	subscribed(0);
 	runs(100, "0badcafe", true);
 	deepEqual(sender.outcome, { ok: true, text: "it runs this firmware already, 0badcafe" });
 	deepEqual(sends(100), []);
 });
 
 test("it goes on where the station is", () => {
-	const { sender, sends, begun } = start();
-	sender.subscribed(0);
+	const { sender, sends, begun, subscribed } = start();
+	subscribed(0);
 	sender.tick(500);
 	sends(500);
-	begun(600, 5 * CHUNK_BYTES);
-	deepEqual(sends(600), [chunk(5), chunk(6)]);
+	begun(600, 5 * PIECE);
+	deepEqual(sends(600), [piece(5)]);
 });
 
 /** Has sent the first four chunks, of which the station has one. */
 function underWay() {
 	const all = start();
-	all.sender.subscribed(0);
+	all.subscribed(0);
 	all.hears("status", 10, "online", true);
 	all.runs(20, "11111111", true);
 	all.sends(20);
 	all.begun(100, 0);
 	all.sends(100);
-	all.taken(200, CHUNK_BYTES);
+	all.taken(200, PIECE);
 	all.sends(200);
 	return all;
 }
 
-test("a missing chunk, or a station that knows of no update, makes it begin again, once", () => {
-	for (const offset of [CHUNK_BYTES, 0]) {
-		const { sends, begun, gap } = underWay();
-		gap(300, offset);
-		deepEqual(sends(300), [BEGIN]);
-		gap(301, offset);
-		gap(302, offset);
-		deepEqual(sends(302), []);
-		begun(400, offset);
-		const first = offset / CHUNK_BYTES;
-		deepEqual(sends(400), [chunk(first), chunk(first + 1), chunk(first + 2), chunk(first + 3)]);
+test("a station that has less than it had begins again; a piece that it does not take costs nothing", () => {
+	const { sender, sends, begun, gap, hears, replies } = underWay();
+	hears(replies, 250, {
+		command: "update/992",
+		ok: false,
+		manifest: "feedbeef",
+		error: "these bytes are not what was signed",
+		offset: PIECE,
+	});
+	gap(260, PIECE);
+	deepEqual([sends(260), sender.outcome], [[], undefined]);
+	gap(300, 0);
+	deepEqual(sends(300), [BEGIN]);
+	gap(301, 0);
+	gap(302, 0);
+	deepEqual(sends(302), []);
+	begun(400, 0);
+	deepEqual(sends(400), [piece(0), piece(1)]);
+	hears(replies, 500, {
+		command: "update/992",
+		ok: false,
+		manifest: "feedbeef",
+		error: "bytes before these are missing",
+		offset: 2 * PIECE,
+	});
+	equal(sender.acknowledged, 2 * PIECE, "who has more has it");
+});
+
+test("what goes to another's topic of replies, or is about another's manifest, is not ours", () => {
+	const own = underWay();
+	own.hears("reply", 300, { command: "update", ok: false, error: "no" });
+	own.hears("reply/other", 300, { command: "update/0", ok: false, error: "no" });
+	equal(own.sender.outcome, undefined);
+
+	const shared = start(false);
+	shared.subscribed(0);
+	shared.sender.tick(500);
+	shared.sends(500);
+	const other = { command: "update", manifest: "01234567" };
+	shared.hears("reply", 600, { ...other, ok: false, error: "the signature is wrong" });
+	shared.hears("reply", 610, { ...other, ok: true, offset: 0 });
+	shared.hears("reply/mine", 620, { command: "update", ok: false, error: "no" });
+	deepEqual([shared.sender.outcome, shared.sends(620)], [undefined, []]);
+	shared.begun(700, 0);
+	deepEqual(shared.sends(700), [piece(0)]);
+});
+
+test("where another update has begun, the station decides whether this one may go on", () => {
+	const { sender, sends, hears, replies } = underWay();
+	hears(replies, 2_000, { command: "update/992", ok: true, manifest: "01234567", offset: 5 * PIECE });
+	hears(replies, 2_001, {
+		command: "update/1984",
+		ok: false,
+		manifest: "01234567",
+		error: "missing",
+		offset: 6 * PIECE,
+	});
+	deepEqual([sender.acknowledged, sends(2_001)], [PIECE, [BEGIN]]);
+	hears(replies, 2_100, { command: "update", ok: false, manifest: "feedbeef", error: "its number 1 is not above 2" });
+	deepEqual(sender.outcome, {
+		ok: false,
+		text: "it refuses: its number 1 is not above 2; --number takes a higher one",
+	});
+});
+
+test("a station that is busy is asked again when it says, and no later than a minute", () => {
+	for (const [wait, later] of [
+		[7, 7],
+		[100_000, 60],
+	] as const) {
+		const { sender, subscribed, sends, hears, replies } = start();
+		subscribed(0);
+		sender.tick(500);
+		sends(500);
+		hears(replies, 1_000, { command: "update", ok: false, manifest: "feedbeef", wait, error: "busy" });
+		equal(sender.outcome, undefined);
+		sender.tick(1_000 + later * SECOND - 1);
+		deepEqual(sends(1_000 + later * SECOND - 1), []);
+		sender.tick(1_000 + later * SECOND);
+		deepEqual(sends(1_000 + later * SECOND), [BEGIN]);
 	}
 });
 
+test("on a link of 2 kbit/s no piece is sent twice", () => {
+	const { sender, subscribed, begun, taken } = start();
+	subscribed(0);
+	sender.tick(500);
+	/** When the link is free, and the pieces in it, by the offset behind them. */
+	let free = 500;
+	const inLink: { at: number; end: number }[] = [];
+	const sent: string[] = [];
+	let now = 500;
+	const pump = () => {
+		for (let next = sender.nextMessage(now); next; next = sender.nextMessage(now)) {
+			const text = short(next);
+			sent.push(text);
+			free = Math.max(free, now) + (next.payload.length + 60) * 4;
+			const [, offset = "0", length = "0"] = /^(\d+)\+(\d+)$/.exec(text) ?? [];
+			inLink.push({ at: free, end: Number(offset) + Number(length) });
+		}
+	};
+	for (pump(); inLink.length > 0 && !sender.outcome; pump()) {
+		const { at, end } = inLink.shift()!;
+		for (; sender.deadline < at; pump()) {
+			now = sender.deadline;
+			sender.tick(now);
+		}
+		now = at;
+		if (end === 0) begun(now, 0);
+		else taken(now, end);
+	}
+	deepEqual(sent, [BEGIN, ...[0, 1, 2, 3, 4, 5, 6].map(piece)]);
+	equal(sender.restarting, true);
+});
+
 test("old answers change nothing", () => {
-	const { sender, sends, taken, hears } = underWay();
-	taken(300, 3 * CHUNK_BYTES);
+	const { sender, sends, taken, hears, replies } = underWay();
+	taken(300, 3 * PIECE);
 	sends(300);
-	taken(301, CHUNK_BYTES);
+	taken(301, PIECE);
 	taken(302, SIZE + 1);
 	taken(303, -1);
 	taken(304, Number.NaN);
-	hears("reply", 305, { command: "update/1024", ok: true, offset: "4096" });
-	hears("reply", 306, { command: "update/1024", ok: true, offset: SIZE }, true);
-	hears("reply", 307, { command: "sample", ok: false, error: "no reading" });
-	hears("reply", 308, "no JSON");
-	hears("reply", 309, "null");
-	hears("reply", 310, "x".repeat(2_000));
-	equal(sender.acknowledged, 3 * CHUNK_BYTES);
+	hears(replies, 305, { command: "update/992", ok: true, manifest: "feedbeef", offset: "4096" });
+	hears(replies, 306, { command: "update/992", ok: true, offset: SIZE }, true);
+	hears(replies, 307, { command: "sample", ok: false, error: "no reading" });
+	hears(replies, 308, "no JSON");
+	hears(replies, 309, "null");
+	hears(replies, 310, "x".repeat(2_000));
+	equal(sender.acknowledged, 3 * PIECE);
 	deepEqual(sends(311), []);
 	equal(sender.outcome, undefined);
 });
@@ -168,15 +314,15 @@ test("silence for ten seconds makes it begin again", () => {
 	deepEqual(sends(10_200), [BEGIN]);
 	sender.tick(20_200);
 	deepEqual(sends(20_200), [BEGIN]);
-	begun(20_300, 2 * CHUNK_BYTES);
-	deepEqual(sends(20_300), [chunk(2), chunk(3), chunk(4), chunk(5)]);
+	begun(20_300, 2 * PIECE);
+	deepEqual(sends(20_300), [piece(2), piece(3)]);
 });
 
 test("its own new connection, and the station's, make it begin again", () => {
-	const { sender, sends, hears, begun } = underWay();
-	sender.subscribed(300);
+	const { sends, hears, begun, subscribed } = underWay();
+	subscribed(300);
 	deepEqual(sends(300), [BEGIN]);
-	begun(400, CHUNK_BYTES);
+	begun(400, PIECE);
 	sends(400);
 	hears("status", 500, "offline");
 	deepEqual(sends(500), []);
@@ -185,8 +331,8 @@ test("its own new connection, and the station's, make it begin again", () => {
 });
 
 test("a station that is offline is told once, and waited for, for two minutes", () => {
-	const { sender, sends, hears } = start();
-	sender.subscribed(0);
+	const { sender, sends, hears, subscribed } = start();
+	subscribed(0);
 	hears("status", 10, "offline", true);
 	sender.tick(500);
 	deepEqual(sends(500), [BEGIN]);
@@ -199,8 +345,8 @@ test("a station that is offline is told once, and waited for, for two minutes", 
 });
 
 test("a station of which nothing is known is asked again and again, and then given up", () => {
-	const { sender, sends } = start();
-	sender.subscribed(0);
+	const { sender, sends, subscribed } = start();
+	subscribed(0);
 	let begins = 0;
 	while (!sender.outcome) {
 		const { deadline } = sender;
@@ -212,52 +358,50 @@ test("a station of which nothing is known is asked again and again, and then giv
 });
 
 test("a station that sleeps is waited for without an end, and then has its two minutes", () => {
-	const { sender, sends, hears, begun } = start();
-	sender.subscribed(0);
+	const { sender, sends, hears, begun, subscribed } = start();
+	subscribed(0);
 	hears("status", 10, "asleep", true);
 	sender.tick(500);
-	equal(sender.nextMessage(500)?.properties, undefined, "the broker keeps it");
+	equal(sender.nextMessage(500)?.properties?.messageExpiryInterval, undefined, "the broker keeps it");
 	equal(sender.deadline, Number.POSITIVE_INFINITY);
 	hears("status", 60 * MINUTE, "online");
 	deepEqual(sends(60 * MINUTE), [BEGIN]);
 	equal(sender.deadline, 60 * MINUTE + 10 * SECOND);
 	begun(60 * MINUTE + 100, 0);
-	equal(sends(60 * MINUTE + 100).length, 4);
+	equal(sends(60 * MINUTE + 100).length, 1);
 });
 
 test("for a station that does not sleep, what begins an update is not kept for long", () => {
-	const { sender } = start();
-	sender.subscribed(0);
+	const { sender, subscribed } = start();
+	subscribed(0);
 	sender.tick(500);
-	deepEqual(sender.nextMessage(500)?.properties, { messageExpiryInterval: 120 });
+	equal(sender.nextMessage(500)?.properties?.messageExpiryInterval, 120);
 });
 
 test("what the station refuses is told", () => {
-	for (const command of ["update", "update/1024"]) {
-		const { sender, hears, sends } = start();
-		sender.subscribed(0);
+	for (const command of ["update", "update/992"]) {
+		const { sender, hears, sends, subscribed, replies } = start();
+		subscribed(0);
 		sender.tick(500);
 		sends(500);
-		if (command === "update/1024") hears("reply", 600, { command: "update", ok: true, offset: 0 });
-		hears("reply", 700, { command, ok: false, error: "the signature is wrong\x1b[2J" });
+		if (command === "update/992") hears(replies, 600, { command: "update", ok: true, offset: 0 });
+		hears(replies, 700, { command, ok: false, error: "the signature is wrong\x1b[2J" });
 		deepEqual(sender.outcome, { ok: false, text: "it refuses: the signature is wrong?[2J" });
 		deepEqual(sends(700), []);
 	}
 });
 
 test("a station that started anew tells where to begin, and is told again", () => {
-	const { sender, sends, begun, hears } = start();
+	const { sender, sends, begun, hears, subscribed, replies } = start();
 	const again = { ok: false, error: "delivered again after a start", offset: 0 };
-	sender.subscribed(0);
+	subscribed(0);
 	sender.tick(500);
 	deepEqual(sends(500), [BEGIN]);
-	hears("reply", 600, { command: "update", ...again });
+	hears(replies, 600, { command: "update", ...again });
 	deepEqual([sends(600), sender.outcome], [[BEGIN], undefined]);
 	begun(700, 0);
-	deepEqual(sends(700), [chunk(0), chunk(1), chunk(2), chunk(3)]);
-	hears("reply", 800, { command: "update/1024", ...again });
-	deepEqual(sends(800), [BEGIN]);
-	for (let count = 0; count < 5; count++) hears("reply", 900, { command: "update", ...again });
+	deepEqual(sends(700), [piece(0)]);
+	for (let count = 0; count < 5; count++) hears(replies, 900, { command: "update", ...again });
 	equal(sender.outcome?.ok, false);
 });
 
@@ -269,7 +413,7 @@ test("somebody else's update beside this one is found out", () => {
 		deepEqual(sends(now), [BEGIN]);
 		begun(now, 0);
 		sends(now);
-		taken(now, CHUNK_BYTES);
+		taken(now, PIECE);
 	}
 	equal(rounds, 6);
 	deepEqual(sender.outcome, {
@@ -321,8 +465,8 @@ test("twelve minutes without a word are enough", () => {
 });
 
 test("after a reconnect, what the station told before its restart is no news", () => {
-	const { sender, hears, runs } = restarting();
-	sender.subscribed(5_000);
+	const { sender, hears, runs, subscribed } = restarting();
+	subscribed(5_000);
 	hears("status", 5_000, "offline", true);
 	runs(5_000, "11111111", true);
 	equal(sender.outcome, undefined);
@@ -335,16 +479,16 @@ test("after a reconnect, what the station told before its restart is no news", (
 });
 
 test("after a reconnect, what the station told meanwhile is news", () => {
-	const { sender, hears, runs } = restarting();
-	sender.subscribed(60_000);
+	const { sender, hears, runs, subscribed } = restarting();
+	subscribed(60_000);
 	hears("status", 60_000, "online", true);
 	runs(60_000, "11111111", true, 7);
 	deepEqual(sender.outcome?.text, "it went back: it runs 11111111 again, and not 0badcafe");
 });
 
 test("after a reconnect, the same diagnostics of a station that is online are taken for news in the end", () => {
-	const { sender, hears, runs } = restarting();
-	sender.subscribed(60_000);
+	const { sender, hears, runs, subscribed } = restarting();
+	subscribed(60_000);
 	hears("status", 60_000, "online", true);
 	runs(60_000, "11111111", true);
 	equal(sender.outcome, undefined);

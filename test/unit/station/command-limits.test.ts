@@ -1,9 +1,9 @@
 /** What a stranger's command can cost a station, and what it cannot make it do. */
 import { createSimulatedSensor } from "../../../hosts/sim/devices/simulated-sensor.ts";
-import type { UpdatePort } from "../../../src/host.ts";
 import { bytesOf } from "../../../src/text.ts";
 import { DUP, QOS_0, replyTo, startCommanded } from "../../harness/commanded.ts";
 import { deepEqual, equal, match, ok, test } from "../../harness/harness.ts";
+import { SimpleSlots, simpleUpdate } from "../../harness/simple-slots.ts";
 import { World } from "../../harness/world.ts";
 
 const SECOND = 1_000;
@@ -11,17 +11,13 @@ const MINUTE = 60_000;
 const ALL = "sample, interval, restart, status, readings, update";
 const bytes = (length: number) => new Uint8Array(length).fill(7);
 
-/** A place for firmware that takes everything. */
-const slots = (more: Partial<UpdatePort> = {}): UpdatePort => ({
-	unconfirmed: false,
-	judge() {},
-	open() {},
-	write() {},
-	complete() {},
-	close() {},
-	...more,
-});
-const updateKey = `04${"0f".repeat(64)}`;
+const updateKeys = [`04${"0f".repeat(64)}`];
+const UPDATE = simpleUpdate(
+	6,
+	4,
+	Uint8Array.from({ length: 65 }, (_, at) => (at === 0 ? 4 : 0x0f)),
+);
+const BEGIN = String.fromCharCode(...UPDATE.begin);
 
 // What a reply says.
 
@@ -216,17 +212,14 @@ for (const payload of ["[".repeat(900), '{"interval":'.repeat(80), `{"interval":
 	});
 }
 
-test("an update is not begun by what is no size", () => {
-	const opened: unknown[] = [];
-	const update = slots({
-		open: (size) => {
-			opened.push(size);
-			throw new Error("no room");
-		},
-	});
-	const { commands } = startCommanded({ updateKey }, { update });
-	for (const size of ['"7\\n"', "[7]", "{}", "null", "true"]) commands("update", `{"size":${size},"signature":"30"}`);
-	deepEqual(opened, [0, 0, 0, 0, 0]);
+test("an update is not begun by what is no manifest", () => {
+	const update = new SimpleSlots();
+	const { commands, replies } = startCommanded({ updateKeys }, { update });
+	for (const size of ['"7\\n"', "[7]", "{}", "null", "true"]) {
+		commands("update", `{"size":${size}}\n30`);
+		equal(replies()[0].error, "this is no manifest");
+	}
+	deepEqual(update.take(), []);
 });
 
 // Who may send what.
@@ -284,13 +277,11 @@ test("at a public broker the station says that everybody can read it, and takes 
 
 test("a command is carried out when its acknowledgement is with the network", () => {
 	let written = "";
-	const update = slots({
-		open: () => {
-			written = world.socket.writes.at(-1)!;
-		},
+	const update = new SimpleSlots(() => {
+		written = world.socket.writes.at(-1)!;
 	});
-	const { commands, world } = startCommanded({ updateKey }, { update });
-	commands("update", '{"size":7,"signature":"30"}', { packetId: 9 });
+	const { commands, world } = startCommanded({ updateKeys }, { update });
+	commands("update", BEGIN, { packetId: 9 });
 	equal(written, "40 02 00 09");
 });
 
@@ -322,16 +313,15 @@ for (const [name, payload] of [
 }
 
 test("an update that is delivered again after such a start begins nothing, and its sender gets to know where to begin", () => {
-	const opened: number[] = [];
-	const update = slots({ open: (size) => opened.push(size) });
-	const { commands, replies } = startCommanded({ updateKey }, { update }, true);
+	const update = new SimpleSlots();
+	const { commands, replies } = startCommanded({ updateKeys }, { update }, true);
 	for (const command of ["update", "update/4096"]) {
-		commands(command, '{"size":7,"signature":"30"}', { header: DUP });
+		commands(command, BEGIN, { header: DUP });
 		deepEqual(replies(), [{ command, ok: false, error: AFTER_START, offset: 0 }]);
 	}
-	deepEqual(opened, []);
-	commands("update", '{"size":7,"signature":"30"}');
-	deepEqual(replies(), [{ command: "update", ok: true, offset: 0 }]);
+	deepEqual(update.take(), []);
+	commands("update", BEGIN);
+	deepEqual(replies(), [{ command: "update", ok: true, manifest: UPDATE.name, offset: 0 }]);
 });
 
 test("what is delivered for the first time shows that the broker has nothing older left", () => {
