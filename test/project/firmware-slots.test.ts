@@ -442,6 +442,18 @@ test("a full disk is told, and nothing changes", () =>
 		slots.end();
 	}));
 
+test("there is nothing to go back to from the first piece of an update on", () => {
+	const slots = new FirmwareSlots(newChip(), PROGRAM_ID);
+	const image = createImage("1", 5_000);
+	update(slots, image);
+	slots.boot();
+	slots.judge(true);
+	slots.write(bytes(0xe9), 0);
+	slots.judge(false);
+	slots.boot();
+	assert.equal(slots.id, readImage(image).id);
+});
+
 test("an image for tries does not get into the network", () => {
 	const slots = new FirmwareSlots(newChip(), PROGRAM_ID);
 	update(slots, createImage(NO_NETWORK, 5_000));
