@@ -1,7 +1,10 @@
 /*
- * For tests of hosts/esp32/update/update-signature.c: reads lines of `KEY SIGNATURE
- * PIECE IMAGE`, the first two in hexadecimal digits (`-`: none), verifies the
- * image appended in pieces of PIECE bytes, and prints a verdict for each line.
+ * For tests of hosts/esp32/update/update-signature.c: a command in each line of the
+ * standard input, its answer in a line of the standard output.
+ *
+ *   verify KEY SIGNATURE BYTES   in hexadecimal digits, `-` for none: `valid`, or the fault
+ *   hash PIECE FILE              the SHA-256 of a file, in pieces of so many bytes
+ *   ended                        what the functions say of a hash that has ended
  */
 #include "../../hosts/esp32/update/update-signature.h"
 
@@ -9,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BYTES_MAXIMUM (1024)
+#define DIGITS_MAXIMUM (8192)
 
 /* Bytes of exactly their length, so that the address sanitizer sees a read behind them. */
 static uint8_t *bytesOf(const char *text, size_t *length)
@@ -17,7 +20,7 @@ static uint8_t *bytesOf(const char *text, size_t *length)
 	uint8_t *bytes;
 
 	*length = '-' == text[0] ? 0 : strlen(text) / 2;
-	bytes = malloc(*length ? *length : 1);
+	bytes = malloc(*length);
 	for (size_t i = 0; i < *length; i++) {
 		unsigned byte;
 
@@ -28,44 +31,74 @@ static uint8_t *bytesOf(const char *text, size_t *length)
 	return bytes;
 }
 
-static const char *append(UpdateHash *hash, const char *path, size_t piece)
+static void verify(const char *keyText, const char *signatureText, const char *text)
+{
+	size_t keyLength, signatureLength, count;
+	uint8_t *key = bytesOf(keyText, &keyLength);
+	uint8_t *signature = bytesOf(signatureText, &signatureLength);
+	uint8_t *bytes = bytesOf(text, &count);
+	const char *problem = updateVerify(bytes, count, signature, signatureLength, key, keyLength);
+
+	puts(problem ? problem : "valid");
+	free(bytes);
+	free(signature);
+	free(key);
+}
+
+static void hash(size_t piece, const char *path)
 {
 	FILE *file = fopen(path, "rb");
 	uint8_t *bytes = malloc(piece);
-	const char *problem = file ? NULL : "no such image";
+	UpdateHash hash;
+	/* Of exactly its length, too. */
+	char *text = malloc(UPDATE_HASH_TEXT);
+	const char *problem = updateHashBegin(&hash);
 	size_t count;
 
-	while (file && !problem && 0 != (count = fread(bytes, 1, piece, file)))
-		problem = updateHashAppend(hash, bytes, count);
-	if (file)
-		fclose(file);
+	if (!file)
+		exit(4);
+	while (!problem && 0 != (count = fread(bytes, 1, piece, file)))
+		problem = updateHashAppend(&hash, bytes, count);
+	if (!problem)
+		problem = updateHashEnd(&hash, text);
+	puts(problem ? problem : text);
+	fclose(file);
+	free(text);
 	free(bytes);
-	return problem;
+}
+
+static void ended(void)
+{
+	char text[UPDATE_HASH_TEXT];
+	UpdateHash hash;
+	const char *problem = updateHashBegin(&hash);
+
+	if (!problem)
+		problem = updateHashEnd(&hash, text);
+	if (problem)
+		exit(5);
+	problem = updateHashEnd(&hash, text);
+	printf("%s, ", problem ? problem : "valid");
+	problem = updateHashAppend(&hash, "x", 1);
+	printf("%s, ", problem ? problem : "valid");
+	problem = updateHashEnd(&hash, text);
+	puts(problem ? problem : "valid");
 }
 
 int main(void)
 {
-	char keyText[BYTES_MAXIMUM + 1], signatureText[BYTES_MAXIMUM + 1], path[BYTES_MAXIMUM + 1];
+	static char command[16], first[DIGITS_MAXIMUM + 1], second[DIGITS_MAXIMUM + 1], third[DIGITS_MAXIMUM + 1];
 	size_t piece;
 
-	while (4 == scanf("%1024s %1024s %zu %1024s", keyText, signatureText, &piece, path)) {
-		size_t keyLength;
-		uint8_t *key = bytesOf(keyText, &keyLength);
-		char *signature = strdup('-' == signatureText[0] ? "" : signatureText);
-		UpdateHash hash;
-		const char *problem = updateHashBegin(&hash);
-
-		if (!problem)
-			problem = append(&hash, path, piece);
-		if (problem)
-			updateHashEnd(&hash);
+	while (1 == scanf("%15s", command)) {
+		if (0 == strcmp(command, "verify") && 3 == scanf("%8192s %8192s %8192s", first, second, third))
+			verify(first, second, third);
+		else if (0 == strcmp(command, "hash") && 2 == scanf("%zu %8192s", &piece, first))
+			hash(piece, first);
+		else if (0 == strcmp(command, "ended"))
+			ended();
 		else
-			problem = updateHashVerify(&hash, signature, key, keyLength);
-		/* A second end does no harm, as close() after a complete() that failed. */
-		updateHashEnd(&hash);
-		puts(problem ? problem : "valid");
-		free(key);
-		free(signature);
+			return 2;
 	}
 	return 0;
 }
