@@ -281,10 +281,14 @@ export class Updater {
 			const { updateKeys, commands } = this._settings;
 			// No other update could put it right.
 			const isLast = updateKeys.length === 0 || !commands.includes("update");
-			const missing = isLast ? "it takes no updates" : this._judged.missing;
+			let missing = isLast ? "it takes no updates" : this._judged.missing;
+			if (missing === undefined) {
+				update!.judge(true);
+				// It would be given up at the next restart.
+				if (update!.unconfirmed) missing = "the flash does not confirm it";
+			}
 			if (missing === undefined) {
 				log("info", "update: confirmed");
-				update!.judge(true);
 				this._judged.confirmed();
 			} else if (clock.now() < end) this._judge(end, LOOK_MS);
 			else {

@@ -17,7 +17,7 @@ import { type UpdateReply, Updater } from "../../src/station/update.ts";
 import { World } from "../harness/world.ts";
 
 /** Losses of power at random, more or less; from 10,000 on also one in each step of what is recorded. */
-const CUTS = Number(process.env.CUTS ?? 800);
+const CUTS = Number(process.env.CUTS ?? 600);
 const SEED = Number(process.env.SEED ?? 1);
 
 const BLOCK_BYTES = 4_096;
@@ -485,5 +485,57 @@ test("an update that never gets on is given up after 32 beginnings, and the next
 		assert.equal(machine.lives({}), false);
 		machine.isConfirmed();
 		assert.equal(erases(), BEGINNINGS_MAXIMUM + 1);
+	}
+});
+
+/** An update in which the flash refuses one of its operations, having done a part of it; the power stays. */
+function refusedOnce({ content, updates, image }: Start, refused: number, part: number): void {
+	const chip = new FlashChip({ blockLength: BLOCK_BYTES, blocks: slotBlocks(SLOT_BYTES), image: content.slice() });
+	let operations = 0;
+	chip.failing = (operation) => operation !== "read" && operations++ === refused && part;
+	const [update] = updates;
+	for (let starts = 0; starts < 3; starts++) {
+		let slots: FirmwareSlots;
+		try {
+			slots = new FirmwareSlots(chip, BUILT_IN);
+		} catch (error) {
+			assert.equal((error as Error).message.split(" ")[0], "flash");
+			continue;
+		}
+		const world = new World();
+		const { clock, timer, network } = world;
+		const host = { clock, timer, network, random: () => 0, log: () => undefined, update: slots };
+		const updater = new Updater(host, settings, { missing: undefined, confirmed: () => undefined });
+		if (slots.unconfirmed) {
+			world.advanceTo(TRIAL_MS + 30_000);
+			assert.equal(slots.unconfirmed, false);
+			assert.equal(updater.busy, false);
+			assert.equal(new FirmwareSlots(chip, BUILT_IN).id, readImage(image).id);
+			return;
+		}
+		for (let attempts = 0; attempts < 2 && !updater.complete; attempts++) {
+			const { offset } = updater.receive("update", update!.begin);
+			for (let at = offset ?? update!.size; at < update!.size; ) {
+				const { payload, end } = update!.piece(at);
+				at = updater.receive(`update/${at}`, payload).ok ? end : update!.size;
+			}
+		}
+		assert.equal(updater.complete, true);
+		updater.close();
+	}
+	assert.fail("the new firmware is not confirmed");
+}
+
+test("an operation that the flash refuses once costs an update no more than a beginning", () => {
+	for (const start of STARTS) {
+		for (const [index, { isRecord }] of operationsOf(start).entries()) {
+			// All pieces are alike.
+			if (!isRecord && index % 5 > 0 && CUTS < 10_000) continue;
+			try {
+				refusedOnce(start, index, (index % 3) / 2);
+			} catch (error) {
+				throw new Error(`${start.name}, operation ${index}: ${(error as Error).message}`, { cause: error });
+			}
+		}
 	}
 });
