@@ -18,6 +18,7 @@ import { World } from "../harness/world.ts";
 
 /** Losses of power at random, more or less; from 10,000 on also one in each step of what is recorded. */
 const CUTS = Number(process.env.CUTS ?? 600);
+const IS_LONG = CUTS >= 10_000;
 const SEED = Number(process.env.SEED ?? 1);
 
 const BLOCK_BYTES = 4_096;
@@ -407,8 +408,10 @@ test("the power is lost within each operation of the flash", (t) => {
 		const blocks = Math.ceil(start.image.length / BLOCK_BYTES);
 		assert.equal(operations.length - records.length, Math.ceil(start.image.length / PIECE_BYTES) + blocks);
 		assert.ok(records.length >= 2 * 6 && records.length <= 2 * RECORDS, `${records.length}`);
-		for (const [index, { operation, steps, length }] of operations.entries()) {
+		for (const [index, { operation, steps, length, isRecord }] of operations.entries()) {
 			if (operation === "erase") assert.equal(length, ERASE_STEPS);
+			// In one start all of them; of the others the pieces are alike.
+			if (!IS_LONG && !isRecord && index % 4 > 0 && start !== STARTS[1]) continue;
 			const cut = { steps: steps + Math.floor(random() * length) };
 			sum.add(updateWith(start, [cut], index));
 			assert.equal(sum.cuts, sum.updates);
@@ -427,7 +430,7 @@ test("the power is lost at each step of what the boot loader and the station rec
 	);
 	assert.ok(steps.length > 3_000);
 	// All of them in a long run.
-	const share = CUTS < 10_000 ? (CUTS * 0.6) / steps.length : 1;
+	const share = IS_LONG ? 1 : (CUTS * 0.6) / steps.length;
 	for (const [index, { start, step }] of steps.entries()) {
 		if (random() < share) sum.add(updateWith(start, [{ steps: step }], index));
 	}
@@ -530,7 +533,7 @@ test("an operation that the flash refuses once costs an update no more than a be
 	for (const start of STARTS) {
 		for (const [index, { isRecord }] of operationsOf(start).entries()) {
 			// All pieces are alike.
-			if (!isRecord && index % 5 > 0 && CUTS < 10_000) continue;
+			if (!isRecord && index % 5 > 0 && !IS_LONG) continue;
 			try {
 				refusedOnce(start, index, (index % 3) / 2);
 			} catch (error) {
