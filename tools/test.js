@@ -61,6 +61,7 @@ if (integrations.length > 0) {
 	await bundleProgram("commands/observatory/observatory.ts");
 	await bundleProgram("commands/fleet/fleet.ts");
 	await bundleProgram("test/harness/aemet-program.ts");
+	await bundleProgram("test/harness/aemet-server-program.ts");
 }
 if (files.length === 0) {
 	process.stderr.write(`no test file has ${words.join(" or ")} in its name\n`);

@@ -64,6 +64,8 @@ export class AemetAnswers {
 	stopsAt = Number.POSITIVE_INFINITY;
 	/** Whether `fint` has its newer form. */
 	tellsZone = true;
+	/** The newest hour has the last record, whichever hour it is: for pages that show its values. */
+	endsWithLast = false;
 	remaining: number | undefined;
 
 	constructor(origin: string, now: () => number) {
@@ -121,10 +123,12 @@ export class AemetAnswers {
 	observations(id: string): object[] {
 		const records = recorded(id === "5906X" ? "observation-5906X" : "observation-3195");
 		const last = Math.floor(this._now() / HOUR_MS);
+		const newest = this.endsWithLast ? records.length - 1 : last % records.length;
+		const recordAt = (hour: number) => records.at((newest - (last - hour)) % records.length);
 		return Array.from({ length: HOURS }, (_, index) => (last - HOURS + 1 + index) * HOUR_MS)
 			.filter((time) => time <= this.stopsAt && (this.late.get(time) ?? 0) <= this._now())
 			.map((time) => ({
-				...records[(time / HOUR_MS) % records.length],
+				...recordAt(time / HOUR_MS),
 				idema: id,
 				fint: new Date(time).toISOString().replace(/\.000Z$/, this.tellsZone ? "+0000" : ""),
 			}));

@@ -6,7 +6,9 @@ import { Program } from "./program.ts";
 import type { Parts } from "./scenario.ts";
 
 /** Built by `tools/test.js`. */
-const PROGRAM = join(process.cwd(), "build/programs/test-harness-aemet-program.js");
+export const PROGRAM = join(process.cwd(), "build/programs/test-harness-aemet-program.js");
+/** The server alone; the same. */
+export const SERVER_PROGRAM = join(process.cwd(), "build/programs/test-harness-aemet-server-program.js");
 
 export class Aemet {
 	readonly server: AemetServer;

@@ -4,7 +4,7 @@
  *
  * | block | |
  * |---|---|
- * | `console` | a terminal: lines that begin with `$ ` are run, the others are what they print. A line that begins with `^C`: it is ended by Ctrl-C, when the section's other blocks are through. A block whose terminal is still busy is followed by one in another terminal |
+ * | `console` | a terminal: lines that begin with `$ ` are run, the others are what they print. A line that begins with `^C`: it is ended by Ctrl-C, when the section's other blocks are through; before that, where the same command comes again, or a broker is started. A block whose terminal is still busy is followed by one in another terminal. One that only receives, and ends by itself (`sub -C`), begins when all before it have printed what they are to |
  * | `log` | lines that the broker's terminal shows since the section began, in this order; others may be between them |
  * | `json`, `conf` | a file, where the line before it ends with its name: `` `config.json`: `` |
  * | `shell-session` | commands that no test can run; a comment before it, `<!-- sin ejecutar: … -->`, says why |
@@ -14,11 +14,15 @@
  * all of the project by links, and the files of the page. Its broker is the last one that the page has started, by a block
  * `$ mosquitto …`.
  *
+ * `npm run aemet` asks a server in this network that plays AEMET, with a key of the test's in AEMET_API_KEY.
+ *
  * npm's own lines (`> veleta@… mqtt`) are left out, as by `npm run -s`. See `same` for what may differ in the rest.
  */
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { PROGRAM as AEMET_PROGRAM, SERVER_PROGRAM as AEMET_SERVER } from "./aemet.ts";
+import { KEY as AEMET_KEY } from "./aemet-answers.ts";
 import { python } from "./mqtt-command.ts";
 import { NetworkNamespace } from "./network-namespace.ts";
 import { findProgram, type Program } from "./program.ts";
@@ -28,7 +32,7 @@ import { until } from "./wait.ts";
 const INTERRUPTED = "^C";
 const UNRUN = /^<!-- sin ejecutar: (.+) -->$/;
 /** Of this project's folder, what a reader's clone has not. */
-const NOT_CLONED = new Set([".git", ".veleta", "build", "config.json"]);
+const NOT_CLONED = new Set([".git", ".veleta", "build", "config.json", "package.json"]);
 /** U+001E, record separator: before the number of a command that has ended. */
 const END = "\x1e";
 const ENDING = new RegExp(`${END}\\d+\\r?$`);
@@ -141,7 +145,17 @@ function interruptionIn(lines: readonly string[]): number {
 /** How often a command subscribes: of `npm start` both the station and the table. */
 function subscriptionsOf(command: string): number {
 	if (/^npm start /.test(command)) return 2;
-	return / sub /.test(command) ? 1 : 0;
+	return isSubscriber(command) ? 1 : 0;
+}
+
+function isSubscriber(command: string): boolean {
+	return /(?: |^mosquitto_)sub /.test(command);
+}
+
+/** The project's, but that `npm run aemet` asks the server of the test's. */
+function packageOfPages(): string {
+	const { scripts, ...rest } = JSON.parse(readFileSync("package.json", "utf8"));
+	return JSON.stringify({ ...rest, scripts: { ...scripts, aemet: `node "${AEMET_PROGRAM}"` } });
 }
 
 /** Runs all that a section has; throws where its output is not the page's. */
@@ -149,6 +163,7 @@ export async function runSection(parts: Parts, page: ConsolePage, section: Secti
 	for (const name of readdirSync(".")) {
 		if (!NOT_CLONED.has(name)) symlinkSync(join(process.cwd(), name), join(parts.folder, name));
 	}
+	writeFileSync(join(parts.folder, "package.json"), packageOfPages());
 	// Root's mosquitto would become another user, who may not read here.
 	const more = process.getuid?.() === 0 ? "user root\n" : "";
 	for (const [name, text] of page.files) {
@@ -156,7 +171,16 @@ export async function runSection(parts: Parts, page: ConsolePage, section: Secti
 	}
 	const network = await NetworkNamespace.start(parts.folder, "nameserver 127.0.0.1\n");
 	parts.onEnd(() => network.close());
-	await new Run(parts, network, section).all();
+	const asksAemet = section.blocks.some(({ lines }) =>
+		commandsOf(lines).some((line) => line.startsWith("npm run aemet ")),
+	);
+	await new Run(parts, network, section, asksAemet ? await playAemet(parts, network) : {}).all();
+}
+
+/** The variables of a terminal whose `npm run aemet` asks it. */
+async function playAemet(parts: Parts, network: NetworkNamespace): Promise<Readonly<Record<string, string>>> {
+	const server = parts.own(network.run("AEMET", process.execPath, [AEMET_SERVER]));
+	return { AEMET_TEST_ORIGIN: await server.line(/^http:/), AEMET_API_KEY: AEMET_KEY };
 }
 
 interface Terminal {
@@ -180,14 +204,17 @@ class Run {
 	private readonly _parts: Parts;
 	private readonly _network: NetworkNamespace;
 	private readonly _section: Section;
+	/** Of the environment of its terminals, with those that all have. */
+	private readonly _variables: Readonly<Record<string, string>>;
 	private readonly _terminals: Terminal[] = [];
 	private readonly _works: Work[] = [];
 	private _broker: Program | undefined;
 
-	constructor(parts: Parts, network: NetworkNamespace, section: Section) {
+	constructor(parts: Parts, network: NetworkNamespace, section: Section, variables: Readonly<Record<string, string>>) {
 		this._parts = parts;
 		this._network = network;
 		this._section = section;
+		this._variables = variables;
 	}
 
 	async all(): Promise<void> {
@@ -207,19 +234,40 @@ class Run {
 			const commands = commandsOf(block.lines);
 			if (commands.some(isBroker)) {
 				assert.deepEqual(commands.length, 1, `line ${block.line}: the broker has a block of its own`);
+				for (const work of this._works) await this._interrupt(work);
 				await this._startBroker(commands[0]!);
 				await this._log(block.lines.slice(1).filter((line) => !line.startsWith(INTERRUPTED)));
-			} else await this._begin(block, commands);
+			} else {
+				const isAgain = (work: Work) => commandsOf(work.block.lines).at(-1) === commands.at(-1);
+				for (const work of this._works.filter(isAgain)) await this._interrupt(work);
+				if (commands.every((command) => isSubscriber(command) && / -C /.test(command))) await this._printed();
+				await this._begin(block, commands);
+			}
 		}
+		const hasEnded = (work: Work) => this._next(work) !== undefined || this._isIdle(work.terminal);
+		const isThrough = (work: Work) => hasEnded(work) && this._isComplete(work);
+		const endless = this._works.filter(({ expected }) => interruptionIn(expected) >= 0);
+		const others = this._works.filter((work) => !endless.includes(work));
 		// One that is complete may be what another one waits for.
 		await until(`all output of "${this._section.title}"`, async () => {
-			for (const work of this._works) await this._interrupt(work);
-			return this._works.every((work) => this._isIdle(work.terminal) && this._isComplete(work));
+			if (!others.every(isThrough)) return false;
+			for (const work of endless) await this._interrupt(work);
+			return this._works.every(isThrough);
 		}).catch((error: Error) => {
 			this._compare();
 			throw error;
 		});
 		this._compare();
+	}
+
+	/** Resolves when all blocks so far have printed what they are to. */
+	private async _printed(): Promise<void> {
+		await until(`all output so far of "${this._section.title}"`, () =>
+			this._works.every((work) => this._isComplete(work)),
+		).catch((error: Error) => {
+			this._compare();
+			throw error;
+		});
 	}
 
 	private async _startBroker(command: string): Promise<void> {
@@ -254,7 +302,7 @@ class Run {
 			await until(`the end or the subscription of ${command}`, () => {
 				if (isBackground) return hasSubscribed();
 				if (this._isIdle(terminal)) return true;
-				return (isLast && / sub /.test(command) && hasSubscribed()) || (isEndless && this._isComplete(work));
+				return (isLast && isSubscriber(command) && hasSubscribed()) || (isEndless && this._isComplete(work));
 			}).catch((error: Error) => {
 				this._compare();
 				throw error;
@@ -281,6 +329,7 @@ class Run {
 			TERM: "dumb",
 			npm_config_loglevel: "silent",
 			npm_config_update_notifier: "false",
+			...this._variables,
 		};
 		const environment = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
 		const command = [python(), join(process.cwd(), "test/harness/terminal.py"), "/bin/sh", "-c", script];
@@ -312,24 +361,32 @@ class Run {
 
 	/** Whether it has printed all that it is to print before Ctrl-C; after that, all. */
 	private _isComplete(work: Work): boolean {
-		const { expected, isInterrupted } = work;
+		return same(this._output(work), this._expected(work));
+	}
+
+	private _expected({ expected, isInterrupted }: Work): readonly string[] {
 		const end = isInterrupted ? -1 : interruptionIn(expected);
-		return same(this._output(work), end < 0 ? expected : expected.slice(0, end));
+		return end < 0 ? expected : expected.slice(0, end);
 	}
 
 	private _output(work: Work): string[] {
-		const later = this._works.slice(this._works.indexOf(work) + 1);
-		const next = later.find(({ terminal }) => terminal === work.terminal);
-		const lines = work.terminal.program.lines.slice(work.from, next?.from);
+		const lines = work.terminal.program.lines.slice(work.from, this._next(work)?.from);
 		return lines.filter((line) => !line.startsWith(END)).map((line) => line.replace(ENDING, ""));
+	}
+
+	/** The next one in its terminal. */
+	private _next(work: Work): Work | undefined {
+		const later = this._works.slice(this._works.indexOf(work) + 1);
+		return later.find(({ terminal }) => terminal === work.terminal);
 	}
 
 	private _compare(): void {
 		for (const work of this._works) {
 			const output = this._output(work);
-			if (same(output, work.expected)) continue;
+			const expected = this._expected(work);
+			if (same(output, expected)) continue;
 			const shown = output.map(plain).join("\n");
-			assert.deepEqual(comparable(output), comparable(work.expected), `line ${work.block.line}:\n${shown}`);
+			assert.deepEqual(comparable(output), comparable(expected), `line ${work.block.line}:\n${shown}`);
 		}
 	}
 }
@@ -360,21 +417,33 @@ function comparable(lines: readonly string[]): string[] {
 	}
 	flush();
 	while (result.at(-1) === "") result.pop();
+	return brokerFirst(result);
+}
+
+/** What the broker and AEMET answer comes in any order: in a row of their lines those of the broker come first. */
+function brokerFirst(lines: readonly string[]): string[] {
+	const result: string[] = [];
+	for (const line of lines) {
+		let at = result.length;
+		if (line.startsWith("broker ")) while (result[at - 1]?.startsWith("aemet ")) at--;
+		result.splice(at, 0, line);
+	}
 	return result;
 }
 
-/** Lines that come at some times only: where the machine is slow, and at the first start in a folder. */
+/** Lines that come at some times only: where the machine is slow, at the first start in a folder, and where the broker answers before AEMET. */
 const UNSTABLE = [
 	/^station (?:the reading|all readings) that waited ha(?:s|ve) arrived$/,
 	/^veleta made the folder \.veleta for the station's flash$/,
+	/^broker ignored: .*: "stale"$/,
 ];
 
 function plain(line: string): string {
 	return line.replaceAll("\r", "").replaceAll(SGR, "").trimEnd();
 }
 
-/** Quantities in JSON. */
-const MEMBER = /"(temperature|humidity|pressure)":-?\d+(\.\d+)?/g;
+/** Quantities in a station's JSON; AEMET's has no number, and the same values each time. */
+const MEMBER = /"(temperature|humidity|pressure)":-?\d+(\.\d+)?(?=.*"seq":)/g;
 /** What the stations of the pages measure; messages in other topics are sent by hand, and are the same each time. */
 const MEASURED = /^((?:message +)?Casa\/(?:Cocina|Terraza)\/(?:Temperatura|Humedad|Presion)) -?\d+(\.\d+)?/;
 
@@ -384,6 +453,7 @@ function masked(line: string): string {
 			// First, as parts of it may look like times.
 			.replace(/\b(?:[0-9A-F]{2}:){31}[0-9A-F]{2}\b/g, "SHA256")
 			.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, "TIME")
+			.replace(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, "TIME")
 			.replace(/\b\d\d:\d\d:\d\d\b/g, "TIME")
 			.replace(/^\d{10}: /, "TIME: ")
 			.replace(/(?:127\.0\.0\.1|::1):\d{5}\b/g, "CLIENT")
@@ -394,6 +464,7 @@ function masked(line: string): string {
 			.replace(/#\d+/g, "#N")
 			.replace(/"seq":\d+/g, '"seq":N')
 			.replace(/\b\d+ waiting\b/g, "N waiting")
+			.replace(/\b[1-9]\d* readings stored\b/g, "N readings stored")
 			.replace(/^(?:readings|redelivered) .*/, (counters) => counters.replace(/\d+/g, "N"))
 			.replace(/ +/g, " ")
 	);

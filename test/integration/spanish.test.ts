@@ -7,7 +7,7 @@ import { ConsolePage, runSection, same } from "../harness/console-page.ts";
 import { scenario } from "../harness/scenario.ts";
 
 const skip = process.platform === "linux" ? false : "networks of their own are Linux's";
-const PATHS = ["README.es.md", "docs/es/mqtt.md", "docs/es/estacion.md"] as const;
+const PATHS = ["README.es.md", "docs/es/mqtt.md", "docs/es/estacion.md", "docs/es/aemet.md"] as const;
 const PAGES = PATHS.map((path) => new ConsolePage(path));
 
 /** How many commands of a page are not run, by the reasons that the page gives. */
@@ -20,6 +20,7 @@ const UNRUN: Readonly<Record<(typeof PATHS)[number], Readonly<Record<string, num
 		"necesita ESP-IDF": 2,
 		"necesita una placa": 5,
 	},
+	"docs/es/aemet.md": { "descarga paquetes de Internet": 1, "la clave es la tuya": 1 },
 };
 
 /** Commands in a sentence that no block of the page has: one that runs until Ctrl-C, and one that installs programs. */
@@ -30,6 +31,7 @@ const MENTIONED: Readonly<Record<(typeof PATHS)[number], readonly string[]>> = {
 	],
 	"docs/es/mqtt.md": [],
 	"docs/es/estacion.md": [],
+	"docs/es/aemet.md": [],
 };
 
 /** What each kind of block is, `console-page.ts` says. */
@@ -50,7 +52,11 @@ test("output that is not the page's is noticed, and what changes each time is no
 	const value = "Casa/Cocina/Temperatura 12.69";
 	assert.ok(same([row, value], [row.replace("20", "22").replace("12.69", "-1.50"), value.replace("12.69", "15")]));
 	assert.ok(same([row, row.replace("#1", "#2"), "end"], [row, "end"]));
+	const [broker, aemet] = ["broker   localhost:1883: connected", "aemet    12 new, the last of 2026-12-01 16:00 UTC"];
+	assert.ok(same([aemet, broker], [broker, aemet.replace("16:00", "17:00")]));
 	for (const [output, shown] of [
+		[[aemet], [aemet.replace("12 new", "11 new")]],
+		[["store    12 readings stored"], ["store    0 readings stored"]],
 		[[row], [row.replace("online", "offline")]],
 		[[row, value], [row]],
 		[["Casa/Salon/Temperatura 21.5"], ["Casa/Salon/Temperatura 21.6"]],
