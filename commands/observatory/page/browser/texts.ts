@@ -173,7 +173,7 @@ const spanish: Texts = {
 	title: (count, isOne) => (isOne ? "1 estación" : `${count} estaciones`),
 	find: "Buscar una estación",
 	filter: "Qué estaciones",
-	filters: { all: "Todas", incomplete: "Con lecturas que faltan" },
+	filters: { all: "Todas", incomplete: "Incompletas" },
 	nothingFound: "Ninguna estación coincide.",
 	shownOf: (first, last, count) => `${first} a ${last} de ${count}`,
 	pages: "Páginas",
@@ -183,7 +183,7 @@ const spanish: Texts = {
 	noStationYet: "En cuanto una publique en el bróker, aparecerá aquí sin que haga falta recargar.",
 	tryOne: "Para probarlo sin placa, arranca una estación simulada en este ordenador:",
 	tryBoard:
-		"Para que una placa encuentre el bróker, pon en broker, en su config.json, la dirección del ordenador en el que se ejecuta.",
+		"Una placa encuentra el bróker por el ajuste broker de su config.json: la dirección del ordenador donde está.",
 	notThere: "Esta página no existe",
 	noSuchStation: "No hay ninguna estación con ese nombre, o aún no ha enviado nada.",
 	toOverview: "Volver al resumen",
@@ -229,7 +229,7 @@ const spanish: Texts = {
 	points: (length) => `Cada punto abarca ${length}: la media, dentro de la franja entre el mínimo y el máximo.`,
 	facts: "Datos de la propia estación",
 	factsOf: (time) => `Datos de ${withArticle(time)}`,
-	noFacts: "Nada todavía: lo cuenta al conectarse y, después, de vez en cuando.",
+	noFacts: "Nada todavía: la estación los envía al conectarse y, después, de vez en cuando.",
 	member: "Dato",
 	value: "Valor",
 	factNames: {
