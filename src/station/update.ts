@@ -174,6 +174,7 @@ export class Updater {
 		const { number, size, sha256, next, board, station } = Object(jsonOf(line)) as Partial<Manifest>;
 		const { topic } = this._settings;
 		const before = this._kept;
+		if (!isHash(hash)) throw new Error("no memory");
 		if (!(isCount(number) && isCount(size) && isHash(sha256) && isHash(next))) throw new Error("this is no manifest");
 		if (board !== update.board) throw new Error(`this is a board of the kind ${update.board}`);
 		if ((station ?? topic) !== topic) throw new Error("it is for another station");

@@ -435,7 +435,6 @@ function brokerFirst(lines: readonly string[]): string[] {
 const UNSTABLE = [
 	/^station (?:the reading|all readings) that waited ha(?:s|ve) arrived$/,
 	/^veleta made the folder \.veleta for the station's flash$/,
-	/^broker ignored: .*: "stale"$/,
 ];
 
 function plain(line: string): string {
