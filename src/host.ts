@@ -29,6 +29,8 @@ export interface Host {
 	readonly brokerVersion?: ProtocolVersion;
 	/** A second slot for firmware, on machines whose firmware the program can replace. */
 	readonly update?: UpdatePort;
+	/** What firmware for it has to be made for: a board's name. */
+	readonly board?: string;
 	/** Restarts the machine when the program hangs. */
 	readonly watchdog?: Watchdog;
 	/** Shows the program's state: a panel, an LED. */
@@ -231,14 +233,12 @@ export interface Watchdog {
 }
 
 /**
- * Firmware in two slots: one has the running firmware, an update is written to the other. `unconfirmed`, `board`, `judge`,
- * `hash` and `kept` never throw; the others throw an Error that says why not.
+ * Firmware in two slots: one has the running firmware, an update is written to the other. `unconfirmed`, `judge`, `hash`
+ * and `kept` never throw; the others throw an Error that says why not.
  */
 export interface UpdatePort {
 	/** The running firmware came with an update, and is not confirmed yet. */
 	readonly unconfirmed: boolean;
-	/** What firmware has to be made for: a board's name. */
-	readonly board: string;
 	/** If the running firmware works, confirms it; if not, restarts with the firmware from before the update. */
 	judge(works: boolean): void;
 	/** The text that was kept last; empty: none. It outlives restarts and updates. */

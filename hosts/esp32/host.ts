@@ -47,6 +47,7 @@ function ports({ id, pins: ownPins, wifi }: Settings): Host {
 		network,
 		...(flash && { flash }),
 		update,
+		board: board.name,
 		watchdog: machine,
 		observer: led,
 		log,

@@ -3,6 +3,7 @@
  * format"): a header, segments, a checksum, and a SHA-256 of all that.
  */
 import { createHash, randomBytes } from "node:crypto";
+import { SIMULATED_BOARD } from "../sim/headless/protocol.ts";
 
 const MAGIC = 0xe9;
 const HEADER_BYTES = 24;
@@ -33,9 +34,6 @@ export const BOARD_MARK = "veleta-board:";
 const BOARD_NAME = /^[a-z0-9_]{1,32}$/;
 /** Characters of a mark with the longest name. */
 const MARK_MAXIMUM = BOARD_MARK.length + 33;
-
-/** The name of the simulated board. */
-export const SIMULATED_BOARD = "sim";
 
 /** The version of a trial image that the simulator keeps out of the network. */
 export const NO_NETWORK = "no-network";

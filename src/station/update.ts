@@ -50,7 +50,7 @@ export type UpdateReply = {
 	readonly error?: string;
 };
 
-/** What is signed, as JSON. */
+/** What an update is. */
 interface Manifest {
 	/** Only rises: a higher one was not signed before. */
 	readonly number: number;
@@ -59,6 +59,10 @@ interface Manifest {
 	readonly sha256: string;
 	/** The hash of the first piece. */
 	readonly next: string;
+}
+
+/** What is signed beside it, as JSON: whom it is for. */
+interface Addressed extends Manifest {
 	readonly board: string;
 	/** A station's topic. Without it the update is for every station of the key's owner. */
 	readonly station?: string;
@@ -171,12 +175,13 @@ export class Updater {
 
 	/** The manifest in a line, if it could begin an update here. */
 	private _checked(update: UpdatePort, line: Bytes, hash: string): Manifest {
-		const { number, size, sha256, next, board, station } = Object(jsonOf(line)) as Partial<Manifest>;
+		const { number, size, sha256, next, board, station } = Object(jsonOf(line)) as Partial<Addressed>;
 		const { topic } = this._settings;
+		const { board: kind } = this._host;
 		const before = this._kept;
 		if (!isHash(hash)) throw new Error("no memory");
 		if (!(isCount(number) && isCount(size) && isHash(sha256) && isHash(next))) throw new Error("this is no manifest");
-		if (board !== update.board) throw new Error(`this is a board of the kind ${update.board}`);
+		if (board !== kind) throw new Error(`this is a board of the kind ${kind}`);
 		if ((station ?? topic) !== topic) throw new Error("it is for another station");
 		if (this._complete) throw new Error("the new firmware waits for a restart");
 		if (update.unconfirmed) throw new Error("the running firmware is not confirmed yet");
@@ -185,7 +190,7 @@ export class Updater {
 		if (isKept && before.begun >= BEGINNINGS_MAXIMUM)
 			throw new Error("it was begun too often: it needs a higher number");
 		update.reserve(size);
-		return { number, size, sha256, next, board };
+		return { number, size, sha256, next };
 	}
 
 	private _verify(update: UpdatePort, line: Bytes, signature: Bytes): void {
@@ -206,7 +211,7 @@ export class Updater {
 		const { manifest, offset, begun } = this._kept;
 		if (manifest !== hash) this._kept = { number, manifest: hash, offset: 0, next, begun: 1, tried: false };
 		else this._kept = { ...this._kept, begun: begun + 1, ...(offset === 0 && { next }) };
-		update.keep(JSON.stringify(this._kept));
+		update.keep(JSON.stringify({ ...this._kept }));
 		this._checkpoint = this._kept.offset;
 		this._size = size;
 		this._sha256 = sha256;
@@ -264,7 +269,7 @@ export class Updater {
 		this._kept = { ...this._kept, ...more };
 		this._checkpoint = this._kept.offset;
 		try {
-			this._host.update!.keep(JSON.stringify(this._kept));
+			this._host.update!.keep(JSON.stringify({ ...this._kept }));
 		} catch (error) {
 			this._host.log("warning", `update: ${messageOf(error)}`);
 		}

@@ -33,7 +33,6 @@ const LINKER_OPTIONS = ALLOCATORS.map((name) => `--wrap=${name},`).join("");
 /** mcsim has no second place for firmware. This one takes everything, has the hash of `simple-slots.ts`, and keeps nothing. */
 const UPDATE_PORT = `update: {
 		unconfirmed: false,
-		board: "${BOARD}",
 		judge() {},
 		kept: () => "",
 		keep() {},
@@ -43,6 +42,7 @@ const UPDATE_PORT = `update: {
 		write() {},
 		complete() {},
 	},
+	board: "${BOARD}",
 	`;
 /** The line of mcsim's host that it goes before. */
 const BEHIND_UPDATE_PORT = "observer: panel.observer,";

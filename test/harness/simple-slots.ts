@@ -24,7 +24,6 @@ export function simpleSignature(bytes: Bytes, key: Bytes): Bytes {
 }
 
 export class SimpleSlots implements UpdatePort {
-	readonly board = BOARD;
 	unconfirmed = false;
 	/** The next call of this name throws an Error. */
 	refuses = "";

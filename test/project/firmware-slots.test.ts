@@ -5,18 +5,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import {
-	BOARD_MARK,
-	createImage,
-	idOf,
-	NO_NETWORK,
-	readImage,
-	SIMULATED_BOARD,
-} from "../../hosts/node/update-image.ts";
+import { BOARD_MARK, createImage, idOf, NO_NETWORK, readImage } from "../../hosts/node/update-image.ts";
 import { createKeyFile, isSigned, publicPoint, readPrivateKey, signBytes } from "../../hosts/node/update-key.ts";
 import { FlashChip } from "../../hosts/sim/devices/flash-chip.ts";
 import { FIRMWARE_SLOT_BYTES, FirmwareSlots, slotBlocks } from "../../hosts/sim/headless/firmware-slots.ts";
 import { answerSlots, RemoteSlots } from "../../hosts/sim/headless/firmware-slots-remote.ts";
+import { SIMULATED_BOARD } from "../../hosts/sim/headless/protocol.ts";
 import type { Bytes, UpdatePort } from "../../src/host.ts";
 import { parseSettings } from "../../src/settings.ts";
 
@@ -203,7 +197,6 @@ test("a new board runs the program that the simulator was built with", () =>
 		const path = join(folder, "memory/slots");
 		const slots = FirmwareSlots.open(path, program);
 		assert.equal(slots.id, PROGRAM_ID);
-		assert.equal(slots.board, SIMULATED_BOARD);
 		assert.equal(slots.unconfirmed, false);
 		assert.equal(slots.hasNetwork, true);
 		assert.equal(slots.kept(), "");
@@ -536,7 +529,6 @@ test("what one side of the board does, the other side's slots have", () =>
 		const image = createImage("1", 5_000);
 		assert.equal(remote.unconfirmed, false);
 		assert.equal(remote.id, PROGRAM_ID);
-		assert.equal(remote.board, SIMULATED_BOARD);
 		assert.equal(remote.kept(), "");
 		remote.keep("é \0");
 		assert.equal(remote.kept(), "é \0");

@@ -5,12 +5,13 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import test from "node:test";
-import { createImage, readImage, SIMULATED_BOARD } from "../../hosts/node/update-image.ts";
+import { createImage, readImage } from "../../hosts/node/update-image.ts";
 import { publicPoint } from "../../hosts/node/update-key.ts";
 import { PIECE_BYTES, SignedUpdate } from "../../hosts/node/update-manifest.ts";
 import { ERASE_STEPS, FlashChip, type FlashOperation, PowerCut } from "../../hosts/sim/devices/flash-chip.ts";
 import { createRandom } from "../../hosts/sim/devices/random.ts";
 import { FirmwareSlots, slotBlocks } from "../../hosts/sim/headless/firmware-slots.ts";
+import { SIMULATED_BOARD } from "../../hosts/sim/headless/protocol.ts";
 import type { Bytes } from "../../src/host.ts";
 import { parseSettings } from "../../src/settings.ts";
 import { type UpdateReply, Updater } from "../../src/station/update.ts";
@@ -212,7 +213,15 @@ class Machine {
 		const world = new World();
 		const { clock, timer, network } = world;
 		const judged = { missing: undefined, confirmed: () => undefined };
-		const host = { clock, timer, network, random: () => 0, log: () => undefined, update: slots };
+		const host = {
+			clock,
+			timer,
+			network,
+			random: () => 0,
+			log: () => undefined,
+			update: slots,
+			board: SIMULATED_BOARD,
+		};
 		const updater = new Updater(host, settings, judged);
 		this._needPower();
 		return { slots, updater, world };
@@ -475,7 +484,15 @@ test("an update that never gets on is given up after 32 beginnings, and the next
 		for (let life = 0; life < 3; life++) {
 			const slots = new FirmwareSlots(chip, BUILT_IN);
 			const { clock, timer, network } = new World();
-			const host = { clock, timer, network, random: () => 0, log: () => undefined, update: slots };
+			const host = {
+				clock,
+				timer,
+				network,
+				random: () => 0,
+				log: () => undefined,
+				update: slots,
+				board: SIMULATED_BOARD,
+			};
 			const updater = new Updater(host, settings, { missing: undefined, confirmed: () => undefined });
 			assert.equal(
 				updater.receive("update", start.updates[0]!.begin).error,
@@ -507,7 +524,15 @@ function refusedOnce({ content, updates, image }: Start, refused: number, part: 
 		}
 		const world = new World();
 		const { clock, timer, network } = world;
-		const host = { clock, timer, network, random: () => 0, log: () => undefined, update: slots };
+		const host = {
+			clock,
+			timer,
+			network,
+			random: () => 0,
+			log: () => undefined,
+			update: slots,
+			board: SIMULATED_BOARD,
+		};
 		const updater = new Updater(host, settings, { missing: undefined, confirmed: () => undefined });
 		if (slots.unconfirmed) {
 			world.advanceTo(TRIAL_MS + 30_000);

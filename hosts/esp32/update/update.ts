@@ -1,13 +1,9 @@
 /** The update port on the two slots of ESP-IDF; it is written in C: `update.c`. */
-import { board } from "config";
 import type { UpdatePort } from "../../../src/host.js";
 
 export const update: UpdatePort = Object.freeze({
 	get unconfirmed(): boolean {
 		return native("xs_update_unconfirmed").call(this);
-	},
-	get board(): string {
-		return board.name;
 	},
 	judge: native("xs_update_judge"),
 	kept: native("xs_update_kept"),

@@ -20,10 +20,8 @@ const Operation = {
 	Write: 7,
 	/** A double: how many bytes there are; then their hash. */
 	Complete: 8,
-	/** Answered with the board's name. */
-	Board: 9,
 	/** Answered with the running firmware's id. */
-	Id: 10,
+	Id: 9,
 } as const;
 
 /** An answer: whether it is refused; then the result, or the reason. */
@@ -49,10 +47,6 @@ export class RemoteSlots implements UpdatePort {
 
 	get unconfirmed(): boolean {
 		return this._ask(Operation.IsUnconfirmed)[0] === 1;
-	}
-
-	get board(): string {
-		return textOf(this._ask(Operation.Board));
 	}
 
 	judge(works: boolean): void {
@@ -134,8 +128,6 @@ function carryOut(slots: Slots, operation: number, bytes: Bytes): Bytes {
 	switch (operation) {
 		case Operation.IsUnconfirmed:
 			return Uint8Array.of(slots.unconfirmed ? 1 : 0);
-		case Operation.Board:
-			return bytesOf(slots.board);
 		case Operation.Id:
 			return bytesOf(slots.id);
 		case Operation.Kept:

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Bytes, Flash, UpdatePort } from "../../../src/host.js";
 import { bytesOf, textOf } from "../../../src/text.js";
-import { type FirmwareImage, idOf, NO_NETWORK, readImage, SIMULATED_BOARD } from "../../node/update-image.ts";
+import { type FirmwareImage, idOf, NO_NETWORK, readImage } from "../../node/update-image.ts";
 import { isSigned } from "../../node/update-key.ts";
 import { FlashChip } from "../devices/flash-chip.ts";
 import { SlotsFile } from "./slots-flash.ts";
@@ -48,7 +48,6 @@ export function slotBlocks(slotBytes: number): number {
 }
 
 export class FirmwareSlots implements UpdatePort {
-	readonly board = SIMULATED_BOARD;
 	/** The id of the program that the simulator runs: of a slot with nothing in it. */
 	private readonly _builtIn: string;
 	private readonly _flash: Flash & { close?(): void };

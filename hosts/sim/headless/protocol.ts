@@ -11,6 +11,9 @@
 import type { ProtocolVersion } from "../../../src/net/mqtt/packet.js";
 import type { SensorModel } from "../../../src/sensors/models.js";
 
+/** What firmware for the simulated board has to be made for. */
+export const SIMULATED_BOARD = "sim";
+
 /** Node to XS. `id` is the socket's, `count` as the event says. */
 export const Event = {
 	/** Readies the ports; bytes: JSON of `Configuration`. */

@@ -3,7 +3,7 @@ import { createSimulatedSensor } from "../../../hosts/sim/devices/simulated-sens
 import { bytesOf } from "../../../src/text.ts";
 import { DUP, QOS_0, replyTo, startCommanded } from "../../harness/commanded.ts";
 import { deepEqual, equal, match, ok, test } from "../../harness/harness.ts";
-import { SimpleSlots, simpleUpdate } from "../../harness/simple-slots.ts";
+import { BOARD, SimpleSlots, simpleUpdate } from "../../harness/simple-slots.ts";
 import { World } from "../../harness/world.ts";
 
 const SECOND = 1_000;
@@ -214,7 +214,7 @@ for (const payload of ["[".repeat(900), '{"interval":'.repeat(80), `{"interval":
 
 test("an update is not begun by what is no manifest", () => {
 	const update = new SimpleSlots();
-	const { commands, replies } = startCommanded({ updateKeys }, { update });
+	const { commands, replies } = startCommanded({ updateKeys }, { update, board: BOARD });
 	for (const size of ['"7\\n"', "[7]", "{}", "null", "true"]) {
 		commands("update", `{"size":${size}}\n30`);
 		equal(replies()[0].error, "this is no manifest");
@@ -280,7 +280,7 @@ test("a command is carried out when its acknowledgement is with the network", ()
 	const update = new SimpleSlots(() => {
 		written = world.socket.writes.at(-1)!;
 	});
-	const { commands, world } = startCommanded({ updateKeys }, { update });
+	const { commands, world } = startCommanded({ updateKeys }, { update, board: BOARD });
 	commands("update", BEGIN, { packetId: 9 });
 	equal(written, "40 02 00 09");
 });
@@ -314,7 +314,7 @@ for (const [name, payload] of [
 
 test("an update that is delivered again after such a start begins nothing, and its sender gets to know where to begin", () => {
 	const update = new SimpleSlots();
-	const { commands, replies } = startCommanded({ updateKeys }, { update }, true);
+	const { commands, replies } = startCommanded({ updateKeys }, { update, board: BOARD }, true);
 	for (const command of ["update", "update/4096"]) {
 		commands(command, BEGIN, { header: DUP });
 		deepEqual(replies(), [{ command, ok: false, error: AFTER_START, offset: 0 }]);

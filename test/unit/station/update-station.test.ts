@@ -6,7 +6,7 @@ import { Station } from "../../../src/station/station.ts";
 import { AnsweringBroker } from "../../harness/answering-broker.ts";
 import { deepEqual, equal, ok, test } from "../../harness/harness.ts";
 import { hostOf } from "../../harness/host.ts";
-import { SimpleSlots, simpleUpdate } from "../../harness/simple-slots.ts";
+import { BOARD, SimpleSlots, simpleUpdate } from "../../harness/simple-slots.ts";
 import { World } from "../../harness/world.ts";
 
 const MINUTE = 60_000;
@@ -36,6 +36,7 @@ function start(raw: Record<string, unknown> = {}, { unconfirmed = false, up = tr
 		restart: () => tell("restart"),
 		sleep: (duration) => tell(`sleep ${Math.round(duration / 1_000)}`),
 		update: slots,
+		board: BOARD,
 		...createSimulatedSensor({ sensor: settings.sensor, clock: world.clock, seed: 1 }),
 		...(!hasSensor && { i2c: { io: BrokenBus as unknown as I2CConstructor, data: 1, clock: 2 } }),
 	});

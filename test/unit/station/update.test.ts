@@ -4,7 +4,7 @@ import { COMMANDS, type CommandName } from "../../../src/settings.ts";
 import { Updater } from "../../../src/station/update.ts";
 import { bytesOf } from "../../../src/text.ts";
 import { deepEqual, equal, ok, test } from "../../harness/harness.ts";
-import { SimpleSlots, type SimpleTerms, simpleSignature, simpleUpdate } from "../../harness/simple-slots.ts";
+import { BOARD, SimpleSlots, type SimpleTerms, simpleSignature, simpleUpdate } from "../../harness/simple-slots.ts";
 import { World } from "../../harness/world.ts";
 
 const KEY: Bytes = new Uint8Array(65).fill(4);
@@ -34,7 +34,7 @@ function start({ slots = new SimpleSlots(), updateKeys = [KEY], hasPort = true, 
 		random: () => 0,
 		network: world.network,
 		log: (level, text) => log.push(`${level}: ${text}`),
-		...(hasPort && { update: slots }),
+		...(hasPort && { update: slots, board: BOARD }),
 	};
 	const station: { missing: string | undefined; confirmations: number; confirmed(): void } = {
 		missing: undefined,

@@ -12,7 +12,7 @@ import { TlsSocket } from "../../../moddable/tls/socket.js";
 import { createRandom } from "../../devices/random.js";
 import { createSimulatedSensor } from "../../devices/simulated-sensor.js";
 import { RemoteSlots } from "../firmware-slots-remote.js";
-import { Action, type Configuration, LEVELS, type Progress, STATES } from "../protocol.js";
+import { Action, type Configuration, LEVELS, type Progress, SIMULATED_BOARD, STATES } from "../protocol.js";
 import { RemoteSessions } from "../tls-session.js";
 import { act, aside, ask, drop, flash, mbedtls, take } from "./engine.js";
 import { jitterSeed } from "./jitter.js";
@@ -228,6 +228,7 @@ export function configure(configuration: Configuration): void {
 	if (firmwareSlots) {
 		const slots = new RemoteSlots(ask, () => host.restart?.());
 		host.update = slots;
+		host.board = SIMULATED_BOARD;
 		host.diagnostics = () => ({ image: slots.id });
 	}
 	const { id = host.defaultId, address } = settings as { id?: unknown; address?: Settings["address"] };
