@@ -20,6 +20,7 @@ export class UpdateProgress {
 	private _restarting = false;
 	private _isOnTrial = false;
 	private _first = 0;
+	private _noted: string | undefined;
 
 	constructor(output: Output, { topic, id, size }: { topic: string; id: string; size: number }) {
 		this._output = output;
@@ -58,6 +59,13 @@ export class UpdateProgress {
 		const left = Math.ceil((this._size - acknowledged) / rate);
 		const time = left < 120 ? `${left} s` : `${Math.ceil(left / 60)} min`;
 		return `, ${(rate / 1_024).toFixed(1)} KB/s, ${time} left`;
+	}
+
+	/** What may take a while, once. */
+	note(text: string | undefined): void {
+		if (text === undefined || text === this._noted) return;
+		this._noted = text;
+		this._write(`${text}\n`);
 	}
 
 	/** How it ended. */

@@ -70,6 +70,7 @@ export function push(terms: PushTerms): Push {
 			progress.end(outcome.text);
 			return void client.finish(outcome.ok ? EXIT_DONE : EXIT_FAILED);
 		}
+		progress.note(sender.notice);
 		progress.show(sender.acknowledged, sender.restarting, sender.onTrial, clock.now());
 		if (deadline === Number.POSITIVE_INFINITY) return;
 		const tick = () => {

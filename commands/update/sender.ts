@@ -77,6 +77,7 @@ export class UpdateSender {
 	private _replyDue = Number.POSITIVE_INFINITY;
 	private _restartingSince = 0;
 	private _isOnTrial = false;
+	private _hasAnswered = false;
 	private _status = "";
 	/** The last diagnostics, and the image in those from before the update. */
 	private _diagnostics = "";
@@ -106,6 +107,14 @@ export class UpdateSender {
 	/** Whether the station has everything, and restarts. */
 	get restarting(): boolean {
 		return this._phase === "restarting";
+	}
+
+	/** Whether the station hears the update, as far as it has told; `undefined`: it is there, or has answered. */
+	get notice(): string | undefined {
+		if (this._phase !== "beginning" || this._hasAnswered) return undefined;
+		if (this._asleep) return "it is asleep: the update begins when it wakes";
+		if (this._gone) return "its status is offline: it has two minutes to come back";
+		return this._status === "" ? "nothing is known of it here: it has two minutes to answer" : undefined;
 	}
 
 	/** Whether the station runs the new firmware, and has not confirmed it yet. */
@@ -275,6 +284,7 @@ export class UpdateSender {
 			// Somebody else's, where replies are everybody's.
 			if (!this.isUnderWay || (manifest !== undefined && manifest !== update.name)) return;
 			this._heardAt = now;
+			this._hasAnswered = true;
 			if (ok === true) return update.isPiece(offset) ? this._goOn(offset, now) : undefined;
 			if (typeof wait === "number" && wait > 0) return this._beginLater(1_000 * wait, now);
 			if (offset === undefined) return this._end(false, `it refuses: ${printable(error)}${adviceOn(error)}`);

@@ -344,6 +344,25 @@ test("a station that is offline is told once, and waited for, for two minutes", 
 	deepEqual(sender.outcome, { ok: false, text: "it does not answer; its status is offline" });
 });
 
+test("it is said at once whether the station hears it", () => {
+	const noticeAt = (status: string | undefined) => {
+		const { sender, subscribed, sends, hears, begun } = start();
+		subscribed(0);
+		if (status !== undefined) hears("status", 10, status, true);
+		equal(sender.notice, undefined);
+		sender.tick(500);
+		sends(500);
+		const { notice } = sender;
+		begun(600, 0);
+		equal(sender.notice, undefined);
+		return notice;
+	};
+	equal(noticeAt("online"), undefined);
+	equal(noticeAt("asleep"), "it is asleep: the update begins when it wakes");
+	equal(noticeAt("offline"), "its status is offline: it has two minutes to come back");
+	equal(noticeAt(undefined), "nothing is known of it here: it has two minutes to answer");
+});
+
 test("a station of which nothing is known is asked again and again, and then given up", () => {
 	const { sender, sends, subscribed } = start();
 	subscribed(0);
