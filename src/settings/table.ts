@@ -191,6 +191,7 @@ export const SETTINGS = (Object as Freezing).freeze(
 		backlogRate: { type: "number", minimum: 0.1, maximum: 1_000, default: 10 },
 		/** Seconds; 0: none. */
 		diagnostics: { type: "integer", maximum: INTERVAL_MAXIMUM_S, default: 900 },
+		log: { enum: ["off", "warning", "info"], default: "off" },
 		/** A pool of public servers; it answers on nearly every network that has a way out. */
 		timeServer: { type: "string", ...EMPTY, default: "pool.ntp.org" },
 		/** Bytes. 85 readings, for as long as the flash refuses; the maximum is more than a board has to spare. */

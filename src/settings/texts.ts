@@ -50,6 +50,7 @@ export const TEXTS: { readonly [name in SettingName]: string } = {
 	order: "which reading goes first after an outage: the `newest`, or always the `oldest`",
 	full: "which readings are dropped when the flash is full",
 	backlogRate: "readings per second of the backlog, after an outage",
+	log: "what of the log goes to `<topic>/log`, too: nothing, warnings and errors, or all",
 	diagnostics: "seconds between diagnostics; 0: none",
 	timeServer: "a board's NTP server: a name or an address",
 	outbox: `bytes of RAM for readings while the flash refuses: ${SLOT_BYTES} each`,

@@ -14,6 +14,7 @@ import { Commands, STOPS } from "./commands.js";
 import { Diagnostics } from "./diagnostics.js";
 import { Discovery } from "./discovery.js";
 import { Farewell } from "./farewell.js";
+import { LogLines } from "./log-lines.js";
 import type { Outgoing } from "./outgoing.js";
 import { Recall } from "./recall.js";
 import { Reports, WILL_TOLD } from "./reports.js";
@@ -63,6 +64,8 @@ export class Station implements Judged {
 	private readonly _recall: Recall;
 	private readonly _commands: Commands;
 	private readonly _diagnostics: Diagnostics;
+	/** Where the log is published, too. */
+	private readonly _logLines: LogLines | undefined;
 	/** Where Home Assistant is to know the station, or has known it. */
 	private readonly _discovery: Discovery | undefined;
 	/** On machines that sleep between readings. */
@@ -76,8 +79,14 @@ export class Station implements Judged {
 	private _onStopped: () => void = NOTHING;
 
 	/** Throws an Error where the host lacks what the settings ask for. */
-	constructor(host: Host, settings: Settings, observer: Observer = host.observer ?? {}) {
-		if (settings.broker.tls && !host.network.tls) throw new Error("broker: this host has no TLS");
+	constructor(machine: Host, settings: Settings, observer: Observer = machine.observer ?? {}) {
+		if (settings.broker.tls && !machine.network.tls) throw new Error("broker: this host has no TLS");
+		let host = machine;
+		if (settings.log !== "off") {
+			const lines = new LogLines(machine, settings);
+			host = { ...machine, log: (level, text) => lines.add(level, text) };
+			this._logLines = lines;
+		}
 		const { network, timer, clock, log } = host;
 		this._host = host;
 		this._settings = settings;
@@ -100,6 +109,7 @@ export class Station implements Judged {
 		this._events = events;
 		this._session = session;
 		const link = this._createLink();
+		if (this._logLines) this._logLines.link = link;
 		const reports = new Reports(host, settings, link, this._brokerLog, observer);
 		// Who sleeps would tell it at each wake. After the power came on somebody may be looking.
 		if (!host.startedOnRequest) reports.brokerTraits &= ~WILL_TOLD;
@@ -262,7 +272,7 @@ export class Station implements Judged {
 		const now = this._host.clock.now();
 		const urgent = this._commands.next() ?? this._reports.next(now) ?? this._recall.next(now);
 		// The end of a recall is a reply.
-		const next = urgent ?? this._commands.next() ?? this._diagnostics.next(now);
+		const next = urgent ?? this._commands.next() ?? this._diagnostics.next(now) ?? this._logLines?.next();
 		return next ?? (this._diagnostics.held ? undefined : (this._discovery?.next(now) ?? this._farewell?.next()));
 	}
 
@@ -316,6 +326,7 @@ export class Station implements Judged {
 		this._farewell = undefined;
 		this._reports.close();
 		this._diagnostics.close();
+		this._logLines?.close();
 		this._updater.close();
 		this._host.network.onReady = undefined;
 		this._link.stop(reasonCode);
