@@ -23,6 +23,8 @@ import { EXIT_FAILED, onInterrupt, say } from "./frame.ts";
 const RETRY = { base: 500, limit: 10_000 };
 /** Time for written bytes to leave at the end, in ms. */
 const FAREWELL_MS = 2_000;
+/** Goes to the beginning of a line that is half written, and clears it. */
+const CLEAR = "\r\x1b[K";
 
 /** How to connect. */
 export interface ConnectionOptions {
@@ -159,9 +161,11 @@ export class Client<M extends Message> {
 		this._resolve(exitCode);
 	}
 
+	/** `reason` may begin with `CLEAR`. */
 	fail(reason: string): void {
 		if (this._finishing) return;
-		say(reason);
+		const before = reason.startsWith(CLEAR) ? CLEAR : "";
+		say(reason.slice(before.length), before);
 		this.finish(EXIT_FAILED);
 	}
 

@@ -1,5 +1,7 @@
 /** The common part of all commands: options, help, errors in one line, exit codes, Ctrl-C. */
 import { parseArgs } from "node:util";
+import { plain } from "../hosts/node/plain-text.ts";
+import { SettingsError } from "../hosts/node/settings-error.ts";
 import { messageOf } from "../src/text.ts";
 import { Interrupts } from "./interrupts.ts";
 
@@ -53,7 +55,7 @@ export async function main<Wanted>({ name, options, help, read, run }: Command<W
 		if (wanted === undefined) process.stdout.write(help);
 		else process.exitCode = await run(wanted);
 	} catch (error) {
-		say(messageOf(error));
+		for (const line of linesOf(error)) say(line);
 		// Also with open sockets or timers.
 		process.exit(error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED);
 	}
@@ -164,9 +166,20 @@ export function explained<Result>(check: () => Result, prefix = ""): Result {
 	}
 }
 
-/** One line for a person, beside the output. */
-export function say(text: string): void {
-	process.stderr.write(`${text}\n`);
+/** The user's own settings may have several faults; any other text may be a stranger's, and is one line. */
+function linesOf(error: unknown): string[] {
+	const text = messageOf(error);
+	return error instanceof UsageError || error instanceof SettingsError ? text.split("\n") : [text];
+}
+
+/** One line for a person, beside the output. `before`: for the terminal, as it is. */
+export function say(text: string, before = ""): void {
+	process.stderr.write(`${before}${plain(text)}\n`);
+}
+
+/** One line of the output, for a person. */
+export function print(text: string): void {
+	process.stdout.write(`${plain(text)}\n`);
 }
 
 /**

@@ -4,7 +4,7 @@ import { clock, network, timer } from "../../hosts/node/ports.ts";
 import { showAddress } from "../../src/net/broker-url.ts";
 import { printable } from "../../src/text.ts";
 import { lockFolder } from "../data-folder.ts";
-import { type Command, EXIT_DONE, EXIT_FAILED, onInterrupt, say } from "../frame.ts";
+import { type Command, EXIT_DONE, EXIT_FAILED, onInterrupt, print, say } from "../frame.ts";
 import { WHO_COLUMNS } from "../start/view.ts";
 import { get } from "./http.ts";
 import { fetchInventory, found, keptInventory } from "./inventory.ts";
@@ -33,7 +33,7 @@ export interface Elsewhere {
 }
 
 function tell(who: string, text: string): void {
-	process.stdout.write(`${who.padEnd(WHO_COLUMNS)}${printable(text)}\n`);
+	print(`${who.padEnd(WHO_COLUMNS)}${printable(text)}`);
 }
 
 export async function run(options: Options | FindOptions, elsewhere: Elsewhere = {}): Promise<number> {
@@ -52,7 +52,7 @@ async function find(options: FindOptions, elsewhere: Elsewhere): Promise<number>
 	const all = found(places, find);
 	for (const { kind, id, name, altitude } of all.slice(0, FOUND_MAXIMUM)) {
 		const height = altitude === undefined ? "" : `, ${altitude} m`;
-		process.stdout.write(`--${kind} ${id}  ${printable(name)}${height}\n`);
+		print(`--${kind} ${id}  ${printable(name)}${height}`);
 	}
 	if (all.length > FOUND_MAXIMUM) say(`and ${all.length - FOUND_MAXIMUM} more`);
 	if (all.length === 0) say(`no station, and no municipality, has ${printable(find)} in its name`);

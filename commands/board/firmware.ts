@@ -15,7 +15,7 @@ import {
 } from "../../tools/firmware.js";
 import { findIdf, findSdk } from "../../tools/moddable.js";
 import { buildSettings, CONFIG_FILE } from "../device-settings.ts";
-import { type Command, EXIT_DONE, HELP, readLine, say, UsageError, VALUE } from "../frame.ts";
+import { type Command, EXIT_DONE, HELP, print, readLine, say, UsageError, VALUE } from "../frame.ts";
 import { closePort, findPort, openPort, PORT_HELP, PORT_OPTION } from "./serial-port.ts";
 
 const USAGE = `usage: npm run build:esp32 -- [--board NAME]
@@ -79,7 +79,7 @@ async function make(name: Name, wanted: Wanted): Promise<number> {
 		await buildFirmware(sdk, place);
 	}
 	const { linkedJavaScript, slots, names } = linkedSize(place, board);
-	process.stdout.write(`${board}: ${linkedJavaScript} bytes of linked JavaScript, ${slots} slots, ${names} names\n`);
+	print(`${board}: ${linkedJavaScript} bytes of linked JavaScript, ${slots} slots, ${names} names`);
 	if (port !== undefined) {
 		step(3, `writing it to the board at ${port}`);
 		await writeFirmware(sdk, place, port);
@@ -97,7 +97,6 @@ async function freePort(wanted: string | undefined): Promise<string> {
 
 /** Prints the user's next steps, a line each. */
 function sayNext({ board, port }: Wanted, { wifi }: Settings): void {
-	const print = (text: string) => process.stdout.write(`${text}\n`);
 	const at = port === undefined ? "" : ` -- --port ${port}`;
 	if (port === undefined) {
 		print(`next: plug the board in, and \`npm run flash${board ? ` -- --board ${board}` : ""}\``);

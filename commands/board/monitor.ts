@@ -2,7 +2,8 @@
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SerialPort } from "serialport";
-import { type Command, EXIT_DONE, FLAG, HELP, onInterrupt, readLine, say, type Values } from "../frame.ts";
+import { plain } from "../../hosts/node/plain-text.ts";
+import { type Command, EXIT_DONE, FLAG, HELP, onInterrupt, print, readLine, say, type Values } from "../frame.ts";
 import { closePort, findPort, openPort, PORT_HELP, PORT_OPTION, PortError, resetBoard } from "./serial-port.ts";
 import { Lines } from "./serial-request.ts";
 
@@ -48,8 +49,9 @@ async function monitor({ port: wanted, time = false, reset = false }: Wanted): P
 /** Prints lines until the port at `path` or the program ends. */
 async function show(port: SerialPort, path: string, time: boolean, signal: AbortSignal): Promise<void> {
 	const lines = new Lines((line) => {
-		const text = printable(Buffer.from(line, "latin1").toString("utf8"));
-		process.stdout.write(`${time ? `${timeOfDay()} ` : ""}${text}\n`);
+		// Noise must not command the terminal.
+		const text = Buffer.from(line.replaceAll("\t", " "), "latin1").toString("utf8");
+		print(`${time ? `${timeOfDay()} ` : ""}${plain(text, "\ufffd")}`);
 	});
 	port.on("data", (bytes: Buffer) => lines.receive(bytes));
 	let look: NodeJS.Timeout | undefined;
@@ -78,11 +80,6 @@ async function reopen(path: string, signal: AbortSignal): Promise<SerialPort | u
 		}
 	}
 	return undefined;
-}
-
-/** Noise must not command the terminal. */
-function printable(text: string): string {
-	return text.replace(/[^\P{Cc}\t]/gu, "\u{fffd}");
 }
 
 function timeOfDay(): string {

@@ -2,10 +2,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SerialPort } from "serialport";
 import { BOARDS, pinProblem } from "../../hosts/esp32/boards.ts";
+import { plainJson } from "../../hosts/node/plain-text.ts";
 import { readSettings } from "../../hosts/node/settings-file.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { checkForBoard } from "../device-settings.ts";
-import { type Command, EXIT_DONE, FLAG, HELP, readLine, say, UsageError, VALUE, type Values } from "../frame.ts";
+import { type Command, EXIT_DONE, FLAG, HELP, print, readLine, say, UsageError, VALUE, type Values } from "../frame.ts";
 import { closePort, findPort, openPort, PORT_HELP, PORT_OPTION, PortError, resetBoard } from "./serial-port.ts";
 import { Requests } from "./serial-request.ts";
 
@@ -75,9 +76,7 @@ async function provision({ port: wanted, config = "config.json", show, erase, wa
 		}
 		const restarts = await board.requests.ask("!", { within: STORE_MS });
 		const next = restarts === undefined ? "restart the board with its reset button" : "the board restarts";
-		process.stdout.write(
-			`${erase ? "forgotten" : "stored"}; ${next}: \`npm run monitor -- --port ${board.path}\` shows what it does\n`,
-		);
+		print(`${erase ? "forgotten" : "stored"}; ${next}: \`npm run monitor -- --port ${board.path}\` shows what it does`);
 		return EXIT_DONE;
 	} finally {
 		await closePort(board.port);
@@ -153,7 +152,7 @@ function tell(shown: string): number {
 			? "stored in the board's flash, in place of what its firmware was built with:"
 			: "nothing was sent to this board; built into its firmware:",
 	);
-	process.stdout.write(`${JSON.stringify(JSON.parse(settings), undefined, "\t")}\n`);
+	process.stdout.write(`${plainJson(JSON.parse(settings), "\t")}\n`);
 	return EXIT_DONE;
 }
 

@@ -1,9 +1,10 @@
 /** `npm run fleet`: thousands of simulated stations at a real broker, and what became of their readings. */
 import { closeSync, openSync, writeSync } from "node:fs";
+import { plainJson } from "../../hosts/node/plain-text.ts";
 import { Random } from "../../hosts/sim/world/random.ts";
 import { showAddress } from "../../src/net/broker-url.ts";
 import { messageOf } from "../../src/text.ts";
-import { type Command, EXIT_DONE, EXIT_FAILED, onInterrupt, say } from "../frame.ts";
+import { type Command, EXIT_DONE, EXIT_FAILED, onInterrupt, print, say } from "../frame.ts";
 import { showProgress } from "../simulate/progress.ts";
 import { Faults } from "./faults.ts";
 import { Ledger } from "./ledger.ts";
@@ -29,8 +30,7 @@ async function run(options: Options): Promise<number> {
 	// The reader has enough, as `head` has.
 	process.stdout.on("error", () => process.exit(EXIT_DONE));
 	const summary = await observed(options);
-	const lines = options.json ? [JSON.stringify(summary)] : linesOf(summary);
-	process.stdout.write(`${lines.join("\n")}\n`);
+	for (const line of options.json ? [plainJson(summary)] : linesOf(summary)) print(line);
 	return summary.lost + summary.twice > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -62,7 +62,7 @@ async function observed(options: Options): Promise<Summary> {
 	const stations = new Stations(options, ledger);
 	const line = `${count.toLocaleString("en")} stations begin within ${(stations.startsWithin / SECOND_MS).toFixed(0)} s at ${showAddress(options.broker)}`;
 	if (options.json) say(line);
-	else process.stdout.write(`${line}\n`);
+	else print(line);
 	const endSeconds = eachSecond(options, curve, stations, ledger);
 	await stations.start(() => isOver);
 	const started = { taken: ledger.taken, processor: process.cpuUsage() };

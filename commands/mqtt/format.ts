@@ -1,4 +1,6 @@
-/** The output of `sub` for a message: text with fields such as `%t`, as in mosquitto_sub -F. Payloads stay bytes. */
+/** The output of `sub` for a message: text with fields such as `%t`, as in mosquitto_sub -F. Payloads stay bytes, but at a terminal. */
+
+import { plain } from "../../hosts/node/plain-text.ts";
 import type { ReceivedMessage } from "../../src/net/mqtt/message.ts";
 
 type Field = (message: ReceivedMessage) => string | Uint8Array;
@@ -24,14 +26,22 @@ export function checkFormat(format: string): void {
 	}
 }
 
-/** A copy: the payload itself is valid during the callback only. */
-export function formatMessage(format: string, newline: boolean, message: ReceivedMessage): Buffer {
+/**
+ * A copy: the payload itself is valid during the callback only. `isForTerminal`: control characters and the like of the
+ * message are shown as `?`, and the format's own are not.
+ */
+export function formatMessage(
+	format: string,
+	newline: boolean,
+	message: ReceivedMessage,
+	isForTerminal = false,
+): Buffer {
 	const parts: Uint8Array[] = [];
 	let at = 0;
 	for (const { 0: field, 1: name = "", index } of format.matchAll(/%(.?)/gs)) {
 		parts.push(Buffer.from(format.slice(at, index)));
 		const value = FIELDS[name]!(message);
-		parts.push(typeof value === "string" ? Buffer.from(value) : value);
+		parts.push(isForTerminal ? Buffer.from(plain(Buffer.from(value).toString())) : Buffer.from(value));
 		at = index + field.length;
 	}
 	parts.push(Buffer.from(format.slice(at)));

@@ -73,6 +73,8 @@ sub
                           hexadecimal, %l its length, %q QoS, %r retained, %d
                           sent again; %R response topic, %D correlation data,
                           %E message expiry interval (MQTT 5); %% a percent
+A payload comes out byte for byte; but at a terminal control characters of a
+message, and what turns text around, are shown as ?.
 
 Exit codes: 0 done, 1 failed, 2 flags that cannot be used, 27 timed out.
 `;

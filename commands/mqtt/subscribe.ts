@@ -39,7 +39,7 @@ export function subscribe(options: SubOptions): Promise<number> {
 			},
 			onMessage: (message) => {
 				if (left === 0 || (noStale && message.retain)) return;
-				process.stdout.write(formatMessage(format, newline, message));
+				process.stdout.write(formatMessage(format, newline, message, process.stdout.isTTY));
 				if (--left > 0) return;
 				client.deafen();
 				client.finish(EXIT_DONE);

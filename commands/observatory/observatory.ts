@@ -2,10 +2,11 @@
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { plain } from "../../hosts/node/plain-text.ts";
 import { EMBEDDED_VERSION, startBroker } from "../../hosts/sim/headless/broker.ts";
 import { showAddress } from "../../src/net/broker-url.ts";
 import { lockFolder } from "../data-folder.ts";
-import { type Command, EXIT_DONE, EXIT_FAILED, onInterrupt } from "../frame.ts";
+import { type Command, EXIT_DONE, EXIT_FAILED, onInterrupt, print } from "../frame.ts";
 import { WHO_COLUMNS } from "../start/view.ts";
 import { filtersOf } from "./collecting/feed.ts";
 import { keptSession } from "./kept-session.ts";
@@ -22,7 +23,7 @@ const END_MS = 8_000;
 export const command: Command<Options> = { ...LINE, help: USAGE, read: parseOptions, run };
 
 function tell(who: string, text: string): void {
-	process.stdout.write(`${who.padEnd(WHO_COLUMNS)}${text}\n`);
+	print(`${who.padEnd(WHO_COLUMNS)}${text}`);
 }
 
 async function run(options: Options): Promise<number> {
@@ -45,7 +46,7 @@ async function withStore(options: Options): Promise<number> {
 
 async function exportCsv(store: Store): Promise<number> {
 	try {
-		await pipeline(Readable.from(csvOf(store.driver)), process.stdout, { end: false });
+		await pipeline(Readable.from(shown(csvOf(store.driver))), process.stdout, { end: false });
 		return EXIT_DONE;
 	} catch (error) {
 		const { code, syscall } = error as NodeJS.ErrnoException;
@@ -53,6 +54,11 @@ async function exportCsv(store: Store): Promise<number> {
 		// A reader that has enough (`| head`); of other failures to write the command's frame tells.
 		return code === "EPIPE" ? EXIT_DONE : EXIT_FAILED;
 	}
+}
+
+/** At a terminal no text of others commands it; a file or a program gets the lines as they are. */
+async function* shown(lines: AsyncIterable<string>): AsyncGenerator<string> {
+	for await (const line of lines) yield process.stdout.isTTY ? `${plain(line.replace(/\r\n$/, ""))}\n` : line;
 }
 
 async function observe(options: Options, store: Store): Promise<number> {

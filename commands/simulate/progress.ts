@@ -1,4 +1,5 @@
 /** How far many worlds are, while they run. */
+import { plain } from "../../hosts/node/plain-text.ts";
 
 /** How often the progress is shown, in ms: rewritten on a terminal, in lines of its own elsewhere. */
 const TERMINAL_MS = 250;
@@ -8,7 +9,7 @@ const LINE_MS = 30_000;
 export function showProgress(text: () => string, output: NodeJS.WriteStream = process.stdout): () => void {
 	const terminal = output.isTTY;
 	const timer = setInterval(
-		() => output.write(terminal ? `\r\x1b[K${text()}` : `${text()}\n`),
+		() => output.write(terminal ? `\r\x1b[K${plain(text())}` : `${plain(text())}\n`),
 		terminal ? TERMINAL_MS : LINE_MS,
 	);
 	return () => {

@@ -1,6 +1,7 @@
 /** The log, and between its lines what a subscriber received, for programs and files. */
+
+import { plain } from "../../hosts/node/plain-text.ts";
 import type { LogLevel } from "../../src/host.ts";
-import { hasControls } from "../../src/text.ts";
 import { type View, WHO_COLUMNS, withLevel } from "./view.ts";
 
 export class Lines implements View {
@@ -11,7 +12,7 @@ export class Lines implements View {
 	}
 
 	say(who: string, text: string, level: LogLevel = "info"): void {
-		this._write(`${who.padEnd(WHO_COLUMNS)}${withLevel(text, level)}`);
+		this._write(plain(`${who.padEnd(WHO_COLUMNS)}${withLevel(text, level)}`));
 	}
 
 	message(topic: string, payload: string): void {
@@ -21,9 +22,4 @@ export class Lines implements View {
 	end(summary: readonly string[]): void {
 		for (const line of ["", ...summary]) this._write(line);
 	}
-}
-
-/** A foreign text, for a terminal. */
-function plain(text: string): string {
-	return Array.from(text, (character) => (hasControls(character) ? "?" : character)).join("");
 }

@@ -1,4 +1,6 @@
 /** A line for each reading, and the log between them, for a terminal of 80 columns. */
+
+import { plain } from "../../hosts/node/plain-text.ts";
 import type { Progress } from "../../hosts/sim/headless/protocol.ts";
 import type { LogLevel } from "../../src/host.ts";
 import { type View, WHO_COLUMNS, withLevel } from "./view.ts";
@@ -6,8 +8,6 @@ import { type View, WHO_COLUMNS, withLevel } from "./view.ts";
 const COLUMNS = 80;
 /** Beyond it characters may be as wide as two: East Asian ones, emoji. They are counted as such. */
 const NARROW = 0x2ff;
-/** Control characters, and what changes the text around it: formats, private use, halves of pairs, separators of lines. */
-const UNSAFE = /[\p{C}\p{Zl}\p{Zp}]/u;
 
 /** Select Graphic Rendition (ECMA-48). */
 const COLOURS = { red: 31, green: 32, yellow: 33 } as const;
@@ -48,7 +48,7 @@ export class Table implements View {
 	}
 
 	say(who: string, text: string, level: LogLevel = "info"): void {
-		for (const [index, line] of folded(safe(withLevel(text, level)), COLUMNS - WHO_COLUMNS).entries()) {
+		for (const [index, line] of folded(plain(withLevel(text, level)), COLUMNS - WHO_COLUMNS).entries()) {
 			this._write(`${(index === 0 ? who : "").padEnd(WHO_COLUMNS)}${line}`, COLOUR_OF[level]);
 		}
 	}
@@ -59,7 +59,7 @@ export class Table implements View {
 
 	message(topic: string, payload: string): void {
 		if (SHOWN.some((name) => topic === `${this._options.topic}/${name}`)) return;
-		this._write(`${"message".padEnd(WHO_COLUMNS)}${shortened(safe(`${topic} ${payload}`), COLUMNS - WHO_COLUMNS)}`);
+		this._write(`${"message".padEnd(WHO_COLUMNS)}${shortened(plain(`${topic} ${payload}`), COLUMNS - WHO_COLUMNS)}`);
 	}
 
 	progress({ state, waiting, reports }: Progress): void {
@@ -120,10 +120,6 @@ export class Table implements View {
 /** In the computer's time zone. */
 function clockTime(time: Date): string {
 	return [time.getHours(), time.getMinutes(), time.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
-}
-
-function safe(text: string): string {
-	return Array.from(text, (character) => (UNSAFE.test(character) ? "?" : character)).join("");
 }
 
 /** Columns that a text takes at the most. */

@@ -10,6 +10,7 @@ import { SENSORS, type SensorModel } from "../../src/sensors/models.ts";
 import { SETTINGS } from "../../src/settings/table.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { messageOf } from "../../src/text.ts";
+import { SettingsError } from "./settings-error.ts";
 
 /** A label of a name [RFC 1123, 2.1]; local names have underscores and letters beyond ASCII, too. */
 const LABEL = /^(?!-)(?:[\w-]|[^\0-\x7f\s]){1,63}$/u;
@@ -20,7 +21,7 @@ const ZONE = /^[\w.-]{1,15}$/;
 /** A URL whose host is in brackets. */
 const IN_BRACKETS = /\](?::\d+)?\/?$/;
 
-/** `parseSettings`, and more. Throws an Error with a line for each fault. */
+/** `parseSettings`, and more. Throws a `SettingsError`. */
 export function checkSettings(raw: unknown, defaultId?: string): Settings {
 	let settings: Settings | undefined;
 	const faults: string[] = [];
@@ -33,7 +34,7 @@ export function checkSettings(raw: unknown, defaultId?: string): Settings {
 	}
 	faults.push(...furtherFaults(Object(raw)), ...unmeasured(Object(raw)));
 	if (settings) faults.push(...valueFaults(settings), ...tlsFaults(settings));
-	if (!settings || faults.length > 0) throw new Error(faults.join("\n"));
+	if (!settings || faults.length > 0) throw new SettingsError(faults.join("\n"));
 	return settings;
 }
 

@@ -5,6 +5,7 @@ import { messageOf } from "../../src/text.ts";
 import { withPemFiles } from "./pem-files.ts";
 import { withBrokerUrl } from "./public-brokers.ts";
 import { checkSettings } from "./settings-check.ts";
+import { SettingsError } from "./settings-error.ts";
 import { decodeText, lineAt, twiceNamed } from "./settings-text.ts";
 
 /** Valid, and as `checkSettings` takes them. */
@@ -50,7 +51,7 @@ function explained<Result>(name: string, check: () => Result): Result {
 	try {
 		return check();
 	} catch (error) {
-		throw new Error(`${name}: ${messageOf(error)}`);
+		throw new SettingsError(`${name}: ${messageOf(error)}`);
 	}
 }
 

@@ -39,9 +39,15 @@ test("each line of the board is printed, noise without effect on the terminal, u
 		await monitor.line(/: listening; Ctrl-C ends$/);
 		board.log("12.5 °C at the terrace");
 		board.log("\u001b[2Jwarning: \u0007no reading");
+		board.log("a\tb\u009b31m\u202eCBA\u2028\u2069");
 		board.log("end");
 		await monitor.line(/^end$/);
-		assert.deepEqual(said(monitor), ["12.5 °C at the terrace", "\ufffd[2Jwarning: \ufffdno reading", "end"]);
+		assert.deepEqual(said(monitor), [
+			"12.5 °C at the terrace",
+			"\ufffd[2Jwarning: \ufffdno reading",
+			"a b\ufffd31m\ufffdCBA\ufffd\ufffd",
+			"end",
+		]);
 		monitor.signal("SIGINT");
 		assert.deepEqual(await monitor.ended(), { code: 0, signal: null });
 	} finally {

@@ -214,6 +214,26 @@ test("what the board refuses is told, and the board goes on as it was", async ()
 	}
 });
 
+test("what a board tells commands no terminal", async () => {
+	const strange = "\x1b[2J\u009b31m\u202eABC\u2028";
+	for (const [reply, code] of [
+		[`ok stored on esp32 ${JSON.stringify({ topic: strange })}`, 0],
+		[`error ${strange}`, 1],
+	] as const) {
+		const board = await SerialBoard.start(boardProgram, () => reply);
+		try {
+			const shown = await provision("--port", board.path, "--show");
+			assert.equal(shown.code, code, shown.text);
+			for (const line of shown.lines) assert.doesNotMatch(line, /[^\P{Cc}\t]|[\p{Cf}\p{Zl}\p{Zp}]/u);
+			const json = shown.lines.filter((line) => !shown.errors.includes(line)).join("\n");
+			if (code === 0) assert.deepEqual(JSON.parse(json), { topic: strange });
+			else assert.equal(shown.text, "the board did not take it: ?[2J?31m?ABC?");
+		} finally {
+			await board.end();
+		}
+	}
+});
+
 test("a board that does not answer is restarted, and given up with one line that says what to do", async () => {
 	const board = await SerialBoard.start(boardProgram, () => undefined);
 	try {

@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { endianness } from "node:os";
 import type { Readable, Writable } from "node:stream";
 import { type Creation, XS_SLOT_BYTES } from "../../creation.ts";
+import { plain } from "../../node/plain-text.ts";
 import { type DecodedAction, decodeActions, encodeEvent } from "./protocol.ts";
 
 /** The paths of the engine and of the one with TLS, which `tools/build.js` puts in. */
@@ -123,7 +124,7 @@ export class Engine {
 	/** Answers the program's `ask`. */
 	onQuestion: (question: Buffer) => Uint8Array = () => new Uint8Array(0);
 	/** The engine's output beside its messages: its own faults. */
-	onOutput: (text: string) => void = (text) => process.stderr.write(text);
+	onOutput: (text: string) => void = (text) => process.stderr.write(text.replace(/[^\n]+/g, (line) => plain(line)));
 
 	readonly process: ChildProcess;
 	private readonly _flashName: string;
