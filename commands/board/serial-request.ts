@@ -22,14 +22,15 @@ export function requestLine(text: string): string {
 	return `~${text}${crcOf(Buffer.from(text, "latin1"))}\n`;
 }
 
-/** The text of a reply, if there is one in the line: a part of the board's log may be before it. */
+/**
+ * The text of a reply, if the line is one from its beginning on: behind anything else, as in a line of the log, may be a
+ * text of a stranger's that reads as one.
+ */
 export function replyIn(line: string): string | undefined {
-	for (let at = line.indexOf("~"); at >= 0; at = line.indexOf("~", at + 1)) {
-		const text = line.slice(at + 1, -CRC_DIGITS);
-		const bytes = Buffer.from(text, "latin1");
-		if (text !== "" && crcOf(bytes) === line.slice(-CRC_DIGITS)) return bytes.toString("utf8");
-	}
-	return undefined;
+	if (!line.startsWith("~")) return undefined;
+	const text = line.slice(1, -CRC_DIGITS);
+	const bytes = Buffer.from(text, "latin1");
+	return text !== "" && crcOf(bytes) === line.slice(-CRC_DIGITS) ? bytes.toString("utf8") : undefined;
 }
 
 function crcOf(bytes: Uint8Array): string {

@@ -8,10 +8,18 @@ const HOST = "hosts/esp32/console";
 
 /** Compiles `test/project/esp32/console/board.c` into `folder`, and gives the program's path. */
 export function buildBoard(folder: string): string {
-	const program = join(folder, "board");
+	return compile(join(folder, "board"), "board.c", "console-lines.c", "console-protocol.c");
+}
+
+/** Compiles `lines.c` beside it, likewise. */
+export function buildLines(folder: string): string {
+	return compile(join(folder, "lines"), "lines.c", "console-lines.c");
+}
+
+function compile(program: string, main: string, ...parts: string[]): string {
 	const sources = [
-		"test/project/esp32/console/board.c",
-		join(HOST, "console-protocol.c"),
+		join("test/project/esp32/console", main),
+		...parts.map((part) => join(HOST, part)),
 		"hosts/esp32/machine/crc32.c",
 	];
 	const flags = ["-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"];

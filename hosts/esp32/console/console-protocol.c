@@ -5,21 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BEGIN '~'
-#define CRC_DIGITS (8)
 /* Digits of a number in a request: enough for any valid offset, and too few to overflow. */
 #define NUMBER_DIGITS (5)
 
 /* Takes the CRC off a line that is complete, if it is the right one. */
 static bool check(ConsoleLine line)
 {
-	char wanted[CRC_DIGITS + 1];
+	char wanted[CONSOLE_CRC_DIGITS + 1];
 
-	if (line->length <= CRC_DIGITS)
+	if (line->length <= CONSOLE_CRC_DIGITS)
 		return false;
-	line->length -= CRC_DIGITS;
+	line->length -= CONSOLE_CRC_DIGITS;
 	snprintf(wanted, sizeof(wanted), "%08lx", (unsigned long)crc32Of(0, line->text, line->length));
-	if (0 != memcmp(wanted, line->text + line->length, CRC_DIGITS))
+	if (0 != memcmp(wanted, line->text + line->length, CONSOLE_CRC_DIGITS))
 		return false;
 	line->text[line->length] = 0;
 	return true;
@@ -27,7 +25,7 @@ static bool check(ConsoleLine line)
 
 bool consoleReceive(ConsoleLine line, uint8_t byte)
 {
-	if (BEGIN == byte) {
+	if (CONSOLE_BEGIN == byte) {
 		line->begun = true;
 		line->length = 0;
 		return false;

@@ -11,8 +11,9 @@
  * it. Any other line is ignored, and the sender, which gets no reply, sends it
  * again: a serial port has no flow control, and people type into it.
  *
- * A reply is a line of the same form. Its text begins with the first character
- * of the request's, and then has `ok` or `error`.
+ * A reply is a line of the same form, with the tilde at its beginning. Its text
+ * begins with the first character of the request's, and then has `ok` or `error`.
+ * No line of the log has a tilde.
  */
 
 #ifndef __CONSOLE_PROTOCOL__
@@ -22,6 +23,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Begins a request, and a reply. */
+#define CONSOLE_BEGIN '~'
+#define CONSOLE_CRC_DIGITS (8)
 /* Longest TEXT with its CRC. A longer line is ignored. */
 #define CONSOLE_LINE_MAXIMUM (240)
 /*

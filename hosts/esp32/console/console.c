@@ -13,9 +13,9 @@
 #include "mc.xs.h"
 #include "mc.defines.h"
 
+#include "console-lines.h"
 #include "console-protocol.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #ifdef mxDebug
@@ -40,7 +40,6 @@ void xs_console_exchange(xsMachine *the) { (void)the; }
 	#include "esp_driver_usb_serial_jtag/include/driver/usb_serial_jtag.h"
 #endif
 #include "../machine/abort-line.h"
-#include "../machine/crc32.h"
 #include "builtinCommon.h"
 #include "../machine/machine.h"
 
@@ -54,8 +53,6 @@ void xs_console_exchange(xsMachine *the) { (void)the; }
 #define RECEIVE_BYTES (512)
 /* A dozen lines of the log. */
 #define SEND_BYTES (1024)
-/* Written at a time; all or nothing of it is taken. */
-#define PIECE_BYTES (128)
 /* Longest wait of a piece for room, in ms. A UART sends one in 11 ms; USB gets no time after a wait in vain. */
 #define WAIT_MS (30)
 /* Time for the log to leave the chip before it restarts or sleeps, in ms. */
@@ -64,17 +61,14 @@ void xs_console_exchange(xsMachine *the) { (void)the; }
 #define LOOK_BYTES (2048)
 
 typedef struct {
-	void	(*open)(void);
-	int		(*read)(uint8_t *bytes, size_t size);
-	bool	(*write)(const char *bytes, size_t length, TickType_t ticks);
-	void	(*flush)(TickType_t ticks);
+	void			(*open)(void);
+	int				(*read)(uint8_t *bytes, size_t size);
+	ConsoleWrite	write;
+	void			(*flush)(TickType_t ticks);
 } PortDriver;
 
 typedef struct {
-	/* The last piece found no room. */
-	bool				stalled;
-	/* A line was left out from some place on: the next one begins on a new line. */
-	bool				cut;
+	ConsoleOutRecord	out;
 	/* Received, and not looked at yet. */
 	uint8_t				bytes[64];
 	uint8_t				count;
@@ -108,13 +102,14 @@ static int readUart(uint8_t *bytes, size_t size)
 	return uart_read_bytes(UART_NUM_0, bytes, size, 0);
 }
 
-static bool writeUart(const char *bytes, size_t length, TickType_t ticks)
+static bool writeUart(const char *bytes, size_t length, bool patient)
 {
+	TickType_t ticks = patient ? pdMS_TO_TICKS(WAIT_MS) : 0;
 	size_t room;
 
 	/* The driver would wait for room in a loop without a rest. It puts a record before the bytes. */
 	while (ESP_OK == uart_get_tx_buffer_free_size(UART_NUM_0, &room)) {
-		if (room > length + PIECE_BYTES)
+		if (room > length + CONSOLE_PIECE_BYTES)
 			return uart_write_bytes(UART_NUM_0, bytes, length) > 0;
 		if (0 == ticks--)
 			break;
@@ -142,9 +137,9 @@ static int readUsb(uint8_t *bytes, size_t size)
 	return usb_serial_jtag_is_driver_installed() ? usb_serial_jtag_read_bytes(bytes, size, 0) : 0;
 }
 
-static bool writeUsb(const char *bytes, size_t length, TickType_t ticks)
+static bool writeUsb(const char *bytes, size_t length, bool patient)
 {
-	return usb_serial_jtag_write_bytes(bytes, length, ticks) > 0;
+	return usb_serial_jtag_write_bytes(bytes, length, patient ? pdMS_TO_TICKS(WAIT_MS) : 0) > 0;
 }
 
 static void flushUsb(TickType_t ticks)
@@ -167,31 +162,11 @@ static const PortDriver drivers[] = {
 static PortRecord ports[PORTS];
 static ConsoleRecord console;
 
-static void writeTo(size_t i, const char *bytes, size_t length)
-{
-	const Port port = &ports[i];
-
-	while (length > 0 && !port->cut) {
-		const size_t piece = length < PIECE_BYTES ? length : PIECE_BYTES;
-
-		port->cut = port->stalled = !drivers[i].write(bytes, piece, port->stalled ? 0 : pdMS_TO_TICKS(WAIT_MS));
-		bytes += piece;
-		length -= piece;
-	}
-}
-
 /* A line in parts, to ports that are open. */
-static void writeLine(const char *parts[], size_t count)
+static void writeLine(const char *const parts[], size_t count)
 {
-	for (size_t i = 0; i < PORTS; i++) {
-		if (ports[i].cut) {
-			ports[i].cut = false;
-			writeTo(i, "\r\n", 2);
-		}
-		for (size_t part = 0; part < count; part++)
-			writeTo(i, parts[part], strlen(parts[part]));
-		writeTo(i, "\r\n", 2);
-	}
+	for (size_t i = 0; i < PORTS; i++)
+		consoleLog(&ports[i].out, parts, count);
 }
 
 static void onAbort(const char *reason)
@@ -206,7 +181,7 @@ static void onAbort(const char *reason)
 static void flushPorts(void)
 {
 	for (size_t i = 0; i < PORTS; i++)
-		drivers[i].flush(ports[i].stalled ? 0 : pdMS_TO_TICKS(FLUSH_MS));
+		drivers[i].flush(ports[i].out.stalled ? 0 : pdMS_TO_TICKS(FLUSH_MS));
 }
 
 /*
@@ -223,8 +198,10 @@ static void openPorts(void)
 	if (opened)
 		return;
 	opened = true;
-	for (size_t i = 0; i < PORTS; i++)
+	for (size_t i = 0; i < PORTS; i++) {
+		ports[i].out.write = drivers[i].write;
 		drivers[i].open();
+	}
 	esp_register_shutdown_handler(flushPorts);
 	machineBeforeSleep(flushPorts);
 	abortLineWatch(onAbort);
@@ -251,12 +228,8 @@ void xs_console_log(xsMachine *the)
 /* To the last request. */
 static void reply(const char *text)
 {
-	const char command[] = { console.command, 0 };
-	char crc[9];
-	const char *parts[] = { "~", command, text, crc };
-
-	snprintf(crc, sizeof(crc), "%08lx", (unsigned long)crc32Of(crc32Of(0, command, 1), text, strlen(text)));
-	writeLine(parts, 4);
+	for (size_t i = 0; i < PORTS; i++)
+		consoleReply(&ports[i].out, console.command, text);
 }
 
 /* The next request from a port for the program to carry out, or NULL; answers the others here. */

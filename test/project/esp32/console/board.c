@@ -1,6 +1,6 @@
 /*
  * A board's serial port on a computer, with the code that the board has for it
- * (hosts/esp32/console/console-protocol.c); the program behind it is whoever runs this.
+ * (console-protocol.c and console-lines.c in hosts/esp32/console); the program behind it is whoever runs this.
  *
  *   board            takes stdin as what the port receives, and writes to stdout:
  *                    `request TEXT` for the program, `reply TEXT` as it is sent
@@ -16,8 +16,8 @@
 
 #define _GNU_SOURCE
 
+#include "console-lines.h"
 #include "console-protocol.h"
-#include "../machine/crc32.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -57,32 +57,31 @@ static void send(const char *text, size_t length)
 	}
 }
 
-static void sendLine(const char *text)
+static bool sendPiece(const char *bytes, size_t length, bool patient)
 {
-	if (happens(noise)) {
-		static const char bytes[] = "\x80~\x00\xffrst:0x1 (POWERON)\r\n~+ok 99\r\n~";
+	(void)patient;
+	send(bytes, length);
+	return true;
+}
 
+static ConsoleOutRecord out = { .write = sendPiece };
+
+static void sendNoise(void)
+{
+	static const char bytes[] = "\x80~\x00\xffrst:0x1 (POWERON)\r\n~+ok 99\r\n~";
+
+	if (happens(noise))
 		send(bytes, sizeof(bytes) - 1);
-	}
-	send(text, strlen(text));
-	send("\r\n", 2);
 }
 
 static void reply(const char *text)
 {
-	const size_t length = strlen(text);
-	const char command[] = { console.command, 0 };
-	char *whole;
-
 	if (terminal < 0) {
 		printf("reply %c%s\n", console.command, text);
 		return;
 	}
-	if (asprintf(&whole, "~%s%s%08lx", command, text,
-			(unsigned long)crc32Of(crc32Of(0, command, 1), text, length)) < 0)
-		exit(1);
-	sendLine(whole);
-	free(whole);
+	sendNoise();
+	consoleReply(&out, console.command, text);
 }
 
 static void receive(uint8_t byte)
@@ -133,8 +132,12 @@ static void command(char *text)
 	text[strcspn(text, "\n")] = 0;
 	if (0 == strncmp(text, "reply ", 6))
 		reply(text + 6);
-	else if (0 == strncmp(text, "log ", 4))
-		sendLine(text + 4);
+	else if (0 == strncmp(text, "log ", 4)) {
+		const char *parts[] = { text + 4 };
+
+		sendNoise();
+		consoleLog(&out, parts, 1);
+	}
 }
 
 int main(int argc, char *argv[])

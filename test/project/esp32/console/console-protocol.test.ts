@@ -122,10 +122,11 @@ test("settings end where the partition would not hold them any more", () => {
 	]);
 });
 
-test("a reply is found behind what the board was saying, and not where a character differs", () => {
+test("a reply is a line from its beginning on, and none where a character differs", () => {
 	const line = requestLine("+ok 192").trimEnd();
 	assert.equal(replyIn(line), "+ok 192");
-	assert.equal(replyIn(`12.3 °C ~ rst:0x1 ~${line}`), "+ok 192");
+	for (const before of ["12.3 °C ~ rst:0x1 ", "warning: ", " ", "~"])
+		assert.equal(replyIn(`${before}${line}`), undefined);
 	for (let at = 0; at < line.length; at++)
 		assert.equal(replyIn(`${line.slice(0, at)}#${line.slice(at + 1)}`), undefined);
 });
