@@ -1,7 +1,7 @@
 /** What a command keeps in its folder of `--data`. Errors are for a person. */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { makeFolder } from "../hosts/node/folders.js";
+import { closeToOthers, makeFolder } from "../hosts/node/folders.js";
 import { LockedError, takeLock } from "../hosts/node/lock-file.js";
 import { replaceWhole } from "../hosts/sim/headless/whole-file.ts";
 import { messageOf } from "../src/text.ts";
@@ -24,6 +24,7 @@ export function readKept<Kept>(
 ): Kept | undefined {
 	let text: string;
 	try {
+		closeToOthers(path);
 		text = readFileSync(path, "utf8");
 	} catch (error) {
 		const { code } = error as NodeJS.ErrnoException;

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { makeFolder } from "../hosts/node/folders.js";
 import { SENSORS } from "../src/sensors/models.ts";
 import { parseSettings } from "../src/settings.ts";
 import { buildMqttPacket, root } from "../tools/build.js";
@@ -100,7 +101,7 @@ async function run({ given, file, buildOnly }: Wanted): Promise<number> {
 	const program = join(outFolder, "bin", computer, "mc/release/veleta", library);
 	if (!existsSync(program)) throw new Error(`mcconfig made no ${program}`);
 	// The station's storage does not make this folder; on macOS its folder exists.
-	mkdirSync(join(root, ".veleta"), { recursive: true });
+	makeFolder(join(root, ".veleta"));
 	return open(simulatorFolder, program);
 }
 

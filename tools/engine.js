@@ -12,6 +12,7 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeFolder } from "../hosts/node/folders.js";
 import { LockedError, takeLock } from "../hosts/node/lock-file.js";
 import { engineProgram, root, tlsEngineProgram, writeWhole } from "./build.js";
 
@@ -149,6 +150,8 @@ function isBuilt({ program, stamp }, digest) {
 async function lock(isDone) {
 	for (;;) {
 		try {
+			// No secrets are in it.
+			makeFolder(folder, 0o777);
 			return takeLock(join(folder, "lock"));
 		} catch (error) {
 			if (error.code)

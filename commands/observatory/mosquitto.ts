@@ -1,10 +1,10 @@
 /** The broker that the observatory brings along: mosquitto as a child process, which keeps messages and sessions on the disk. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { pbkdf2Sync, randomBytes } from "node:crypto";
-import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { delimiter, join, resolve } from "node:path";
-import { makeFolder } from "../../hosts/node/folders.js";
+import { closeToOthers, makeFolder, PRIVATE_FILE } from "../../hosts/node/folders.js";
 import { messageOf, printable } from "../../src/text.ts";
 
 /** Debian has it where only root's programs are looked for. */
@@ -75,6 +75,7 @@ export class MosquittoChild {
 	static async start(program: string, options: MosquittoOptions): Promise<MosquittoChild> {
 		const broker = new MosquittoChild(program, options);
 		makeFolder(options.folder);
+		for (const name of readdirSync(options.folder)) closeToOthers(join(options.folder, name));
 		await broker._endEarlier();
 		await checkPort(options.host, options.port);
 		broker._configure();
@@ -115,7 +116,7 @@ export class MosquittoChild {
 	private _configure(): void {
 		const { folder, host, port, user } = this._options;
 		const passwords = resolve(folder, "passwords");
-		if (user) writeFileSync(passwords, `${user.name}:${hashOf(user.password)}\n`, { mode: 0o600 });
+		if (user) writeFileSync(passwords, `${user.name}:${hashOf(user.password)}\n`, { mode: PRIVATE_FILE });
 		const lines = [
 			// mosquitto takes :: for IPv6 alone.
 			...(host === "::" ? ["0.0.0.0", "::"] : [host]).map((address) => `listener ${port} ${address}`),
@@ -134,7 +135,7 @@ export class MosquittoChild {
 			// Root's mosquitto would become another user, who may not write here.
 			...(process.getuid?.() === 0 ? ["user root"] : []),
 		];
-		writeFileSync(this._config, `${lines.join("\n")}\n`, { mode: 0o600 });
+		writeFileSync(this._config, `${lines.join("\n")}\n`, { mode: PRIVATE_FILE });
 	}
 
 	private _spawn(): void {
@@ -172,7 +173,7 @@ export class MosquittoChild {
 	/** For a later run, which ends it if this one is killed. */
 	private _keepPid(pid: number): void {
 		try {
-			writeFileSync(this._pidFile, `${pid}`);
+			writeFileSync(this._pidFile, `${pid}`, { mode: PRIVATE_FILE });
 		} catch (error) {
 			this._options.say(`${printable(messageOf(error))}; if this is killed, mosquitto goes on`);
 		}

@@ -8,7 +8,7 @@
 import { readFileSync, readlinkSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import { makeFolder } from "./folders.js";
+import { makeFolder, PRIVATE_FILE } from "./folders.js";
 
 /** Time to write a lock file, in ms. If it names no process by then, its writer has died. */
 const WRITTEN_WITHIN_MS = 5_000;
@@ -61,7 +61,7 @@ const PLACE = (() => {
 /** Whether there was no lock. */
 function write(path) {
 	try {
-		writeFileSync(path, `${process.pid} ${startOf(process.pid)} ${PLACE}\n`, { flag: "wx" });
+		writeFileSync(path, `${process.pid} ${startOf(process.pid)} ${PLACE}\n`, { flag: "wx", mode: PRIVATE_FILE });
 		return true;
 	} catch (error) {
 		if (error.code === "EEXIST") return false;

@@ -1,7 +1,8 @@
 /** SQLite, in a file. */
+import { closeSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type Database from "libsql";
-import { makeFolder } from "../../../hosts/node/folders.js";
+import { closeToOthers, makeFolder, PRIVATE_FILE } from "../../../hosts/node/folders.js";
 import { messageOf } from "../../../src/text.ts";
 import { type Driver, type Query, Queue, type Row, StoreError, type Value } from "./driver.ts";
 
@@ -118,7 +119,7 @@ class Connection {
 	private _open(): Database.Database {
 		if (this._isClosed) throw new StoreError(`${this._path}: it was closed`);
 		try {
-			if (this._path !== IN_MEMORY) makeFolder(dirname(this._path));
+			if (this._path !== IN_MEMORY) makeFile(this._path);
 			// It does not wait for a lock: this thread has other work.
 			const database = new this._library(this._path, { timeout: 0 });
 			this._database = database;
@@ -165,4 +166,15 @@ class Connection {
 			OF_DATA.some((prefix) => code.startsWith(prefix)),
 		);
 	}
+}
+
+/** The library would make the file as the umask says. Those beside it, -wal and -shm, get the same mode (SQLite). */
+function makeFile(path: string): void {
+	makeFolder(dirname(path));
+	try {
+		closeSync(openSync(path, "wx", PRIVATE_FILE));
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+	}
+	for (const name of [path, `${path}-wal`, `${path}-shm`]) closeToOthers(name);
 }

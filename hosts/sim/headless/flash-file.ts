@@ -11,7 +11,7 @@ import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync, statSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isLog } from "../../../src/outbox/log.ts";
-import { makeFolder } from "../../node/folders.js";
+import { closeToOthers, makeFolder } from "../../node/folders.js";
 import { lockFile } from "./engine.ts";
 import { createWhole } from "./whole-file.ts";
 
@@ -102,6 +102,7 @@ function check(file: number): void {
 function openFile(path: string): number {
 	for (;;) {
 		try {
+			closeToOthers(path);
 			return openSync(path, "r+");
 		} catch (error) {
 			if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;

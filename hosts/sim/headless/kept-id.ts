@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { SETTINGS } from "../../../src/settings/table.ts";
-import { makeFolder } from "../../node/folders.js";
+import { closeToOthers, makeFolder } from "../../node/folders.js";
 import { createWhole } from "./whole-file.ts";
 
 /** Of 65,536, so that a class at one broker has hardly two of the same. */
@@ -31,6 +31,7 @@ export function keptId(path: string): KeptId {
 
 function read(path: string): string | undefined {
 	try {
+		closeToOthers(path);
 		return readFileSync(path, "utf8").trim();
 	} catch (error) {
 		if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;

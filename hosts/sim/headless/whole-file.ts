@@ -1,5 +1,6 @@
-/** A file that is there as a whole or not at all. */
+/** A file that is there as a whole or not at all, and that its user alone reads. */
 import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { PRIVATE_FILE } from "../../node/folders.js";
 
 /**
  * Makes a file, unless there is one. It gets its name when it is whole and on the disk, and never takes the place of one
@@ -38,7 +39,7 @@ function asideOf(path: string): string {
 
 /** All of it is written, so that the disk has the room from now on. */
 function writeAll(path: string, content: Uint8Array | string): void {
-	const file = openSync(path, "wx");
+	const file = openSync(path, "wx", PRIVATE_FILE);
 	try {
 		writeFileSync(file, content);
 		fsyncSync(file);
