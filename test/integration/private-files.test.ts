@@ -24,10 +24,10 @@ function walk(folder: string): string[] {
 	return [folder, ...found].filter((path) => statSync(path, { throwIfNoEntry: false }));
 }
 
-/** What others may use, of the paths that they know. The slots for firmware: firmware-slots.test.ts. */
+/** What others may use, of the paths that they know. */
 function open(folder: string): string[] {
 	return walk(folder)
-		.filter((path) => modeOf(path) !== (statSync(path).isDirectory() ? 0o700 : 0o600) && !path.endsWith(".slots"))
+		.filter((path) => modeOf(path) !== (statSync(path).isDirectory() ? 0o700 : 0o600))
 		.map((path) => `${relative(folder, path)} ${modeOf(path).toString(8)}`);
 }
 

@@ -2,7 +2,7 @@
 import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Bytes, Flash } from "../../../src/host.js";
-import { makeFolder } from "../../node/folders.js";
+import { closeToOthers, makeFolder } from "../../node/folders.js";
 
 export class SlotsFile implements Flash {
 	private readonly _file: number;
@@ -16,6 +16,7 @@ export class SlotsFile implements Flash {
 		try {
 			makeFolder(dirname(path));
 			this._file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+			closeToOthers(path);
 		} catch (error) {
 			throw new Error(`${path} cannot be used (${(error as NodeJS.ErrnoException).code})`);
 		}
