@@ -97,7 +97,8 @@ export class Updater {
 	/** Of the update that is under way; 0 bytes: none is. */
 	private _size = 0;
 	private _sha256 = "";
-	private _kept: Kept;
+	/** Read when it is needed: most stations run for months without an update. */
+	private _known: Kept | undefined;
 	/** The offset that was kept last. */
 	private _checkpoint = 0;
 	/** When the machine may sleep, whether the update is complete or not, in ms. */
@@ -114,8 +115,6 @@ export class Updater {
 		this._settings = settings;
 		this._judged = judged;
 		this._alarm = new Alarm(host.timer);
-		const kept = Object(update && jsonOf(bytesOf(update.kept())));
-		this._kept = { number: 0, manifest: "", offset: 0, next: "", begun: 0, tried: false, ...kept };
 		if (!update?.unconfirmed) return;
 		// If it is given up, it must not come again.
 		this._keep({ tried: true });
@@ -146,6 +145,19 @@ export class Updater {
 		} catch (error) {
 			return { ok: false, error: messageOf(error) };
 		}
+	}
+
+	private get _kept(): Kept {
+		this._known ??= {
+			number: 0,
+			manifest: "",
+			offset: 0,
+			next: "",
+			begun: 0,
+			tried: false,
+			...Object(jsonOf(bytesOf(this._host.update!.kept()))),
+		};
+		return this._known as Kept;
 	}
 
 	/** The program ends: what is under way goes on after a restart, and nothing is judged any more. */
@@ -209,8 +221,8 @@ export class Updater {
 	private _open(update: UpdatePort, { number, size, sha256, next }: Manifest, hash: string): void {
 		this._leave("for another one");
 		const { manifest, offset, begun } = this._kept;
-		if (manifest !== hash) this._kept = { number, manifest: hash, offset: 0, next, begun: 1, tried: false };
-		else this._kept = { ...this._kept, begun: begun + 1, ...(offset === 0 && { next }) };
+		if (manifest !== hash) this._known = { number, manifest: hash, offset: 0, next, begun: 1, tried: false };
+		else this._known = { ...this._kept, begun: begun + 1, ...(offset === 0 && { next }) };
 		update.keep(JSON.stringify({ ...this._kept }));
 		this._checkpoint = this._kept.offset;
 		this._size = size;
@@ -235,7 +247,7 @@ export class Updater {
 		try {
 			update.write(bytes, offset);
 			const end = offset + bytes.length;
-			this._kept = { ...this._kept, offset: end, next: textOf(payload.subarray(0, HASH_DIGITS)) };
+			this._known = { ...this._kept, offset: end, next: textOf(payload.subarray(0, HASH_DIGITS)) };
 			if (end < this._size) {
 				if (end >= this._checkpoint + CHECKPOINT_BYTES) this._keep({});
 				this._wait();
@@ -249,7 +261,7 @@ export class Updater {
 			return { ok: true, ...reply, offset: end };
 		} catch (error) {
 			// What the flash has is not what was sent: all of it is written again.
-			this._kept = { ...this._kept, offset: 0 };
+			this._known = { ...this._kept, offset: 0 };
 			this._leave(messageOf(error));
 			throw error;
 		}
@@ -266,7 +278,7 @@ export class Updater {
 
 	/** Where the flash refuses, a restart begins further back. */
 	private _keep(more: Partial<Kept>): void {
-		this._kept = { ...this._kept, ...more };
+		this._known = { ...this._kept, ...more };
 		this._checkpoint = this._kept.offset;
 		try {
 			this._host.update!.keep(JSON.stringify({ ...this._kept }));
