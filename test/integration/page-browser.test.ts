@@ -261,7 +261,7 @@ world(
 		await shows(page, `${card("aemet/3195")} .values`, /^Temperature 7\.00 °C$/);
 		await shows(single, ".status", /^Stale since /);
 		await shows(spanish, `${card("aemet/3195")} .status`, /^Desactualizada desde las? /);
-		await shows(spanish, ".filters", /^Todas 31 En línea 27 Desactualizada 1 Desconectada 3 Con/);
+		await shows(spanish, ".filters", /^Todas 31 En línea 27 Desactualizada 1 Desconectada 3 Incompletas/);
 		await shows(page, ".filters", /^All 31 Online 27 Stale 1 Offline 3 With/);
 		await page.click('.filters button:has-text("Stale")');
 		await until("one card", async () => (await page.locator(".station").count()) === 1);

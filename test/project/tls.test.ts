@@ -123,7 +123,7 @@ test("an update goes encrypted where options of TLS are given, or not at all", (
 	const pinned = ["--fingerprint", "0f".repeat(32)];
 	for (const broker of ["mqtt://broker.lan", "ws://broker.lan", "broker.lan", "public:hivemq"]) {
 		for (const options of [pinned, ["--cafile", authority.certificate]]) {
-			throws(update(broker, ...options), /^--cafile and --fingerprint are for mqtts:\/\/ and wss:\/\/$/);
+			throws(update(broker, ...options), /^--cafile, --fingerprint and --tls-alpn are for mqtts:\/\/ and wss:\/\/$/);
 		}
 		update(broker)();
 	}
