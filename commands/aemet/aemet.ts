@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { clock, network, timer } from "../../hosts/node/ports.ts";
 import { showAddress } from "../../src/net/broker-url.ts";
-import { printable } from "../../src/text.ts";
+import { messageOf, printable } from "../../src/text.ts";
 import { lockFolder } from "../data-folder.ts";
 import { type Command, EXIT_DONE, EXIT_FAILED, onInterrupt, print, say } from "../frame.ts";
 import { WHO_COLUMNS } from "../start/view.ts";
@@ -12,7 +12,7 @@ import { type Data, OpenData } from "./opendata.ts";
 import { type FindOptions, LINE, type Options, parseOptions, USAGE } from "./options.ts";
 import { Publisher } from "./publisher.ts";
 import { Schedule } from "./schedule.ts";
-import { ScheduleFile } from "./spool.ts";
+import { removeUnfinished, ScheduleFile } from "./spool.ts";
 import { Wrapper } from "./wrapper.ts";
 
 /** For an answer of some megabytes, in ms. */
@@ -40,6 +40,7 @@ export async function run(options: Options | FindOptions, elsewhere: Elsewhere =
 	if ("find" in options) return await find(options, elsewhere);
 	const giveBack = lockFolder(options.data);
 	try {
+		removeUnfinished(options.data);
 		return await wrap(options, elsewhere);
 	} finally {
 		giveBack();
@@ -62,11 +63,11 @@ async function find(options: FindOptions, elsewhere: Elsewhere): Promise<number>
 /** AEMET's lists. Pauses after refusals hold for them, too: they are kept where those of the other requests are. */
 async function fetched({ apiKey, data: folder }: FindOptions, { origin, spacing }: Elsewhere) {
 	const key = apiKey();
-	const giveBack = lockFolder(folder);
+	const giveBack = lockToFetch(folder);
 	try {
 		const now = () => Date.now();
 		const file = new ScheduleFile(folder, (problem) => problem !== undefined && say(problem));
-		const schedule = new Schedule([], "", now(), file.read());
+		const schedule = new Schedule([], seedOf(key), now(), file.read());
 		const api = new OpenData({ key, get, now, pause, origin, spacing, timeout: INVENTORY_TIMEOUT_MS });
 		const ask = async (path: string): Promise<Data> => {
 			const wait = schedule.pausedUntil - now();
@@ -82,6 +83,24 @@ async function fetched({ apiKey, data: folder }: FindOptions, { origin, spacing 
 	} finally {
 		giveBack();
 	}
+}
+
+/** The running program's requests and these are to keep their distance. */
+function lockToFetch(folder: string): () => void {
+	try {
+		return lockFolder(folder);
+	} catch (error) {
+		const text = messageOf(error).replace(
+			/; --data takes another folder$/,
+			": end it, or let --find fetch the lists before it starts",
+		);
+		throw new Error(text);
+	}
+}
+
+/** The schedule depends on it, and the key is not told by it. */
+function seedOf(apiKey: string): string {
+	return createHash("sha256").update(apiKey).digest("hex");
 }
 
 function pause(duration: number): Promise<void> {
@@ -100,8 +119,7 @@ async function wrap(options: Options, { origin, spacing }: Elsewhere): Promise<n
 	const pause = (duration: number) => new Promise<void>((resolve) => void setTimeout(resolve, duration).unref());
 	const wrapper = new Wrapper({
 		...{ stations, municipalities, homeAssistant, folder, now, timer },
-		// The schedule depends on it, and the key is not told by it.
-		seed: createHash("sha256").update(apiKey).digest("hex"),
+		seed: seedOf(apiKey),
 		api: new OpenData({ key: apiKey, get, now, pause, origin, spacing, signal: ending.signal }),
 		publisherOf: (place) =>
 			new Publisher({
@@ -125,7 +143,11 @@ async function wrap(options: Options, { origin, spacing }: Elsewhere): Promise<n
 	const { waiting } = wrapper;
 	tell(
 		"aemet",
-		waiting === 0 ? "the broker has all" : `${waiting} message${waiting === 1 ? "" : "s"} kept for the broker`,
+		waiting === 0
+			? connections.wasReached
+				? "the broker has all"
+				: "nothing waits for the broker"
+			: `${waiting} message${waiting === 1 ? "" : "s"} kept for the broker`,
 	);
 	return EXIT_DONE;
 }
@@ -135,6 +157,12 @@ class Connections {
 	private readonly _address: string;
 	private readonly _away = new Set<string>();
 	private _told: string | undefined;
+	private _wasReached = false;
+
+	/** Whether all places have had a connection. */
+	get wasReached(): boolean {
+		return this._wasReached;
+	}
 
 	constructor(address: string) {
 		this._address = address;
@@ -146,6 +174,7 @@ class Connections {
 			onConnected: (how: string) => {
 				this._away.delete(name);
 				if (this._away.size > 0) return;
+				this._wasReached = true;
 				this._told = undefined;
 				tell("broker", `${this._address}: connected with ${how}`);
 			},

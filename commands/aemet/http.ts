@@ -60,11 +60,23 @@ class TooLargeError extends Error {
 	override name = "TooLargeError";
 }
 
+const REASONS: Readonly<Record<string, string>> = {
+	ENOTFOUND: "there is no such host",
+	EAI_AGAIN: "the name server does not answer",
+	ECONNREFUSED: "connection refused",
+	ECONNRESET: "connection reset",
+	ETIMEDOUT: "no answer",
+	UND_ERR_CONNECT_TIMEOUT: "no answer",
+	EHOSTUNREACH: "no route",
+	ENETUNREACH: "no route",
+};
+
 /** Of an error of `fetch`, which tells little itself; no text that may have the URL in it. */
 function reasonOf(error: unknown): string {
 	if (error instanceof TooLargeError) return messageOf(error);
 	const { cause } = Object(error) as { readonly cause?: unknown };
 	const { code } = Object(cause) as { readonly code?: unknown };
+	if (typeof code === "string" && Object.hasOwn(REASONS, code)) return `cannot be reached: ${REASONS[code]}`;
 	if (typeof code === "string" && /^[A-Z0-9_]{1,40}$/.test(code)) return `cannot be reached (${code})`;
 	return messageOf(cause).includes("redirect") ? "a redirection: refused" : "the connection ended";
 }

@@ -116,7 +116,7 @@ export function parseOptions(
 	args: string[],
 	environment: NodeJS.ProcessEnv = process.env,
 ): Options | FindOptions | undefined {
-	const values = readLine(args, LINE)?.values;
+	const values = lineOf(args)?.values;
 	if (!values) return undefined;
 	const { config } = values;
 	const file = config === undefined ? {} : settingsIn(config);
@@ -174,6 +174,20 @@ function checkedSettings(
 	});
 }
 
+/** A key is no argument: no error shows one. */
+function lineOf(args: string[]) {
+	try {
+		return readLine(args, LINE);
+	} catch (error) {
+		throw error instanceof UsageError ? new UsageError(withoutKeys(error.message)) : error;
+	}
+}
+
+/** A text without what begins as AEMET's keys do. */
+function withoutKeys(text: string): string {
+	return text.replace(/eyJ[\w.=-]*/g, "eyJ…");
+}
+
 type Settings = Readonly<Partial<Record<(typeof SETTINGS)[number], unknown>>>;
 
 /** Nothing of its values is shown: it may have the key, and a password. */
@@ -223,11 +237,10 @@ function keyIn(path: string, name: string): string {
 		text = readFileSync(path, "utf8");
 	} catch (error) {
 		const { code } = error as NodeJS.ErrnoException;
-		throw new UsageError(
-			`${name} ${path}: ${code === "ENOENT" ? "there is no such file" : `cannot be read (${code})`}`,
-		);
+		const problem = code === "ENOENT" ? "there is no such file" : `cannot be read (${code})`;
+		throw new UsageError(withoutKeys(`${name} ${path}: ${problem}`));
 	}
-	return checkedKey(text.trim(), `${name} ${path}`);
+	return checkedKey(text.trim(), withoutKeys(`${name} ${path}`));
 }
 
 /** A JSON Web Token, in a header of HTTP. */

@@ -25,9 +25,9 @@ interface PlaceKind {
 const STATIONS: PlaceKind = {
 	option: "--station",
 	setting: "stations",
-	wanted: "must look like 3195 or 5906X: AEMET's idema",
+	wanted: "must look like 3195 or 5906X: AEMET's idema, which --find NAME finds",
 	// Digits and capital letters.
-	idOf: (text) => (/^[0-9A-Z]{3,8}$/i.test(text) ? text.toUpperCase() : undefined),
+	idOf: (text) => (/^(?=.*\d)[0-9A-Z]{3,8}$/i.test(text) ? text.toUpperCase() : undefined),
 	members: ["id", "topic", "values"],
 };
 const MUNICIPALITIES: PlaceKind = {
@@ -112,7 +112,8 @@ function listOf(given: readonly string[] | undefined, filed: unknown, kind: Plac
 function placeOf(given: unknown, about: string, { wanted, idOf, members, setting }: PlaceKind, base: string): Place {
 	const object = typeof given === "string" ? { id: given } : membersOf(given);
 	const id = typeof object?.id === "string" ? idOf(object.id) : undefined;
-	if (!object || id === undefined) throw new UsageError(`${about}: ${wanted}`);
+	if (!object || id === undefined)
+		throw new UsageError(`${about}: ${wanted}${Number.isInteger(given) ? ", in quotes" : ""}`);
 	const name = `${setting}.${id}`;
 	const unknown = Object.keys(object).find((member) => !members.includes(member));
 	if (unknown !== undefined) throw new UsageError(`${name}.${printable(unknown)}: there is no such setting`);

@@ -3,7 +3,7 @@ import type { Message } from "../../src/net/mqtt/message.ts";
 import { bytesOf } from "../../src/text.ts";
 import { entitiesOf } from "./home-assistant.ts";
 import { FIELD_NAMES, type FieldName } from "./observations.ts";
-import type { MunicipalitySpool, StationSpool, Waiting } from "./spool.ts";
+import { FORECASTS, type MunicipalitySpool, type StationSpool, type Waiting } from "./spool.ts";
 
 const HOUR_MS = 3_600_000;
 /** Without a newer observation for so long, in ms, a station is stale: each hour's comes within the next one. */
@@ -55,6 +55,16 @@ export interface MunicipalitySettings {
 	readonly topic: string;
 }
 
+/** Topics of a station where something is retained. */
+export function topicsOf({ topic, valueTopics }: StationSettings): readonly string[] {
+	return [`${topic}/state`, `${topic}/status`, ...Object.values(valueTopics)];
+}
+
+/** Topics of a municipality where something is retained. */
+export function forecastTopicsOf({ topic }: MunicipalitySettings): readonly string[] {
+	return [`${topic}/status`, ...FORECASTS.map((kind) => `${topic}/forecast/${kind}`)];
+}
+
 /** By time: each observation at `state`; one that comes when a newer one has been there, at `late`. Then what Home Assistant is told. */
 export class StationPlace implements Place {
 	readonly topic: string;
@@ -63,19 +73,28 @@ export class StationPlace implements Place {
 	private readonly _spool: StationSpool;
 	/** Home Assistant's prefix of topics; empty: it is told nothing. */
 	private readonly _homeAssistant: string;
-	/** The messages of the first observation that have not been taken. */
+	/** Topics of all places: what is retained there is not to be removed. */
+	private readonly _owned: ReadonlySet<string>;
+	/** The messages of an observation that have not been taken; its report is the last one. */
 	private _messages: Message[] = [];
 	private _of: Waiting | undefined;
 	private _entity: { readonly message: Message; readonly payload: string } | undefined;
-	/** Home Assistant's messages are not taken here. */
+	/** What the broker does not take here: values, and Home Assistant's messages. */
+	private readonly _refusedTopics = new Set<string>();
 	private _isEntityRefused = false;
 
-	constructor(settings: StationSettings, spool: StationSpool, homeAssistant: string) {
+	constructor(
+		settings: StationSettings,
+		spool: StationSpool,
+		homeAssistant: string,
+		owned: ReadonlySet<string> = new Set(topicsOf(settings)),
+	) {
 		this.topic = settings.topic;
 		this.name = `station ${settings.id}`;
 		this._settings = settings;
 		this._spool = spool;
 		this._homeAssistant = homeAssistant;
+		this._owned = owned;
 	}
 
 	get waiting(): number {
@@ -83,10 +102,10 @@ export class StationPlace implements Place {
 	}
 
 	next(): Message | undefined {
-		const { first } = this._spool;
-		if (first !== this._of || this._messages.length === 0) {
-			this._of = first;
-			this._messages = first ? this._messagesOf(first) : [];
+		const of = this._spool.first ?? this._unretained;
+		if (of !== this._of || this._messages.length === 0) {
+			this._of = of;
+			this._messages = of ? this._messagesOf(of) : [];
 		}
 		return this._messages[0] ?? this._nextEntity();
 	}
@@ -100,37 +119,59 @@ export class StationPlace implements Place {
 		if (!this._of || this._messages[0] !== message) return;
 		this._messages.shift();
 		if (this._messages.length > 0) return;
-		this._spool.taken(this._of, this._of.isLate ? undefined : this._valuesOf(this._of).map(({ topic }) => topic));
+		this._spool.taken(this._of, this._of.isLate ? undefined : this._retainedBy(this._of));
 	}
 
 	refused(message: Message): boolean {
-		if (message !== this._entity?.message) return true;
 		// Observations are not to wait for it.
-		this._isEntityRefused = true;
+		if (message === this._entity?.message) this._isEntityRefused = true;
+		else if (this._of && this._messages[0] === message && this._messages.length > 1) {
+			this._refusedTopics.add(message.topic);
+			this._messages.shift();
+		} else return true;
 		return false;
 	}
 
+	/** What is on its way stays: the session sends it. */
 	newSession(): void {
 		this._spool.again();
-		this._entity = undefined;
 		this._isEntityRefused = false;
+		this._refusedTopics.clear();
 	}
 
 	status(now: number): PlaceStatus {
 		return now - this._spool.newest <= STATION_STALE_MS ? "online" : "stale";
 	}
 
+	/** The last one, where the broker may not have it: at another topic than before, or after it has lost its memory. */
+	private get _unretained(): Waiting | undefined {
+		const { last, retained } = this._spool;
+		return retained.includes(`${this.topic}/state`) ? undefined : last;
+	}
+
+	/** The report comes last: what is interrupted before begins again with values, which stay the same, and the report is there once. */
 	private _messagesOf(waiting: Waiting): Message[] {
 		const { isLate, report } = waiting;
 		if (isLate) return [{ ...retained(`${this.topic}/late`, report), retain: false }];
-		const values = this._valuesOf(waiting);
-		// A value that is not measured any more would stay, and look new; so would one at an earlier topic.
-		const gone = this._spool.valueTopics.filter((topic) => !values.some((value) => value.topic === topic));
+		const values = this._valuesOf(waiting).filter(({ topic }) => !this._refusedTopics.has(topic));
+		// A value that is not measured any more would stay, and look new; so would what is at an earlier topic.
+		const isValue = (topic: string) => this._valueTopics.has(topic) && !values.some((value) => value.topic === topic);
+		const gone = this._spool.retained.filter((topic) => isValue(topic) || !this._owned.has(topic));
 		return [
-			retained(`${this.topic}/state`, report),
 			...values.map(({ topic, value }) => retained(topic, value)),
-			...gone.map((topic) => retained(topic, "")),
+			...gone.filter((topic) => !this._refusedTopics.has(topic)).map((topic) => retained(topic, "")),
+			retained(`${this.topic}/state`, report),
 		];
+	}
+
+	/** Topics with something retained when the broker has an observation. */
+	private _retainedBy(waiting: Waiting): string[] {
+		const values = this._valuesOf(waiting).map(({ topic }) => topic);
+		return [`${this.topic}/state`, `${this.topic}/status`, ...values];
+	}
+
+	private get _valueTopics(): ReadonlySet<string> {
+		return new Set(Object.values(this._settings.valueTopics));
 	}
 
 	private _valuesOf(waiting: Waiting): readonly { readonly topic: string; readonly value: string }[] {
@@ -170,7 +211,16 @@ export class MunicipalityPlace implements Place {
 		| { readonly message: Message; readonly of: NonNullable<ReturnType<MunicipalitySpool["next"]>> }
 		| undefined;
 
-	constructor({ id, topic }: MunicipalitySettings, spool: MunicipalitySpool) {
+	private _emptying: Message | undefined;
+	private readonly _owned: ReadonlySet<string>;
+
+	/** `owned`: topics of all places. */
+	constructor(
+		{ id, topic }: MunicipalitySettings,
+		spool: MunicipalitySpool,
+		owned: ReadonlySet<string> = new Set(forecastTopicsOf({ id, topic })),
+	) {
+		this._owned = owned;
 		this.topic = topic;
 		this.name = `municipality ${id}`;
 		this._spool = spool;
@@ -184,18 +234,33 @@ export class MunicipalityPlace implements Place {
 		const of = this._spool.next();
 		if (of?.payload !== this._next?.of.payload)
 			this._next = of && { message: retained(`${this.topic}/forecast/${of.kind}`, of.payload), of };
-		return this._next?.message;
+		return this._next?.message ?? this._nextEmpty();
+	}
+
+	/** Of where the municipality was before. */
+	private _nextEmpty(): Message | undefined {
+		const [topic] = this._spool.gone.filter((topic) => !this._owned.has(topic));
+		if (topic !== this._emptying?.topic) this._emptying = topic === undefined ? undefined : retained(topic, "");
+		return this._emptying;
 	}
 
 	taken(message: Message): void {
+		if (message === this._emptying) {
+			this._emptying = undefined;
+			return this._spool.emptied(message.topic);
+		}
 		if (this._next?.message !== message) return;
 		const { kind, payload } = this._next.of;
 		this._next = undefined;
 		this._spool.taken(kind, payload);
 	}
 
-	refused(): boolean {
-		return true;
+	refused(message: Message): boolean {
+		if (message !== this._emptying) return true;
+		// It has to stay there.
+		this._emptying = undefined;
+		this._spool.emptied(message.topic);
+		return false;
 	}
 
 	newSession(): void {

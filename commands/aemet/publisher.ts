@@ -2,6 +2,7 @@
  * A place on MQTT, as a station is: a session and a link of its own, so that the broker tells by its last will when nobody
  * keeps its values up to date any more. One message at a time, so that they arrive in order also over outages.
  */
+import { createHash } from "node:crypto";
 import { Alarm } from "../../src/alarm.ts";
 import type { Clock, NetworkPort, TimerPort, TlsOptions } from "../../src/host.ts";
 import { Backoff } from "../../src/net/backoff.ts";
@@ -17,6 +18,8 @@ import { withTlsOptions } from "../broker-options.ts";
 import type { Place, PlaceStatus } from "./places.ts";
 
 const KEEP_ALIVE_S = 60;
+/** Digits that tell topics apart which differ in what a client id should not have. */
+const HASH_DIGITS = 8;
 /** The pause after the broker did not take a message, in ms; it doubles each time, up to an hour. */
 const FIRST_PAUSE_MS = 60_000;
 const LONGEST_PAUSE_MS = 3_600_000;
@@ -52,6 +55,8 @@ export class Publisher {
 	private _isInFlight = false;
 	private _isEnding = false;
 	private _pause = FIRST_PAUSE_MS;
+	/** Of the birth message. */
+	private _told: string | undefined;
 	private _onSettled = () => {};
 
 	constructor(options: PublisherOptions) {
@@ -79,9 +84,10 @@ export class Publisher {
 		this._link = new Link({
 			...{ network, clock, timer, broker, tls, session, random },
 			backoff: new Backoff({ random }),
-			onDisconnect: (reason, _delay, error) => {
+			onDisconnect: (reason, _delay, error, isTakenOver) => {
 				if (error instanceof RefusedError && error.hasOlderVersion) return;
-				options.onDisconnected(withTlsOptions(reason));
+				const hint = isTakenOver ? `: does another program publish ${topic}, too?` : "";
+				options.onDisconnected(withTlsOptions(reason) + hint);
 			},
 		});
 	}
@@ -145,7 +151,7 @@ export class Publisher {
 	private _refused(what: Message | "birth message" | "will message", reason: string): void {
 		const { onRefused, place } = this._options;
 		// The session tries those again itself.
-		if (typeof what === "string") return onRefused(`the ${what}: ${reason}`, true);
+		if (typeof what === "string") return this._tellOnce(`the ${what}: ${reason}`);
 		this._isInFlight = false;
 		if (what !== this._change && !place.refused(what)) {
 			onRefused(`${what.topic}: ${reason}`, false);
@@ -158,12 +164,18 @@ export class Publisher {
 		this._onSettled();
 	}
 
+	private _tellOnce(reason: string): void {
+		if (reason !== this._told) this._options.onRefused(reason, true);
+		this._told = reason;
+	}
+
 	private _statusMessage(): Message {
 		return { topic: `${this._options.place.topic}/status`, payload: bytesOf(this._status), qos: 1, retain: true };
 	}
 }
 
-/** Of a topic, so that it is the same after a restart, and two programs with one topic throw each other out, and are noticed. */
+/** Of a topic alone, so that it is the same after a restart, and two programs with one topic throw each other out, and are noticed. */
 function clientIdOf(topic: string): string {
-	return `veleta-${topic.replaceAll("/", "-")}`;
+	const hash = createHash("sha256").update(topic).digest("hex").slice(0, HASH_DIGITS);
+	return `veleta-${topic.replaceAll("/", "-")}-${hash}`;
 }

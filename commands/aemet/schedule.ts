@@ -20,6 +20,9 @@ const OBSERVATION_MINUTES = [15, 45] as const;
 /** Hours from one request for a forecast to the next: AEMET makes a few a day. */
 const FORECAST_HOURS = 6;
 
+/** Digits of a key's hash that are kept. */
+const KEY_DIGITS = 16;
+
 export type Kind = "observation" | "daily" | "hourly";
 
 /** What is asked for again and again. */
@@ -48,6 +51,9 @@ export interface KeptSchedule {
 	readonly pausedUntil: number;
 	/** The wait after the last refusal for too many requests; 0: none, or an answer since. */
 	readonly limitedWait: number;
+	/** Before, nothing is asked for with the key that was not taken; the beginning of its hash. */
+	readonly refusedUntil?: number;
+	readonly refusedKey?: string;
 }
 
 export function keyOf({ kind, id }: Task): string {
@@ -68,8 +74,9 @@ export class Schedule {
 	private readonly _others: Readonly<Record<string, number>>;
 	private _pausedUntil = 0;
 	private _limitedWait = 0;
+	private _refusedUntil = 0;
 
-	/** `seed`: spreads those who ask; that of a key. `kept`: of an earlier run, perhaps with another clock. */
+	/** `seed`: spreads those who ask; the hash of a key. `kept`: of an earlier run, perhaps with another clock. */
 	constructor(tasks: readonly Task[], seed: string, now: number, kept?: KeptSchedule) {
 		this._seed = seed;
 		const within = (time: number | undefined, most: number) => Math.min(time ?? now, now + most);
@@ -84,18 +91,34 @@ export class Schedule {
 		);
 		this._pausedUntil = within(kept?.pausedUntil, REFUSED_WAIT_MS);
 		this._limitedWait = Math.min(kept?.limitedWait ?? 0, LONGEST_WAIT_MS);
+		if (kept?.refusedKey === this._key) this._refusedUntil = within(kept.refusedUntil, REFUSED_WAIT_MS);
 	}
 
 	/** The next task, and when it is due; with one that has failed behind others. `undefined`: there are no tasks. */
 	next(now: number): { readonly task: Task; readonly at: number } | undefined {
+		// The clock may have been set back.
+		this._pausedUntil = Math.min(this._pausedUntil, now + LONGEST_WAIT_MS);
+		this._refusedUntil = Math.min(this._refusedUntil, now + REFUSED_WAIT_MS);
+		for (const planned of this._planned) planned.due = Math.min(planned.due, now + periodOf(planned.task.kind));
 		let next: Planned | undefined;
 		for (const planned of this._planned) if (!next || precedes(planned, next, now)) next = planned;
-		return next && { task: next.task, at: Math.max(next.due, this._pausedUntil) };
+		return next && { task: next.task, at: Math.max(next.due, this.pausedUntil) };
+	}
+
+	/** When a task is asked for next, in ms since 1970. */
+	dueOf(task: Task): number {
+		const planned = this._planned.find((planned) => planned.task === task);
+		return Math.max(planned?.due ?? 0, this.pausedUntil);
 	}
 
 	/** Nothing may be asked for before, in ms since 1970. */
 	get pausedUntil(): number {
-		return this._pausedUntil;
+		return Math.max(this._pausedUntil, this._refusedUntil);
+	}
+
+	/** Tells keys apart, and does not tell them. */
+	private get _key(): string {
+		return this._seed.slice(0, KEY_DIGITS);
 	}
 
 	/** A request begins. Who is killed in it, again and again, does not make one each time. */
@@ -115,7 +138,7 @@ export class Schedule {
 				planned.due = this._slotAfter(planned.task, now);
 				break;
 			case "refused":
-				this._pausedUntil = now + REFUSED_WAIT_MS;
+				this._refusedUntil = now + REFUSED_WAIT_MS;
 				break;
 			case "limited":
 				this._limitedWait = Math.min(LONGEST_WAIT_MS, this._limitedWait * 2 || FIRST_WAIT_MS);
@@ -135,6 +158,7 @@ export class Schedule {
 			due: { ...this._others, ...Object.fromEntries(this._planned.map(({ task, due }) => [keyOf(task), due])) },
 			pausedUntil: this._pausedUntil,
 			limitedWait: this._limitedWait,
+			...(this._refusedUntil > 0 && { refusedUntil: this._refusedUntil, refusedKey: this._key }),
 		};
 	}
 

@@ -3,12 +3,13 @@
  * as a whole before anything leaves, so that a restart forgets nothing and repeats nothing.
  */
 import { createHash } from "node:crypto";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { replaceWhole } from "../../hosts/sim/headless/whole-file.ts";
 import { isoTime } from "../../src/text.ts";
 import { notOurs, readKept } from "../data-folder.ts";
 import { membersOf } from "./answers.ts";
-import { type Forecast, NOTICE } from "./forecast.ts";
+import type { Forecast } from "./forecast.ts";
 import { FIELD_NAMES, type FieldName, type Observation, reportOf } from "./observations.ts";
 import type { KeptSchedule } from "./schedule.ts";
 
@@ -18,6 +19,9 @@ const WAITING_MAXIMUM = 262_144;
 const REMEMBERED_MS = 3 * 86_400_000;
 /** Bytes of a forecast; one of hours has some 20,000. */
 const FORECAST_MAXIMUM = 131_072;
+
+/** As `replaceWhole` names them. */
+const UNFINISHED = /^(station|municipality|schedule)[-.\w]*\.json\.new-/;
 
 /** A station's observation that waits. */
 export interface Waiting {
@@ -33,8 +37,10 @@ interface KeptStation {
 	readonly known: readonly number[];
 	readonly waiting: readonly Waiting[];
 	readonly dropped: number;
-	/** Topics that have a quantity's value. */
-	readonly valueTopics?: readonly string[];
+	/** The newest one that the broker has. */
+	readonly last?: Waiting | undefined;
+	/** Topics with something retained: of the last one, and the status. */
+	readonly retained?: readonly string[];
 	/** AEMET's name of it, and the quantities that it has had. */
 	readonly name?: string | undefined;
 	readonly quantities?: readonly string[];
@@ -46,6 +52,17 @@ interface KeptStation {
 export type Write = (path: string, content: string) => void;
 /** Told once, until it works again. */
 export type OnFault = (problem: string | undefined) => void;
+
+/** What a program that was killed while it wrote has left; nobody else may be writing. */
+export function removeUnfinished(folder: string): void {
+	let names: string[] = [];
+	try {
+		names = readdirSync(folder);
+	} catch {
+		// There is none yet.
+	}
+	for (const name of names) if (UNFINISHED.test(name)) rmSync(join(folder, name), { force: true });
+}
 
 /** A file with a JSON object. Its faults, such as a full disk, do not end the program: it goes on in memory. */
 class KeptFile {
@@ -87,7 +104,8 @@ export class StationSpool {
 	private _waiting: Waiting[];
 	private _bytes: number;
 	private _dropped: number;
-	private _valueTopics: readonly string[];
+	private _last: Waiting | undefined;
+	private _retained: readonly string[];
 	private _name: string | undefined;
 	private readonly _quantities: Set<string>;
 	private readonly _entities: Map<string, string>;
@@ -101,7 +119,8 @@ export class StationSpool {
 		this._waiting = [...(kept?.waiting ?? [])];
 		this._bytes = this._waiting.reduce((bytes, { report }) => bytes + report.length, 0);
 		this._dropped = kept?.dropped ?? 0;
-		this._valueTopics = kept?.valueTopics ?? [];
+		this._last = kept?.last;
+		this._retained = kept?.retained ?? [];
 		this._name = kept?.name;
 		this._quantities = new Set(kept?.quantities ?? []);
 		this._entities = new Map(Object.entries(kept?.entities ?? {}));
@@ -164,18 +183,25 @@ export class StationSpool {
 		return this._waiting[0];
 	}
 
-	/** Topics that have a quantity's value. */
-	get valueTopics(): readonly string[] {
-		return this._valueTopics;
+	/** The newest one that the broker has had. */
+	get last(): Waiting | undefined {
+		return this._last;
 	}
 
-	/** The broker has it, and values at these topics. */
-	taken(waiting: Waiting, valueTopics = this._valueTopics): void {
-		this._valueTopics = valueTopics;
-		// It may have been dropped meanwhile.
-		if (this._waiting[0] !== waiting) return;
-		this._waiting.shift();
-		this._bytes -= waiting.report.length;
+	/** Topics with something retained, as far as the broker has not lost it. */
+	get retained(): readonly string[] {
+		return this._retained;
+	}
+
+	/** The broker has it, and something retained at these topics. */
+	taken(waiting: Waiting, retained = this._retained): void {
+		this._retained = retained;
+		if (!waiting.isLate) this._last = waiting;
+		// It may have been dropped meanwhile, or be one of before.
+		if (this._waiting[0] === waiting) {
+			this._waiting.shift();
+			this._bytes -= waiting.report.length;
+		}
 		this._write();
 	}
 
@@ -196,6 +222,7 @@ export class StationSpool {
 
 	/** The broker may have lost what it retained. */
 	again(): void {
+		this._retained = [];
 		for (const topic of this._entities.keys()) this._entities.set(topic, "");
 	}
 
@@ -204,7 +231,8 @@ export class StationSpool {
 			known: [...this._known],
 			waiting: this._waiting,
 			dropped: this._dropped,
-			valueTopics: this._valueTopics,
+			last: this._last,
+			retained: this._retained,
 			name: this._name,
 			quantities: [...this._quantities],
 			entities: Object.fromEntries(this._entities),
@@ -220,7 +248,7 @@ function digestOf(payload: string): string {
 function isKeptStation(kept: object): kept is KeptStation {
 	const { known, waiting, dropped, ...others } = kept as Partial<Record<keyof KeptStation, unknown>>;
 	// Earlier versions had none of them.
-	const { valueTopics = [], name = "", quantities = [], entities = {} } = others;
+	const { last, retained = [], name = "", quantities = [], entities = {} } = others;
 	const areTexts = (list: unknown) => Array.isArray(list) && list.every((one) => typeof one === "string");
 	const isWaiting = (one: unknown) => {
 		const { time, isLate, report } = Object(one) as Partial<Record<keyof Waiting, unknown>>;
@@ -232,7 +260,8 @@ function isKeptStation(kept: object): kept is KeptStation {
 		Array.isArray(waiting) &&
 		waiting.every(isWaiting) &&
 		Number.isInteger(dropped) &&
-		areTexts(valueTopics) &&
+		(last === undefined || isWaiting(last)) &&
+		areTexts(retained) &&
 		typeof name === "string" &&
 		areTexts(quantities) &&
 		areTexts(Object.values(membersOf(entities) ?? { none: undefined }))
@@ -249,21 +278,51 @@ interface KeptForecast {
 	readonly isTaken: boolean;
 }
 
+/** Where a municipality was published last, and what is still to be emptied of where it was before. */
+interface KeptPlace {
+	readonly topic: string;
+	readonly gone: readonly string[];
+}
+
 /** A municipality's: of each kind the newest one. */
 export class MunicipalitySpool {
 	private readonly _file: KeptFile;
 	private readonly _kept = new Map<ForecastKind, KeptForecast>();
+	private _gone: readonly string[] = [];
+	private readonly _topic: string;
 
-	/** Throws an Error for a person where its file cannot be used. */
-	constructor(folder: string, municipality: string, onFault: OnFault, write?: Write) {
+	/** `topic`: what its topics begin with. Throws an Error for a person where its file cannot be used. */
+	constructor(folder: string, municipality: string, topic: string, onFault: OnFault, write?: Write) {
 		this._file = new KeptFile(join(folder, `municipality-${municipality}.json`), onFault, write);
 		const kept = this._file.read() ?? {};
+		this._topic = topic;
 		for (const kind of FORECASTS) {
 			const forecast = kept[kind];
 			if (forecast === undefined) continue;
 			if (!isKeptForecast(forecast)) throw this._file.wrong;
 			this._kept.set(kind, forecast);
 		}
+		const { place } = kept;
+		if (place === undefined) return;
+		if (!isKeptPlace(place)) throw this._file.wrong;
+		this._gone = place.gone.filter((topic) => !topic.startsWith(`${this._topic}/`));
+		if (place.topic === this._topic) return;
+		this.again();
+		this._gone = [
+			...this._gone,
+			...["status", ...FORECASTS.map((kind) => `forecast/${kind}`)].map((level) => `${place.topic}/${level}`),
+		];
+	}
+
+	/** Topics where something of it may be retained, and should not be any more. */
+	get gone(): readonly string[] {
+		return this._gone;
+	}
+
+	/** The broker has nothing there any more. */
+	emptied(topic: string): void {
+		this._gone = this._gone.filter((one) => one !== topic);
+		this._write();
 	}
 
 	/** When the older of its forecasts was made, in ms since 1970; `-Infinity`: it lacks one. */
@@ -281,7 +340,8 @@ export class MunicipalitySpool {
 		const payload = JSON.stringify(forecast);
 		const kept = this._kept.get(kind);
 		if (payload === kept?.payload || payload.length > FORECAST_MAXIMUM) return false;
-		const issued = Date.parse(forecast.issued ?? isoTime(now)!);
+		// One of the future would keep all later ones out.
+		const issued = Math.min(now, Date.parse(forecast.issued ?? isoTime(now)!));
 		if (kept && issued < kept.issued) return false;
 		this._kept.set(kind, { payload, issued, isTaken: false });
 		this._write();
@@ -312,15 +372,19 @@ export class MunicipalitySpool {
 	}
 
 	private _write(): void {
-		this._file.write(Object.fromEntries(this._kept));
+		const place: KeptPlace = { topic: this._topic, gone: this._gone };
+		this._file.write({ ...Object.fromEntries(this._kept), place });
 	}
+}
+
+function isKeptPlace(place: unknown): place is KeptPlace {
+	const { topic, gone } = Object(place) as Partial<Record<keyof KeptPlace, unknown>>;
+	return typeof topic === "string" && Array.isArray(gone) && gone.every((one) => typeof one === "string");
 }
 
 function isKeptForecast(kept: unknown): kept is KeptForecast {
 	const { payload, issued, isTaken } = Object(kept) as Partial<Record<keyof KeptForecast, unknown>>;
-	return (
-		typeof payload === "string" && payload.includes(NOTICE) && Number.isFinite(issued) && typeof isTaken === "boolean"
-	);
+	return typeof payload === "string" && Number.isFinite(issued) && typeof isTaken === "boolean";
 }
 
 /** What is asked for when, over restarts. */
@@ -335,9 +399,10 @@ export class ScheduleFile {
 	read(): KeptSchedule | undefined {
 		const kept = this._file.read();
 		if (!kept) return undefined;
-		const { due, pausedUntil, limitedWait } = kept;
+		const { due, pausedUntil, limitedWait, refusedUntil = 0, refusedKey = "" } = kept;
 		const times = membersOf(due);
-		if (!times || ![pausedUntil, limitedWait, ...Object.values(times)].every(Number.isFinite)) throw this._file.wrong;
+		const numbers = times && [pausedUntil, limitedWait, refusedUntil, ...Object.values(times)];
+		if (!numbers?.every(Number.isFinite) || typeof refusedKey !== "string") throw this._file.wrong;
 		return kept as unknown as KeptSchedule;
 	}
 

@@ -6,12 +6,14 @@ import { dailyIn, hourlyIn } from "./forecast.ts";
 import { observationsIn } from "./observations.ts";
 import type { Data, OpenData } from "./opendata.ts";
 import {
+	forecastTopicsOf,
 	MunicipalityPlace,
 	type MunicipalitySettings,
 	type Place,
 	type PlaceStatus,
 	StationPlace,
 	type StationSettings,
+	topicsOf,
 } from "./places.ts";
 import { type Outcome, Schedule, type Task } from "./schedule.ts";
 import { MunicipalitySpool, ScheduleFile, StationSpool, type Write } from "./spool.ts";
@@ -74,14 +76,15 @@ export class Wrapper {
 				tell(`${problem}: what comes may be lost, or come twice, after a restart`);
 			isTold = problem !== undefined;
 		};
+		const owned = new Set([...stations.flatMap(topicsOf), ...municipalities.flatMap(forecastTopicsOf)]);
 		for (const settings of stations) {
 			const spool = new StationSpool(folder, settings.id, onFault, write);
-			const place = new StationPlace(settings, spool, homeAssistant);
+			const place = new StationPlace(settings, spool, homeAssistant, owned);
 			this._stations.set(settings.id, { place, spool, publisher: publisherOf(place) });
 		}
 		for (const settings of municipalities) {
-			const spool = new MunicipalitySpool(folder, settings.id, onFault, write);
-			const place = new MunicipalityPlace(settings, spool);
+			const spool = new MunicipalitySpool(folder, settings.id, settings.topic, onFault, write);
+			const place = new MunicipalityPlace(settings, spool, owned);
 			this._municipalities.set(settings.id, { place, spool, publisher: publisherOf(place) });
 		}
 		const tasks: Task[] = [
@@ -95,6 +98,10 @@ export class Wrapper {
 	start(): void {
 		this._judge();
 		for (const { publisher } of this._served) publisher.start();
+		const now = this._options.now();
+		const next = this._schedule.next(now);
+		// Otherwise it would seem to do nothing.
+		if (next && next.at > now) this._options.tell(`the next request at ${shown(next.at)}`);
 		this._plan();
 	}
 
@@ -133,7 +140,9 @@ export class Wrapper {
 			() => {
 				// A timer may be early by the wall clock, which is set now and then.
 				if (this._options.now() < next.at) return this._plan();
-				this._ask(next.task).catch((error) => this._options.tell(messageOf(error)));
+				this._ask(next.task)
+					.catch((error) => this._options.tell(messageOf(error)))
+					.finally(() => this._plan());
 			},
 			Math.min(next.at - now, LOOK_MS),
 		);
@@ -151,11 +160,19 @@ export class Wrapper {
 		this._file.write(this._schedule.kept);
 		this._say(task, outcome, text);
 		this._judge();
-		this._plan();
 	}
 
 	/** What has become of it, and what is to be told; `undefined`: there was nothing new. */
 	private _received(task: Task, data: Data): { readonly outcome: Outcome; readonly text: string | undefined } {
+		try {
+			return this._understood(task, data);
+		} catch {
+			// There is no end to what an answer may have in it.
+			return { outcome: "failed", text: "an answer that cannot be understood" };
+		}
+	}
+
+	private _understood(task: Task, data: Data): { readonly outcome: Outcome; readonly text: string | undefined } {
 		if (data.outcome === "nothing") return { outcome: "done", text: "AEMET has no data" };
 		if (data.outcome !== "data") return { outcome: data.outcome, text: data.reason };
 		return task.kind === "observation"
@@ -208,9 +225,8 @@ export class Wrapper {
 		}
 		if (this._told.get(task) === text) return;
 		this._told.set(task, text ?? "");
-		const next = this._schedule.next(this._options.now());
-		const minutes = next ? Math.max(1, Math.ceil((next.at - this._options.now()) / 60_000)) : 0;
-		const wait = outcome === "refused" || outcome === "limited" ? `; the next request in ${minutes} min` : "";
+		const minutes = Math.max(1, Math.ceil((this._schedule.dueOf(task) - this._options.now()) / 60_000));
+		const wait = outcome === "done" ? "" : `; the next request in ${minutes} min`;
 		tell(`${what}: ${text}${wait}`);
 	}
 }

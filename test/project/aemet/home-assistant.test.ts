@@ -105,6 +105,9 @@ test("a broker that has lost its memory is told again; one that does not take th
 	place.newSession();
 	assert.equal(discovery(place).length, 2);
 	place.newSession();
+	const state = place.next()!;
+	assert.equal(state.topic, "aemet/3195/state");
+	place.taken(state);
 	assert.equal(place.refused(place.next()!), false);
 	assert.equal(place.next(), undefined);
 	spool.put([observation(1, { temperature: 1 })]);

@@ -123,6 +123,9 @@ for (const [args, environment, message] of [
 	[[...STATION, "--api-key-file", file("two", `${SECRET}\nline\n`)], ENVIRONMENT, /two: is no key of AEMET's/],
 	[["--station", "../x"], ENVIRONMENT, /^--station \.\.\/x: must look like 3195/],
 	[["--station", "a\u001b[2J"], ENVIRONMENT, /^--station a\?\[2J: must look like 3195/],
+	[["--station", "madrid"], ENVIRONMENT, /^--station madrid: must look like 3195 .*--find NAME finds$/],
+	[["--api-key-file", "eyJ0.secret-key", ...STATION], ENVIRONMENT, /^--api-key-file eyJ…: there is no such file$/],
+	[["eyJ0.secret-key"], ENVIRONMENT, /^Unexpected argument 'eyJ…'/],
 	[["--municipality", "2806"], ENVIRONMENT, /^--municipality 2806: must have five digits/],
 	[
 		Array(33)
@@ -142,7 +145,7 @@ for (const [args, environment, message] of [
 	[["--config", file("more", `{"apikey": "${SECRET}"}`)], ENVIRONMENT, /apikey: there is no such setting$/],
 	[["--config", file("both", '{"stations":["3195"],"apiKey":"x","apiKeyFile":"y"}')], {}, /one of the two$/],
 	[["--config", file("list", '{"stations":"3195"}')], ENVIRONMENT, /^stations: must be a list$/],
-	[["--config", file("types", '{"stations":[3195]}')], ENVIRONMENT, /^stations: must look like 3195/],
+	[["--config", file("types", '{"stations":[3195]}')], ENVIRONMENT, /^stations: must look like 3195.*, in quotes$/],
 	...(
 		[
 			[{ stations: ["3195", { id: "3195" }] }, /^stations\.3195: is there twice$/],

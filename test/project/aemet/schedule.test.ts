@@ -127,3 +127,25 @@ test("a clock that was set back, and a file that is wrong, hold nothing up for l
 test("nothing wanted is nothing asked for", () => {
 	assert.equal(started([]).next(at(0)), undefined);
 });
+
+test("a key that takes the place of a refused one is not held up by the refusal; too many requests hold up any", () => {
+	const mistyped = started([RETIRO], 0, undefined, "mistyped");
+	mistyped.asked(RETIRO, at(0));
+	mistyped.settled(RETIRO, "refused", at(0));
+	assert.equal(started([RETIRO], 2, mistyped.kept, "mistyped").next(at(2))?.at, at(60));
+	assert.ok(started([RETIRO], 2, mistyped.kept, "right").next(at(2))!.at <= at(2));
+	const limited = started([RETIRO], 0, undefined, "one");
+	limited.asked(RETIRO, at(0));
+	limited.settled(RETIRO, "limited", at(0));
+	assert.equal(started([RETIRO], 0, limited.kept, "other").next(at(0))?.at, at(1));
+});
+
+test("a clock that is set back while it runs holds nothing up for longer than usual", () => {
+	const schedule = started([RETIRO], 30 * 24 * 60);
+	const ahead = at(30 * 24 * 60);
+	schedule.asked(RETIRO, ahead);
+	schedule.settled(RETIRO, "done", ahead);
+	assert.ok(schedule.next(at(0))!.at <= at(60));
+	schedule.settled(RETIRO, "refused", ahead);
+	assert.ok(schedule.next(at(0))!.at <= at(60));
+});

@@ -157,6 +157,19 @@ const english = {
 		dewPoint: "Dew point",
 		absoluteHumidity: "Absolute humidity",
 		heatIndex: "Heat index",
+		// Of AEMET's stations.
+		temperatureMinimum: "Lowest temperature",
+		temperatureMaximum: "Highest temperature",
+		wind: "Wind",
+		windDirection: "Wind direction",
+		gust: "Gust",
+		gustDirection: "Gust's direction",
+		precipitation: "Precipitation",
+		visibility: "Visibility",
+		snow: "Snow",
+		groundTemperature: "Temperature of the ground",
+		soilTemperature5cm: "Temperature 5 cm down",
+		soilTemperature20cm: "Temperature 20 cm down",
 	},
 };
 
@@ -303,6 +316,18 @@ const spanish: Texts = {
 		dewPoint: "Punto de rocío",
 		absoluteHumidity: "Humedad absoluta",
 		heatIndex: "Índice de calor",
+		temperatureMinimum: "Temperatura mínima",
+		temperatureMaximum: "Temperatura máxima",
+		wind: "Viento",
+		windDirection: "Dirección del viento",
+		gust: "Racha",
+		gustDirection: "Dirección de la racha",
+		precipitation: "Precipitación",
+		visibility: "Visibilidad",
+		snow: "Nieve",
+		groundTemperature: "Temperatura del suelo",
+		soilTemperature5cm: "Temperatura a 5 cm de profundidad",
+		soilTemperature20cm: "Temperatura a 20 cm de profundidad",
 	},
 };
 
