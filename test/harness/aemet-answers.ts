@@ -37,6 +37,8 @@ export const MISBEHAVIOUR = {
 	"half a body, and the length of all": cutInHalf,
 	"data elsewhere": () => json({ ...recorded("step-1"), datos: "http://127.0.0.1:9/opendata/sh/0" }),
 	"a redirection": () => ({ ...json({}), status: 302 }),
+	"what no text can be made of": () =>
+		answerOf([{ idema: { toString: 1, valueOf: 1 }, id: { toString: 1, valueOf: 1 } }]),
 	"too large": () => ({ status: 200, contentType: LATIN, body: latin(`[${" ".repeat(2_000_000)}]`) }),
 	hangs: () => undefined,
 } as const satisfies Readonly<Record<string, (answer: Answer) => Answer | undefined>>;

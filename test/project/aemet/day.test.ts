@@ -260,6 +260,16 @@ test("too many requests: waits that double, told once", async () => {
 	assert.equal(world.told.filter((text) => text.includes("429")).length, 1);
 });
 
+test("an answer that cannot be understood is one that failed, and no end", async () => {
+	const world = new World();
+	world.answers.misbehave(2, "what no text can be made of", "what no text can be made of");
+	world.start(["3195"], ["28065"]);
+	await world.time.runTo(START + 10 * MINUTE_MS);
+	assert.ok(world.observations("3195", "state").length > 0);
+	assert.equal(world.arrived.filter(({ topic }) => topic.startsWith("aemet/28065/forecast/")).length, 2);
+	assert.equal(world.told.filter((text) => text.includes("cannot be understood")).length, 2, world.told.join("\n"));
+});
+
 test("a station that stops for a day is stale after three hours, and online again with its next observation", async () => {
 	const world = new World();
 	const { answers, time } = world;
