@@ -18,6 +18,8 @@ export interface MosquittoOptions {
 	readonly webSockets?: boolean;
 	/** Saves each change at once, and not only when it is asked to, or stops. */
 	readonly savesChanges?: boolean;
+	/** More lines of its configuration, for its first listener. */
+	readonly lines?: readonly string[];
 }
 
 export interface BrokerTls {
@@ -48,7 +50,7 @@ export class Mosquitto {
 
 	/** Starts one that keeps what it has to in `folder`. */
 	static async start(folder: string, options: MosquittoOptions = {}): Promise<Mosquitto> {
-		const { users, access, tls, savesChanges, webSockets } = options;
+		const { users, access, tls, savesChanges, webSockets, lines = [] } = options;
 		const program = findProgram("mosquitto");
 		mkdirSync(folder, { recursive: true });
 		const broker = new Mosquitto(folder, [await freePort(), await freePort(), await freePort(), await freePort()]);
@@ -72,6 +74,7 @@ export class Mosquitto {
 			// Root's mosquitto would become another user, who may not write here.
 			...(process.getuid?.() === 0 ? ["user root"] : []),
 			`listener ${broker.port} 127.0.0.1`,
+			...lines,
 			...(webSockets ? [`listener ${broker.webSocketPort} 127.0.0.1`, "protocol websockets"] : []),
 		];
 		broker._hasWebSockets = webSockets === true;
