@@ -4,12 +4,14 @@ import { join } from "node:path";
 import test from "node:test";
 import { SENSORS } from "../../src/sensors/models.ts";
 import { deepEqual, ok } from "../harness/harness.ts";
+import { NPM_COMMANDS } from "../harness/npm-commands.ts";
 
 const FOLDERS = ["bench", "commands", "docs", "hosts", "src", "test", "tools"];
 const PAGES = [
 	"README.md",
 	"README.es.md",
 	"CONTRIBUTING.md",
+	"SECURITY.md",
 	...["docs", "docs/es"].flatMap((folder) =>
 		readdirSync(folder)
 			.filter((name) => name.endsWith(".md"))
@@ -51,5 +53,24 @@ test("each sensor is in README's wiring and has a heading on the page about boar
 		const lines = readFileSync(page, "utf8").split("\n");
 		const text = lines.filter((line) => line.startsWith(begin)).join("\n");
 		for (const model of Object.keys(SENSORS)) ok(text.toLowerCase().includes(model), `${page}: ${model}`);
+	}
+});
+
+test("each promise of SECURITY.md names tests and commands that there are", () => {
+	const page = readFileSync("SECURITY.md", "utf8");
+	const [, promises = ""] = /\n## What is promised\n(.*?)\n## /s.exec(page) ?? [];
+	const rows = promises.split("\n").filter((line) => /^\| (?!promise|-)/.test(line));
+	ok(rows.length >= 10, `${rows.length} promises`);
+	const tests = FILES.filter((file) => file.startsWith("/test/") && file.endsWith(".test.ts"));
+	for (const row of rows) {
+		const [, , shown = ""] = row.split("|");
+		ok(/`/.test(shown), row);
+		for (const [, words] of shown.matchAll(/`npm test -- ([^`]+)`/g))
+			for (const word of words!.split(" "))
+				ok(
+					tests.some((file) => file.slice("/test/".length, -".test.ts".length).includes(word)),
+					`no test has ${word} in its name`,
+				);
+		for (const [, name] of shown.matchAll(/`npm run ([\w:]+)/g)) ok(NPM_COMMANDS.has(name!), name!);
 	}
 });
