@@ -21,13 +21,15 @@ const RESTARTED_MS = 5_000;
 const STORE_MS = 3_000;
 /** Longest time without progress, in ms; the board may be busy with its broker. */
 const PATIENCE_MS = 15_000;
+/** `--erase --all`: the flash takes some ten seconds, a slow one a minute. Then it is asked again. */
+const ERASE_MS = 60_000;
 /** `--wait`: time to wait for a port, and between looks, in ms. A waking board's port is there for some seconds. */
 const WAIT_MS = 120_000;
 const LOOK_MS = 100;
 
 const USAGE = `usage: npm run provision -- [--port PORT] [--wait] [--config FILE]
        npm run provision -- [--port PORT] [--wait] --show
-       npm run provision -- [--port PORT] [--wait] --erase
+       npm run provision -- [--port PORT] [--wait] --erase [--all]
 
 Sends settings to the board, which keeps them in flash and restarts with them.
 They replace those that its firmware was built with, as a whole.
@@ -35,18 +37,23 @@ They replace those that its firmware was built with, as a whole.
   --config FILE  (default config.json); PEM files that it names are sent, too
   --show         what the board has, without its secrets
   --erase        forgets what was sent: back to what the firmware was built with
+  --all          with --erase: leaves nothing of it in the flash, nor readings,
+                 nor the firmware in the other slot; for a board that goes away
   --wait         waits for the port, two minutes at the most: a board with a USB
                  of its own has none while it sleeps
 ${PORT_HELP}`;
 
 const LINE = {
 	name: "npm run provision",
-	options: { ...PORT_OPTION, config: VALUE, show: FLAG, erase: FLAG, wait: FLAG, help: HELP },
+	options: { ...PORT_OPTION, config: VALUE, show: FLAG, erase: FLAG, all: FLAG, wait: FLAG, help: HELP },
 };
 type Wanted = Values<typeof LINE.options>;
 
 /** What a board tells: where its settings come from, its name, and the settings. */
 const SHOWN = /^ok (built in|stored) (?:on (\w+) )?(.*)$/s;
+
+/** What it tells in place of a secret (`hosts/esp32/console/provisioning.ts`). */
+const HIDDEN = "(set)";
 
 interface Board {
 	readonly path: string;
@@ -59,10 +66,11 @@ export const command: Command<Wanted> = { ...LINE, help: USAGE, read, run: provi
 function read(args: string[]): Wanted | undefined {
 	const values = readLine(args, LINE)?.values;
 	if (values?.show && values.erase) throw new UsageError("--show and --erase: one of them");
+	if (values?.all && !values.erase) throw new UsageError("--all goes with --erase");
 	return values;
 }
 
-async function provision({ port: wanted, config = "config.json", show, erase, wait }: Wanted): Promise<number> {
+async function provision({ port: wanted, config = "config.json", show, erase, all, wait }: Wanted): Promise<number> {
 	// The settings are checked before a port is opened.
 	const settings = show || erase ? undefined : settingsToSend(config);
 	const board = await connect(wanted, wait ? WAIT_MS : 0);
@@ -70,7 +78,8 @@ async function provision({ port: wanted, config = "config.json", show, erase, wa
 		const shown = await greet(board);
 		if (show) return tell(shown);
 		if (settings === undefined) await ask(board, "-");
-		else {
+		if (all) return await eraseAll(board);
+		if (settings !== undefined) {
 			checkPins(shown, config, settings.pins);
 			await send(board, settings.text);
 		}
@@ -189,6 +198,36 @@ async function ask(board: Board, request: string): Promise<void> {
 	const reply = await board.requests.ask(request, { within: PATIENCE_MS, every: STORE_MS });
 	if (reply === undefined) throw silence(board);
 	if (reply !== "ok") throw refusal(reply);
+}
+
+/** The settings are forgotten already: what the board tells now is built into its firmware. */
+async function eraseAll(board: Board): Promise<number> {
+	const builtIn = await board.requests.ask("?", { within: PATIENCE_MS, every: STORE_MS });
+	if (builtIn === undefined) throw silence(board);
+	say(`${board.path}: erasing settings, readings and the firmware in the other slot; it takes up to a minute`);
+	const reply = await board.requests.ask("*", { within: 2 * ERASE_MS, every: ERASE_MS });
+	if (reply === undefined) throw silence(board);
+	if (reply === "error no such request")
+		throw new Error("this firmware cannot erase all: esptool's erase-flash does, and takes the firmware, too");
+	if (reply !== "ok") throw refusal(reply);
+	process.stdout.write("erased; the board restarts. Take its power away: that empties its memory\n");
+	const [, , , settings] = SHOWN.exec(builtIn) ?? [];
+	const kept = settings === undefined ? [] : secretsIn(JSON.parse(settings));
+	if (kept.length > 0)
+		say(
+			`its firmware has ${kept.join(", ")} built in, and keeps them: build it without config.json, and write it with \`npm run flash\`; or esptool's erase-flash takes all`,
+		);
+	return EXIT_DONE;
+}
+
+/** The names of the settings that a board has, and does not show. */
+function secretsIn(value: unknown, name = ""): string[] {
+	if (typeof value === "string") return value.includes(HIDDEN) ? [name] : [];
+	if (typeof value !== "object" || value === null) return [];
+	return Object.entries(value).flatMap(([member, inner]) => {
+		const inList = Array.isArray(value) ? name : name === "" ? member : `${name}.${member}`;
+		return secretsIn(inner, inList);
+	});
 }
 
 function refusal(reply: string): Error {

@@ -5,25 +5,24 @@ import { createInterface } from "node:readline";
 import { until } from "./wait.ts";
 
 const HOST = "hosts/esp32/console";
+/** ESP-IDF's headers, as far as this computer has a flash for them. */
+const ESP_IDF = "test/project/esp32/console/esp-idf";
 
 /** Compiles `test/project/esp32/console/board.c` into `folder`, and gives the program's path. */
 export function buildBoard(folder: string): string {
-	return compile(join(folder, "board"), "board.c", "console-lines.c", "console-protocol.c");
+	const parts = ["console-lines.c", "console-protocol.c", "erase.c"].map((part) => join(HOST, part));
+	return compile(join(folder, "board"), "board.c", ...parts, "test/project/esp32/console/flash.c");
 }
 
 /** Compiles `lines.c` beside it, likewise. */
 export function buildLines(folder: string): string {
-	return compile(join(folder, "lines"), "lines.c", "console-lines.c");
+	return compile(join(folder, "lines"), "lines.c", join(HOST, "console-lines.c"));
 }
 
 function compile(program: string, main: string, ...parts: string[]): string {
-	const sources = [
-		join("test/project/esp32/console", main),
-		...parts.map((part) => join(HOST, part)),
-		"hosts/esp32/machine/crc32.c",
-	];
+	const sources = [join("test/project/esp32/console", main), ...parts, "hosts/esp32/machine/crc32.c"];
 	const flags = ["-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"];
-	const gcc = spawnSync("gcc", [...flags, "-I", HOST, ...sources, "-o", program], { encoding: "utf8" });
+	const gcc = spawnSync("gcc", [...flags, "-I", HOST, "-I", ESP_IDF, ...sources, "-o", program], { encoding: "utf8" });
 	if (gcc.status !== 0) throw new Error(gcc.stderr || String(gcc.error));
 	return program;
 }
@@ -38,10 +37,19 @@ export interface Disturbance {
 	readonly restarts?: number;
 }
 
+/** A flash of 4 MB in a file, and the firmware that runs from it: confirmed, on trial, or older than what starts next. */
+export interface BoardFlash {
+	readonly path: string;
+	/** `worn`: it does not erase readings. */
+	readonly state: "valid" | "trial" | "waits" | "worn";
+}
+
 export class SerialBoard {
 	/** Of the pseudo-terminal. */
 	readonly path: string;
 	readonly requests: string[];
+	/** How often it has restarted of its own. */
+	restarts = 0;
 	private readonly _child: ChildProcess;
 
 	private constructor(path: string, requests: string[], child: ChildProcess) {
@@ -55,24 +63,32 @@ export class SerialBoard {
 		program: string,
 		answer: (request: string) => string | undefined,
 		{ seed = 1, lossIn = 0, lossOut = 0, noise = 0, restarts = 0 }: Disturbance = {},
+		flash?: BoardFlash,
 	): Promise<SerialBoard> {
-		const args = [seed, lossIn, lossOut, noise, restarts].map(String);
+		const args = [...[seed, lossIn, lossOut, noise, restarts].map(String), ...(flash ? [flash.path, flash.state] : [])];
 		const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
 		process.once("exit", () => child.kill("SIGKILL"));
 		const requests: string[] = [];
 		let path: string | undefined;
+		let board: SerialBoard | undefined;
 		createInterface(child.stdout!).on("line", (line) => {
+			if (line === "restart") {
+				if (board) board.restarts++;
+				return;
+			}
 			if (!line.startsWith("request ")) {
 				path = line;
 				return;
 			}
 			const request = line.slice("request ".length);
 			requests.push(request);
-			// The board restarts without asking the program.
-			const reply = request === "!" ? undefined : answer(request);
+			// The board restarts without asking the program; and erases, if it has a flash.
+			const isBoards = request === "!" || (request === "*" && flash !== undefined);
+			const reply = isBoards ? undefined : answer(request);
 			if (reply !== undefined) child.stdin!.write(`reply ${reply}\n`);
 		});
-		return new SerialBoard(await until("a pseudo-terminal", () => path), requests, child);
+		board = new SerialBoard(await until("a pseudo-terminal", () => path), requests, child);
+		return board;
 	}
 
 	/** A line that the board says of its own. */

@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { answer, type SettingsStore } from "../../hosts/esp32/console/provisioning.ts";
 import { bundleProgram } from "../harness/bundle.ts";
 import { Program } from "../harness/program.ts";
-import { buildBoard, type Disturbance, SerialBoard } from "../harness/serial-board.ts";
+import { type BoardFlash, buildBoard, type Disturbance, SerialBoard } from "../harness/serial-board.ts";
 import { pause } from "../harness/wait.ts";
 
 const command = bundleProgram("commands/board/provision.ts", "provision-under-test");
@@ -37,12 +37,14 @@ const BUILT_IN = { id: "built-in", wifi: { ssid: "home", password: "very secret"
 async function withBoard(
 	run: (board: SerialBoard, store: Store) => Promise<void>,
 	disturbance: Disturbance = {},
+	{ builtIn = BUILT_IN, flash }: { readonly builtIn?: object; readonly flash?: BoardFlash } = {},
 ): Promise<void> {
 	const store = new Store();
 	const board = await SerialBoard.start(
 		boardProgram,
-		(request) => answer(request, "esp32", BUILT_IN, store),
+		(request) => answer(request, "esp32", builtIn, store),
 		disturbance,
+		flash,
 	);
 	try {
 		await run(board, store);
@@ -199,6 +201,125 @@ test("pins that the board's chip cannot use are refused before anything is sent"
 	});
 });
 
+/** A flash with a secret in each of its sectors, and where each partition is. */
+function flashOf(state: BoardFlash["state"]) {
+	const path = join(folder, `${state}.flash`);
+	const bytes = Buffer.alloc(4 << 20, 0);
+	for (let at = 0; at < bytes.length; at += 4_096) bytes.write("very secret", at + 100);
+	writeFileSync(path, bytes);
+	const rows = readFileSync("hosts/esp32/partitions.csv", "utf8")
+		.split("\n")
+		.filter((line) => /^\w/.test(line))
+		.map((line) => line.split(",").map((cell) => cell.trim()));
+	const partitions = rows.map(([name, , , offset, size]) => ({
+		name: name!,
+		offset: Number(offset),
+		size: Number(size),
+	}));
+	return {
+		flash: { path, state },
+		/** The partitions with a byte that is not erased. */
+		written: () => {
+			const now = readFileSync(path);
+			return partitions
+				.filter(({ offset, size }) => now.subarray(offset, offset + size).some((byte) => byte !== 0xff))
+				.map(({ name }) => name);
+		},
+		/** Those of which something has changed. */
+		changed: () => {
+			const now = readFileSync(path);
+			return partitions
+				.filter(
+					({ offset, size }) => !now.subarray(offset, offset + size).equals(bytes.subarray(offset, offset + size)),
+				)
+				.map(({ name }) => name);
+		},
+	};
+}
+const ERASED = ["nvs", "ota_1", "veleta"];
+
+test("--erase --all leaves nothing in the flash but the firmware that runs, and says what that has", async () => {
+	for (const [builtIn, told] of [
+		[BUILT_IN, ["wifi.password"]],
+		[
+			{
+				broker: "mqtt://me:hunter22@h",
+				wifi: [{ ssid: "home", password: "very secret" }],
+				tls: { ca: pem("CERTIFICATE") },
+			},
+			["broker, wifi.password, tls.ca"],
+		],
+		[{}, []],
+	] as const) {
+		const { flash, written, changed } = flashOf("valid");
+		await withBoard(
+			async (board, store) => {
+				store.write(JSON.stringify({ id: "terrace", wifi: { ssid: "home", password: "s3cret-s3cret" } }));
+				const { code, lines, text } = await provision("--port", board.path, "--erase", "--all");
+				assert.equal(code, 0, text);
+				assert.equal(store.text, undefined);
+				assert.deepEqual(written(), ["phy_init", "ota_0", "otadata"]);
+				assert.deepEqual(changed(), ERASED);
+				assert.equal(board.restarts, 1);
+				assert.ok(lines.includes("erased; the board restarts. Take its power away: that empties its memory"));
+				const kept = lines.flatMap((line) => /^its firmware has (.*) built in, and keeps them/.exec(line)?.[1] ?? []);
+				assert.deepEqual(kept, told);
+				assert.doesNotMatch(text, /very secret|s3cret|hunter22/);
+			},
+			{},
+			{ builtIn, flash },
+		);
+	}
+});
+
+test("--erase --all over a line that loses bytes both ways and is noisy", async () => {
+	for (const seed of [1, 2]) {
+		const { flash, changed } = flashOf("valid");
+		const disturbance = { seed, lossIn: 1_000, lossOut: 200, noise: 3 };
+		await withBoard(
+			async (board) => {
+				const { code, text } = await provision("--port", board.path, "--erase", "--all");
+				assert.equal(code, 0, text);
+				assert.deepEqual(changed(), ERASED);
+			},
+			disturbance,
+			{ flash },
+		);
+	}
+});
+
+test("firmware that may have to go back to the other slot erases nothing; a flash that does not erase is told", async () => {
+	for (const [state, line, changes, restarts] of [
+		["trial", /^the board did not take it: the new firmware is on trial$/, [], 0],
+		["waits", /^the board did not take it: the new firmware waits for a restart$/, [], 0],
+		["worn", /^the board did not take it: the flash does not erase \(0x105\)$/, ["nvs", "ota_1"], 1],
+	] as const) {
+		const { flash, changed } = flashOf(state);
+		await withBoard(
+			async (board) => {
+				const { code, lines } = await provision("--port", board.path, "--erase", "--all");
+				assert.equal(code, 1);
+				assert.match(lines.at(-1)!, line);
+				assert.deepEqual(changed(), changes);
+				assert.equal(board.restarts, restarts);
+			},
+			{},
+			{ flash },
+		);
+	}
+	// Firmware of before.
+	const board = await SerialBoard.start(boardProgram, (request) =>
+		request === "?" ? "ok built in on esp32 {}" : request === "-" ? "ok" : "error no such request",
+	);
+	try {
+		const { code, lines } = await provision("--port", board.path, "--erase", "--all");
+		assert.match(lines.at(-1)!, /^this firmware cannot erase all: esptool's erase-flash does/);
+		assert.equal(code, 1);
+	} finally {
+		await board.end();
+	}
+});
+
 test("what the board refuses is told, and the board goes on as it was", async () => {
 	const board = await SerialBoard.start(boardProgram, (request) =>
 		request === "?" ? "ok built in {}" : "error no room in the partition nvs",
@@ -264,7 +385,7 @@ test("with --wait the port is waited for", async () => {
 });
 
 test("a wrong option or argument is one line and exit code 2", async () => {
-	for (const options of [["--prot", "x"], ["now"], ["--show", "--erase"]]) {
+	for (const options of [["--prot", "x"], ["now"], ["--show", "--erase"], ["--all"], ["--show", "--all"]]) {
 		const { code, lines } = await provision(...options);
 		assert.equal(lines.length, 1);
 		assert.equal(code, 2);

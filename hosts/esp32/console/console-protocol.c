@@ -109,6 +109,7 @@ const char *consoleRequest(Console console, const char *text, char reply[CONSOLE
 		case '?':
 		case '-':
 		case '!':
+		case '*':
 			if (0 != text[1])
 				break;
 			forget(console);

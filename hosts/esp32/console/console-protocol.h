@@ -64,7 +64,8 @@ bool consoleReceive(ConsoleLine line, uint8_t byte);
  *                     bytes there are now. A piece that would leave a gap is not taken.
  *     =LENGTH         ends the settings, which are for the program, valid until the
  *                     next request. They are kept, as the reply may be lost.
- *     ? - !           are for the program as they are; kept settings are forgotten
+ *     ? - ! *         are for the program as they are; kept settings are forgotten.
+ *                     `!` restarts the board, `*` erases all that erase.h names before.
  */
 const char *consoleRequest(Console console, const char *text, char reply[CONSOLE_REPLY_BYTES]);
 

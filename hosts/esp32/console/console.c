@@ -15,6 +15,7 @@
 
 #include "console-lines.h"
 #include "console-protocol.h"
+#include "erase.h"
 
 #include <string.h>
 
@@ -232,6 +233,12 @@ static void reply(const char *text)
 		consoleReply(&ports[i].out, console.command, text);
 }
 
+static void restart(void)
+{
+	machineNoteRestart(kRestartRequested);
+	esp_restart();
+}
+
 /* The next request from a port for the program to carry out, or NULL; answers the others here. */
 static const char *nextRequest(size_t i)
 {
@@ -254,8 +261,15 @@ static const char *nextRequest(size_t i)
 		request = consoleRequest(&console, port->line.text, answer);
 		if (request && '!' == request[0]) {
 			reply("ok");
-			machineNoteRestart(kRestartRequested);
-			esp_restart();
+			restart();
+		}
+		if (request && '*' == request[0]) {
+			const bool restarts = eraseAll(answer);
+
+			reply(answer);
+			if (restarts)
+				restart();
+			continue;
 		}
 		if (request)
 			return request;

@@ -132,6 +132,7 @@ void xs_machine_id(xsMachine *the)
 
 /* The note for a restart by the watchdog. */
 static RestartNote unfedNote;
+static esp_timer_handle_t timer;
 
 /*
  * Called by the timer's interrupt, which no task can hold up; the interrupt
@@ -149,7 +150,6 @@ static void IRAM_ATTR onUnfed(void *data)
 
 void xs_machine_feed(xsMachine *the)
 {
-	static esp_timer_handle_t timer;
 	const esp_timer_create_args_t watchdog = {
 		.callback = onUnfed,
 		.dispatch_method = ESP_TIMER_ISR,
@@ -165,10 +165,20 @@ void xs_machine_feed(xsMachine *the)
 	esp_timer_start_once(timer, within);
 }
 
+void machineStopWatch(void)
+{
+	if (timer)
+		esp_timer_stop(timer);
+}
+
 #else
 
 /* No watchdog: a debugger stops the program. */
 void xs_machine_feed(xsMachine *the)
+{
+}
+
+void machineStopWatch(void)
 {
 }
 

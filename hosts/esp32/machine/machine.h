@@ -14,6 +14,9 @@ void machineNoteRestart(RestartCause cause);
 /* Notes that the JavaScript engine is about to restart the machine, and replaces an earlier note. */
 void machineNoteAbort(const char *reason);
 
+/* The watchdog that progress feeds waits for the next feed: what follows takes its time. */
+void machineStopWatch(void);
+
 /* Is called right before deep sleep, as ESP-IDF calls its shutdown handlers before a restart. */
 void machineBeforeSleep(void (*callback)(void));
 

@@ -12,12 +12,17 @@
  *                    lines that go out there is noise; 0 is never. By chance, from
  *                    SEED. So many times it restarts, and forgets all, after
  *                    RESTART_BYTES that have come in.
+ *   board SEED IN OUT NOISE RESTARTS FLASH STATE
+ *                    with a flash of 4 MB in the file FLASH, which the board can
+ *                    erase; STATE is of the firmware that runs there: flash.h
  */
 
 #define _GNU_SOURCE
 
 #include "console-lines.h"
 #include "console-protocol.h"
+#include "erase.h"
+#include "flash.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -35,6 +40,7 @@ static int terminal = -1;
 static uint32_t chance = 1;
 static uint32_t lossIn, lossOut, noise;
 static uint32_t restarts, received;
+static bool hasFlash;
 
 static uint32_t next(void)
 {
@@ -106,6 +112,12 @@ static void receive(uint8_t byte)
 		fflush(stdout);
 		if ('!' == request[0])
 			reply("ok");
+		if ('*' == request[0] && hasFlash) {
+			if (eraseAll(text))
+				printf("restart\n");
+			fflush(stdout);
+			reply(text);
+		}
 	}
 }
 
@@ -158,6 +170,10 @@ int main(int argc, char *argv[])
 	lossOut = (uint32_t)atoi(argv[3]);
 	noise = (uint32_t)atoi(argv[4]);
 	restarts = (uint32_t)atoi(argv[5]);
+	if (argc >= 8) {
+		flashOpen(argv[6], argv[7]);
+		hasFlash = true;
+	}
 	openTerminal();
 	for (;;) {
 		struct pollfd ends[] = { { .fd = terminal, .events = POLLIN }, { .fd = 0, .events = POLLIN } };

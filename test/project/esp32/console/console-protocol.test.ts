@@ -99,7 +99,7 @@ test("nonsense with a CRC is refused", () => {
 	for (const request of ["+", "+ abc", "+-1 abc", "+1abc", "+999999 abc", "+0"]) {
 		assert.deepEqual(send(request), ["reply +error no offset"], request);
 	}
-	for (const request of ["x", "??", "-1", "! ", "reset"]) {
+	for (const request of ["x", "??", "-1", "! ", "**", "reset"]) {
 		assert.deepEqual(send(request), [`reply ${request[0]}error no such request`], request);
 	}
 	for (const request of ["=", "=x", "=0x", "=3 ", "=-3"]) {

@@ -1,0 +1,3 @@
+#include "esp_partition.h"
+
+esp_err_t esp_task_wdt_reset(void);

@@ -1,0 +1,3 @@
+#include "esp_partition.h"
+
+esp_err_t nvs_flash_deinit(void);
