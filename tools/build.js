@@ -75,9 +75,11 @@ export async function build(options) {
 	return result;
 }
 
+/** Resolves with what esbuild tells of the client's part: `npm run sbom` looks for the packages in it. */
 export async function buildMqttPacket() {
+	const metafiles = [];
 	for (const outfile of [mqttPacketModule, mqttPacketClientModule]) {
-		await build({
+		const { metafile } = await build({
 			stdin: { contents: mqttPacketEntry, resolveDir: root },
 			outfile,
 			bundle: true,
@@ -88,8 +90,11 @@ export async function buildMqttPacket() {
 			external: ["text/encoder", "text/decoder"],
 			plugins: [mqttPacketPlugin(join(root, "src/net/mqtt/stand-ins"), outfile === mqttPacketClientModule)],
 			logLevel: "warning",
+			metafile: true,
 		});
+		metafiles.push(metafile);
 	}
+	return metafiles.at(-1);
 }
 
 /** The engines' own TextEncoder and TextDecoder under the names Moddable gives them. */

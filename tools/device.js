@@ -78,7 +78,7 @@ const withoutTls = {
 
 /**
  * `name` is one of `esp32` and `mcsim`; mqtt-packet and the settings have to be
- * built. A board always has TLS; mcsim where the computer has what it needs.
+ * built. A board always has TLS; mcsim where the computer has what it needs. Resolves with what esbuild tells of it.
  */
 export async function buildForModdable(name, { tls = name === "esp32" || hasMbedTls() } = {}) {
 	const { entry = MAIN, ports, preloaded } = HOSTS[name];
@@ -107,10 +107,11 @@ export async function buildForModdable(name, { tls = name === "esp32" || hasMbed
 	for (const { path, text } of outputFiles) {
 		if (basename(path) !== "preloaded.js") writeWhole(path, await minified(text, names));
 	}
-	if (name !== "mcsim") return;
+	if (name !== "mcsim") return metafile;
 	const manifest = tls ? { include: relative(folder, join(root, TLS_MANIFEST)).replaceAll("\\", "/") } : {};
 	writeWhole(join(folder, "tls.json"), `${JSON.stringify(manifest)}\n`);
 	await buildPanel();
+	return metafile;
 }
 
 /** A module that is missing in the lists above would be in `main.js`. */

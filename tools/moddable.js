@@ -80,7 +80,7 @@ function wantedIdf(moddable) {
 	return /"EXPECTED_ESP_IDF"\s*:\s*"([^"]+)"/.exec(manifest)?.[1] ?? "v6.0";
 }
 
-function sdkVersion(moddable) {
+export function sdkVersion(moddable) {
 	const file = join(moddable, "tools/VERSION");
 	return existsSync(file) ? readFileSync(file, "utf8").trim() : undefined;
 }
@@ -89,7 +89,7 @@ function sdkVersion(moddable) {
  * As `v6.0.1`, from the file that ESP-IDF's own build reads, or from other files of
  * an older or unusual ESP-IDF; `undefined` if there is none.
  */
-function idfVersion(folder, path) {
+export function idfVersion(folder, path) {
 	const file = join(folder, "tools/cmake/version.cmake");
 	if (existsSync(file)) {
 		const text = readFileSync(file, "utf8");

@@ -159,6 +159,7 @@ const WORK: Readonly<Record<string, readonly Work[]>> = {
 	build: [{ args: [] }],
 	"build:esp32": [{ args: [], environment: sdk.environment, busy: /^busy$/m }],
 	"size:esp32": [{ args: [], environment: sdk.environment, busy: /^busy$/m }],
+	sbom: [{ args: [] }],
 	flash: [{ args: port, environment: sdk.environment, busy: /^busy$/m }],
 	monitor: [{ args: port, busy: /listening; Ctrl-C ends$/m, exitCode: 0 }],
 	provision: [{ args: [...port, "--show"], busy: /no answer; restarting the board$/m }],
