@@ -196,7 +196,7 @@ scenario("With the access list nobody does another's part.", async (parts) => {
 		assert.match(refused.lines.at(-1)!, line, account);
 	}
 	for (const [account, names] of [
-		["cellar", ["state", "late", "status", "diagnostics", "reply", "reply/0123", "temperature"]],
+		["cellar", ["state", "late", "status", "diagnostics", "log", "reply", "reply/0123", "temperature"]],
 		["cellar", ["cmd/restart", "cmd/update", "cmd/update/0", "cmd/status", "cmd/readings"]],
 		[
 			"observatory",
