@@ -134,7 +134,7 @@ const WORK: Readonly<Record<string, readonly Work[]>> = {
 			args: ["--station", "3195", "--broker", NOWHERE],
 			// No request leaves before 5 s have passed.
 			environment: { AEMET_API_KEY: "no.key-at_all" },
-			...{ busy: /^broker {3}.*; trying again$/m, exitCode: 0, says: /^aemet {4}the broker has all$/m },
+			...{ busy: /^broker {3}.*; trying again$/m, exitCode: 0, says: /^aemet {4}nothing waits for the broker$/m },
 		},
 	],
 	observatory: [
