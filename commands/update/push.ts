@@ -54,7 +54,7 @@ export function push(terms: PushTerms): Push {
 	const interrupt = () => {
 		const outlook = sender.restarting
 			? "; the station has the new firmware, and tries it"
-			: sender.isUnderWay
+			: sender.acknowledged > 0
 				? "; the station keeps the firmware that it has; the same update goes on where it is"
 				: "";
 		client.fail(progress.line(`interrupted${outlook}`));

@@ -123,7 +123,7 @@ export class UpdateSender {
 	}
 
 	/** Whether the update is on its way. */
-	get isUnderWay(): boolean {
+	private get _isUnderWay(): boolean {
 		return this._phase === "beginning" || this._phase === "sending";
 	}
 
@@ -134,7 +134,7 @@ export class UpdateSender {
 			this._phase = "looking";
 			this._heardAt = now;
 			this._replyDue = now + LOOK_MS;
-		} else if (this.isUnderWay) {
+		} else if (this._isUnderWay) {
 			this._begin(now);
 		} else if (this._phase === "restarting") {
 			this._newsDue = now + NEWS_MS;
@@ -238,7 +238,7 @@ export class UpdateSender {
 		this._heardAt = now;
 		this._isBack = this._phase === "restarting";
 		// The station may have lost the update's state.
-		if (this.isUnderWay) this._begin(now);
+		if (this._isUnderWay) this._begin(now);
 	}
 
 	private _heardDiagnostics(text: string, retain: boolean, now: number): void {
@@ -282,7 +282,7 @@ export class UpdateSender {
 		const { command, ok, manifest, offset, wait, error } = parse(text);
 		if (command === "update") {
 			// Somebody else's, where replies are everybody's.
-			if (!this.isUnderWay || (manifest !== undefined && manifest !== update.name)) return;
+			if (!this._isUnderWay || (manifest !== undefined && manifest !== update.name)) return;
 			this._heardAt = now;
 			this._hasAnswered = true;
 			if (ok === true) return update.isPiece(offset) ? this._goOn(offset, now) : undefined;
