@@ -10,7 +10,7 @@ const ESP_IDF = "test/project/esp32/console/esp-idf";
 
 /** Compiles `test/project/esp32/console/board.c` into `folder`, and gives the program's path. */
 export function buildBoard(folder: string): string {
-	const parts = ["console-lines.c", "console-protocol.c", "erase.c"].map((part) => join(HOST, part));
+	const parts = ["console-lines.c", "console-protocol.c", "erase.c", "improv.c", "settings-text.c"].map((part) => join(HOST, part));
 	return compile(join(folder, "board"), "board.c", ...parts, "test/project/esp32/console/flash.c");
 }
 
@@ -48,8 +48,10 @@ export class SerialBoard {
 	/** Of the pseudo-terminal. */
 	readonly path: string;
 	readonly requests: string[];
-	/** How often it has restarted of its own. */
-	restarts = 0;
+	/** How often it has restarted after it has erased all. */
+	erasures = 0;
+	/** SSIDs that Improv brought, each with a restart. */
+	readonly restarts: string[] = [];
 	private readonly _child: ChildProcess;
 
 	private constructor(path: string, requests: string[], child: ChildProcess) {
@@ -72,15 +74,23 @@ export class SerialBoard {
 		let path: string | undefined;
 		let board: SerialBoard | undefined;
 		createInterface(child.stdout!).on("line", (line) => {
-			if (line === "restart") {
-				if (board) board.restarts++;
+			if (line === "erased") {
+				if (board) board.erasures++;
 				return;
 			}
-			if (!line.startsWith("request ")) {
+			const [, kind, request] = /^(request|ask|restart) (.*)$/.exec(line) ?? [];
+			if (kind === undefined || request === undefined) {
 				path = line;
 				return;
 			}
-			const request = line.slice("request ".length);
+			if (kind === "restart") {
+				board?.restarts.push(request);
+				return;
+			}
+			if (kind === "ask") {
+				child.stdin!.write(`answer ${answer(request === "secrets" ? "\n" : request)}\n`);
+				return;
+			}
 			requests.push(request);
 			// The board restarts without asking the program; and erases, if it has a flash.
 			const isBoards = request === "!" || (request === "*" && flash !== undefined);
@@ -94,6 +104,22 @@ export class SerialBoard {
 	/** A line that the board says of its own. */
 	log(text: string): void {
 		this._child.stdin!.write(`log ${text}\n`);
+	}
+
+	/** The Wi-Fi that has an address; without an SSID there is none. */
+	join(ssid = ""): void {
+		this._child.stdin!.write(`joined ${ssid}\n`);
+	}
+
+	/** What scans will find, the strongest first. */
+	hear(networks: readonly { readonly ssid: string; readonly rssi: number; readonly secured: boolean }[]): void {
+		for (const { ssid, rssi, secured } of networks)
+			this._child.stdin!.write(`network ${rssi} ${secured ? "YES" : "NO"} ${ssid}\n`);
+	}
+
+	/** How scans go. */
+	scan(how: "cannot begin" | "goes on" | "ends" | "fails"): void {
+		this._child.stdin!.write(`scan ${["cannot begin", "goes on", "ends", "fails"].indexOf(how)}\n`);
 	}
 
 	/** Unplugs it: the terminal is gone. */

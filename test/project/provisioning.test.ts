@@ -260,7 +260,7 @@ test("--erase --all leaves nothing in the flash but the firmware that runs, and 
 				assert.equal(store.text, undefined);
 				assert.deepEqual(written(), ["phy_init", "ota_0", "otadata"]);
 				assert.deepEqual(changed(), ERASED);
-				assert.equal(board.restarts, 1);
+				assert.equal(board.erasures, 1);
 				assert.ok(lines.includes("erased; the board restarts. Take its power away: that empties its memory"));
 				const kept = lines.flatMap((line) => /^its firmware has (.*) built in, and keeps them/.exec(line)?.[1] ?? []);
 				assert.deepEqual(kept, told);
@@ -301,7 +301,7 @@ test("firmware that may have to go back to the other slot erases nothing; a flas
 				assert.equal(code, 1);
 				assert.match(lines.at(-1)!, line);
 				assert.deepEqual(changed(), changes);
-				assert.equal(board.restarts, restarts);
+				assert.equal(board.erasures, restarts);
 			},
 			{},
 			{ flash },

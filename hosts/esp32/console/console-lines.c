@@ -62,3 +62,10 @@ void consoleReply(ConsoleOut out, char command, const char *text)
 	putText(out, crc);
 	putText(out, LINE_END);
 }
+
+void consolePacket(ConsoleOut out, const void *bytes, size_t length)
+{
+	begin(out);
+	put(out, bytes, length);
+	putText(out, LINE_END);
+}

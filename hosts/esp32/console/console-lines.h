@@ -34,4 +34,10 @@ void consoleLog(ConsoleOut out, const char *const parts[], size_t count);
 /* The reply to a request, at the beginning of a line. */
 void consoleReply(ConsoleOut out, char command, const char *text);
 
+/*
+ * Bytes of another protocol, with the end of a line behind them: a reader of the
+ * log sees where it goes on, and clients look for packets at the beginning of one.
+ */
+void consolePacket(ConsoleOut out, const void *bytes, size_t length);
+
 #endif

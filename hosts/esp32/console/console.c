@@ -6,6 +6,9 @@
  * UART 0 is behind the USB chip that most boards have. Chips with a USB
  * controller have a port of their own beside it, perhaps without a reader: the
  * program leaves out what the port does not take, and never waits for a reader.
+ *
+ * A port takes two protocols, told apart by their first bytes: lines of
+ * `console-protocol.h`, and packets of `improv.h`.
  */
 
 #include "xsmc.h"
@@ -16,6 +19,7 @@
 #include "console-lines.h"
 #include "console-protocol.h"
 #include "erase.h"
+#include "improv.h"
 
 #include <string.h>
 
@@ -34,6 +38,7 @@ void xs_console_exchange(xsMachine *the) { (void)the; }
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
 #include "driver/uart.h"
+#include "esp_attr.h"
 #include "esp_system.h"
 #include "soc/soc_caps.h"
 #include "soc/uart_pins.h"
@@ -43,12 +48,15 @@ void xs_console_exchange(xsMachine *the) { (void)the; }
 #include "../machine/abort-line.h"
 #include "builtinCommon.h"
 #include "../machine/machine.h"
+#include "../wifi/wifi-radio.h"
 
 /* 0 in the manifest for a board whose UART 0 is not connected: its pins are free then. */
 #ifndef MODDEF_CONSOLE_UART
 	#define MODDEF_CONSOLE_UART (1)
 #endif
 
+/* As package.json has it. */
+#define FIRMWARE_VERSION "0.1.0"
 #define BAUD (115200)
 /* More than arrives between two looks of the program: 115,200 Bd are 12 bytes in a millisecond. */
 #define RECEIVE_BYTES (512)
@@ -75,6 +83,7 @@ typedef struct {
 	uint8_t				count;
 	uint8_t				next;
 	ConsoleLineRecord	line;
+	ImprovPacketRecord	packet;
 } PortRecord, *Port;
 
 #if MODDEF_CONSOLE_UART
@@ -162,6 +171,14 @@ static const PortDriver drivers[] = {
 
 static PortRecord ports[PORTS];
 static ConsoleRecord console;
+static RTC_NOINIT_ATTR ImprovNote improvNote;
+static const ImprovHost improvHost;
+static ImprovRecord improv = { .host = &improvHost };
+
+static uint32_t now(void)
+{
+	return pdTICKS_TO_MS(xTaskGetTickCount());
+}
 
 /* A line in parts, to ports that are open. */
 static void writeLine(const char *const parts[], size_t count)
@@ -208,6 +225,7 @@ static void openPorts(void)
 	abortLineWatch(onAbort);
 	if (machineRestartTrouble(reason))
 		writeLine(parts, 2);
+	improvResume(&improv, &improvNote, now());
 }
 
 /* log(level, text) */
@@ -239,6 +257,65 @@ static void restart(void)
 	esp_restart();
 }
 
+static void sendPacket(size_t i, const uint8_t *packet, size_t length)
+{
+	if (i < PORTS)
+		consolePacket(&ports[i].out, packet, length);
+}
+
+static const char *defaultId(void)
+{
+	static char id[STATION_ID_BYTES];
+
+	machineId(id);
+	return id;
+}
+
+static bool nextNetwork(ImprovNetwork *network)
+{
+	return wifiRadioFound(network->ssid, &network->rssi, &network->secured);
+}
+
+static ImprovScan scanned(void)
+{
+	switch (wifiRadioSurveyed()) {
+		case kSurveyRuns: return kImprovScans;
+		case kSurveyDone: return kImprovScanned;
+		default: return kImprovScanFailed;
+	}
+}
+
+static void restartFor(const char *ssid, size_t port)
+{
+	improvNoteWrite(&improvNote, ssid, port);
+	wifiRadioTryFirst(ssid);
+	machineNoteRestart(kRestartRequested);
+	esp_restart();
+}
+
+static const ImprovHost improvHost = {
+	.version = FIRMWARE_VERSION,
+#if CONFIG_IDF_TARGET_ESP32
+	.chip = "ESP32",
+#elif CONFIG_IDF_TARGET_ESP32C3
+	.chip = "ESP32-C3",
+#elif CONFIG_IDF_TARGET_ESP32C6
+	.chip = "ESP32-C6",
+#elif CONFIG_IDF_TARGET_ESP32S3
+	.chip = "ESP32-S3",
+#else
+	.chip = CONFIG_IDF_TARGET,
+#endif
+	.defaultId = defaultId,
+	.send = sendPacket,
+	.joined = wifiRadioJoined,
+	.scan = wifiRadioSurvey,
+	.scanned = scanned,
+	.network = nextNetwork,
+	.endScan = wifiRadioEndSurvey,
+	.restart = restartFor,
+};
+
 /* The next request from a port for the program to carry out, or NULL; answers the others here. */
 static const char *nextRequest(size_t i)
 {
@@ -247,16 +324,30 @@ static const char *nextRequest(size_t i)
 	for (int look = 0; look < LOOK_BYTES; look++) {
 		char answer[CONSOLE_REPLY_BYTES];
 		const char *request;
+		ImprovByte kind;
+		uint8_t byte;
 
 		if (port->next == port->count) {
 			const int count = drivers[i].read(port->bytes, sizeof(port->bytes));
 
 			port->next = 0;
 			port->count = count > 0 ? count : 0;
-			if (0 == port->count)
+			if (0 == port->count) {
+				improvIdle(&port->packet, now());
 				break;
+			}
 		}
-		if (!consoleReceive(&port->line, port->bytes[port->next++]))
+		byte = port->bytes[port->next++];
+		kind = improvReceive(&port->packet, byte);
+		if (kImprovPart == kind)
+			continue;
+		if (kImprovOther != kind) {
+			request = improvCommand(&improv, i, &port->packet, kind, now());
+			if (request)
+				return request;
+			continue;
+		}
+		if (!consoleReceive(&port->line, byte))
 			continue;
 		request = consoleRequest(&console, port->line.text, answer);
 		if (request && '!' == request[0]) {
@@ -281,19 +372,22 @@ static const char *nextRequest(size_t i)
 /* exchange(reply), or without one: gives the next request, if there is one */
 void xs_console_exchange(xsMachine *the)
 {
+	const char *request;
+
 	if (xsmcArgc > 0) {
-		reply(xsmcToString(xsArg(0)));
+		const char *text = xsmcToString(xsArg(0));
+
+		/* What improv.c has asked for has secrets in it. */
+		if (!improvReply(&improv, text))
+			reply(text);
 		return;
 	}
 	openPorts();
-	for (size_t i = 0; i < PORTS; i++) {
-		const char *request = nextRequest(i);
-
-		if (request) {
-			xsmcSetString(xsResult, (char *)request);
-			return;
-		}
-	}
+	request = improvLook(&improv, now());
+	for (size_t i = 0; i < PORTS && !request; i++)
+		request = nextRequest(i);
+	if (request)
+		xsmcSetString(xsResult, (char *)request);
 }
 
 #endif

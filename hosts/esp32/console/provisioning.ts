@@ -43,16 +43,20 @@ export function applicableSettings(
  *
  * - `?`: tells the board, and the settings that apply from the next start on, without secrets;
  * - `-`: forgets the stored settings;
- * - settings as JSON: stores them, if they can be used.
+ * - settings as JSON: stores them, if they can be used;
+ * - a line feed: gives the same settings with their secrets, and nothing else. It is
+ *   `improv.c`'s, and no line from outside can have this request.
  *
- * Gives the reply, `ok` or `error`, without any secret.
+ * Gives the reply: `ok`, or `error` without any secret.
  */
 export function answer(request: string, board: string, builtIn: unknown, store: SettingsStore): string {
 	try {
-		if (request === "?") {
+		const secrets = request === "\n";
+		if (secrets || request === "?") {
 			const stored = store.read();
-			const settings = stored === undefined ? builtIn : parse(stored);
-			return `ok ${stored === undefined ? "built in" : "stored"} on ${board} ${JSON.stringify(withoutSecrets("", settings))}`;
+			const text = JSON.stringify(copied("", stored === undefined ? builtIn : parse(stored), secrets));
+			// All of it may be long: not twice in memory.
+			return secrets ? text : `ok ${stored === undefined ? "built in" : "stored"} on ${board} ${text}`;
 		}
 		if (request === "-") store.write();
 		else {
@@ -81,16 +85,16 @@ function reason(error: unknown): string {
 }
 
 /**
- * A copy without passwords, also in the broker's URL, and without PEM texts. A
+ * A copy, without `secrets` no passwords in it, also not in the broker's URL, and no PEM texts. A
  * copy, as XS marks objects while it stringifies them, and refuses those in flash
  * ("read only value"), such as the built-in settings.
  */
-function withoutSecrets(name: string, value: unknown): unknown {
-	if (name === "password") return SECRET;
-	if (Array.isArray(value)) return value.map((item) => withoutSecrets("", item));
+function copied(name: string, value: unknown, secrets: boolean): unknown {
+	if (!secrets && name === "password") return SECRET;
+	if (Array.isArray(value)) return value.map((item) => copied("", item, secrets));
 	if (typeof value === "object" && value !== null) {
-		return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withoutSecrets(name, member)]));
+		return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copied(name, member, secrets)]));
 	}
-	if (typeof value !== "string") return value;
+	if (secrets || typeof value !== "string") return value;
 	return value.startsWith("-----BEGIN") ? SECRET : value.replace(/\/\/.*@/, `//${SECRET}@`);
 }

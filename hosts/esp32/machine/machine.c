@@ -116,15 +116,21 @@ void xs_machine_facts(xsMachine *the)
 	}
 }
 
-/* The address that the access point knows the board by: its router lists it. */
-void xs_machine_id(xsMachine *the)
+/* Of the address that the access point knows the board by: its router lists it. */
+void machineId(char text[STATION_ID_BYTES])
 {
 	uint8_t address[6] = { 0 };
-	char text[STATION_ID_BYTES];
 
 	/* It comes from the chip's fuses, with or without Wi-Fi. From damaged ones it may be 000000: a station all the same. */
 	esp_read_mac(address, ESP_MAC_WIFI_STA);
 	stationId(text, address);
+}
+
+void xs_machine_id(xsMachine *the)
+{
+	char text[STATION_ID_BYTES];
+
+	machineId(text);
 	xsmcSetString(xsResult, text);
 }
 

@@ -20,6 +20,9 @@ void machineStopWatch(void);
 /* Is called right before deep sleep, as ESP-IDF calls its shutdown handlers before a restart. */
 void machineBeforeSleep(void (*callback)(void));
 
+/* The id of a station whose settings have none. */
+void machineId(char text[STATION_ID_BYTES]);
+
 /* Why the machine restarted; false if the restart was wanted. */
 bool machineRestartTrouble(char text[RESTART_REASON_BYTES]);
 

@@ -14,7 +14,7 @@ typedef struct {
 	uint32_t	magic;
 	char		ssid[WIFI_SSID_BYTES];		/* zeros behind it; an SSID of 32 bytes has none */
 	uint8_t		bssid[6];
-	uint8_t		channel;
+	uint8_t		channel;					/* 0: any access point of this network, on any channel */
 	uint8_t		reserved;
 	uint32_t	check;
 } WifiHint;

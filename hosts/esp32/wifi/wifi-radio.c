@@ -33,6 +33,8 @@
 #define ADDRESS_BYTES (16)
 /* As wifi-station.ts makes them. */
 #define HOSTNAME_BYTES (32)
+/* An attempt, or a scan, that a survey is in the way of. */
+#define SURVEYING "a scan for the serial port is under way"
 
 _Static_assert(WIFI_REASON_AUTH_EXPIRE == 2 && WIFI_REASON_AUTH_LEAVE == 3 &&
 	WIFI_REASON_DISASSOC_DUE_TO_INACTIVITY == 4 && WIFI_REASON_ASSOC_TOOMANY == 5 &&
@@ -55,6 +57,11 @@ static struct {
 	volatile bool	started;
 	/* The network of the attempt, or the joined one. */
 	char			ssid[WIFI_SSID_BYTES + 1];
+	bool			joined;
+	/* wifi-station.ts has a scan, until it has taken the results. */
+	bool			scanning;
+	volatile bool	surveying;
+	volatile bool	surveyed;
 	char			hostname[HOSTNAME_BYTES + 1];
 	/* Replaces DHCP's name server; any address for none. One word, so that lwIP's task can read it. */
 	volatile uint32_t	dns;
@@ -70,6 +77,8 @@ static void deliver(void *machine, void *refcon, uint8_t *message, uint16_t leng
 	esp_netif_ip_info_t address;
 	wifi_ap_record_t joined;
 
+	if (kRadioScanned != event)
+		radio.joined = (kRadioAddress == event);
 	if (ended)
 		wifiReasonText(detail, message[1]);
 	else if (kRadioAddress == event) {
@@ -85,6 +94,8 @@ static void deliver(void *machine, void *refcon, uint8_t *message, uint16_t leng
 	xsmcSetString(xsVar(1), detail);
 	xsCallFunction2(radio.onEvent, xsGlobal, xsVar(0), xsVar(1));
 	xsEndHost(the);
+	if (kRadioScanned == event)
+		radio.scanning = false;
 }
 
 /* Two bytes travel in the message itself, so that no memory is needed for them. */
@@ -92,7 +103,8 @@ static void post(uint8_t event, uint8_t reason)
 {
 	uint8_t message[2] = { event, reason };
 
-	if (radio.started)
+	/* Without a network in the settings nobody listens; a survey has started the radio. */
+	if (radio.started && radio.the)
 		modMessagePostToMachine(radio.the, message, sizeof(message), deliver, NULL);
 }
 
@@ -285,6 +297,12 @@ void xs_radio_join(xsMachine *the)
 	char password[PASSWORD_BYTES + 1];
 	esp_err_t error = ESP_OK;
 
+	if (radio.surveying) {
+		xsmcSetString(xsResult, SURVEYING);
+		return;
+	}
+	radio.joined = false;
+	radio.scanning = false;
 	xsmcVars(1);
 	if (!getText(the, xsID_ssid, radio.ssid, sizeof(radio.ssid)))
 		error = ESP_ERR_WIFI_SSID;
@@ -300,11 +318,13 @@ void xs_radio_join(xsMachine *the)
 	radio.dns = dns ? dns : address.gw.addr;
 
 	if (xsmcTest(xsArg(1)) && wifiHintIsFor(&hint, radio.ssid)) {
-		/* The scan begins with this channel, and ends with this access point. */
-		config.sta.scan_method = WIFI_FAST_SCAN;
-		config.sta.channel = hint.channel;
-		config.sta.bssid_set = true;
-		memcpy(config.sta.bssid, hint.bssid, sizeof(config.sta.bssid));
+		if (hint.channel) {
+			/* The scan begins with this channel, and ends with this access point. */
+			config.sta.scan_method = WIFI_FAST_SCAN;
+			config.sta.channel = hint.channel;
+			config.sta.bssid_set = true;
+			memcpy(config.sta.bssid, hint.bssid, sizeof(config.sta.bssid));
+		}
 		/* Tried once: it is remembered again when it led to an address. */
 		wifiHintForget(&hint);
 	}
@@ -328,16 +348,24 @@ void xs_radio_stop(xsMachine *the)
 	if (!radio.started)
 		return;
 	radio.started = false;
+	radio.joined = false;
+	radio.scanning = false;
 	esp_wifi_stop();
 }
 
 /* Looks for access points on all channels, in about two seconds. */
 void xs_radio_scan(xsMachine *the)
 {
-	esp_err_t error = start();
+	esp_err_t error;
 
+	if (radio.surveying) {
+		xsmcSetString(xsResult, SURVEYING);
+		return;
+	}
+	error = start();
 	if (ESP_OK == error)
 		error = esp_wifi_scan_start(NULL, false);
+	radio.scanning = (ESP_OK == error);
 	result(the, error);
 }
 
@@ -385,4 +413,58 @@ void xs_radio_remembered(xsMachine *the)
 		return;
 	memcpy(ssid, hint.ssid, WIFI_SSID_BYTES);
 	xsmcSetString(xsResult, ssid);
+}
+
+const char *wifiRadioJoined(void)
+{
+	return radio.joined ? radio.ssid : NULL;
+}
+
+void wifiRadioTryFirst(const char *ssid)
+{
+	static const uint8_t any[6];
+
+	wifiHintSet(&hint, ssid, any, 0);
+}
+
+bool wifiRadioSurvey(void)
+{
+	if (radio.scanning || ESP_OK != start())
+		return false;
+	radio.surveyed = false;
+	radio.surveying = true;		/* before the event */
+	radio.surveying = (ESP_OK == esp_wifi_scan_start(NULL, false));
+	return radio.surveying;
+}
+
+Survey wifiRadioSurveyed(void)
+{
+	if (radio.surveyed)
+		return kSurveyDone;
+	if (radio.started)
+		return kSurveyRuns;
+	return kSurveyFailed;
+}
+
+void wifiRadioEndSurvey(void)
+{
+	if (radio.started && !radio.surveyed)
+		esp_wifi_scan_stop();
+	esp_wifi_clear_ap_list();
+	radio.surveying = false;
+}
+
+bool wifiRadioFound(char ssid[WIFI_SSID_BYTES + 1], int *rssi, bool *secured)
+{
+	wifi_ap_record_t found;
+
+	if (ESP_OK != esp_wifi_scan_get_ap_record(&found)) {
+		wifiRadioEndSurvey();
+		return false;
+	}
+	memcpy(ssid, found.ssid, WIFI_SSID_BYTES);
+	ssid[WIFI_SSID_BYTES] = 0;
+	*rssi = found.rssi;
+	*secured = (WIFI_AUTH_OPEN != found.authmode);
+	return true;
 }

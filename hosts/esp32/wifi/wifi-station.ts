@@ -46,7 +46,10 @@ export interface Radio {
 	scan(): string | undefined;
 	/** The signal of each SSID in the scan, in dBm; very weak if it was not found. To be called once, after `SCANNED`. */
 	found(ssids: string[]): number[];
-	/** SSID of the access point that was joined last, also before a restart or deep sleep; forgotten once it was tried. */
+	/**
+	 * SSID of the access point that was joined last, also before a restart or deep sleep, or of a network that came over
+	 * the serial port; forgotten once it was tried.
+	 */
 	remembered(): string | undefined;
 }
 

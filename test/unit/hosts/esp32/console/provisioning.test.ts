@@ -209,6 +209,15 @@ test("what was built in is shown though it lies in flash, where XS can stringify
 	);
 });
 
+test("the board's own C gets all of it, with its secrets", () => {
+	const text = JSON.stringify(WITH_SECRETS);
+	equal(answer("\n", "esp32", BUILT_IN, new Store(text)), text);
+	equal(answer("\n", "esp32", inFlash(JSON.parse(text)), new Store()), text);
+	equal(answer("\n", "esp32", BUILT_IN, new Store("hunter22")), "error not JSON");
+	for (const request of ["\n ", "\n\n", " \n", "\r"])
+		equal(answer(request, "esp32", BUILT_IN, new Store()), "error not JSON");
+});
+
 test("stored nonsense is not shown", () => {
 	equal(answer("?", "esp32", BUILT_IN, new Store("hunter22")), "error not JSON");
 });
