@@ -10,7 +10,9 @@ const ESP_IDF = "test/project/esp32/console/esp-idf";
 
 /** Compiles `test/project/esp32/console/board.c` into `folder`, and gives the program's path. */
 export function buildBoard(folder: string): string {
-	const parts = ["console-lines.c", "console-protocol.c", "erase.c", "improv.c", "settings-text.c"].map((part) => join(HOST, part));
+	const parts = ["console-lines.c", "console-protocol.c", "erase.c", "improv.c", "settings-text.c"].map((part) =>
+		join(HOST, part),
+	);
 	return compile(join(folder, "board"), "board.c", ...parts, "test/project/esp32/console/flash.c");
 }
 
