@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BOARDS, DEFAULT_BOARD } from "../../hosts/esp32/boards.ts";
+import { plainJson } from "../../hosts/node/plain-text.ts";
 import { buildMqttPacket, root } from "../../tools/build.js";
 import { buildForModdable } from "../../tools/device.js";
 import { idfVersion, sdkVersion } from "../../tools/moddable.js";
@@ -92,7 +93,7 @@ async function run({ board = DEFAULT_BOARD, stamp = false }: Wanted): Promise<nu
 		// What ESP-IDF is made of is known to its own tools.
 		compositions: [{ aggregate: "incomplete", assemblies: [component["bom-ref"]] }],
 	};
-	process.stdout.write(`${JSON.stringify(bill, undefined, "\t")}\n`);
+	process.stdout.write(`${plainJson(bill, "\t")}\n`);
 	return EXIT_DONE;
 }
 

@@ -111,6 +111,7 @@ test("whatever writes to a person goes through frame.ts, but for what has no tex
 		["build.ts", "a path of this project"],
 		["frame.ts", "the way"],
 		["board/provision.ts", "JSON whose characters are escaped"],
+		["board/sbom.ts", "the same"],
 		["mqtt/subscribe.ts", "bytes, and at a terminal made harmless"],
 		["simulate/mutants.ts", "a simulated world, whose texts are this project's"],
 		["simulate/simulate.ts", "the same"],
