@@ -17,14 +17,14 @@ import { type ProtocolVersion, VERSIONS, type Will } from "../src/net/mqtt/packe
 import { Session, type SessionOptions } from "../src/net/mqtt/session.ts";
 import { WebSocket } from "../src/net/websocket.ts";
 import { withTlsOptions } from "./broker-options.ts";
-import { EXIT_FAILED, onInterrupt, say } from "./frame.ts";
+import { CLEAR_LINE, EXIT_FAILED, onInterrupt, say } from "./frame.ts";
 
+/** Reason codes from here on are refusals (3.1.1, table 3.9; 5.0, table 3-8). */
+export const REFUSED = 0x80;
 /** Delays between attempts to connect, in ms: a user waits at the terminal. */
 const RETRY = { base: 500, limit: 10_000 };
 /** Time for written bytes to leave at the end, in ms. */
 const FAREWELL_MS = 2_000;
-/** Goes to the beginning of a line that is half written, and clears it. */
-const CLEAR = "\r\x1b[K";
 
 /** How to connect. */
 export interface ConnectionOptions {
@@ -161,10 +161,10 @@ export class Client<M extends Message> {
 		this._resolve(exitCode);
 	}
 
-	/** `reason` may begin with `CLEAR`. */
+	/** `reason` may begin with `CLEAR_LINE`. */
 	fail(reason: string): void {
 		if (this._finishing) return;
-		const before = reason.startsWith(CLEAR) ? CLEAR : "";
+		const before = reason.startsWith(CLEAR_LINE) ? CLEAR_LINE : "";
 		say(reason.slice(before.length), before);
 		this.finish(EXIT_FAILED);
 	}

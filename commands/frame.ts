@@ -172,6 +172,9 @@ function linesOf(error: unknown): string[] {
 	return error instanceof UsageError || error instanceof SettingsError ? text.split("\n") : [text];
 }
 
+/** To a terminal: goes to the beginning of a line that is half written, and clears it. */
+export const CLEAR_LINE = "\r\x1b[K";
+
 /** One line for a person, beside the output. `before`: for the terminal, as it is. */
 export function say(text: string, before = ""): void {
 	process.stderr.write(`${before}${plain(text)}\n`);

@@ -5,7 +5,7 @@ import { UsageError } from "../frame.ts";
 import { membersOf } from "./answers.ts";
 import { FIELD_NAMES } from "./observations.ts";
 import type { MunicipalitySettings, StationSettings } from "./places.ts";
-import { FORECASTS } from "./spool.ts";
+import { forecastTopics } from "./spool.ts";
 
 /** Each has a connection of its own, and AEMET's limits leave room for some 40 requests a minute. */
 const PLACES_MAXIMUM = 32;
@@ -83,8 +83,7 @@ export function placesOf(given: GivenPlaces): {
 	};
 	for (const { topic, name } of stations)
 		for (const level of ["state", "late", "status"]) claim(`${topic}/${level}`, name);
-	for (const { topic, name } of municipalities)
-		for (const level of ["status", ...FORECASTS.map((kind) => `forecast/${kind}`)]) claim(`${topic}/${level}`, name);
+	for (const { topic, name } of municipalities) for (const one of forecastTopics(topic)) claim(one, name);
 	for (const { name, valueTopics } of stations)
 		for (const [quantity, topic] of Object.entries(valueTopics)) claim(topic, `${name}.values.${quantity}`);
 	return {

@@ -3,7 +3,7 @@ import type { Message } from "../../src/net/mqtt/message.ts";
 import { bytesOf } from "../../src/text.ts";
 import { entitiesOf } from "./home-assistant.ts";
 import { FIELD_NAMES, type FieldName } from "./observations.ts";
-import { FORECASTS, type MunicipalitySpool, type StationSpool, type Waiting } from "./spool.ts";
+import { forecastTopics, type MunicipalitySpool, type StationSpool, type Waiting } from "./spool.ts";
 
 const HOUR_MS = 3_600_000;
 /** Without a newer observation for so long, in ms, a station is stale: each hour's comes within the next one. */
@@ -60,11 +60,6 @@ export function topicsOf({ topic, valueTopics }: StationSettings): readonly stri
 	return [`${topic}/state`, `${topic}/status`, ...Object.values(valueTopics)];
 }
 
-/** Topics of a municipality where something is retained. */
-export function forecastTopicsOf({ topic }: MunicipalitySettings): readonly string[] {
-	return [`${topic}/status`, ...FORECASTS.map((kind) => `${topic}/forecast/${kind}`)];
-}
-
 /** By time: each observation at `state`; one that comes when a newer one has been there, at `late`. Then what Home Assistant is told. */
 export class StationPlace implements Place {
 	readonly topic: string;
@@ -79,8 +74,9 @@ export class StationPlace implements Place {
 	private _messages: Message[] = [];
 	private _of: Waiting | undefined;
 	private _entity: { readonly message: Message; readonly payload: string } | undefined;
-	/** What the broker does not take here: values, and Home Assistant's messages. */
+	/** Values, and what removes them, that the broker does not take. */
 	private readonly _refusedTopics = new Set<string>();
+	/** The same of Home Assistant's messages. */
 	private _isEntityRefused = false;
 
 	constructor(
@@ -155,7 +151,8 @@ export class StationPlace implements Place {
 		if (isLate) return [{ ...retained(`${this.topic}/late`, report), retain: false }];
 		const values = this._valuesOf(waiting).filter(({ topic }) => !this._refusedTopics.has(topic));
 		// A value that is not measured any more would stay, and look new; so would what is at an earlier topic.
-		const isValue = (topic: string) => this._valueTopics.has(topic) && !values.some((value) => value.topic === topic);
+		const valueTopics = Object.values(this._settings.valueTopics);
+		const isValue = (topic: string) => valueTopics.includes(topic) && !values.some((value) => value.topic === topic);
 		const gone = this._spool.retained.filter((topic) => isValue(topic) || !this._owned.has(topic));
 		return [
 			...values.map(({ topic, value }) => retained(topic, value)),
@@ -168,10 +165,6 @@ export class StationPlace implements Place {
 	private _retainedBy(waiting: Waiting): string[] {
 		const values = this._valuesOf(waiting).map(({ topic }) => topic);
 		return [`${this.topic}/state`, `${this.topic}/status`, ...values];
-	}
-
-	private get _valueTopics(): ReadonlySet<string> {
-		return new Set(Object.values(this._settings.valueTopics));
 	}
 
 	private _valuesOf(waiting: Waiting): readonly { readonly topic: string; readonly value: string }[] {
@@ -218,7 +211,7 @@ export class MunicipalityPlace implements Place {
 	constructor(
 		{ id, topic }: MunicipalitySettings,
 		spool: MunicipalitySpool,
-		owned: ReadonlySet<string> = new Set(forecastTopicsOf({ id, topic })),
+		owned: ReadonlySet<string> = new Set(forecastTopics(topic)),
 	) {
 		this._owned = owned;
 		this.topic = topic;

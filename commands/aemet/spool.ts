@@ -271,6 +271,11 @@ function isKeptStation(kept: object): kept is KeptStation {
 export type ForecastKind = "daily" | "hourly";
 export const FORECASTS: readonly ForecastKind[] = ["daily", "hourly"];
 
+/** Topics of a municipality, all of which are retained. `topic`: what they begin with. */
+export function forecastTopics(topic: string): string[] {
+	return [`${topic}/status`, ...FORECASTS.map((kind) => `${topic}/forecast/${kind}`)];
+}
+
 interface KeptForecast {
 	readonly payload: string;
 	/** When it was made, in ms since 1970. */
@@ -308,10 +313,7 @@ export class MunicipalitySpool {
 		this._gone = place.gone.filter((topic) => !topic.startsWith(`${this._topic}/`));
 		if (place.topic === this._topic) return;
 		this.again();
-		this._gone = [
-			...this._gone,
-			...["status", ...FORECASTS.map((kind) => `forecast/${kind}`)].map((level) => `${place.topic}/${level}`),
-		];
+		this._gone = [...this._gone, ...forecastTopics(place.topic)];
 	}
 
 	/** Topics where something of it may be retained, and should not be any more. */

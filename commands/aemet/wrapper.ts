@@ -6,7 +6,6 @@ import { dailyIn, hourlyIn } from "./forecast.ts";
 import { observationsIn } from "./observations.ts";
 import type { Data, OpenData } from "./opendata.ts";
 import {
-	forecastTopicsOf,
 	MunicipalityPlace,
 	type MunicipalitySettings,
 	type Place,
@@ -16,7 +15,7 @@ import {
 	topicsOf,
 } from "./places.ts";
 import { type Outcome, Schedule, type Task } from "./schedule.ts";
-import { MunicipalitySpool, ScheduleFile, StationSpool, type Write } from "./spool.ts";
+import { forecastTopics, MunicipalitySpool, ScheduleFile, StationSpool, type Write } from "./spool.ts";
 
 /** How often it is looked whether a place has become stale, in ms. */
 const LOOK_MS = 60_000;
@@ -76,7 +75,10 @@ export class Wrapper {
 				tell(`${problem}: what comes may be lost, or come twice, after a restart`);
 			isTold = problem !== undefined;
 		};
-		const owned = new Set([...stations.flatMap(topicsOf), ...municipalities.flatMap(forecastTopicsOf)]);
+		const owned = new Set([
+			...stations.flatMap(topicsOf),
+			...municipalities.flatMap(({ topic }) => forecastTopics(topic)),
+		]);
 		for (const settings of stations) {
 			const spool = new StationSpool(folder, settings.id, onFault, write);
 			const place = new StationPlace(settings, spool, homeAssistant, owned);

@@ -1,14 +1,12 @@
 /** `sub`: prints the messages of its subscriptions, and comes back when the connection is lost. */
 import { reasonText } from "../../src/net/mqtt/reason-codes.ts";
-import { Client } from "../client.ts";
+import { Client, REFUSED } from "../client.ts";
 import { EXIT_DONE, EXIT_FAILED, say } from "../frame.ts";
 import { formatMessage } from "./format.ts";
 import type { SubOptions } from "./options.ts";
 
 /** As mosquitto_sub's, when the time of -W is over. */
 const EXIT_TIMED_OUT = 27;
-/** Reason codes from here on are refusals (3.1.1, table 3.9; 5.0, table 3-8). */
-const REFUSED = 0x80;
 
 /** Resolves with the exit code. */
 export function subscribe(options: SubOptions): Promise<number> {

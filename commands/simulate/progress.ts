@@ -1,5 +1,6 @@
 /** How far many worlds are, while they run. */
 import { plain } from "../../hosts/node/plain-text.ts";
+import { CLEAR_LINE } from "../frame.ts";
 
 /** How often the progress is shown, in ms: rewritten on a terminal, in lines of its own elsewhere. */
 const TERMINAL_MS = 250;
@@ -9,11 +10,11 @@ const LINE_MS = 30_000;
 export function showProgress(text: () => string, output: NodeJS.WriteStream = process.stdout): () => void {
 	const terminal = output.isTTY;
 	const timer = setInterval(
-		() => output.write(terminal ? `\r\x1b[K${plain(text())}` : `${plain(text())}\n`),
+		() => output.write(terminal ? `${CLEAR_LINE}${plain(text())}` : `${plain(text())}\n`),
 		terminal ? TERMINAL_MS : LINE_MS,
 	);
 	return () => {
 		clearInterval(timer);
-		if (terminal) output.write("\r\x1b[K");
+		if (terminal) output.write(CLEAR_LINE);
 	};
 }

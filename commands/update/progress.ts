@@ -1,7 +1,6 @@
 /** The progress of an update on stderr: in a terminal one line that changes, elsewhere a line for each event. */
+import { CLEAR_LINE } from "../frame.ts";
 
-/** Goes to the beginning of the line, and clears it. */
-const CLEAR = "\r\x1b[K";
 /** Shortest time between two changes of the line, in ms. */
 const REFRESH_MS = 100;
 
@@ -75,11 +74,11 @@ export class UpdateProgress {
 
 	/** A text for stderr, behind a line that may be half written. */
 	line(text: string): string {
-		return `${this._output.isTTY ? CLEAR : ""}${this._name}: ${text}`;
+		return `${this._output.isTTY ? CLEAR_LINE : ""}${this._name}: ${text}`;
 	}
 
 	private _write(text: string): void {
-		this._output.write(`${this._output.isTTY ? CLEAR : ""}${this._name}: ${text}`);
+		this._output.write(`${this._output.isTTY ? CLEAR_LINE : ""}${this._name}: ${text}`);
 	}
 }
 

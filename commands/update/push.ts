@@ -6,7 +6,7 @@ import type { TlsOptions } from "../../src/host.ts";
 import type { BrokerAddress } from "../../src/net/broker-url.ts";
 import type { Message } from "../../src/net/mqtt/message.ts";
 import { reasonText } from "../../src/net/mqtt/reason-codes.ts";
-import { Client } from "../client.ts";
+import { Client, REFUSED } from "../client.ts";
 import { EXIT_DONE, EXIT_FAILED } from "../frame.ts";
 import { type Output, UpdateProgress } from "./progress.ts";
 import { UpdateSender } from "./sender.ts";
@@ -16,8 +16,6 @@ const ATTEMPTS_MAXIMUM = 16;
 const KEEP_ALIVE_S = 30;
 /** The station's topics that the sender reads: replies, and those that have a level of their own. */
 const TOPICS = ["status", "diagnostics", "reply/#"];
-/** Reason codes from here on are refusals (3.1.1, table 3.9; 5.0, table 3-8). */
-const REFUSED = 0x80;
 /** Of MQTT 5.0, in CONNECT. */
 const HAS_PROPERTIES = 5;
 

@@ -5,7 +5,7 @@ import type { TlsOptions } from "../../src/host.ts";
 import type { BrokerAddress } from "../../src/net/broker-url.ts";
 import type { Message } from "../../src/net/mqtt/message.ts";
 import { printable, textOf } from "../../src/text.ts";
-import { Client } from "../client.ts";
+import { Client, REFUSED } from "../client.ts";
 import { EXIT_DONE, say } from "../frame.ts";
 
 const STATUS = "/status";
@@ -15,7 +15,6 @@ const QUIET_MS = 2_000;
 const ATTEMPTS_MAXIMUM = 4;
 const KEEP_ALIVE_S = 30;
 const STATIONS_MAXIMUM = 10_000;
-const REFUSED = 0x80;
 
 export interface StationsTerms {
 	readonly broker: BrokerAddress;

@@ -49,6 +49,11 @@ const signed = (image: Buffer, number: number) =>
 	new SignedUpdate(image, { number, board: SIMULATED_BOARD }, privateKey);
 const between = signed(createImage("between", 1_000), BETWEEN);
 
+/** A machine with slots for firmware, and nothing else that an update asks for. */
+function hostOn({ clock, timer, network }: World, slots: FirmwareSlots) {
+	return { clock, timer, network, random: () => 0, log: () => undefined, update: slots, board: SIMULATED_BOARD };
+}
+
 /** Slots that know which text has to be kept. */
 class KnownSlots extends FirmwareSlots {
 	override keep(text: string): void {
@@ -211,17 +216,8 @@ class Machine {
 		this._highest = number;
 
 		const world = new World();
-		const { clock, timer, network } = world;
+		const host = hostOn(world, slots);
 		const judged = { missing: undefined, confirmed: () => undefined };
-		const host = {
-			clock,
-			timer,
-			network,
-			random: () => 0,
-			log: () => undefined,
-			update: slots,
-			board: SIMULATED_BOARD,
-		};
 		const updater = new Updater(host, settings, judged);
 		this._needPower();
 		return { slots, updater, world };
@@ -483,16 +479,7 @@ test("an update that never gets on is given up after 32 beginnings, and the next
 		assert.equal(erases(), BEGINNINGS_MAXIMUM);
 		for (let life = 0; life < 3; life++) {
 			const slots = new FirmwareSlots(chip, BUILT_IN);
-			const { clock, timer, network } = new World();
-			const host = {
-				clock,
-				timer,
-				network,
-				random: () => 0,
-				log: () => undefined,
-				update: slots,
-				board: SIMULATED_BOARD,
-			};
+			const host = hostOn(new World(), slots);
 			const updater = new Updater(host, settings, { missing: undefined, confirmed: () => undefined });
 			assert.equal(
 				updater.receive("update", start.updates[0]!.begin).error,
@@ -523,16 +510,7 @@ function refusedOnce({ content, updates, image }: Start, refused: number, part: 
 			continue;
 		}
 		const world = new World();
-		const { clock, timer, network } = world;
-		const host = {
-			clock,
-			timer,
-			network,
-			random: () => 0,
-			log: () => undefined,
-			update: slots,
-			board: SIMULATED_BOARD,
-		};
+		const host = hostOn(world, slots);
 		const updater = new Updater(host, settings, { missing: undefined, confirmed: () => undefined });
 		if (slots.unconfirmed) {
 			world.advanceTo(TRIAL_MS + 30_000);
