@@ -61,16 +61,21 @@ test("what is there is left as it is, and the descriptor is the file's", () =>
 		flash.close();
 	}));
 
-test("without a path nothing stays anywhere", () => {
-	const before = readdirSync(tmpdir()).filter((name) => name.startsWith("veleta-"));
-	const flash = new FlashFile(undefined);
-	assert.deepEqual(
-		readdirSync(tmpdir()).filter((name) => name.startsWith("veleta-") && !before.includes(name)),
-		[],
-	);
-	assert.equal(fstatSync(flash.file).size, FLASH_BYTES);
-	flash.close();
-});
+test("without a path nothing stays anywhere", () =>
+	inFolder((_path, folder) => {
+		// A folder of its own: tests beside this one make theirs in the machine's.
+		const temporary = process.env.TMPDIR;
+		process.env.TMPDIR = folder;
+		try {
+			const flash = new FlashFile(undefined);
+			assert.deepEqual(readdirSync(folder), []);
+			assert.equal(fstatSync(flash.file).size, FLASH_BYTES);
+			flash.close();
+		} finally {
+			if (temporary === undefined) delete process.env.TMPDIR;
+			else process.env.TMPDIR = temporary;
+		}
+	}));
 
 test("a file that is no flash image, or cannot be used, is named in one line and left as it was", () =>
 	inFolder((path, folder) => {
