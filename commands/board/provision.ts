@@ -7,20 +7,32 @@ import { readSettings } from "../../hosts/node/settings-file.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { checkForBoard } from "../device-settings.ts";
 import { type Command, EXIT_DONE, FLAG, HELP, print, readLine, say, UsageError, VALUE, type Values } from "../frame.ts";
-import { closePort, findPort, openPort, PORT_HELP, PORT_OPTION, PortError, resetBoard } from "./serial-port.ts";
-import { Requests } from "./serial-request.ts";
+import {
+	closePort,
+	findPort,
+	openPort,
+	PORT_HELP,
+	PORT_OPTION,
+	PortError,
+	requestsAt,
+	resetBoard,
+} from "./serial-port.ts";
+import type { Requests } from "./serial-request.ts";
+import {
+	greet,
+	HIDDEN,
+	order,
+	PATIENCE_MS,
+	refusal,
+	restart,
+	type Shown,
+	SilentError,
+	STORE_MS,
+	sendSettings,
+	settingsText,
+	shownIn,
+} from "./settings-transfer.ts";
 
-/** As `hosts/esp32/console/console-protocol.h` has it. */
-const SETTINGS_MAXIMUM = 7_168;
-/** Bytes of the settings in a request, which has 240 at the most. */
-const PIECE = 192;
-/** Time for the first answer, in ms: of a running board, and of a board that was just restarted. */
-const RUNNING_MS = 2_000;
-const RESTARTED_MS = 5_000;
-/** Time for the reply to a request to store, in ms. Storing takes some tenths of a second. */
-const STORE_MS = 3_000;
-/** Longest time without progress, in ms; the board may be busy with its broker. */
-const PATIENCE_MS = 15_000;
 /** `--erase --all`: the flash takes some ten seconds, a slow one a minute. Then it is asked again. */
 const ERASE_MS = 60_000;
 /** `--wait`: time to wait for a port, and between looks, in ms. A waking board's port is there for some seconds. */
@@ -49,12 +61,6 @@ const LINE = {
 };
 type Wanted = Values<typeof LINE.options>;
 
-/** What a board tells: where its settings come from, its name, and the settings. */
-const SHOWN = /^ok (built in|stored) (?:on (\w+) )?(.*)$/s;
-
-/** What it tells in place of a secret (`hosts/esp32/console/provisioning.ts`). */
-const HIDDEN = "(set)";
-
 interface Board {
 	readonly path: string;
 	readonly port: SerialPort;
@@ -74,21 +80,27 @@ async function provision({ port: wanted, config = "config.json", show, erase, al
 	// The settings are checked before a port is opened.
 	const settings = show || erase ? undefined : settingsToSend(config);
 	const board = await connect(wanted, wait ? WAIT_MS : 0);
+	const { port, path, requests } = board;
 	try {
-		const shown = await greet(board);
-		if (show) return tell(shown);
-		if (settings === undefined) await ask(board, "-");
+		const shown = await greet(requests, () => {
+			say(`${path}: no answer; restarting the board`);
+			return resetBoard(port);
+		});
+		if (show) return tell(shownIn(shown));
+		if (settings === undefined) await order(requests, "-");
 		if (all) return await eraseAll(board);
 		if (settings !== undefined) {
 			checkPins(shown, config, settings.pins);
-			await send(board, settings.text);
+			say(`${path}: sending ${settings.text.length} bytes of settings`);
+			await sendSettings(requests, settings.text);
 		}
-		const restarts = await board.requests.ask("!", { within: STORE_MS });
-		const next = restarts === undefined ? "restart the board with its reset button" : "the board restarts";
-		print(`${erase ? "forgotten" : "stored"}; ${next}: \`npm run monitor -- --port ${board.path}\` shows what it does`);
+		const next = (await restart(requests)) ? "the board restarts" : "restart the board with its reset button";
+		print(`${erase ? "forgotten" : "stored"}; ${next}: \`npm run monitor -- --port ${path}\` shows what it does`);
 		return EXIT_DONE;
+	} catch (error) {
+		throw error instanceof SilentError ? silence(board) : error;
 	} finally {
-		await closePort(board.port);
+		await closePort(port);
 	}
 }
 
@@ -98,7 +110,7 @@ async function connect(wanted: string | undefined, within: number): Promise<Boar
 		try {
 			const path = await findPort(wanted);
 			const port = await openPort(path);
-			return { path, port, requests: new Requests(port) };
+			return { path, port, requests: requestsAt(port) };
 		} catch (error) {
 			if (!(error instanceof PortError) || performance.now() >= end) throw error;
 		}
@@ -112,37 +124,19 @@ function settingsToSend(file: string): { readonly text: string; readonly pins: S
 	if (settings === undefined) throw new Error(`${file} is missing: copy config.example.json to it, and edit it`);
 	const parsed = parseSettings(settings);
 	checkForBoard(parsed);
-	const text = JSON.stringify(settings).replace(
-		/[^ -}]/g,
-		(character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-	);
-	if (text.length > SETTINGS_MAXIMUM) {
-		throw new Error(
-			`${file}: the settings have ${text.length} bytes with their certificates; a board keeps ${SETTINGS_MAXIMUM}`,
-		);
-	}
+	const text = settingsText(settings, file);
 	if (settings.wifi === undefined) say(`${file} has no wifi: the board will join no network`);
 	return { text, pins: parsed.pins };
 }
 
-/** `shown` is what the board told. Throws an Error for pins that it cannot use. */
-function checkPins(shown: string, file: string, pins: Settings["pins"]): void {
-	const [, , name = ""] = SHOWN.exec(shown) ?? [];
+/** `reply`: to the question for the settings. Throws an Error for pins that the board cannot use. */
+function checkPins(reply: string, file: string, pins: Settings["pins"]): void {
+	// A board whose settings cannot be read takes new ones.
+	if (!reply.startsWith("ok ")) return;
+	const { board: name } = shownIn(reply);
 	const board = Object.hasOwn(BOARDS, name) ? BOARDS[name] : undefined;
 	const problem = board && pinProblem(board, pins);
 	if (problem !== undefined) throw new Error(`${file}: ${problem} (the board is ${name})`);
-}
-
-/** The settings that the board tells; a board that sleeps, or hangs, is restarted first. */
-async function greet({ path, port, requests }: Board): Promise<string> {
-	let shown = await requests.ask("?", { within: RUNNING_MS });
-	if (shown === undefined && port.isOpen) {
-		say(`${path}: no answer; restarting the board`);
-		await resetBoard(port);
-		shown = await requests.ask("?", { within: RESTARTED_MS });
-	}
-	if (shown === undefined) throw silence({ path, port });
-	return shown;
 }
 
 function silence({ path, port }: Pick<Board, "path" | "port">): Error {
@@ -153,66 +147,28 @@ function silence({ path, port }: Pick<Board, "path" | "port">): Error {
 	);
 }
 
-function tell(shown: string): number {
-	const [, origin, , settings] = SHOWN.exec(shown) ?? [];
-	if (settings === undefined) throw refusal(shown);
+function tell({ isStored, settings }: Shown): number {
 	say(
-		origin === "stored"
+		isStored
 			? "stored in the board's flash, in place of what its firmware was built with:"
 			: "nothing was sent to this board; built into its firmware:",
 	);
-	process.stdout.write(`${plainJson(JSON.parse(settings), "\t")}\n`);
+	process.stdout.write(`${plainJson(settings, "\t")}\n`);
 	return EXIT_DONE;
 }
 
-async function send(board: Board, text: string): Promise<void> {
-	say(`${board.path}: sending ${text.length} bytes of settings`);
-	let sent = 0;
-	let progressed = performance.now();
-	while (sent < text.length) {
-		const end = Math.min(sent + PIECE, text.length);
-		let told = sent;
-		const reply = await board.requests.ask(`+${sent} ${text.slice(sent, end)}`, {
-			within: STORE_MS,
-			accepts: (reply) => {
-				if (!reply.startsWith("ok ")) return true;
-				told = Number(reply.slice(3));
-				return told === end;
-			},
-		});
-		if (reply !== undefined) {
-			if (told !== end) throw refusal(reply);
-			sent = end;
-			progressed = performance.now();
-		} else {
-			if (!board.port.isOpen || performance.now() > progressed + PATIENCE_MS) throw silence(board);
-			// A board that has restarted in between has lost bytes.
-			sent = Math.min(told, sent);
-		}
-	}
-	await ask(board, `=${text.length}`);
-}
-
-/** Sends a request, and throws an Error with the reason if the board refuses it. */
-async function ask(board: Board, request: string): Promise<void> {
-	const reply = await board.requests.ask(request, { within: PATIENCE_MS, every: STORE_MS });
-	if (reply === undefined) throw silence(board);
-	if (reply !== "ok") throw refusal(reply);
-}
-
 /** The settings are forgotten already: what the board tells now is built into its firmware. */
-async function eraseAll(board: Board): Promise<number> {
-	const builtIn = await board.requests.ask("?", { within: PATIENCE_MS, every: STORE_MS });
-	if (builtIn === undefined) throw silence(board);
-	say(`${board.path}: erasing settings, readings and the firmware in the other slot; it takes up to a minute`);
-	const reply = await board.requests.ask("*", { within: 2 * ERASE_MS, every: ERASE_MS });
-	if (reply === undefined) throw silence(board);
+async function eraseAll({ path, requests }: Board): Promise<number> {
+	const builtIn = await requests.ask("?", { within: PATIENCE_MS, every: STORE_MS });
+	if (builtIn === undefined) throw new SilentError();
+	say(`${path}: erasing settings, readings and the firmware in the other slot; it takes up to a minute`);
+	const reply = await requests.ask("*", { within: 2 * ERASE_MS, every: ERASE_MS });
+	if (reply === undefined) throw new SilentError();
 	if (reply === "error no such request")
 		throw new Error("this firmware cannot erase all: esptool's erase-flash does, and takes the firmware, too");
 	if (reply !== "ok") throw refusal(reply);
 	process.stdout.write("erased; the board restarts. Take its power away: that empties its memory\n");
-	const [, , , settings] = SHOWN.exec(builtIn) ?? [];
-	const kept = settings === undefined ? [] : secretsIn(JSON.parse(settings));
+	const kept = builtIn.startsWith("ok ") ? secretsIn(shownIn(builtIn).settings) : [];
 	if (kept.length > 0)
 		say(
 			`its firmware has ${kept.join(", ")} built in, and keeps them: build it without config.json, and write it with \`npm run flash\`; or esptool's erase-flash takes all`,
@@ -228,8 +184,4 @@ function secretsIn(value: unknown, name = ""): string[] {
 		const inList = Array.isArray(value) ? name : name === "" ? member : `${name}.${member}`;
 		return secretsIn(inner, inList);
 	});
-}
-
-function refusal(reply: string): Error {
-	return new Error(`the board did not take it: ${reply.replace(/^error /, "")}`);
 }

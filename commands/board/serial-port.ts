@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SerialPort } from "serialport";
 import { messageOf } from "../../src/text.ts";
 import { VALUE } from "../frame.ts";
+import { Requests } from "./serial-request.ts";
 
 /** Bits per second of every board's UART; USB has none. */
 export const BAUD_RATE = 115_200;
@@ -77,6 +78,14 @@ export async function openPort(path: string): Promise<SerialPort> {
 	port.on("error", () => undefined);
 	await setLines(port, { dtr: false, rts: false });
 	return port;
+}
+
+/** Requests to the board at an open port. */
+export function requestsAt(port: SerialPort): Requests {
+	const requests = new Requests((line) => port.write(line, "latin1"));
+	port.on("data", (bytes: Buffer) => requests.receive(bytes));
+	port.once("close", () => requests.end());
+	return requests;
 }
 
 /** Resolves when the port is closed; it may have been before. */

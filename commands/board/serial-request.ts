@@ -1,5 +1,7 @@
-/** Requests to a board over its serial port, as `hosts/esp32/console/console-protocol.h` defines them, and the replies. */
-import type { Duplex } from "node:stream";
+/**
+ * Requests to a board over its serial port, as `hosts/esp32/console/console-protocol.h` defines them, and the replies.
+ * Also in a browser, so without Node's modules.
+ */
 
 /** Time for a reply, in ms; then the request is sent again. A board in a TLS handshake takes a second. */
 const REPLY_MS = 500;
@@ -19,7 +21,7 @@ export function crc32(bytes: Uint8Array): number {
 
 /** A request as it goes out; `text` is printable ASCII without a tilde. */
 export function requestLine(text: string): string {
-	return `~${text}${crcOf(Buffer.from(text, "latin1"))}\n`;
+	return `~${text}${crcOf(bytesOf(text))}\n`;
 }
 
 /**
@@ -29,15 +31,20 @@ export function requestLine(text: string): string {
 export function replyIn(line: string): string | undefined {
 	if (!line.startsWith("~")) return undefined;
 	const text = line.slice(1, -CRC_DIGITS);
-	const bytes = Buffer.from(text, "latin1");
-	return text !== "" && crcOf(bytes) === line.slice(-CRC_DIGITS) ? bytes.toString("utf8") : undefined;
+	const bytes = bytesOf(text);
+	return text !== "" && crcOf(bytes) === line.slice(-CRC_DIGITS) ? new TextDecoder().decode(bytes) : undefined;
+}
+
+/** Of a text whose characters are bytes. */
+export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+	return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
 function crcOf(bytes: Uint8Array): string {
 	return crc32(bytes).toString(16).padStart(CRC_DIGITS, "0");
 }
 
-/** Received bytes as lines. `latin1`: each byte is a character. */
+/** Received bytes as lines, of which each byte is a character. */
 export class Lines {
 	private _rest = "";
 	private readonly _onLine: (line: string) => void;
@@ -46,8 +53,10 @@ export class Lines {
 		this._onLine = onLine;
 	}
 
-	receive(bytes: Buffer): void {
-		const [first = "", ...others] = bytes.toString("latin1").split("\n");
+	receive(bytes: Uint8Array): void {
+		let text = "";
+		for (const byte of bytes) text += String.fromCharCode(byte);
+		const [first = "", ...others] = text.split("\n");
 		this._rest = (this._rest + first).slice(0, LINE_MAXIMUM);
 		for (const other of others) {
 			this._flush();
@@ -75,23 +84,40 @@ interface AskOptions {
 	readonly every?: number;
 }
 
-/** Sends requests one by one. */
+/** Sends requests one by one. Who has the port says what came from it, and when it is gone. */
 export class Requests {
 	/** Replies received, to any request. */
 	replies = 0;
-	private readonly _port: Duplex;
-	private _onReply: (reply: string) => void = () => {};
+	private readonly _write: (line: string) => void;
+	private readonly _lines: Lines;
+	private _settle: (reply: string | undefined) => void = () => {};
+	private _accepts: (reply: string) => boolean = () => false;
+	private _gone = false;
 
-	/** `port` is a stream of bytes. */
-	constructor(port: Duplex) {
-		this._port = port;
-		const lines = new Lines((line) => {
+	/** `write` sends a line of ASCII; `onLine` gets those from the board that are no replies. */
+	constructor(write: (line: string) => void, onLine: (line: string) => void = () => {}) {
+		this._write = write;
+		this._lines = new Lines((line) => {
 			const reply = replyIn(line);
-			if (reply === undefined) return;
+			if (reply === undefined) return onLine(line);
 			this.replies++;
-			this._onReply(reply);
+			if (this._accepts(reply)) this._settle(reply.slice(1));
 		});
-		port.on("data", (bytes: Buffer) => lines.receive(bytes));
+	}
+
+	receive(bytes: Uint8Array): void {
+		this._lines.receive(bytes);
+	}
+
+	/** The port is gone: nothing is answered any more. */
+	end(): void {
+		this._gone = true;
+		this._settle(undefined);
+	}
+
+	/** Whether the port is there. */
+	get isOpen(): boolean {
+		return !this._gone;
 	}
 
 	/**
@@ -100,26 +126,21 @@ export class Requests {
 	 * one. A reply to an earlier request does not count.
 	 */
 	async ask(text: string, { within, accepts = () => true, every = REPLY_MS }: AskOptions): Promise<string | undefined> {
-		let settle: (reply: string | undefined) => void = () => {};
+		if (this._gone) return undefined;
 		const answered = new Promise<string | undefined>((resolve) => {
-			settle = resolve;
+			this._settle = resolve;
 		});
-		this._onReply = (reply) => {
-			if (reply[0] === text[0] && accepts(reply.slice(1))) settle(reply.slice(1));
-		};
-		const send = () => this._port.write(requestLine(text), "latin1");
+		this._accepts = (reply) => reply[0] === text[0] && accepts(reply.slice(1));
+		const send = () => this._write(requestLine(text));
 		const again = setInterval(send, every);
-		const end = setTimeout(() => settle(undefined), within);
-		const gone = () => settle(undefined);
-		this._port.once("close", gone);
+		const end = setTimeout(() => this._settle(undefined), within);
 		try {
 			send();
 			return await answered;
 		} finally {
 			clearInterval(again);
 			clearTimeout(end);
-			this._port.off("close", gone);
-			this._onReply = () => {};
+			this._accepts = () => false;
 		}
 	}
 }

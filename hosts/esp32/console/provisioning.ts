@@ -5,7 +5,7 @@
  */
 import type { Host } from "../../../src/host.js";
 import { parseSettings, type Settings } from "../../../src/settings.js";
-import { bytesOf, isShallow } from "../../../src/text.js";
+import { bytesOf, fits, isShallow } from "../../../src/text.js";
 
 /** One text, kept as a whole or not at all, also through a power cut. */
 export interface SettingsStore {
@@ -15,7 +15,13 @@ export interface SettingsStore {
 	write(text?: string): void;
 }
 
+/** In place of a secret: as the board tells it, and for one that stays as it is. */
 const SECRET = "(set)";
+/** Bytes of stored settings, as `console-protocol.h` has it. */
+const MAXIMUM = 7_168;
+
+/** Settings that nobody has checked. */
+type Raw = Readonly<Record<string, unknown>>;
 
 /**
  * The stored settings replace the built-in ones as a whole. If they cannot be
@@ -43,7 +49,8 @@ export function applicableSettings(
  *
  * - `?`: tells the board, and the settings that apply from the next start on, without secrets;
  * - `-`: forgets the stored settings;
- * - settings as JSON: stores them, if they can be used;
+ * - settings as JSON: stores them, if they can be used; `SECRET` in them stands for what the settings that apply
+ *   have there, see `restored`;
  * - a line feed: gives the same settings with their secrets, and nothing else. It is
  *   `improv.c`'s, and no line from outside can have this request.
  *
@@ -54,19 +61,26 @@ export function answer(request: string, board: string, builtIn: unknown, store: 
 		const secrets = request === "\n";
 		if (secrets || request === "?") {
 			const stored = store.read();
-			const text = JSON.stringify(copied("", stored === undefined ? builtIn : parse(stored), secrets));
+			const text = JSON.stringify(copied("", given(builtIn, stored), secrets));
 			// All of it may be long: not twice in memory.
 			return secrets ? text : `ok ${stored === undefined ? "built in" : "stored"} on ${board} ${text}`;
 		}
 		if (request === "-") store.write();
 		else {
-			usable(request);
-			store.write(request);
+			const text = request.includes(SECRET) ? withSecrets(request, given(builtIn, store.read())) : request;
+			usable(text);
+			if (!fits(text, MAXIMUM)) throw new Error(`more than ${MAXIMUM} bytes`);
+			store.write(text);
 		}
 		return "ok";
 	} catch (error) {
 		return `error ${reason(error)}`;
 	}
+}
+
+/** Those that apply, unless they cannot be used. */
+function given(builtIn: unknown, stored: string | undefined): Raw {
+	return Object(stored === undefined ? builtIn : parse(stored));
 }
 
 function usable(text: string, defaultId?: string): Settings {
@@ -97,4 +111,24 @@ function copied(name: string, value: unknown, secrets: boolean): unknown {
 	}
 	if (secrets || typeof value !== "string") return value;
 	return value.startsWith("-----BEGIN") ? SECRET : value.replace(/\/\/.*@/, `//${SECRET}@`);
+}
+
+/**
+ * Settings that were sent, with the secrets of those that apply. Throws an Error for a secret that cannot stay: the broker's
+ * password stays at the same broker, of the same authorities, so that nobody has it sent elsewhere.
+ */
+function withSecrets(request: string, now: Raw): string {
+	const place = ({ broker, tls }: Raw) => JSON.stringify([broker, tls]);
+	const isSamePlace = place(Object(parse(request))) === place(copied("", now, false) as Raw);
+	const restored = JSON.parse(request, function (this: Raw, name, value) {
+		if (value !== SECRET && !String(value).includes(`//${SECRET}@`)) return value;
+		const { ssid } = this;
+		let there: unknown = isSamePlace && now;
+		if (ssid) there = [now.wifi].flat().find((network) => Object(network).ssid === ssid);
+		else if (name in Object(now.tls)) there = now.tls;
+		const text = Object(there)[name];
+		if (typeof text !== "string") throw new Error(`${name}: ${SECRET} stands for nothing here`);
+		return text;
+	});
+	return JSON.stringify(restored);
 }

@@ -1,7 +1,7 @@
 /** Several stations in one chart of one quantity. */
 import type { LastReading, Question, StationsAnswer } from "../../api.ts";
 import { ChartCard } from "./chart.ts";
-import { el, newId, setText } from "./dom.ts";
+import { el, newId, setText } from "../../../browser/dom.ts";
 import { Feed } from "./feed.ts";
 import { numberText } from "./format.ts";
 import { searchInput } from "./overview.ts";

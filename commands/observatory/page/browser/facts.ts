@@ -1,6 +1,6 @@
 /** What a station tells of itself, as a table. */
 import type { Diagnostics } from "../../api.ts";
-import { el } from "./dom.ts";
+import { el } from "../../../browser/dom.ts";
 import { bytesText, durationText, numberText, SECOND_MS, timeText } from "./format.ts";
 import { type FactName, factText, texts } from "./texts.ts";
 

@@ -1,5 +1,5 @@
 /** Which time the charts of a view show, and the buttons for it. */
-import { el, setText } from "./dom.ts";
+import { el, setText } from "../../../browser/dom.ts";
 import type { Span } from "./feed.ts";
 import { DAY_MS, HOUR_MS, timeText } from "./format.ts";
 import { RANGES, type Range } from "./route.ts";

@@ -228,3 +228,71 @@ test("what is stored is forgotten, and what was built in applies again", () => {
 	equal(store.text, undefined);
 	deepEqual(applicable(store).settings, parseSettings(BUILT_IN));
 });
+
+test("what is shown can be sent again, changed: a secret that is not named stays", () => {
+	const given = { ...WITH_SECRETS, wifi: [WITH_SECRETS.wifi[0]!, { ssid: "shed", password: "hunter22!" }] };
+	for (const store of [new Store(JSON.stringify(given)), new Store()]) {
+		const builtIn = store.text === undefined ? inFlash(JSON.parse(JSON.stringify(given))) : BUILT_IN;
+		const shown = JSON.parse(answer("?", "esp32", builtIn, store).replace(/^[^{]*/, ""));
+		const [home, shed] = shown.wifi;
+		const changed = { ...shown, interval: 30, wifi: [shed, { ssid: "new", password: "new-secret" }, home] };
+		equal(answer(JSON.stringify(changed), "esp32", builtIn, store), "ok");
+		deepEqual(JSON.parse(store.text!), {
+			...given,
+			interval: 30,
+			wifi: [given.wifi[1], { ssid: "new", password: "new-secret" }, given.wifi[0]],
+		});
+	}
+});
+
+test("one network stays, whether it was alone or in a list", () => {
+	const network = { ssid: "home", password: "s3cret-s3cret" };
+	const shown = { ssid: "home", password: "(set)" };
+	for (const before of [network, [network]]) {
+		for (const [sent, kept] of [
+			[shown, network],
+			[[shown], [network]],
+		]) {
+			const store = new Store(JSON.stringify({ wifi: before }));
+			equal(answer(JSON.stringify({ wifi: sent }), "esp32", BUILT_IN, store), "ok");
+			deepEqual(JSON.parse(store.text!), { wifi: kept });
+		}
+	}
+});
+
+test("a secret stays where it was: nobody has it sent to another broker, or network", () => {
+	const before = JSON.stringify(WITH_SECRETS);
+	const shown = JSON.parse(answer("?", "esp32", BUILT_IN, new Store(before)).replace(/^[^{]*/, ""));
+	const { tls } = WITH_SECRETS;
+	for (const [change, why] of [
+		[{ broker: "mqtts://attacker.example" }, "password"],
+		[{ broker: "mqtts://(set)@attacker.example" }, "broker"],
+		[{ broker: "mqtt://(set)@broker.example" }, "broker"],
+		[{ tls: { ...tls, ca: tls.ca.replace("Q", "R") } }, "broker"],
+		[{ tls: { fingerprint: "00".repeat(32) }, broker: "mqtts://broker.example" }, "password"],
+		[{ wifi: { ssid: "open", password: "(set)" } }, "password"],
+		[{ wifi: { ssid: "attacker", password: "(set)" } }, "password"],
+		[{ wifi: [{ ssid: "constructor", password: "(set)" }] }, "password"],
+		[{ id: "(set)" }, "id"],
+		[{ novelty: { deep: "(set)" } }, "deep"],
+	] as const) {
+		const store = new Store(before);
+		const reply = answer(JSON.stringify({ ...shown, ...change }), "esp32", BUILT_IN, store);
+		ok(/^error \w+: \(set\) stands for nothing here$/.test(reply) && reply.includes(` ${why}:`), `${why}: ${reply}`);
+		hasNoSecret(reply);
+		equal(store.writes, 0);
+	}
+	const store = new Store(before);
+	match(answer('{"wifi":{"password":"(set)"}}', "esp32", BUILT_IN, store), /^error wifi\.?\S*\.ssid|^error password/);
+	equal(store.writes, 0);
+});
+
+test("what is too long with the secrets that stay is refused", () => {
+	const ca = `-----BEGIN CERTIFICATE-----\n${"MIIEvQ+/".repeat(800)}\n-----END CERTIFICATE-----\n`;
+	const store = new Store(JSON.stringify({ broker: "mqtts://broker.example", tls: { ca } }));
+	const shown = { broker: "mqtts://broker.example", tls: { ca: "(set)" } };
+	equal(answer(JSON.stringify({ ...shown, id: "roof" }), "esp32", BUILT_IN, store), "ok");
+	const topic = "é".repeat(400);
+	equal(answer(JSON.stringify({ ...shown, topic }), "esp32", BUILT_IN, store), "error more than 7168 bytes");
+	equal(store.writes, 1);
+});
