@@ -40,7 +40,7 @@ export async function observatoryCost(): Promise<ObservatoryCost> {
 		const heapGrowth = heapUsed() - first;
 		while (await sumUp(store.driver, BEGIN + (DAYS + 1) * MINUTES * MINUTE_MS));
 		await store.close();
-		const { html, script, style } = await bundlePage();
+		const { html, script, style } = await bundlePage("commands/observatory/page/browser");
 		return {
 			bytesPerReading: statSync(path).size / (DAYS * MINUTES),
 			heapGrowth,

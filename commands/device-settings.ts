@@ -1,7 +1,7 @@
 /** The settings that a device gets, from the user's `config.json`. Nothing of them is ever shown: they hold passwords. */
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { join } from "node:path";
-import { BOARDS, DEFAULT_BOARD, pinProblem } from "../hosts/esp32/boards.ts";
+import { authorityProblem, BOARDS, DEFAULT_BOARD, pinProblem } from "../hosts/esp32/boards.ts";
 import { checkSettings } from "../hosts/node/settings-check.ts";
 import { type RawSettings, readSettings } from "../hosts/node/settings-file.ts";
 import { BOARD_MARK } from "../hosts/node/update-image.ts";
@@ -25,23 +25,27 @@ interface DeviceSettings {
  * the board cannot use.
  */
 export function buildSettings({ board, file = CONFIG_FILE, change = (raw) => raw }: DeviceSettings = {}): Settings {
-	const raw = change(readSettings(file) ?? {});
+	return buildGivenSettings(change(readSettings(file) ?? {}), board, file);
+}
+
+/** The same with settings of no file; `name`: where they come from. */
+export function buildGivenSettings(raw: RawSettings, board: string | undefined, name: string): Settings {
 	const settings = checkSettings(raw);
 	checkForBoard(settings);
 	const problem = board === undefined ? undefined : pinProblem(BOARDS[board]!, settings.pins);
-	if (problem !== undefined) throw new Error(`${file}: ${problem}`);
-	const name = board ?? DEFAULT_BOARD;
-	const { data, clock, dht, led } = BOARDS[name]!;
+	if (problem !== undefined) throw new Error(`${name}: ${problem}`);
+	const boardName = board ?? DEFAULT_BOARD;
+	const { data, clock, dht, led } = BOARDS[boardName]!;
 	// By the mark, `npm run update` knows what an image is for.
-	buildConfig(raw, { name, data, clock, dht, led, mark: `${BOARD_MARK}${name}` });
+	buildConfig(raw, { name: boardName, data, clock, dht, led, mark: `${BOARD_MARK}${boardName}` });
 	return settings;
 }
 
 /** Throws an Error for faults that a board, or mcsim, would find only when it connects. */
-export function checkForBoard({ broker, tls }: Settings): void {
-	if (broker.tls && tls.ca === undefined && tls.fingerprint === undefined) {
-		throw new Error("tls.ca: a board needs it for mqtts://, or tls.fingerprint: it knows no authorities of its own");
-	}
+export function checkForBoard(settings: Settings): void {
+	const missing = authorityProblem(settings);
+	if (missing !== undefined) throw new Error(missing);
+	const { tls } = settings;
 	const problem = tls.key === undefined ? undefined : keyProblem(tls.key);
 	if (problem !== undefined) throw new Error(`tls.key: ${problem}`);
 }

@@ -24,8 +24,9 @@ export type Options = Readonly<
 	Record<string, { readonly type: "string" | "boolean"; readonly short?: string; readonly multiple?: true }>
 >;
 
-/** An option with a value, an option without, and `--help`, which every command has. */
+/** An option with a value, one that may be given several times, one without, and `--help`, which every command has. */
 export const VALUE = { type: "string" } as const;
+export const LIST = { type: "string", multiple: true } as const;
 export const FLAG = { type: "boolean" } as const;
 export const HELP = { type: "boolean", short: "h" } as const;
 

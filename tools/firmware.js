@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { buildFolder, root, writeWhole } from "./build.js";
 import { configModule } from "./config.js";
 import { sizeOf } from "./linked-size.js";
@@ -100,9 +100,7 @@ export async function buildFirmware(sdk, { platform, out, folder }) {
  */
 export async function writeFirmware({ environment, path }, { folder }, port) {
 	const built = buildFolderOf(folder);
-	const { flash_files, write_flash_args, extra_esptool_args } = JSON.parse(
-		readFileSync(join(built, "flasher_args.json"), "utf8"),
-	);
+	const { flash_files, write_flash_args, extra_esptool_args } = flasherArgs(built);
 	const chip = extra_esptool_args.chip;
 	const code = await start(
 		pythonOfIdf(environment, path),
@@ -119,6 +117,25 @@ export async function writeFirmware({ environment, path }, { folder }, port) {
 			`writing to the board at ${port} failed: hold its BOOT button, press RESET, let go, and try again; or is it no ${chip}?`,
 		);
 	}
+}
+
+/**
+ * The parts that `writeFirmware` writes.
+ * @typedef {{ readonly name: string, readonly offset: number, readonly bytes: Uint8Array }} FlashPart
+ * @returns {FlashPart[]}
+ */
+export function flashParts({ folder }) {
+	const built = buildFolderOf(folder);
+	return Object.entries(flasherArgs(built).flash_files).map(([offset, path]) => ({
+		name: basename(path),
+		offset: Number(offset),
+		bytes: readFileSync(join(built, path)),
+	}));
+}
+
+/** What ESP-IDF says to its flasher: which file goes where, and how. */
+function flasherArgs(built) {
+	return JSON.parse(readFileSync(join(built, "flasher_args.json"), "utf8"));
 }
 
 /** ESP-IDF's project is a copy of the SDK's, in a folder of its own. */

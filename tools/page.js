@@ -1,12 +1,11 @@
-/** Bundles the page of the observatory: HTML, one script, one style sheet. */
+/** Bundles a page for browsers: HTML, one script, one style sheet. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { build, root } from "./build.js";
+import { build, root, textModules } from "./build.js";
 
-const folder = join(root, "commands/observatory/page/browser");
-
-/** Resolves with the texts of the three files. Nothing is written. */
-export async function bundlePage() {
+/** Of `index.html`, `app.ts` and `style.css` in a folder, by its path in the project. Resolves with the texts of the three; nothing is written. */
+export async function bundlePage(path) {
+	const folder = join(root, path);
 	const { outputFiles } = await build({
 		entryPoints: { app: join(folder, "app.ts"), style: join(folder, "style.css") },
 		absWorkingDir: root,
@@ -22,6 +21,7 @@ export async function bundlePage() {
 		legalComments: "none",
 		// Not that of commands, which has no browser.
 		tsconfig: join(root, "tsconfig.page.json"),
+		plugins: [textModules],
 		logLevel: "warning",
 		write: false,
 	});

@@ -16,7 +16,7 @@ import {
 	passwordOf,
 	tlsOfBroker,
 } from "../broker-options.ts";
-import { explained, FLAG, HELP, readLine, UsageError, VALUE } from "../frame.ts";
+import { explained, FLAG, HELP, LIST, readLine, UsageError, VALUE } from "../frame.ts";
 import { checkTopic, placesOf } from "./place-settings.ts";
 import type { MunicipalitySettings, StationSettings } from "./places.ts";
 
@@ -25,7 +25,6 @@ export const KEY_VARIABLE = "AEMET_API_KEY";
 const BROKER = "mqtt://127.0.0.1:1883";
 const BASE = "aemet";
 const DATA_FOLDER = ".veleta/aemet";
-const LIST = { ...VALUE, multiple: true } as const;
 
 export const LINE = {
 	name: "npm run aemet",

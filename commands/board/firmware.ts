@@ -47,17 +47,20 @@ export function boardCommand(name: Name): Command<Wanted> {
 	const line = { name: `npm run ${name}`, options: name === "flash" ? { ...PORT_OPTION, ...OPTIONS } : OPTIONS };
 	const read = (args: string[]): Wanted | undefined => {
 		const values = readLine(args, line)?.values;
-		if (values?.board !== undefined && !Object.hasOwn(BOARDS, values.board)) {
-			throw new UsageError(`--board ${values.board}: the boards are ${Object.keys(BOARDS).join(", ")}`);
-		}
+		if (values?.board !== undefined) checkBoard(values.board);
 		return values;
 	};
 	return { ...line, help: USAGE, read, run: (wanted) => make(name, wanted) };
 }
 
+/** Throws a `UsageError` unless there is such a board. */
+export function checkBoard(name: string): void {
+	if (Object.hasOwn(BOARDS, name)) return;
+	throw new UsageError(`--board ${name}: the boards are ${Object.keys(BOARDS).join(", ")}`);
+}
+
 async function make(name: Name, wanted: Wanted): Promise<number> {
 	const { board = DEFAULT_BOARD } = wanted;
-	const { platform } = BOARDS[board]!;
 	// The settings' faults come first: checking them needs no tools.
 	const settings = buildSettings({ board });
 	const sdk = findSdk();
@@ -67,10 +70,7 @@ async function make(name: Name, wanted: Wanted): Promise<number> {
 	const step = (number: number, text: string) => say(`${number}/${STEPS[name]} ${text}`);
 
 	step(1, `the program for ${board}`);
-	await buildMqttPacket();
-	await buildForModdable("esp32");
-	const place = buildPlace({ board, platform });
-	keepIfSame(place.folder, linkedFiles());
+	const place = await buildProgram(board);
 	if (name === "size:esp32") {
 		const code = await linkJavaScript(sdk, place);
 		if (code !== 0) return code;
@@ -86,6 +86,15 @@ async function make(name: Name, wanted: Wanted): Promise<number> {
 	}
 	if (name !== "size:esp32") sayNext({ ...wanted, port }, settings);
 	return EXIT_DONE;
+}
+
+/** Makes the JavaScript for a board whose settings are built, and gives the place where mcconfig goes on. */
+export async function buildProgram(board: string) {
+	await buildMqttPacket();
+	await buildForModdable("esp32");
+	const place = buildPlace({ board, platform: BOARDS[board]!.platform });
+	keepIfSame(place.folder, linkedFiles());
+	return place;
 }
 
 /** A port that can be opened now. */

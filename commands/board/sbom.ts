@@ -7,7 +7,8 @@ import { plainJson } from "../../hosts/node/plain-text.ts";
 import { buildMqttPacket, root } from "../../tools/build.js";
 import { buildForModdable } from "../../tools/device.js";
 import { idfVersion, sdkVersion } from "../../tools/moddable.js";
-import { type Command, EXIT_DONE, FLAG, HELP, readLine, UsageError, VALUE, type Values } from "../frame.ts";
+import { type Command, EXIT_DONE, FLAG, HELP, readLine, VALUE, type Values } from "../frame.ts";
+import { checkBoard } from "./firmware.ts";
 
 const USAGE = `usage: npm run -s sbom -- [--board NAME] [--stamp] >sbom.json
 
@@ -27,8 +28,7 @@ export const command: Command<Wanted> = { ...LINE, help: USAGE, read, run };
 
 function read(args: string[]): Wanted | undefined {
 	const values = readLine(args, LINE)?.values;
-	if (values?.board !== undefined && !Object.hasOwn(BOARDS, values.board))
-		throw new UsageError(`--board ${values.board}: the boards are ${Object.keys(BOARDS).join(", ")}`);
+	if (values?.board !== undefined) checkBoard(values.board);
 	return values;
 }
 

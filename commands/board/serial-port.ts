@@ -4,10 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SerialPort } from "serialport";
 import { messageOf } from "../../src/text.ts";
 import { VALUE } from "../frame.ts";
+import { BAUD_RATE, RESET_MS } from "./serial-line.ts";
 import { Requests } from "./serial-request.ts";
 
-/** Bits per second of every board's UART; USB has none. */
-export const BAUD_RATE = 115_200;
 /** USB vendors of boards and of their USB chips. */
 const VENDORS: Readonly<Record<string, string>> = {
 	"10c4": "CP210x",
@@ -15,8 +14,6 @@ const VENDORS: Readonly<Record<string, string>> = {
 	"0403": "FTDI",
 	"303a": "Espressif",
 };
-/** Time for which RTS holds the chip in reset, in ms, as in esptool. */
-const RESET_MS = 100;
 
 /** The option of the commands that use a port. */
 export const PORT_OPTION = { port: VALUE };

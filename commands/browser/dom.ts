@@ -40,3 +40,9 @@ let lastId = 0;
 export function newId(): string {
 	return `e${++lastId}`;
 }
+
+/** A field with its label beside it. `name`: a class of the label. */
+export function labelled(text: string, field: HTMLElement, name?: string): HTMLElement {
+	field.id = newId();
+	return el("div", { class: "field" }, el("label", { for: field.id, class: name }, text), field);
+}

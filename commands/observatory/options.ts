@@ -6,7 +6,7 @@ import type { BrokerUrl } from "../../src/net/broker-url.ts";
 import { topicFilterFault, topicNameFault } from "../../src/net/mqtt/topic.ts";
 import { hasControls } from "../../src/text.ts";
 import { accountOf, BROKER_OPTIONS, brokerUrl, PASSWORD_VARIABLE, passwordOf, tlsOfBroker } from "../broker-options.ts";
-import { explained, FLAG, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
+import { explained, FLAG, LIST, numberOf, readLine, UsageError, VALUE } from "../frame.ts";
 import { GROUP_MAXIMUM, keyFault } from "./collecting/amqp-queues.ts";
 import { type AmqpUrl, hasVhost, isAmqp, parseAmqpUrl } from "./collecting/amqp-url.ts";
 import { webSocketUrl } from "./home-assistant/connection.ts";
@@ -17,7 +17,6 @@ import { DAY_MS } from "./store/times.ts";
 const PAGE_PASSWORD_VARIABLE = "VELETA_PAGE_PASSWORD";
 /** The variable of the environment with Home Assistant's token. */
 const TOKEN_VARIABLE = "VELETA_HOME_ASSISTANT_TOKEN";
-const LIST = { ...VALUE, multiple: true } as const;
 const DATA_FOLDER = ".veleta/observatory";
 const STORE_FILE = "readings.db";
 const BASE = "veleta/+";

@@ -1,4 +1,5 @@
 /** The boards that the firmware knows, and which of their pins the sensors use by default. */
+import type { Settings } from "../../src/settings.ts";
 
 export interface Board {
 	/** For people. */
@@ -103,4 +104,10 @@ export function pinProblem(
 		(pins.clock === undefined ? clash("data", ["clock"]) : clash("clock", ["data"])) ??
 		(pins.led === undefined ? undefined : clash("led", ["data", "clock", "dht"]))
 	);
+}
+
+/** The fault of settings for a broker at TLS whom a board could not know, or `undefined`. */
+export function authorityProblem({ broker, tls }: Pick<Settings, "broker" | "tls">): string | undefined {
+	if (!broker.tls || tls.ca !== undefined || tls.fingerprint !== undefined) return undefined;
+	return "tls.ca: a board needs it for mqtts://, or tls.fingerprint: it knows no authorities of its own";
 }

@@ -1,10 +1,11 @@
 /**
  * What a computer checks of settings, and no board: faults that would come to
  * light only when the station connects. All that a board gets comes from here.
+ * Also in a browser, so without Node's modules.
  */
-import { isIPv4, isIPv6 } from "node:net";
 import { type BrokerUrl, parseBrokerUrl } from "../../src/net/broker-url.ts";
 import { DERIVED } from "../../src/net/derived.ts";
+import { isIPv4 } from "../../src/net/ipv4.ts";
 import { quantitiesWith } from "../../src/net/quantities.ts";
 import { SENSORS, type SensorModel } from "../../src/sensors/models.ts";
 import { SETTINGS } from "../../src/settings/table.ts";
@@ -154,4 +155,9 @@ function isName(text: string): boolean {
 	const name = text.replace(/\.$/, "");
 	const labels = name.split(".");
 	return name.length <= NAME_MAXIMUM && labels.every((label) => LABEL.test(label)) && !/^\d+$/.test(labels.at(-1)!);
+}
+
+/** As [WHATWG URL] reads it. */
+function isIPv6(text: string): boolean {
+	return /^[\dA-Fa-f:.]+$/.test(text) && URL.canParse(`http://[${text}]/`);
 }

@@ -1,6 +1,6 @@
 /** Commands of the project, and an installation of the Moddable SDK and ESP-IDF that they take for one. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileOf } from "./npm-commands.ts";
@@ -48,5 +48,50 @@ export function installation(idfVersion: [number, number, number]) {
 	return {
 		environment: { MODDABLE: join(folder, "sdk"), PATH: join(folder, "bin"), IDF_PATH: join(folder, "idf") },
 		remove: () => rmSync(folder, { recursive: true }),
+	};
+}
+
+/** What ESP-IDF leaves behind for its flasher. */
+const FLASHER_ARGS = {
+	write_flash_args: ["--flash-mode", "dio", "--flash-size", "4MB", "--flash-freq", "80m"],
+	flash_files: {
+		"0x0": "bootloader/bootloader.bin",
+		"0x8000": "partition_table/partition-table.bin",
+		"0x10000": "xs_esp32.bin",
+	},
+	extra_esptool_args: { after: "no_reset", before: "default_reset", stub: true, chip: "esp32c3" },
+};
+
+/** An installation whose tools do as if: each writes down how it was called, and `failing` fails. */
+export function workingInstallation(failing = "") {
+	const { environment, remove } = installation([6, 0, 1]);
+	const log = join(environment.PATH, "log");
+	const tool = (name: string, code = "") => {
+		const text = `#!/bin/sh\necho "${name} $*" >>'${log}'\n${code}\n${name === failing ? "exit 3" : ""}\n`;
+		writeFileSync(join(environment.PATH, name), text, { mode: 0o755 });
+	};
+	tool("idf.py");
+	tool("cmake", "echo an error of the compiler");
+	tool("python3");
+	tool(
+		"mcconfig",
+		// As the SDK's: names that have numbers keep them, and C that is compiled stays compiled. An image has the settings.
+		`while [ "$1" != -p ]; do shift; done
+		work="$6/tmp/$2/release/veleta"
+		project="$work/xsProj-\${2##*/}/build"
+		/bin/mkdir -p "$project/bootloader" "$project/partition_table" "$work/modules"
+		cd "$work"
+		[ -f modules/mc.xsi ] || echo $$ >modules/mc.xsi
+		[ -f tcp.c.o ] || /bin/cp modules/mc.xsi tcp.c.o
+		echo '${JSON.stringify(FLASHER_ARGS)}' >"$project/flasher_args.json"
+		echo bootloader >"$project/bootloader/bootloader.bin"
+		echo partitions >"$project/partition_table/partition-table.bin"
+		/bin/cp '${join(root, "build/modules/config.js")}' "$project/xs_esp32.bin"
+		echo '#define mxHeapCount 0' >mc.xs.c`,
+	);
+	return {
+		environment,
+		remove,
+		calls: () => (existsSync(log) ? readFileSync(log, "utf8").split("\n").slice(0, -1) : []),
 	};
 }

@@ -71,7 +71,9 @@ export class SerialBoard {
 	): Promise<SerialBoard> {
 		const args = [...[seed, lossIn, lossOut, noise, restarts].map(String), ...(flash ? [flash.path, flash.state] : [])];
 		const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
-		process.once("exit", () => child.kill("SIGKILL"));
+		const kill = () => child.kill("SIGKILL");
+		process.once("exit", kill);
+		child.once("exit", () => process.off("exit", kill));
 		const requests: string[] = [];
 		let path: string | undefined;
 		let board: SerialBoard | undefined;

@@ -160,6 +160,7 @@ const WORK: Readonly<Record<string, readonly Work[]>> = {
 	"build:esp32": [{ args: [], environment: sdk.environment, busy: /^busy$/m }],
 	"size:esp32": [{ args: [], environment: sdk.environment, busy: /^busy$/m }],
 	sbom: [{ args: [] }],
+	release: [{ args: ["--folder", join(folder, "release")], environment: sdk.environment, busy: /^busy$/m }],
 	flash: [{ args: port, environment: sdk.environment, busy: /^busy$/m }],
 	monitor: [{ args: port, busy: /listening; Ctrl-C ends$/m, exitCode: 0 }],
 	provision: [{ args: [...port, "--show"], busy: /no answer; restarting the board$/m }],

@@ -7,50 +7,8 @@ import { parseUpdateCommand } from "../../commands/update/options.ts";
 import { BOARDS } from "../../hosts/esp32/boards.ts";
 import { buildPlace, keepIfSame } from "../../tools/firmware.js";
 import { deepEqual, equal, match, ok, throws } from "../harness/harness.ts";
-import { installation, run } from "../harness/sdk-installation.ts";
+import { run, workingInstallation } from "../harness/sdk-installation.ts";
 import { buildBoard, SerialBoard } from "../harness/serial-board.ts";
-
-/** What ESP-IDF leaves behind for its flasher. */
-const FLASHER_ARGS = {
-	write_flash_args: ["--flash-mode", "dio", "--flash-size", "4MB", "--flash-freq", "80m"],
-	flash_files: {
-		"0x0": "bootloader/bootloader.bin",
-		"0x8000": "partition_table/partition-table.bin",
-		"0x10000": "xs_esp32.bin",
-	},
-	extra_esptool_args: { after: "no_reset", before: "default_reset", stub: true, chip: "esp32c3" },
-};
-
-/** An installation whose tools do as if: each writes down how it was called, and `failing` fails. */
-function workingInstallation(failing = "") {
-	const { environment, remove } = installation([6, 0, 1]);
-	const log = join(environment.PATH, "log");
-	const project = "tmp/esp32/esp32c3/release/veleta/xsProj-esp32c3/build";
-	const tool = (name: string, code = "") => {
-		const text = `#!/bin/sh\necho "${name} $*" >>'${log}'\n${code}\n${name === failing ? "exit 3" : ""}\n`;
-		writeFileSync(join(environment.PATH, name), text, { mode: 0o755 });
-	};
-	tool("idf.py");
-	tool("cmake", "echo an error of the compiler");
-	tool("python3");
-	tool(
-		"mcconfig",
-		// What comes before -o does not matter here. As the SDK's: names that have numbers keep them, and C that is
-		// compiled stays compiled.
-		`while [ "$1" != -o ]; do shift; done
-		/bin/mkdir -p "$2/${project}" "$2/${project}/../../modules"
-		cd "$2/${project}/../.."
-		[ -f modules/mc.xsi ] || echo $$ >modules/mc.xsi
-		[ -f tcp.c.o ] || /bin/cp modules/mc.xsi tcp.c.o
-		echo '${JSON.stringify(FLASHER_ARGS)}' >"$2/${project}/flasher_args.json"
-		echo '#define mxHeapCount 0' >"$2/${project}/../../mc.xs.c"`,
-	);
-	return {
-		environment,
-		remove,
-		calls: () => (existsSync(log) ? readFileSync(log, "utf8").split("\n").slice(0, -1) : []),
-	};
-}
 
 test("build says what it does and what comes next, and starts no debugger", () => {
 	const { environment, remove, calls } = workingInstallation();

@@ -125,7 +125,7 @@ let assets: Promise<ReadonlyMap<string, Asset>> | undefined;
 
 /** Bundled once, and kept. */
 function loadAssets(): Promise<ReadonlyMap<string, Asset>> {
-	assets ??= bundlePage().then(({ html, script, style }) => {
+	assets ??= bundlePage("commands/observatory/page/browser").then(({ html, script, style }) => {
 		const all = [
 			["/", "text/html", html],
 			["/app.js", "text/javascript", script],

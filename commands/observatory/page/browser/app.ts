@@ -1,6 +1,7 @@
 /** The page: which view is shown, and what all views have around them. */
-import { ComparePage } from "./compare.ts";
+
 import { el, setText } from "../../../browser/dom.ts";
+import { ComparePage } from "./compare.ts";
 import { AGO_CHANGES_MS } from "./format.ts";
 import { Observatory } from "./observatory.ts";
 import { Overview } from "./overview.ts";

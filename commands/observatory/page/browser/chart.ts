@@ -1,7 +1,7 @@
 /** A chart of one quantity: curves of one station or of several, with what it shows in words, too. */
 import uPlot from "uplot";
-import type { QuantityView } from "../../api.ts";
 import { el, newId, setText } from "../../../browser/dom.ts";
+import type { QuantityView } from "../../api.ts";
 import type { Feed, Span } from "./feed.ts";
 import { axisTexts, numberText, timeText, valueText } from "./format.ts";
 import { quantityText, texts } from "./texts.ts";

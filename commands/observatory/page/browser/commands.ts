@@ -1,6 +1,7 @@
 /** Commands to a station, and its replies. */
-import type { CommandReply, CommandRequest } from "../../api.ts";
+
 import { el, newId, setText } from "../../../browser/dom.ts";
+import type { CommandReply, CommandRequest } from "../../api.ts";
 import { durationText, SECOND_MS } from "./format.ts";
 import type { Observatory } from "./observatory.ts";
 import { texts } from "./texts.ts";

@@ -1,7 +1,8 @@
 /** Several stations in one chart of one quantity. */
+
+import { el, newId, setText } from "../../../browser/dom.ts";
 import type { LastReading, Question, StationsAnswer } from "../../api.ts";
 import { ChartCard } from "./chart.ts";
-import { el, newId, setText } from "../../../browser/dom.ts";
 import { Feed } from "./feed.ts";
 import { numberText } from "./format.ts";
 import { searchInput } from "./overview.ts";

@@ -1,6 +1,7 @@
 /** What a station tells of itself, as a table. */
-import type { Diagnostics } from "../../api.ts";
+
 import { el } from "../../../browser/dom.ts";
+import type { Diagnostics } from "../../api.ts";
 import { bytesText, durationText, numberText, SECOND_MS, timeText } from "./format.ts";
 import { type FactName, factText, texts } from "./texts.ts";
 

@@ -1,6 +1,7 @@
 /** Which readings are missing, in words. */
-import type { Loss } from "../../api.ts";
+
 import { el } from "../../../browser/dom.ts";
+import type { Loss } from "../../api.ts";
 import { numberText, timeText } from "./format.ts";
 import { texts } from "./texts.ts";
 

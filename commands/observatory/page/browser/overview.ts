@@ -1,6 +1,7 @@
 /** A card for each station: its last values, its state, and how its day was. */
-import { FILTERS, type Filter, type LastReading, type Question, type StationView } from "../../api.ts";
+
 import { el, setText } from "../../../browser/dom.ts";
+import { FILTERS, type Filter, type LastReading, type Question, type StationView } from "../../api.ts";
 import { Feed } from "./feed.ts";
 import { agoText, DAY_MS, MINUTE_MS, numberText, quantityOf, SECOND_MS, timeText } from "./format.ts";
 import { DEFAULT_RANGE, hashOf, type Route, TEXT_MAXIMUM } from "./route.ts";

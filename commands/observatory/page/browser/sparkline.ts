@@ -1,6 +1,7 @@
 /** A small curve without axes: 24 hours of a quantity. */
-import type { QuantityView } from "../../api.ts";
+
 import { svg } from "../../../browser/dom.ts";
+import type { QuantityView } from "../../api.ts";
 import type { Feed } from "./feed.ts";
 import { DAY_MS, valueText } from "./format.ts";
 import { quantityText, texts } from "./texts.ts";

@@ -1,8 +1,9 @@
 /** All about one station. */
+
+import { el, newId, setText } from "../../../browser/dom.ts";
 import type { LastReading, Question, StationView } from "../../api.ts";
 import { ChartCard } from "./chart.ts";
 import { Commands } from "./commands.ts";
-import { el, newId, setText } from "../../../browser/dom.ts";
 import { factRows, factsTime } from "./facts.ts";
 import { Feed } from "./feed.ts";
 import { agoText, durationText, timeText } from "./format.ts";

@@ -1,6 +1,7 @@
 /** What a view of the page is, and what views have in common. */
-import type { LastReading, ListQuestion, Question, StationView } from "../../api.ts";
+
 import { el, setText } from "../../../browser/dom.ts";
+import type { LastReading, ListQuestion, Question, StationView } from "../../api.ts";
 import type { Feed } from "./feed.ts";
 import { exactTimeText, isoText, MINUTE_MS, SECOND_MS } from "./format.ts";
 import type { Observatory } from "./observatory.ts";
