@@ -3,7 +3,6 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import * as esbuild from "esbuild";
 import { minified } from "./minify.js";
 import { mqttPacketPlugin } from "./mqtt-packet.js";
 
@@ -68,8 +67,9 @@ function holds(path, contents) {
 	}
 }
 
-/** esbuild's `build`, whose files are whole at any moment. */
+/** esbuild's `build`, whose files are whole at any moment. esbuild is loaded here: most runs of a command bundle nothing. */
 export async function build(options) {
+	const esbuild = await import("esbuild");
 	const result = await esbuild.build({ ...options, write: false });
 	if (options.write !== false) for (const { path, contents } of result.outputFiles) writeWhole(path, contents);
 	return result;
@@ -146,7 +146,8 @@ export function bundleForNode(options) {
 		format: "esm",
 		platform: "node",
 		target: "node20",
-		sourcemap: "inline",
+		// In a file of its own: who runs a program need not read it.
+		sourcemap: "linked",
 		external: [
 			"aedes",
 			"amqplib",

@@ -2,8 +2,6 @@
  * Makes a bundled program smaller. In XS each name, each function and each
  * variable that a function uses takes slots of 16 bytes, more than the code.
  */
-import { minify } from "terser";
-
 /**
  * `code` is an ES module or a script. Members that begin with `_` get short names:
  * they are private in TypeScript, and no JSON, setting or option has such a name.
@@ -11,6 +9,8 @@ import { minify } from "terser";
  * name in all parts.
  */
 export async function minified(code, nameCache = {}) {
+	// Here, as most runs of a command that could bundle do not.
+	const { minify } = await import("terser");
 	const result = await minify(code, {
 		module: true,
 		// A function put in place of its only call is a closure that is made at each call, and XS copies its code into RAM.

@@ -1,6 +1,5 @@
 /** A broker for trying things out, in this process. */
 import { createServer, type Server } from "node:net";
-import { Aedes } from "aedes";
 import type { ProtocolVersion } from "../../../src/net/mqtt/packet.ts";
 import { PORT_PROBLEMS } from "../../node/port-problems.ts";
 
@@ -17,6 +16,8 @@ export interface EmbeddedBroker {
 
 /** Listens on the loopback interface, at the first of the ports that can be had; throws an Error for a person where none can. */
 export async function startBroker(ports: readonly number[] = [ANY_PORT]): Promise<EmbeddedBroker> {
+	// Only who needs it loads it.
+	const { Aedes } = await import("aedes");
 	const aedes = await Aedes.createBroker();
 	const server = createServer(aedes.handle);
 	try {
