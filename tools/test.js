@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildFirmware, buildFolder, bundleForNode, bundleForXs, bundleProgram, root } from "./build.js";
+import { buildFirmware, buildFolder, bundleForNode, bundleForXs, bundleProgram, root, writeWhole } from "./build.js";
 import { buildEngine } from "./engine.js";
 
 const words = process.argv.slice(2);
@@ -19,18 +19,31 @@ const testFiles = (folder) =>
 		.filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
 		.sort();
 
-/** A bundle's entry: the harness and one unit test file, run by `runner`. */
-const unitEntry = (name, runner) => ({
-	stdin: {
-		contents: `
-			import { tests } from "./test/harness/harness.ts";
-			import "./test/${name}.test.ts";
-			import { run } from "./test/harness/${runner}.ts";
-			run(${JSON.stringify(name)}, tests);`,
-		resolveDir: root,
-		loader: "ts",
-	},
-});
+/** Writes a bundle's entry: the harness and one unit test file, run by `runner`. Returns its path. */
+function unitEntry(name, runner) {
+	const path = join(out, "entries", `${name}.${runner}.js`);
+	const file = (name) => JSON.stringify(join(root, "test", name));
+	writeWhole(
+		path,
+		`import { tests } from ${file("harness/harness.ts")};
+		import ${file(`${name}.test.ts`)};
+		import { run } from ${file(`harness/${runner}.ts`)};
+		run(${JSON.stringify(name)}, tests);`,
+	);
+	return path;
+}
+
+/**
+ * Parts of the harness with which a test takes long, the longest first: it waits for other programs, which others use
+ * meanwhile. What takes longest has to begin first, or it is alone at the end.
+ */
+const SLOW_PARTS = ["test/harness/rabbitmq.ts", "test/harness/unit-on-xs.ts", "test/harness/program.ts"];
+
+/** How early a bundle with these inputs has to begin: 0 is the first. */
+function turnOf(inputs) {
+	const index = SLOW_PARTS.findIndex((part) => part in inputs);
+	return index < 0 ? SLOW_PARTS.length : index;
+}
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
@@ -40,20 +53,26 @@ await buildFirmware();
 const units = testFiles("unit");
 const integrations = testFiles("integration");
 const others = [...integrations, ...testFiles("project")];
-const files = [];
-const forNode = async (name, options) => {
-	const outfile = join(out, `${name}.test.js`);
-	files.push(outfile);
-	await bundleForNode({ outfile, ...options });
-};
-await Promise.all([
-	...units.map((name) => forNode(name, unitEntry(name, "node"))),
-	...units.map((name) => bundleForXs({ ...unitEntry(name, "xs"), outfile: join(out, "xs", `${name}.js`) })),
-	...others.map((name) => forNode(name, { entryPoints: [`test/${name}.test.ts`] })),
-]);
+const entries = [
+	...units.map((name) => ({ in: unitEntry(name, "node"), out: `${name}.test` })),
+	...others.map((name) => ({ in: `test/${name}.test.ts`, out: `${name}.test` })),
+	...(units.length > 0 ? [{ in: "test/harness/unit-on-xs.ts", out: "unit-on-xs.test" }] : []),
+];
+if (entries.length === 0) {
+	process.stderr.write(`no test file has ${words.join(" or ")} in its name\n`);
+	process.exit(2);
+}
+// All at once: esbuild reads what they share once.
+const { metafile } = await bundleForNode({ entryPoints: entries, outdir: out, metafile: true });
+const files = Object.entries(metafile.outputs)
+	.filter(([, { entryPoint }]) => entryPoint !== undefined)
+	.map(([path, { inputs }]) => ({ path: join(root, path), turn: turnOf(inputs) }))
+	.sort((one, other) => one.turn - other.turn || (one.path < other.path ? -1 : 1))
+	.map(({ path }) => path);
 if (units.length > 0) {
+	const scripts = units.map((name) => ({ in: unitEntry(name, "xs"), out: name }));
+	await bundleForXs({ entryPoints: scripts, outdir: join(out, "xs") });
 	writeFileSync(join(out, "xs/units.json"), JSON.stringify(units));
-	await forNode("unit-on-xs", { entryPoints: ["test/harness/unit-on-xs.ts"] });
 }
 if (integrations.length > 0) {
 	// Once for all tests: they run the simulator as `npm start` does, the observatory and the fleet; AEMET's with a server of ours.
@@ -63,14 +82,10 @@ if (integrations.length > 0) {
 	await bundleProgram("test/harness/aemet-program.ts");
 	await bundleProgram("test/harness/aemet-server-program.ts");
 }
-if (files.length === 0) {
-	process.stderr.write(`no test file has ${words.join(" or ")} in its name\n`);
-	process.exit(2);
-}
 
 const runner = spawn(
 	process.execPath,
-	["--enable-source-maps", "--test", "--test-reporter=spec", "--test-concurrency=4", ...files.sort()],
+	["--enable-source-maps", "--test", "--test-reporter=spec", "--test-concurrency=4", ...files],
 	{
 		stdio: "inherit",
 		cwd: root,
