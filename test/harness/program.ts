@@ -12,6 +12,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 	openssl: "openssl",
 	"rabbitmq-server": "rabbitmq-server",
 	epmd: "rabbitmq-server",
+	erl_call: "rabbitmq-server",
 	"nats-server": "nats-server",
 	ip: "iproute2",
 	unshare: "util-linux",

@@ -2,11 +2,13 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { publish } from "./mosquitto.ts";
 import { freePort } from "./ports.ts";
 import { Program } from "./program.ts";
 import {
 	configureNode,
 	controlCommand,
+	evaluate,
 	NODE_LISTENS,
 	type NodeHome,
 	nodeCommand,
@@ -26,6 +28,8 @@ export type NodeName = (typeof NAMES)[number];
 /** What the queue of a durable MQTT session is. */
 export type QueueType = "classic" | "quorum";
 
+/** How often the start of a node is tried. */
+const START_ATTEMPTS = 2;
 /** Erlang's own: who knows it may command the nodes. Only this machine can reach them. */
 const COOKIE = "veleta-test";
 
@@ -114,8 +118,8 @@ export class RabbitMqCluster {
 	async use(type: QueueType): Promise<void> {
 		this._configure(type);
 		const set = `rpc:multicall(application, set_env, [rabbitmq_mqtt, durable_queue_type, ${type}])`;
-		const result = await this._control("eval", `${set}.`);
-		if (!result.join("").includes("{[ok,ok,ok],[]}")) throw new Error(`rabbitmqctl eval: ${result.join("; ")}`);
+		const result = await evaluate(this._home(this._living.name), set);
+		if (result !== "{[ok, ok, ok], []}") throw new Error(`${set}: ${result}`);
 	}
 
 	/**
@@ -139,8 +143,22 @@ export class RabbitMqCluster {
 		await Promise.all(programs);
 	}
 
-	/** Starts one; resolves when it takes clients. */
+	/**
+	 * Starts one; resolves when it takes clients. Now and then a node of RabbitMQ 3.10 waits for the others without end, or
+	 * ends: then it is started anew.
+	 */
 	async restart(name: NodeName): Promise<void> {
+		for (let attempt = 1; ; attempt++) {
+			try {
+				return await this._started(name);
+			} catch (error) {
+				await this.kill(name);
+				if (attempt === START_ATTEMPTS) throw error;
+			}
+		}
+	}
+
+	private async _started(name: NodeName): Promise<void> {
 		const { log } = this._node(name);
 		const from = log.length;
 		const program = this.launch(name);
@@ -152,6 +170,21 @@ export class RabbitMqCluster {
 			},
 			() => log.length,
 		);
+	}
+
+	/**
+	 * Whether each living node takes a message at QoS 1 of mosquitto_pub, a client that is not ours, for whatever queues are
+	 * bound to the topic. The message is one word.
+	 */
+	async takes(topic: string): Promise<boolean> {
+		const living = this._nodes.filter(({ program }) => program !== undefined);
+		const ends = living.map(({ mqttPort }) =>
+			publish(mqttPort, this._folder, topic, "-V", "mqttv311", "-m", "witness").then(
+				() => true,
+				() => false,
+			),
+		);
+		return (await Promise.all(ends)).every((isTaken) => isTaken);
 	}
 
 	/** Starts one; what it does then is its affair. */
@@ -206,13 +239,18 @@ export class RabbitMqCluster {
 
 	/** Runs rabbitmqctl on the first living node; resolves with what it printed. */
 	private async _control(...args: string[]): Promise<string[]> {
-		const living = this._nodes.find(({ program }) => program !== undefined);
-		if (!living) throw new Error("no node lives");
-		const [file, ...rest] = controlCommand(this._home(living.name), ...args);
+		const [file, ...rest] = controlCommand(this._home(this._living.name), ...args);
 		const program = new Program("rabbitmqctl", file, rest, this._folder);
 		const { code } = await program.ended();
 		if (code !== 0) throw new Error(`rabbitmqctl ${args.join(" ")} ended with ${code}: ${program.lines.join("; ")}`);
 		return program.lines;
+	}
+
+	/** The first one. */
+	private get _living(): Node {
+		const living = this._nodes.find(({ program }) => program !== undefined);
+		if (!living) throw new Error("no node lives");
+		return living;
 	}
 
 	private _home(name: NodeName): NodeHome {

@@ -5,7 +5,15 @@ import type { Identity } from "./certificates.ts";
 import { publish } from "./mosquitto.ts";
 import { freePort } from "./ports.ts";
 import { Program } from "./program.ts";
-import { configureNode, controlCommand, NODE_LISTENS, type NodeFiles, nodeCommand, startEpmd } from "./rabbitmq.ts";
+import {
+	configureNode,
+	controlCommand,
+	evaluate,
+	NODE_LISTENS,
+	type NodeFiles,
+	nodeCommand,
+	startEpmd,
+} from "./rabbitmq.ts";
 import { until } from "./wait.ts";
 
 /** A queue as `rabbitmqctl list_queues` tells it. */
@@ -110,12 +118,22 @@ export class RabbitMqNode {
 	}
 
 	async queue(name: string): Promise<QueueState | undefined> {
-		const columns = ["name", "type", "messages_ready", "messages_unacknowledged", "arguments"];
-		const lines = await this.control("-q", "list_queues", "--no-table-headers", ...columns);
-		const [, type = "", ready, unacknowledged, found = ""] =
-			lines.map((line) => line.split("\t")).find(([other]) => other === name) ?? [];
-		if (ready === undefined) return undefined;
-		return { type, ready: Number(ready), unacknowledged: Number(unacknowledged), arguments: found };
+		const found = await this.evaluate(`case rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${name}">>)) of
+			{ok, Queue} ->
+				[{_, Type}, {_, Ready}, {_, Unacknowledged}, {_, Arguments}] =
+					rabbit_amqqueue:info(Queue, [type, messages_ready, messages_unacknowledged, arguments]),
+				Pairs = [{Key, Value} || {Key, _, Value} <- Arguments],
+				lists:flatten(io_lib:format("~w ~w ~w ~0p", [Type, Ready, Unacknowledged, Pairs]));
+			_ -> none
+		end`);
+		const [, type, ready, unacknowledged, pairs] = /^(\S+) (\d+) (\d+) (.*)$/s.exec(found) ?? [];
+		if (type === undefined) return undefined;
+		return { type, ready: Number(ready), unacknowledged: Number(unacknowledged), arguments: pairs! };
+	}
+
+	/** See the function of this name. */
+	evaluate(expression: string): Promise<string> {
+		return evaluate(this._files, expression);
 	}
 
 	/** The patterns of a queue's bindings to `amq.topic`, sorted. */

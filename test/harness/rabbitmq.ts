@@ -1,4 +1,5 @@
 /** RabbitMQ nodes as children of a test, beside whatever RabbitMQ the machine has of its own. */
+import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { findProgram, Program } from "./program.ts";
@@ -68,6 +69,23 @@ export function nodeCommand({ folder, distributionPort, ...node }: NodeFiles): C
 /** What asks a node, or has it do something. */
 export function controlCommand(node: NodeHome, ...args: string[]): Command {
 	return command(node, "rabbitmqctl", args, { RABBITMQ_CTL_ERL_ARGS: LOOPBACK_ONLY });
+}
+
+/**
+ * Resolves with the value of an Erlang expression at a node: a string, or how `erl_call` writes another value. It takes
+ * some 10 ms, and `rabbitmqctl` a second of a processor, as it starts a node of its own: whoever asks again and again asks
+ * in this way.
+ */
+export function evaluate({ name, home, epmdPort }: NodeHome, expression: string): Promise<string> {
+	const env = { ...process.env, HOME: home, ERL_EPMD_ADDRESS: "127.0.0.1", ERL_EPMD_PORT: String(epmdPort) };
+	return new Promise((resolve, reject) => {
+		const call = execFile(findProgram("erl_call"), ["-sname", `${name}@localhost`, "-e"], { env }, (error, stdout) => {
+			const [, value] = /^\{ok, (.*)\}$/s.exec(stdout) ?? [];
+			if (value === undefined) reject(new Error(`${expression}: ${error?.message ?? stdout}`));
+			else resolve(value.replace(/^"(.*)"$/s, "$1"));
+		});
+		call.stdin!.end(`${expression}.\n`);
+	});
 }
 
 /** What tells the version of what is installed. */

@@ -12,8 +12,15 @@ import { StationProcess } from "./station.ts";
 import { MosquittoSub, type Subscribed, type SubscriberOptions } from "./subscriber.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 
+/** How often a scenario is tried in which a foreign part fails. */
+const ATTEMPTS = 2;
 /** The end of a part's output, as a failure shows it. */
 const LINES_SHOWN = 60;
+
+/** A foreign part does not do its work for other foreign parts, either: nothing is said of ours. */
+export class ForeignFailure extends Error {
+	override name = "ForeignFailure";
+}
 
 export class Parts {
 	/** Of its own, and gone at the end. */
@@ -130,21 +137,24 @@ export class Parts {
 	}
 }
 
-/** `skip`: why it cannot run here; it is counted as skipped then. */
+/** `skip`: why it cannot run here; it is counted as skipped then. After a `ForeignFailure` it is told anew, once. */
 export function scenario(
 	name: string,
 	run: (parts: Parts) => Promise<void>,
 	{ skip = false }: { readonly skip?: string | false } = {},
 ): void {
-	test(name, { skip }, async () => {
-		const parts = new Parts();
-		try {
-			await run(parts);
-		} catch (error) {
-			process.stderr.write(`\n${name}\n${parts.show()}`);
-			throw error;
-		} finally {
-			await parts.close();
+	test(name, { skip }, async (context) => {
+		for (let attempt = 1; ; attempt++) {
+			const parts = new Parts();
+			try {
+				return await run(parts);
+			} catch (error) {
+				process.stderr.write(`\n${name}\n${parts.show()}`);
+				if (!(error instanceof ForeignFailure) || attempt === ATTEMPTS) throw error;
+				context.diagnostic(`once more: ${error.message}`);
+			} finally {
+				await parts.close();
+			}
 		}
 	});
 }

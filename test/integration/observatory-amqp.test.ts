@@ -215,9 +215,8 @@ describe("A collector by AMQP", () => {
 		const at = (more: object) => ({
 			broker: { host: "127.0.0.1", port: broker.amqpPort, tls: false, vhost: "/", ...more },
 		});
-		await broker.control(
-			"eval",
-			`rabbit_amqqueue:declare(rabbit_misc:r(<<"/">>, queue, <<"taken">>), true, false, [], none, <<"test">>).`,
+		await broker.evaluate(
+			`rabbit_amqqueue:declare(rabbit_misc:r(<<"/">>, queue, <<"taken">>), true, false, [], none, <<"test">>)`,
 		);
 		for (const [options, pattern] of [
 			[{ password: "wrong-s3cret" }, /^broker cannot connect: the broker refuses the user name or the password$/],
@@ -288,8 +287,7 @@ describe("A collector by AMQP", () => {
 	);
 
 	brokered("What is not stored within consumer_timeout comes again on another connection.", async (parts) => {
-		const set = (name: string, value: string) =>
-			broker.control("eval", `application:set_env(rabbit, ${name}, ${value}).`);
+		const set = (name: string, value: string) => broker.evaluate(`application:set_env(rabbit, ${name}, ${value})`);
 		// Half an hour, looked at each minute, as it is.
 		await set("consumer_timeout", "2000");
 		await set("channel_tick_interval", "500");

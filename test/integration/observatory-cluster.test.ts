@@ -9,7 +9,7 @@ import { LoadBalancer } from "../harness/load-balancer.ts";
 import { Observatory } from "../harness/observatory.ts";
 import { NO_POSTGRES, Postgres } from "../harness/postgres.ts";
 import { NO_RABBITMQ, RabbitMqCluster } from "../harness/rabbitmq-cluster.ts";
-import { type Parts, scenario } from "../harness/scenario.ts";
+import { ForeignFailure, type Parts, scenario } from "../harness/scenario.ts";
 import { until } from "../harness/wait.ts";
 
 const STATIONS = 6;
@@ -167,7 +167,9 @@ scenario(
 			await story(parts, cluster);
 		} catch (error) {
 			process.stderr.write(`\n${cluster.show()}`);
-			throw error;
+			// After the death of a node the others hang now and then (RabbitMQ 3.10): then the story says nothing of ours.
+			if (await cluster.takes("veleta/witness/state")) throw error;
+			throw new ForeignFailure("the cluster takes no message of mosquitto_pub, either", { cause: error });
 		}
 	},
 	{ skip: NO_RABBITMQ || NO_POSTGRES },
