@@ -39,6 +39,7 @@ export class Scheduler {
 	private _now = 0;
 	private _order = 0;
 	private _running = false;
+	private _stopped = false;
 	/** A binary heap: no entry is later than the two at twice its index and one and two further. */
 	private readonly _heap: Entry[] = [];
 
@@ -75,6 +76,11 @@ export class Scheduler {
 		if (event?.pending) this._remove(event as Entry);
 	}
 
+	/** From within a callback: `run` ends behind it, at this moment. */
+	stop(): void {
+		this._stopped = true;
+	}
+
 	/**
 	 * Lets time pass up to `until`, in ms, and everything happen that is due by
 	 * then. Throws what a callback throws, and an Error where time stands still.
@@ -82,6 +88,7 @@ export class Scheduler {
 	run(until: number): void {
 		if (this._running) throw new Error("time is passing already");
 		this._running = true;
+		this._stopped = false;
 		try {
 			let instant = this._now;
 			let events = 0;
@@ -94,6 +101,7 @@ export class Scheduler {
 				this._now = entry.time;
 				this._remove(entry);
 				entry.callback();
+				if (this._stopped) return;
 			}
 			if (Number.isFinite(until)) this._now = Math.max(this._now, until);
 		} finally {

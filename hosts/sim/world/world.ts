@@ -200,26 +200,36 @@ class World {
 		this._board.powerOn(clockSet ? EPOCH : undefined);
 		this._ticks();
 		if (!this._plan.asksForTime) this._setClock();
-		this._pass(WARM_UP_MS);
+		this._passUntil(this._scheduler.now + WARM_UP_MS);
 		this._faults.start();
 		this._asksForReadings();
-		this._pass(duration);
+		this._passUntil(this._scheduler.now + duration);
 		this._calmDown();
 		this._drain();
 		if (!this._violation) this._oracle.atTheEnd();
 		return this._outcome();
 	}
 
-	/** Lets time pass, unless there was a violation. */
-	private _pass(duration: number): void {
-		const until = this._scheduler.now + duration;
+	/** Lets time pass up to `until`, in the world's ms, unless there is a violation. */
+	private _passUntil(until: number): void {
 		while (!this._violation && this._scheduler.now < until) {
 			try {
-				this._scheduler.run(Math.min(until, this._scheduler.next));
+				this._scheduler.run(until);
 			} catch (error) {
 				this._oracle.onException(error);
 			}
 		}
+	}
+
+	/**
+	 * Lets time pass until the next look, of one each `period` ms, that may find something else than the last one: nothing
+	 * changes between events. `limit`: and the first behind this time, in the world's ms.
+	 */
+	private _passToLook(period: number, limit: number): void {
+		const first = Math.min(this._scheduler.next, limit);
+		let look = this._scheduler.now + period;
+		while (look < first) look += period;
+		this._passUntil(look);
 	}
 
 	private _ticks(): void {
@@ -273,7 +283,9 @@ class World {
 		const { pace, settleMs } = this._oracle;
 		// A station that could not read its flash does not know what waits there.
 		const looked = this._scheduler.now + 2_000 * parseSettings(this._plan.settings).interval;
-		while (this._oracle.flashFails && !this._violation && this._scheduler.now < looked) this._pass(LOOK_MS);
+		while (this._oracle.flashFails && !this._violation && this._scheduler.now < looked) {
+			this._passToLook(LOOK_MS, looked);
+		}
 		const calm = this._scheduler.now;
 		let limit = calm + settleMs;
 		for (let settled = false; !this._violation; ) {
@@ -298,7 +310,7 @@ class World {
 			if (settled && this._scheduler.now >= limit) {
 				this._oracle.violate("drain", `${queued} readings still wait, with nothing wrong`);
 			}
-			this._pass(queued > 100 ? TICK_MS : LOOK_MS);
+			this._passToLook(queued > 100 ? TICK_MS : LOOK_MS, limit);
 		}
 	}
 
@@ -311,6 +323,7 @@ class World {
 		this._trace.note(violation.time, `VIOLATION (${violation.kind}): ${violation.text}`);
 		this._violation = { ...violation, lastLines: this._trace.lines() };
 		this._trace.freeze();
+		this._scheduler.stop();
 	}
 
 	private _outcome(): Outcome {

@@ -115,6 +115,23 @@ test("what a callback throws comes out, and time goes on from there", () => {
 	equal(happened, 1);
 });
 
+test("a callback stops time where it is, and what was due then or later happens when it goes on", () => {
+	const scheduler = new Scheduler();
+	const happened: number[] = [];
+	for (const number of [1, 2, 3]) {
+		scheduler.at(Math.min(2, number) * 10, () => {
+			happened.push(number);
+			if (number === 2) scheduler.stop();
+		});
+	}
+	scheduler.run(100);
+	equal(scheduler.now, 20);
+	deepEqual(happened, [1, 2]);
+	scheduler.run(100);
+	equal(scheduler.now, 100);
+	deepEqual(happened, [1, 2, 3]);
+});
+
 test("time does not pass within an event", () => {
 	const scheduler = new Scheduler();
 	scheduler.at(1, () => scheduler.run(2));

@@ -18,10 +18,11 @@ export class Health {
 
 	/** Since when there has been no fault of the area's, in the world's ms; `Infinity`: there is one. */
 	wellSince(...areas: readonly Area[]): number {
-		return Math.max(
-			...areas.map((area) =>
-				(this._faults.get(area) ?? 0) > 0 ? Number.POSITIVE_INFINITY : (this._wellSince.get(area) ?? 0),
-			),
-		);
+		let latest = 0;
+		for (const area of areas) {
+			if ((this._faults.get(area) ?? 0) > 0) return Number.POSITIVE_INFINITY;
+			latest = Math.max(latest, this._wellSince.get(area) ?? 0);
+		}
+		return latest;
 	}
 }

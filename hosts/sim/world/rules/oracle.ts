@@ -337,6 +337,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 			return this.silence.sent(this._now, this.board.station?.awaiting ?? false, isRest);
 		}
 		this.silence.received(this._now);
+		if (!this.silence.isDue) return;
 		// The station looks at it first.
 		this._options.scheduler.after(0, () => this.silence.settled(this._now, this.board.station?.awaiting ?? false));
 	}
@@ -356,10 +357,11 @@ export class Oracle implements BoardObserver, BrokerObserver {
 		const base = this._options.plan.settings.topic;
 		const isState = topic === `${base}/state`;
 		if (isState || topic === `${base}/late`) {
+			const text = textOf(payload);
 			const entry = this.readings.delivered({
 				isState,
 				retain,
-				payload: textOf(payload),
+				payload: text,
 				qos,
 				dup,
 				time,
@@ -369,19 +371,20 @@ export class Oracle implements BoardObserver, BrokerObserver {
 			});
 			if (entry) this._progress.delivered(entry, this._now);
 			if (refused) this._recalls.blurred();
-			const text = textOf(payload);
 			if (isState && !refused && text !== this._atState.at(-1)) this._atState = [...this._atState.slice(-1), text];
 			this._poisonEnds = 0;
 		} else if (topic === `${base}/reply`) {
-			this._note(`reply ${textOf(payload)}`);
+			const text = textOf(payload);
+			this._note(`reply ${text}`);
 			this.sleep?.replied(this._now);
 			const { health } = this._options;
-			this._recalls.replied(textOf(payload), health.wellSince("flash"), health.wellSince("connection", "power"));
+			this._recalls.replied(text, health.wellSince("flash"), health.wellSince("connection", "power"));
 		} else if (topic === `${base}/status`) {
-			this._note(`status ${textOf(payload)}${isWill ? " (will)" : ""}${refused ? " refused" : ""}`);
+			const text = textOf(payload);
+			this._note(`status ${text}${isWill ? " (will)" : ""}${refused ? " refused" : ""}`);
 			if (refused) this._status.refused(this._now);
 			else if (isWill) this.sleep?.willPublished(this._now);
-			else this.sleep?.told(textOf(payload), this._now);
+			else this.sleep?.told(text, this._now);
 		}
 	}
 

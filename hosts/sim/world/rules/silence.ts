@@ -34,6 +34,11 @@ export class Silence {
 		this._options = options;
 	}
 
+	/** Whether an answer is due, as far as was told. */
+	get isDue(): boolean {
+		return this._dueSince !== undefined;
+	}
+
 	/** A connection is open. */
 	opened(time: number): void {
 		this._dueSince = undefined;
