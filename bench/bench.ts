@@ -402,13 +402,30 @@ async function queuedWhenFull(settings: StationSettings, flash?: FlashFile): Pro
 	return queued;
 }
 
-/** On one processor; the first worlds compile. */
+/** Seconds of processors that this process has used. */
+function cpuSeconds(): number {
+	const { user, system } = process.cpuUsage();
+	return (user + system) / 1_000_000;
+}
+
+/** The first worlds compile. A world's hours are those that passed in it: some of a day, some of a part of one. */
 function measureWorlds(): void {
 	for (let seed = 1; seed <= WORLDS; seed++) runWorld(seed, 1);
-	const start = performance.now();
-	for (let seed = WORLDS + 1; seed <= 4 * WORLDS; seed++) runWorld(seed, 1);
-	const seconds = (performance.now() - start) / 1_000;
-	row("worlds: simulated device-hours per second", `${Math.round((3 * WORLDS * 24) / seconds)} (this machine, now)`);
+	const awake = { hours: 0, seconds: 0 };
+	const sleeping = { hours: 0, seconds: 0 };
+	for (let seed = WORLDS + 1; seed <= 4 * WORLDS; seed++) {
+		const before = cpuSeconds();
+		const { plan, stats } = runWorld(seed, 1);
+		const sum = plan.sleep ? sleeping : awake;
+		sum.seconds += cpuSeconds() - before;
+		sum.hours += stats.simulated / 3_600_000;
+	}
+	for (const [what, { hours, seconds }] of [
+		["", { hours: awake.hours + sleeping.hours, seconds: awake.seconds + sleeping.seconds }],
+		[", station that sleeps", sleeping],
+		[", station that does not", awake],
+	] as const)
+		row(`worlds${what}: device-hours per CPU-second`, `${Math.round(hours / seconds)} (this machine, now)`);
 }
 
 async function measureSpeed(): Promise<void> {
