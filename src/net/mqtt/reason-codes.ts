@@ -2,6 +2,7 @@
 
 // Of MQTT 5.0 (5.0, table 2-6).
 export const DISCONNECT_WITH_WILL = 0x04;
+export const NO_MATCHING_SUBSCRIBERS = 0x10;
 export const RE_AUTHENTICATE = 0x19;
 export const MALFORMED_PACKET = 0x81;
 export const PROTOCOL_ERROR = 0x82;

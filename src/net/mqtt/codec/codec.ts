@@ -7,6 +7,8 @@
  * framer finds its end by the fixed header, mqtt-packet reads it, and
  * `properties.ts` reads its properties. Only the two to five bytes of the fixed
  * header are read twice, as mqtt-packet's parser begins with them.
+ * The PUBLISH to the broker and its PUBACK, of which each message has one, do without mqtt-packet as long as there is
+ * nothing uncommon in them: `direct.ts`.
  * `[MQTT-…]` names a normative statement of MQTT 3.1.1, `[5.0: MQTT-…]` one of 5.0.
  *
  * Nothing else in the program knows mqtt-packet, but for its Buffer.

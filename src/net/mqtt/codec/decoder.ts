@@ -2,7 +2,7 @@
 import { type Options, type Parsed, type Parser, parser } from "mqtt-packet";
 import type { Bytes } from "../../../host.js";
 import { malformed, ProtocolError } from "../errors.js";
-import type { BrokerPacket, Oversized, Properties, ProtocolVersion } from "../packet.js";
+import type { Acknowledgement, BrokerPacket, Oversized, Properties, ProtocolVersion } from "../packet.js";
 import {
 	DISCONNECT_WITH_WILL,
 	isConnackReasonCode,
@@ -14,6 +14,7 @@ import {
 	UNSUPPORTED_PROTOCOL_VERSION,
 } from "../reason-codes.js";
 import { topicNameFault } from "../topic.js";
+import { directPuback } from "./direct.js";
 import { Framer } from "./framer.js";
 import { AUTH, packetName } from "./packet-types.js";
 import { readProperties } from "./properties.js";
@@ -57,6 +58,12 @@ export class Decoder {
 	/** Whether a PUBLISH that is read past has not ended yet. */
 	get passing(): boolean {
 		return this._framer.passing;
+	}
+
+	/** The packet that `bytes` are, if they are a PUBACK as it mostly is, and no part of another packet. `push` gives the same. */
+	puback(bytes: Bytes): Acknowledgement | undefined {
+		if (this._ended || !this._framer.takesWhole(bytes.length)) return undefined;
+		return directPuback(bytes, this._version5);
 	}
 
 	/**

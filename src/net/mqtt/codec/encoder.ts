@@ -1,9 +1,10 @@
-/** MQTT control packets to bytes, by mqtt-packet, with the checks that it lacks. */
+/** MQTT control packets to bytes, by mqtt-packet, with the checks that it lacks; but for the PUBLISH as it mostly is. */
 import { Buffer, type Options, writeToStream } from "mqtt-packet";
 import type { Bytes } from "../../../host.js";
 import type { Connect, Packet, ProtocolVersion, QoS, Subscription } from "../packet.js";
 import { checkLength, utf8 } from "../text.js";
 import { sharedFilterFault, topicFilterFault, topicNameFault } from "../topic.js";
+import { directPublish } from "./direct.js";
 import { packetTypeOf } from "./packet-types.js";
 import { propertiesToWrite } from "./properties.js";
 
@@ -22,6 +23,12 @@ const PLAIN_DISCONNECT = Object.freeze({ cmd: "disconnect" });
  * that one packet serves all versions.
  */
 export function encode(packet: Packet, protocolVersion: ProtocolVersion): Bytes {
+	const direct = packet.cmd === "publish" ? directPublish(packet, protocolVersion) : undefined;
+	return direct ?? encodeByMqttPacket(packet, protocolVersion);
+}
+
+/** `encode` by mqtt-packet alone. */
+export function encodeByMqttPacket(packet: Packet, protocolVersion: ProtocolVersion): Bytes {
 	const chunks = new Chunks();
 	try {
 		const translated = translate(packet, protocolVersion);

@@ -45,6 +45,12 @@ export class Framer {
 		return this._passing !== undefined;
 	}
 
+	/** Whether the next byte begins a packet, and one of this size is taken. */
+	takesWhole(size: number): boolean {
+		const isBetween = this._headerLength === 0 && this._partial === undefined && this._passing === undefined;
+		return isBetween && size <= this._maximumPacketSize;
+	}
+
 	/** Takes bytes from `at` on, up to the end of one packet at the most, and returns the place after them. */
 	take(bytes: Bytes, at: number): number {
 		this.packet = this.oversized = undefined;
