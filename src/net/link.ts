@@ -85,6 +85,12 @@ export class Link<M extends Message> {
 	private _reason: string | undefined;
 	private _isTold = false;
 	private _running = false;
+	/** Whether the session had nothing to send when it was asked last, and nothing has happened since by which it could have. */
+	private _isIdle = false;
+	/** Whether bytes may wait in the socket. */
+	private _mayRead = false;
+	/** What the alarm is set for, in ms; `undefined`: it is not set. */
+	private _alarmAt: number | undefined;
 	/** Reads left in this turn, and when a turn last used them up, in ms. */
 	private _reads = 0;
 	private _unreadSince: number | undefined;
@@ -122,7 +128,8 @@ export class Link<M extends Message> {
 
 	/** There is a new message to send. */
 	wake(): void {
-		this._run(() => {});
+		this._isIdle = false;
+		this._run();
 	}
 
 	/** The network has come (back) up: earlier failures of the broker do not count. */
@@ -173,15 +180,18 @@ export class Link<M extends Message> {
 				...(broker.tls && tls),
 				noDelay: true,
 				onReadable: () => {
-					if (current()) this._run(() => {});
+					if (!current()) return;
+					this._mayRead = true;
+					this._run();
 				},
 				onWritable: (count) => {
 					if (current()) this._writableNow(count);
 				},
 				onError: (reason) => {
 					if (!current()) return;
+					this._mayRead = true;
 					// Reads the bytes from before the end: a close often follows a refusal.
-					do this._run(() => {});
+					do this._run();
 					while (current() && !this._running && this._unreadSince !== undefined);
 					if (!current()) return;
 					const isOpening = this._state === state;
@@ -201,22 +211,25 @@ export class Link<M extends Message> {
 
 	private _writableNow(count: number): void {
 		this._writable = count;
+		if (this._state.phase === "open" && this._isIdle && !this._leaving) return;
 		if (this._state.phase === "opening" && this._state.socket) {
 			const { session, backoff, clock } = this._options;
 			const now = clock.now();
 			backoff.opening = now - this._state.since;
 			session.open(now);
+			this._isIdle = false;
+			this._mayRead = true;
 			this._become({ phase: "open", socket: this._state.socket, acceptedAt: undefined });
 		}
-		this._run(() => {});
+		this._run();
 	}
 
 	/**
-	 * Reads, then lets `judge` look at the time, then writes; a violation or a
-	 * missed deadline ends the connection. Called from within a callback, it does
-	 * nothing: writing comes last anyway.
+	 * Reads, then lets the session look at the time if it `isDue`, then writes; a
+	 * violation or a missed deadline ends the connection. Called from within a
+	 * callback, it does nothing: writing comes last anyway.
 	 */
-	private _run(judge: (now: number) => void): void {
+	private _run(isDue = false): void {
 		if (this._running) return;
 		this._running = true;
 		this._reads = READS_MAXIMUM;
@@ -224,18 +237,23 @@ export class Link<M extends Message> {
 		const { clock, session, onSettled } = this._options;
 		const now = clock.now();
 		try {
+			// After its sleep a machine may learn the time before it learns what has arrived.
+			if (isDue) this._mayRead = true;
 			this._receive(now);
-			judge(now);
+			if (isDue) {
+				session.tick(now);
+				this._isIdle = false;
+			}
 			const deaf = !session.receptive;
 			this._transmit(now);
 			if (deaf) this._receive(now);
 		} catch (error) {
+			this._running = false;
 			if (error instanceof ProtocolError) this._sendDisconnect(error.reasonCode);
 			if (error instanceof SessionDiscardedError) this._sendDisconnect();
 			return this._disconnected(messageOf(error), false, error);
-		} finally {
-			this._running = false;
 		}
+		this._running = false;
 		this._setTimer();
 		if (session.connected && session.inFlight === 0 && !this._leaving) onSettled?.();
 	}
@@ -256,14 +274,18 @@ export class Link<M extends Message> {
 
 	private _receive(now: number): void {
 		const { session } = this._options;
-		while (this._state.phase === "open" && session.receptive) {
+		while (this._mayRead && this._state.phase === "open" && session.receptive) {
 			if (this._reads-- <= 0) {
 				this._unreadSince = now;
 				return;
 			}
 			const bytes = this._state.socket.read(READ_BYTES);
-			if (bytes === undefined || bytes.byteLength === 0) return;
+			if (bytes === undefined || bytes.byteLength === 0) {
+				this._mayRead = false;
+				return;
+			}
 			session.receive(asBytes(bytes), now);
+			this._isIdle = false;
 			if (session.connected) this._state.acceptedAt ??= now;
 			this._transmit(now);
 		}
@@ -274,10 +296,17 @@ export class Link<M extends Message> {
 		const { session } = this._options;
 		while (this._state.phase === "open") {
 			while (this._size < SEGMENT_BYTES) {
-				// Taken even when nothing can be written, so that the session times the packet.
-				this._leaving ??= session.transmit(now);
-				if (!this._leaving || this._size === this._writable) break;
-				const part = this._leaving.subarray(0, this._writable - this._size);
+				if (!this._leaving) {
+					if (this._isIdle) break;
+					this._isIdle = true;
+					// Taken even when nothing can be written, so that the session times the packet.
+					this._leaving = session.transmit(now);
+					if (!this._leaving) break;
+					this._isIdle = false;
+				}
+				if (this._size === this._writable) break;
+				const room = this._writable - this._size;
+				const part = this._leaving.length <= room ? this._leaving : this._leaving.subarray(0, room);
 				this._segment.push(part);
 				this._size += part.length;
 				if (this._isRest && part.length > 0) session.progressed(now);
@@ -295,7 +324,7 @@ export class Link<M extends Message> {
 				return;
 			}
 			this._flush();
-			session.handOn();
+			if (session.handOn()) this._isIdle = false;
 		}
 	}
 
@@ -308,13 +337,14 @@ export class Link<M extends Message> {
 	}
 
 	private _timeout(): void {
+		this._alarmAt = undefined;
 		const now = this._options.clock.now();
 		const state = this._state;
 		if (state.phase === "waiting" && now >= state.retryAt) this._connect();
 		else if (state.phase === "opening" && now >= state.due) {
 			const what = state.socket || !state.resolver ? "connect" : `resolve ${this._options.broker.host}`;
 			this._disconnected(`cannot ${what}: no answer within ${Math.round(state.due - state.since) / 1_000} s`);
-		} else if (state.phase === "open") this._run((now) => this._options.session.tick(now));
+		} else if (state.phase === "open") this._run(true);
 		else this._setTimer();
 	}
 
@@ -369,13 +399,19 @@ export class Link<M extends Message> {
 
 	/** One timer, at the earliest next deadline. */
 	private _setTimer(): void {
-		const { deadline } = this;
+		const deadline = this._deadline();
+		if (deadline === this._alarmAt) return;
+		this._alarmAt = deadline;
 		if (deadline === Number.POSITIVE_INFINITY) this._alarm.clear();
 		else this._alarm.set(() => this._timeout(), deadline - this._options.clock.now());
 	}
 
 	/** When the next step is due, in ms; `Infinity`: at the next event of the socket. */
 	get deadline(): number {
+		return this._alarmAt ?? this._deadline();
+	}
+
+	private _deadline(): number {
 		const state = this._state;
 		if (state.phase === "waiting") return state.retryAt;
 		if (state.phase === "opening") return state.due;

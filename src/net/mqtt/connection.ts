@@ -138,9 +138,11 @@ export class Connection<M> {
 	 */
 	deadline(sentAt: number, lastDue: number): number {
 		if (this.phase !== "connected") return this._connackDue;
-		const { leaving, keepAlive } = this;
+		const { keepAlive } = this;
 		const since = this.answerSince(sentAt);
-		const sendDue = leaving ? leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS : Math.min(keepAlive.pingDue(since), lastDue);
+		const sendDue = this.leaving
+			? this.leaving.since + ACKNOWLEDGEMENT_TIMEOUT_MS
+			: Math.min(keepAlive.pingDue(since), lastDue);
 		return Math.min(since + ACKNOWLEDGEMENT_TIMEOUT_MS, keepAlive.responseDue(this._busyUntil), sendDue);
 	}
 
@@ -164,6 +166,7 @@ export class Connection<M> {
 
 	/** Since when an answer has been due to what left at `sentAt`, in ms: a large message may keep it back. */
 	answerSince(sentAt: number): number {
+		if (this._busyUntil <= sentAt) return sentAt;
 		return Math.max(sentAt, Math.min(this._busyUntil, sentAt + PASSING_MAXIMUM_MS));
 	}
 }

@@ -22,10 +22,21 @@ export interface InFlightMessage<M> {
 	sentAt: number | undefined;
 }
 
+/** When the oldest of these packets left, in ms; `Infinity`: none has left. */
+export function oldestOf(packets: ReadonlyMap<number, { readonly sentAt: number | undefined }>): number {
+	let oldest = Number.POSITIVE_INFINITY;
+	// No iterator for an empty map, as it mostly is.
+	if (packets.size === 0) return oldest;
+	for (const { sentAt } of packets.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
+	return oldest;
+}
+
 export class InFlight<M extends Message> {
 	private readonly _ids: PacketIds;
 	/** In the order of the first transmission, which is the order of redelivery [MQTT-4.6.0-1]. */
 	private readonly _messages = new Map<number, InFlightMessage<M>>();
+	/** When the oldest unacknowledged packet left on this connection, in ms; `Infinity`: none did. Asked for at every turn. */
+	oldestSentAt = Number.POSITIVE_INFINITY;
 
 	constructor(ids: PacketIds) {
 		this._ids = ids;
@@ -42,13 +53,11 @@ export class InFlight<M extends Message> {
 		return [...this._messages.values()];
 	}
 
-	/** When the oldest unacknowledged packet left on this connection, in ms. */
-	get oldestSentAt(): number {
-		let oldest = Number.POSITIVE_INFINITY;
-		// Asked for at every turn: no iterator for an empty map.
-		if (this._messages.size === 0) return oldest;
-		for (const { sentAt } of this._messages.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
-		return oldest;
+	/** The PUBLISH or PUBREL of the entry has left on this connection. */
+	sent(entry: InFlightMessage<M>, now: number): void {
+		const isAgain = entry.sentAt !== undefined;
+		entry.sentAt = now;
+		this.oldestSentAt = isAgain ? oldestOf(this._messages) : Math.min(this.oldestSentAt, now);
 	}
 
 	enter(message: M | undefined, qos: QoS, published = false): InFlightMessage<M> {
@@ -61,6 +70,7 @@ export class InFlight<M extends Message> {
 	/** The entry is acknowledged, or given up. */
 	remove({ packetId }: InFlightMessage<M>): void {
 		this._messages.delete(packetId);
+		this.oldestSentAt = oldestOf(this._messages);
 	}
 
 	/**
@@ -81,7 +91,7 @@ export class InFlight<M extends Message> {
 	lower(maximumQoS: QoS): void {
 		for (const entry of this.entries()) {
 			// An unchanged entry moves, too: the order of redelivery stays.
-			this._messages.delete(entry.packetId);
+			this.remove(entry);
 			if (entry.qos <= maximumQoS || entry.released) this._messages.set(entry.packetId, entry);
 			else this.enter(entry.message, maximumQoS, entry.published);
 		}
@@ -90,6 +100,7 @@ export class InFlight<M extends Message> {
 	/** The connection has ended. */
 	disconnected(): void {
 		for (const entry of this._messages.values()) entry.sentAt = undefined;
+		this.oldestSentAt = Number.POSITIVE_INFINITY;
 	}
 
 	/**

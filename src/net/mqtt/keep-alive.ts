@@ -38,14 +38,16 @@ export class KeepAlive {
 	/** When the PINGREQ left that waits for its answer, in ms; `Infinity`: none does. */
 	pingedAt = Number.POSITIVE_INFINITY;
 	/** The longest round trip of late, in ms. */
-	private _roundTrip: number;
+	private _roundTrip!: number;
+	/** Silence before a PINGREQ, in ms: whole seconds. */
+	private _patience!: number;
 
 	/**
 	 * @param seconds the keep-alive of the CONNECT packet, 0 to 65535; 0: no PINGREQ where no answer is due
 	 * @param roundTrip to be expected at first, in ms
 	 */
 	constructor(seconds: number, now: number, roundTrip = 0) {
-		this._roundTrip = roundTrip;
+		this._expect(roundTrip);
 		this.setInterval(seconds);
 		this.lastSent = this.aliveAt = now;
 	}
@@ -100,12 +102,12 @@ export class KeepAlive {
 	}
 
 	private _learn(roundTrip: number): void {
-		this._roundTrip = Math.max(roundTrip, this._roundTrip * DECAY);
+		this._expect(Math.max(roundTrip, this._roundTrip * DECAY));
 	}
 
-	/** Silence before a PINGREQ, in ms: whole seconds. */
-	private get _patience(): number {
-		const patience = Math.ceil((PATIENCE_TRIPS * this._roundTrip) / 1_000) * 1_000;
-		return Math.min(PATIENCE_MAXIMUM_MS, Math.max(PATIENCE_MINIMUM_MS, patience));
+	private _expect(roundTrip: number): void {
+		this._roundTrip = roundTrip;
+		const patience = Math.ceil((PATIENCE_TRIPS * roundTrip) / 1_000) * 1_000;
+		this._patience = Math.min(PATIENCE_MAXIMUM_MS, Math.max(PATIENCE_MINIMUM_MS, patience));
 	}
 }

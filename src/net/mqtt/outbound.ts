@@ -90,21 +90,23 @@ export class Outbound<M extends Message> {
 	transmit(connection: Connection<M>, now: number): Bytes | undefined {
 		for (;;) {
 			// Messages in flight and not in `unsent` were sent on this connection [5.0: MQTT-3.3.4-7].
-			const { careful } = connection;
-			const quota = (careful ? 1 : connection.receiveMaximum) - (this._inFlight.size - connection.unsent.length);
-			if (careful && quota <= 0) return undefined;
-			// A PUBREL does not wait for the quota [5.0: MQTT-3.3.4-8].
-			const index = quota > 0 ? 0 : connection.unsent.findIndex(({ released }) => released);
-			const entry = connection.unsent[index];
-			if (entry) {
-				connection.unsent.splice(index, 1);
+			const { unsent } = connection;
+			const inFlight = this._inFlight.size;
+			const quota = (connection.careful ? 1 : connection.receiveMaximum) - (inFlight - unsent.length);
+			if (connection.careful && quota <= 0) return undefined;
+			if (unsent.length > 0) {
+				// A PUBREL does not wait for the quota [5.0: MQTT-3.3.4-8].
+				const index = quota > 0 ? 0 : unsent.findIndex(({ released }) => released);
+				const entry = unsent[index];
+				if (!entry) return undefined;
+				unsent.splice(index, 1);
 				const bytes = entry.released
 					? connection.leave({ cmd: "pubrel", packetId: entry.packetId }, now, entry)
 					: this._publish(connection, (entry.message ?? this._options.birth)!, now, entry);
 				if (bytes) return bytes;
 				continue;
 			}
-			if (quota <= 0 || this._inFlight.size >= IN_FLIGHT_MAXIMUM) return undefined;
+			if (quota <= 0 || inFlight >= IN_FLIGHT_MAXIMUM) return undefined;
 			const message = this._unsent ?? this._options.nextMessage?.();
 			this._unsent = undefined;
 			if (!message) return undefined;
@@ -124,7 +126,7 @@ export class Outbound<M extends Message> {
 		const redelivered = entry?.published ?? false;
 		if (entry) {
 			entry.transmitted = entry.published = true;
-			entry.sentAt = now;
+			this._inFlight.sent(entry, now);
 			// A broker that takes nothing above QoS 0 acknowledges nothing.
 			if (entry.qos === 0) this._inFlight.remove(entry);
 		}
@@ -158,7 +160,7 @@ export class Outbound<M extends Message> {
 			connection.reply({ cmd: "pubrel", packetId });
 			if (entry.qos === 2) {
 				entry.released = true;
-				entry.sentAt = now;
+				this._inFlight.sent(entry, now);
 				return;
 			}
 		}
@@ -215,28 +217,23 @@ export class Outbound<M extends Message> {
 			properties: properties && sendable(properties),
 		};
 		const own = entry ? entry.message : (message as M);
-		let reasonCode = PACKET_TOO_LARGE;
-		const leave = (packet: Publish) => {
-			try {
-				const bytes = connection.leave(packet, now, entry, own);
-				if (bytes.length <= connection.maximumPacketSize) return bytes;
-			} catch {
-				// The encoder refuses messages that MQTT does not allow: a topic with a wildcard, for instance.
-				reasonCode = TOPIC_NAME_INVALID;
-			}
-			return undefined;
-		};
 		const alias = connection.aliases?.of(topic);
 		// It must fit without the alias, too: a redelivery on the next connection has none.
 		if (!alias || connection.maximumPacketSize < Number.POSITIVE_INFINITY) {
-			const bytes = leave(packet);
-			if (!bytes) return this._giveBack(connection, entry, own, reasonCode);
+			const bytes = leaving(connection, packet, now, entry, own);
+			if (typeof bytes === "number") return this._giveBack(connection, entry, own, bytes);
 			if (!alias) return bytes;
 		}
 		const { topicAlias, known } = alias;
-		const bytes = leave({ ...packet, topic: known ? "" : topic, properties: { ...packet.properties, topicAlias } });
-		if (bytes) connection.aliases?.learn(topic, topicAlias);
-		return bytes ?? leave(packet) ?? this._giveBack(connection, entry, own, reasonCode);
+		const properties5 = { ...packet.properties, topicAlias };
+		const short = { ...packet, topic: known ? "" : topic, properties: properties5 };
+		const bytes = leaving(connection, short, now, entry, own);
+		if (typeof bytes !== "number") {
+			connection.aliases?.learn(topic, topicAlias);
+			return bytes;
+		}
+		const full = leaving(connection, packet, now, entry, own);
+		return typeof full === "number" ? this._giveBack(connection, entry, own, full) : full;
 	}
 
 	/** The message cannot be sent, now or later. */
@@ -250,6 +247,23 @@ export class Outbound<M extends Message> {
 		if (entry) this._inFlight.remove(entry);
 		this._options.onReject?.(own ?? "birth message", reasonCode);
 		return undefined;
+	}
+}
+
+/** The bytes of the packet, or the reason code for which it cannot leave. */
+function leaving<M>(
+	connection: Connection<M>,
+	packet: Publish,
+	now: number,
+	entry: InFlightMessage<M> | undefined,
+	own: M | undefined,
+): Bytes | number {
+	try {
+		const bytes = connection.leave(packet, now, entry, own);
+		return bytes.length <= connection.maximumPacketSize ? bytes : PACKET_TOO_LARGE;
+	} catch {
+		// The encoder refuses messages that MQTT does not allow: a topic with a wildcard, for instance.
+		return TOPIC_NAME_INVALID;
 	}
 }
 

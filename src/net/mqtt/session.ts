@@ -177,6 +177,8 @@ export class Session<M extends Message> {
 		const { keepAlive, phase } = connection;
 		keepAlive.received(phase === "connected" ? connection.answerSince(this._oldestSentAt) : keepAlive.lastSent, now);
 		if (connection.decoder.passing) connection.busy(now);
+		const puback = phase === "connected" ? connection.decoder.puback(bytes) : undefined;
+		if (puback) return this._packet(connection, puback, now);
 		try {
 			for (const packet of connection.decoder.push(bytes)) {
 				// A callback for the packet before may have closed the connection.
@@ -204,25 +206,28 @@ export class Session<M extends Message> {
 	transmit(now: number): Bytes | undefined {
 		const connection = this._connection;
 		if (!connection || connection.leaving) return undefined;
-		const { phase, keepAlive } = connection;
-		if (phase === "opened") return connection.leave(this._handshake.connect(connection.version), now);
+		const { phase } = connection;
 		if (phase === "connected") {
 			const reply = connection.replies.shift() ?? this._inbound.nextAcknowledgement();
 			if (reply) return connection.leave(reply, now);
-			if (now >= keepAlive.pingDue(connection.answerSince(this._oldestSentAt)))
+			if (now >= connection.keepAlive.pingDue(connection.answerSince(this._oldestSentAt)))
 				return connection.leave({ cmd: "pingreq" }, now);
+		} else if (phase === "opened") {
+			return connection.leave(this._handshake.connect(connection.version), now);
 		} else if (phase !== "awaiting CONNACK" || !connection.pipelined) {
 			return undefined;
 		}
-		if (connection.careful && this._inFlight.size === 0) connection.careful = false;
-		if (connection.careful && !connection.proven) {
-			return keepAlive.awaiting ? undefined : connection.leave({ cmd: "pingreq" }, now);
+		if (connection.careful) {
+			if (this._inFlight.size === 0) connection.careful = false;
+			else if (!connection.proven)
+				return connection.keepAlive.awaiting ? undefined : connection.leave({ cmd: "pingreq" }, now);
 		}
-		if (now >= this._outbound.birthDue(connection, true)) this._outbound.giveBirth(connection, now);
-		const isLast = connection.careful || this._subscriptions.dueLast !== undefined;
+		const { birthOwed } = connection;
+		if (birthOwed && now >= this._outbound.birthDue(connection, true)) this._outbound.giveBirth(connection, now);
+		const isLast = connection.careful || this._subscriptions.comeLast;
 		const request = isLast ? undefined : this._subscriptions.transmit(connection, now);
 		const packet = request ?? this._outbound.transmit(connection, now);
-		if (packet || now < this._lastDue(connection)) return packet;
+		if (packet || !(birthOwed || isLast) || now < this._lastDue(connection)) return packet;
 		if (now >= this._outbound.birthDue(connection, false)) {
 			this._outbound.giveBirth(connection, now);
 			return this._outbound.transmit(connection, now);
@@ -244,7 +249,7 @@ export class Session<M extends Message> {
 
 	/**
 	 * The network has taken the packets of `transmitted`: hands on the messages that
-	 * are acknowledged by now. Only with `acknowledgesFirst`.
+	 * are acknowledged by now, and returns whether there were any. Only with `acknowledgesFirst`.
 	 *
 	 * A connection may end before. The session forgets messages whose acknowledgement
 	 * has not left, as they come again; it hands on the rest with the next connection.
@@ -252,10 +257,12 @@ export class Session<M extends Message> {
 	 * acknowledgement got lost on its way: it is marked `dup`, the only sign that MQTT
 	 * has for it.
 	 */
-	handOn(): void {
+	handOn(): boolean {
 		const connection = this._connection;
+		let handsOn = false;
 		// `onMessage` may end the connection.
-		while (connection && this._connection === connection && this._inbound.handOn());
+		while (connection && this._connection === connection && this._inbound.handOn()) handsOn = true;
+		return handsOn;
 	}
 
 	/**
@@ -297,7 +304,9 @@ export class Session<M extends Message> {
 
 	/** When a request or birth message that was put off may leave, in ms; `Infinity`: there is none, or others go first. */
 	private _lastDue(connection: Connection<M>): number {
-		if (connection.phase !== "connected") return Number.POSITIVE_INFINITY;
+		// Asked for at every turn.
+		const isNone = !connection.birthOwed && !this._subscriptions.comeLast;
+		if (isNone || connection.phase !== "connected") return Number.POSITIVE_INFINITY;
 		const isBusy = this._inFlight.size > 0;
 		const requestDue = isBusy ? undefined : this._subscriptions.dueLast;
 		return Math.min(this._outbound.birthDue(connection, isBusy), requestDue ?? Number.POSITIVE_INFINITY);

@@ -6,6 +6,7 @@
 import type { Bytes } from "../../host.js";
 import type { Connection } from "./connection.js";
 import { ProtocolError } from "./errors.js";
+import { oldestOf } from "./in-flight.js";
 import type { Message } from "./message.js";
 import {
 	SUBSCRIPTIONS_MAXIMUM,
@@ -45,6 +46,10 @@ export class Subscriptions<M extends Message> {
 	private readonly _ids: PacketIds;
 	private readonly _wishes = new Map<string, Wish>();
 	private readonly _requests = new Map<number, Request>();
+	/** When the oldest unanswered request left, in ms; `Infinity`: none did. Asked for at every turn. */
+	oldestSentAt = Number.POSITIVE_INFINITY;
+	/** Whether some of the wishes may be wanted: they are looked at only then, as this is asked at every turn. */
+	private _mayWant = false;
 	/** Topic filters in one request: fewer on a connection to a broker that takes small packets only. */
 	private _atOnce = SUBSCRIPTIONS_MAXIMUM;
 	/** Connections in a row that ended with a request unanswered, those of them with nothing else unanswered, and when the next request may leave. */
@@ -75,15 +80,12 @@ export class Subscriptions<M extends Message> {
 			throw new RangeError(`more than ${SUBSCRIPTIONS_MAXIMUM} subscriptions`);
 		}
 		this._wishes.set(topicFilter, { subscription, state: "wanted" });
+		this._mayWant = true;
 	}
 
-	/** When the oldest unanswered request left, in ms. */
-	get oldestSentAt(): number {
-		let oldest = Number.POSITIVE_INFINITY;
-		// Asked for at every turn: no iterator for an empty map.
-		if (this._requests.size === 0) return oldest;
-		for (const { sentAt } of this._requests.values()) if (sentAt !== undefined && sentAt < oldest) oldest = sentAt;
-		return oldest;
+	/** Whether requests come after messages and their acknowledgements. */
+	get comeLast(): boolean {
+		return this._failures >= FAILURES_MAXIMUM;
 	}
 
 	/**
@@ -91,7 +93,7 @@ export class Subscriptions<M extends Message> {
 	 * their acknowledgements. `undefined`: requests come first. `Infinity`: there is none.
 	 */
 	get dueLast(): number | undefined {
-		if (this._failures < FAILURES_MAXIMUM) return undefined;
+		if (!this.comeLast) return undefined;
 		for (const { state } of this._wishes.values()) if (state === "wanted") return this._due;
 		return Number.POSITIVE_INFINITY;
 	}
@@ -114,7 +116,10 @@ export class Subscriptions<M extends Message> {
 
 	/** One request for all topic filters to subscribe to, or to unsubscribe from. */
 	private _next(): Subscribe | Unsubscribe | undefined {
-		return this._request(true) ?? this._request(false);
+		if (!this._mayWant) return undefined;
+		const request = this._request(true) ?? this._request(false);
+		this._mayWant = request !== undefined;
+		return request;
 	}
 
 	private _request(subscribe: boolean): Subscribe | Unsubscribe | undefined {
@@ -145,12 +150,15 @@ export class Subscriptions<M extends Message> {
 		}
 		this._atOnce = Math.ceil(filters.length / 2);
 		for (const filter of filters) this._wishes.get(filter)!.state = "wanted";
+		this._mayWant = true;
 	}
 
 	/** The request has left. */
 	sent(packetId: number, now: number): void {
 		const request = this._requests.get(packetId);
-		if (request) request.sentAt = now;
+		if (!request) return;
+		request.sentAt = now;
+		this.oldestSentAt = oldestOf(this._requests);
 	}
 
 	/**
@@ -165,6 +173,7 @@ export class Subscriptions<M extends Message> {
 			);
 		}
 		this._requests.delete(packetId);
+		this.oldestSentAt = oldestOf(this._requests);
 		this._failures = this._ends = 0;
 		const filters = filtersOf(packet);
 		// An UNSUBACK has no reason codes before MQTT 5.0.
@@ -204,6 +213,8 @@ export class Subscriptions<M extends Message> {
 		}
 		this._atOnce = SUBSCRIPTIONS_MAXIMUM;
 		this._requests.clear();
+		this.oldestSentAt = Number.POSITIVE_INFINITY;
+		this._mayWant = true;
 		for (const wish of this._wishes.values()) if (wish.state === "asked") wish.state = "wanted";
 	}
 
@@ -212,6 +223,7 @@ export class Subscriptions<M extends Message> {
 	 * whether it has one: then it may still have unwanted subscriptions.
 	 */
 	startOver(isSure: boolean): void {
+		this._mayWant = true;
 		for (const [topicFilter, wish] of this._wishes) {
 			if (!wish.subscription && isSure) this._wishes.delete(topicFilter);
 			else if (wish.state === "answered") wish.state = "wanted";
