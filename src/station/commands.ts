@@ -148,6 +148,7 @@ export class Commands implements Source {
 	/** Replies to the senders that wait for a sample. */
 	sampled(result: Result): void {
 		const addresses = this._sampleRequests;
+		if (addresses.length === 0) return;
 		this._sampleRequests = [];
 		for (const address of addresses) this._reply(address, result);
 	}

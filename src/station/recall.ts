@@ -75,8 +75,8 @@ export class Recall implements Source {
 	/** At the pace of the backlog, and behind it. */
 	next(now: number): Outgoing | undefined {
 		const request = this._request;
-		const { backlogRate, topic, qos } = this._settings;
 		if (!request) return undefined;
+		const { backlogRate, topic, qos } = this._settings;
 		if (now < this._due) {
 			if (!this._alarm.isSet) this._alarm.set(() => this._link.wake(), this._due - now);
 			return undefined;

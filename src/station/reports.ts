@@ -146,8 +146,7 @@ export class Reports implements Source {
 		const value = this._values?.next();
 		if (value) return value;
 		const refusal = this._refusal;
-		const { topic, qos, order, state } = this._settings;
-		const inOrder = order === "oldest";
+		const inOrder = this._settings.order === "oldest";
 		if (refusal?.trial !== undefined || (inOrder && this._onState !== undefined)) return undefined;
 		if (refusal && now < refusal.until) {
 			this._waitUntil(refusal.until);
@@ -159,6 +158,7 @@ export class Reports implements Source {
 			return undefined;
 		}
 		const { handle, reading, isNewest } = taken;
+		const { topic, qos, state } = this._settings;
 		this._observer.onSent?.(reading.seq, handle);
 		if (refusal) refusal.trial = handle;
 		// One that was set aside comes back late.
