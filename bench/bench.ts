@@ -23,6 +23,7 @@ import { Certificates, type KeyKind } from "../test/harness/certificates.ts";
 import { buildEngine, MissingMbedTlsError } from "../tools/engine.js";
 import { observatoryCost } from "./observatory.ts";
 import { openings, type Way } from "./openings.ts";
+import { publishingCost, SUBJECTS } from "./publishing.ts";
 import {
 	type Connecting,
 	type Cost,
@@ -135,6 +136,21 @@ async function measureReading(sensor: SensorModel, file: string, name: string): 
 	);
 	row(`${sensor}: bytes sent and received`, `${average("bytesSent")} + ${average("bytesReceived")}`);
 	row(`${sensor}: round trips, socket to first PUBACK`, `${roundTrips}`, roundTrips, BUDGET.roundTrips);
+}
+
+/** A message of 100 bytes at QoS 1 with its PUBACK: by the station's session, and by others. */
+async function measurePublishing(): Promise<void> {
+	let limit: number | undefined;
+	for (const [name, what, budget] of SUBJECTS) {
+		const cost = await publishingCost(name);
+		const label = `100 B and PUBACK, ${what}`;
+		if (!cost) row(label, "not measured: needs the Moddable SDK");
+		if (!cost) continue;
+		const compute = Math.round(cost.compute);
+		limit ??= compute;
+		const garbage = `${Math.round(cost.slots)} slots, ${Math.round(cost.chunks)} B of chunks`;
+		row(label, `${compute} (${(compute / limit).toFixed(1)} × limit; ${garbage})`, compute, budget);
+	}
 }
 
 /** A day of a measurement a minute, without diagnostics: what a setting costs, and what it saves. */
@@ -511,6 +527,7 @@ function reportLinkedSize(): void {
 async function bench(): Promise<number> {
 	await measureReading("bme280", "test/data/bme280-vectors.json", "periph-i2c");
 	await measureReading("dht22", "test/data/dht-pulse-trains.json", "am2301");
+	await measurePublishing();
 	await measureMemory("bme280");
 	await measureMemory("dht22");
 	await measureDiscovery();

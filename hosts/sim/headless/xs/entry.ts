@@ -2,7 +2,7 @@
 import main from "../../../../src/main.js";
 import type { Station } from "../../../../src/station/station.js";
 import { Action, Event, TEXT_BOX } from "../protocol.js";
-import { act, takeText } from "./engine.js";
+import { act, aside, takeText } from "./engine.js";
 import {
 	configure,
 	nextTimer,
@@ -60,6 +60,8 @@ function onEvent(kind: number, id: number, count: number, now: number, wall: num
 	time.wall = wall;
 	handleEvent(kind, id, count);
 	runTimers();
+	// What follows is the computer's: a board has none of it.
+	aside(true);
 	if (station) tellProgress(station);
 	if (nextTimer() !== timer) {
 		timer = nextTimer();
@@ -69,6 +71,7 @@ function onEvent(kind: number, id: number, count: number, now: number, wall: num
 		awaiting = !awaiting;
 		act(Action.Awaiting, 0, awaiting ? 1 : 0);
 	}
+	aside(false);
 }
 
 onTaskDone(() => onEvent(Event.TaskDone, 0, 0, time.now, time.wall));

@@ -26,22 +26,31 @@ interface Timer {
 }
 const timers = new Set<Timer>();
 
-/** Calls back every timer that is due, earliest first. */
-export function runTimers(): void {
-	for (;;) {
+/** What is done with all timers; an object, for `setAside`. */
+const schedule = {
+	/** Takes the timer that is due first, if it is. */
+	take(): Timer | undefined {
 		let next: Timer | undefined;
 		for (const timer of timers) if (timer.due <= time.now && (!next || timer.due < next.due)) next = timer;
-		if (!next) return;
-		timers.delete(next);
-		next.callback();
-	}
+		if (next) timers.delete(next);
+		return next;
+	},
+	/** When the next timer is due, in simulated ms. */
+	next(): number {
+		let due = Number.POSITIVE_INFINITY;
+		for (const timer of timers) if (timer.due < due) due = timer.due;
+		return due;
+	},
+};
+
+/** Calls back every timer that is due, earliest first. */
+export function runTimers(): void {
+	for (let timer = schedule.take(); timer; timer = schedule.take()) timer.callback();
 }
 
 /** When the next timer is due, in simulated ms. */
 export function nextTimer(): number {
-	let due = Number.POSITIVE_INFINITY;
-	for (const timer of timers) if (timer.due < due) due = timer.due;
-	return due;
+	return schedule.next();
 }
 
 const sockets = new Map<number, SimulatedSocket>();
@@ -165,7 +174,7 @@ function boardTls(mbedtls: MbedTls): NonNullable<Host["network"]["tls"]> {
 
 /** An object's methods do not count as the station's: on a board they are hardware, and functions in C. */
 function setAside(object: Record<string, unknown>): void {
-	for (const name of ["now", "time", "set", "clear", "read", "write", "close", "hold", "release"]) {
+	for (const name of ["now", "time", "set", "clear", "take", "next", "read", "write", "close", "hold", "release"]) {
 		const method = object[name];
 		if (typeof method !== "function") continue;
 		object[name] = function (this: unknown, first: unknown, second: unknown) {
@@ -236,7 +245,7 @@ export function configure(configuration: Configuration): void {
 	Object.assign(host, createSimulatedSensor({ sensor, address, seed, replay, clock: host.clock }));
 	if (!measured) return;
 	const classes = [SimulatedSocket, host.i2c?.io, host.pulses?.io];
-	const ports = [host.clock, host.timer, ...classes.map((io) => io?.prototype)];
+	const ports = [host.clock, host.timer, schedule, ...classes.map((io) => io?.prototype)];
 	for (const port of ports) if (port) setAside(port as unknown as Record<string, unknown>);
 }
 
