@@ -1,5 +1,6 @@
 /** From the data registers of a BME280 or BMP280 to values that can be believed: pure. */
 import { type Calibration, type Conditions, compensate, type RawCounts } from "./compensation.js";
+import { hex } from "./registers.js";
 import { SensorError } from "./sensor.js";
 
 /** A channel's registers when it was skipped, or since the reset. */
@@ -24,7 +25,10 @@ const HUMIDITY_RANGE = Object.freeze([-10, 110] as const);
  * measurement of all channels a sentinel means that the chip was reset in between.
  */
 export function skippedChannel(frame: Uint8Array): "temperature" | "pressure" | "humidity" | undefined {
-	const { temperature, pressure, humidity } = countsOf(frame);
+	return skippedIn(countsOf(frame));
+}
+
+function skippedIn({ temperature, pressure, humidity }: RawCounts): ReturnType<typeof skippedChannel> {
 	if (temperature === SKIPPED_20) return "temperature";
 	if (pressure === SKIPPED_20) return "pressure";
 	return humidity === SKIPPED_16 ? "humidity" : undefined;
@@ -35,23 +39,23 @@ export function skippedChannel(frame: Uint8Array): "temperature" | "pressure" | 
  * Throws a `SensorError` for those that cannot be believed.
  */
 export function decodeFrame(calibration: Calibration, frame: Uint8Array): Conditions {
-	for (const [byte, digit] of [
-		[0x00, "0x00"],
-		[0xff, "0xff"],
-	] as const) {
-		if (frame.every((other) => other === byte)) throw new SensorError(`the chip sent nothing but ${digit}`);
+	const first = frame[0]!;
+	if ((first === 0x00 || first === 0xff) && frame.every((byte) => byte === first)) {
+		throw new SensorError(`the chip sent nothing but ${hex(first)}`);
 	}
-	const skipped = skippedChannel(frame);
+	const counts = countsOf(frame);
+	const skipped = skippedIn(counts);
 	if (skipped !== undefined) throw new SensorError(`the chip skipped the ${skipped}`);
-	return inRange(compensate(calibration, countsOf(frame)));
+	return inRange(compensate(calibration, counts));
 }
 
 /** The counts in a burst of the data registers. Six bytes have no humidity. */
 export function countsOf(frame: Uint8Array): RawCounts {
-	const at = (index: number) => frame[index] ?? 0;
-	const counts20 = (index: number) => (at(index) << 12) | (at(index + 1) << 4) | (at(index + 2) >> 4);
-	const counts = { temperature: counts20(3), pressure: counts20(0) };
-	return frame.length > 6 ? { ...counts, humidity: (at(6) << 8) | at(7) } : counts;
+	const pressure = (frame[0]! << 12) | (frame[1]! << 4) | (frame[2]! >> 4);
+	const temperature = (frame[3]! << 12) | (frame[4]! << 4) | (frame[5]! >> 4);
+	return frame.length > 6
+		? { temperature, pressure, humidity: (frame[6]! << 8) | frame[7]! }
+		: { temperature, pressure };
 }
 
 /** Judges the values before any limit is put on them. Compares so that NaN fails, too. */
@@ -64,7 +68,7 @@ function inRange(conditions: Conditions): Conditions {
 	return { temperature, pressure, humidity: Math.min(1, Math.max(0, humidity)) };
 }
 
-function within(name: string, value: number, digits: number, unit: string, [low, high]: readonly [number, number]) {
-	if (value >= low && value <= high) return;
-	throw new SensorError(`a ${name} of ${value.toFixed(digits)} ${unit} is not within ${low}..${high} ${unit}`);
+function within(name: string, value: number, digits: number, unit: string, range: readonly [number, number]) {
+	if (value >= range[0] && value <= range[1]) return;
+	throw new SensorError(`a ${name} of ${value.toFixed(digits)} ${unit} is not within ${range.join("..")} ${unit}`);
 }

@@ -130,10 +130,23 @@ export class BME280 implements Sensor {
 	*measure(): Measurement {
 		if (this._closed) throw new SensorError("the sensor is closed");
 		try {
-			this._chip ??= yield* this._start();
-			const sample = yield* this._convert(this._chip);
-			this._failures = 0;
-			return sample;
+			const chip = (this._chip ??= yield* this._start());
+			checkId(chip);
+			// In this generator and not in one of its own: XS copies the frame of each at each step.
+			for (let conversion = 1; ; conversion++) {
+				this._begin(chip.bus);
+				yield measuringTime(this._measuresHumidity);
+				for (let attempt = 1; isSet(chip.bus, MEASURING); attempt++) {
+					if (attempt === MEASURING_POLLS) throw new SensorError("the chip did not finish measuring");
+					yield POLL_MS;
+				}
+				const frame = readRegisters(chip.bus, DATA, this._measuresHumidity ? 8 : 6);
+				// A channel may have been skipped.
+				if (conversion < CONVERSIONS && skippedChannel(frame) !== undefined) continue;
+				const sample = this._sampleOf(frame, chip.calibration);
+				this._failures = 0;
+				return sample;
+			}
 		} catch (error) {
 			this._failures++;
 			if (error instanceof BusError || this._failures % FAILURES_BEFORE_RESTART === 0) this._forget();
@@ -162,9 +175,11 @@ export class BME280 implements Sensor {
 		const { bus, address, id } = this._probe();
 		writeRegister(bus, RESET, RESET_WORD);
 		yield START_UP_MS;
-		const copied = yield* poll(bus, IM_UPDATE, START_UP_POLLS);
-		if (!copied) throw new SensorError(`the chip at ${hex(address)} did not start: its calibration is not there`);
-
+		for (let attempt = 1; isSet(bus, IM_UPDATE); attempt++) {
+			if (attempt === START_UP_POLLS)
+				throw new SensorError(`the chip at ${hex(address)} did not start: its calibration is not there`);
+			yield POLL_MS;
+		}
 		const calibration = this._readCalibration(bus);
 		// Filter off, as the readings are far apart. Writes to it count in sleep mode only, which follows a reset.
 		writeRegister(bus, CONFIG, 0);
@@ -232,24 +247,14 @@ export class BME280 implements Sensor {
 		return new SensorError(`the chip at ${hex(address)} is no BME280 or BMP280: its id is ${its}${name}`);
 	}
 
-	/** One measurement in forced mode, or some where a channel may have been skipped. */
-	private *_convert(chip: Chip): Generator<number, Sample, void> {
-		const { bus, address, calibration } = chip;
-		// The id shows that the chip was replaced or the bus fails, which values may not show.
-		const [id = 0] = readRegisters(bus, CHIP_ID, 1);
-		if (id !== chip.id) {
-			throw new BusError(`the chip at ${hex(address)} has changed: its id was ${hex(chip.id)} and is ${hex(id)}`);
-		}
-		let frame: Uint8Array;
-		for (let conversion = 1; ; conversion++) {
-			// Written each time: a chip that was without power for a moment has forgotten it.
-			if (this._measuresHumidity) writeRegister(bus, CTRL_HUM, OVERSAMPLING.humidity);
-			writeRegister(bus, CTRL_MEAS, (OVERSAMPLING.temperature << 5) | (OVERSAMPLING.pressure << 2) | FORCED_MODE);
-			yield measuringTime(this._measuresHumidity);
-			if (!(yield* poll(bus, MEASURING, MEASURING_POLLS))) throw new SensorError("the chip did not finish measuring");
-			frame = readRegisters(bus, DATA, this._measuresHumidity ? 8 : 6);
-			if (conversion === CONVERSIONS || skippedChannel(frame) === undefined) break;
-		}
+	/** Begins a measurement in forced mode. */
+	private _begin(bus: I2C): void {
+		// Written each time: a chip that was without power for a moment has forgotten it.
+		if (this._measuresHumidity) writeRegister(bus, CTRL_HUM, OVERSAMPLING.humidity);
+		writeRegister(bus, CTRL_MEAS, (OVERSAMPLING.temperature << 5) | (OVERSAMPLING.pressure << 2) | FORCED_MODE);
+	}
+
+	private _sampleOf(frame: Uint8Array, calibration: Calibration): Sample {
 		const conditions = decodeFrame(calibration, frame);
 		this._watchForFreeze(frame);
 		const doubt = this._stillHumidity.next(countsOf(frame).humidity, conditions.temperature, TEMPERATURE_STEP);
@@ -287,12 +292,14 @@ function measuringTime(withHumidity: boolean): number {
 	return Math.ceil(microseconds / 1_000);
 }
 
-/** Waits, within a bound, until a bit of the status register is clear; returns whether it is. */
-function* poll(bus: I2C, bit: number, attempts: number): Generator<number, boolean, void> {
-	for (let attempt = 1; ; attempt++) {
-		const [status = bit] = readRegisters(bus, STATUS, 1);
-		if ((status & bit) === 0) return true;
-		if (attempt === attempts) return false;
-		yield POLL_MS;
-	}
+/** The id shows that the chip was replaced or the bus fails, which values may not show. */
+function checkId(chip: Chip): void {
+	const id = readRegisters(chip.bus, CHIP_ID, 1)[0]!;
+	if (id === chip.id) return;
+	throw new BusError(`the chip at ${hex(chip.address)} has changed: its id was ${hex(chip.id)} and is ${hex(id)}`);
+}
+
+/** Whether a bit of the status register is set. */
+function isSet(bus: I2C, bit: number): boolean {
+	return (readRegisters(bus, STATUS, 1)[0]! & bit) !== 0;
 }
