@@ -244,9 +244,9 @@ export class Link<M extends Message> {
 				session.tick(now);
 				this._isIdle = false;
 			}
-			const deaf = !session.receptive;
 			this._transmit(now);
-			if (deaf) this._receive(now);
+			// What the session could not take before its replies had left.
+			if (this._mayRead) this._receive(now);
 		} catch (error) {
 			this._running = false;
 			if (error instanceof ProtocolError) this._sendDisconnect(error.reasonCode);

@@ -225,7 +225,8 @@ export class Session<M extends Message> {
 		const { birthOwed } = connection;
 		if (birthOwed && now >= this._outbound.birthDue(connection, true)) this._outbound.giveBirth(connection, now);
 		const isLast = connection.careful || this._subscriptions.comeLast;
-		const request = isLast ? undefined : this._subscriptions.transmit(connection, now);
+		const asks = !isLast && this._subscriptions.mayWant;
+		const request = asks ? this._subscriptions.transmit(connection, now) : undefined;
 		const packet = request ?? this._outbound.transmit(connection, now);
 		if (packet || !(birthOwed || isLast) || now < this._lastDue(connection)) return packet;
 		if (now >= this._outbound.birthDue(connection, false)) {

@@ -48,8 +48,8 @@ export class Subscriptions<M extends Message> {
 	private readonly _requests = new Map<number, Request>();
 	/** When the oldest unanswered request left, in ms; `Infinity`: none did. Asked for at every turn. */
 	oldestSentAt = Number.POSITIVE_INFINITY;
-	/** Whether some of the wishes may be wanted: they are looked at only then, as this is asked at every turn. */
-	private _mayWant = false;
+	/** Whether some of the wishes may be wanted: they are looked at only then. */
+	mayWant = false;
 	/** Topic filters in one request: fewer on a connection to a broker that takes small packets only. */
 	private _atOnce = SUBSCRIPTIONS_MAXIMUM;
 	/** Connections in a row that ended with a request unanswered, those of them with nothing else unanswered, and when the next request may leave. */
@@ -80,7 +80,7 @@ export class Subscriptions<M extends Message> {
 			throw new RangeError(`more than ${SUBSCRIPTIONS_MAXIMUM} subscriptions`);
 		}
 		this._wishes.set(topicFilter, { subscription, state: "wanted" });
-		this._mayWant = true;
+		this.mayWant = true;
 	}
 
 	/** Whether requests come after messages and their acknowledgements. */
@@ -116,9 +116,8 @@ export class Subscriptions<M extends Message> {
 
 	/** One request for all topic filters to subscribe to, or to unsubscribe from. */
 	private _next(): Subscribe | Unsubscribe | undefined {
-		if (!this._mayWant) return undefined;
 		const request = this._request(true) ?? this._request(false);
-		this._mayWant = request !== undefined;
+		this.mayWant = request !== undefined;
 		return request;
 	}
 
@@ -150,7 +149,7 @@ export class Subscriptions<M extends Message> {
 		}
 		this._atOnce = Math.ceil(filters.length / 2);
 		for (const filter of filters) this._wishes.get(filter)!.state = "wanted";
-		this._mayWant = true;
+		this.mayWant = true;
 	}
 
 	/** The request has left. */
@@ -214,7 +213,7 @@ export class Subscriptions<M extends Message> {
 		this._atOnce = SUBSCRIPTIONS_MAXIMUM;
 		this._requests.clear();
 		this.oldestSentAt = Number.POSITIVE_INFINITY;
-		this._mayWant = true;
+		this.mayWant = true;
 		for (const wish of this._wishes.values()) if (wish.state === "asked") wish.state = "wanted";
 	}
 
@@ -223,7 +222,7 @@ export class Subscriptions<M extends Message> {
 	 * whether it has one: then it may still have unwanted subscriptions.
 	 */
 	startOver(isSure: boolean): void {
-		this._mayWant = true;
+		this.mayWant = true;
 		for (const [topicFilter, wish] of this._wishes) {
 			if (!wish.subscription && isSure) this._wishes.delete(topicFilter);
 			else if (wish.state === "answered") wish.state = "wanted";
