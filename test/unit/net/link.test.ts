@@ -66,6 +66,54 @@ test("what is queued leaves when there is something new to send", () => {
 	deepEqual(world.socket.takeWritten(), [publish(1, "t", "a")]);
 });
 
+test("the session is asked once more behind what it sends, once after what arrives, and not when the socket has room", () => {
+	let asked = 0;
+	const waiting: Message[] = [];
+	const nextMessage = () => {
+		asked++;
+		return waiting.shift();
+	};
+	const { world, link, connects } = start({}, { nextMessage });
+	connects();
+	asked = 0;
+	waiting.push({ topic: "t", payload: ascii("a"), qos: 1, retain: false });
+	link.wake();
+	deepEqual(world.socket.takeWritten(), [publish(1, "t", "a")]);
+	equal(asked, 2);
+	world.socket.opens();
+	equal(asked, 2);
+	world.socket.receives(puback(1));
+	equal(asked, 3);
+});
+
+test("what a callback adds as it wakes the link leaves in the same turn, and no wake is forgotten", () => {
+	const waiting: Message[] = [];
+	const message = (text: string) => ({ topic: "t", payload: ascii(text), qos: 1, retain: false }) as const;
+	let isReady = false;
+	const { world, link, connects } = start(
+		{},
+		{
+			nextMessage: () => {
+				if (isReady) return waiting.shift();
+				// What it has to say is there a moment later.
+				link.wake();
+				return undefined;
+			},
+			onAcknowledge: () => {
+				waiting.push(message("b"));
+				link.wake();
+			},
+		},
+	);
+	connects();
+	waiting.push(message("a"));
+	isReady = true;
+	world.socket.opens();
+	deepEqual(world.socket.takeWritten(), [publish(1, "t", "a")]);
+	world.socket.receives(puback(1));
+	deepEqual(world.socket.takeWritten(), [publish(2, "t", "b")]);
+});
+
 test("a network that takes a few bytes at a time gets the packets whole and in order", () => {
 	const { world, queues, connects } = start();
 	connects();
