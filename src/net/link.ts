@@ -248,12 +248,12 @@ export class Link<M extends Message> {
 			// What the session could not take before its replies had left.
 			if (this._mayRead) this._receive(now);
 		} catch (error) {
-			this._running = false;
 			if (error instanceof ProtocolError) this._sendDisconnect(error.reasonCode);
 			if (error instanceof SessionDiscardedError) this._sendDisconnect();
 			return this._disconnected(messageOf(error), false, error);
+		} finally {
+			this._running = false;
 		}
-		this._running = false;
 		this._setTimer();
 		if (session.connected && session.inFlight === 0 && !this._leaving) onSettled?.();
 	}

@@ -220,19 +220,18 @@ export class Outbound<M extends Message> {
 		const alias = connection.aliases?.of(topic);
 		// It must fit without the alias, too: a redelivery on the next connection has none.
 		if (!alias || connection.maximumPacketSize < Number.POSITIVE_INFINITY) {
-			const bytes = leaving(connection, packet, now, entry, own);
+			const bytes = leave(connection, packet, now, entry, own);
 			if (typeof bytes === "number") return this._giveBack(connection, entry, own, bytes);
 			if (!alias) return bytes;
 		}
 		const { topicAlias, known } = alias;
-		const properties5 = { ...packet.properties, topicAlias };
-		const short = { ...packet, topic: known ? "" : topic, properties: properties5 };
-		const bytes = leaving(connection, short, now, entry, own);
+		const aliased = { ...packet, topic: known ? "" : topic, properties: { ...packet.properties, topicAlias } };
+		const bytes = leave(connection, aliased, now, entry, own);
 		if (typeof bytes !== "number") {
 			connection.aliases?.learn(topic, topicAlias);
 			return bytes;
 		}
-		const full = leaving(connection, packet, now, entry, own);
+		const full = leave(connection, packet, now, entry, own);
 		return typeof full === "number" ? this._giveBack(connection, entry, own, full) : full;
 	}
 
@@ -251,7 +250,7 @@ export class Outbound<M extends Message> {
 }
 
 /** The bytes of the packet, or the reason code for which it cannot leave. */
-function leaving<M>(
+function leave<M>(
 	connection: Connection<M>,
 	packet: Publish,
 	now: number,

@@ -1,7 +1,7 @@
 /**
  * The two packets that every message takes, in their common forms: the PUBLISH to the broker and its PUBACK. mqtt-packet
- * needs some ten times the work. What is in any way uncommon is left to it: a fault, a refusal, a property. So both ways
- * give the same, which `test/project/direct.test.ts` shows.
+ * and what the codec puts around it need five times the work. What is in any way uncommon is left to it: a fault, a
+ * refusal, a further property. So both ways give the same, which `test/project/direct.test.ts` shows.
  */
 import type { Bytes } from "../../../host.js";
 import { bytesOf } from "../../../text.js";
