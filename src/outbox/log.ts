@@ -56,9 +56,11 @@ export class Log {
 	private readonly _blockLength: number;
 	/** Slots of a block. */
 	private readonly _slots: number;
-	/** Of each block: readings that wait, and damaged readings that would wait. */
+	/** Of each block, and of all: readings that wait, and damaged readings that would wait. */
 	private readonly _waiting: Uint16Array;
 	private readonly _damaged: Uint16Array;
+	private _allWaiting = 0;
+	private _allDamaged = 0;
 	/** The newest block's sequence number: at 168 readings to a block, 32 bits last longer than any flash. */
 	private _newest = 0;
 	/** The newest block's next free slot. */
@@ -111,13 +113,13 @@ export class Log {
 	/** Readings that are neither acknowledged nor dropped. */
 	get waiting(): number {
 		this._settle();
-		return sum(this._waiting);
+		return this._allWaiting;
 	}
 
 	/** Readings lost to a full log or to damage since the flash was first used. */
 	get dropped(): number {
 		this._settle();
-		return this._dropped + sum(this._damaged);
+		return this._dropped + this._allDamaged;
 	}
 
 	/** Block erases since the flash was first used, but for those of openings that failed or were cut. */
@@ -148,7 +150,10 @@ export class Log {
 			const mark = record.kind < NOTE ? COMMITTED : ACKNOWLEDGED;
 			// Without its mark a damaged record would count as never written, and its number as free.
 			if (this._write(position, slot) && this._mark(position, mark)) {
-				if (record.kind < NOTE) this._waiting[this._newest % this._blocks]!++;
+				if (record.kind < NOTE) {
+					this._waiting[this._newest % this._blocks]!++;
+					this._allWaiting++;
+				}
 				this._lastSeq = Math.max(this._lastSeq, record.seq);
 				this._writes++;
 				return position;
@@ -177,7 +182,7 @@ export class Log {
 
 	/** Whether a reading that `recall` has found is not acknowledged. */
 	isWaiting(position: number): boolean {
-		return !isAcknowledged(this._load(position)?.[0] ?? ACKNOWLEDGED);
+		return !isAcknowledged(this._markOf(position) ?? ACKNOWLEDGED);
 	}
 
 	/** The first position of those in use, and the one behind the last. */
@@ -224,23 +229,27 @@ export class Log {
 			if (this._dropped > 0) this._dropped--;
 			return true;
 		}
-		const slot = this._load(position);
-		if (slot === undefined) return false;
-		if (isAcknowledged(slot[0]!)) {
+		const mark = this._markOf(position);
+		if (mark === undefined) return false;
+		if (isAcknowledged(mark)) {
 			// It was marked before, and the mark could not be read back then.
 			this._doubt(position);
 			return true;
 		}
 		const block = Math.floor(position / this._slots) % this._blocks;
 		const marked = this._mark(position, ACKNOWLEDGED);
-		if (marked && decodeSlot(slot, 0) && this._waiting[block]! > 0) this._waiting[block]!--;
-		else this._doubt(position);
+		// It was whole when it was sent, and counts as waiting, unless damage was found since.
+		if (marked && this._damaged[block] === 0 && this._waiting[block]! > 0) {
+			this._waiting[block]!--;
+			this._allWaiting--;
+		} else this._doubt(position);
 		return marked;
 	}
 
 	/** Tries again to count readings and void slots where the flash refused. `append` does, too. */
 	repair(): void {
 		this._settle();
+		if (this._abandoned.size === 0) return;
 		for (const position of this._abandoned) {
 			if (this._age(position) > this._blocks - 2 || this._mark(position, VOID)) this._abandoned.delete(position);
 		}
@@ -268,7 +277,7 @@ export class Log {
 		this._newest = sequence;
 		this._free = HEADER_SLOTS;
 		this._dropped = dropped;
-		this._waiting[evicted] = this._damaged[evicted] = 0;
+		this._setCounts(evicted, 0, 0);
 	}
 
 	private _abandon(position: number): void {
@@ -282,7 +291,15 @@ export class Log {
 		this._uncounted.add(Math.floor(position / this._slots));
 	}
 
+	private _setCounts(block: number, waiting: number, damaged: number): void {
+		this._allWaiting += waiting - this._waiting[block]!;
+		this._allDamaged += damaged - this._damaged[block]!;
+		this._waiting[block] = waiting;
+		this._damaged[block] = damaged;
+	}
+
 	private _settle(): void {
+		if (this._uncounted.size === 0) return;
 		for (const sequence of [...this._uncounted]) {
 			this._uncounted.delete(sequence);
 			if (this._age(sequence * this._slots) > this._blocks - 2) continue;
@@ -335,8 +352,7 @@ export class Log {
 				}
 			}
 		}
-		this._waiting[sequence % this._blocks] = waiting;
-		this._damaged[sequence % this._blocks] = damaged;
+		this._setCounts(sequence % this._blocks, waiting, damaged);
 		// Never back: a slot that failed before is not tried again.
 		if (sequence === this._newest) this._free = Math.max(this._free, free);
 		return unknown;
@@ -347,12 +363,12 @@ export class Log {
 		return this._newest - Math.floor(position / this._slots);
 	}
 
-	/** The slot at a position, if its block is in use and the flash can be read. */
-	private _load(position: number): Bytes | undefined {
+	/** The slot at a position, or its beginning, if its block is in use and the flash can be read. */
+	private _load(position: number, byteLength = SLOT_BYTES): Bytes | undefined {
 		const age = this._age(position);
 		if (!(age >= 0 && age < this._blocks - 1)) return undefined;
 		try {
-			return this._read(position, SLOT_BYTES);
+			return this._read(position, byteLength);
 		} catch {
 			return undefined;
 		}
@@ -367,7 +383,8 @@ export class Log {
 		this._program(position, bytes);
 		try {
 			const written = this._read(position, bytes.length);
-			return bytes.every((byte, index) => byte === written[index]);
+			for (let index = 0; index < bytes.length; index++) if (bytes[index] !== written[index]) return false;
+			return true;
 		} catch {
 			return false;
 		}
@@ -385,8 +402,13 @@ export class Log {
 	/** Returns whether the slot now counts as marked: most of the bits are enough. */
 	private _mark(position: number, mark: number): boolean {
 		this._program(position, Uint8Array.of(mark));
-		const written = this._load(position)?.[0] ?? 0xff;
+		const written = this._markOf(position) ?? 0xff;
 		return (mark & 0xf0) === 0 ? isAcknowledged(written) : isCommitted(written);
+	}
+
+	/** The mark at a position, where there is one as `_load` tells. */
+	private _markOf(position: number): number | undefined {
+		return this._load(position, 1)?.[0];
 	}
 
 	private _offset(position: number): number {
@@ -447,8 +469,4 @@ export function isLog(image: Bytes, blockLength: number): boolean {
 		if (headerIn(image.slice(start, start + HEADER_SLOTS * SLOT_BYTES), block, blocks)) return true;
 	}
 	return image.every((byte) => byte === 0xff);
-}
-
-function sum(counts: Uint16Array): number {
-	return counts.reduce((total, count) => total + count, 0);
 }

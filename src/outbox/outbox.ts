@@ -86,7 +86,8 @@ interface Aside {
 
 export class Outbox {
 	private readonly _options: OutboxOptions;
-	private readonly _ring: Ring;
+	/** From the first reading on that the flash has refused. */
+	private _ring: Ring | undefined;
 	private _log: Log | undefined;
 	private _lastSeq = 0;
 	/** This run's number, unknown until the flash can be read, and whether one of its readings waits in flash for the clock to be set. */
@@ -103,6 +104,8 @@ export class Outbox {
 	/** The handle of the newest reading, which may have left, and whether it is to be taken before others. */
 	private _newest: number | undefined;
 	private _isFresh = false;
+	/** Its record, as long as nothing was taken since: it need not be read for that. */
+	private _fresh: LogRecord | undefined;
 	/** No reading before this position waits to be taken; `_onTheirWay`: readings that were taken. */
 	private _backlog = 0;
 	private readonly _onTheirWay = new Set<number>();
@@ -119,7 +122,6 @@ export class Outbox {
 
 	constructor(options: OutboxOptions) {
 		this._options = options;
-		this._ring = new Ring(options.ringBytes);
 		const address = bytesOf(options.broker);
 		this._broker = crc16(address, 0, address.length);
 		this._mount();
@@ -129,7 +131,8 @@ export class Outbox {
 	get length(): number {
 		// The flash may have written a mark and not shown it: then the log has counted the reading as acknowledged.
 		this._markAcknowledged();
-		const inRam = this._ring.length + this._aside.filter(({ place }) => typeof place !== "number").length;
+		let inRam = this._ring?.length ?? 0;
+		for (const { place } of this._aside) if (typeof place !== "number") inRam++;
 		return Math.max(0, (this._log?.waiting ?? 0) - this._unmarked.size) + inRam;
 	}
 
@@ -140,7 +143,7 @@ export class Outbox {
 
 	/** Readings that were lost, for want of room or to damage, since the flash was first used. */
 	get dropped(): number {
-		return (this._log?.dropped ?? 0) + this._ring.dropped;
+		return (this._log?.dropped ?? 0) + (this._ring?.dropped ?? 0);
 	}
 
 	/** What is known of the broker, if it was kept in this run, or in the last 200 readings before it. */
@@ -189,7 +192,8 @@ export class Outbox {
 		const record = encodeReading({
 			seq,
 			sample,
-			...(time === undefined ? { when: ticks, run: this._run } : { when: time, run: undefined }),
+			when: time ?? ticks,
+			run: time === undefined ? this._run : undefined,
 		});
 		this._lastSeq = seq;
 		if (this._keepsAll) {
@@ -198,6 +202,7 @@ export class Outbox {
 		}
 		const position = this._append(record);
 		if (position === undefined) {
+			this._ring ??= new Ring(this._options.ringBytes);
 			const handle = this._ring.push(record);
 			this._newest = handle === undefined ? undefined : -1 - handle;
 		} else {
@@ -205,6 +210,7 @@ export class Outbox {
 			this._newest = position;
 		}
 		this._isFresh = order === "newest" && position !== undefined;
+		this._fresh = this._isFresh ? record : undefined;
 		return seq;
 	}
 
@@ -212,7 +218,7 @@ export class Outbox {
 	take(now: number, hurried = false): Taken | undefined {
 		while (this._aside[0] && now >= this._aside[0].until) this._bringBack();
 		// Readings in RAM are few and would not survive a restart: they go first.
-		const first = this._takeFresh() ?? this._takeFromRing();
+		const first = this._takeFresh() ?? (this._ring && this._takeFrom(this._ring));
 		if (first) return first;
 		if (now < this._backlogDue && !hurried) return undefined;
 		let position = this._nextWaiting();
@@ -233,14 +239,14 @@ export class Outbox {
 
 	/** The broker has a reading that was taken. */
 	acknowledge(handle: number): void {
-		if (handle < 0) return this._ring.acknowledge(-1 - handle);
+		if (handle < 0) return this._ring!.acknowledge(-1 - handle);
 		if (this._log?.acknowledge(handle)) this._onTheirWay.delete(handle);
 		else this._unmarked.add(handle);
 	}
 
 	/** A reading that was taken waits again, in its old place: the broker did not take it. */
 	putBack(handle: number): void {
-		if (handle < 0) return this._ring.putBack(-1 - handle);
+		if (handle < 0) return this._ring!.putBack(-1 - handle);
 		this._onTheirWay.delete(handle);
 		this._backlog = Math.min(this._backlog, handle);
 		if (this._options.order === "newest" && handle === this._newest) this._isFresh = true;
@@ -251,7 +257,7 @@ export class Outbox {
 	 * behind it. It goes on waiting, and a restart brings it back earlier.
 	 */
 	setAside(handle: number, now: number): void {
-		this._aside.push({ place: handle < 0 ? this._ring.remove(-1 - handle) : handle, until: now + ASIDE_MS });
+		this._aside.push({ place: handle < 0 ? this._ring!.remove(-1 - handle) : handle, until: now + ASIDE_MS });
 		if (this._aside.length > ASIDE_MAXIMUM) this._bringBack();
 	}
 
@@ -286,7 +292,7 @@ export class Outbox {
 
 	private _bringBack(): void {
 		const { place } = this._aside.shift()!;
-		if (typeof place !== "number") return void this._ring.push(place);
+		if (typeof place !== "number") return void this._ring!.push(place);
 		this._onTheirWay.delete(place);
 		this._backlog = Math.min(this._backlog, place);
 	}
@@ -318,7 +324,7 @@ export class Outbox {
 				if (record.kind < NOTE) last = { seq: record.seq, position };
 			});
 			this._run = run;
-			this._begin = this._log.end;
+			this._begin = this._end = this._log.end;
 			// One that was taken meanwhile is newer.
 			if (this._lastSeq === 0 && last.seq === this._log.lastSeq) this._newest = last.position;
 			this._lastSeq = Math.max(this._lastSeq, this._log.lastSeq);
@@ -377,6 +383,7 @@ export class Outbox {
 	}
 
 	private _markAcknowledged(): void {
+		if (this._unmarked.size === 0) return;
 		for (const handle of this._unmarked) {
 			if (!this._log?.acknowledge(handle)) continue;
 			this._unmarked.delete(handle);
@@ -402,17 +409,21 @@ export class Outbox {
 	private _takeFresh(): Taken | undefined {
 		if (!this._isFresh || this.holdsNewest) return undefined;
 		this._isFresh = false;
-		return this._takenFrom(this._newest!);
+		const position = this._newest!;
+		const taken = this._takenFrom(position, this._fresh);
+		this._fresh = undefined;
+		// Nothing before it waits to be taken: the next search need not pass it.
+		if (taken && this._backlog === position) this._backlog++;
+		return taken;
 	}
 
-	private _takeFromRing(): Taken | undefined {
+	private _takeFrom(ring: Ring): Taken | undefined {
 		const newest = this._newest ?? 0;
-		const taken = this._ring.take(this.holdsNewest && newest < 0 ? -1 - newest : undefined);
+		const taken = ring.take(this.holdsNewest && newest < 0 ? -1 - newest : undefined);
 		return taken && this._taken(-1 - taken.handle, taken.record);
 	}
 
-	private _takenFrom(position: number): Taken | undefined {
-		const record = this._log?.read(position);
+	private _takenFrom(position: number, record = this._log?.read(position)): Taken | undefined {
 		if (!record) return undefined;
 		this._onTheirWay.add(position);
 		return this._taken(position, record);
@@ -424,7 +435,7 @@ export class Outbox {
 
 	/** The position of the oldest waiting reading that was not taken. */
 	private _nextWaiting(): number | undefined {
-		if (this._unmarked.size >= UNMARKED_MAXIMUM) return undefined;
+		if (this._backlog >= this._end || this._unmarked.size >= UNMARKED_MAXIMUM) return undefined;
 		for (;;) {
 			const position = this._log?.next(this._backlog);
 			// The next search begins here.

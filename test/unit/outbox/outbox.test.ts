@@ -255,12 +255,25 @@ test("in strict order a new reading does not wait when nothing else does", () =>
 test("a reading that could not be read goes later, not never", () => {
 	const { board, fault } = failable("read");
 	board.pushes(3);
+	board.restart();
 	fault.on = true;
 	equal(board.takes(0), undefined);
 	fault.on = false;
 	equal(board.outbox.deadline, 60_000);
 	deepEqual(board.delivers(), [1, 2, 3]);
 	equal(board.outbox.length, 0);
+});
+
+test("a new reading goes whether the flash can be read or not, and from the flash when it comes back", () => {
+	const { board, fault } = failable("read");
+	board.pushes(1);
+	fault.on = true;
+	const { handle, reading } = board.outbox.take(0)!;
+	deepEqual(reading, { seq: 1, time: NOON, sample: sampleOf(20) });
+	board.outbox.putBack(handle);
+	equal(board.takes(0), undefined);
+	fault.on = false;
+	deepEqual(board.delivers(), [1]);
 });
 
 test("a reading that cannot be marked as acknowledged is not sent again, and marked when it can be", () => {
