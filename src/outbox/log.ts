@@ -4,8 +4,9 @@
  * The blocks are a ring that is always opened in the same order, so they wear
  * evenly. Opening a block erases it and writes its header twice, in its first
  * two slots: the block's sequence number, which rises by one with each opening
- * and tells where in the ring the block lies; the highest `seq` so far; and how
- * many readings were dropped so far.
+ * and tells where in the ring the block lies; the highest `seq` so far; how many
+ * readings were dropped so far; and how many blocks before it a start has to read, as
+ * something waited in them, plus 1 (0, as earlier versions have it: all of them).
  *
  * All blocks but one are in use. The newest header gives up the block that is
  * opened next, and counts its waiting readings as dropped; the block is erased
@@ -13,12 +14,15 @@
  * and an interrupted erase does not matter: the block is erased again.
  *
  * The flash decides which readings wait and which were dropped; the counts here
- * only save reading it again.
+ * only save reading it again. A start looks at marks and kinds. Whether a reading
+ * is whole is seen when it is read; if it is damaged, it counts as dropped from then
+ * on, and the header of its block is marked: a start reads all that waits in such a one.
  */
 import type { Bytes, Flash } from "../host.js";
 import {
 	ACKNOWLEDGED,
 	COMMITTED,
+	COMPLETE,
 	decodeSlot,
 	encodeSlot,
 	isAcknowledged,
@@ -41,14 +45,41 @@ const BLOCKS_MINIMUM = 3;
 const TRIES = 3;
 /** Abandoned slots that are remembered. Beyond, the oldest are forgotten, and their readings sent twice. */
 const ABANDONED_MAXIMUM = 32;
-/** Slots that are read at once. */
-const SLOTS_AT_ONCE = 10;
+/** Slots that are read at once: a third of a block. */
+const SLOTS_AT_ONCE = 57;
+/** So many blocks before it are more than a header can tell. */
+const UNREAD_MAXIMUM = 0xff;
 /** The kind of a header, whose body ends with `MAGIC` plus the number of blocks. */
 const HEADER = 0xff;
 const HEADER_SLOTS = 2;
 /** Bits in which its two copies may differ, and it is found: of what is no header, one in millions counts as one then. */
 const DIFFERING_MAXIMUM = 8;
+const KEEPS_NOTHING = "the flash does not keep written data";
+/** A header's mark, if readings in its block were found to be damaged: then a start looks whether each of them is whole. */
+const DAMAGED = ACKNOWLEDGED;
 const MAGIC = 0x56_4c_01_00;
+const UNREAD_AT = 12;
+
+/** A slot's first four bytes are looked at as one number, without the CRC in them: a start has thousands to look at. */
+const WORDS = SLOT_BYTES / 4;
+const LOOKED_AT = firstWord(0xff, NOTE | COMPLETE);
+const BLANK = firstWord(0xff, NOTE | COMPLETE);
+const WAITING = firstWord(COMMITTED, COMPLETE);
+const DONE = firstWord(ACKNOWLEDGED, COMPLETE);
+/** A note that is in the newest block, too, if it still counts. */
+const RENEWED = firstWord(ACKNOWLEDGED, NOTE | COMPLETE);
+/** No slot has this one. */
+const NONE = ~LOOKED_AT;
+
+/** What a further look at a slot finds. */
+const WAITS = 1;
+const IS_DAMAGED = 2;
+
+/** Whose log it is. */
+export interface LogOwner {
+	/** The `COMPLETE` notes that count, with which each block begins. They are fewer than its slots. */
+	notes(): readonly LogRecord[];
+}
 
 export class Log {
 	private readonly _flash: Flash;
@@ -73,10 +104,15 @@ export class Log {
 	/** Readings dropped, without the damaged ones. */
 	private _dropped = 0;
 	private _writes = 0;
+	/** Without one, blocks begin with no notes. */
+	owner: LogOwner | undefined;
+	/** The position of the newest reading at the start, if one of the last two blocks has it. */
+	readonly lastReading: number | undefined;
 
 	/**
-	 * Reads the whole area, and calls back for each waiting reading and each note, oldest first. An area that holds
-	 * other bytes counts as empty. Throws an Error where the flash refuses to be read or is too small.
+	 * Reads the blocks in which something may wait, and calls back for each waiting reading that is not `COMPLETE` and each
+	 * note that may count, oldest first. An area that holds other bytes counts as empty. Throws an Error where the flash
+	 * refuses to be read or is too small.
 	 */
 	constructor(flash: Flash, onRecord?: (record: LogRecord, position: number) => void) {
 		const { blocks, blockLength } = flash.status();
@@ -88,21 +124,22 @@ export class Log {
 		this._free = this._slots = slots;
 		this._waiting = new Uint16Array(blocks);
 		this._damaged = new Uint16Array(blocks);
-		for (let block = 0; block < blocks; block++) {
-			const bytes = this._read(block * slots, HEADER_SLOTS * SLOT_BYTES);
-			const header = headerIn(bytes, block, blocks);
-			if (!header || header.sequence <= this._newest) continue;
-			this._newest = header.sequence;
-			this._lastSeq = header.lastSeq;
-			this._dropped = header.dropped;
+		const header = this._search() ?? this._newestOfAll();
+		if (!header) return;
+		const { sequence: newest } = header;
+		this._newest = newest;
+		this._lastSeq = header.lastSeq;
+		this._dropped = header.dropped;
+		let end = HEADER_SLOTS;
+		// All of these blocks were opened: their sequence numbers are known even if both headers are damaged.
+		for (let sequence = Math.max(1, newest - (header.unread ?? blocks - 2)); sequence <= newest; sequence++) {
+			const passed = header.unread !== undefined && sequence < newest ? RENEWED : NONE;
+			end = this._count(sequence, WAITING, passed, onRecord);
 		}
-		if (this._newest > 0) this._free = HEADER_SLOTS;
-		let unknown = 0;
-		for (let sequence = Math.max(1, this._newest - blocks + 2); sequence <= this._newest; sequence++) {
-			// All of these blocks were opened: their sequence numbers are known even if both headers are damaged.
-			unknown = this._scan(sequence, onRecord);
-		}
-		this._lastSeq = Math.min(this._lastSeq + unknown, SEQ_MAXIMUM);
+		// Slots that a power cut left without a mark.
+		while (end < slots && !isBlank(this._read(newest * slots + end, SLOT_BYTES), 0)) end++;
+		this._free = end;
+		this.lastReading = this._findLast();
 	}
 
 	/** The highest `seq` so far, at least as high as a damaged reading's may have been; 0 before the first. */
@@ -160,7 +197,7 @@ export class Log {
 			}
 			if (!this._mark(position, VOID)) this._abandon(position);
 		}
-		throw new Error("the flash does not keep written data");
+		throw new Error(KEEPS_NOTHING);
 	}
 
 	/** A reading, unless it is acknowledged, damaged or gone; `undefined` also where the flash refuses. */
@@ -198,8 +235,7 @@ export class Log {
 	before(seq: number): number {
 		for (let at = this._newest * this._slots; at > this.begin; at -= this._slots) {
 			try {
-				const block = (at / this._slots) % this._blocks;
-				const header = headerIn(this._read(at, HEADER_SLOTS * SLOT_BYTES), block, this._blocks);
+				const header = this._header((at / this._slots) % this._blocks);
 				if (header && header.lastSeq < seq) return at;
 			} catch {
 				// An earlier block will do.
@@ -260,24 +296,53 @@ export class Log {
 		this._dropped++;
 	}
 
-	/** Erases the next block and writes its header. Throws an Error where the flash refuses; the log is as it was then. */
+	/**
+	 * Erases the next block, writes the owner's notes, and then the header, before which nothing in the block counts. Throws
+	 * an Error where the flash refuses; the log is as it was then.
+	 */
 	private _open(): void {
 		const sequence = this._newest + 1;
 		const evicted = (sequence + 1) % this._blocks;
 		const dropped = this._dropped + this._waiting[evicted]! + this._damaged[evicted]!;
-		const body = new DataView(new ArrayBuffer(12));
+		const body = new DataView(new ArrayBuffer(UNREAD_AT + 1));
 		body.setUint32(0, this._lastSeq);
 		body.setUint32(4, dropped);
 		body.setUint32(8, MAGIC + this._blocks);
+		body.setUint8(UNREAD_AT, this._unreadBefore(sequence) + 1);
 		const header = encodeSlot({ kind: HEADER, seq: sequence, body: new Uint8Array(body.buffer) });
 		this._flash.eraseBlock(sequence % this._blocks);
-		const first = this._write(sequence * this._slots, header);
-		const second = this._write(sequence * this._slots + 1, header);
+		const begin = sequence * this._slots;
+		const free = this._writeNotes(begin + HEADER_SLOTS) - begin;
+		const first = this._write(begin, header);
+		const second = this._write(begin + 1, header);
 		if (!first && !second) throw new Error("the flash keeps no header");
 		this._newest = sequence;
-		this._free = HEADER_SLOTS;
+		this._free = free;
 		this._dropped = dropped;
 		this._setCounts(evicted, 0, 0);
+	}
+
+	/** Writes the owner's notes to a block that is not open yet, and returns the position behind them. */
+	private _writeNotes(position: number): number {
+		let tries = TRIES;
+		for (const note of this.owner?.notes() ?? []) {
+			const slot = encodeSlot(note);
+			slot[0] = ACKNOWLEDGED;
+			while (!this._write(position++, slot)) if (--tries === 0) throw new Error(KEEPS_NOTHING);
+			this._writes++;
+		}
+		return position;
+	}
+
+	/** How many blocks before the one of this number the next start has to read, as something waits in them. */
+	private _unreadBefore(sequence: number): number {
+		let count = this._blocks - 2;
+		for (; count > 0 && this._uncounted.size === 0; count--) {
+			const block = (sequence + this._blocks - count) % this._blocks;
+			if (this._waiting[block]! + this._damaged[block]! > 0) break;
+		}
+		// Beyond what a byte holds, all: which is what 0 says.
+		return count < UNREAD_MAXIMUM ? count : -1;
 	}
 
 	private _abandon(position: number): void {
@@ -304,58 +369,153 @@ export class Log {
 			this._uncounted.delete(sequence);
 			if (this._age(sequence * this._slots) > this._blocks - 2) continue;
 			try {
-				this._scan(sequence);
+				this._count(sequence, NONE, RENEWED);
 			} catch {
 				this._uncounted.add(sequence);
 			}
 		}
 	}
 
+	/** The newest block's header by the headers of a few blocks, unless one of these is none that can be there. */
+	private _search(): Header | undefined {
+		const blocks = this._blocks;
+		// The first that is opened, and so blank only if the power was cut before its header was written.
+		const first = this._header(1);
+		if (!first) return undefined;
+		let newest = first;
+		let opened = 0;
+		let behind = blocks;
+		while (behind - opened > 1) {
+			const middle = (opened + behind) >> 1;
+			const block = (1 + middle) % blocks;
+			const copies = this._copies(block);
+			const header = this._header(block, copies);
+			const sequence = first.sequence + middle;
+			if (header?.sequence === sequence) {
+				newest = header;
+				opened = middle;
+			} else if (header ? header.sequence === sequence - blocks : areBlank(copies)) behind = middle;
+			else return undefined;
+		}
+		return newest;
+	}
+
+	private _newestOfAll(): Header | undefined {
+		let newest: Header | undefined;
+		for (let block = 0; block < this._blocks; block++) {
+			const header = this._header(block);
+			if (header && header.sequence > (newest?.sequence ?? 0)) newest = header;
+		}
+		return newest;
+	}
+
+	private _header(block: number, copies = this._copies(block)): Header | undefined {
+		return areBlank(copies) ? undefined : headerIn(copies, block, this._blocks);
+	}
+
+	private _copies(block: number): Bytes {
+		return this._read(block * this._slots, HEADER_SLOTS * SLOT_BYTES);
+	}
+
 	/**
-	 * Counts a block's readings and finds its first free slot, if it is the newest block. Returns the number of committed
-	 * slots behind the last good one: each may be a reading that was sent.
+	 * Counts a block's readings; those whose first word is `waits` without a further look, unless the block is marked. Passes
+	 * over what has the first word `passed`. Returns the index of the blank slots at its end.
 	 */
-	private _scan(sequence: number, onRecord?: (record: LogRecord, position: number) => void): number {
+	private _count(
+		sequence: number,
+		waits: number,
+		passed: number,
+		onRecord?: (record: LogRecord, position: number) => void,
+	): number {
 		let waiting = 0;
 		let damaged = 0;
-		let unknown = 0;
-		let free = HEADER_SLOTS;
-		/** The number of the last good record. */
-		let previous: number | undefined;
-		for (let index = HEADER_SLOTS; index < this._slots; index += SLOTS_AT_ONCE) {
-			const position = sequence * this._slots + index;
-			const bytes = this._read(position, Math.min(SLOTS_AT_ONCE, this._slots - index) * SLOT_BYTES);
-			for (let at = 0; at < bytes.length; at += SLOT_BYTES) {
-				const mark = bytes[at]!;
-				const acknowledged = isAcknowledged(mark);
-				const note = bytes[at + KIND]! >= NOTE;
-				if (acknowledged && !note && sequence !== this._newest) continue;
-				if (isBlank(bytes, at)) continue;
-				free = index + at / SLOT_BYTES + 1;
-				if (this._abandoned.has(position + at / SLOT_BYTES)) continue;
-				const record = decodeSlot(bytes, at);
-				if (record) {
-					unknown = 0;
-					previous = record.seq;
-					this._lastSeq = Math.max(this._lastSeq, previous);
-					if (acknowledged && !(note && isCommitted(mark))) continue;
-					if (!note) {
-						waiting++;
-						// The power was cut before its mark was written: from now on it may be sent.
-						if (!isCommitted(mark)) this._mark(position + at / SLOT_BYTES, mark & COMMITTED);
-					}
-					onRecord?.(record, position + at / SLOT_BYTES);
-				} else if (isCommitted(mark) && !(note && seqOf(bytes, at) === previous)) {
-					// What says by its kind that it is a note, and by its number that it is no reading, was a note.
-					unknown++;
-					if (!acknowledged) damaged++;
+		let blank = this._slots;
+		let behindBlank = 0;
+		let unseen = waits;
+		for (let index = 0; index < this._slots; index += SLOTS_AT_ONCE) {
+			const first = sequence * this._slots + index;
+			const bytes = this._read(first, Math.min(SLOTS_AT_ONCE, this._slots - index) * SLOT_BYTES);
+			const words = new Int32Array(bytes.buffer);
+			const { length } = words;
+			if (index === 0 && isMarked(bytes)) unseen = NONE;
+			for (let at = index === 0 ? HEADER_SLOTS * WORDS : 0; at < length; at += WORDS) {
+				const word = words[at]! & LOOKED_AT;
+				if (word === unseen) waiting++;
+				else if (word === BLANK) {
+					const slot = index + at / WORDS;
+					if (slot !== behindBlank) blank = slot;
+					behindBlank = slot + 1;
+				} else if (word !== DONE && word !== passed) {
+					const found = this._look(bytes, 4 * at, first + at / WORDS, onRecord);
+					if (found === WAITS) waiting++;
+					else if (found === IS_DAMAGED) damaged++;
 				}
 			}
 		}
+		// Before it counts: so the next start finds the same.
+		if (damaged > 0 && waits === NONE) this._markBlock(sequence);
 		this._setCounts(sequence % this._blocks, waiting, damaged);
-		// Never back: a slot that failed before is not tried again.
-		if (sequence === this._newest) this._free = Math.max(this._free, free);
-		return unknown;
+		return behindBlank === this._slots ? blank : this._slots;
+	}
+
+	/** Returns whether a slot that is not blank has a reading that waits, or a damaged one that would. */
+	private _look(
+		bytes: Bytes,
+		at: number,
+		position: number,
+		onRecord?: (record: LogRecord, position: number) => void,
+	): typeof WAITS | typeof IS_DAMAGED | undefined {
+		const mark = bytes[at]!;
+		const note = bytes[at + KIND]! >= NOTE;
+		const acknowledged = isAcknowledged(mark);
+		if ((acknowledged && !(note && isCommitted(mark))) || this._abandoned.has(position)) return undefined;
+		const record = decodeSlot(bytes, at);
+		if (!record) return isCommitted(mark) && !acknowledged ? IS_DAMAGED : undefined;
+		// The power was cut before its mark was written: from now on it may be sent.
+		if (!note && !isCommitted(mark)) this._mark(position, mark & COMMITTED);
+		onRecord?.(record, position);
+		return note ? undefined : WAITS;
+	}
+
+	/**
+	 * Returns the position of the newest reading. Its number is used, and so are those of the damaged records behind it: each
+	 * may be a reading that was sent.
+	 */
+	private _findLast(): number | undefined {
+		const { end } = this;
+		const newestBlock = this._newest * this._slots;
+		const begin = Math.max(this.begin, newestBlock - this._slots);
+		let position = end;
+		let newest: LogRecord | undefined;
+		while (position > begin && !newest) {
+			newest = this._recordAt(--position);
+			if (newest && newest.kind >= NOTE) newest = undefined;
+		}
+		let previous = newest?.seq ?? 0;
+		let unknown = 0;
+		for (let at = Math.max(position + 1, newestBlock + HEADER_SLOTS); at < end; at++) {
+			const slot = this._read(at, SLOT_BYTES);
+			const record = decodeSlot(slot, 0);
+			if (record) {
+				unknown = 0;
+				previous = record.seq;
+			} else if (isCommitted(slot[0]!) && !(slot[KIND]! >= NOTE && seqOf(slot, 0) === previous)) {
+				// What says by its kind that it is a note, and by its number that it is no reading, was a note.
+				unknown++;
+			}
+		}
+		this._lastSeq = Math.min(Math.max(this._lastSeq, previous) + unknown, SEQ_MAXIMUM);
+		return newest && position;
+	}
+
+	private _recordAt(position: number): LogRecord | undefined {
+		return decodeSlot(this._read(position, SLOT_BYTES), 0);
+	}
+
+	/** Both copies of a block's header get the mark that says that readings in it are damaged. */
+	private _markBlock(sequence: number): void {
+		for (let slot = 0; slot < HEADER_SLOTS; slot++)
+			this._program(sequence * this._slots + slot, Uint8Array.of(DAMAGED));
 	}
 
 	/** Openings since that of the position's block: 0 for the newest block, negative for a future one. */
@@ -412,8 +572,8 @@ export class Log {
 	}
 
 	private _offset(position: number): number {
-		const block = Math.floor(position / this._slots) % this._blocks;
-		return block * this._blockLength + (position % this._slots) * SLOT_BYTES;
+		const index = position % this._slots;
+		return (((position - index) / this._slots) % this._blocks) * this._blockLength + index * SLOT_BYTES;
 	}
 }
 
@@ -421,6 +581,23 @@ interface Header {
 	readonly sequence: number;
 	readonly lastSeq: number;
 	readonly dropped: number;
+	/** How many blocks before it a start has to read, if it tells. */
+	readonly unread: number | undefined;
+}
+
+/** Whether one of a header's copies says that readings in its block are damaged. */
+function isMarked(copies: Bytes): boolean {
+	return isAcknowledged(copies[0]!) || isAcknowledged(copies[SLOT_BYTES]!);
+}
+
+/** A block's header, until it was opened since it was erased, or for the first time. */
+function areBlank(copies: Bytes): boolean {
+	return isBlank(copies, 0) && isBlank(copies, SLOT_BYTES);
+}
+
+/** A slot's first four bytes, in the order of this machine's. */
+function firstWord(mark: number, kind: number): number {
+	return new Int32Array(Uint8Array.of(mark, 0, 0, kind).buffer)[0]!;
 }
 
 /** The header in the slot at `at`, if one of this block of so many is there. */
@@ -429,7 +606,13 @@ function decodeHeader(bytes: Bytes, at: number, block: number, blocks: number): 
 	if (slot?.kind !== HEADER || slot.seq % blocks !== block) return undefined;
 	const view = new DataView(slot.body.buffer);
 	if (view.getUint32(8) !== MAGIC + blocks) return undefined;
-	return { sequence: slot.seq, lastSeq: view.getUint32(0), dropped: view.getUint32(4) };
+	const unread = view.getUint8(UNREAD_AT);
+	return {
+		sequence: slot.seq,
+		lastSeq: view.getUint32(0),
+		dropped: view.getUint32(4),
+		unread: unread > 0 ? unread - 1 : undefined,
+	};
 }
 
 /** The header that is there twice, at the beginning of a block, if it is there. */
@@ -447,7 +630,8 @@ function headerIn(copies: Bytes, block: number, blocks: number): Header | undefi
  */
 function mendedHeader(copies: Bytes, block: number, blocks: number): Header | undefined {
 	const differing: number[] = [];
-	for (let bit = 0; bit < 8 * SLOT_BYTES; bit++) {
+	// The mark decides nothing.
+	for (let bit = 8; bit < 8 * SLOT_BYTES; bit++) {
 		const at = bit >> 3;
 		if ((((copies[at]! ^ copies[at + SLOT_BYTES]!) >> (bit & 7)) & 1) !== 0) differing.push(bit);
 	}

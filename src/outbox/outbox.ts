@@ -12,19 +12,20 @@ import type { Reading } from "../reading.js";
 import type { Sample } from "../sensors/sensor.js";
 import { bytesOf, textOf } from "../text.js";
 import { crc16 } from "./crc16.js";
-import { Log, type LogRecord } from "./log.js";
+import { Log, type LogOwner, type LogRecord } from "./log.js";
 import {
 	BROKER_NOTE,
 	decodeBrokerNote,
 	decodeClockNote,
 	decodeReading,
+	EARLIER_MEMO_NOTE,
 	encodeBrokerNote,
 	encodeClockNote,
 	encodeReading,
 	MEMO_NOTE,
 } from "./record.js";
 import { Ring } from "./ring.js";
-import { BODY_BYTES, NOTE, SEQ_MAXIMUM } from "./slot.js";
+import { BODY_BYTES, SEQ_MAXIMUM } from "./slot.js";
 
 /** Runs whose readings wait for their time to be told; of more than these the oldest go without. */
 const RUNS_MAXIMUM = 16;
@@ -38,8 +39,6 @@ const ASIDE_MAXIMUM = 8;
 const ASIDE_MS = 21_600_000;
 /** Readings after which what is known of the broker counts no more: it may be renewed by then. */
 const BROKER_READINGS = 200;
-/** From one writing of a memo to the next, in readings: the log, some 2,500 records on a board, drops none before. */
-const MEMO_READINGS = 1_000;
 /** Records that one step of a search looks at. */
 const SEARCHED = 20;
 /** No run has this number. */
@@ -84,7 +83,7 @@ interface Aside {
 	readonly until: number;
 }
 
-export class Outbox {
+export class Outbox implements LogOwner {
 	private readonly _options: OutboxOptions;
 	/** From the first reading on that the flash has refused. */
 	private _ring: Ring | undefined;
@@ -95,6 +94,8 @@ export class Outbox {
 	private _unlabelled = false;
 	private readonly _broker: number;
 	private _brokerTraits: number | undefined;
+	/** The last number when they were found out. */
+	private _traitsSince = 0;
 	/** A text that outlives restarts, if one was kept; unknown until the flash can be read. */
 	memo: string | undefined;
 	/** Wall-clock ms since 1970 at which the monotonic time of a run was 0, as far as it is known and needed. */
@@ -153,15 +154,40 @@ export class Outbox {
 
 	keepBrokerTraits(traits: number): void {
 		this._brokerTraits = traits;
-		if (!this._keepsAll) this._append(encodeBrokerNote(this._broker, traits, this._lastSeq));
+		this._traitsSince = this._lastSeq;
+		this._note([this._traitsNote(traits)]);
 	}
 
 	/** `memo` is ASCII without `<` and `>`. */
 	keepMemo(memo: string): void {
 		this.memo = memo;
+		this._note(this._memoNotes(memo));
+	}
+
+	/** The memo, and what is known of the broker: a start need not look for them in earlier blocks. */
+	notes(): readonly LogRecord[] {
+		const notes = this.memo ? this._memoNotes(this.memo) : [];
+		const traits = this._brokerTraits;
+		if (traits !== undefined && this._lastSeq - this._traitsSince < BROKER_READINGS)
+			notes.push(this._traitsNote(traits));
+		return notes;
+	}
+
+	private _traitsNote(traits: number): LogRecord {
+		return encodeBrokerNote(this._broker, traits, this._traitsSince, this._lastSeq);
+	}
+
+	private _memoNotes(memo: string): LogRecord[] {
+		const notes: LogRecord[] = [];
 		const text = bytesOf(`<${memo}>`);
-		for (let at = 0; at < text.length && !this._keepsAll; at += BODY_BYTES)
-			this._append({ kind: MEMO_NOTE, seq: this._lastSeq, body: text.slice(at, at + BODY_BYTES) });
+		for (let at = 0; at < text.length; at += BODY_BYTES)
+			notes.push({ kind: MEMO_NOTE, seq: this._lastSeq, body: text.slice(at, at + BODY_BYTES) });
+		return notes;
+	}
+
+	/** As far as there is room. */
+	private _note(notes: readonly LogRecord[]): void {
+		for (const note of notes) if (!this._keepsAll) this._append(note);
 	}
 
 	/** Block erases since the flash was first used, and records written since the start. */
@@ -187,7 +213,6 @@ export class Outbox {
 		this._markAcknowledged();
 		this._labelRun();
 		if (this._lastSeq >= SEQ_MAXIMUM) throw new RangeError("all numbers are used; erase the flash to begin anew");
-		if (this.memo && this._lastSeq % MEMO_READINGS === 0) this.keepMemo(this.memo);
 		const seq = this._lastSeq + 1;
 		const record = encodeReading({
 			seq,
@@ -195,12 +220,14 @@ export class Outbox {
 			when: time ?? ticks,
 			run: time === undefined ? this._run : undefined,
 		});
-		this._lastSeq = seq;
 		if (this._keepsAll) {
+			this._lastSeq = seq;
 			this._log?.drop();
 			return undefined;
 		}
 		const position = this._append(record);
+		// Not before: notes of the block that this has opened have the number of the reading before it.
+		this._lastSeq = seq;
 		if (position === undefined) {
 			this._ring ??= new Ring(this._options.ringBytes);
 			const handle = this._ring.push(record);
@@ -310,35 +337,39 @@ export class Outbox {
 		let broker: LogRecord | undefined;
 		let parts = "";
 		let memo: string | undefined;
-		let last = { seq: 0, position: 0 };
 		try {
-			this._log = new Log(flash, (record, position) => {
+			const log = new Log(flash, (record) => {
 				if (record.kind === BROKER_NOTE) broker = record;
-				else if (record.kind === MEMO_NOTE) {
+				else if (record.kind === MEMO_NOTE || record.kind === EARLIER_MEMO_NOTE) {
 					const part = textOf(record.body);
 					// The log may have dropped its beginning.
 					parts = part[0] === "<" ? part : parts && parts + part;
 					const end = parts.indexOf(">");
 					if (end > 0) memo = parts.slice(1, end);
 				} else run = this._found(record, run);
-				if (record.kind < NOTE) last = { seq: record.seq, position };
 			});
+			log.owner = this;
+			this._log = log;
 			this._run = run;
-			this._begin = this._end = this._log.end;
+			this._begin = this._end = log.end;
 			// One that was taken meanwhile is newer.
-			if (this._lastSeq === 0 && last.seq === this._log.lastSeq) this._newest = last.position;
-			this._lastSeq = Math.max(this._lastSeq, this._log.lastSeq);
+			const last = log.lastReading;
+			if (this._lastSeq === 0 && last !== undefined && log.read(last)?.seq === log.lastSeq) this._newest = last;
+			this._lastSeq = Math.max(this._lastSeq, log.lastSeq);
 			this.memo ??= memo;
-			this._brokerTraits ??= broker && this._traitsIn(broker);
+			if (this._brokerTraits === undefined && broker) this._learn(broker);
 			this._works();
 		} catch (error) {
 			this._failed(error);
 		}
 	}
 
-	private _traitsIn({ seq, body }: LogRecord): number | undefined {
-		const { broker, traits } = decodeBrokerNote(body);
-		return broker === this._broker && this._lastSeq - seq < BROKER_READINGS ? traits : undefined;
+	/** What a note of an earlier run tells counts, unless it is of another broker, or too old. */
+	private _learn(note: LogRecord): void {
+		const { broker, traits, since } = decodeBrokerNote(note);
+		if (broker !== this._broker || this._lastSeq - since >= BROKER_READINGS) return;
+		this._brokerTraits = traits;
+		this._traitsSince = since;
 	}
 
 	/** A record from before the start: returns the number of the run after its run, or `next` if it names none. */

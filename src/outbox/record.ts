@@ -16,21 +16,24 @@
  * bytes, a double, and the run's 2 bytes.
  *
  * A broker note tells what the station has found out of a broker: the CRC of its
- * address, 2 bytes, and its traits, 1 byte.
+ * address, 2 bytes; its traits, 1 byte; and the number of the first reading behind that,
+ * 4 bytes, which earlier versions have left out: then it is the one behind the note.
  *
  * A memo is an ASCII text between `<` and `>`, over as many notes as it takes. Of the whole ones the last one counts.
  */
 import type { Bytes } from "../host.js";
 import type { Sample } from "../sensors/sensor.js";
-import type { LogRecord } from "./log.js";
+import { COMPLETE, type LogRecord } from "./slot.js";
 
-const HAS_TIME = 1;
+const HAS_TIME = COMPLETE;
 const HAS_HUMIDITY = 2;
 const HAS_PRESSURE = 4;
-/** Kinds from 0x80 on are notes. */
+/** Kinds from 0x80 on are notes; the odd ones are written anew in each block. */
 const CLOCK_NOTE = 0x80;
 export const BROKER_NOTE = 0x81;
-export const MEMO_NOTE = 0x82;
+export const MEMO_NOTE = 0x83;
+/** What earlier versions have written in its place. */
+export const EARLIER_MEMO_NOTE = 0x82;
 
 const TEMPERATURE_AT = 6;
 const HUMIDITY_AT = 8;
@@ -39,6 +42,9 @@ const RUN_AT = 13;
 const READING_BYTES = 15;
 const NOTE_RUN_AT = 8;
 const NOTE_BYTES = 10;
+const TRAITS_AT = 2;
+const SINCE_AT = 3;
+const BROKER_NOTE_BYTES = 7;
 
 /** A reading as it is kept. */
 export interface Kept {
@@ -99,15 +105,21 @@ export function decodeClockNote({ kind, body }: LogRecord): { run: number; start
 	return { run: view.getUint16(NOTE_RUN_AT), startedAt: view.getFloat64(0) };
 }
 
-/** `broker`: the CRC of its address. `traits`: as the session has them. */
-export function encodeBrokerNote(broker: number, traits: number, seq: number): LogRecord {
-	return { kind: BROKER_NOTE, seq, body: Uint8Array.of(broker >> 8, broker & 0xff, traits) };
+/** `broker`: the CRC of its address. `traits`: as the session has them. `since`: the last number when that was found out. */
+export function encodeBrokerNote(broker: number, traits: number, since: number, seq: number): LogRecord {
+	const body = new Uint8Array(BROKER_NOTE_BYTES);
+	const view = viewOf(body);
+	view.setUint16(0, broker);
+	view.setUint8(TRAITS_AT, traits);
+	view.setUint32(SINCE_AT, since + 1);
+	return { kind: BROKER_NOTE, seq, body };
 }
 
-/** The body of a broker note. */
-export function decodeBrokerNote(body: Bytes): { broker: number; traits: number } {
+/** Of a broker note. */
+export function decodeBrokerNote({ seq, body }: LogRecord): { broker: number; traits: number; since: number } {
 	const view = viewOf(body);
-	return { broker: view.getUint16(0), traits: view.getUint8(2) };
+	const since = (view.getUint32(SINCE_AT) || seq + 1) - 1;
+	return { broker: view.getUint16(0), traits: view.getUint8(TRAITS_AT), since };
 }
 
 function viewOf({ buffer, byteOffset, byteLength }: Bytes): DataView {

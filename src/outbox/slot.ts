@@ -40,6 +40,11 @@ export const SLOT_BYTES = 24;
 export const BODY_BYTES = 15;
 /** The first kind of note. */
 export const NOTE = 0x80;
+/**
+ * A bit of a kind. Of a reading: its time is in it; without the bit, a note behind it tells the time. Of a note: it tells
+ * no reading's time, and what it tells counts for the present.
+ */
+export const COMPLETE = 1;
 
 export const COMMITTED = 0xf0;
 export const ACKNOWLEDGED = 0x00;
@@ -81,7 +86,8 @@ export function seqOf(bytes: Bytes, at: number): number {
 }
 
 export function isBlank(bytes: Bytes, at: number): boolean {
-	return bytes.subarray(at, at + SLOT_BYTES).every((byte) => byte === 0xff);
+	for (let index = at; index < at + SLOT_BYTES; index++) if (bytes[index] !== 0xff) return false;
+	return true;
 }
 
 export function isCommitted(mark: number): boolean {

@@ -420,6 +420,13 @@ export const MUTANTS: readonly Mutant[] = [
 		if (record.kind < NOTE) slot[0] = COMMITTED;
 		return slot;
 	}),
+	mutant("a start that reads the newest block alone", 1, encodeSlot, (record: LogRecord) => {
+		if (record.kind !== 0xff) return encoded(record);
+		const body = record.body.slice();
+		// A header's number of the blocks before it that have to be read, plus 1.
+		body[12] = 1;
+		return encoded({ ...record, body });
+	}),
 	mutant(
 		"no more samples after a failed one",
 		1,

@@ -149,7 +149,7 @@ function assorted(): FlashChip {
 test("a single bit error loses no more than the reading it is in, which is counted", () => {
 	const { image } = assorted();
 	const { state: before } = mount(image, ...SMALL);
-	deepEqual(before, { records: ["6:2", "7:3", "8:4", "8:131", "11:2"], waiting: 4, dropped: 4, lastSeq: 11 });
+	deepEqual(before, { records: ["6:2", "7:3", "8:4", "8:132", "11:2"], waiting: 4, dropped: 4, lastSeq: 11 });
 	let lost = 0;
 	for (let bit = 0; bit < image.length * 8; bit++) {
 		const chip = create(image, ...SMALL);
@@ -463,4 +463,48 @@ test("slots that took nothing are left behind, whatever is counted anew meanwhil
 	deepEqual(seqs(log), [2]);
 	fill(log, 3, 4);
 	deepEqual(seqs(log), [2, 3, 4]);
+});
+
+test("damage is found when a reading is read, and by each start from then on", () => {
+	const chip = create();
+	const log = new Log(chip);
+	// Kinds that no note belongs to: a start does not read them.
+	for (let seq = 1; seq <= 10; seq++) log.append(record(seq, 1));
+	chip.flipBit((BLOCK_LENGTH + 4 * 24 + 20) * 8);
+	const before = new Log(chip);
+	deepEqual([before.waiting, before.dropped], [10, 0]);
+	equal(before.read(14), undefined);
+	deepEqual([before.waiting, before.dropped], [9, 1]);
+	for (let starts = 0; starts < 2; starts++) {
+		const again = new Log(chip);
+		deepEqual([again.waiting, again.dropped], [9, 1]);
+	}
+	// The header that says so is read in spite of it, also with damage of its own.
+	for (const bit of [9 * 8, 12 * 8 + 3]) chip.flipBit(BLOCK_LENGTH * 8 + bit);
+	chip.flipBit((BLOCK_LENGTH + 24 + 17) * 8);
+	deepEqual([new Log(chip).waiting, new Log(chip).dropped], [9, 1]);
+	equal(chip.overwrites, 0);
+});
+
+test("a power cut while damage is noted leaves it found or not, and all else as it was", () => {
+	const { image } = filled(10);
+	let cuts = 0;
+	for (let cutAfter = 0; ; cutAfter++) {
+		const chip = create(image, undefined, undefined, cutAfter);
+		// Of the fifth, to which no note belongs.
+		chip.flipBit((BLOCK_LENGTH + 6 * 24 + 20) * 8);
+		const log = new Log(chip);
+		chip.cutAfter = cutAfter;
+		let counted = 0;
+		chip.onPowerCut = () => (counted = log.dropped);
+		log.read(16);
+		if (!attempt(() => ok(log.dropped === 1 && chip.powered))) {
+			cuts++;
+			equal(counted, 0, "it does not count before it is noted");
+		}
+		const again = new Log(create(chip.image));
+		ok(again.waiting + again.dropped === 10 && again.lastSeq === 10);
+		if (chip.powered) break;
+	}
+	ok(cuts === 2, `${cuts} cuts`);
 });

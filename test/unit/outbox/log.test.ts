@@ -1,3 +1,4 @@
+import type { FlashChip } from "../../../hosts/sim/devices/flash-chip.ts";
 import { createRandom } from "../../../hosts/sim/devices/random.ts";
 import type { Bytes } from "../../../src/host.ts";
 import { crc16 } from "../../../src/outbox/crc16.ts";
@@ -9,6 +10,7 @@ import {
 	create,
 	fill,
 	filled,
+	makeEarlier,
 	mount,
 	NOTE,
 	positions,
@@ -101,7 +103,7 @@ test("notes never wait, use no number, and are told with the waiting readings in
 	log.acknowledge(note);
 	log.acknowledge(first!);
 	equal(log.waiting, 2);
-	deepEqual(mount(chip.image).state, { records: ["2:3", "2:131", "3:4", "3:128"], waiting: 2, dropped: 0, lastSeq: 3 });
+	deepEqual(mount(chip.image).state, { records: ["2:3", "2:132", "3:4", "3:128"], waiting: 2, dropped: 0, lastSeq: 3 });
 });
 
 test("a full log drops its oldest block and counts what was waiting in it", () => {
@@ -279,4 +281,130 @@ test("what another program left in the flash counts as empty", () => {
 		);
 		deepEqual([mount(chip.image).state.dropped, mount(chip.image).state.lastSeq], [40, 60]);
 	}
+});
+
+/** How often a flash is read. */
+function readsOf(chip: FlashChip, run: () => void): number {
+	let reads = 0;
+	chip.failing = (operation) => {
+		if (operation === "read") reads++;
+		return false;
+	};
+	run();
+	chip.failing = undefined;
+	return reads;
+}
+
+test("a start finds the newest block, wherever in the ring it is, and however the next one to be opened looks", () => {
+	const random = createRandom(3);
+	for (const blocks of [3, 4, 5, 16, 32]) {
+		const chip = create(undefined, 128, blocks);
+		const log = new Log(chip);
+		for (let opened = 1; opened <= 3 * blocks; opened++) {
+			// Three records to a block.
+			for (const position of fill(log, 3 * opened - 2, 3 * opened)) log.acknowledge(position);
+			equal(log.erases, opened);
+			const state = { records: [], waiting: 0, dropped: 0, lastSeq: 3 * opened };
+			const next = ((opened + 1) % blocks) * 128;
+			const torn = Uint8Array.from({ length: 128 }, () => Math.floor(random() * 256));
+			for (const content of [undefined, new Uint8Array(128).fill(0xff), torn]) {
+				const copy = create(chip.image, 128, blocks);
+				if (content) copy.image.set(content, next);
+				const { log: again, state: found } = mount(copy, 128, blocks);
+				deepEqual([again.erases, again.end, found], [opened, log.end, state], `${opened} of ${blocks}`);
+			}
+			const reads = readsOf(chip, () => mount(chip, 128, blocks));
+			ok(reads <= 4 + 2 * Math.log2(blocks), `${reads} reads for ${opened} of ${blocks}`);
+		}
+	}
+});
+
+test("a start finds the newest block where another block's header is damaged beyond repair", () => {
+	const blocks = 8;
+	const chip = create(undefined, 128, blocks);
+	const log = new Log(chip);
+	for (let opened = 1; opened <= 3 * blocks; opened++) {
+		fill(log, 3 * opened - 2, 3 * opened);
+		const { state: expected } = mount(chip, 128, blocks);
+		for (let block = 0; block < blocks; block++) {
+			if (block === opened % blocks) continue;
+			const copy = create(chip.image, 128, blocks);
+			for (const slot of [0, 1]) copy.flipBit(8 * (128 * block + 24 * slot + 9));
+			deepEqual(mount(copy, 128, blocks).state, expected, `${block} damaged, ${opened} opened`);
+		}
+	}
+});
+
+test("a start reads the newest block, and those from the first on that had something waiting when it was opened", () => {
+	for (const oldest of [1, 100, 700, 1_200]) {
+		const chip = create(undefined, 4_096, 16);
+		const log = new Log(chip);
+		let kept = 0;
+		for (let seq = 1; seq <= 8 * 168 + 20; seq++) {
+			const position = log.append(record(seq, 1));
+			if (seq === oldest) kept = position;
+			else if (seq % 500 !== 0 || seq < oldest) log.acknowledge(position);
+		}
+		let again!: Log;
+		const reads = readsOf(chip, () => (again = new Log(chip)));
+		const waits = oldest < 1_000 ? 1 + [500, 1_000].filter((seq) => seq > oldest).length : 1;
+		deepEqual([again.waiting, again.next(0), again.lastSeq], [waits, kept, 8 * 168 + 20]);
+		const blocks = 9 - Math.floor((oldest - 1) / 168);
+		// Three reads for a block, five for headers, and two at the end of the log.
+		ok(reads <= 3 * blocks + 7 && reads >= 3 * blocks, `${reads} reads of ${blocks} blocks`);
+		again.acknowledge(kept);
+		for (let at = again.next(0); at !== undefined; at = again.next(at + 1)) again.acknowledge(at);
+		for (let seq = 8 * 168 + 21; seq <= 9 * 168 + 1; seq++) again.acknowledge(again.append(record(seq)));
+		ok(readsOf(chip, () => new Log(chip)) <= 11, "nothing waits any longer");
+	}
+});
+
+test("a flash of an earlier version is read as a whole, and in part once a block was opened", () => {
+	const chip = create();
+	const log = new Log(chip);
+	const given = fill(log, 1, 19);
+	log.append(record(19, 0x85));
+	for (const position of given.slice(2)) log.acknowledge(position);
+	makeEarlier(chip);
+	const { log: again, state } = mount(chip);
+	deepEqual(state, { records: ["1:2", "2:3", "19:133"], waiting: 2, dropped: 0, lastSeq: 19 });
+	fill(again, 20, 23);
+	deepEqual(mount(chip).state.waiting, 6);
+	for (const position of positions(again)) again.acknowledge(position);
+	fill(again, 24, 24);
+	deepEqual(mount(chip).state, { records: ["24:5"], waiting: 1, dropped: 0, lastSeq: 24 });
+});
+
+test("each block begins with its owner's notes, which a start then finds in the newest one", () => {
+	const chip = create();
+	const log = new Log(chip);
+	let notes = [record(0, 0x83), record(0, 0x85)];
+	log.owner = { notes: () => notes };
+	fill(log, 1, 6);
+	deepEqual([log.writes, log.erases], [8, 1]);
+	notes = [record(6, 0x87)];
+	fill(log, 7, 9);
+	log.acknowledge(log.next(0)!);
+	deepEqual(mount(chip).state.records, ["2:3", "3:4", "4:5", "5:1", "6:2", "6:135", "7:3", "8:4", "9:5"]);
+	notes = [];
+	fill(log, 10, 17);
+	deepEqual(mount(chip).state.records.slice(-2), ["16:2", "17:3"]);
+});
+
+test("a slot that does not keep an owner's note is left behind; with no slot that does, the block is not opened", () => {
+	const chip = create();
+	const log = new Log(chip);
+	fill(log, 1, 8);
+	log.owner = { notes: () => [record(8, 0x83)] };
+	const start = 2 * BLOCK_LENGTH;
+	chip.failing = (operation, offset) => operation === "write" && offset >= start + 48 && offset < start + 96 && 0.5;
+	equal(log.append(record(9)), 25);
+	deepEqual(mount(chip).state.records.slice(-2), ["8:131", "9:5"]);
+	fill(log, 10, 13);
+	chip.failing = (operation, offset) => operation === "write" && offset >= 3 * BLOCK_LENGTH;
+	throws(() => log.append(record(14)), /^the flash does not keep written data$/);
+	deepEqual([log.waiting, log.dropped, log.erases], [13, 0, 2]);
+	chip.failing = undefined;
+	fill(log, 14, 14);
+	equal(mount(chip).state.waiting, 14);
 });

@@ -1,11 +1,13 @@
 /** What waits for the broker, in which order it goes, and what a restart leaves of it. */
 import { FlashChip, type FlashOperation } from "../../../hosts/sim/devices/flash-chip.ts";
 import type { Clock, Flash } from "../../../src/host.ts";
+import { crc16 } from "../../../src/outbox/crc16.ts";
 import { Log } from "../../../src/outbox/log.ts";
 import { Outbox, type OutboxOptions } from "../../../src/outbox/outbox.ts";
 import { encodeReading, MEMO_NOTE } from "../../../src/outbox/record.ts";
 import { bytesOf } from "../../../src/text.ts";
 import { deepEqual, equal, ok, test, throws } from "../../harness/harness.ts";
+import { makeEarlier } from "./drive-log.ts";
 
 const NOON = Date.UTC(2026, 10, 21, 12);
 const sampleOf = (temperature: number) => ({ thermometer: { temperature } });
@@ -524,7 +526,7 @@ test("the version that the broker took outlives a restart, but not another broke
 	equal(board.restart().outbox.brokerTraits, undefined);
 });
 
-test("the broker's version counts for 200 readings, in flash for no longer than there is room", () => {
+test("the broker's version counts for 200 readings, however soon the log has gone round", () => {
 	const board = new Board({ flash: new FlashChip({ blockLength: 4_096, blocks: 4 }) });
 	board.outbox.keepBrokerTraits(4);
 	const pass = (readings: number) => {
@@ -543,6 +545,11 @@ test("the broker's version counts for 200 readings, in flash for no longer than 
 	small.outbox.keepBrokerTraits(4);
 	// Eight slots to a block, two blocks that are not open.
 	for (let reading = 0; reading < 32; reading++) {
+		small.pushes(1);
+		small.delivers();
+	}
+	equal(small.restart().outbox.brokerTraits, 4);
+	for (let reading = 32; reading < 200; reading++) {
 		small.pushes(1);
 		small.delivers();
 	}
@@ -608,6 +615,56 @@ test("a memo is written again before the log has gone round, also where its firs
 		board.delivers();
 	}
 	equal(board.restart().outbox.memo, "1a2bhomeassistant");
+});
+
+test("a memo and what is known of the broker are taken over from a flash of an earlier version", () => {
+	const flash = new FlashChip({ blockLength: 256, blocks: 4 });
+	const log = new Log(flash);
+	const address = bytesOf("broker.example:1883");
+	const broker = crc16(address, 0, address.length);
+	log.append({ kind: 0x81, seq: 0, body: Uint8Array.of(broker >> 8, broker & 0xff, 21) });
+	for (const part of ["<of two notes, ", "so it is>"]) log.append({ kind: 0x82, seq: 0, body: bytesOf(part) });
+	for (let seq = 1; seq <= 17; seq++) {
+		const reading = { seq, when: NOON, run: undefined, sample: sampleOf(20) };
+		log.acknowledge(log.append(encodeReading(reading)));
+	}
+	makeEarlier(flash);
+	const board = new Board({ flash });
+	for (let readings = 0; readings < 200; readings++) {
+		if (readings % 10 === 0) {
+			const { memo, brokerTraits } = board.restart().outbox;
+			deepEqual([memo, brokerTraits], ["of two notes, so it is", 17 + readings < 200 ? 21 : undefined]);
+		}
+		board.pushes(1);
+		board.delivers();
+	}
+});
+
+test("a power cut at any moment loses no number, no memo and nothing that is known of the broker", () => {
+	const board = new Board();
+	board.outbox.keepMemo("a text over two notes");
+	board.outbox.keepBrokerTraits(21);
+	let cuts = 0;
+	for (let seq = 1; seq <= 40; seq++) {
+		const image = (board.flash as FlashChip).image.slice();
+		const { length, dropped } = board.outbox;
+		for (let cutAfter = 0, isCut = true; isCut; cutAfter++) {
+			const flash = new FlashChip({ blockLength: 256, blocks: 4, image: image.slice() });
+			const other = new Board({ flash });
+			flash.cutAfter = cutAfter;
+			other.pushes(1);
+			isCut = !flash.powered;
+			if (isCut) cuts++;
+			flash.powerOn();
+			const { outbox } = other.restart();
+			deepEqual([outbox.memo, outbox.brokerTraits], ["a text over two notes", 21], `${seq}, ${cutAfter}`);
+			const kept = outbox.length + outbox.dropped - length - dropped;
+			deepEqual(other.pushes(1), [seq + kept], `${seq}, ${cutAfter}`);
+		}
+		board.pushes(1);
+		if (seq % 3 === 0) board.outbox.acknowledge(board.outbox.take(board.now)!.handle);
+	}
+	ok(cuts > 1_000, `${cuts} cuts`);
 });
 
 test("a memo makes no reading go that a full log is to keep", () => {
