@@ -4,7 +4,7 @@
  * every run on every machine.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -51,6 +51,8 @@ const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
 const READINGS = 100;
 /** Readings without a broker: more than the outbox holds in RAM. */
 const OUTAGE = 400;
+/** Readings after which the simulator's flash has gone round. */
+const AROUND = 3_300;
 /** The simulator's highest speed, and real ms to run at it. */
 const SPEED = { simulated: 10_000, real: 3_000 };
 
@@ -96,6 +98,10 @@ const BUDGET = {
 	smallestHeap: 34 * 1_024,
 	stack: (BOARD.stack * 3) / 4,
 	outboxRatio: 1.3,
+	mount: 30_000,
+	mountReads: 20,
+	/** For each of the simulator's 64 KB: what waits is counted slot by slot. */
+	fullMount: 100_000,
 	roundTrips: 2,
 	tcpFlights: 2,
 	upgradeFlights: 2,
@@ -405,6 +411,48 @@ async function measureOutbox(): Promise<void> {
 	}
 }
 
+/** What the log costs at each start, and so at each wake: with nothing that waits, and with all that fits. */
+async function measureWakes(): Promise<void> {
+	const { compute: without } = await startOf();
+	for (const times of [1, 2]) {
+		const size = `${(times * FLASH_BYTES) / 1_024} KB of flash`;
+		// More than once round, so that a block behind the newest one has been used before.
+		const readings = times * AROUND;
+		const steady = await startOf(await usedFlash(times, readings, true));
+		const full = await startOf(await usedFlash(times, readings, false));
+		const compute = steady.compute - without;
+		row(`wake, ${size}, nothing waits: XS compute of the log`, `${compute}`, compute, BUDGET.mount);
+		row(`wake, ${size}, nothing waits: flash reads`, `${steady.reads}`, steady.reads, BUDGET.mountReads);
+		const most = times * BUDGET.fullMount;
+		row(`wake, ${size}, full: XS compute of the log`, `${full.compute - without}`, full.compute - without, most);
+		row(`wake, ${size}, full: flash reads`, `${full.reads}`);
+	}
+}
+
+/** So many times the simulator's flash, after so many readings: each of them acknowledged, or none. */
+async function usedFlash(times: number, readings: number, isAcknowledged: boolean): Promise<FlashFile> {
+	const flash = new FlashFile(undefined);
+	writeSync(flash.file, new Uint8Array(times * FLASH_BYTES).fill(0xff), 0, times * FLASH_BYTES, 0);
+	const station = new ScriptedStation({ flash });
+	await station.load({ diagnostics: 0, interval: 60 }, recorded());
+	await station.start();
+	if (isAcknowledged) {
+		await station.connect();
+		await station.serve(readings * 60_000);
+	} else await station.queue(readings);
+	station.close();
+	return flash;
+}
+
+async function startOf(flash?: FlashFile): Promise<{ compute: number; reads: number }> {
+	const station = new ScriptedStation({ ...(flash && { flash }) });
+	await station.load({}, recorded());
+	await station.start();
+	const { compute, flashReads: reads } = station.engine.figures;
+	station.close();
+	return { compute, reads };
+}
+
 /** Readings that wait when the first one was dropped. */
 async function queuedWhenFull(settings: StationSettings, flash?: FlashFile): Promise<number> {
 	const station = new ScriptedStation({ ...(flash && { flash }) });
@@ -538,6 +586,7 @@ async function bench(): Promise<number> {
 	await measureWebSocket();
 	await measureTls();
 	await measureOutbox();
+	await measureWakes();
 	reportLinkedSize();
 	await measureOpenings();
 	await measureObservatory();

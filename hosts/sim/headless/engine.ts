@@ -38,6 +38,8 @@ export interface Figures {
 	 * `limit`. Here pointers are longer, and with them the headers of chunks and the elements of arrays.
 	 */
 	readonly boardChunks: number;
+	/** Reads of the flash in the last command. */
+	readonly flashReads: number;
 	/** Bytes that Mbed TLS and the C around it have allocated, as asked for; on Linux. */
 	readonly tlsHeap: number;
 	readonly highestTlsHeap: number;
@@ -55,6 +57,7 @@ const FIGURES = [
 	"highestStack",
 	"highestNativeStack",
 	"boardChunks",
+	"flashReads",
 	"tlsHeap",
 	"highestTlsHeap",
 ] as const satisfies readonly (keyof Figures)[];

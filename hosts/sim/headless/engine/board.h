@@ -34,6 +34,7 @@ struct figures {
 	uint32_t highestStack; /* slots, as on a board */
 	uint32_t highestNativeStack; /* bytes, as of the last collection that was asked for */
 	uint32_t boardChunks; /* bytes that a board would have in use, as of that collection, or of `limit` */
+	uint32_t flashReads; /* of the last command */
 	uint32_t tlsHeap; /* bytes that Mbed TLS has outside of the machine; 0 in the plain engine, see `tls.h` */
 	uint32_t highestTlsHeap; /* since `limit` */
 };

@@ -38,6 +38,7 @@ static struct buffer actions;
 static struct buffer boxes[BOXES];
 static int flash;
 static size_t flashSize;
+static uint32_t flashReads;
 
 extern void modInstallTextDecoder(xsMachine* the);
 extern void modInstallTextEncoder(xsMachine* the);
@@ -246,7 +247,15 @@ static void flashRead(xsMachine* the)
 	size_t offset = checkedRange(the, "read", xsToNumber(xsArg(1)), length);
 	uint8_t* bytes = roomFor((size_t)length);
 	readFile(bytes, (size_t)length, offset);
+	flashReads++;
 	xsResult = xsArrayBuffer(bytes, (xsIntegerValue)length);
+}
+
+uint32_t takeFlashReads(void)
+{
+	uint32_t reads = flashReads;
+	flashReads = 0;
+	return reads;
 }
 
 /* Clears bits, and sets none. */

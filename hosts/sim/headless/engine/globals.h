@@ -5,6 +5,7 @@
 #include "xs.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Bytes outside of the machine: the host's bytes do not count as the program's memory. */
 struct buffer {
@@ -22,6 +23,8 @@ void installGlobals(xsMachine* the, int flash);
 void callHandler(xsMachine* the, struct buffer* event);
 /* Valid until the next call. */
 struct buffer* takeActions(void);
+/* Reads of the flash since the last call. */
+uint32_t takeFlashReads(void);
 
 /* Provided by `main.c`. */
 void askHost(const void* question, size_t length, struct buffer* answer);

@@ -126,6 +126,7 @@ void machineEnded(xsMachine* the, int status, const char* reason)
 	struct figures figures;
 	readFigures(the, &figures);
 	readTlsFigures(&figures);
+	figures.flashReads = takeFlashReads();
 	send('x', &figures, sizeof(figures), reason, strlen(reason));
 	_exit(EXIT_ABORTED + status);
 }
@@ -136,6 +137,7 @@ static void done(xsMachine* the)
 	struct buffer* actions = takeActions();
 	readFigures(the, &figures);
 	readTlsFigures(&figures);
+	figures.flashReads = takeFlashReads();
 	send('.', &figures, sizeof(figures), actions->bytes, actions->length);
 }
 
