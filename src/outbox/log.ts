@@ -60,14 +60,17 @@ const DAMAGED = ACKNOWLEDGED;
 const MAGIC = 0x56_4c_01_00;
 const UNREAD_AT = 12;
 
-/** A slot's first four bytes are looked at as one number, without the CRC in them: a start has thousands to look at. */
+/**
+ * A slot's first four bytes are looked at as one number, without the CRC in them, as a start has thousands to look at. The
+ * mark is the lowest of them and the kind the highest, as on all machines that run this.
+ */
 const WORDS = SLOT_BYTES / 4;
-const LOOKED_AT = firstWord(0xff, NOTE | COMPLETE);
-const BLANK = firstWord(0xff, NOTE | COMPLETE);
-const WAITING = firstWord(COMMITTED, COMPLETE);
-const DONE = firstWord(ACKNOWLEDGED, COMPLETE);
+const LOOKED_AT = ((NOTE | COMPLETE) << 24) | 0xff;
+const BLANK = LOOKED_AT;
+const WAITING = (COMPLETE << 24) | COMMITTED;
+const DONE = (COMPLETE << 24) | ACKNOWLEDGED;
 /** A note that is in the newest block, too, if it still counts. */
-const RENEWED = firstWord(ACKNOWLEDGED, NOTE | COMPLETE);
+const RENEWED = ((NOTE | COMPLETE) << 24) | ACKNOWLEDGED;
 /** No slot has this one. */
 const NONE = ~LOOKED_AT;
 
@@ -124,7 +127,7 @@ export class Log {
 		this._free = this._slots = slots;
 		this._waiting = new Uint16Array(blocks);
 		this._damaged = new Uint16Array(blocks);
-		const header = this._search() ?? this._newestOfAll();
+		const header = this._newestHeader();
 		if (!header) return;
 		const { sequence: newest } = header;
 		this._newest = newest;
@@ -137,7 +140,7 @@ export class Log {
 			end = this._count(sequence, WAITING, passed, onRecord);
 		}
 		// Slots that a power cut left without a mark.
-		while (end < slots && !isBlank(this._read(newest * slots + end, SLOT_BYTES), 0)) end++;
+		while (end < slots && !isBlank(this._read(newest * slots + end, SLOT_BYTES), 0, SLOT_BYTES)) end++;
 		this._free = end;
 		this.lastReading = this._findLast();
 	}
@@ -219,7 +222,7 @@ export class Log {
 
 	/** Whether a reading that `recall` has found is not acknowledged. */
 	isWaiting(position: number): boolean {
-		return !isAcknowledged(this._markOf(position) ?? ACKNOWLEDGED);
+		return !isAcknowledged(this._load(position, 1)?.[0] ?? ACKNOWLEDGED);
 	}
 
 	/** The first position of those in use, and the one behind the last. */
@@ -265,7 +268,7 @@ export class Log {
 			if (this._dropped > 0) this._dropped--;
 			return true;
 		}
-		const mark = this._markOf(position);
+		const mark = this._load(position, 1)?.[0];
 		if (mark === undefined) return false;
 		if (isAcknowledged(mark)) {
 			// It was marked before, and the mark could not be read back then.
@@ -304,11 +307,17 @@ export class Log {
 		const sequence = this._newest + 1;
 		const evicted = (sequence + 1) % this._blocks;
 		const dropped = this._dropped + this._waiting[evicted]! + this._damaged[evicted]!;
+		// The next start reads from the first block on that has something waiting.
+		let unread = this._blocks - 2;
+		for (; unread > 0 && this._uncounted.size === 0; unread--) {
+			const block = (sequence + this._blocks - unread) % this._blocks;
+			if (this._waiting[block]! + this._damaged[block]! > 0) break;
+		}
 		const body = new DataView(new ArrayBuffer(UNREAD_AT + 1));
 		body.setUint32(0, this._lastSeq);
 		body.setUint32(4, dropped);
 		body.setUint32(8, MAGIC + this._blocks);
-		body.setUint8(UNREAD_AT, this._unreadBefore(sequence) + 1);
+		body.setUint8(UNREAD_AT, unread < UNREAD_MAXIMUM ? unread + 1 : 0);
 		const header = encodeSlot({ kind: HEADER, seq: sequence, body: new Uint8Array(body.buffer) });
 		this._flash.eraseBlock(sequence % this._blocks);
 		const begin = sequence * this._slots;
@@ -332,17 +341,6 @@ export class Log {
 			this._writes++;
 		}
 		return position;
-	}
-
-	/** How many blocks before the one of this number the next start has to read, as something waits in them. */
-	private _unreadBefore(sequence: number): number {
-		let count = this._blocks - 2;
-		for (; count > 0 && this._uncounted.size === 0; count--) {
-			const block = (sequence + this._blocks - count) % this._blocks;
-			if (this._waiting[block]! + this._damaged[block]! > 0) break;
-		}
-		// Beyond what a byte holds, all: which is what 0 says.
-		return count < UNREAD_MAXIMUM ? count : -1;
 	}
 
 	private _abandon(position: number): void {
@@ -376,45 +374,33 @@ export class Log {
 		}
 	}
 
-	/** The newest block's header by the headers of a few blocks, unless one of these is none that can be there. */
-	private _search(): Header | undefined {
+	/** The newest block's header, by the headers of a few blocks, or of all where one of these is none that can be there. */
+	private _newestHeader(): Header | null | undefined {
 		const blocks = this._blocks;
 		// The first that is opened, and so blank only if the power was cut before its header was written.
 		const first = this._header(1);
-		if (!first) return undefined;
 		let newest = first;
 		let opened = 0;
 		let behind = blocks;
-		while (behind - opened > 1) {
+		while (first && newest && behind - opened > 1) {
 			const middle = (opened + behind) >> 1;
-			const block = (1 + middle) % blocks;
-			const copies = this._copies(block);
-			const header = this._header(block, copies);
+			const header = this._header((1 + middle) % blocks);
 			const sequence = first.sequence + middle;
 			if (header?.sequence === sequence) {
 				newest = header;
 				opened = middle;
-			} else if (header ? header.sequence === sequence - blocks : areBlank(copies)) behind = middle;
-			else return undefined;
+			} else if (header ? header.sequence === sequence - blocks : header === null) behind = middle;
+			else newest = undefined;
 		}
-		return newest;
-	}
-
-	private _newestOfAll(): Header | undefined {
-		let newest: Header | undefined;
-		for (let block = 0; block < this._blocks; block++) {
+		for (let block = 0; behind - opened > 1 && block < blocks; block++) {
 			const header = this._header(block);
 			if (header && header.sequence > (newest?.sequence ?? 0)) newest = header;
 		}
 		return newest;
 	}
 
-	private _header(block: number, copies = this._copies(block)): Header | undefined {
-		return areBlank(copies) ? undefined : headerIn(copies, block, this._blocks);
-	}
-
-	private _copies(block: number): Bytes {
-		return this._read(block * this._slots, HEADER_SLOTS * SLOT_BYTES);
+	private _header(block: number): Header | null | undefined {
+		return headerIn(this._read(block * this._slots, HEADER_SLOTS * SLOT_BYTES), block, this._blocks);
 	}
 
 	/**
@@ -437,7 +423,7 @@ export class Log {
 			const bytes = this._read(first, Math.min(SLOTS_AT_ONCE, this._slots - index) * SLOT_BYTES);
 			const words = new Int32Array(bytes.buffer);
 			const { length } = words;
-			if (index === 0 && isMarked(bytes)) unseen = NONE;
+			if (index === 0 && (isAcknowledged(bytes[0]!) || isAcknowledged(bytes[SLOT_BYTES]!))) unseen = NONE;
 			for (let at = index === 0 ? HEADER_SLOTS * WORDS : 0; at < length; at += WORDS) {
 				const word = words[at]! & LOOKED_AT;
 				if (word === unseen) waiting++;
@@ -453,7 +439,11 @@ export class Log {
 			}
 		}
 		// Before it counts: so the next start finds the same.
-		if (damaged > 0 && waits === NONE) this._markBlock(sequence);
+		if (damaged > 0 && waits === NONE) {
+			for (let slot = 0; slot < HEADER_SLOTS; slot++) {
+				this._program(sequence * this._slots + slot, Uint8Array.of(DAMAGED));
+			}
+		}
 		this._setCounts(sequence % this._blocks, waiting, damaged);
 		return behindBlank === this._slots ? blank : this._slots;
 	}
@@ -488,7 +478,7 @@ export class Log {
 		let position = end;
 		let newest: LogRecord | undefined;
 		while (position > begin && !newest) {
-			newest = this._recordAt(--position);
+			newest = decodeSlot(this._read(--position, SLOT_BYTES), 0);
 			if (newest && newest.kind >= NOTE) newest = undefined;
 		}
 		let previous = newest?.seq ?? 0;
@@ -506,16 +496,6 @@ export class Log {
 		}
 		this._lastSeq = Math.min(Math.max(this._lastSeq, previous) + unknown, SEQ_MAXIMUM);
 		return newest && position;
-	}
-
-	private _recordAt(position: number): LogRecord | undefined {
-		return decodeSlot(this._read(position, SLOT_BYTES), 0);
-	}
-
-	/** Both copies of a block's header get the mark that says that readings in it are damaged. */
-	private _markBlock(sequence: number): void {
-		for (let slot = 0; slot < HEADER_SLOTS; slot++)
-			this._program(sequence * this._slots + slot, Uint8Array.of(DAMAGED));
 	}
 
 	/** Openings since that of the position's block: 0 for the newest block, negative for a future one. */
@@ -562,13 +542,8 @@ export class Log {
 	/** Returns whether the slot now counts as marked: most of the bits are enough. */
 	private _mark(position: number, mark: number): boolean {
 		this._program(position, Uint8Array.of(mark));
-		const written = this._markOf(position) ?? 0xff;
+		const written = this._load(position, 1)?.[0] ?? 0xff;
 		return (mark & 0xf0) === 0 ? isAcknowledged(written) : isCommitted(written);
-	}
-
-	/** The mark at a position, where there is one as `_load` tells. */
-	private _markOf(position: number): number | undefined {
-		return this._load(position, 1)?.[0];
 	}
 
 	private _offset(position: number): number {
@@ -583,21 +558,6 @@ interface Header {
 	readonly dropped: number;
 	/** How many blocks before it a start has to read, if it tells. */
 	readonly unread: number | undefined;
-}
-
-/** Whether one of a header's copies says that readings in its block are damaged. */
-function isMarked(copies: Bytes): boolean {
-	return isAcknowledged(copies[0]!) || isAcknowledged(copies[SLOT_BYTES]!);
-}
-
-/** A block's header, until it was opened since it was erased, or for the first time. */
-function areBlank(copies: Bytes): boolean {
-	return isBlank(copies, 0) && isBlank(copies, SLOT_BYTES);
-}
-
-/** A slot's first four bytes, in the order of this machine's. */
-function firstWord(mark: number, kind: number): number {
-	return new Int32Array(Uint8Array.of(mark, 0, 0, kind).buffer)[0]!;
 }
 
 /** The header in the slot at `at`, if one of this block of so many is there. */
@@ -615,8 +575,9 @@ function decodeHeader(bytes: Bytes, at: number, block: number, blocks: number): 
 	};
 }
 
-/** The header that is there twice, at the beginning of a block, if it is there. */
-function headerIn(copies: Bytes, block: number, blocks: number): Header | undefined {
+/** The header that is there twice, at the beginning of a block, if it is there; `null` where nothing was written since the erase. */
+function headerIn(copies: Bytes, block: number, blocks: number): Header | null | undefined {
+	if (isBlank(copies, 0, copies.length)) return null;
 	return (
 		decodeHeader(copies, 0, block, blocks) ??
 		decodeHeader(copies, SLOT_BYTES, block, blocks) ??

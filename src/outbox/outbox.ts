@@ -155,39 +155,33 @@ export class Outbox implements LogOwner {
 	keepBrokerTraits(traits: number): void {
 		this._brokerTraits = traits;
 		this._traitsSince = this._lastSeq;
-		this._note([this._traitsNote(traits)]);
+		this._keepNotes();
 	}
 
 	/** `memo` is ASCII without `<` and `>`. */
 	keepMemo(memo: string): void {
 		this.memo = memo;
-		this._note(this._memoNotes(memo));
+		this._keepNotes();
 	}
 
 	/** The memo, and what is known of the broker: a start need not look for them in earlier blocks. */
 	notes(): readonly LogRecord[] {
-		const notes = this.memo ? this._memoNotes(this.memo) : [];
-		const traits = this._brokerTraits;
-		if (traits !== undefined && this._lastSeq - this._traitsSince < BROKER_READINGS)
-			notes.push(this._traitsNote(traits));
-		return notes;
-	}
-
-	private _traitsNote(traits: number): LogRecord {
-		return encodeBrokerNote(this._broker, traits, this._traitsSince, this._lastSeq);
-	}
-
-	private _memoNotes(memo: string): LogRecord[] {
+		const seq = this._lastSeq;
 		const notes: LogRecord[] = [];
-		const text = bytesOf(`<${memo}>`);
-		for (let at = 0; at < text.length; at += BODY_BYTES)
-			notes.push({ kind: MEMO_NOTE, seq: this._lastSeq, body: text.slice(at, at + BODY_BYTES) });
+		if (this.memo !== undefined) {
+			const text = bytesOf(`<${this.memo}>`);
+			for (let at = 0; at < text.length; at += BODY_BYTES)
+				notes.push({ kind: MEMO_NOTE, seq, body: text.slice(at, at + BODY_BYTES) });
+		}
+		const [traits, since] = [this._brokerTraits, this._traitsSince];
+		if (traits !== undefined && seq - since < BROKER_READINGS)
+			notes.push(encodeBrokerNote(this._broker, traits, since, seq));
 		return notes;
 	}
 
 	/** As far as there is room. */
-	private _note(notes: readonly LogRecord[]): void {
-		for (const note of notes) if (!this._keepsAll) this._append(note);
+	private _keepNotes(): void {
+		for (const note of this.notes()) if (!this._keepsAll) this._append(note);
 	}
 
 	/** Block erases since the flash was first used, and records written since the start. */
@@ -357,19 +351,16 @@ export class Outbox implements LogOwner {
 			if (this._lastSeq === 0 && last !== undefined && log.read(last)?.seq === log.lastSeq) this._newest = last;
 			this._lastSeq = Math.max(this._lastSeq, log.lastSeq);
 			this.memo ??= memo;
-			if (this._brokerTraits === undefined && broker) this._learn(broker);
+			const known = broker && decodeBrokerNote(broker);
+			const counts = known?.broker === this._broker && this._lastSeq - known.since < BROKER_READINGS;
+			if (this._brokerTraits === undefined && counts) {
+				this._brokerTraits = known.traits;
+				this._traitsSince = known.since;
+			}
 			this._works();
 		} catch (error) {
 			this._failed(error);
 		}
-	}
-
-	/** What a note of an earlier run tells counts, unless it is of another broker, or too old. */
-	private _learn(note: LogRecord): void {
-		const { broker, traits, since } = decodeBrokerNote(note);
-		if (broker !== this._broker || this._lastSeq - since >= BROKER_READINGS) return;
-		this._brokerTraits = traits;
-		this._traitsSince = since;
 	}
 
 	/** A record from before the start: returns the number of the run after its run, or `next` if it names none. */

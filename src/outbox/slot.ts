@@ -85,8 +85,8 @@ export function seqOf(bytes: Bytes, at: number): number {
 	return new DataView(bytes.buffer).getUint32(at + SEQ);
 }
 
-export function isBlank(bytes: Bytes, at: number): boolean {
-	for (let index = at; index < at + SLOT_BYTES; index++) if (bytes[index] !== 0xff) return false;
+export function isBlank(bytes: Bytes, start: number, end: number): boolean {
+	for (let index = start; index < end; index++) if (bytes[index] !== 0xff) return false;
 	return true;
 }
 
