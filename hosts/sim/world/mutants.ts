@@ -371,7 +371,7 @@ export const MUTANTS: readonly Mutant[] = [
 			}
 		},
 	),
-	mutant("a slot's checksum that finds nothing", 461, crc16, () => 0),
+	mutant("a slot's checksum that finds nothing", 20, crc16, () => 0),
 	mutant(
 		"evicted readings not counted",
 		11,
@@ -415,12 +415,12 @@ export const MUTANTS: readonly Mutant[] = [
 			}
 		},
 	),
-	mutant("committed before it is written", 6, encodeSlot, (record: LogRecord) => {
+	mutant("committed before it is written", 31, encodeSlot, (record: LogRecord) => {
 		const slot = encoded(record);
 		if (record.kind < NOTE) slot[0] = COMMITTED;
 		return slot;
 	}),
-	mutant("a start that reads the newest block alone", 1, encodeSlot, (record: LogRecord) => {
+	mutant("a start that reads the newest block alone", 3, encodeSlot, (record: LogRecord) => {
 		if (record.kind !== 0xff) return encoded(record);
 		const body = record.body.slice();
 		// A header's number of the blocks before it that have to be read, plus 1.
