@@ -111,7 +111,7 @@ const BUDGET = {
 	tls13Flights: 4,
 	tlsRam: 1_536,
 	webSocketRam: 1_024,
-	linkedJavaScript: 345_000,
+	linkedJavaScript: 350_000,
 	bytesPerReading: 150,
 	observatoryHeap: 1_024 * 1_024,
 	pageBytes: 150_000,
