@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { SettingsStore } from "../../hosts/esp32/console/provisioning.ts";
 import { until } from "./wait.ts";
 
 const HOST = "hosts/esp32/console";
@@ -44,6 +45,17 @@ export interface BoardFlash {
 	readonly path: string;
 	/** `worn`: it does not erase readings. */
 	readonly state: "valid" | "trial" | "waits" | "worn";
+}
+
+/** A board's stored settings. */
+export class Store implements SettingsStore {
+	text: string | undefined;
+	read(): string | undefined {
+		return this.text;
+	}
+	write(text?: string): void {
+		this.text = text;
+	}
 }
 
 export class SerialBoard {

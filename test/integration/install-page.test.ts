@@ -8,12 +8,12 @@ import { after, before, test } from "node:test";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { ReleaseFolder } from "../../commands/board/release/release-folder.ts";
 import { closePort, openPort } from "../../commands/board/serial-port.ts";
-import { answer, type SettingsStore } from "../../hosts/esp32/console/provisioning.ts";
+import { answer } from "../../hosts/esp32/console/provisioning.ts";
 import { NO_CHROMIUM, newPage, startBrowser, type WatchedPage } from "../harness/browser.ts";
 import { giveSerial, type PagePort } from "../harness/browser-serial.ts";
 import { bundleProgram } from "../harness/bundle.ts";
 import { Program } from "../harness/program.ts";
-import { buildBoard, SerialBoard } from "../harness/serial-board.ts";
+import { buildBoard, SerialBoard, Store } from "../harness/serial-board.ts";
 import { until } from "../harness/wait.ts";
 
 const axe = readFileSync(createRequire(join(process.cwd(), "package.json")).resolve("axe-core/axe.min.js"), "utf8");
@@ -44,16 +44,6 @@ after(async () => {
 	assert.deepEqual(await server.ended(), { code: 0, signal: null });
 	rmSync(folder, { recursive: true });
 });
-
-class Store implements SettingsStore {
-	text: string | undefined;
-	read(): string | undefined {
-		return this.text;
-	}
-	write(text?: string): void {
-		this.text = text;
-	}
-}
 
 interface World {
 	readonly board: SerialBoard;

@@ -6,10 +6,10 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { answer, type SettingsStore } from "../../hosts/esp32/console/provisioning.ts";
+import { answer } from "../../hosts/esp32/console/provisioning.ts";
 import { bundleProgram } from "../harness/bundle.ts";
 import { Program } from "../harness/program.ts";
-import { type BoardFlash, buildBoard, type Disturbance, SerialBoard } from "../harness/serial-board.ts";
+import { type BoardFlash, buildBoard, type Disturbance, SerialBoard, Store } from "../harness/serial-board.ts";
 import { pause } from "../harness/wait.ts";
 
 const command = bundleProgram("commands/board/provision.ts", "provision-under-test");
@@ -21,16 +21,6 @@ before(() => {
 	boardProgram = buildBoard(folder);
 });
 after(() => rmSync(folder, { recursive: true }));
-
-class Store implements SettingsStore {
-	text: string | undefined;
-	read(): string | undefined {
-		return this.text;
-	}
-	write(text?: string): void {
-		this.text = text;
-	}
-}
 
 const BUILT_IN = { id: "built-in", wifi: { ssid: "home", password: "very secret" } };
 

@@ -11,8 +11,8 @@ import { after, before, test } from "node:test";
 import { ImprovSerial } from "improv-wifi-serial-sdk/dist/serial.js";
 import { closePort, openPort, requestsAt } from "../../../../commands/board/serial-port.ts";
 import type { Requests } from "../../../../commands/board/serial-request.ts";
-import { answer, type SettingsStore } from "../../../../hosts/esp32/console/provisioning.ts";
-import { buildBoard, type Disturbance, SerialBoard } from "../../../harness/serial-board.ts";
+import { answer } from "../../../../hosts/esp32/console/provisioning.ts";
+import { buildBoard, type Disturbance, SerialBoard, Store } from "../../../harness/serial-board.ts";
 import { until } from "../../../harness/wait.ts";
 import { WebSerialPort } from "../../../harness/web-serial.ts";
 
@@ -30,16 +30,6 @@ before(() => {
 	boardProgram = buildBoard(folder);
 });
 after(() => rmSync(folder, { recursive: true }));
-
-class Store implements SettingsStore {
-	text: string | undefined;
-	read(): string | undefined {
-		return this.text;
-	}
-	write(text?: string): void {
-		this.text = text;
-	}
-}
 
 const BUILT_IN = {
 	id: "terrace",
