@@ -252,7 +252,12 @@ story(
 		await dialog.getByText(/Veleta\s*1\.2\.3\s*\(ESP32-C3\)/).waitFor();
 		assert.equal(port.openings(), 2);
 		await dialog.getByText("Connect to Wi-Fi").click();
-		await dialog.getByLabel("Password").fill("another secret");
+		// The dialog draws its fields anew while networks come in, and may forget what was typed too early.
+		const password = dialog.locator("ew-filled-text-field[name=password]");
+		await until("the password", async () => {
+			await dialog.getByLabel("Password").fill("another secret");
+			return (await password.evaluate((field: { value?: string }) => field.value)) === "another secret";
+		});
 		await dialog.getByText("Connect", { exact: true }).click();
 		await until("the restart", () => board.restarts.length > 0);
 		board.join("shed");
