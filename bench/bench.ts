@@ -90,12 +90,12 @@ const WORLDS = 10;
 /** The design's limits. */
 const BUDGET = {
 	/** Of a BME280's reading. */
-	compute: 25_500,
-	garbage: 19_000,
-	ram: 24 * 1_024,
-	crowdedRam: 28 * 1_024,
-	discoveryRam: 26 * 1_024,
-	smallestHeap: 34 * 1_024,
+	compute: 17_500,
+	garbage: 14_500,
+	ram: 19 * 1_024,
+	crowdedRam: 25 * 1_024,
+	discoveryRam: 20 * 1_024,
+	smallestHeap: 30 * 1_024,
 	stack: (BOARD.stack * 3) / 4,
 	outboxRatio: 1.3,
 	mount: 30_000,

@@ -405,8 +405,18 @@ function comparable(lines: readonly string[]): string[] {
 		result.push(...[...readings].sort());
 		readings = new Set();
 	};
+	// Of before Ctrl-C, while only more of them, and empty lines, have followed: a reading may be in the middle of its lines then.
+	let interrupted: ReadonlySet<string> | undefined;
 	for (const line of lines.map(plain)) {
-		const text = masked(line);
+		const isInterruption = line.startsWith(INTERRUPTED);
+		const text = masked(isInterruption ? line.slice(INTERRUPTED.length) : line);
+		if (isInterruption) {
+			interrupted = readings;
+			flush();
+			result.push(INTERRUPTED);
+		}
+		if (interrupted && (text === "" || interrupted.has(text))) continue;
+		interrupted = undefined;
 		if (UNSTABLE.some((pattern) => pattern.test(text))) continue;
 		if (text.includes("VALUE")) {
 			readings.add(text);

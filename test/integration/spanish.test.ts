@@ -17,7 +17,7 @@ const UNRUN: Readonly<Record<(typeof PATHS)[number], Readonly<Record<string, num
 	"docs/es/estacion.md": {
 		"descarga paquetes de Internet": 1,
 		"descarga el SDK y ESP-IDF de Internet": 5,
-		"necesita ESP-IDF": 2,
+		"necesita ESP-IDF": 4,
 		"necesita una placa": 5,
 	},
 	"docs/es/aemet.md": { "descarga paquetes de Internet": 1, "la clave es la tuya": 1 },

@@ -118,7 +118,7 @@ function copied(name: string, value: unknown, secrets: boolean): unknown {
  * password stays at the same broker, of the same authorities, so that nobody has it sent elsewhere.
  */
 function withSecrets(request: string, now: Raw): string {
-	const place = ({ broker, tls }: Raw) => JSON.stringify([broker, tls]);
+	const place = ({ broker, tls }: Raw) => JSON.stringify({ broker, tls });
 	const isSamePlace = place(Object(parse(request))) === place(copied("", now, false) as Raw);
 	const restored = JSON.parse(request, function (this: Raw, name, value) {
 		if (value !== SECRET && !String(value).includes(`//${SECRET}@`)) return value;
