@@ -371,7 +371,7 @@ export const MUTANTS: readonly Mutant[] = [
 			}
 		},
 	),
-	mutant("a slot's checksum that finds nothing", 20, crc16, () => 0),
+	mutant("a slot's checksum that finds nothing", 979, crc16, () => 0),
 	mutant(
 		"evicted readings not counted",
 		11,
