@@ -21,7 +21,7 @@ export function crc32(bytes: Uint8Array): number {
 
 /** A request as it goes out; `text` is printable ASCII without a tilde. */
 export function requestLine(text: string): string {
-	return `~${text}${crcOf(bytesOf(text))}\n`;
+	return `~${text}${crcOf(lineBytes(text))}\n`;
 }
 
 /**
@@ -31,12 +31,12 @@ export function requestLine(text: string): string {
 export function replyIn(line: string): string | undefined {
 	if (!line.startsWith("~")) return undefined;
 	const text = line.slice(1, -CRC_DIGITS);
-	const bytes = bytesOf(text);
+	const bytes = lineBytes(text);
 	return text !== "" && crcOf(bytes) === line.slice(-CRC_DIGITS) ? new TextDecoder().decode(bytes) : undefined;
 }
 
-/** Of a text whose characters are bytes. */
-export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+/** Of a line whose characters are bytes. */
+export function lineBytes(text: string): Uint8Array<ArrayBuffer> {
 	return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 

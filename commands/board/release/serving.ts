@@ -19,8 +19,8 @@ export async function serveFolder(folder: string, page: string, port: number): P
 	const files = filesOf(folder);
 	if (!files.has(`/${page}`)) throw new Error("no release is there: `npm run release` makes one");
 	const server = createServer(({ method, url = "" }, response) => {
-		const path = url.split("?")[0] === "/" ? `/${page}` : url.split("?")[0]!;
-		const file = files.get(path);
+		const [path = ""] = url.split("?");
+		const file = files.get(path === "/" ? `/${page}` : path);
 		if (file === undefined || (method !== "GET" && method !== "HEAD")) {
 			response.writeHead(file === undefined ? 404 : 405, { "Content-Type": "text/plain" }).end("nothing is here\n");
 			return;

@@ -1,5 +1,6 @@
 /** The page of a release: installs firmware by ESP Web Tools, and gives the board its settings. */
 import { el, labelled, setText } from "../../../browser/dom.ts";
+import { lineBytes } from "../../serial-request.ts";
 import { greet, restart, SilentError, sendSettings, settingsText, shownIn } from "../../settings-transfer.ts";
 import { RELEASE_FILE, type Release } from "../release-file.ts";
 import { BoardPort, hasSerial } from "./board-port.ts";
@@ -53,8 +54,7 @@ function board(): HTMLElement[] {
 	const show = (line: string) => {
 		// One comes before each reply: a line of the log may be half said.
 		if (line === "") return;
-		const bytes = Uint8Array.from(line, (character) => character.charCodeAt(0));
-		lines.push(new TextDecoder().decode(bytes));
+		lines.push(new TextDecoder().decode(lineBytes(line)));
 		if (lines.length > LOG_LINES) lines.shift();
 		const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 2;
 		log.textContent = lines.join("\n");

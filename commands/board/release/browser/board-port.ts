@@ -1,6 +1,6 @@
 /** A board's serial port in the browser (Web Serial), for requests and its log. */
 import { BAUD_RATE, RESET_MS } from "../../serial-line.ts";
-import { bytesOf, Requests } from "../../serial-request.ts";
+import { lineBytes, Requests } from "../../serial-request.ts";
 
 /** Web Serial, as far as it is used here; TypeScript's own types of browsers lack it. */
 interface SerialPort {
@@ -36,7 +36,7 @@ export class BoardPort {
 		this._port = port;
 		this._writer = port.writable!.getWriter();
 		// A port that is gone shows by what is read.
-		const write = (line: string) => void this._writer.write(bytesOf(line)).catch(() => {});
+		const write = (line: string) => void this._writer.write(lineBytes(line)).catch(() => {});
 		this.requests = new Requests(write, onLine);
 		this._reading = this._read();
 	}
