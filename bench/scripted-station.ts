@@ -18,6 +18,8 @@ const FIRMWARE = fileURLToPath(new URL("../firmware.js", import.meta.url));
 const SOCKET_WINDOW = 5_744;
 /** A CONNACK of MQTT 5.0. */
 const CONNACK = Uint8Array.of(0x20, 3, 0, 0, 0);
+/** Another, with mosquitto's topic alias maximum of 10. */
+const CONNACK_ALIASES = Uint8Array.of(0x20, 6, 0, 0, 3, 0x22, 0, 10);
 /** Any moment, but the same in every run. */
 const NOON = Date.UTC(2026, 10, 21, 12);
 
@@ -83,6 +85,8 @@ export interface ScriptedStationOptions {
 	readonly tls?: ScriptedTls | undefined;
 	/** Whether MQTT goes over a WebSocket. */
 	readonly isWebSocket?: boolean | undefined;
+	/** Whether the broker takes topic aliases. */
+	readonly takesAliases?: boolean;
 }
 
 export class ScriptedStation {
@@ -95,6 +99,7 @@ export class ScriptedStation {
 	private readonly _creation: Creation;
 	private readonly _tls: ScriptedTls | undefined;
 	private readonly _isWebSocket: boolean;
+	private readonly _connack: Uint8Array;
 	/** What is between MQTT and the wire; without it nothing is. */
 	private readonly _end: BrokerEnd | undefined;
 	private readonly _beginning: number;
@@ -120,12 +125,14 @@ export class ScriptedStation {
 		creation = creationOf("esp32"),
 		tls,
 		isWebSocket = false,
+		takesAliases = false,
 	}: ScriptedStationOptions = {}) {
 		this.engine = new Engine({ flash: flash?.file, withTls: tls !== undefined });
 		this._firmware = firmware;
 		this._creation = creation;
 		this._tls = tls;
 		this._isWebSocket = isWebSocket;
+		this._connack = takesAliases ? CONNACK_ALIASES : CONNACK;
 		this._end = isWebSocket ? new WebSocketBroker(tls?.broker) : tls?.broker;
 		// Certificates are made when they are needed.
 		this._beginning = tls ? Date.now() : NOON;
@@ -174,7 +181,7 @@ export class ScriptedStation {
 			const packets = this._written.splice(0);
 			if (packets.length === 0) throw new Error("the station says nothing");
 			for (const packet of packets) {
-				if (packet[0] === 0x10) await this._receive(CONNACK);
+				if (packet[0] === 0x10) await this._receive(this._connack);
 				else if (packet[0] === 0x82) await this._receive(subackOf(packet));
 				else if (packet[0]! >> 4 === 3) {
 					const isReading = isReadingTopic(topicOf(packet));
@@ -301,7 +308,7 @@ export class ScriptedStation {
 		while ((await this.counters()).readings < count) await this._nextTimer();
 	}
 
-	async counters(): Promise<{ readings: number; queued: number; dropped: number }> {
+	async counters(): Promise<{ readings: number; acknowledged: number; queued: number; dropped: number }> {
 		const [action] = (await this._tell(Event.Count)).filter(({ kind }) => kind === Action.Counters);
 		return JSON.parse(Buffer.from(action!.bytes).toString());
 	}

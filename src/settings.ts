@@ -14,6 +14,13 @@ const PUBLIC_BROKERS =
 	",test.mosquitto.org,broker.hivemq.com,broker.emqx.io,mqtt.eclipseprojects.io,mqtt.eclipse.org," +
 	"broker.shiftr.io,public.cloud.shiftr.io,";
 
+/**
+ * Seconds. Longer than an interval of a minute, so that its readings spare PINGREQs. At the most what networks bear that
+ * forget idle connections, some of them after 5 minutes; and 6 minutes until a lost station is `offline`.
+ */
+const KEEP_ALIVE_MINIMUM = 90;
+const KEEP_ALIVE_MAXIMUM = 240;
+
 type Given = Values<typeof SETTINGS>;
 
 /** Settings whose type here is not the table's. */
@@ -26,6 +33,7 @@ type Understood =
 	| "topic"
 	| "homeAssistant"
 	| "commands"
+	| "keepAlive"
 	| "qos"
 	| "updateKey"
 	| "updateKeys";
@@ -42,6 +50,8 @@ export interface Settings extends Omit<Given, Understood> {
 	readonly homeAssistant: string;
 	/** Commands that are carried out. */
 	readonly commands: readonly CommandName[];
+	/** In s; 0: none. */
+	readonly keepAlive: number;
 	readonly qos: QoS;
 	/** Public keys, of which one has to have signed an update. */
 	readonly updateKeys: readonly Bytes[];
@@ -63,6 +73,7 @@ export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 	const broker = { host, port, tls, ...(path !== undefined && { path }) };
 	// At a public broker no commands, unless the user names them.
 	const commands = given.commands ?? (isPublic(broker) ? false : COMMANDS);
+	const keepAlive = Math.min(KEEP_ALIVE_MAXIMUM, Math.max(KEEP_ALIVE_MINIMUM, Math.ceil(1.5 * given.interval)));
 	const shortest = shortestInterval(given);
 	if (given.interval < shortest) fields.reject("samples", `an interval of ${shortest} s is the shortest for so many`);
 	// With time for attempts after failures, and for what one sample needs.
@@ -82,6 +93,8 @@ export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 		fields.reject("tls.fingerprint", "does not go with tls.ca: one of the two");
 	const homeAssistant = given.homeAssistant === true ? "homeassistant" : given.homeAssistant || "";
 	if (homeAssistant === topic) fields.reject("homeAssistant", "is the station's topic");
+	if (homeAssistant && given.payload === "cbor" && given.values === false)
+		fields.reject("payload", "Home Assistant does not read cbor: it needs values");
 	if (pins.clock === (pins.data ?? -1)) fields.reject("pins.clock", "is the pin of pins.data, too");
 	fields.check();
 	return {
@@ -96,6 +109,7 @@ export function parseSettings(raw: unknown, defaultId = "station"): Settings {
 		// All commands: the list that is in flash.
 		commands:
 			commands === COMMANDS ? COMMANDS : COMMANDS.filter((name) => commands !== false && commands.includes(name)),
+		keepAlive: given.keepAlive ?? keepAlive,
 		qos: given.qos as QoS,
 		updateKeys: (updateKey === undefined ? updateKeys : [updateKey, ...updateKeys]).map(bytesOfHex),
 	};

@@ -156,6 +156,7 @@ export const SETTINGS = (Object as Freezing).freeze(
 			problem: "needs 1 to 64 letters, digits, points, hyphens or underscores",
 		},
 		topic: TOPIC,
+		payload: { enum: ["json", "cbor"], default: "json" },
 		state: { type: "boolean", default: true },
 		values: {
 			properties: {
@@ -178,8 +179,8 @@ export const SETTINGS = (Object as Freezing).freeze(
 			orBoolean: true,
 		},
 		commands: { some: COMMANDS },
-		/** Seconds. Longer than the interval, so that a reading spares the PINGREQ. */
-		keepAlive: { type: "integer", maximum: 65_535, default: 90 },
+		/** Seconds. */
+		keepAlive: { type: "integer", maximum: 65_535 },
 		qos: { type: "integer", maximum: 2, default: 1 },
 		/** After an outage the current weather matters first, then the past. */
 		order: { enum: AGES, default: "newest" },

@@ -62,7 +62,7 @@ export class Discovery implements Source {
 	/** Keeps what was published: the prefix, behind the CRC of the settings. */
 	private readonly _reports: Pick<Reports, "memo">;
 	private readonly _sampling: Pick<Sampling, "interval">;
-	private readonly _diagnostics: Pick<Diagnostics, "connected">;
+	private readonly _diagnostics: Pick<Diagnostics, "wanted">;
 	private readonly _sleeps: boolean;
 	private readonly _alarm: Alarm;
 	/** What is to be kept when all messages have arrived. */
@@ -83,7 +83,7 @@ export class Discovery implements Source {
 		link: Pick<Link<Outgoing>, "wake">,
 		reports: Pick<Reports, "memo">,
 		sampling: Pick<Sampling, "interval">,
-		diagnostics: Pick<Diagnostics, "connected">,
+		diagnostics: Pick<Diagnostics, "wanted">,
 		sleeps: boolean,
 	) {
 		this._host = host;
@@ -124,7 +124,7 @@ export class Discovery implements Source {
 	intervalChanged(): void {
 		if (this._sleeps) return;
 		this._again(0);
-		this._diagnostics.connected();
+		this._diagnostics.wanted();
 	}
 
 	next(now: number): Outgoing | undefined {
@@ -198,7 +198,7 @@ export class Discovery implements Source {
 	private _payload(entity: readonly string[], isQuantity: boolean): string {
 		const settings = this._settings;
 		const host = this._host;
-		const { id, topic, sensor, change, state, awake, diagnostics, commands } = settings;
+		const { id, topic, sensor, change, state, payload, awake, diagnostics, commands } = settings;
 		const component = entity[0]!;
 		const key = entity[1]!;
 		const name = entity[2]!;
@@ -208,8 +208,8 @@ export class Discovery implements Source {
 		if (isQuantity) {
 			const quantity = quantitiesWith(sensor, settings).find((quantity) => quantity.name === key);
 			if (!quantity) return "";
-			isJson = state;
-			stateTopic = state ? "~/state" : valueTopic(settings, "~", quantity.name);
+			isJson = state && payload === "json";
+			stateTopic = isJson ? "~/state" : valueTopic(settings, "~", quantity.name);
 			const silence = this._sampling.interval * (change?.atMost ?? 1);
 			const expires = Math.ceil(LOST_AFTER_INTERVALS * silence + awake);
 			members += `,"stat_cla":"measurement","unit_of_meas":"${quantity.unit}"`;

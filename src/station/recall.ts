@@ -8,7 +8,7 @@ import type { Link } from "../net/link.js";
 import { reportPayload } from "../net/report.js";
 import { SEQ_MAXIMUM } from "../outbox/slot.js";
 import type { Settings } from "../settings.js";
-import { bytesOf, jsonOf } from "../text.js";
+import { jsonOf } from "../text.js";
 import { CommandError, type Result, STOPS } from "./commands.js";
 import type { Outgoing, Source } from "./outgoing.js";
 import type { Reports } from "./reports.js";
@@ -98,7 +98,7 @@ export class Recall implements Source {
 		// It is still to come.
 		if (isWaiting) return undefined;
 		request.sent++;
-		const payload = bytesOf(reportPayload(reading, this._settings));
+		const payload = reportPayload(reading, this._settings);
 		return { topic: `${topic}/late`, payload, qos, retain: false, source: this, tag: 0 };
 	}
 

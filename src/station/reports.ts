@@ -9,7 +9,7 @@ import { reportPayload } from "../net/report.js";
 import { Outbox, type Taken } from "../outbox/outbox.js";
 import type { Sample } from "../sensors/sensor.js";
 import type { Settings } from "../settings.js";
-import { bytesOf, messageOf } from "../text.js";
+import { messageOf } from "../text.js";
 import type { BrokerLog } from "./broker-log.js";
 import type { Outcome, Outgoing, Source } from "./outgoing.js";
 import { Values } from "./values.js";
@@ -175,7 +175,7 @@ export class Reports implements Source {
 		}
 		return {
 			topic: `${topic}/${isState ? "state" : "late"}`,
-			payload: bytesOf(reportPayload(reading, this._settings)),
+			payload: reportPayload(reading, this._settings),
 			qos,
 			retain: isState,
 			source: this,

@@ -98,7 +98,7 @@ export class SessionEvents implements SessionOptions<Outgoing> {
 		// It may remember what an earlier run with other settings subscribed to.
 		else if (!this._wantsCommands) session.unsubscribe(this.commandFilter);
 		observer.onState?.("online");
-		diagnostics.connected();
+		diagnostics.wanted();
 		brokerLog.connected(version, sessionPresent);
 		if (isForgotten && !wasTold) brokerLog.forgetsWill();
 	}

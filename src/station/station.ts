@@ -11,7 +11,7 @@ import type { Sample } from "../sensors/sensor.js";
 import { isPublic, type Settings } from "../settings.js";
 import { BrokerLog } from "./broker-log.js";
 import { Commands, STOPS } from "./commands.js";
-import { Diagnostics } from "./diagnostics.js";
+import { Diagnostics, type Progress } from "./diagnostics.js";
 import { Discovery } from "./discovery.js";
 import { Farewell } from "./farewell.js";
 import { LogLines } from "./log-lines.js";
@@ -187,7 +187,7 @@ export class Station implements Judged {
 
 	/** New firmware has been confirmed: who has sent it is told. */
 	confirmed(): void {
-		this._diagnostics.connected();
+		this._diagnostics.wanted();
 	}
 
 	start(): void {
@@ -337,8 +337,8 @@ export class Station implements Judged {
 		this._onStopped();
 	}
 
-	/** For the diagnostics and the command `status`: what the station has done, and for how many seconds. */
-	private get _progress() {
+	/** For the diagnostics and the command `status`. */
+	private get _progress(): Progress {
 		const uptime = Math.round((this._host.clock.now() - this._startedAt) / 1_000);
 		return { uptime, interval: this._sampling.interval, ...this.counters };
 	}

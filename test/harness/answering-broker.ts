@@ -164,17 +164,19 @@ export class AnsweringBroker {
 				const payloadAt = this._version < 5 ? propertiesAt : propertiesAt + 1 + packet[propertiesAt]!;
 				// Whatever leaves a station is UTF-8, or this throws.
 				const text = (from: number, to?: number) => textOf(packet.slice(from, to));
-				if (this.poison?.(text(at + 2, topicEnd), text(payloadAt))) return this._end();
+				// But for CBOR, which begins with a map.
+				const payload = packet[payloadAt]! >> 5 === 5 ? hex(packet.subarray(payloadAt)) : text(payloadAt);
+				if (this.poison?.(text(at + 2, topicEnd), payload)) return this._end();
 				if (qos === 2 && this.qos2 === "ends the connection") return this._end();
 				const id = hex(packet.subarray(topicEnd, topicEnd + 2));
-				const code = this.refusal?.(text(at + 2, topicEnd), text(payloadAt));
+				const code = this.refusal?.(text(at + 2, topicEnd), payload);
 				if (code !== undefined) {
-					this.refused.push({ at: this.now, topic: text(at + 2, topicEnd), payload: text(payloadAt) });
+					this.refused.push({ at: this.now, topic: text(at + 2, topicEnd), payload });
 					return answer(`${qos === 2 ? "50" : "40"} 03 ${id} ${hex(Uint8Array.of(code))}`);
 				}
 				this.received.push({
 					topic: text(at + 2, topicEnd),
-					payload: text(payloadAt),
+					payload,
 					retain: (packet[0]! & 1) !== 0,
 					dup: (packet[0]! & 8) !== 0,
 					properties: hex(packet.subarray(propertiesAt + 1, payloadAt)),

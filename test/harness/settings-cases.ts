@@ -244,6 +244,8 @@ export const TAKEN = {
 	wakefulSamples: { sensor: "dht22", samples: 9, awake: 5 },
 	change: { change: { temperature: 0, humidity: 2.5, pressure: 0.5, atMost: 60 } },
 	noChange: { change: {}, sleep: true },
+	cbor: { payload: "cbor" },
+	cborBesideValues: { payload: "cbor", values: true, homeAssistant: true },
 	noHomeAssistant: { homeAssistant: false, topic: "homeassistant" },
 } as const;
 
@@ -395,6 +397,8 @@ export const REFUSED: readonly (readonly [raw: unknown, message: RegExp])[] = [
 	[{ homeAssistant: 1 }, /^homeAssistant: must be a text in quotes$/],
 	[{ homeAssistant: ["ha"] }, /^homeAssistant: must be a text in quotes$/],
 	[{ homeAssistant: true, topic: "homeassistant" }, /^homeAssistant: is the station's topic$/],
+	[{ payload: "cbor", homeAssistant: true }, /^payload: Home Assistant does not read cbor: it needs values$/],
+	[{ payload: "CBOR" }, /^payload: must be one of json, cbor$/],
 	[{ homeAssistant: "veleta/station" }, /^homeAssistant: is the station's topic$/],
 	[{ wifi: { $schema: "x", ssid: "casa" } }, unknown("wifi\\.\\$schema", SETTINGS.wifi.properties)],
 ];

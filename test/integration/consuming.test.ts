@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { stopDelivered } from "../harness/delivery.ts";
 import type { Mosquitto } from "../harness/mosquitto.ts";
 import { python } from "../harness/mqtt-command.ts";
-import { Program } from "../harness/program.ts";
+import { findProgram, Program } from "../harness/program.ts";
 import { type Parts, scenario } from "../harness/scenario.ts";
+import type { Report } from "../harness/subscriber.ts";
 import { until } from "../harness/wait.ts";
 
 const PAGE = readFileSync(join(process.cwd(), "docs/consuming.md"), "utf8");
@@ -18,7 +19,7 @@ function blocks(language: string): string[] {
 		.map(([, , text]) => text!);
 }
 
-const [SCRIPT = ""] = blocks("python");
+const [SCRIPT = "", CBOR_SCRIPT = ""] = blocks("python");
 const [SORTED = "", GAPS = "", RENAME = ""] = blocks("sql");
 const [SORTED_OUTPUT = "", GAPS_OUTPUT = "", ANEW_OUTPUT = ""] = blocks("");
 
@@ -138,3 +139,37 @@ scenario(
 		assert.equal(await archive.count(until_), last - 3);
 	},
 );
+
+scenario("The lines of docs/consuming.md read in CBOR what the station shows as JSON.", async (parts) => {
+	const broker = await parts.mosquitto();
+	const settings = parts.config({
+		payload: "cbor",
+		altitude: 667,
+		derived: ["dewPoint", "absoluteHumidity", "heatIndex"],
+	});
+	const station = parts.station(broker, ...settings, "--id", "terrace", "--interval", "1s");
+	await until("three readings", () => reportsOf(station).length >= 3);
+	await station.stop();
+	const shown = reportsOf(station).map(({ time, ...others }) => ({ ...others, time: Date.parse(time!) }));
+
+	writeFileSync(join(parts.folder, "cbor.py"), CBOR_SCRIPT);
+	const retained = new Program(
+		"mosquitto_sub",
+		findProgram("mosquitto_sub"),
+		["-h", "127.0.0.1", "-p", String(broker.port), "-t", "veleta/terrace/state", "-C", "1", "-F", "%x"],
+		parts.folder,
+	);
+	assert.equal((await retained.ended()).code, 0);
+	const [payload = ""] = retained.lines;
+	assert.ok(payload.length < 2 * 50, payload);
+	const line = `import json; from cbor import *; print(json.dumps(reading(bytes.fromhex("${payload}"))))`;
+	const decoder = new Program("cbor.py", python(), ["-c", line], parts.folder);
+	assert.equal((await decoder.ended()).code, 0, decoder.errors.join("\n"));
+	assert.deepEqual(JSON.parse(decoder.lines.join("")), shown.at(-1));
+});
+
+/** What the station shows of its readings at `state`. */
+function reportsOf({ lines }: Program): Report[] {
+	const start = "veleta/terrace/state ";
+	return lines.filter((line) => line.startsWith(start)).map((line) => JSON.parse(line.slice(start.length)));
+}

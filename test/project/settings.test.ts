@@ -46,6 +46,7 @@ const WIDER: readonly [why: string, ...cases: object[]][] = [
 		{ change: { temperature: 0.2 }, sleep: true },
 		{ homeAssistant: true, topic: "homeassistant" },
 		{ homeAssistant: "veleta/station" },
+		{ payload: "cbor", homeAssistant: true },
 	],
 	["in a file it is the path of a file", { tls: { ca: "ca.pem" } }],
 	[

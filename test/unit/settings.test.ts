@@ -37,6 +37,15 @@ test("nothing set is valid: every setting has a default", () => {
 	deepEqual(parseSettings(undefined), parseSettings({}));
 });
 
+test("the keep-alive is one and a half intervals, within bounds, or what is set", () => {
+	const keepAlives = [2, 60, 61.4, 100, 160, 161, 86_400].map((interval) => parseSettings({ interval }).keepAlive);
+	deepEqual(keepAlives, [90, 90, 93, 150, 240, 240, 240]);
+	deepEqual(
+		[0, 5, 600].map((keepAlive) => parseSettings({ interval: 100, keepAlive }).keepAlive),
+		[0, 5, 600],
+	);
+});
+
 test("a station that the settings do not name has the host's id, and a named one its own", () => {
 	const unnamed = parseSettings({}, "a1b2c3");
 	deepEqual([unnamed.id, unnamed.topic], ["a1b2c3", "veleta/a1b2c3"]);

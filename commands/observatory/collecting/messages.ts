@@ -1,4 +1,5 @@
 /** Messages from the broker as what the store takes. A message that says nothing is `undefined`. */
+import { reportOfCbor } from "../../../hosts/node/report-cbor.ts";
 import type { ReceivedMessage } from "../../../src/net/mqtt/message.ts";
 import { topicMatches } from "../../../src/net/mqtt/topic.ts";
 import { SEQ_MAXIMUM } from "../../../src/outbox/slot.ts";
@@ -47,7 +48,7 @@ export function understood(message: ReceivedMessage, bases: readonly string[], r
 			case "late":
 				return reading(message, arrived, level === "state");
 			case "status": {
-				const text = textOf(payload);
+				const text = textIn(payload);
 				const status = STATUSES.find((one) => one === text);
 				return status === undefined ? {} : { arrival: { ...arrived, kind: "status", status } };
 			}
@@ -71,7 +72,7 @@ export function understood(message: ReceivedMessage, bases: readonly string[], r
 type Arrived = Pick<Arrival, "station" | "receivedAt" | "isRetained">;
 
 function reading({ payload, dup }: ReceivedMessage, arrived: Arrived, isState: boolean): Understood {
-	const members = membersOf(payload);
+	const members = reportOfCbor(payload) ?? membersOf(payload);
 	if (!members) return {};
 	const { seq, time: given, ...others } = members;
 	const time = timeOf(given);
@@ -115,6 +116,15 @@ function membersOf(payload: Uint8Array<ArrayBuffer>): Record<string, unknown> | 
 	}
 }
 
+/** `undefined` for bytes that are not UTF-8: a message that throws would come again and again. */
+function textIn(payload: Uint8Array<ArrayBuffer>): string | undefined {
+	try {
+		return textOf(payload);
+	} catch {
+		return undefined;
+	}
+}
+
 function timeOf(text: unknown): number | undefined {
 	// `Date.parse` takes much else, in the computer's time zone.
 	if (typeof text !== "string" || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text))
@@ -134,7 +144,7 @@ function isNumber(value: unknown): value is number {
 /** A payload that is a number and nothing else, as people publish one. */
 function numberOf(payload: Uint8Array<ArrayBuffer>): number | undefined {
 	if (payload.length > NUMBER_MAXIMUM) return undefined;
-	const text = textOf(payload).trim();
+	const text = textIn(payload)?.trim() ?? "";
 	if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return undefined;
 	const value = Number(text);
 	return isMeasurement(value) ? value : undefined;

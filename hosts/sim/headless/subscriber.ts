@@ -13,6 +13,7 @@ import type { ProtocolVersion } from "../../../src/net/mqtt/packet.ts";
 import { reasonText } from "../../../src/net/mqtt/reason-codes.ts";
 import { Session } from "../../../src/net/mqtt/session.ts";
 import { clock, network, timer } from "../../node/ports.ts";
+import { reportOfCbor } from "../../node/report-cbor.ts";
 
 const KEEP_ALIVE_S = 30;
 /** It reconnects soon, whatever the broker does: a user watches. But not three times a second, for hours. */
@@ -28,6 +29,7 @@ export interface SubscriberOptions {
 	readonly username: string | undefined;
 	readonly password: string | undefined;
 	readonly filter: string;
+	/** A report in CBOR comes as the same in JSON. */
 	readonly onMessage: (topic: string, payload: string) => void;
 	/** The broker lets the client in but does not let it subscribe, or does not let it in; told once. */
 	readonly onRefused: (reason: string) => void;
@@ -57,7 +59,10 @@ export class Subscriber {
 			maximumPacketSize: PACKET_SIZE_MAXIMUM,
 			username,
 			password,
-			onMessage: ({ topic, payload }) => onMessage(topic, Buffer.from(payload).toString()),
+			onMessage: ({ topic, payload }) => {
+				const report = reportOfCbor(payload);
+				onMessage(topic, report ? JSON.stringify(report) : Buffer.from(payload).toString());
+			},
 			onSubscribe: (topicFilter, reasonCode) => {
 				if (reasonCode < 0x80) this._onSubscribed();
 				else refused(`it does not allow a subscription to ${topicFilter}: ${reasonText(reasonCode)}`);

@@ -1,7 +1,7 @@
 /** The panel's counterpart in the station's machine: applies the user's controls to chips and cables, and reports. */
 import type { Clock, Host, LogLevel, TimerPort } from "../../../src/host.js";
 import { showAddress } from "../../../src/net/broker-url.js";
-import { reportPayload } from "../../../src/net/report.js";
+import { reportText } from "../../../src/net/report.js";
 import type { Settings } from "../../../src/settings.js";
 import type { Station } from "../../../src/station/station.js";
 import type { SimulatedSensor } from "../devices/simulated-sensor.js";
@@ -46,7 +46,7 @@ export class RemotePanel {
 		this.observer = {
 			onReading: (seq, sample) => {
 				const time = clock.time();
-				post({ report: JSON.parse(reportPayload({ seq, time, sample }, this._settings!)) });
+				post({ report: JSON.parse(reportText({ seq, time, sample }, this._settings!)) });
 				this._postStatus();
 			},
 			onSent: (seq, handle) => {

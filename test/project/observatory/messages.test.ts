@@ -4,6 +4,8 @@ import test from "node:test";
 import { understood } from "../../../commands/observatory/collecting/messages.ts";
 import type { ReceivedMessage } from "../../../src/net/mqtt/message.ts";
 import { topicMatches } from "../../../src/net/mqtt/topic.ts";
+import { reportPayload } from "../../../src/net/report.ts";
+import { parseSettings } from "../../../src/settings.ts";
 import { bytesOf } from "../../../src/text.ts";
 
 const AT = Date.UTC(2026, 10, 29, 12);
@@ -28,6 +30,14 @@ test("a reading, at state and at late", () => {
 	assert.equal(told("casa/cocina/state", payload).arrival?.station, "casa/cocina");
 });
 
+test("a reading in CBOR is the same reading", () => {
+	const settings = parseSettings({ payload: "cbor" });
+	const sample = { thermometer: { temperature: 21.5 }, hygrometer: { humidity: 0.4 } };
+	const payload = reportPayload({ seq: 42, time: Date.UTC(2026, 10, 29, 11, 59, 0, 250), sample }, settings);
+	const text = '{"temperature":21.5,"humidity":40,"time":"2026-11-29T11:59:00.250Z","seq":42}';
+	assert.deepEqual(told("veleta/terrace/late", "", { payload }), told("veleta/terrace/late", text));
+});
+
 test("a reading without a time, and one without a number", () => {
 	const { arrival } = told("veleta/a/state", '{"temperature":1,"seq":1}');
 	assert.equal(arrival?.kind === "reading" && arrival.time, undefined);
@@ -45,6 +55,20 @@ for (const payload of [
 ]) {
 	test(`no reading: ${payload.slice(0, 40)}`, () => assert.deepEqual(told("veleta/a/state", payload), {}));
 }
+
+test("bytes that are no text say nothing, at whatever topic", () => {
+	const topics = [
+		...["state", "late", "status", "diagnostics", "reply", "log", "x"].map((level) => `veleta/a/${level}`),
+		"Casa/Cocina/Temperatura",
+	];
+	const payloads = ["ff", "fffe", "c3", "31ff", "eda080", "a1", "a10001", "7b22ff223a317d", "00"];
+	for (const topic of topics) {
+		for (const hex of payloads) {
+			const payload = Uint8Array.from(Buffer.from(hex, "hex"));
+			assert.deepEqual(told(topic, "", { payload }), {}, `${topic} ${hex}`);
+		}
+	}
+});
 
 test("numbers that are none, and names that cannot be shown, are left out of a reading", () => {
 	const { arrival } = told(

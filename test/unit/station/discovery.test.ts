@@ -223,6 +223,13 @@ test("derived quantities have classes, units and decimals; what the host does no
 	deepEqual(bare.told().there, ["sensor/temperature", "sensor/humidity"]);
 });
 
+test("where the state is CBOR, which Home Assistant does not read, the values' topics are those of the entities, too", () => {
+	const machine = new Machine().start({ payload: "cbor", values: true }).runs();
+	const { stat_t, val_tpl } = machine.config("sensor/temperature");
+	deepEqual([stat_t, val_tpl], ["~/temperature", undefined]);
+	equal(machine.config("sensor/uptime").val_tpl, "{{value_json.uptime|default(None)}}");
+});
+
 test("where there is no state, the values' topics are those of the entities, as plain numbers", () => {
 	const values = { temperature: "Casa/Cocina/Temperatura" };
 	const machine = new Machine().start({ state: false, values, diagnostics: 0, commands: false }).runs();

@@ -42,6 +42,19 @@ test("acknowledged readings come once more at late, as they were, and not retain
 	equal(broker.received.filter(({ topic }) => topic.endsWith("/state")).length, 12, "new ones come meanwhile");
 });
 
+test("in CBOR, too, they come as they were", () => {
+	const { asks, late, pass, broker } = start(30, { payload: "cbor" });
+	// A map of five, and the number 5.
+	const isFive = (payload: string) => payload.replaceAll(" ", "").startsWith("a50005");
+	const state = broker.received.find(({ topic, payload }) => topic.endsWith("/state") && isFive(payload))!.payload;
+	asks(5, 5);
+	pass(2_000);
+	deepEqual(
+		late().map(({ payload }) => payload),
+		[state],
+	);
+});
+
 test("they come at the backlog's pace", () => {
 	const { asks, pass, late, reply } = start(30, { backlogRate: 2 });
 	asks(1, 20);

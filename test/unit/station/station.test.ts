@@ -124,17 +124,17 @@ test("when no more can be kept, the oldest readings are dropped, counted and tol
 	);
 });
 
-test("diagnostics come with each connection and each quarter of an hour, retained, the last ones true", () => {
+test("diagnostics come with each connection and each six hours, retained, the last ones true", () => {
 	const { broker, station } = start();
 	const diagnostics = () => broker.received.filter(({ topic }) => topic === "veleta/roof/diagnostics");
-	broker.advanceTo(10 * MINUTE);
+	broker.advanceTo(6 * HOUR - 1_000);
 	equal(diagnostics().length, 1);
-	broker.advanceTo(15 * MINUTE + 1_000);
+	broker.advanceTo(6 * HOUR + 1_000);
 	equal(diagnostics().length, 2);
 	broker.up = false;
-	broker.advanceTo(60 * MINUTE, 1_000);
+	broker.advanceTo(7 * HOUR, 1_000);
 	broker.up = true;
-	broker.advanceTo(70 * MINUTE, 1_000);
+	broker.advanceTo(7 * HOUR + 10 * MINUTE, 1_000);
 	const [early, last] = diagnostics()
 		.slice(2)
 		.map(({ payload }) => JSON.parse(payload));
@@ -143,18 +143,20 @@ test("diagnostics come with each connection and each quarter of an hour, retaine
 	equal(last.queued, 0, "when the backlog is through");
 	deepEqual(Object.keys(last), ["time", "uptime", "interval", ...Object.keys(station.counters), "erases", "writes"]);
 	equal(last.connections, 2);
-	ok(last.uptime >= 3_600);
+	ok(last.uptime >= 7 * 3_600);
 	ok(diagnostics().every(({ retain }) => retain));
 });
 
-test("diagnostics are left out if they are not wanted, and come as often as they are", () => {
-	const count = (raw: object) => {
+test("diagnostics are left out if they are not wanted, and come as often as there is something new", () => {
+	const count = (raw: object, refuses = false) => {
 		const { broker } = start({ ...raw });
+		if (refuses) broker.refusal = (topic) => (isReadingTopic(topic) ? 0x87 : undefined);
 		broker.advanceTo(HOUR);
 		return broker.received.filter(({ topic }) => topic.endsWith("/diagnostics")).length;
 	};
 	equal(count({ diagnostics: 0 }), 0);
-	equal(count({ diagnostics: 60 }), 60);
+	equal(count({ diagnostics: 60 }), 3);
+	equal(count({ diagnostics: 60 }, true), 60);
 });
 
 test("a broker that goes silent costs a reconnect and no reading; what was in flight comes again with DUP", () => {
@@ -627,10 +629,10 @@ test("while readings are refused the diagnostics say why, and no longer when the
 	broker.advanceTo(5_000);
 	equal(last().refusal, undefined);
 	broker.refusal = (topic) => (isReadingTopic(topic) ? 0x87 : undefined);
-	broker.advanceTo(2 * MINUTE + 5_000);
+	broker.advanceTo(3 * MINUTE);
 	equal(last().refusal, "not authorized");
 	broker.refusal = undefined;
-	broker.advanceTo(6 * MINUTE + 5_000);
+	broker.advanceTo(7 * MINUTE);
 	equal(last().refusal, undefined);
 });
 

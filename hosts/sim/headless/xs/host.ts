@@ -1,7 +1,7 @@
 /** The ports inside XS: they collect actions, which Node carries out after the event; but the flash works at once. */
 import type { Bytes, Host, LogLevel, Socket, SocketOptions, TlsOptions } from "../../../../src/host.js";
 import type { Corrections } from "../../../../src/net/quantities.js";
-import { reportPayload } from "../../../../src/net/report.js";
+import { reportText } from "../../../../src/net/report.js";
 import type { Settings } from "../../../../src/settings.js";
 import { parseSettings } from "../../../../src/settings.js";
 import type { HostModule } from "../../../../src/start.js";
@@ -197,7 +197,7 @@ let toldWaiting = 0;
 function watch(): void {
 	host.observer = {
 		onReading: (seq, sample) => {
-			reports += `${reportPayload({ seq, time: host.clock.time(), sample }, corrections!)}\n`;
+			reports += `${reportText({ seq, time: host.clock.time(), sample }, corrections!)}\n`;
 		},
 		onState: (now) => {
 			state = now;
