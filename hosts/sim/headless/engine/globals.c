@@ -177,6 +177,34 @@ static void asideGlobal(xsMachine* the)
 	setAside(the, xsToBoolean(xsArg(0)));
 }
 
+static void callAside(xsMachine* the)
+{
+	setAside(the, true);
+	xsTry {
+		xsIntegerValue count = xsToInteger(xsArgc);
+		xsVars(3);
+		xsVar(0) = xsGet(xsFunction, xsID("method"));
+		xsVar(1) = count > 0 ? xsArg(0) : xsUndefined;
+		xsVar(2) = count > 1 ? xsArg(1) : xsUndefined;
+		xsResult = xsCallFunction2(xsVar(0), xsThis, xsVar(1), xsVar(2));
+	}
+	xsCatch {
+		setAside(the, false);
+		xsThrow(xsException);
+	}
+	setAside(the, false);
+}
+
+/*
+ * `asideMethod(method)`: the method of at most two arguments, whose memory and time are not counted as the program's. A
+ * wrapper in JavaScript would be counted itself.
+ */
+static void asideMethod(xsMachine* the)
+{
+	xsResult = xsNewHostFunction(callAside, 2);
+	xsDefine(xsResult, xsID("method"), xsArg(0), xsDontEnum);
+}
+
 /*
  * Flash: a file that is written through, so that a write is there even if this process is killed the moment after. It is
  * not mapped: the memory of a mapped file would change though the disk is full, and the file not. What the file refuses
@@ -305,6 +333,7 @@ void installGlobals(xsMachine* machine, int descriptor)
 		define(the, &xsVar(2), "drop", drop, 1);
 		define(the, &xsVar(2), "ask", ask, 1);
 		define(the, &xsVar(2), "aside", asideGlobal, 1);
+		define(the, &xsVar(2), "asideMethod", asideMethod, 1);
 		if (flashSize > 0) {
 			xsVar(0) = xsNewObject();
 			define(the, &xsVar(0), "status", flashStatus, 0);

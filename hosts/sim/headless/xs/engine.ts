@@ -9,6 +9,7 @@ interface EngineGlobals {
 	drop(box: number): void;
 	ask(question: ArrayBuffer): ArrayBuffer;
 	aside(begins: boolean): void;
+	asideMethod(method: unknown): unknown;
 	readonly flash?: Flash;
 	readonly mbedtls?: MbedTls;
 }
@@ -26,6 +27,8 @@ export const drop = engine.drop;
 export const ask = engine.ask;
 /** Memory and time between `true` and `false` do not count as the station's. */
 export const aside = engine.aside;
+/** The method of at most two arguments, which does not count either. */
+export const asideMethod = engine.asideMethod;
 /** NOR flash, if the engine was started with one. */
 export const flash = engine.flash;
 /** TLS in C, in the engine that has it: `engine/tls/tls.c`. What is handed over to its thread is done when an event's actions go. */

@@ -14,7 +14,7 @@ import { createSimulatedSensor } from "../../devices/simulated-sensor.js";
 import { RemoteSlots } from "../firmware-slots-remote.js";
 import { Action, type Configuration, LEVELS, type Progress, SIMULATED_BOARD, STATES } from "../protocol.js";
 import { RemoteSessions } from "../tls-session.js";
-import { act, aside, ask, drop, flash, mbedtls, take } from "./engine.js";
+import { act, asideMethod, ask, drop, flash, mbedtls, take } from "./engine.js";
 import { jitterSeed } from "./jitter.js";
 
 /** The time of the event being handled: within one event no time passes. */
@@ -175,16 +175,7 @@ function boardTls(mbedtls: MbedTls): NonNullable<Host["network"]["tls"]> {
 /** An object's methods do not count as the station's: on a board they are hardware, and functions in C. */
 function setAside(object: Record<string, unknown>): void {
 	for (const name of ["now", "time", "set", "clear", "take", "next", "read", "write", "close", "hold", "release"]) {
-		const method = object[name];
-		if (typeof method !== "function") continue;
-		object[name] = function (this: unknown, first: unknown, second: unknown) {
-			aside(true);
-			try {
-				return method.call(this, first, second);
-			} finally {
-				aside(false);
-			}
-		};
+		if (typeof object[name] === "function") object[name] = asideMethod(object[name]);
 	}
 }
 
