@@ -28,8 +28,8 @@ export interface TimeSyncOptions {
 	/** Name or address of the time server. */
 	readonly server: string;
 	readonly log: (level: LogLevel, text: string) => void;
-	/** The clock was set. */
-	readonly onSet: () => void;
+	/** Is woken when the clock was set: a machine that sleeps may have waited for that. */
+	readonly link: { wake(): void };
 }
 
 export class TimeSync {
@@ -91,7 +91,7 @@ export class TimeSync {
 	}
 
 	private _answered(time: number): void {
-		const { clock, log, onSet } = this._options;
+		const { clock, log, link } = this._options;
 		if (!canBeNow(time)) return this._failed(`${isoTime(time)} cannot be`);
 		const offset = time - clock.now();
 		const before = this._doubted;
@@ -107,7 +107,7 @@ export class TimeSync {
 		if (this._toldOfFailure) log("info", "time: set");
 		this._toldOfFailure = false;
 		clock.setTime?.(time);
-		onSet();
+		link.wake();
 	}
 
 	private _failed(reason: string): void {

@@ -7,10 +7,10 @@
  *
  * It is taken when it is sent and leaves when it is acknowledged.
  */
-import type { Clock, Flash } from "../host.js";
+import type { Clock, Flash, Host } from "../host.js";
 import type { Reading } from "../reading.js";
 import type { Sample } from "../sensors/sensor.js";
-import { bytesOf, textOf } from "../text.js";
+import { bytesOf, messageOf, textOf } from "../text.js";
 import { crc16 } from "./crc16.js";
 import { Log, type LogOwner, type LogRecord } from "./log.js";
 import {
@@ -57,8 +57,8 @@ export interface OutboxOptions {
 	readonly clock: Clock;
 	/** The broker's address. */
 	readonly broker: string;
-	/** The flash refuses, and why; or, without a problem, works again. */
-	readonly onFlash: (problem: unknown | undefined) => void;
+	/** Is told once when the flash refuses, and once when it works again. */
+	readonly log: Host["log"];
 }
 
 /** A reading that was taken. */
@@ -414,12 +414,12 @@ export class Outbox implements LogOwner {
 	}
 
 	private _works(): void {
-		if (this._failing) this._options.onFlash(undefined);
+		if (this._failing) this._options.log("info", "flash: works again");
 		this._failing = false;
 	}
 
 	private _failed(error: unknown): void {
-		if (!this._failing) this._options.onFlash(error);
+		if (!this._failing) this._options.log("error", `flash: ${messageOf(error)}; readings wait in RAM`);
 		this._failing = true;
 	}
 

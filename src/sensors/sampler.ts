@@ -1,7 +1,7 @@
 /**
  * Decides when a sensor measures. It sets no timer and reads no clock: its owner
  * calls `tick` with the time, not later than `deadline` if readings are to be on
- * time, and gets the results by callbacks.
+ * time, and gets the results by its events.
  */
 import { Median } from "./median.js";
 import { type Measurement, type Sample, type Sensor, SensorError } from "./sensor.js";
@@ -12,13 +12,17 @@ export interface SamplerOptions {
 	readonly interval: number;
 	/** Measurements of which a sample is the median: a whole number, by default 1. */
 	readonly samples?: number;
-	readonly onSample: (sample: Sample, now: number) => void;
+}
+
+/** What a sampler tells. */
+export interface SamplerEvents {
+	onSample(sample: Sample, now: number): void;
 	/** A measurement failed, the `consecutive`th in a row; `reason` is for a person. It may be one of several for a sample. */
-	readonly onFault: (reason: string, now: number, consecutive: number) => void;
+	onFault(reason: string, now: number, consecutive: number): void;
 	/** The eighth measurement in a row failed: the sensor counts as gone. Told once. */
-	readonly onUnavailable?: (now: number) => void;
+	onUnavailable?(now: number): void;
 	/** The sensor that was gone has given a sample: told once, before the sample. */
-	readonly onRecovered?: (now: number) => void;
+	onRecovered?(now: number): void;
 }
 
 /** Quick attempts after a failed one; then the next slot has its turn. */
@@ -39,7 +43,9 @@ const ROUNDING_MS = 0.5;
 const SHORTEST_STEP_MS = 1;
 
 export class Sampler {
-	private readonly _options: SamplerOptions;
+	private readonly _sensor: Sensor;
+	private readonly _samples: number;
+	private readonly _events: SamplerEvents;
 	private _interval: number;
 	/** The time of a slot; the others follow at multiples of the interval, so that delays do not add up. */
 	private _origin: number | undefined;
@@ -57,11 +63,13 @@ export class Sampler {
 	private _misses = 0;
 	private _closed = false;
 
-	constructor(options: SamplerOptions) {
-		if (!(options.interval > 0)) throw new RangeError("the interval must be positive");
-		this._options = options;
-		this._interval = options.interval;
-		if ((options.samples ?? 1) > 1) this._median = new Median();
+	constructor({ sensor, interval, samples = 1 }: SamplerOptions, events: SamplerEvents) {
+		if (!(interval > 0)) throw new RangeError("the interval must be positive");
+		this._sensor = sensor;
+		this._samples = samples;
+		this._events = events;
+		this._interval = interval;
+		if (samples > 1) this._median = new Median();
 	}
 
 	/** Time in ms from one sample to the next. */
@@ -111,7 +119,7 @@ export class Sampler {
 		try {
 			if (this._measurement === undefined) {
 				this._begin(now);
-				this._measurement = this._options.sensor.measure(this._hasSome);
+				this._measurement = this._sensor.measure(this._hasSome);
 			}
 			step = this._measurement.next();
 		} catch (error) {
@@ -120,12 +128,12 @@ export class Sampler {
 		if (step) sample = step.done ? this._succeeded(step.value, now) : this._wait(step.value, now);
 		if (!sample) return;
 		this._retries = 0;
-		this._options.onSample(sample, now);
+		this._events.onSample(sample, now);
 	}
 
 	private _begin(now: number): void {
 		const { deadline } = this;
-		const punctual = this._origin !== undefined && now - deadline <= this._options.sensor.minimumInterval * LATENESS;
+		const punctual = this._origin !== undefined && now - deadline <= this._sensor.minimumInterval * LATENESS;
 		this._startedAt = punctual ? deadline : now;
 		this._origin ??= now;
 	}
@@ -151,7 +159,7 @@ export class Sampler {
 		if (this._closed) return;
 		this._closed = true;
 		this._abandon();
-		this._options.sensor.close();
+		this._sensor.close();
 	}
 
 	private _abandon(): void {
@@ -169,11 +177,11 @@ export class Sampler {
 		const recovered = this.unavailable;
 		this._misses = 0;
 		this._due = this._nextSlot(now);
-		if (recovered) this._options.onRecovered?.(now);
+		if (recovered) this._events.onRecovered?.(now);
 		const { _median: median } = this;
 		if (!median) return sample;
 		median.add(sample);
-		if (median.count >= this._options.samples! || !this._hasTime) return median.take();
+		if (median.count >= this._samples || !this._hasTime) return median.take();
 		this._due = this._earliest;
 		return undefined;
 	}
@@ -190,8 +198,8 @@ export class Sampler {
 		} else if (!this._hasSome) {
 			this._retries = 0;
 		}
-		this._options.onFault(reason, now, this._misses);
-		if (this._misses === MISSES_UNTIL_UNAVAILABLE) this._options.onUnavailable?.(now);
+		this._events.onFault(reason, now, this._misses);
+		if (this._misses === MISSES_UNTIL_UNAVAILABLE) this._events.onUnavailable?.(now);
 		return !again && this._hasSome ? this._median!.take() : undefined;
 	}
 
@@ -207,7 +215,7 @@ export class Sampler {
 
 	private _finish(now: number): void {
 		this._measurement = undefined;
-		const { minimumInterval } = this._options.sensor;
+		const { minimumInterval } = this._sensor;
 		// A measurement longer than the minimum interval has asked the sensor more than once, last near its end.
 		const since = now - this._startedAt > minimumInterval ? now : this._startedAt;
 		this._earliest = since + minimumInterval;

@@ -68,12 +68,17 @@ export interface CommandsOptions {
 	readonly recall: Recall;
 	/** For the replies. */
 	readonly link: Link<Outgoing>;
-	/** What the station has done so far, for `status`. */
-	readonly progress: () => object;
 	/** Home Assistant is to know of another interval. */
 	readonly discovery: Discovery | undefined;
-	/** Restarts the machine in good order, if it can be restarted. */
-	readonly restart: (() => void) | undefined;
+	readonly station: Commanded;
+}
+
+/** Of the station. */
+interface Commanded {
+	/** What it has done so far, for `status`. */
+	readonly progress: object;
+	/** Restarts the machine in good order, if the host can. */
+	restart(): void;
 }
 
 export class Commands implements Source {
@@ -155,7 +160,7 @@ export class Commands implements Source {
 
 	/** Throws a `CommandError` for an unknown name, a wrong argument, and a command that must not be carried out. */
 	private _carryOut(name: string, message: ReceivedMessage, address: ReplyAddress): void {
-		const { settings, sampling, update, recall, progress, discovery, restart } = this._options;
+		const { host, settings, sampling, update, recall, discovery, station } = this._options;
 		const { sensor } = settings;
 		const { payload } = message;
 		this._check(isUpdate(name) ? "update" : name, message);
@@ -179,16 +184,16 @@ export class Commands implements Source {
 				return this._reply(address, { ok: true, interval });
 			}
 			case "restart":
-				if (!restart) throw new CommandError("this station cannot restart itself");
+				if (!host.restart) throw new CommandError("this station cannot restart itself");
 				this._reply(address, { ok: true });
-				return restart();
+				return station.restart();
 			case "status":
-				return this._reply(address, { ok: true, sensor, ...progress() });
+				return this._reply(address, { ok: true, sensor, ...station.progress });
 			case "readings":
 				return recall.begin(payload, (result) => this._reply(address, result));
 			default:
 				this._reply(address, update.receive(name, payload));
-				if (update.complete) restart?.();
+				if (update.complete) station.restart();
 		}
 	}
 

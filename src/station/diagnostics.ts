@@ -34,7 +34,7 @@ export class Diagnostics implements Source {
 	private readonly _settings: Settings;
 	private readonly _link: Pick<Link<Outgoing>, "connected" | "wake">;
 	private readonly _reports: Pick<Reports, "queued" | "refusal" | "wear">;
-	private readonly _progress: () => Progress;
+	private readonly _station: { readonly progress: Progress };
 	private readonly _alarm: Alarm;
 	/** While diagnostics wait: the time in ms from which on they go with readings still queued. */
 	private _heldUntil: number | undefined;
@@ -50,19 +50,18 @@ export class Diagnostics implements Source {
 	private _earliest = Number.NEGATIVE_INFINITY;
 	private _closed = false;
 
-	/** `progress` gives what the station has done so far; that readings go as they should is no news. */
 	constructor(
 		host: Host,
 		settings: Settings,
 		link: Pick<Link<Outgoing>, "connected" | "wake">,
 		reports: Pick<Reports, "queued" | "refusal" | "wear">,
-		progress: () => Progress,
+		station: { readonly progress: Progress },
 	) {
 		this._host = host;
 		this._settings = settings;
 		this._link = link;
 		this._reports = reports;
-		this._progress = progress;
+		this._station = station;
 		this._alarm = new Alarm(host.timer);
 	}
 
@@ -119,7 +118,7 @@ export class Diagnostics implements Source {
 		const payload = bytesOf(
 			JSON.stringify({
 				time: isoTime(this._host.clock.time()),
-				...this._progress(),
+				...this._station.progress,
 				refusal,
 				...wear,
 				unconfirmed: this._unconfirmed,
@@ -162,7 +161,7 @@ export class Diagnostics implements Source {
 	/** Of what the station tells, that which changes only when something happens. */
 	private get _news(): string {
 		const { refusal } = this._reports;
-		const { interval, faults, redelivered, rejected, connections, dropped } = this._progress();
+		const { interval, faults, redelivered, rejected, connections, dropped } = this._station.progress;
 		return JSON.stringify([interval, faults, redelivered, rejected, connections, dropped, refusal, this._unconfirmed]);
 	}
 

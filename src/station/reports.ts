@@ -9,7 +9,6 @@ import { reportPayload } from "../net/report.js";
 import { Outbox, type Taken } from "../outbox/outbox.js";
 import type { Sample } from "../sensors/sensor.js";
 import type { Settings } from "../settings.js";
-import { messageOf } from "../text.js";
 import type { BrokerLog } from "./broker-log.js";
 import type { Outcome, Outgoing, Source } from "./outgoing.js";
 import { Values } from "./values.js";
@@ -74,10 +73,7 @@ export class Reports implements Source {
 			backlogRate,
 			clock,
 			broker: `${settings.broker.host}:${settings.broker.port}`,
-			onFlash: (problem) => {
-				if (problem === undefined) host.log("info", "flash: works again");
-				else host.log("error", `flash: ${messageOf(problem)}; readings wait in RAM`);
-			},
+			log: host.log,
 		});
 	}
 

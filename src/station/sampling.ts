@@ -3,7 +3,8 @@ import { Alarm } from "../alarm.js";
 import type { Host } from "../host.js";
 import type { Link } from "../net/link.js";
 import { createSensor } from "../sensors/create-sensor.js";
-import { Sampler } from "../sensors/sampler.js";
+import type { SensorModel } from "../sensors/models.js";
+import { Sampler, type SamplerEvents } from "../sensors/sampler.js";
 import type { Sample } from "../sensors/sensor.js";
 import type { Settings } from "../settings.js";
 import { messageOf } from "../text.js";
@@ -14,21 +15,21 @@ import type { Reports } from "./reports.js";
 /** How late, in ms, the next step of the sampler or of the link may be before the watchdog bites. */
 const WATCHDOG_MARGIN_MS = 60_000;
 
-export interface SamplingOptions {
-	readonly host: Host;
-	readonly settings: Settings;
-	readonly reports: Reports;
-	/** One that is late with its next step keeps the watchdog hungry. */
-	readonly link: Link<Outgoing>;
+/** What becomes of samples. */
+export interface SamplingEvents {
 	/** A sample was taken that is to be published, and kept as the reading `seq` if there was room. */
-	readonly onSample: (seq: number | undefined, sample: Sample, now: number) => void;
+	onSample(seq: number | undefined, sample: Sample, now: number): void;
 	/** A measurement gave no reading; `reason` is for a person. */
-	readonly onFault: (reason: string) => void;
+	onFault(reason: string): void;
 }
 
-export class Sampling {
+export class Sampling implements SamplerEvents {
 	private readonly _sampler: Sampler;
-	private readonly _options: SamplingOptions;
+	private readonly _host: Host;
+	private readonly _sensor: SensorModel;
+	private readonly _reports: Reports;
+	private readonly _link: Link<Outgoing>;
+	private readonly _events: SamplingEvents;
 	private readonly _alarm: Alarm;
 	private _faults = 0;
 	private readonly _changes: Changes;
@@ -39,22 +40,18 @@ export class Sampling {
 	/** The last reason for a missing reading that was logged; `undefined` since there is a reading again. */
 	private _faultTold: string | undefined;
 
-	/** Throws an Error where the host lacks the bus of the sensor. */
-	constructor(options: SamplingOptions) {
-		const { host, settings } = options;
-		const { sensor } = settings;
-		this._options = options;
+	/** A `link` that is late with its next step keeps the watchdog hungry. Throws an Error where the host lacks the bus of the sensor. */
+	constructor(host: Host, settings: Settings, reports: Reports, link: Link<Outgoing>, events: SamplingEvents) {
+		const { interval, samples } = settings;
+		this._host = host;
+		this._sensor = settings.sensor;
+		this._reports = reports;
+		this._link = link;
+		this._events = events;
 		this._alarm = new Alarm(host.timer);
 		this._changes = new Changes(settings.change);
-		this._sampler = new Sampler({
-			sensor: createSensor(settings, host),
-			interval: settings.interval * 1_000,
-			samples: settings.samples,
-			onSample: (sample, now) => this._sampled(sample, now),
-			onFault: (reason) => this._fault(reason),
-			onUnavailable: () => host.log("error", `the ${sensor} does not work; readings resume when it does`),
-			onRecovered: () => host.log("info", `the ${sensor} works again`),
-		});
+		const sensor = createSensor(settings, host);
+		this._sampler = new Sampler({ sensor, interval: interval * 1_000, samples }, this);
 	}
 
 	/** Measurements that gave no reading. */
@@ -78,14 +75,14 @@ export class Sampling {
 
 	/** See `Sampler.setInterval`. */
 	setInterval(interval: number): void {
-		this._sampler.setInterval(interval * 1_000, this._options.host.clock.now());
+		this._sampler.setInterval(interval * 1_000, this._host.clock.now());
 		this._setAlarm();
 	}
 
 	/** See `Sampler.sampleNow`. */
 	sampleNow(): void {
 		this._isRequested = true;
-		this._sampler.sampleNow(this._options.host.clock.now());
+		this._sampler.sampleNow(this._host.clock.now());
 		this._setAlarm();
 	}
 
@@ -102,16 +99,16 @@ export class Sampling {
 	private _setAlarm(): void {
 		const { deadline } = this._sampler;
 		if (deadline === Number.POSITIVE_INFINITY) this._alarm.clear();
-		else this._alarm.set(() => this._step(), deadline - this._options.host.clock.now());
+		else this._alarm.set(() => this._step(), deadline - this._host.clock.now());
 	}
 
 	private _step(): void {
-		const now = this._options.host.clock.now();
+		const now = this._host.clock.now();
 		this._sampler.tick(now);
 		this._setAlarm();
 		// Not where the sample is told: what follows goes as far as a command's reply, and a board's stack is small. Also
 		// without room: a reading that takes it may have waited long enough to be tried again.
-		if (this._hasSampled) this._options.link.wake();
+		if (this._hasSampled) this._link.wake();
 		this._hasSampled = false;
 		this._feed(now);
 	}
@@ -121,34 +118,39 @@ export class Sampling {
 	 * with its own. No command feeds: none makes the sampler's next step later.
 	 */
 	private _feed(now: number): void {
-		const { host, link } = this._options;
 		const { deadline } = this._sampler;
-		if (deadline === Number.POSITIVE_INFINITY || now - link.deadline >= WATCHDOG_MARGIN_MS) return;
-		host.watchdog?.feed(deadline - now + WATCHDOG_MARGIN_MS);
+		if (deadline === Number.POSITIVE_INFINITY || now - this._link.deadline >= WATCHDOG_MARGIN_MS) return;
+		this._host.watchdog?.feed(deadline - now + WATCHDOG_MARGIN_MS);
 	}
 
-	private _sampled(sample: Sample, now: number): void {
-		const { reports, onSample } = this._options;
+	onSample(sample: Sample, now: number): void {
 		this._faultTold = undefined;
 		if (!this._isRequested && !this._changes.isDue(sample, now, this._sampler.interval)) return;
 		this._isRequested = false;
 		let seq: number | undefined;
 		try {
-			seq = reports.push(sample, now);
+			seq = this._reports.push(sample, now);
 		} catch (error) {
-			return this._fault(messageOf(error));
+			return this.onFault(messageOf(error));
 		}
 		if (seq !== undefined) this._changes.kept(sample, now);
 		this._hasSampled = true;
-		onSample(seq, sample, now);
+		this._events.onSample(seq, sample, now);
 	}
 
-	private _fault(reason: string): void {
-		const { host, settings, onFault } = this._options;
+	onFault(reason: string): void {
 		this._faults++;
 		// Without a sensor the reason is the same for days.
-		if (reason !== this._faultTold) host.log("warning", `no reading from the ${settings.sensor}: ${reason}`);
+		if (reason !== this._faultTold) this._host.log("warning", `no reading from the ${this._sensor}: ${reason}`);
 		this._faultTold = reason;
-		onFault(reason);
+		this._events.onFault(reason);
+	}
+
+	onUnavailable(): void {
+		this._host.log("error", `the ${this._sensor} does not work; readings resume when it does`);
+	}
+
+	onRecovered(): void {
+		this._host.log("info", `the ${this._sensor} works again`);
 	}
 }

@@ -32,7 +32,7 @@ interface Parts {
 	readonly diagnostics: Diagnostics;
 	/** Where Home Assistant is to know the station, or has known it. */
 	readonly discovery: Discovery | undefined;
-	readonly nextMessage: () => Outgoing | undefined;
+	readonly station: { nextMessage(): Outgoing | undefined };
 	readonly session: Session<Outgoing>;
 }
 
@@ -82,7 +82,7 @@ export class SessionEvents implements SessionOptions<Outgoing> {
 	}
 
 	nextMessage(): Outgoing | undefined {
-		return this.parts.nextMessage();
+		return this.parts.station.nextMessage();
 	}
 
 	onConnect(sessionPresent: boolean, version: ProtocolVersion, properties: Properties): void {

@@ -18,7 +18,7 @@ import { LogLines } from "./log-lines.js";
 import type { Outgoing } from "./outgoing.js";
 import { Recall } from "./recall.js";
 import { Reports, WILL_TOLD } from "./reports.js";
-import { Sampling } from "./sampling.js";
+import { Sampling, type SamplingEvents } from "./sampling.js";
 import { SessionEvents } from "./session-events.js";
 import { SleepCycle } from "./sleep-cycle.js";
 import type { LastStatus } from "./status.js";
@@ -52,7 +52,7 @@ export interface Counters {
 	connections: number;
 }
 
-export class Station implements Judged {
+export class Station implements Judged, SamplingEvents {
 	private readonly _host: Host;
 	private readonly _settings: Settings;
 	private readonly _observer: Observer;
@@ -114,21 +114,13 @@ export class Station implements Judged {
 		// Who sleeps would tell it at each wake. After the power came on somebody may be looking.
 		if (!host.startedOnRequest) reports.brokerTraits &= ~WILL_TOLD;
 		session.expect(reports.brokerTraits & ~WILL_TOLD);
-		const sampling = new Sampling({
-			host,
-			settings,
-			reports,
-			link,
-			onSample: (seq, sample, now) => this._sampled(seq, sample, now),
-			onFault: (reason) => this._faulted(reason),
-		});
+		const sampling = new Sampling(host, settings, reports, link, this);
 		const update = new Updater(host, settings, this);
 		this._link = link;
 		this._reports = reports;
 		this._sampling = sampling;
 		this._updater = update;
-		const progress = () => this._progress;
-		this._diagnostics = new Diagnostics(host, settings, link, reports, progress);
+		this._diagnostics = new Diagnostics(host, settings, link, reports, this);
 		if (settings.homeAssistant !== "" || reports.memo() !== "") {
 			const sleeps = this._sleepCycle !== undefined;
 			this._discovery = new Discovery(host, settings, session, link, reports, sampling, this._diagnostics, sleeps);
@@ -141,9 +133,8 @@ export class Station implements Judged {
 			update,
 			recall: this._recall,
 			link,
-			progress,
 			discovery: this._discovery,
-			restart: host.restart && (() => this._stop("offline", clock.now() + DELIVERY_MS, () => host.restart?.())),
+			station: this,
 		});
 		events.parts = {
 			observer,
@@ -152,7 +143,7 @@ export class Station implements Judged {
 			commands: this._commands,
 			diagnostics: this._diagnostics,
 			discovery: this._discovery,
-			nextMessage: () => this._nextMessage(),
+			station: this,
 			session,
 		};
 		this._timeSync = new TimeSync({
@@ -162,8 +153,7 @@ export class Station implements Judged {
 			random: host.random,
 			server: settings.timeServer,
 			log,
-			// A machine that sleeps may have waited for that.
-			onSet: () => link.wake(),
+			link,
 		});
 	}
 
@@ -221,6 +211,12 @@ export class Station implements Judged {
 		this._stop("offline", this._host.clock.now() + DELIVERY_MS, onStopped);
 	}
 
+	/** Stops, and then restarts the machine, where the host can. */
+	restart(): void {
+		const host = this._host;
+		if (host.restart) this._stop("offline", host.clock.now() + DELIVERY_MS, () => host.restart?.());
+	}
+
 	private _createLink(): Link<Outgoing> {
 		const { network, clock, timer, random } = this._host;
 		const { broker, tls } = this._settings;
@@ -248,7 +244,7 @@ export class Station implements Judged {
 		});
 	}
 
-	private _sampled(seq: number | undefined, sample: Sample, now: number): void {
+	onSample(seq: number | undefined, sample: Sample, now: number): void {
 		this._sleepCycle?.sampled();
 		this._discovery?.sampled();
 		if (seq === undefined) this._commands.sampled({ ok: false, error: "no room for the reading" });
@@ -258,7 +254,7 @@ export class Station implements Judged {
 		}
 	}
 
-	private _faulted(reason: string): void {
+	onFault(reason: string): void {
 		this._observer.onFault?.(reason);
 		this._commands.sampled({ ok: false, error: reason });
 		if (this._sampling.retrying) return;
@@ -268,7 +264,7 @@ export class Station implements Judged {
 		this._link.wake();
 	}
 
-	private _nextMessage(): Outgoing | undefined {
+	nextMessage(): Outgoing | undefined {
 		const now = this._host.clock.now();
 		const urgent = this._commands.next() ?? this._reports.next(now) ?? this._recall.next(now);
 		// The end of a recall is a reply.
@@ -338,7 +334,7 @@ export class Station implements Judged {
 	}
 
 	/** For the diagnostics and the command `status`. */
-	private get _progress(): Progress {
+	get progress(): Progress {
 		const uptime = Math.round((this._host.clock.now() - this._startedAt) / 1_000);
 		return { uptime, interval: this._sampling.interval, ...this.counters };
 	}

@@ -34,7 +34,7 @@ function sync(time?: number) {
 		random: () => 0.3,
 		server: "time.example",
 		log: (level, text) => happened.push(`${level}: ${text}`),
-		onSet: () => happened.push("wake"),
+		link: { wake: () => happened.push("wake") },
 	});
 	/** What was asked and what happened since the last call. */
 	const since = () => [...udp.since().map((line) => line.split(" 192")[0]!), ...happened.splice(0)];

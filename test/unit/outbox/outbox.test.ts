@@ -39,7 +39,7 @@ class Board {
 			backlogRate: 10,
 			clock: this.clock,
 			broker: "broker.example:1883",
-			onFlash: (problem) => this.told.push(problem === undefined ? "works" : String(problem)),
+			log: (level, text) => this.told.push(`${level}: ${text}`),
 			...this._options,
 		});
 		return this;
@@ -204,7 +204,7 @@ test("flash that refuses is told of once; readings wait in RAM meanwhile, and go
 	const { flash } = board;
 	board.flash = refusing(flash);
 	board.start();
-	deepEqual(board.told, ["Error: worn out"]);
+	deepEqual(board.told, ["error: flash: worn out; readings wait in RAM"]);
 	board.pushes(3);
 	deepEqual(board.told.length, 1);
 	equal(board.outbox.length, 3);
@@ -220,7 +220,7 @@ test("flash that works again is told of, and used", () => {
 	fault.on = false;
 	board.pushes(1);
 	equal(board.told.length, 2);
-	equal(board.told[1], "works");
+	equal(board.told[1], "info: flash: works again");
 	deepEqual(board.delivers().sort(), [1, 2, 3, 4]);
 });
 
@@ -232,7 +232,7 @@ test("flash that cannot be read at the start is read as soon as it can be", () =
 	deepEqual(board.pushes(1), [1]);
 	fault.on = false;
 	deepEqual(board.pushes(1), [4]);
-	deepEqual(board.told, ["Error: flash read failed", "works"]);
+	deepEqual(board.told, ["error: flash: flash read failed; readings wait in RAM", "info: flash: works again"]);
 	equal(board.outbox.length, 5);
 	deepEqual(board.delivers(), [4, 1, 1, 2, 3]);
 });

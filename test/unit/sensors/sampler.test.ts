@@ -43,15 +43,16 @@ const broken = () => {
 /** A sampler with a transcript of all that it tells; with a median also of its temperatures. */
 function bench(sensor: Sensor, interval: number, clock = new FakeClock(), samples?: number) {
 	const transcript: string[] = [];
-	const sampler = new Sampler({
-		sensor,
-		interval,
-		...(samples !== undefined && { samples }),
-		onSample: ({ thermometer }, now) => transcript.push(`${now} sample${samples ? ` ${thermometer.temperature}` : ""}`),
-		onFault: (reason, now, consecutive) => transcript.push(`${now} ${reason} (${consecutive})`),
-		onUnavailable: (now) => transcript.push(`${now} unavailable`),
-		onRecovered: (now) => transcript.push(`${now} recovered`),
-	});
+	const sampler = new Sampler(
+		{ sensor, interval, ...(samples !== undefined && { samples }) },
+		{
+			onSample: ({ thermometer }, now) =>
+				transcript.push(`${now} sample${samples ? ` ${thermometer.temperature}` : ""}`),
+			onFault: (reason, now, consecutive) => transcript.push(`${now} ${reason} (${consecutive})`),
+			onUnavailable: (now) => transcript.push(`${now} unavailable`),
+			onRecovered: (now) => transcript.push(`${now} recovered`),
+		},
+	);
 	/** Ticks exactly at the deadlines until `end`. */
 	const runUntil = (end: number) => {
 		while (sampler.deadline <= end) {
@@ -295,16 +296,15 @@ test("a measurement that will not end is abandoned", () => {
 
 test("what a listener throws is the listener's, and leaves the sampler in order", () => {
 	const sensor = new ScriptedSensor(2_000);
-	const sampler = new Sampler({
-		sensor,
-		interval: 60_000,
+	const events = {
 		onSample: () => {
 			throw new Error("listener");
 		},
 		onFault: () => {
 			throw new Error("expected no fault");
 		},
-	});
+	};
+	const sampler = new Sampler({ sensor, interval: 60_000 }, events);
 	sampler.tick(0);
 	throws(() => sampler.tick(10), /^listener$/);
 	equal(sampler.deadline, 60_000);
@@ -328,7 +328,7 @@ test("close abandons the measurement, closes the sensor once and leaves nothing 
 
 test("a listener may close the sampler", () => {
 	const sensor = new ScriptedSensor();
-	const sampler = new Sampler({ sensor, interval: 60_000, onSample: () => sampler.close(), onFault: () => {} });
+	const sampler = new Sampler({ sensor, interval: 60_000 }, { onSample: () => sampler.close(), onFault: () => {} });
 	sampler.tick(0);
 	sampler.tick(10);
 	equal(sampler.deadline, Number.POSITIVE_INFINITY);

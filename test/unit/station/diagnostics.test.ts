@@ -38,7 +38,11 @@ function diagnosticsOf({ interval = 900, host = {} as Partial<Host> } = {}) {
 		parseSettings({ diagnostics: interval, topic: "casa" }),
 		link,
 		reports,
-		() => ({ ...counters, uptime: world.clock.now() }),
+		{
+			get progress() {
+				return { ...counters, uptime: world.clock.now() };
+			},
+		},
 	);
 	return { world, link, reports, counters, sent, texts, diagnostics };
 }
