@@ -1,6 +1,6 @@
 /** Sets the wall clock by SNTP, and again from time to time. */
 import { Alarm } from "../alarm.js";
-import type { Clock, LogLevel, NetworkPort, TimerPort } from "../host.js";
+import type { Host } from "../host.js";
 import { isoTime, messageOf } from "../text.js";
 import { canBeNow } from "../wall-clock.js";
 import { SntpQuestion } from "./sntp.js";
@@ -19,21 +19,12 @@ const FORWARD_MS = 365 * 86_400_000;
 /** By how much two answers that say the same may differ, in ms. */
 const SAME_MS = 60_000;
 
-export interface TimeSyncOptions {
-	readonly network: NetworkPort;
-	readonly timer: TimerPort;
-	readonly clock: Clock;
-	/** Uniform in [0, 1). */
-	readonly random: () => number;
-	/** Name or address of the time server. */
-	readonly server: string;
-	readonly log: (level: LogLevel, text: string) => void;
-	/** Is woken when the clock was set: a machine that sleeps may have waited for that. */
-	readonly link: { wake(): void };
-}
+type TimeHost = Pick<Host, "network" | "timer" | "clock" | "random" | "log">;
 
 export class TimeSync {
-	private readonly _options: TimeSyncOptions;
+	private readonly _host: TimeHost;
+	private readonly _server: string;
+	private readonly _link: { wake(): void };
 	private readonly _alarm: Alarm;
 	private _question: SntpQuestion | undefined;
 	private _askedAt = Number.NEGATIVE_INFINITY;
@@ -44,9 +35,12 @@ export class TimeSync {
 	private _retryDelay = SOON_MS;
 	private _toldOfFailure = false;
 
-	constructor(options: TimeSyncOptions) {
-		this._options = options;
-		this._alarm = new Alarm(options.timer);
+	/** `server`: name or address. `link`: is woken when the clock was set, as a machine that sleeps may have waited for that. */
+	constructor(host: TimeHost, server: string, link: { wake(): void }) {
+		this._host = host;
+		this._server = server;
+		this._link = link;
+		this._alarm = new Alarm(host.timer);
 	}
 
 	/** The network is up: asks for the time, unless a question is under way or the time was set in the last six hours. */
@@ -65,13 +59,13 @@ export class TimeSync {
 	}
 
 	private _askSoon(): void {
-		const wait = this._askedAt + SOON_MS - this._options.clock.now();
+		const wait = this._askedAt + SOON_MS - this._host.clock.now();
 		if (wait > 0) this._after(wait);
 		else this._ask();
 	}
 
 	private _ask(): void {
-		const { network, clock, random, server } = this._options;
+		const { network, clock, random } = this._host;
 		if (!clock.setTime || !network.udp || !network.dns) return;
 		if (network.ready === false) return this._after(RETRY_MAXIMUM_MS);
 		this._askedAt = clock.now();
@@ -81,7 +75,7 @@ export class TimeSync {
 				network,
 				clock,
 				random,
-				server,
+				server: this._server,
 				onTime: (time) => this._answered(time),
 				onError: (reason) => this._failed(reason),
 			});
@@ -91,7 +85,7 @@ export class TimeSync {
 	}
 
 	private _answered(time: number): void {
-		const { clock, log, link } = this._options;
+		const { clock, log } = this._host;
 		if (!canBeNow(time)) return this._failed(`${isoTime(time)} cannot be`);
 		const offset = time - clock.now();
 		const before = this._doubted;
@@ -107,13 +101,13 @@ export class TimeSync {
 		if (this._toldOfFailure) log("info", "time: set");
 		this._toldOfFailure = false;
 		clock.setTime?.(time);
-		link.wake();
+		this._link.wake();
 	}
 
 	private _failed(reason: string): void {
-		if (!this._toldOfFailure) this._options.log("warning", `time: not set: ${reason}; readings wait for their time`);
+		if (!this._toldOfFailure) this._host.log("warning", `time: not set: ${reason}; readings wait for their time`);
 		this._toldOfFailure = true;
-		this._after(this._askedAt + this._retryDelay - this._options.clock.now());
+		this._after(this._askedAt + this._retryDelay - this._host.clock.now());
 		this._retryDelay = Math.min(2 * this._retryDelay, RETRY_MAXIMUM_MS);
 	}
 

@@ -7,9 +7,10 @@
  *
  * It is taken when it is sent and leaves when it is acknowledged.
  */
-import type { Clock, Flash, Host } from "../host.js";
+import type { Host } from "../host.js";
 import type { Reading } from "../reading.js";
 import type { Sample } from "../sensors/sensor.js";
+import type { Settings } from "../settings.js";
 import { bytesOf, messageOf, textOf } from "../text.js";
 import { crc16 } from "./crc16.js";
 import { Log, type LogOwner, type LogRecord } from "./log.js";
@@ -44,22 +45,13 @@ const SEARCHED = 20;
 /** No run has this number. */
 const UNKNOWN_RUN = 0xffff;
 
-export interface OutboxOptions {
-	readonly flash?: Flash | undefined;
-	/** Size of the ring, in bytes. */
-	readonly ringBytes: number;
-	/** Which reading goes first: the newest, then the backlog, oldest first; or always the oldest. */
-	readonly order: "newest" | "oldest";
-	/** Which readings a full log drops. */
-	readonly full: "oldest" | "newest";
-	/** Readings per second, of the backlog. */
-	readonly backlogRate: number;
-	readonly clock: Clock;
-	/** The broker's address. */
-	readonly broker: string;
-	/** Is told once when the flash refuses, and once when it works again. */
-	readonly log: Host["log"];
-}
+/** Its `log` is told once when the flash refuses, and once when it works again. */
+export type OutboxHost = Pick<Host, "flash" | "clock" | "log">;
+/**
+ * `outbox`: bytes of the ring. `order`: which reading goes first, the newest and then the backlog, oldest first; or always
+ * the oldest. `full`: which readings a full log drops. `backlogRate`: a second.
+ */
+export type OutboxSettings = Pick<Settings, "outbox" | "order" | "full" | "backlogRate" | "broker">;
 
 /** A reading that was taken. */
 export interface Taken {
@@ -84,7 +76,8 @@ interface Aside {
 }
 
 export class Outbox implements LogOwner {
-	private readonly _options: OutboxOptions;
+	private readonly _host: OutboxHost;
+	private readonly _settings: OutboxSettings;
 	/** From the first reading on that the flash has refused. */
 	private _ring: Ring | undefined;
 	private _log: Log | undefined;
@@ -121,9 +114,10 @@ export class Outbox implements LogOwner {
 	private _backlogDue = Number.NEGATIVE_INFINITY;
 	private _failing = false;
 
-	constructor(options: OutboxOptions) {
-		this._options = options;
-		const address = bytesOf(options.broker);
+	constructor(host: OutboxHost, settings: OutboxSettings) {
+		this._host = host;
+		this._settings = settings;
+		const address = bytesOf(`${settings.broker.host}:${settings.broker.port}`);
 		this._broker = crc16(address, 0, address.length);
 		this._mount();
 	}
@@ -201,7 +195,7 @@ export class Outbox implements LogOwner {
 	 * no number, and for each sample when there is no number left.
 	 */
 	push(sample: Sample, ticks: number): number | undefined {
-		const { order, clock } = this._options;
+		const { clock } = this._host;
 		const time = clock.time();
 		if (!this._log) this._mount();
 		this._markAcknowledged();
@@ -223,14 +217,14 @@ export class Outbox implements LogOwner {
 		// Not before: notes of the block that this has opened have the number of the reading before it.
 		this._lastSeq = seq;
 		if (position === undefined) {
-			this._ring ??= new Ring(this._options.ringBytes);
+			this._ring ??= new Ring(this._settings.outbox);
 			const handle = this._ring.push(record);
 			this._newest = handle === undefined ? undefined : -1 - handle;
 		} else {
 			if (time === undefined) this._unlabelled = true;
 			this._newest = position;
 		}
-		this._isFresh = order === "newest" && position !== undefined;
+		this._isFresh = this._settings.order === "newest" && position !== undefined;
 		this._fresh = this._isFresh ? record : undefined;
 		return seq;
 	}
@@ -251,7 +245,7 @@ export class Outbox implements LogOwner {
 			this._markAcknowledged();
 			position = this._nextWaiting();
 		}
-		this._backlogDue = now + 1_000 / this._options.backlogRate;
+		this._backlogDue = now + 1_000 / this._settings.backlogRate;
 		if (position === undefined) return undefined;
 		// Behind this reading even if it cannot be read now: a later search finds it.
 		this._backlog = position + 1;
@@ -270,7 +264,7 @@ export class Outbox implements LogOwner {
 		if (handle < 0) return this._ring!.putBack(-1 - handle);
 		this._onTheirWay.delete(handle);
 		this._backlog = Math.min(this._backlog, handle);
-		if (this._options.order === "newest" && handle === this._newest) this._isFresh = true;
+		if (this._settings.order === "newest" && handle === this._newest) this._isFresh = true;
 	}
 
 	/**
@@ -320,12 +314,12 @@ export class Outbox implements LogOwner {
 
 	/** Whether a further record would drop readings that are to stay. */
 	private get _keepsAll(): boolean {
-		return this._options.full === "newest" && (this._log?.full ?? false);
+		return this._settings.full === "newest" && (this._log?.full ?? false);
 	}
 
 	/** Flash that cannot be read now may be readable later; until then the last number is unknown, and numbers begin anew. */
 	private _mount(): void {
-		const { flash } = this._options;
+		const { flash } = this._host;
 		if (!flash) return;
 		let run = 0;
 		let broker: LogRecord | undefined;
@@ -383,7 +377,7 @@ export class Outbox implements LogOwner {
 	/** Once the clock is set, fixes the wall-clock time of this run's start, in flash too if readings there wait for it. */
 	private _labelRun(): void {
 		if (this._startedAt.has(this._run)) return;
-		const { clock } = this._options;
+		const { clock } = this._host;
 		const time = clock.time();
 		if (time === undefined) return;
 		const startedAt = time - clock.now();
@@ -414,12 +408,12 @@ export class Outbox implements LogOwner {
 	}
 
 	private _works(): void {
-		if (this._failing) this._options.log("info", "flash: works again");
+		if (this._failing) this._host.log("info", "flash: works again");
 		this._failing = false;
 	}
 
 	private _failed(error: unknown): void {
-		if (!this._failing) this._options.log("error", `flash: ${messageOf(error)}; readings wait in RAM`);
+		if (!this._failing) this._host.log("error", `flash: ${messageOf(error)}; readings wait in RAM`);
 		this._failing = true;
 	}
 

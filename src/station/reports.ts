@@ -56,8 +56,6 @@ export class Reports implements Source {
 	private _stateSeq = 0;
 
 	constructor(host: Host, settings: Settings, link: Link<Outgoing>, brokerLog: BrokerLog, observer: Observer) {
-		const { clock, flash } = host;
-		const { outbox: ringBytes, order, full, backlogRate } = settings;
 		this._host = host;
 		this._settings = settings;
 		this._link = link;
@@ -65,16 +63,7 @@ export class Reports implements Source {
 		this._observer = observer;
 		this._alarm = new Alarm(host.timer);
 		if (settings.values !== false) this._values = new Values(host, settings);
-		this.outbox = new Outbox({
-			flash,
-			ringBytes,
-			order,
-			full,
-			backlogRate,
-			clock,
-			broker: `${settings.broker.host}:${settings.broker.port}`,
-			log: host.log,
-		});
+		this.outbox = new Outbox(host, settings);
 	}
 
 	/** See `Counters`. */

@@ -87,7 +87,7 @@ export class Station implements Judged, SamplingEvents {
 			host = { ...machine, log: (level, text) => lines.add(level, text) };
 			this._logLines = lines;
 		}
-		const { network, timer, clock, log } = host;
+		const { timer, clock } = host;
 		this._host = host;
 		this._settings = settings;
 		this._observer = observer;
@@ -146,15 +146,7 @@ export class Station implements Judged, SamplingEvents {
 			station: this,
 			session,
 		};
-		this._timeSync = new TimeSync({
-			network,
-			timer,
-			clock,
-			random: host.random,
-			server: settings.timeServer,
-			log,
-			link,
-		});
+		this._timeSync = new TimeSync(host, settings.timeServer, link);
 	}
 
 	get counters(): Counters {

@@ -21,7 +21,7 @@ import { isJump } from "../../../src/net/time-sync.ts";
 import { WebSocket, type WebSocketUrl } from "../../../src/net/websocket.ts";
 import { crc16 } from "../../../src/outbox/crc16.ts";
 import { Log } from "../../../src/outbox/log.ts";
-import { Outbox, type OutboxOptions } from "../../../src/outbox/outbox.ts";
+import { Outbox, type OutboxHost, type OutboxSettings } from "../../../src/outbox/outbox.ts";
 import { decodeClockNote, decodeReading, encodeReading } from "../../../src/outbox/record.ts";
 import { COMMITTED, encodeSlot, type LogRecord, NOTE } from "../../../src/outbox/slot.ts";
 import { Sampler } from "../../../src/sensors/sampler.ts";
@@ -334,8 +334,8 @@ export const MUTANTS: readonly Mutant[] = [
 		25,
 		Outbox,
 		class extends Outbox {
-			constructor(options: OutboxOptions) {
-				super({ ...options, order: "oldest" });
+			constructor(host: OutboxHost, settings: OutboxSettings) {
+				super(host, { ...settings, order: "oldest" });
 			}
 		},
 	),
@@ -366,8 +366,8 @@ export const MUTANTS: readonly Mutant[] = [
 		11,
 		Outbox,
 		class extends Outbox {
-			constructor(options: OutboxOptions) {
-				super({ ...options, backlogRate: Number.POSITIVE_INFINITY });
+			constructor(host: OutboxHost, settings: OutboxSettings) {
+				super(host, { ...settings, backlogRate: Number.POSITIVE_INFINITY });
 			}
 		},
 	),

@@ -1,4 +1,4 @@
-import type { Clock, NetworkPort } from "../../../src/host.ts";
+import type { Clock, Host, NetworkPort } from "../../../src/host.ts";
 import { isAboutDates, TimeSync } from "../../../src/net/time-sync.ts";
 import { deepEqual, equal, near, test } from "../../harness/harness.ts";
 import { answer, FakeUdp } from "../../harness/time-server.ts";
@@ -27,15 +27,9 @@ function sync(time?: number) {
 		},
 	};
 	const network: { -readonly [port in keyof NetworkPort]: NetworkPort[port] } = { ...world.network, ...udp.network };
-	const timeSync = new TimeSync({
-		network,
-		timer: world.timer,
-		clock,
-		random: () => 0.3,
-		server: "time.example",
-		log: (level, text) => happened.push(`${level}: ${text}`),
-		link: { wake: () => happened.push("wake") },
-	});
+	const log: Host["log"] = (level, text) => happened.push(`${level}: ${text}`);
+	const host = { network, timer: world.timer, clock, random: () => 0.3, log };
+	const timeSync = new TimeSync(host, "time.example", { wake: () => happened.push("wake") });
 	/** What was asked and what happened since the last call. */
 	const since = () => [...udp.since().map((line) => line.split(" 192")[0]!), ...happened.splice(0)];
 	return {

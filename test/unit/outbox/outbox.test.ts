@@ -1,16 +1,19 @@
 /** What waits for the broker, in which order it goes, and what a restart leaves of it. */
 import { FlashChip, type FlashOperation } from "../../../hosts/sim/devices/flash-chip.ts";
-import type { Clock, Flash } from "../../../src/host.ts";
+import type { Clock, Flash, Host } from "../../../src/host.ts";
 import { crc16 } from "../../../src/outbox/crc16.ts";
 import { Log } from "../../../src/outbox/log.ts";
-import { Outbox, type OutboxOptions } from "../../../src/outbox/outbox.ts";
+import { Outbox, type OutboxSettings } from "../../../src/outbox/outbox.ts";
 import { encodeReading, MEMO_NOTE } from "../../../src/outbox/record.ts";
+import { parseSettings } from "../../../src/settings.ts";
 import { bytesOf } from "../../../src/text.ts";
 import { deepEqual, equal, ok, test, throws } from "../../harness/harness.ts";
 import { makeEarlier } from "./drive-log.ts";
 
 const NOON = Date.UTC(2026, 10, 21, 12);
 const sampleOf = (temperature: number) => ({ thermometer: { temperature } });
+
+type BoardOptions = Partial<OutboxSettings> & { readonly flash?: Flash | undefined };
 
 /** A station's memory: flash that stays, and what is gone at each start. */
 class Board {
@@ -23,25 +26,20 @@ class Board {
 	};
 	readonly told: string[] = [];
 	outbox!: Outbox;
-	private readonly _options: Partial<OutboxOptions>;
+	private readonly _options: BoardOptions;
 
-	constructor(options: Partial<OutboxOptions> = {}) {
+	constructor(options: BoardOptions = {}) {
 		this._options = options;
 		this.start();
 	}
 
 	start(): this {
-		this.outbox = new Outbox({
-			flash: this.flash,
-			ringBytes: 1_024,
-			order: "newest",
-			full: "oldest",
-			backlogRate: 10,
-			clock: this.clock,
-			broker: "broker.example:1883",
-			log: (level, text) => this.told.push(`${level}: ${text}`),
-			...this._options,
-		});
+		const log: Host["log"] = (level, text) => this.told.push(`${level}: ${text}`);
+		const { flash, ...settings } = { flash: this.flash, ...this._options };
+		this.outbox = new Outbox(
+			{ clock: this.clock, log, ...(flash && { flash }) },
+			{ ...parseSettings({ outbox: 1_024, broker: "broker.example:1883" }), ...settings },
+		);
 		return this;
 	}
 
@@ -474,7 +472,7 @@ test("a restart brings back what was set aside", () => {
 });
 
 test("readings that are set aside in RAM take up no room in the ring", () => {
-	const board = new Board({ flash: undefined, ringBytes: 3 * 24 });
+	const board = new Board({ flash: undefined, outbox: 3 * 24 });
 	board.pushes(1);
 	board.outbox.setAside(board.outbox.take(0)!.handle, 0);
 	for (let round = 0; round < 5; round++) {
@@ -520,7 +518,7 @@ test("the version that the broker took outlives a restart, but not another broke
 	equal(board.outbox.brokerTraits, 3);
 	equal(board.restart().outbox.brokerTraits, 3);
 	deepEqual(board.delivers(), [1, 2, 3]);
-	const moved = new Board({ flash, broker: "broker.example:1884" });
+	const moved = new Board({ flash, broker: { host: "broker.example", port: 1884, tls: false } });
 	equal(moved.outbox.brokerTraits, undefined);
 	moved.outbox.keepBrokerTraits(4);
 	equal(board.restart().outbox.brokerTraits, undefined);
