@@ -93,12 +93,12 @@ const WORLDS = 10;
 /** The design's limits. */
 const BUDGET = {
 	/** Of a BME280's reading. */
-	compute: 17_500,
+	compute: 16_000,
 	garbage: 14_500,
-	ram: 19 * 1_024,
-	crowdedRam: 25 * 1_024,
-	discoveryRam: 20 * 1_024,
-	smallestHeap: 30 * 1_024,
+	ram: 16 * 1_024,
+	crowdedRam: 23 * 1_024,
+	discoveryRam: 17 * 1_024,
+	smallestHeap: 27 * 1_024,
 	stack: (BOARD.stack * 3) / 4,
 	outboxRatio: 1.3,
 	mount: 30_000,
@@ -114,7 +114,7 @@ const BUDGET = {
 	tls13Flights: 4,
 	tlsRam: 1_536,
 	webSocketRam: 1_024,
-	linkedJavaScript: 350_000,
+	linkedJavaScript: 353_000,
 	bytesPerReading: 150,
 	observatoryHeap: 1_024 * 1_024,
 	pageBytes: 150_000,

@@ -9,7 +9,7 @@ import type { Settings } from "../settings.js";
 import { bytesOf, isoTime } from "../text.js";
 import { GIVEN_UP_PAUSE_MS, type Outcome, type Outgoing, type Source } from "./outgoing.js";
 import type { Reports } from "./reports.js";
-import type { Counters } from "./station.js";
+import type { Progress } from "./station.js";
 
 /** How long diagnostics wait for the readings before them, in ms: a reading in flight is no backlog. */
 const HOLD_MS = 5_000;
@@ -19,14 +19,6 @@ const QUIET_INTERVALS = 24;
 const NEWS_PART = 1 / 8;
 
 type Facts = Readonly<Record<string, string | number>>;
-
-/** What the station has done since its start, as diagnostics and the command `status` tell it. */
-export interface Progress extends Counters {
-	/** Seconds. */
-	readonly uptime: number;
-	/** Seconds between readings. */
-	readonly interval: number;
-}
 
 export class Diagnostics implements Source {
 	readonly noun = "the diagnostics";

@@ -11,7 +11,7 @@ import type { Sample } from "../sensors/sensor.js";
 import { isPublic, type Settings } from "../settings.js";
 import { BrokerLog } from "./broker-log.js";
 import { Commands, STOPS } from "./commands.js";
-import { Diagnostics, type Progress } from "./diagnostics.js";
+import { Diagnostics } from "./diagnostics.js";
 import { Discovery } from "./discovery.js";
 import { Farewell } from "./farewell.js";
 import { LogLines } from "./log-lines.js";
@@ -50,6 +50,14 @@ export interface Counters {
 	queued: number;
 	/** Connections that the broker accepted. */
 	connections: number;
+}
+
+/** The same as diagnostics and the command `status` tell it. */
+export interface Progress extends Counters {
+	/** Seconds since the start. */
+	readonly uptime: number;
+	/** Seconds between readings. */
+	readonly interval: number;
 }
 
 export class Station implements Judged, SamplingEvents {
