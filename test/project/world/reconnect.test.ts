@@ -269,7 +269,7 @@ function peak(times: readonly number[]): number {
 	return most;
 }
 
-test("10,000 stations after a broker's restart make no peak above 3,000 attempts in a second", (context) => {
+test("10,000 stations after a broker's restart make no peak above 2,500 attempts in a second", (context) => {
 	const broker = new CrowdedBroker();
 	const { scheduler } = broker;
 	const root = new Random(1);
@@ -309,7 +309,7 @@ test("10,000 stations after a broker's restart make no peak above 3,000 attempts
 	}
 	scheduler.run(90_000);
 	equal(broker.open.size, 10_000);
-	for (const downFor of [3_000, 0, 60_000]) {
+	for (const downFor of [3_000, 500, 0, 60_000]) {
 		broker.restart(downFor);
 		const from = scheduler.now;
 		scheduler.run(from + downFor + 31_000);
@@ -320,7 +320,7 @@ test("10,000 stations after a broker's restart make no peak above 3,000 attempts
 			`down for ${downFor / 1_000} s: peak of ${peak(broker.attempts)} attempts and of ${peak(broker.taken)} connections in a second; ` +
 				`95 of 100 back within ${percentile(back, 0.95)} ms, all within ${back.at(-1)} ms`,
 		);
-		ok(peak(broker.attempts) <= 3_000, `${peak(broker.attempts)} attempts`);
+		ok(peak(broker.attempts) <= 2_500, `${peak(broker.attempts)} attempts`);
 		// It is no broker that restarts all the time.
 		scheduler.run(scheduler.now + 60_000);
 	}

@@ -47,7 +47,7 @@ test("a thousand attempts stay within the limit", () => {
 
 for (const [what, isRefused, first, others] of [
 	["nothing answers", false, [100, 999], { 1000: [500, 624], 80000: [8_000, 9_999], 600000: [11_000, 13_749] }],
-	["it is refused", true, [100, 3_999], { 1000: [4_000, 4_999], 80000: [16_000, 19_999], 600000: [22_000, 27_499] }],
+	["it is refused", true, [100, 4_499], { 1000: [4_500, 5_624], 80000: [16_000, 19_999], 600000: [22_000, 27_499] }],
 ] as const) {
 	test(`the delay before a broker is tried again from which ${what} follows the time away`, () => {
 		for (const at of [0, 1]) {

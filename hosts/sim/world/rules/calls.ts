@@ -10,10 +10,10 @@ const SHORTEST_MS = 100;
  * and at most: where nothing answered, and where somebody refused, or had ended a connection.
  */
 const UNANSWERED = { share: 1 / 8, least: 1_000, most: 13_750 };
-const REFUSED = { share: 1 / 4, least: 5_000, most: 27_500 };
+const REFUSED = { share: 1 / 4, least: 5_625, most: 27_500 };
 /** The shortest delays after the first of several such failures, in ms. */
 const UNANSWERED_LEAST_MS = 500;
-const REFUSED_LEAST_MS = 4_000;
+const REFUSED_LEAST_MS = 4_500;
 /** The bound after short lives, in ms. */
 const DOUBTFUL_MS = 8_000;
 /** The longest attempt without an answer, likewise; or twice what the last one took to open. */
