@@ -108,6 +108,11 @@ export class Runner {
 		this._engine = this._createEngine();
 	}
 
+	/** The engine's process, until the station starts anew. */
+	get pid(): number | undefined {
+		return this._engine.process.pid;
+	}
+
 	private _createEngine(): Engine {
 		const { flash, slots, boardTls, onLog } = this._options;
 		const engine = new Engine({ flash: flash.file, flashName: flash.name, withTls: boardTls });
@@ -338,13 +343,13 @@ export class Runner {
 		if (this._timerDue === Number.POSITIVE_INFINITY || this._ended) return;
 		const delay = Math.min(this.clock.realDelayUntil(this._timerDue), TIMER_MAXIMUM);
 		const call = () => {
-			// Early: a timer of Node's counts whole milliseconds, and an immediate does not wait at all.
+			// Early: a timer of Node's counts whole milliseconds.
 			if (this.clock.now() < this._timerDue) this._setTimer();
 			else if (this._asleep) this._wake();
 			else this._tell(Event.Timer);
 		};
-		// A timer of Node's takes 1 ms at least, which at a high speed is long.
-		if (delay < 1 && this._options.speed > 1) this._immediate = setImmediate(call);
+		// A timer of Node's takes 1 ms at least.
+		if (delay === 0) this._immediate = setImmediate(call);
 		else this._timer = setTimeout(call, delay);
 	}
 

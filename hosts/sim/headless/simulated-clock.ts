@@ -7,6 +7,8 @@
 
 /** A silent broker slows simulated time down for this long, in real ms, and no longer. */
 const PATIENCE_MS = 1_000;
+/** The real time that a late timer may cost and that is made up for, in ms: a busy computer is behind for ever. */
+const CATCH_UP_MS = 4;
 
 export class SimulatedClock {
 	private readonly _speed: number;
@@ -15,6 +17,8 @@ export class SimulatedClock {
 	private _real: number;
 	private _simulated = 0;
 	private _limit = Number.POSITIVE_INFINITY;
+	/** What simulated time is behind, as it waited for a timer, in simulated ms. */
+	private _behind = 0;
 	private _holds = 0;
 	private _awaitingSince: number | undefined;
 
@@ -33,9 +37,16 @@ export class SimulatedClock {
 	/** Simulated ms since the beginning. */
 	now(): number {
 		const real = this._realNow();
-		const slowly = Math.min(real - this._real, this._patience());
-		const simulated = this._simulated + slowly + (real - this._real - slowly) * this._speed;
+		const passed = real - this._real;
+		const patience = this._patience();
+		const slowly = Math.min(passed, patience);
+		let simulated = this._simulated + slowly + (passed - slowly) * this._speed;
+		if (patience <= passed) {
+			simulated += this._behind;
+			this._behind = 0;
+		}
 		this._simulated = Math.max(this._simulated, Math.min(simulated, this._limit));
+		this._behind = Math.min(this._behind + Math.max(0, simulated - this._simulated), CATCH_UP_MS * this._speed);
 		this._real = real;
 		return this._simulated;
 	}
@@ -69,7 +80,8 @@ export class SimulatedClock {
 
 	/**
 	 * The engine's next timer. At a higher speed than real, a timer of Node's that is
-	 * a millisecond late would be seconds late: time waits for it.
+	 * a millisecond late would be seconds late: time waits for it, and goes on by as much
+	 * as soon as it may be fast.
 	 */
 	set nextTimer(due: number) {
 		this.now();
