@@ -53,8 +53,8 @@ const READINGS = 100;
 const OUTAGE = 400;
 /** Readings after which the simulator's flash has gone round. */
 const AROUND = 3_300;
-/** The simulator's highest speed, and real ms to run at it. */
-const SPEED = { simulated: 10_000, real: 3_000 };
+/** The simulator's highest speed, at which it has always something to do, and real ms to run at it before it is measured, and then. */
+const SPEED = { simulated: 10_000, interval: 10, warmUp: 1_000, real: 3_000 };
 
 const BOARD = creationOf("esp32");
 /** Large enough that no garbage is collected while a reading's is counted. */
@@ -114,6 +114,8 @@ const BUDGET = {
 	tls13Flights: 4,
 	tlsRam: 1_536,
 	webSocketRam: 1_024,
+	/** A thousand engines have 3 GB then. */
+	engineMemory: 3 * 2 ** 20,
 	linkedJavaScript: 353_000,
 	bytesPerReading: 150,
 	observatoryHeap: 1_024 * 1_024,
@@ -503,26 +505,49 @@ function measureWorlds(): void {
 		row(`worlds${what}: device-hours per CPU-second`, `${Math.round(hours / seconds)} (this machine, now)`);
 }
 
-async function measureSpeed(): Promise<void> {
+/** Seconds of processors that another process has used, on Linux. Its counts are of 10 ms. */
+function cpuSecondsOf(pid: number): number {
+	const [, fields] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ");
+	const [user, system] = fields!.split(" ").slice(11, 13).map(Number);
+	return (user! + system!) / 100;
+}
+
+/** Bytes of memory that each such process takes, on Linux: what it has written to, without the program's own. */
+function ownMemoryOf(pid: number): number {
+	const [, size] = /^Private_Dirty: +(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))!;
+	return 1_024 * Number(size);
+}
+
+/** A station in its engine, its runner and the broker that `npm start` brings along. */
+async function measureSimulator(): Promise<void> {
+	const what = "simulator: acknowledged readings per CPU-second";
+	if (process.platform !== "linux") return row(what, "not measured: needs Linux");
 	const broker = await startBroker();
 	const runner = new Runner({
 		firmware: FIRMWARE,
-		settings: { id: "bench", interval: 60, broker: `mqtt://127.0.0.1:${broker.port}` },
+		settings: { id: "bench", interval: SPEED.interval, broker: `mqtt://127.0.0.1:${broker.port}` },
 		flash: new FlashFile(undefined),
 		seed: 1,
 		speed: SPEED.simulated,
 		onLog: () => {},
 	});
 	await runner.start();
+	const look = async () => ({
+		acknowledged: (await runner.counters()).acknowledged,
+		seconds: cpuSeconds() + cpuSecondsOf(runner.pid!),
+	});
+	await new Promise((resolve) => setTimeout(resolve, SPEED.warmUp));
+	const before = await look();
 	await new Promise((resolve) => setTimeout(resolve, SPEED.real));
-	const { acknowledged } = await runner.counters();
+	const after = await look();
+	const memory = ownMemoryOf(runner.pid!);
 	await runner.stop();
 	runner.close();
 	await broker.close();
-	row(
-		"simulator: acknowledged readings per second",
-		`${Math.round((acknowledged * 1_000) / SPEED.real)} (this machine, now)`,
-	);
+	const rate = (after.acknowledged - before.acknowledged) / (after.seconds - before.seconds);
+	row(what, `${Math.round(rate)} (this machine, now)`);
+	const megabytes = `${(memory / 2 ** 20).toFixed(1)} MB`;
+	row("simulator: an engine's own memory on this computer", megabytes, memory, BUDGET.engineMemory, " B");
 }
 
 /** Its store, and its page. */
@@ -598,7 +623,7 @@ async function bench(): Promise<number> {
 	reportLinkedSize();
 	await measureOpenings();
 	await measureObservatory();
-	await measureSpeed();
+	await measureSimulator();
 	measureWorlds();
 
 	const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
