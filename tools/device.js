@@ -4,8 +4,7 @@
  */
 import { basename, join, relative } from "node:path";
 import * as esbuild from "esbuild";
-import { buildFolder, mqttPacketClientModule, root, writeWhole } from "./build.js";
-import { minified } from "./minify.js";
+import { buildFolder, mqttPacketClientModule, root, writeMinified, writeWhole } from "./build.js";
 import { hasMbedTls } from "./moddable.js";
 import { buildPanel } from "./panel.js";
 
@@ -103,10 +102,7 @@ export async function buildForModdable(name, { tls = name === "esp32" || hasMbed
 		logLevel: "warning",
 	});
 	checkMain(metafile, [MAIN, entry, ports]);
-	const names = {};
-	for (const { path, text } of outputFiles) {
-		if (basename(path) !== "preloaded.js") writeWhole(path, await minified(text, names));
-	}
+	await writeMinified(outputFiles.filter(({ path }) => basename(path) !== "preloaded.js"));
 	if (name !== "mcsim") return metafile;
 	const manifest = tls ? { include: relative(folder, join(root, TLS_MANIFEST)).replaceAll("\\", "/") } : {};
 	writeWhole(join(folder, "tls.json"), `${JSON.stringify(manifest)}\n`);

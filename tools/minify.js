@@ -1,3 +1,6 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
 /**
  * Makes a bundled program smaller. In XS each name, each function and each
  * variable that a function uses takes slots of 16 bytes, more than the code.
@@ -21,4 +24,10 @@ export async function minified(code, nameCache = {}) {
 		format: { beautify: true },
 	});
 	return result.code;
+}
+
+/** What decides, beside the code, what becomes of it: this file, and terser's version. */
+export function minifierVersion() {
+	const { version } = createRequire(import.meta.url)("terser/package.json");
+	return `${version} ${readFileSync(new URL(import.meta.url), "utf8")}`;
 }

@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import test from "node:test";
-import { root, writeWhole } from "../../tools/build.js";
+import { root, writeMinified, writeWhole } from "../../tools/build.js";
 import { until } from "../harness/wait.ts";
 
 async function inFolder(run: (folder: string) => void | Promise<void>): Promise<void> {
@@ -28,6 +28,30 @@ test("a file of the build that is as wanted is not touched; another is replaced 
 		assert.notEqual(statSync(path).ino, ino);
 		assert.equal(readFileSync(path, "utf8"), "second");
 		assert.deepEqual(readdirSync(join(folder, "below")), ["file.js"]);
+	}));
+
+test("a program is made smaller again where a part of it has changed, or a file is another's, and else is not touched", () =>
+	inFolder(async (folder) => {
+		const parts = ["main", "station"].map((name) => ({
+			path: join(folder, `${name}.js`),
+			text: `export const ${name} = { _member: 1 };`,
+		}));
+		const written = async () => {
+			await writeMinified(parts);
+			return parts.map(({ path }) => readFileSync(path, "utf8"));
+		};
+		const first = await written();
+		for (const code of first) assert.match(code, /^\/\/ made of [0-9a-f]{64}\nexport const \w+ = \{\s+\w: 1\s+\};/);
+		const times = parts.map(({ path }) => statSync(path).mtimeMs);
+		assert.deepEqual(await written(), first);
+		assert.deepEqual(
+			parts.map(({ path }) => statSync(path).mtimeMs),
+			times,
+		);
+		writeFileSync(parts[1]!.path, "// made of something else\n");
+		assert.deepEqual(await written(), first);
+		parts[0]!.text = "export const main = { _member: 2 };";
+		assert.match((await written())[0]!, /: 2\s+\};/);
 	}));
 
 test("a file of the build that cannot be written is named in one line, and nothing stays of it", () =>
