@@ -193,10 +193,10 @@ export function isCommand(file) {
 
 /**
  * Bundles a program of the project for Node, by its path in the project: a program that runs when it is
- * loaded, or one that exports a command. Resolves with the bundle's path, by default one for each program.
+ * loaded, or one that exports a command. Resolves with the bundle's path in `folder`, one for each program.
  */
-export async function bundleProgram(file, name = file.replace(/\.ts$/, "").replaceAll("/", "-")) {
-	const outfile = join(buildFolder, "programs", `${name}.js`);
+export async function bundleProgram(file, folder = join(buildFolder, "programs")) {
+	const outfile = join(folder, `${file.replace(/\.ts$/, "").replaceAll("/", "-")}.js`);
 	const contents = `
 		import { main } from "./commands/frame.ts";
 		import { command } from "./${file}";

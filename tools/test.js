@@ -46,6 +46,8 @@ function turnOf(inputs) {
 }
 
 rmSync(out, { recursive: true, force: true });
+// What tests bundle, each program once for all of them: `test/harness/bundle.ts`.
+rmSync(join(buildFolder, "programs-under-test"), { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 await buildEngine();
 await buildFirmware();

@@ -1,12 +1,18 @@
 /** Programs of the project for tests to run, bundled as `tools/run.js` does it. */
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { buildFolder, bundleProgram as bundle } from "../../tools/build.js";
 
-/** Bundles the program `entry`, a path in the project; resolves with the file to give to Node. Tests run in the project's folder. */
-export async function bundleProgram(entry: string, name: string): Promise<string> {
-	const script = `
-		import { bundleProgram } from "./tools/build.js";
-		process.stdout.write(await bundleProgram(${JSON.stringify(entry)}, ${JSON.stringify(name)}));`;
-	const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
-	return stdout;
+/** Emptied by `tools/test.js`: what is there is of this run. As deep as the folder of all programs, which find the firmware beside it. */
+export const PROGRAMS_UNDER_TEST = join(buildFolder, "programs-under-test");
+
+const programs = new Map<string, Promise<string>>();
+
+/** Bundles the program `entry`, a path in the project, once for all tests of a run; resolves with the file to give to Node. */
+export function bundleProgram(entry: string): Promise<string> {
+	const path = join(PROGRAMS_UNDER_TEST, `${entry.replace(/\.ts$/, "").replaceAll("/", "-")}.js`);
+	const program =
+		programs.get(entry) ?? (existsSync(path) ? Promise.resolve(path) : bundle(entry, PROGRAMS_UNDER_TEST));
+	programs.set(entry, program);
+	return program;
 }

@@ -5,8 +5,7 @@ import { bundleProgram } from "./bundle.ts";
 import { type Exit, findProgram, Program } from "./program.ts";
 import { type Parts, scenario } from "./scenario.ts";
 
-/** A test's own name for it: other tests may run the command at the same time. */
-const command = bundleProgram("commands/mqtt/mqtt.ts", "mqtt-under-test");
+const command = bundleProgram("commands/mqtt/mqtt.ts");
 
 /** The end of a program's output, as a failure shows it. */
 const LINES_SHOWN = 60;

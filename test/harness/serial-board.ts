@@ -1,33 +1,32 @@
 /** A board's serial port on this computer: the C that a board has for it, and behind it what the test says. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { SettingsStore } from "../../hosts/esp32/console/provisioning.ts";
+import { compiled } from "./compiled.ts";
 import { until } from "./wait.ts";
 
 const HOST = "hosts/esp32/console";
 /** ESP-IDF's headers, as far as this computer has a flash for them. */
 const ESP_IDF = "test/project/esp32/console/esp-idf";
 
-/** Compiles `test/project/esp32/console/board.c` into `folder`, and gives the program's path. */
-export function buildBoard(folder: string): string {
+/** Compiles `test/project/esp32/console/board.c`, and gives the program's path. */
+export function buildBoard(): string {
 	const parts = ["console-lines.c", "console-protocol.c", "erase.c", "improv.c", "settings-text.c"].map((part) =>
 		join(HOST, part),
 	);
-	return compile(join(folder, "board"), "board.c", ...parts, "test/project/esp32/console/flash.c");
+	return compile("board", ...parts, "test/project/esp32/console/flash.c");
 }
 
 /** Compiles `lines.c` beside it, likewise. */
-export function buildLines(folder: string): string {
-	return compile(join(folder, "lines"), "lines.c", join(HOST, "console-lines.c"));
+export function buildLines(): string {
+	return compile("lines", join(HOST, "console-lines.c"));
 }
 
-function compile(program: string, main: string, ...parts: string[]): string {
-	const sources = [join("test/project/esp32/console", main), ...parts, "hosts/esp32/machine/crc32.c"];
+function compile(name: string, ...parts: string[]): string {
+	const sources = [join("test/project/esp32/console", `${name}.c`), ...parts, "hosts/esp32/machine/crc32.c"];
 	const flags = ["-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"];
-	const gcc = spawnSync("gcc", [...flags, "-I", HOST, "-I", ESP_IDF, ...sources, "-o", program], { encoding: "utf8" });
-	if (gcc.status !== 0) throw new Error(gcc.stderr || String(gcc.error));
-	return program;
+	return compiled(name, [...flags, "-I", HOST, "-I", ESP_IDF, ...sources]);
 }
 
 /** One of so many bytes is lost, and before one of so many lines there is noise; 0 is never. */

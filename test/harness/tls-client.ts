@@ -1,8 +1,9 @@
 /** The firmware's TLS client in C, built for this computer with Debian's Mbed TLS, against servers of a test's own. */
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { compiled } from "./compiled.ts";
 
 /** One connection to a port of this computer. The texts are in PEM. */
 export interface Connection {
@@ -76,20 +77,17 @@ export class TlsClient {
 	private readonly _program: string;
 	private readonly _files = new Set<string>();
 
-	/** Builds it in the folder, which has to exist. */
+	/** Its files lie in the folder, which has to exist. */
 	constructor(folder: string) {
 		if (!existsSync("/usr/include/mbedtls/ssl.h")) {
 			throw new Error("Mbed TLS is missing: apt-get install libmbedtls-dev");
 		}
 		this._folder = folder;
-		this._program = join(folder, "tls-client");
 		const checks = ["-Wall", "-Wextra", "-Werror", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 		const wraps = [...COUNTED, ...CHECKS].map((name) => `-Wl,--wrap=${name}`);
 		// Only what is linked statically has its calls put through.
 		const libraries = ["-Wl,-Bstatic", "-lmbedtls", "-lmbedx509", "-lmbedcrypto", "-Wl,-Bdynamic"];
-		execFileSync("gcc", ["-std=gnu17", ...checks, "-o", this._program, ...SOURCES, ...wraps, ...libraries], {
-			stdio: "inherit",
-		});
+		this._program = compiled("tls-client", ["-std=gnu17", ...checks, ...SOURCES, ...wraps, ...libraries]);
 	}
 
 	/** The connections, one behind the other; their servers may be in this process. */

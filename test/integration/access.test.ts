@@ -16,8 +16,8 @@ import { type Parts, scenario } from "../harness/scenario.ts";
 import type { Message } from "../harness/subscriber.ts";
 import { until } from "../harness/wait.ts";
 
-const updateProgram = bundleProgram("commands/update/update.ts", "update-with-accounts");
-const mqttProgram = bundleProgram("commands/mqtt/mqtt.ts", "mqtt-with-accounts");
+const updateProgram = bundleProgram("commands/update/update.ts");
+const mqttProgram = bundleProgram("commands/mqtt/mqtt.ts");
 /** Simulated time goes so many times as fast: new firmware is tried for three minutes. */
 const SPEED = "60";
 const IMAGE_BYTES = 100_000;

@@ -27,13 +27,13 @@ let browser: Promise<Browser> | undefined;
 
 before(async () => {
 	folder = mkdtempSync(join(tmpdir(), "veleta-install-"));
-	boardProgram = buildBoard(folder);
+	boardProgram = buildBoard();
 	const release = new ReleaseFolder(join(folder, "release"));
 	for (const board of ["esp32", "esp32c3"]) {
 		release.add(board, [{ name: "xs_esp32.bin", offset: 0x10000, bytes: Buffer.from(board) }]);
 	}
 	await release.write();
-	const command = await bundleProgram("commands/board/release/release.ts", "release-for-the-page");
+	const command = await bundleProgram("commands/board/release/release.ts");
 	const args = [command, "--folder", join(folder, "release"), "--serve", "--http-port", "0"];
 	server = new Program("release", process.execPath, args, folder);
 	url = await server.line(/^http:/);

@@ -7,8 +7,8 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe } from "node:test";
-import { bundleProgram } from "../../tools/build.js";
 import { buildEngine } from "../../tools/engine.js";
+import { bundleProgram } from "../harness/bundle.ts";
 import { Certificates } from "../harness/certificates.ts";
 import { NetworkNamespace } from "../harness/network-namespace.ts";
 import { fileOf } from "../harness/npm-commands.ts";
@@ -28,7 +28,7 @@ const SILENT = `require("dgram").createSocket("udp4").bind(53, "127.0.0.2", () =
 let mqttProgram: string;
 before(async () => {
 	await buildEngine({ withTls: true });
-	mqttProgram = await bundleProgram(fileOf("mqtt"), "mqtt-with-names");
+	mqttProgram = await bundleProgram(fileOf("mqtt"));
 });
 
 class Net {

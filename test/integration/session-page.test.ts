@@ -16,7 +16,7 @@ commandScenario(
 		// In a folder of the project, as `docs/` is: its imports begin with "../".
 		mkdirSync(join(ROOT, "build"), { recursive: true });
 		writeFileSync(join(ROOT, "build/session-example.ts"), example);
-		const program = await bundleProgram("./build/session-example.ts", "session-example");
+		const program = await bundleProgram("build/session-example.ts");
 
 		const broker = await parts.mosquitto();
 		const run = programs.own(new Program("the example", process.execPath, [program, String(broker.port)], ROOT));

@@ -15,8 +15,8 @@ import { Terminal } from "../harness/terminal.ts";
 import { until } from "../harness/wait.ts";
 
 const built = (name: string) => join(process.cwd(), `build/programs/commands-${name}.js`);
-const mqtt = bundleProgram("commands/mqtt/mqtt.ts", "strange-mqtt");
-const update = bundleProgram("commands/update/update.ts", "strange-update");
+const mqtt = bundleProgram("commands/mqtt/mqtt.ts");
+const update = bundleProgram("commands/update/update.ts");
 const FLEET = built("fleet-fleet");
 const OBSERVATORY = built("observatory-observatory");
 

@@ -15,7 +15,7 @@ import { type Parts, scenario } from "../harness/scenario.ts";
 import type { MosquittoSub } from "../harness/subscriber.ts";
 import { until } from "../harness/wait.ts";
 
-const command = bundleProgram("commands/update/update.ts", "update-under-test");
+const command = bundleProgram("commands/update/update.ts");
 const IMAGE_BYTES = 100_000;
 /** Simulated time goes so many times as fast: new firmware is tried for three minutes. A minute of silence is a pause of three seconds then. */
 const SPEED = "20";

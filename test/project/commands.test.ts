@@ -11,7 +11,8 @@ import type { Command } from "../../commands/frame.ts";
 import { createImage } from "../../hosts/node/update-image.ts";
 import { createKeyFile } from "../../hosts/node/update-key.ts";
 import { startBroker } from "../../hosts/sim/headless/broker.ts";
-import { buildFolder, bundleForNode, bundleProgram, isCommand, root } from "../../tools/build.js";
+import { buildFolder, bundleForNode, isCommand, root } from "../../tools/build.js";
+import { bundleProgram } from "../harness/bundle.ts";
 import { NPM_COMMANDS } from "../harness/npm-commands.ts";
 import { freePort } from "../harness/ports.ts";
 import { installation } from "../harness/sdk-installation.ts";
@@ -33,9 +34,8 @@ async function definitions(): Promise<Map<string, Command<unknown>>> {
 
 const commands = await definitions();
 
-/** Of one command: a name of this test's own. */
-const program = (name: string): Promise<string> =>
-	bundleProgram(NPM_COMMANDS.get(name)!, `listed-${name.replace(":", "-")}`);
+/** Of one command. */
+const program = (name: string): Promise<string> => bundleProgram(NPM_COMMANDS.get(name)!);
 
 test("every file that is a command has a name for npm run, which it knows", () => {
 	const files = ["bench", "commands", "test/fuzz", "test/fuzz-tls"]
@@ -111,7 +111,7 @@ for (const tool of ["cmake", "idf.py", "make", "mcconfig", "python3"]) {
 	writeFileSync(join(sdk.environment.PATH, tool), "#!/bin/sh\necho busy\nexec /bin/sleep 60\n", { mode: 0o755 });
 }
 after(sdk.remove);
-const board = await SerialBoard.start(buildBoard(folder), () => undefined);
+const board = await SerialBoard.start(buildBoard(), () => undefined);
 after(() => board.end());
 const broker = await startBroker();
 after(() => broker.close());

@@ -141,8 +141,7 @@ test("flash looks for the port before it builds", () => {
 });
 
 test("flash writes with esptool what ESP-IDF says, to the port, and restarts the board", async () => {
-	const folder = mkdtempSync(join(tmpdir(), "veleta-flash-"));
-	const board = await SerialBoard.start(buildBoard(folder), () => undefined);
+	const board = await SerialBoard.start(buildBoard(), () => undefined);
 	for (const failing of ["", "python3"]) {
 		const { environment, remove, calls } = workingInstallation(failing);
 		try {
@@ -164,5 +163,4 @@ test("flash writes with esptool what ESP-IDF says, to the port, and restarts the
 		}
 	}
 	await board.end();
-	rmSync(folder, { recursive: true });
 });

@@ -20,7 +20,7 @@ import { createRandom } from "../../hosts/sim/devices/random.ts";
 import { Engine } from "../../hosts/sim/headless/engine.ts";
 import { FLASH_BYTES, FlashFile } from "../../hosts/sim/headless/flash-file.ts";
 import { Log } from "../../src/outbox/log.ts";
-import { bundleProgram } from "../../tools/build.js";
+import { bundleProgram } from "../harness/bundle.ts";
 
 async function inFolder(run: (path: string, folder: string) => void | Promise<void>): Promise<void> {
 	const folder = mkdtempSync(join(tmpdir(), "veleta-flash-"));
@@ -149,7 +149,7 @@ test("a file full of zeros or noise is no station's flash: numbers would begin a
 
 test("where a new file cannot be written, nothing stays of it", () =>
 	inFolder(async (path) => {
-		const program = await bundleProgram("commands/start/start.ts", "limited-start");
+		const program = await bundleProgram("commands/start/start.ts");
 		mkdirSync(join(path, ".."));
 		// 8 KB for each file.
 		const limited = `ulimit -f 16; exec "$0" "$1" --state "$2" --duration 1s`;

@@ -4,8 +4,8 @@ import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { bundleProgram } from "../../tools/build.js";
 import { buildFuzzer } from "../fuzz-tls/build.ts";
+import { bundleProgram } from "../harness/bundle.ts";
 import { fileOf } from "../harness/npm-commands.ts";
 import { Program } from "../harness/program.ts";
 
@@ -15,7 +15,7 @@ const SEED = "2026";
 const RECORDS = 20_000;
 
 const program = await buildFuzzer();
-const command = await bundleProgram(fileOf("fuzz:tls"), "fuzz-tls-under-test");
+const command = await bundleProgram(fileOf("fuzz:tls"));
 
 interface Result {
 	readonly code: number;

@@ -1,11 +1,11 @@
 /** `npm run fuzz` says how a worker ended that was not to, and what repeats the dialogue that it was in. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bundleProgram } from "../../tools/build.js";
+import { bundleProgram } from "../harness/bundle.ts";
 import { fileOf } from "../harness/npm-commands.ts";
 import { Program } from "../harness/program.ts";
 
-const command = await bundleProgram(fileOf("fuzz"), "fuzz-under-test");
+const command = await bundleProgram(fileOf("fuzz"));
 
 const run = (...args: string[]) => new Program("npm run fuzz", process.execPath, [command, ...args], process.cwd());
 

@@ -9,13 +9,13 @@ import { Program } from "../harness/program.ts";
 import { buildBoard, SerialBoard } from "../harness/serial-board.ts";
 
 const root = process.cwd();
-const program = bundleProgram("commands/board/monitor.ts", "monitor-under-test");
+const program = bundleProgram("commands/board/monitor.ts");
 let folder: string;
 let boardProgram: string;
 
 before(() => {
 	folder = mkdtempSync(join(tmpdir(), "veleta-monitor-"));
-	boardProgram = buildBoard(folder);
+	boardProgram = buildBoard();
 });
 after(() => rmSync(folder, { recursive: true }));
 

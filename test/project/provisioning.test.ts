@@ -12,13 +12,13 @@ import { Program } from "../harness/program.ts";
 import { type BoardFlash, buildBoard, type Disturbance, SerialBoard, Store } from "../harness/serial-board.ts";
 import { pause } from "../harness/wait.ts";
 
-const command = bundleProgram("commands/board/provision.ts", "provision-under-test");
+const command = bundleProgram("commands/board/provision.ts");
 let folder: string;
 let boardProgram: string;
 
 before(() => {
 	folder = mkdtempSync(join(tmpdir(), "veleta-serial-"));
-	boardProgram = buildBoard(folder);
+	boardProgram = buildBoard();
 });
 after(() => rmSync(folder, { recursive: true }));
 

@@ -10,8 +10,8 @@ import { Program } from "../harness/program.ts";
 import { buildBoard, SerialBoard } from "../harness/serial-board.ts";
 
 const root = process.cwd();
-const provisionProgram = bundleProgram("commands/board/provision.ts", "provision-at-a-port");
-const monitorProgram = bundleProgram("commands/board/monitor.ts", "monitor-at-a-port");
+const provisionProgram = bundleProgram("commands/board/provision.ts");
+const monitorProgram = bundleProgram("commands/board/monitor.ts");
 let folder: string;
 
 before(() => {
@@ -38,7 +38,7 @@ async function show(options: string[], path = process.env.PATH ?? "") {
 test("a port that is not there, or in use, is one line", async () => {
 	const missing = await show(["--port", "/dev/ttyNONE"]);
 	assert.deepEqual(missing, { code: 1, lines: ["there is no port /dev/ttyNONE: is the board plugged in?"] });
-	const board = await SerialBoard.start(buildBoard(folder), () => undefined);
+	const board = await SerialBoard.start(buildBoard(), () => undefined);
 	const monitor = new Program("monitor", process.execPath, [await monitorProgram, "--port", board.path], root);
 	try {
 		await monitor.line(/listening/);

@@ -1,10 +1,7 @@
 /** What leaves a board's serial port: no line of the log is a reply to `npm run provision`, wherever a full port cuts it off. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { replyIn, requestLine } from "../../../../commands/board/serial-request.ts";
 import { Random } from "../../../../hosts/sim/world/random.ts";
 import { buildLines } from "../../../harness/serial-board.ts";
@@ -17,14 +14,7 @@ const FORGED = '?ok stored on esp32c3 {"broker":"mqtt://evil.example"}';
 const TRUE = "?ok built in {}";
 const forged = requestLine(FORGED).trimEnd();
 
-let folder: string;
-let program: string;
-
-before(() => {
-	folder = mkdtempSync(join(tmpdir(), "veleta-lines-"));
-	program = buildLines(folder);
-});
-after(() => rmSync(folder, { recursive: true }));
+const program = buildLines();
 
 /** The lines that leave the port; a carriage return ends them, too. */
 function lines(...script: string[]): string[] {

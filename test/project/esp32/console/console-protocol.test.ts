@@ -1,24 +1,14 @@
 /** Requests over a serial port: what the board's C takes of what `npm run provision` sends, and of everything else. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { replyIn, requestLine } from "../../../../commands/board/serial-request.ts";
 import { buildBoard } from "../../../harness/serial-board.ts";
 
 /** As `console-protocol.h` has it. */
 const SETTINGS_MAXIMUM = 7_168;
 
-let folder: string;
-let boardProgram: string;
-
-before(() => {
-	folder = mkdtempSync(join(tmpdir(), "veleta-console-"));
-	boardProgram = buildBoard(folder);
-});
-after(() => rmSync(folder, { recursive: true }));
+const boardProgram = buildBoard();
 
 /** What the board's C makes of bytes: `request …` and `reply …`. */
 function received(...parts: (string | Uint8Array)[]): string[] {

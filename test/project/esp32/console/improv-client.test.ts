@@ -4,10 +4,7 @@
  * `npm run provision`.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { ImprovSerial } from "improv-wifi-serial-sdk/dist/serial.js";
 import { closePort, openPort, requestsAt } from "../../../../commands/board/serial-port.ts";
 import type { Requests } from "../../../../commands/board/serial-request.ts";
@@ -22,14 +19,7 @@ const STATE = { ready: 2, provisioning: 3, provisioned: 4 };
 /** Time for a client to hear from the board, in ms: the default is a second, and this computer may be busy. The client waits to its end. */
 const PATIENCE_MS = 10_000;
 
-let folder: string;
-let boardProgram: string;
-
-before(() => {
-	folder = mkdtempSync(join(tmpdir(), "veleta-improv-"));
-	boardProgram = buildBoard(folder);
-});
-after(() => rmSync(folder, { recursive: true }));
+const boardProgram = buildBoard();
 
 const BUILT_IN = {
 	id: "terrace",

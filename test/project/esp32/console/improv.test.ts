@@ -1,10 +1,8 @@
 /** Improv Serial: what the board's C makes of packets, of noise, and of the settings that a network goes into. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
 import { requestLine } from "../../../../commands/board/serial-request.ts";
 import { buildBoard } from "../../../harness/serial-board.ts";
 
@@ -19,14 +17,7 @@ const SETTINGS_MAXIMUM = 7_168;
 /** `NOISE=10000000 npm test -- improv` for more. */
 const NOISE_BYTES = Number(process.env.NOISE ?? 1_000_000);
 
-let folder: string;
-let boardProgram: string;
-
-before(() => {
-	folder = mkdtempSync(join(tmpdir(), "veleta-improv-"));
-	boardProgram = buildBoard(folder);
-});
-after(() => rmSync(folder, { recursive: true }));
+const boardProgram = buildBoard();
 
 function packet(type: number, data: readonly number[], version = 1): Buffer {
 	const bytes = [...Buffer.from("IMPROV"), version, type, data.length, ...data];
