@@ -1,15 +1,20 @@
 /**
- * `npm test [-- WORD…]`: every test, or those whose file name has one of the
+ * `npm test [-- [--times] WORD…]`: every test, or those whose file name has one of the
  * words. Unit tests (`test/unit`) run on Node and inside XS, the others on Node.
+ * `--times` tells at the end which files took most of the processors' time, on Linux.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { buildFirmware, buildFolder, bundleForNode, bundleForXs, bundleProgram, root, writeWhole } from "./build.js";
 import { buildEngine } from "./engine.js";
 
-const words = process.argv.slice(2);
+const showsTimes = process.argv.includes("--times");
+const words = process.argv.slice(2).filter((word) => word !== "--times");
 const out = join(buildFolder, "test");
+const timesFile = join(out, "times");
+/** Files that are told with their times. */
+const DEAREST = 25;
 
 /** The test files below a folder of `test/`, without their ending. */
 const testFiles = (folder) =>
@@ -85,12 +90,32 @@ if (integrations.length > 0) {
 	await bundleProgram("test/harness/aemet-server-program.ts");
 }
 
+/** The seconds of processors that files took, those of the programs included that they ran, and how long they lasted. */
+function tellTimes() {
+	if (!existsSync(timesFile)) return;
+	const all = readFileSync(timesFile, "utf8")
+		.trimEnd()
+		.split("\n")
+		.map((line) => JSON.parse(line))
+		.map(({ file, times: [own, childrens, lasted] }) => ({ file: relative(out, file), own, childrens, lasted }))
+		.sort((one, other) => other.own + other.childrens - one.own - one.childrens);
+	const sum = all.reduce((total, { own, childrens }) => total + own + childrens, 0);
+	process.stdout.write(`${sum.toFixed(0)} s of processors; own, of programs that it ran, until its end:\n`);
+	for (const { file, own, childrens, lasted } of all.slice(0, DEAREST))
+		process.stdout.write(`${[own, childrens, lasted].map((s) => s.toFixed(1).padStart(7)).join("")}  ${file}\n`);
+}
+
+const measured = showsTimes ? ["--import", join(root, "tools/test-times.js")] : [];
 const runner = spawn(
 	process.execPath,
-	["--enable-source-maps", "--test", "--test-reporter=spec", "--test-concurrency=4", ...files],
+	[...measured, "--enable-source-maps", "--test", "--test-reporter=spec", "--test-concurrency=4", ...files],
 	{
 		stdio: "inherit",
 		cwd: root,
+		env: { ...process.env, TEST_TIMES: timesFile },
 	},
 );
-runner.on("exit", (code) => process.exit(code ?? 1));
+runner.on("exit", (code) => {
+	if (showsTimes) tellTimes();
+	process.exit(code ?? 1);
+});
