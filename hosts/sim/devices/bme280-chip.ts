@@ -4,7 +4,7 @@
  */
 import { compensate, parseCalibration } from "../../../src/sensors/compensation.js";
 import { type Counts, countsFor } from "./bme280-counts.js";
-import { createI2C, type I2CChip } from "./i2c-bus.js";
+import { I2CBus, type I2CChip, SimulatedI2C } from "./i2c-bus.js";
 import type { ChipOptions, Ports, ProbedChip, SensorChip } from "./sensor-chip.js";
 import type { Weather } from "./weather.js";
 
@@ -65,7 +65,7 @@ const CALIBRATION: BME280Recording = Object.freeze({
 	frames: Object.freeze([]),
 });
 /** The data registers from the reset to the first measurement; a skipped channel keeps its part. */
-const SENTINELS = Object.freeze([0x80, 0x00, 0x00, 0x80, 0x00, 0x00, 0x80, 0x00]);
+const SENTINELS = Uint8Array.of(0x80, 0x00, 0x00, 0x80, 0x00, 0x00, 0x80, 0x00);
 const CHIP_IDS = Object.freeze({ bme280: 0x60, bmp280: 0x58 });
 const RESET_WORD = 0xb6;
 /** Time in ms in which the calibration is copied after a reset. */
@@ -104,7 +104,7 @@ export class BME280Chip implements I2CChip, SensorChip {
 	private _nextCtrlMeas: number | undefined;
 	/** When the measurement under way ends; Infinity without one. */
 	private _doneAt = Number.POSITIVE_INFINITY;
-	private _data = Uint8Array.from(SENTINELS);
+	private _data = SENTINELS.slice();
 
 	constructor(options: BME280ChipOptions) {
 		this._options = options;
@@ -114,7 +114,8 @@ export class BME280Chip implements I2CChip, SensorChip {
 	}
 
 	ports(): Ports {
-		return { i2c: { io: createI2C(new Map([[this._options.address ?? ADDRESS, this]])) } };
+		const bus = new I2CBus(new Map([[this._options.address ?? ADDRESS, this]]));
+		return { i2c: { io: SimulatedI2C, bus } };
 	}
 
 	powerOn(): void {
@@ -122,7 +123,7 @@ export class BME280Chip implements I2CChip, SensorChip {
 		this._ctrlHum = this._ctrlMeas = this._config = this._humidityOversampling = 0;
 		this._nextCtrlMeas = undefined;
 		this._doneAt = Number.POSITIVE_INFINITY;
-		this._data = Uint8Array.from(SENTINELS);
+		this._data = SENTINELS.slice();
 	}
 
 	get holdsBus(): boolean {
@@ -144,9 +145,8 @@ export class BME280Chip implements I2CChip, SensorChip {
 	read(byteLength: number): Uint8Array | undefined {
 		if (this.fault === "absent") return undefined;
 		this._proceed();
-		const bytes = Uint8Array.from({ length: byteLength }, (_, offset) =>
-			this._readRegister((this._pointer + offset) & 0xff),
-		);
+		const bytes = new Uint8Array(byteLength);
+		for (let at = 0; at < byteLength; at++) bytes[at] = this._readRegister((this._pointer + at) & 0xff);
 		this._pointer = (this._pointer + byteLength) & 0xff;
 		return bytes;
 	}
@@ -213,7 +213,7 @@ export class BME280Chip implements I2CChip, SensorChip {
 	/** The data registers after a measurement. */
 	private _measured(): Uint8Array<ArrayBuffer> {
 		const frame = this._convert();
-		const data = Uint8Array.from(SENTINELS);
+		const data = SENTINELS.slice();
 		const { temperature, pressure, humidity } = this._oversampling;
 		if (pressure > 0 && this.fault !== "skipsPressure") data.set(frame.subarray(0, 3), 0);
 		if (temperature > 0 && this.fault !== "skipsTemperature") data.set(frame.subarray(3, 6), 3);
@@ -239,7 +239,7 @@ export class BME280Chip implements I2CChip, SensorChip {
 
 	/** Flips lowest bits. A recording has all 20 bits of pressure and temperature. */
 	private _withNoise(exact: Uint8Array, step: number): Uint8Array {
-		const frame = Uint8Array.from(exact);
+		const frame = exact.slice();
 		const noise = NOISE[step % NOISE.length]!;
 		const { temperature, pressure } = this._oversampling;
 		const flip20 = (index: number, samples: number) => {

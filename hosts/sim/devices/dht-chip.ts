@@ -120,7 +120,8 @@ export class DHTChip implements SensorChip {
 	}
 
 	ports(): Ports {
-		return { pulses: { io: createPulseCapture(this, this._options.clock) } };
+		const line: PulseLine = { chip: this, clock: this._options.clock, inUse: false };
+		return { pulses: { io: SimulatedPulseCapture, line } };
 	}
 
 	powerOn(): void {
@@ -223,52 +224,68 @@ export function createProbedDHT({ weather, ...options }: Omit<DHTChipOptions, "r
 	};
 }
 
-/** A class as `PulseCapture` for a line with this sensor on it. */
+/** A line with a sensor on it, which a board's `SimulatedPulseCapture` gets from its port. */
+export interface PulseLine {
+	readonly chip: DHTChip;
+	readonly clock: { now(): number };
+	inUse: boolean;
+}
+
+/** As `PulseCapture`. */
+export class SimulatedPulseCapture implements PulseCapture {
+	private readonly _line: PulseLine;
+	private _heldAt: number | undefined;
+	private _levels: readonly number[] = [];
+	private _completeAt = Number.POSITIVE_INFINITY;
+	private _open = true;
+
+	constructor(options: { readonly [option: string]: unknown }) {
+		this._line = options.line as PulseLine;
+		if (this._line.inUse) throw new RangeError("inUse");
+		this._line.inUse = true;
+	}
+
+	hold(): void {
+		this._check();
+		this._heldAt = this._line.clock.now();
+	}
+
+	release(): void {
+		this._check();
+		if (this._heldAt === undefined) return;
+		const now = this._line.clock.now();
+		this._levels = this._line.chip.answer(now - this._heldAt);
+		this._heldAt = undefined;
+		const frame = this._levels.reduce((sum, level) => sum + level, 0) / 1_000;
+		this._completeAt = this._levels.length === 0 ? Number.POSITIVE_INFINITY : now + frame + REST_MS;
+	}
+
+	read(): ArrayLike<number> | undefined {
+		this._check();
+		if (this._line.clock.now() < this._completeAt) return undefined;
+		// A receiver's buffer can be read once.
+		const levels = this._levels;
+		this._levels = [];
+		this._completeAt = Number.POSITIVE_INFINITY;
+		return levels;
+	}
+
+	close(): void {
+		if (this._open) this._line.inUse = false;
+		this._open = false;
+	}
+
+	private _check(): void {
+		if (!this._open) throw new Error("closed");
+	}
+}
+
+/** A class for a line with this sensor on it, which needs nothing from a port. */
 export function createPulseCapture(chip: DHTChip, clock: { now(): number }): PulseCaptureConstructor {
-	let inUse = false;
-	return class SimulatedPulseCapture implements PulseCapture {
-		private _heldAt: number | undefined;
-		private _levels: readonly number[] = [];
-		private _completeAt = Number.POSITIVE_INFINITY;
-		private _open = true;
-
-		constructor(_options: { readonly [option: string]: unknown }) {
-			if (inUse) throw new RangeError("inUse");
-			inUse = true;
-		}
-
-		hold(): void {
-			this._check();
-			this._heldAt = clock.now();
-		}
-
-		release(): void {
-			this._check();
-			if (this._heldAt === undefined) return;
-			const now = clock.now();
-			this._levels = chip.answer(now - this._heldAt);
-			this._heldAt = undefined;
-			const frame = this._levels.reduce((sum, level) => sum + level, 0) / 1_000;
-			this._completeAt = this._levels.length === 0 ? Number.POSITIVE_INFINITY : now + frame + REST_MS;
-		}
-
-		read(): ArrayLike<number> | undefined {
-			this._check();
-			if (clock.now() < this._completeAt) return undefined;
-			// A receiver's buffer can be read once.
-			const levels = this._levels;
-			this._levels = [];
-			this._completeAt = Number.POSITIVE_INFINITY;
-			return levels;
-		}
-
-		close(): void {
-			if (this._open) inUse = false;
-			this._open = false;
-		}
-
-		private _check(): void {
-			if (!this._open) throw new Error("closed");
+	const line: PulseLine = { chip, clock, inUse: false };
+	return class extends SimulatedPulseCapture {
+		constructor(options: { readonly [option: string]: unknown }) {
+			super({ ...options, line });
 		}
 	};
 }

@@ -9,6 +9,8 @@ import { createRandom } from "./random.js";
 /** Steps of an erase; a power cut comes before or within one. */
 export const ERASE_STEPS = 16;
 
+const NOTHING = () => {};
+
 export type FlashOperation = "read" | "write" | "erase";
 
 export interface FlashChipOptions {
@@ -87,8 +89,9 @@ export class FlashChip implements Flash {
 	}
 
 	read(byteLength: number, byteOffset: number): ArrayBuffer {
-		this._begin("read", byteOffset, byteLength, 0, () => undefined);
-		return this.image.slice(byteOffset, byteOffset + byteLength).buffer;
+		this._begin("read", byteOffset, byteLength, 0, NOTHING);
+		const { buffer, byteOffset: begin } = this.image;
+		return buffer.slice(begin + byteOffset, begin + byteOffset + byteLength);
 	}
 
 	write(bytes: Bytes, byteOffset: number): void {

@@ -11,48 +11,66 @@ export interface I2CChip {
 	readonly holdsBus: boolean;
 }
 
-/**
- * A class as ECMA-419's `I2C` for a board with these chips at these 7-bit
- * addresses. It throws the errors of Moddable's I2C on ESP32. The map may change:
- * chips come and go.
- */
+/** The bus, which a board's `SimulatedI2C` gets from its port. The map may change: chips come and go. */
+export class I2CBus {
+	readonly chips: ReadonlyMap<number, I2CChip>;
+	/** Addresses of the objects that are open. */
+	readonly open = new Set<number>();
+
+	constructor(chips: ReadonlyMap<number, I2CChip>) {
+		this.chips = chips;
+	}
+}
+
+/** As ECMA-419's `I2C`. It throws the errors of Moddable's I2C on ESP32. */
+export class SimulatedI2C implements I2C {
+	private readonly _bus: I2CBus;
+	private _address: number | undefined;
+
+	constructor(options: I2COptions) {
+		const { address, hz } = options;
+		if (address === undefined) throw new RangeError("address required");
+		if (!(address >= 0 && address <= 127)) throw new RangeError("invalid address");
+		if (hz !== undefined && !(hz > 0 && hz <= 1_000_000)) throw new RangeError("invalid hz");
+		this._bus = options.bus as I2CBus;
+		if (this._bus.open.has(address)) throw new RangeError("duplicate address");
+		this._bus.open.add(address);
+		this._address = address;
+	}
+
+	read(byteLength: number): ArrayBuffer | Uint8Array {
+		const bytes = this._chip("read failed").read(byteLength);
+		if (bytes === undefined) throw new Error("read failed");
+		return bytes.slice();
+	}
+
+	write(bytes: Uint8Array): void {
+		if (!this._chip("write failed").write(bytes)) throw new Error("write failed");
+	}
+
+	close(): void {
+		if (this._address !== undefined) this._bus.open.delete(this._address);
+		this._address = undefined;
+	}
+
+	private _chip(failure: string): I2CChip {
+		if (this._address === undefined) throw new Error("closed");
+		const { chips } = this._bus;
+		const chip = chips.get(this._address);
+		for (const { holdsBus } of chips.values()) {
+			if (holdsBus) throw new Error(failure);
+		}
+		if (chip === undefined) throw new Error(failure);
+		return chip;
+	}
+}
+
+/** A class for a board with these chips at these 7-bit addresses, which needs nothing from a port. */
 export function createI2C(chips: ReadonlyMap<number, I2CChip>): I2CConstructor {
-	const open = new Set<number>();
-	return class SimulatedI2C implements I2C {
-		private _address: number | undefined;
-
-		constructor({ address, hz }: I2COptions) {
-			if (address === undefined) throw new RangeError("address required");
-			if (!(address >= 0 && address <= 127)) throw new RangeError("invalid address");
-			if (hz !== undefined && !(hz > 0 && hz <= 1_000_000)) throw new RangeError("invalid hz");
-			if (open.has(address)) throw new RangeError("duplicate address");
-			open.add(address);
-			this._address = address;
-		}
-
-		read(byteLength: number): ArrayBuffer {
-			const bytes = this._chip("read failed").read(byteLength);
-			if (bytes === undefined) throw new Error("read failed");
-			return Uint8Array.from(bytes).buffer;
-		}
-
-		write(bytes: Uint8Array): void {
-			if (!this._chip("write failed").write(bytes)) throw new Error("write failed");
-		}
-
-		close(): void {
-			if (this._address !== undefined) open.delete(this._address);
-			this._address = undefined;
-		}
-
-		private _chip(failure: string): I2CChip {
-			if (this._address === undefined) throw new Error("closed");
-			const chip = chips.get(this._address);
-			for (const { holdsBus } of chips.values()) {
-				if (holdsBus) throw new Error(failure);
-			}
-			if (chip === undefined) throw new Error(failure);
-			return chip;
+	const bus = new I2CBus(chips);
+	return class extends SimulatedI2C {
+		constructor(options: I2COptions) {
+			super({ ...options, bus });
 		}
 	};
 }

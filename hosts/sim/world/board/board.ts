@@ -3,7 +3,7 @@
  * power cut ends everything at once; the chip and the flash are there again
  * afterwards, everything else begins anew.
  */
-import type { Flash, Host, NetworkPort, UDPOptions } from "../../../../src/host.ts";
+import type { Flash, Host, NetworkPort } from "../../../../src/host.ts";
 import type { Settings } from "../../../../src/settings.ts";
 import { Station } from "../../../../src/station/station.ts";
 import { type FlashChip, PowerCut } from "../../devices/flash-chip.ts";
@@ -223,8 +223,9 @@ export class Board {
 			random: () => dice.next(),
 			...probe.port(() => period.alive),
 			network: {
-				...watchedNetwork(this._options.network, period, {
+				...watchedNetwork(this._options.network, {
 					observer,
+					power: period,
 					broker: settings.broker.host,
 					isWebSocket: settings.broker.path !== undefined,
 					guard: (run) => this._guard(period, run),
@@ -254,14 +255,10 @@ export class Board {
 	}
 
 	private _udp(period: Period): NonNullable<NetworkPort["udp"]> {
-		const guard = (run: () => void) => this._guard(period, run);
-		return {
-			io: class extends this._options.timeServer.socket(() => period.alive) {
-				constructor(options: UDPOptions) {
-					super({ ...options, onReadable: (count) => guard(() => options.onReadable(count)) });
-				}
-			},
-		};
+		return this._options.timeServer.port(
+			() => period.alive,
+			(run) => this._guard(period, run),
+		);
 	}
 
 	private _lateness(): number {

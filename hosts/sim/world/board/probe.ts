@@ -1,8 +1,9 @@
 /** The chip on a simulated board, and what it truly gave: it survives power cuts and may fail at any time. */
-import type { Bytes } from "../../../../src/host.ts";
+import type { Bytes, I2COptions } from "../../../../src/host.ts";
 import type { SensorModel } from "../../../../src/sensors/models.ts";
 import { createProbedBME280 } from "../../devices/bme280-chip.ts";
-import { createProbedDHT } from "../../devices/dht-chip.ts";
+import { createProbedDHT, SimulatedPulseCapture } from "../../devices/dht-chip.ts";
+import { SimulatedI2C } from "../../devices/i2c-bus.ts";
 import { noise } from "../../devices/random.ts";
 import type { ChipOptions, Ports, ProbedChip } from "../../devices/sensor-chip.ts";
 import type { Weather } from "../../devices/weather.ts";
@@ -101,34 +102,48 @@ function probedChip(model: SensorModel, options: ChipOptions): ProbedChip {
 	}
 }
 
-/** A host's classes for the buses, of which the chip hears only what `asked` lets pass. */
-const WATCHED: {
-	readonly [bus in keyof Ports]-?: (port: NonNullable<Ports[bus]>, asked: () => boolean) => NonNullable<Ports[bus]>;
-} = {
-	i2c: ({ io: Bus }, asked) => ({
-		io: class extends Bus {
-			override read(byteLength: number): ArrayBuffer | Uint8Array {
-				if (!asked()) throw new Error("read failed");
-				return super.read(byteLength);
-			}
+/** What the constructors get from a port beside the chip's own: whether the chip hears what it is asked now. */
+interface Heard {
+	readonly asked: () => boolean;
+}
 
-			override write(bytes: Bytes): void {
-				if (!asked()) throw new Error("write failed");
-				super.write(bytes);
-			}
-		},
-	}),
-	pulses: ({ io: Capture }, asked) => ({
-		io: class extends Capture {
-			override hold(): void {
-				if (asked()) super.hold();
-			}
-		},
-	}),
-};
+class WatchedI2C extends SimulatedI2C {
+	private readonly _asked: () => boolean;
+
+	constructor(options: I2COptions) {
+		super(options);
+		this._asked = (options as I2COptions & Heard).asked;
+	}
+
+	override read(byteLength: number): ArrayBuffer | Uint8Array {
+		if (!this._asked()) throw new Error("read failed");
+		return super.read(byteLength);
+	}
+
+	override write(bytes: Bytes): void {
+		if (!this._asked()) throw new Error("write failed");
+		super.write(bytes);
+	}
+}
+
+class WatchedPulseCapture extends SimulatedPulseCapture {
+	private readonly _asked: () => boolean;
+
+	constructor(options: { readonly [option: string]: unknown }) {
+		super(options);
+		this._asked = (options as unknown as Heard).asked;
+	}
+
+	override hold(): void {
+		if (this._asked()) super.hold();
+	}
+}
 
 function watched({ i2c, pulses }: Ports, asked: () => boolean): Ports {
-	return { ...(i2c && { i2c: WATCHED.i2c(i2c, asked) }), ...(pulses && { pulses: WATCHED.pulses(pulses, asked) }) };
+	return {
+		...(i2c && { i2c: { ...i2c, io: WatchedI2C, asked } }),
+		...(pulses && { pulses: { ...pulses, io: WatchedPulseCapture, asked } }),
+	};
 }
 
 /** Half of the last digit published, and half of the last one recorded. */

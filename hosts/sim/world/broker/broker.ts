@@ -55,6 +55,8 @@ export interface PublishOptions {
 	readonly properties?: Properties;
 }
 
+const UTF_8 = new TextDecoder();
+
 export class Broker {
 	/** May be changed at any time. */
 	readonly faults: BrokerFaults;
@@ -109,7 +111,7 @@ export class Broker {
 	/** The payload of the retained message, as text; `undefined`: there is none. */
 	status(topic: string): string | undefined {
 		const message = this._retained.get(topic);
-		return message && new TextDecoder().decode(message.payload);
+		return message && UTF_8.decode(message.payload);
 	}
 
 	/** Since when the client is connected, in ms; `undefined`: it is not. */

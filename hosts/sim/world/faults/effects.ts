@@ -68,7 +68,7 @@ export function effectsOn(parts: {
 	const { faults } = parts.broker;
 	const flash: Pick<FlashChip, "failing"> = parts.flash ?? { failing: undefined };
 	return {
-		network: new Effects(conditions, { ...conditions }, () => parts.board.networkChanged()),
+		network: new Effects(conditions, { ...conditions, linkUp: conditions.linkUp }, () => parts.board.networkChanged()),
 		broker: new Effects(faults, { ...faults }),
 		probe: new Effects<Pick<Probe, "fault">>(parts.probe, { fault: "none" }),
 		timeServer: new Effects<Pick<TimeServer, "fault">>(parts.timeServer, { fault: "none" }),

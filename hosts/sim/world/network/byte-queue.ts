@@ -3,6 +3,8 @@ import type { Bytes } from "../../../../src/host.ts";
 
 export class ByteQueue {
 	private _pieces: Bytes[] = [];
+	/** Bytes of the first piece that were taken. */
+	private _taken = 0;
 	private _length = 0;
 
 	/** Bytes in all. */
@@ -12,7 +14,7 @@ export class ByteQueue {
 
 	/** Bytes of the first piece; 0 where there is none. */
 	get first(): number {
-		return this._pieces[0]?.length ?? 0;
+		return this._length === 0 ? 0 : this._pieces[0]!.length - this._taken;
 	}
 
 	push(piece: Bytes): void {
@@ -23,17 +25,17 @@ export class ByteQueue {
 
 	/** Puts pieces in front of the others, in their order. */
 	unshift(pieces: readonly Bytes[]): void {
+		if (this._taken > 0) this._pieces[0] = this._pieces[0]!.subarray(this._taken);
+		this._taken = 0;
 		this._pieces.unshift(...pieces);
 		for (const { length } of pieces) this._length += length;
 	}
 
 	/** The first `size` bytes of all pieces, of which there must be as many. */
 	take(size: number): Bytes {
-		const first = this.takeOfFirst(size);
-		if (first.length === size) return first;
+		if (size <= this.first) return this.takeOfFirst(size);
 		const bytes = new Uint8Array(size);
-		bytes.set(first);
-		for (let at = first.length; at < size; ) {
+		for (let at = 0; at < size; ) {
 			const part = this.takeOfFirst(size - at);
 			bytes.set(part, at);
 			at += part.length;
@@ -43,16 +45,19 @@ export class ByteQueue {
 
 	/** At most `size` bytes of the first piece, which must be there. */
 	takeOfFirst(size: number): Bytes {
-		const first = this._pieces[0]!;
-		const part = first.subarray(0, size);
-		if (part.length === first.length) this._pieces.shift();
-		else this._pieces[0] = first.subarray(part.length);
-		this._length -= part.length;
-		return part;
+		const piece = this._pieces[0]!;
+		const begin = this._taken;
+		const end = Math.min(piece.length, begin + size);
+		if (end === piece.length) {
+			this._pieces.shift();
+			this._taken = 0;
+		} else this._taken = end;
+		this._length -= end - begin;
+		return end - begin === piece.length ? piece : piece.slice(begin, end);
 	}
 
 	clear(): void {
 		this._pieces = [];
-		this._length = 0;
+		this._taken = this._length = 0;
 	}
 }

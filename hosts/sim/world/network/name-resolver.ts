@@ -11,13 +11,19 @@ const QUESTIONS_MAXIMUM = 4;
 /** A slow answer, in ms, at least and at most. */
 const SLOW_MS = [1_000, 20_000] as const;
 
+/** What a resolver's constructor gets from its port. */
+export interface NameResolverOptions {
+	readonly below: { readonly medium: Medium; readonly on: () => boolean };
+	readonly [option: string]: unknown;
+}
+
 export class NameResolver implements Resolver {
 	private readonly _medium: Medium;
 	private readonly _on: () => boolean;
 	private readonly _pending = new Set<Event>();
 
-	/** @param on whether the station that asks is on, and runs */
-	constructor(medium: Medium, on: () => boolean) {
+	constructor(options: { readonly [option: string]: unknown }) {
+		const { medium, on } = (options as NameResolverOptions).below;
 		this._medium = medium;
 		this._on = on;
 	}

@@ -3,7 +3,7 @@
  * TCP as the station's sockets show it. There is one station at a time and one
  * broker.
  */
-import type { NetworkPort, SocketOptions } from "../../../../src/host.ts";
+import type { NetworkPort } from "../../../../src/host.ts";
 import type { Random } from "../random.ts";
 import type { Scheduler } from "../scheduler.ts";
 import { Tally } from "../tally.ts";
@@ -30,47 +30,94 @@ export interface HalfOpenOptions {
 	readonly answer?: HalfOpenAnswer;
 }
 
+/** Conditions whose `linkUp` tells of each change. */
+class LiveConditions implements Conditions {
+	latency: number;
+	jitter: number;
+	byteTime: number;
+	giveUpAfter: number;
+	refuse: boolean;
+	unanswered: boolean;
+	dns: Conditions["dns"];
+	segmentation: Conditions["segmentation"];
+	private _linkUp: boolean;
+	private readonly _onLink: (up: boolean) => void;
+
+	constructor(conditions: Partial<Conditions>, onLink: (up: boolean) => void) {
+		const all = { ...DEFAULT_CONDITIONS, ...conditions };
+		this.latency = all.latency;
+		this.jitter = all.jitter;
+		this.byteTime = all.byteTime;
+		this.giveUpAfter = all.giveUpAfter;
+		this.refuse = all.refuse;
+		this.unanswered = all.unanswered;
+		this.dns = all.dns;
+		this.segmentation = all.segmentation;
+		this._linkUp = all.linkUp;
+		this._onLink = onLink;
+	}
+
+	get linkUp(): boolean {
+		return this._linkUp;
+	}
+
+	set linkUp(up: boolean) {
+		if (up === this._linkUp) return;
+		this._linkUp = up;
+		this._onLink(up);
+	}
+}
+
+/** A class, as are these conditions: an object with accessors of its own would be of another kind to the engine in each world. */
+class NetworkMedium implements ConnectionMedium {
+	readonly scheduler: Scheduler;
+	readonly random: Random;
+	readonly conditions: Conditions;
+	listener: ((connection: ServerConnection) => void) | undefined = undefined;
+	private readonly _tally: Tally;
+	private readonly _connections: Set<TcpConnection>;
+
+	constructor(
+		scheduler: Scheduler,
+		random: Random,
+		conditions: Conditions,
+		tally: Tally,
+		connections: Set<TcpConnection>,
+	) {
+		this.scheduler = scheduler;
+		this.random = random;
+		this.conditions = conditions;
+		this._tally = tally;
+		this._connections = connections;
+	}
+
+	delay(): number {
+		const { latency, jitter, byteTime } = this.conditions;
+		return latency + this.random.next() * jitter + HEADER_BYTES * byteTime;
+	}
+
+	count(kind: string): void {
+		this._tally.count(kind);
+	}
+
+	ended(connection: TcpConnection): void {
+		this._connections.delete(connection);
+	}
+}
+
 export class Network {
 	readonly conditions: Conditions;
-	private readonly _medium: ConnectionMedium;
+	private readonly _medium: NetworkMedium;
 	private readonly _connections = new Set<TcpConnection>();
-	private _listener: ((connection: ServerConnection) => void) | undefined;
 	private _nextId = 1;
-	private _linkUp: boolean;
 	private _linkLostAt = 0;
 	/** What the sockets of the present power-on share. */
 	private _power = { on: true };
 
 	/** Without `tally` nothing is counted. */
 	constructor(scheduler: Scheduler, random: Random, conditions: Partial<Conditions> = {}, tally = new Tally()) {
-		const setLink = (up: boolean) => this._setLink(up);
-		const linkUp = () => this._linkUp;
-		this.conditions = {
-			...DEFAULT_CONDITIONS,
-			...conditions,
-			get linkUp() {
-				return linkUp();
-			},
-			set linkUp(up) {
-				setLink(up);
-			},
-		};
-		this._linkUp = conditions.linkUp ?? true;
-		const listener = () => this._listener;
-		this._medium = {
-			scheduler,
-			random,
-			conditions: this.conditions,
-			delay: () => {
-				const { latency, jitter, byteTime } = this.conditions;
-				return latency + random.next() * jitter + HEADER_BYTES * byteTime;
-			},
-			count: (kind) => tally.count(kind),
-			get listener() {
-				return listener();
-			},
-			ended: (connection) => void this._connections.delete(connection),
-		};
+		this.conditions = new LiveConditions(conditions, (up) => this._setLink(up));
+		this._medium = new NetworkMedium(scheduler, random, this.conditions, tally, this._connections);
 	}
 
 	/**
@@ -78,10 +125,11 @@ export class Network {
 	 * leaves open connections alone. Throws an Error where somebody listens already.
 	 */
 	listen(handler: (connection: ServerConnection) => void): () => void {
-		if (this._listener) throw new Error("somebody listens already");
-		this._listener = handler;
+		const medium = this._medium;
+		if (medium.listener) throw new Error("somebody listens already");
+		medium.listener = handler;
 		return () => {
-			if (this._listener === handler) this._listener = undefined;
+			if (medium.listener === handler) medium.listener = undefined;
 		};
 	}
 
@@ -103,22 +151,8 @@ export class Network {
 			},
 		};
 		for (const connection of [...this._connections]) connection.stationReturned();
-		return {
-			socket: {
-				io: class extends StationSocket {
-					constructor(options: SocketOptions) {
-						super(options, sockets);
-					}
-				},
-			},
-			dns: {
-				io: class extends NameResolver {
-					constructor() {
-						super(medium, on);
-					}
-				},
-			},
-		};
+		// One class for all power-ons, as an engine compiles code for the classes that it has seen.
+		return { socket: { io: StationSocket, below: sockets }, dns: { io: NameResolver, below: { medium, on } } };
 	}
 
 	/** Connections that the station has open, or is opening. */
@@ -197,8 +231,6 @@ export class Network {
 	}
 
 	private _setLink(up: boolean): void {
-		if (up === this._linkUp) return;
-		this._linkUp = up;
 		const { scheduler, random } = this._medium;
 		const connections = [...this._connections];
 		if (!up) {

@@ -11,16 +11,21 @@ export interface SocketNetwork {
 	connect(station: StationEnd): TcpConnection;
 }
 
+/** What a socket's constructor gets from its port. */
+export interface StationSocketOptions extends SocketOptions {
+	readonly below: SocketNetwork;
+}
+
 export class StationSocket implements Socket, StationEnd {
 	private readonly _options: SocketOptions;
 	private readonly _network: SocketNetwork;
 	private readonly _connection: TcpConnection | undefined;
 	private _state: "connecting" | "open" | "failing" | "ended" = "connecting";
 
-	constructor(options: SocketOptions, network: SocketNetwork) {
+	constructor(options: SocketOptions) {
 		this._options = options;
-		this._network = network;
-		if (network.on()) this._connection = network.connect(this);
+		this._network = (options as StationSocketOptions).below;
+		if (this._network.on()) this._connection = this._network.connect(this);
 	}
 
 	/** At most `byteLength` bytes of those that arrived together, where there are any. What arrived before `onError` may be read inside of it. */
@@ -47,23 +52,35 @@ export class StationSocket implements Socket, StationEnd {
 	}
 
 	onReadable(): void {
-		if (this._listens) this._options.onReadable(this._connection!.down.unread);
+		if (this._listens) this.tellReadable(this._connection!.down.unread);
 	}
 
 	onWritable(): void {
 		if (!this._listens) return;
 		this._state = "open";
-		this._options.onWritable(this._writable);
+		this.tellWritable(this._writable);
 	}
 
 	onError(reason: string): void {
 		if (!this._listens) return;
 		this._state = "failing";
 		try {
-			this._options.onError(reason);
+			this.tellError(reason);
 		} finally {
 			this._state = "ended";
 		}
+	}
+
+	protected tellReadable(count: number): void {
+		this._options.onReadable(count);
+	}
+
+	protected tellWritable(count: number): void {
+		this._options.onWritable(count);
+	}
+
+	protected tellError(reason: string): void {
+		this._options.onError(reason);
 	}
 
 	private get _listens(): boolean {

@@ -1,5 +1,5 @@
 /** A time server on a simulated network, and a board's UDP sockets, which reach nobody else. */
-import type { Bytes, Datagram, UDP, UDPConstructor, UDPOptions } from "../../../../src/host.ts";
+import type { Bytes, Datagram, NetworkPort, UDP, UDPOptions } from "../../../../src/host.ts";
 
 /** How a time server does at the moment. */
 export type TimeServerFault =
@@ -53,6 +53,48 @@ export interface TimeServerOptions {
 	readonly isTimeKnown: () => boolean;
 }
 
+/** What is below a board's sockets. */
+interface SocketsBelow {
+	readonly alive: () => boolean;
+	readonly guard: (run: () => void) => void;
+	/** The question leaves, for who answers at this address. */
+	readonly ask: (question: Bytes, address: string, deliver: (datagrams: readonly Datagram[]) => void) => void;
+}
+
+class SimulatedUDP implements UDP {
+	private readonly _options: UDPOptions;
+	private readonly _below: SocketsBelow;
+	private readonly _arrived: Datagram[] = [];
+	private _open = true;
+
+	constructor(options: UDPOptions) {
+		this._options = options;
+		this._below = options.below as SocketsBelow;
+		if (!this._below.alive()) throw new Error("no power");
+	}
+
+	read(): Datagram | undefined {
+		if (!this._open) throw new Error("closed");
+		return this._arrived.shift();
+	}
+
+	write(bytes: Bytes, address: string, port: number): void {
+		if (!this._open) throw new Error("closed");
+		if (port === PORT) this._below.ask(bytes.slice(), address, (datagrams) => this._deliver(datagrams));
+	}
+
+	close(): void {
+		this._open = false;
+	}
+
+	private _deliver(datagrams: readonly Datagram[]): void {
+		const { alive, guard } = this._below;
+		if (!this._open || !alive()) return;
+		this._arrived.push(...datagrams);
+		guard(() => this._options.onReadable(this._arrived.length));
+	}
+}
+
 export class TimeServer {
 	fault: TimeServerFault = "none";
 	/** Times told, wrong ones included. */
@@ -63,38 +105,14 @@ export class TimeServer {
 		this._options = options;
 	}
 
-	/** A class of sockets for a board, which get nothing when `alive` is false. */
-	socket(alive: () => boolean): UDPConstructor {
-		const server = this;
-		return class SimulatedUDP implements UDP {
-			private readonly _options: UDPOptions;
-			private readonly _arrived: Datagram[] = [];
-			private _open = true;
-
-			constructor(options: UDPOptions) {
-				if (!alive()) throw new Error("no power");
-				this._options = options;
-			}
-
-			read(): Datagram | undefined {
-				if (!this._open) throw new Error("closed");
-				return this._arrived.shift();
-			}
-
-			write(bytes: Bytes, address: string, port: number): void {
-				if (!this._open) throw new Error("closed");
-				if (port !== PORT) return;
-				server._asked(bytes.slice(), address, (datagrams) => {
-					if (!this._open || !alive()) return;
-					this._arrived.push(...datagrams);
-					this._options.onReadable(this._arrived.length);
-				});
-			}
-
-			close(): void {
-				this._open = false;
-			}
+	/** Sockets for a board, which get nothing when `alive` is false, and call back within `guard`. */
+	port(alive: () => boolean, guard: (run: () => void) => void): NonNullable<NetworkPort["udp"]> {
+		const below: SocketsBelow = {
+			alive,
+			guard,
+			ask: (question, address, deliver) => this._asked(question, address, deliver),
 		};
+		return { io: SimulatedUDP, below };
 	}
 
 	/** What is wrong decides itself when the question arrives. */

@@ -115,6 +115,7 @@ export class Client {
 			}
 		};
 		this.socket = new socket.io({
+			...socket,
 			host: "broker.test",
 			port: 1883,
 			onReadable: read,

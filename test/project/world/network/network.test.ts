@@ -725,7 +725,7 @@ test("only one broker listens at a time", () => {
 /** Asks for a name; what was answered, with the times. */
 function ask(wired: Wired) {
 	const { dns } = wired.network.ports(() => wired.stationOn);
-	const resolver = new dns.io({});
+	const resolver = new dns.io({ ...dns });
 	const heard: string[] = [];
 	resolver.resolve({
 		host: "broker.test",

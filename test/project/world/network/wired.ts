@@ -85,7 +85,7 @@ export class Station {
 				this._hears(`error ${reason}`);
 			},
 		};
-		this.socket = new socket.io(options);
+		this.socket = new socket.io({ ...socket, ...options });
 	}
 
 	read(): void {
