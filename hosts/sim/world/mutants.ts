@@ -420,7 +420,7 @@ export const MUTANTS: readonly Mutant[] = [
 		if (record.kind < NOTE) slot[0] = COMMITTED;
 		return slot;
 	}),
-	mutant("a start that reads the newest block alone", 3, encodeSlot, (record: LogRecord) => {
+	mutant("a start that reads the newest block alone", 6, encodeSlot, (record: LogRecord) => {
 		if (record.kind !== 0xff) return encoded(record);
 		const body = record.body.slice();
 		// A header's number of the blocks before it that have to be read, plus 1.
@@ -516,7 +516,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"a WebSocket that keeps its end to itself",
-		3,
+		17,
 		WebSocket,
 		class extends WebSocket {
 			constructor(options: SocketOptions, url: WebSocketUrl) {

@@ -65,8 +65,8 @@ export interface SleepPlan {
 const DAY_MS = 86_400_000;
 /** Share of the worlds in which the station sleeps between readings. */
 const SLEEPERS = 1 / 6;
-/** They last for this part of the time: each wake reads the whole flash. */
-const SLEEPY = 0.5;
+/** Seconds between their readings: a board sleeps to spare a battery, of which a wake each minute leaves little. */
+const SLEEPY_INTERVALS = [900, 900, 600, 600, 300, 300, 120, 60];
 /** Of the worlds, those with WebSockets. */
 const WEB_SOCKETS = 1 / 5;
 /** Seconds awake, at most. Where a network is joined slowly and the broker speaks 3.1 only, 9 are needed. */
@@ -88,14 +88,21 @@ const WRAPS = [0x7fff_ffff, 0xffff_ffff];
 export function drawPlan(random: Random, days: number): Plan {
 	const sensor = random.pick(MODELS);
 	const brisk = random.chance(0.15);
-	const interval = Math.max(SENSORS[sensor], random.pick(brisk ? SHORT_INTERVALS : INTERVALS));
+	const awakeInterval = random.pick(brisk ? SHORT_INTERVALS : INTERVALS);
+	// Streams of their own, so that worlds without sleep are what they would be if there were none.
+	const dream = random.fork("sleep");
+	const sleeps = dream.chance(SLEEPERS);
+	const interval = Math.max(
+		SENSORS[sensor],
+		sleeps && !brisk ? random.fork("sleepy interval").pick(SLEEPY_INTERVALS) : awakeInterval,
+	);
 	const qos = random.pick([0, 1, 1, 1, 1, 2, 2] as const);
 	const order = random.pick(["newest", "oldest"] as const);
 	// A station that sends strictly in order must send faster than it measures.
 	const backlogRate = Math.max(random.pick([0.5, 2, 10, 10, 50]), order === "oldest" ? 3 / interval : 0);
 	const keepAlive = random.pick([10, 30, 60, 90, 90, 300, qos === 0 ? 60 : 0]);
 	const asksForTime = random.chance(0.7);
-	const sleep = drawSleep(random.fork("sleep"), interval);
+	const sleep = sleeps ? drawSleep(dream, interval) : undefined;
 	const webSocket = drawWebSocket(random.fork("websocket"));
 	return {
 		settings: {
@@ -133,13 +140,11 @@ export function drawPlan(random: Random, days: number): Plan {
 		broker: drawBroker(random, qos),
 		webSocket,
 		faults: drawFaults(random.fork("faults")),
-		duration: days * DAY_MS * Math.min(1, interval / BRISK_S < 0.5 ? interval / BRISK_S : 1) * (sleep ? SLEEPY : 1),
+		duration: days * DAY_MS * (interval / BRISK_S < 0.5 ? interval / BRISK_S : 1),
 	};
 }
 
-/** A stream of its own, so that worlds without sleep are what they would be if there were none. */
-function drawSleep(random: Random, interval: number): Plan["sleep"] {
-	if (!random.chance(SLEEPERS)) return undefined;
+function drawSleep(random: Random, interval: number): NonNullable<Plan["sleep"]> {
 	const awake = random.pick(AWAKE);
 	const longest = awake * 1_000 + FAREWELL_MS + SLEEP_SHORTEST_MS;
 	return {
@@ -151,7 +156,7 @@ function drawSleep(random: Random, interval: number): Plan["sleep"] {
 	};
 }
 
-/** Likewise. */
+/** Likewise a stream of its own. */
 function drawWebSocket(random: Random): Plan["webSocket"] {
 	return random.chance(WEB_SOCKETS) ? random.pick(["broker", "proxy"] as const) : undefined;
 }
