@@ -7,10 +7,19 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+	existsSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeFolder } from "../hosts/node/folders.js";
 import { LockedError, takeLock } from "../hosts/node/lock-file.js";
@@ -20,6 +29,8 @@ const ours = join(root, "hosts/sim/headless/engine");
 const oursForTls = join(ours, "tls");
 const tls = join(root, "hosts/moddable/tls");
 const folder = dirname(engineProgram);
+/** What the plain engine has of XS itself, compiled: the one with TLS has the same. */
+const kept = join(folder, "objects");
 
 /**
  * XS checks its bounds, as on a board in debug; without that an overflow would
@@ -172,6 +183,11 @@ async function build(engine, digest, say) {
 	if (error)
 		throw new EngineBuildError(`the XS engine needs a C compiler: install gcc or clang (${compiler}: ${error.code})`);
 	const aside = mkdtempSync(join(folder, "aside-"));
+	const plain = plainEngine();
+	const keeps = engine.needsMbedTls && isBuilt(plain, digestOf(plain));
+	const isOurs = (source) => source.startsWith(ours) || source.startsWith(tls);
+	const keptObject = (source) => join(kept, `${basename(source)}.o`);
+	const isKept = (source) => keeps && !isOurs(source) && existsSync(keptObject(source));
 	const children = new Set();
 	const leave = () => {
 		for (const child of children) endGroup(child);
@@ -184,21 +200,23 @@ async function build(engine, digest, say) {
 	process.on("exit", leave);
 	try {
 		if (engine.needsMbedTls) await findMbedTls(children, compiler, aside);
-		const jobs = Math.min(availableParallelism(), sources.length);
-		say(`builds ${name}, once: ${sources.length} files in C, ${jobs} at a time; some 15 s on two idle processors`);
-		const objects = sources.map((_, index) => join(aside, `${index}.o`));
+		const objects = sources.map((source, index) => (isKept(source) ? keptObject(source) : join(aside, `${index}.o`)));
 		const flags = [...OPTIONS, ...defines.map((name) => `-D${name}`), ...includes.map((path) => `-I${path}`)];
 		const began = Date.now();
 		// The largest first, so that none is left alone at the end.
 		const waiting = sources
 			.map((source, index) => ({ source, object: objects[index], size: readFileSync(source).length }))
+			.filter(({ source }) => !isKept(source))
 			.sort((one, other) => other.size - one.size);
+		const count = waiting.length;
+		const jobs = Math.min(availableParallelism(), count);
+		const most = count < sources.length ? "" : "; some 15 s on two idle processors";
+		say(`builds ${name}, once: ${count} files in C, ${jobs} at a time${most}`);
 		const worker = async () => {
 			for (let next = waiting.shift(); next; next = waiting.shift()) {
-				if (process.stderr.isTTY) process.stderr.write(`\r${sources.length - waiting.length} of ${sources.length} `);
+				if (process.stderr.isTTY) process.stderr.write(`\r${count - waiting.length} of ${count} `);
 				// Warnings about XS's sources are not ours to mend.
-				const isOurs = next.source.startsWith(ours) || next.source.startsWith(tls);
-				const warnings = isOurs ? ["-Wall", "-Wextra", "-Wno-unused-parameter"] : ["-w"];
+				const warnings = isOurs(next.source) ? ["-Wall", "-Wextra", "-Wno-unused-parameter"] : ["-w"];
 				const counted = next.source.startsWith(tls) ? COUNTED : [];
 				await compile(children, compiler, [...flags, ...warnings, ...counted, "-c", next.source, "-o", next.object]);
 			}
@@ -206,6 +224,12 @@ async function build(engine, digest, say) {
 		await Promise.all(Array.from({ length: jobs }, worker));
 		await compile(children, compiler, [...objects, ...libraries, "-o", join(aside, "xs")]);
 		renameSync(join(aside, "xs"), program);
+		if (!engine.needsMbedTls) {
+			rmSync(kept, { recursive: true, force: true });
+			mkdirSync(kept);
+			for (const [index, source] of sources.entries())
+				if (!isOurs(source)) renameSync(objects[index], keptObject(source));
+		}
 		writeWhole(stamp, digest);
 		if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
 		say(`built it in ${((Date.now() - began) / 1_000).toFixed(0)} s`);

@@ -396,10 +396,44 @@ while [ $# -gt 0 ]; do [ "$1" = -o ] && : > "$2" && chmod +x "$2"; shift; done`;
 	);
 	equal(status, 2, stderr);
 	equal(stdout, "");
-	deepEqual(readdirSync(engines).sort(), ["sources", "xs"]);
+	deepEqual(readdirSync(engines).sort(), ["objects", "sources", "xs"]);
 	equal(
 		stderr.trimEnd().split("\n").at(-1),
 		"TLS as on a board needs Mbed TLS with its headers: apt-get install libmbedtls-dev",
 	);
 	equal(stderr.match(/^builds .*/gm)?.length, 1, stderr);
+});
+
+test("XS itself is compiled once for both engines, and again for the one with TLS where it is not there", () => {
+	const project = copyOfProject("engine-objects");
+	const [engines, compiler, calls] = ["build/engine", "cc", "calls"].map((name) => join(project, name)) as [
+		string,
+		string,
+		string,
+	];
+	rmSync(engines, { recursive: true, force: true });
+	const script = `#!/bin/sh
+echo "$*" >> "${calls}"
+while [ $# -gt 0 ]; do [ "$1" = -o ] && : > "$2" && chmod +x "$2"; shift; done`;
+	writeFileSync(compiler, script, { mode: 0o755 });
+	const build = (...engines: object[]) => {
+		writeFileSync(calls, "");
+		const code = `import { buildEngine } from "./tools/engine.js";
+			for (const engine of ${JSON.stringify(engines)}) await buildEngine(engine);`;
+		const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
+			cwd: project,
+			env: { ...process.env, CC: compiler },
+			encoding: "utf8",
+			timeout: patience(),
+		});
+		equal(status, 0, stderr);
+		const lines = readFileSync(calls, "utf8").split("\n");
+		return ["xsRun.c", "globals.c", "trust.c"].map(
+			(name) => lines.filter((line) => line.includes(` -c `) && line.includes(`/${name} `)).length,
+		);
+	};
+	deepEqual(build({}, { withTls: true }), [1, 2, 1]);
+	rmSync(join(engines, "xs-tls"));
+	rmSync(join(engines, "objects"), { recursive: true });
+	deepEqual(build({ withTls: true }), [1, 1, 1]);
 });
