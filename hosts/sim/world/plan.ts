@@ -25,6 +25,7 @@ export interface Plan {
 		readonly backlogRate: number;
 		readonly diagnostics: number;
 		readonly values?: true;
+		readonly payload?: "cbor";
 		readonly sleep?: true;
 		readonly awake?: number;
 	};
@@ -118,6 +119,7 @@ export function drawPlan(random: Random, days: number): Plan {
 			backlogRate,
 			diagnostics: random.pick([0, 900, 900, 60]),
 			...(random.fork("values").chance(0.3) && { values: true }),
+			...(random.fork("payload").chance(0.2) && { payload: "cbor" }),
 			...(sleep && { sleep: true, awake: sleep.awake }),
 		},
 		sleep,

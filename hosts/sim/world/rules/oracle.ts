@@ -2,6 +2,7 @@
 import type { Bytes, LogLevel } from "../../../../src/host.ts";
 import type { Sample } from "../../../../src/sensors/sensor.ts";
 import type { Counters } from "../../../../src/station/station.ts";
+import { reportOfCbor } from "../../../node/report-cbor.ts";
 import { BOOT_MS, type Board } from "../board/board.ts";
 import { type BoardClock, EPOCH } from "../board/clock.ts";
 import type { BoardObserver } from "../board/observer.ts";
@@ -354,10 +355,10 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	}
 
 	private _published({ topic, payload, qos, dup, retain, isWill, time }: TakenMessage, refused: boolean): void {
-		const base = this._options.plan.settings.topic;
+		const { topic: base, payload: form } = this._options.plan.settings;
 		const isState = topic === `${base}/state`;
 		if (isState || topic === `${base}/late`) {
-			const text = textOf(payload);
+			const text = form === "cbor" ? JSON.stringify(reportOfCbor(payload) ?? {}) : textOf(payload);
 			const entry = this.readings.delivered({
 				isState,
 				retain,
