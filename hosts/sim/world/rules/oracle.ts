@@ -477,6 +477,7 @@ export class Oracle implements BoardObserver, BrokerObserver {
 	}
 }
 
-function textOf(bytes: Bytes): string {
-	return String.fromCharCode(...bytes);
+/** A character for each byte. */
+function textOf({ buffer, byteOffset, length }: Bytes): string {
+	return Buffer.from(buffer, byteOffset, length).toString("latin1");
 }
