@@ -250,7 +250,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"lost when the broker does not bear it",
-		6,
+		11,
 		Outbox,
 		class extends Outbox {
 			override setAside(handle: number) {
@@ -260,7 +260,7 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	mutant(
 		"sent again for ever to a broker that does not bear it",
-		6,
+		11,
 		Suspicion,
 		class<M> extends Suspicion<M> {
 			override convict() {

@@ -7,6 +7,7 @@ import { Broker } from "../../../hosts/sim/world/broker/broker.ts";
 import { Effects, effectsOn } from "../../../hosts/sim/world/faults/effects.ts";
 import type { FaultKind } from "../../../hosts/sim/world/faults/fault.ts";
 import { FAULT_KINDS } from "../../../hosts/sim/world/faults/kinds.ts";
+import { type Conditions, DEFAULT_CONDITIONS } from "../../../hosts/sim/world/network/conditions.ts";
 import { Network } from "../../../hosts/sim/world/network/network.ts";
 import { TimeServer } from "../../../hosts/sim/world/network/time-server.ts";
 import { Random } from "../../../hosts/sim/world/random.ts";
@@ -70,8 +71,9 @@ class FaultyWorld {
 	/** What is wrong then. */
 	stateAt(hours: number): object {
 		this._scheduler.run(hours * HOUR);
+		const names = Object.keys(DEFAULT_CONDITIONS) as (keyof Conditions)[];
 		return {
-			...this._network.conditions,
+			...Object.fromEntries(names.map((name) => [name, this._network.conditions[name]])),
 			...this._broker.faults,
 			brokerUp: this._broker.up,
 			probe: this._probe.fault,
