@@ -38,7 +38,7 @@ test("a driver's error reaches the sender as UTF-8, and no more than 160 bytes o
 				throw new Error(text);
 			}
 		}
-		const { broker, commands, replies } = startCommanded({}, { i2c: { io: Hot } });
+		const { broker, commands, replies } = startCommanded({}, { i2c: { ...i2c, io: Hot } });
 		broker.advanceTo(30 * SECOND);
 		commands("sample");
 		broker.advanceTo(31 * SECOND);

@@ -33,7 +33,7 @@ test("sample replies with the reason when there is no reading", () => {
 			throw new Error("read failed");
 		}
 	}
-	const { broker, commands, replies } = start({}, { i2c: { io: Absent } });
+	const { broker, commands, replies } = start({}, { i2c: { ...i2c, io: Absent } });
 	broker.advanceTo(30_000);
 	commands("sample");
 	broker.advanceTo(31_000);

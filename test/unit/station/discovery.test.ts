@@ -183,7 +183,7 @@ test("without a reading, as with a broken sensor, they come all the same; withou
 			throw new Error("read failed");
 		}
 	}
-	const machine = new Machine().start({}, { i2c: { io: Broken } }).runs(MINUTE);
+	const machine = new Machine().start({}, { i2c: { ...i2c, io: Broken } }).runs(MINUTE);
 	deepEqual(machine.broker.readings, []);
 	deepEqual(machine.told().there, BME280);
 	const off = new Machine().start({ homeAssistant: false }).runs(MINUTE);

@@ -228,7 +228,7 @@ test("a sensor that fails is told of, costs only its readings, and comes back", 
 			return super.read(...args);
 		}
 	}
-	const { broker, station, log } = start({}, { i2c: { io: Failing } }, world);
+	const { broker, station, log } = start({}, { i2c: { ...i2c, io: Failing } }, world);
 	broker.advanceTo(90_000);
 	absent = true;
 	broker.advanceTo(20 * MINUTE);
@@ -260,7 +260,7 @@ test("why there is no reading is told once, and again when it is another reason;
 	}
 	const observed: string[] = [];
 	const observer = { onFault: (reason: string) => observed.push(reason) };
-	const { broker, station, log } = start({}, { i2c: { io: Failing }, observer }, world);
+	const { broker, station, log } = start({}, { i2c: { ...i2c, io: Failing }, observer }, world);
 	/** What the log has of the sensor since the last time, and gets until then. */
 	const told = (until: number) => {
 		broker.advanceTo(until);
