@@ -518,13 +518,12 @@ export class Log {
 		return new Uint8Array(this._flash.read(byteLength, this._offset(position)) as ArrayBuffer);
 	}
 
-	/** Returns whether the flash then holds the slot. */
-	private _write(position: number, slot: Bytes): boolean {
-		this._program(position, slot);
+	/** Returns whether the flash then holds the bytes. */
+	private _write(position: number, bytes: Bytes): boolean {
+		this._program(position, bytes);
 		try {
-			const given = new Int32Array(slot.buffer);
-			const written = new Int32Array(this._read(position, SLOT_BYTES).buffer);
-			for (let word = 0; word < WORDS; word++) if (given[word] !== written[word]) return false;
+			const written = this._read(position, bytes.length);
+			for (let index = 0; index < bytes.length; index++) if (bytes[index] !== written[index]) return false;
 			return true;
 		} catch {
 			return false;
