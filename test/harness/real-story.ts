@@ -15,6 +15,8 @@ import { pause, until } from "./wait.ts";
 const DIAGNOSTICS = 1;
 /** Those that are on their way when it tells. The farewell delivers them. */
 const ON_THEIR_WAY = 2;
+/** A backlog shrinks by one a second, more or less: it is no smaller than so many diagnostics before only if it stays. */
+const LOOKED_BACK = 8;
 
 export class RealStory {
 	private readonly _parts: Parts;
@@ -102,7 +104,7 @@ export class RealStory {
 		const isOver = () => {
 			const told = this.subscriber.messages.slice(length).filter(isDiagnostics);
 			const queued = told.map(({ payload }): number => JSON.parse(payload).queued);
-			return queued.some((count, index) => count <= ON_THEIR_WAY || count >= queued[index - 1]!);
+			return queued.some((count, index) => count <= ON_THEIR_WAY || count >= queued[index - LOOKED_BACK]!);
 		};
 		// Until the next ones are due, the station has only readings to tell.
 		await until("diagnostics without a backlog", isOver, () => this.subscriber.messages.length);
