@@ -17,6 +17,7 @@ const STATIONS = 6;
 const QUANTITIES = 3;
 const GROUP = "home";
 const STORED = "veleta_observatory_readings_stored_total";
+const CONNECTIONS = "veleta_observatory_connections_total";
 const DUPLICATES = "veleta_observatory_duplicates_total";
 
 interface Fleet {
@@ -96,8 +97,12 @@ async function story(parts: Parts, cluster: RabbitMqCluster): Promise<void> {
 	// The node with all connections, and with the leader of the queue.
 	const { type, node } = (await cluster.queue(shared))!;
 	assert.deepEqual([type, node], ["quorum", "a"]);
+	const connections = await one.observatory.counter(CONNECTIONS);
 	await cluster.kill("a");
 	await flows("readings by way of the others", driver, fleet.topics, 5);
+	// Where it is connected anew only later, nothing of it is held back.
+	const isElsewhere = async () => (await one.observatory.counter(CONNECTIONS)) > connections;
+	await until("the first collector at another node", isElsewhere);
 	assert.match((await cluster.queue(shared))!.node, /^[bc]$/);
 
 	// A collector whose acknowledgements do not get to the broker any more: what it stores is delivered again.
