@@ -28,6 +28,7 @@ import {
 	type Connecting,
 	type Cost,
 	ScriptedStation,
+	type ScriptedStationOptions,
 	type ScriptedTls,
 	type StationSettings,
 } from "./scripted-station.ts";
@@ -176,9 +177,8 @@ async function measurePublishing(): Promise<void> {
  */
 async function measureDays(): Promise<void> {
 	for (const [what, settings, budget] of DAYS) {
-		const station = new ScriptedStation({ creation: BOARD, flash: new FlashFile(undefined), takesAliases: true });
-		await station.load({ sensor: "bme280", interval: 60, ...settings });
-		await station.start();
+		const all = { sensor: "bme280", interval: 60, ...settings } as const;
+		const station = await started(all, BOARD, undefined, { takesAliases: true });
 		await station.connect();
 		await station.serve(0);
 		const before = (await station.counters()).acknowledged;
@@ -194,10 +194,9 @@ async function started(
 	settings: StationSettings,
 	creation: Creation,
 	replay?: Configuration["replay"],
-	tls?: ScriptedTls,
-	isWebSocket = false,
+	options: Pick<ScriptedStationOptions, "tls" | "isWebSocket" | "takesAliases"> = {},
 ): Promise<ScriptedStation> {
-	const station = new ScriptedStation({ creation, flash: new FlashFile(undefined), tls, isWebSocket });
+	const station = new ScriptedStation({ creation, flash: new FlashFile(undefined), ...options });
 	await station.load(settings, replay);
 	await station.start();
 	return station;
@@ -270,7 +269,7 @@ async function smallestHeap(settings: StationSettings, tls?: ScriptedTls): Promi
 		let station: ScriptedStation | undefined;
 		try {
 			const creation = { ...GROWING, static: heap + BOARD.stack * XS_SLOT_BYTES };
-			station = await started(settings, creation, tls && recorded(), tls);
+			station = await started(settings, creation, tls && recorded(), { tls });
 			await live(station);
 			lives = heap;
 		} catch (error) {
@@ -295,7 +294,7 @@ async function measureWebSocket(): Promise<void> {
 	);
 	const sent = webSocket.bytesSent - tcp.bytesSent;
 	row("ws: more bytes sent and received until then", `${sent} + ${webSocket.bytesReceived - tcp.bytesReceived}`);
-	const station = await started({ sensor: "bme280" }, BOARD, undefined, undefined, true);
+	const station = await started({ sensor: "bme280" }, BOARD, undefined, { isWebSocket: true });
 	await measureLife("ws", station, BUDGET.webSocketRam);
 }
 
@@ -343,7 +342,7 @@ interface Connected extends Connecting {
 }
 
 async function connected(tls?: ScriptedTls, isWebSocket = false): Promise<Connected> {
-	const station = await started({ sensor: "bme280" }, BOARD, recorded(), tls, isWebSocket);
+	const station = await started({ sensor: "bme280" }, BOARD, recorded(), { tls, isWebSocket });
 	await station.connect(true);
 	const ram = await station.ram();
 	const { tlsHeap, highestTlsHeap } = station.engine.figures;
@@ -387,7 +386,7 @@ async function measureSecureWebSocket(folder: string): Promise<void> {
 		const { flights } = await connected(tls, true);
 		row(`wss, ec, ${name}: flights to first PUBACK`, `${flights}`, flights, budget + BUDGET.upgradeFlights);
 	}
-	const station = await started({ sensor: "bme280" }, BOARD, recorded(), tls, true);
+	const station = await started({ sensor: "bme280" }, BOARD, recorded(), { tls, isWebSocket: true });
 	await measureLife("wss", station, BUDGET.tlsRam + BUDGET.tlsSession + BUDGET.webSocketRam);
 }
 
@@ -395,7 +394,7 @@ async function measureTlsMemory(folder: string): Promise<void> {
 	const tls = tlsWith("rsa", join(folder, "memory"));
 	const heap = await smallestHeap({ sensor: "bme280" }, tls);
 	row("bme280: smallest heap for all this, with TLS", `${heap} B`);
-	const station = await started({ sensor: "bme280" }, BOARD, recorded(), tls);
+	const station = await started({ sensor: "bme280" }, BOARD, recorded(), { tls });
 	await live(station);
 	const { highestStack } = station.engine.figures;
 	station.close();

@@ -191,12 +191,17 @@ export function isCommand(file) {
 	return /^export const command\b/m.test(readFileSync(join(root, file), "utf8"));
 }
 
+/** Where `bundleProgram` puts a program: the bundle's path in `folder`, one for each program. */
+export function bundlePath(file, folder) {
+	return join(folder, `${file.replace(/\.ts$/, "").replaceAll("/", "-")}.js`);
+}
+
 /**
  * Bundles a program of the project for Node, by its path in the project: a program that runs when it is
- * loaded, or one that exports a command. Resolves with the bundle's path in `folder`, one for each program.
+ * loaded, or one that exports a command. Resolves with the bundle's path.
  */
 export async function bundleProgram(file, folder = join(buildFolder, "programs")) {
-	const outfile = join(folder, `${file.replace(/\.ts$/, "").replaceAll("/", "-")}.js`);
+	const outfile = bundlePath(file, folder);
 	const contents = `
 		import { main } from "./commands/frame.ts";
 		import { command } from "./${file}";

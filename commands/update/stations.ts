@@ -1,10 +1,11 @@
 /** The stations at a broker, by what they have said last of their status. */
 import { randomBytes } from "node:crypto";
+import { textIn } from "../../hosts/node/plain-text.ts";
 import { timer } from "../../hosts/node/ports.ts";
 import type { TlsOptions } from "../../src/host.ts";
 import type { BrokerAddress } from "../../src/net/broker-url.ts";
 import type { Message } from "../../src/net/mqtt/message.ts";
-import { printable, textOf } from "../../src/text.ts";
+import { printable } from "../../src/text.ts";
 import { Client, REFUSED } from "../client.ts";
 import { EXIT_DONE, say } from "../frame.ts";
 
@@ -48,7 +49,8 @@ export async function stationsAt({ filter, isInterrupted, ...terms }: StationsTe
 				else heard();
 			},
 			onMessage: ({ topic, payload }) => {
-				if (statuses.size < STATIONS_MAXIMUM) statuses.set(topic.slice(0, -STATUS.length), textIn(payload));
+				if (statuses.size < STATIONS_MAXIMUM)
+					statuses.set(topic.slice(0, -STATUS.length), printable(textIn(payload) ?? "?"));
 				heard();
 			},
 		},
@@ -64,12 +66,4 @@ export async function stationsAt({ filter, isInterrupted, ...terms }: StationsTe
 		else say(`${printable(topic)}: its status is ${status}: left out`);
 	}
 	return topics;
-}
-
-function textIn(payload: Uint8Array<ArrayBuffer>): string {
-	try {
-		return printable(textOf(payload));
-	} catch {
-		return "?";
-	}
 }

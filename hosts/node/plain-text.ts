@@ -1,7 +1,19 @@
 /** Texts of others, as a person may see them: at a terminal, and in a file that is shown at one later. */
 
+import type { Bytes } from "../../src/host.ts";
+import { textOf } from "../../src/text.ts";
+
 /** Control characters, and what changes the text around it: formats, private use, halves of pairs, separators of lines. */
 const UNSAFE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+/** The text that these bytes are; `undefined` where they are not UTF-8: for a stranger's, which must not throw. */
+export function textIn(bytes: Bytes): string | undefined {
+	try {
+		return textOf(bytes);
+	} catch {
+		return undefined;
+	}
+}
 
 /** A text that is one line, and commands no terminal. */
 export function plain(text: string, instead = "?"): string {

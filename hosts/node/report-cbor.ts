@@ -21,7 +21,8 @@ export function reportOfCbor(payload: Uint8Array): Record<string, number | strin
 	if (count < 1 || count > PAIRS_MAXIMUM) return undefined;
 	const integers = integersOf(payload.subarray(1));
 	if (integers?.length !== 2 * count) return undefined;
-	const values = new Map(integers.flatMap((key, index) => (index % 2 === 0 ? [[key, integers[index + 1]!]] : [])));
+	const values = new Map<number, number>();
+	for (let at = 0; at < integers.length; at += 2) values.set(integers[at]!, integers[at + 1]!);
 	const seq = values.get(0);
 	const time = values.get(1);
 	if (seq === undefined || (time !== undefined && Math.abs(time) > TIME_MAXIMUM)) return undefined;

@@ -1,4 +1,5 @@
 /** Messages from the broker as what the store takes. A message that says nothing is `undefined`. */
+import { textIn } from "../../../hosts/node/plain-text.ts";
 import { reportOfCbor } from "../../../hosts/node/report-cbor.ts";
 import type { ReceivedMessage } from "../../../src/net/mqtt/message.ts";
 import { topicMatches } from "../../../src/net/mqtt/topic.ts";
@@ -111,15 +112,6 @@ function membersOf(payload: Uint8Array<ArrayBuffer>): Record<string, unknown> | 
 		const value: unknown = JSON.parse(textOf(payload));
 		const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
 		return isObject ? (value as Record<string, unknown>) : undefined;
-	} catch {
-		return undefined;
-	}
-}
-
-/** `undefined` for bytes that are not UTF-8: a message that throws would come again and again. */
-function textIn(payload: Uint8Array<ArrayBuffer>): string | undefined {
-	try {
-		return textOf(payload);
 	} catch {
 		return undefined;
 	}

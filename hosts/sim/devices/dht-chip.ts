@@ -2,7 +2,7 @@
  * A DHT22 (AM2302) or DHT11 at the pulses of its wire. Durations are those of
  * recorded sensors, which keep to their datasheets.
  */
-import type { PulseCapture, PulseCaptureConstructor } from "../../../src/host.js";
+import type { PulseCapture } from "../../../src/host.js";
 import { createRandom } from "./random.js";
 import type { ChipOptions, Ports, ProbedChip, SensorChip } from "./sensor-chip.js";
 import type { Weather } from "./weather.js";
@@ -278,14 +278,4 @@ export class SimulatedPulseCapture implements PulseCapture {
 	private _check(): void {
 		if (!this._open) throw new Error("closed");
 	}
-}
-
-/** A class for a line with this sensor on it, which needs nothing from a port. */
-export function createPulseCapture(chip: DHTChip, clock: { now(): number }): PulseCaptureConstructor {
-	const line: PulseLine = { chip, clock, inUse: false };
-	return class extends SimulatedPulseCapture {
-		constructor(options: { readonly [option: string]: unknown }) {
-			super({ ...options, line });
-		}
-	};
 }

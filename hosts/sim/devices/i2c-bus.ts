@@ -1,5 +1,5 @@
 /** An I2C bus with simulated chips on it. */
-import type { I2C, I2CConstructor, I2COptions } from "../../../src/host.js";
+import type { I2C, I2COptions } from "../../../src/host.js";
 
 /** A chip as the bus sees it. */
 export interface I2CChip {
@@ -63,14 +63,4 @@ export class SimulatedI2C implements I2C {
 		if (chip === undefined) throw new Error(failure);
 		return chip;
 	}
-}
-
-/** A class for a board with these chips at these 7-bit addresses, which needs nothing from a port. */
-export function createI2C(chips: ReadonlyMap<number, I2CChip>): I2CConstructor {
-	const bus = new I2CBus(chips);
-	return class extends SimulatedI2C {
-		constructor(options: I2COptions) {
-			super({ ...options, bus });
-		}
-	};
 }

@@ -1,8 +1,8 @@
 import { BME280Chip, type BME280ChipOptions } from "../../../hosts/sim/devices/bme280-chip.ts";
 import { countsFor } from "../../../hosts/sim/devices/bme280-counts.ts";
-import { createI2C } from "../../../hosts/sim/devices/i2c-bus.ts";
 import { compensate, parseCalibration } from "../../../src/sensors/compensation.ts";
 import data from "../../data/bme280-vectors.json";
+import { createI2C } from "../../harness/buses.ts";
 import { deepEqual, equal, near, ok, test, throws } from "../../harness/harness.ts";
 import { FakeClock } from "../sensors/drive.ts";
 

@@ -1,7 +1,8 @@
-import { createPulseCapture, DHTChip, type DHTChipOptions } from "../../../hosts/sim/devices/dht-chip.ts";
+import { DHTChip, type DHTChipOptions } from "../../../hosts/sim/devices/dht-chip.ts";
 import type { PulseCapture } from "../../../src/host.ts";
 import { decodeFrame } from "../../../src/sensors/dht-frame.ts";
 import data from "../../data/dht-pulse-trains.json";
+import { createPulseCapture } from "../../harness/buses.ts";
 import { deepEqual, equal, ok, test, throws } from "../../harness/harness.ts";
 import { FakeClock } from "../sensors/drive.ts";
 

@@ -1,11 +1,12 @@
 import { BME280Chip, type BME280ChipOptions, type BME280Fault } from "../../../hosts/sim/devices/bme280-chip.ts";
-import { createI2C, type I2CChip } from "../../../hosts/sim/devices/i2c-bus.ts";
+import type { I2CChip } from "../../../hosts/sim/devices/i2c-bus.ts";
 import { parseReplay } from "../../../hosts/sim/devices/replay.ts";
 import type { I2COptions } from "../../../src/host.ts";
 import { BME280, type BME280Options } from "../../../src/sensors/bme280.ts";
 import { decodeFrame } from "../../../src/sensors/bme280-frame.ts";
 import { parseCalibration } from "../../../src/sensors/compensation.ts";
 import data from "../../data/bme280-vectors.json";
+import { createI2C } from "../../harness/buses.ts";
 import { deepEqual, equal, match, near, ok, test, throws } from "../../harness/harness.ts";
 import { FakeClock, finish, measure, refusal } from "./drive.ts";
 

@@ -1,8 +1,8 @@
 import { BME280Chip } from "../../../hosts/sim/devices/bme280-chip.ts";
-import { createI2C } from "../../../hosts/sim/devices/i2c-bus.ts";
 import type { Host } from "../../../src/host.ts";
 import { createSensor } from "../../../src/sensors/create-sensor.ts";
 import { parseSettings } from "../../../src/settings.ts";
+import { createI2C } from "../../harness/buses.ts";
 import { deepEqual, near, test, throws } from "../../harness/harness.ts";
 import { FakeClock, measure, refusal } from "./drive.ts";
 

@@ -1,13 +1,9 @@
-import {
-	createPulseCapture,
-	DHTChip,
-	type DHTChipOptions,
-	type DHTFault,
-} from "../../../hosts/sim/devices/dht-chip.ts";
+import { DHTChip, type DHTChipOptions, type DHTFault } from "../../../hosts/sim/devices/dht-chip.ts";
 import { parseReplay } from "../../../hosts/sim/devices/replay.ts";
 import type { PulseCapture } from "../../../src/host.ts";
 import { DHT, type DHTOptions } from "../../../src/sensors/dht.ts";
 import data from "../../data/dht-pulse-trains.json";
+import { createPulseCapture } from "../../harness/buses.ts";
 import { deepEqual, equal, match, near, test, throws } from "../../harness/harness.ts";
 import { FakeClock, finish, measure, refusal } from "./drive.ts";
 

@@ -1,10 +1,10 @@
 import { BME280Chip } from "../../../hosts/sim/devices/bme280-chip.ts";
-import { createPulseCapture, DHTChip } from "../../../hosts/sim/devices/dht-chip.ts";
-import { createI2C } from "../../../hosts/sim/devices/i2c-bus.ts";
+import { DHTChip } from "../../../hosts/sim/devices/dht-chip.ts";
 import { BME280 } from "../../../src/sensors/bme280.ts";
 import { DHT } from "../../../src/sensors/dht.ts";
 import { Sampler } from "../../../src/sensors/sampler.ts";
 import { type Measurement, type Sample, type Sensor, SensorError } from "../../../src/sensors/sensor.ts";
+import { createI2C, createPulseCapture } from "../../harness/buses.ts";
 import { deepEqual, equal, ok, test, throws } from "../../harness/harness.ts";
 import { FakeClock } from "./drive.ts";
 
